@@ -1,0 +1,1 @@
+"""Readers, one a format: each turns files as their authors distribute them into `Question` values."""
