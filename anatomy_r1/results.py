@@ -9,7 +9,6 @@ Every metric recomputes from the table, so a report needs no model, and a number
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -65,10 +64,10 @@ def save_result(store: Path, result: Result) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     table = path.with_suffix(".parquet")
     result.questions[list(COLUMNS)].to_parquet(table.with_suffix(".tmp"), index=False)
-    os.replace(table.with_suffix(".tmp"), table)
+    table.with_suffix(".tmp").replace(table)
     head = {key: value for key, value in asdict(result).items() if key != "questions"}
     path.with_suffix(".json.tmp").write_text(json.dumps(head, indent=1, sort_keys=True) + "\n")
-    os.replace(path.with_suffix(".json.tmp"), path)
+    path.with_suffix(".json.tmp").replace(path)
     return path
 
 
