@@ -22,6 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student_t
 
+Labels = Sequence[Any] | NDArray[Any]
+"""One cluster label a question: anything that `str` tells apart."""
+
 CONFIDENCE = 0.95
 """Coverage of every interval that this project prints."""
 
@@ -61,7 +64,7 @@ class SeededInterval:
     """Standard deviation (n - 1) of the seeds' own means: what another seed might have shown. None for one seed."""
 
 
-def cluster_interval(values: ArrayLike, clusters: Sequence[Any], confidence: float = CONFIDENCE) -> Interval:
+def cluster_interval(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
     """Mean of `values` (shape [n]) with an interval robust to correlation within `clusters` (n labels).
 
     Raises:
@@ -77,9 +80,7 @@ def cluster_interval(values: ArrayLike, clusters: Sequence[Any], confidence: flo
     return Interval(mean, mean - half, mean + half, se, groups, n)
 
 
-def paired_interval(
-    first: ArrayLike, second: ArrayLike, clusters: Sequence[Any], confidence: float = CONFIDENCE
-) -> Interval:
+def paired_interval(first: ArrayLike, second: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
     """Interval of the mean difference `first - second` of two methods that answered the same questions in this order.
 
     Raises:
@@ -89,7 +90,7 @@ def paired_interval(
     return cluster_interval(a - b, clusters, confidence)
 
 
-def seeded_interval(values: ArrayLike, clusters: Sequence[Any], confidence: float = CONFIDENCE) -> SeededInterval:
+def seeded_interval(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> SeededInterval:
     """Interval over `values` of shape [seeds, n]: a question is averaged over seeds first, so that it counts once.
 
     Counting each (question, seed) as a question of its own would give the same mean and, with clusters as here, nearly

@@ -21,16 +21,15 @@ DEFAULT_PROFILE = "mini"
 
 def main(arguments: list[str]) -> int:
     """Both commands; returns an exit status."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--profile", default=DEFAULT_PROFILE)
-    profile = parser.parse_known_args(arguments)[0].profile
-    given = arguments if "--profile" in " ".join(arguments) else ["--profile", profile, *arguments]
-    status = command("baselines", "run", *given)
-    store = ROOT / "runs" / profile / "results"
+    known, others = parser.parse_known_args(arguments)
+    status = command("baselines", "run", "--profile", known.profile, *others)
+    store = Path("runs") / known.profile / "results"
     # No store: the run only planned, only helped, or refused; it has said so itself.
-    if store.is_dir():
-        out = store.parent / "reports"
-        status = command("reports", "table1", "--store", str(store.relative_to(ROOT)), "--out", str(out.relative_to(ROOT))) or status
+    if (ROOT / store).is_dir():
+        reported = command("reports", "table1", "--store", str(store), "--out", str(store.parent / "reports"))
+        status = status or reported
     return status
 
 
