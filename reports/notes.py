@@ -9,8 +9,9 @@ from reports.names import BENCHMARKS, MINI, benchmark_title, is_mini, rank
 from reports.scores import ALL, Score
 
 READING = (
-    "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images "
-    "(OmniMedVQA)]; clusters = how many of these. Several training seeds are averaged question by question first. paper: the paper's Table 1.",
+    "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "
+    "clusters = how many of these. Several training seeds are averaged question by question first. "
+    "paper: the paper's Table 1.",
     "Best of a column within a model in bold, second underlined, by the printed value. "
     "— = not run (ours) or not reported (paper).",
 )
@@ -23,6 +24,11 @@ _ZERO_WIDTH = "An interval of no width: all clusters scored alike, which shows l
 _ONE_CLUSTER = "[no interval]: one cluster allows none."
 
 
+def warning(results: Iterable[Result]) -> str:
+    """What must be read before any number."""
+    return MINI_WARNING if any(is_mini(result.benchmark) for result in results) else ""
+
+
 def notes(results: Sequence[Result], found: Iterable[Score]) -> tuple[str, ...]:
     """All notes, in reading order. The same results give the same words: no date, no machine."""
     shown = list(found)
@@ -31,7 +37,6 @@ def notes(results: Sequence[Result], found: Iterable[Score]) -> tuple[str, ...]:
         *([_ONE_CLUSTER] if any(score.low is None for score in shown) else []),
         *([_ZERO_WIDTH] if any(score.se == 0 and score.metric in _WITH_INTERVAL for score in shown) else []),
         _made_from(results, shown),
-        *([MINI_WARNING] if any(is_mini(result.benchmark) for result in results) else []),
         USE,
     )
 

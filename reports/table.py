@@ -79,6 +79,8 @@ class Report:
     """Tables that are read together, with the notes that hold for all of them."""
 
     title: str
+    warning: str
+    """What a reader must know before any number; empty where nothing is."""
     tables: tuple[Table, ...]
     notes: tuple[str, ...]
 

@@ -12,7 +12,7 @@ from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
 from reports import paper
 from reports.names import BENCHMARKS, METHODS, METRICS, MINI, MODELS, benchmark_title, method_title, model_title, rank
-from reports.notes import notes
+from reports.notes import notes, warning
 from reports.scores import ALL, Group, Score, scores
 from reports.table import MISSING, Block, Cell, Column, Report, Row, Table, emphases
 
@@ -34,7 +34,8 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
         _responses_table(found, results),
         _categories_table(found),
     )
-    return Report(f"Anatomy-R1, Table 1: profile {results[0].profile}", tables, notes(results, found.values()))
+    title = f"Anatomy-R1, Table 1: profile {results[0].profile}"
+    return Report(title, warning(results), tables, notes(results, found.values()))
 
 
 def _main_table(found: Mapping[Key, Score], numbers: paper.PaperNumbers) -> Table:

@@ -32,7 +32,7 @@ _SPECIAL = {
 
 def render(report: Report) -> str:
     """The whole report, ending in a newline."""
-    notes = [rf"\par\noindent {{\scriptsize {escape(note)}}}" for note in report.notes]
+    notes = [rf"\par\noindent {{\scriptsize {escape(note)}}}" for note in (report.warning, *report.notes) if note]
     head = f"% {' '.join(report.title.split())}"
     return "\n".join([head, *(_panel(t, g, i) for t in report.tables for g, i in groups(t)), *notes]) + "\n"
 
@@ -41,7 +41,7 @@ def _panel(table: Table, group: str, indices: list[int]) -> str:
     columns = [table.columns[index] for index in indices]
     span = len(columns) + 1
     lines = [
-        r"\begin{table*}\centering\scriptsize\setlength{\tabcolsep}{3pt}",
+        r"\begin{table*}\centering\scriptsize\setlength{\tabcolsep}{2pt}",
         rf"\caption{{{escape(table.title)}: {escape(group)}.}}",
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\hline",
@@ -59,7 +59,8 @@ def _heading(column: Column) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    return f"{_WRAP[cell.emphasis].format(escape(cell.text))} {escape(cell.aside)}".rstrip()
+    aside = rf"\,{{\tiny {escape(cell.aside)}}}" if cell.aside else ""
+    return _WRAP[cell.emphasis].format(escape(cell.text)) + aside
 
 
 def _line(cells: list[str]) -> str:

@@ -12,7 +12,8 @@ _WRAP = {"": ("", ""), "best": ("**", "**"), "second": ("<u>", "</u>")}
 def render(report: Report) -> str:
     """The whole report, ending in a newline."""
     notes = [f"- {escape(note)}" for note in report.notes]
-    return "\n\n".join([f"# {escape(report.title)}", *map(_table, report.tables), "\n".join(notes)]) + "\n"
+    warning = [f"> **{escape(report.warning)}**"] if report.warning else []
+    return "\n\n".join([f"# {escape(report.title)}", *warning, *map(_table, report.tables), "\n".join(notes)]) + "\n"
 
 
 def _table(table: Table) -> str:

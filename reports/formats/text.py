@@ -19,7 +19,10 @@ _MARKS = {"": " ", "best": "*", "second": "_"}
 def render(report: Report) -> str:
     """The whole report, ending in a newline."""
     parts = [_table(table) for table in reversed(report.tables)]
-    return "\n\n".join([*parts, "\n".join(_wrap(note) for note in (*report.notes, _LEGEND))]) + "\n"
+    return (
+        "\n\n".join([*parts, "\n".join(_wrap(note) for note in (*report.notes, _LEGEND, report.warning) if note)])
+        + "\n"
+    )
 
 
 def _table(table: Table) -> str:

@@ -31,7 +31,6 @@ def result(method="grpo", chance=0.5, benchmark="sgg_anatomy_mini", model="mini-
     table = questions(
         chance, seed=abs(hash((method, benchmark, model, seed))) % 2**32 if changes.get("random") else seed
     )
-    changes.pop("random", None)
     values = {"arm": "matched", "profile": "mini", "style": "think", "provenance": PROVENANCE, "questions": table}
     return Result(benchmark=benchmark, model=model, method=method, seed=seed, **{**values, **changes})
 
