@@ -70,7 +70,9 @@ def _run(arguments: argparse.Namespace) -> int:
         return 3
     started = time.monotonic()
     layout = Layout((arguments.runs / profile.name).resolve())
-    done = run_grid(profile, arguments.profile, layout, selection, arguments.jobs or default_jobs(), arguments.report_to)
+    done = run_grid(
+        profile, arguments.profile, layout, selection, arguments.jobs or default_jobs(), arguments.report_to
+    )
     print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {layout.root}", file=sys.stderr)
     return 0 if done else 1
 

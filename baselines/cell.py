@@ -15,6 +15,7 @@ from pathlib import Path
 
 from baselines.method import Method
 from baselines.methods import method as find_method
+from baselines.profile import Profile
 
 
 @dataclass(frozen=True)
@@ -96,3 +97,15 @@ class Layout:
     def progress(self, stage: str, name: str) -> Path:
         """How far a stage is."""
         return self.root / "progress" / stage / f"{name}.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every stage of one grid shares."""
+
+    profile: Profile
+    layout: Layout
+    source: str
+    """The profile's name or file, as given: stages load it again."""
+    report_to: str = "none"
+    """Where trainers report to, besides the training log."""

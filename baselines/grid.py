@@ -31,7 +31,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 1.0
 
 
-def run_grid(profile: Profile, source: str, layout: Layout, selection: Selection, jobs: int, report_to: str = "none") -> bool:
+def run_grid(
+    profile: Profile, source: str, layout: Layout, selection: Selection, jobs: int, report_to: str = "none"
+) -> bool:
     """Run what is missing, `jobs` processes at a time; True when every stage is done. `source` is the profile's name or file.
 
     Raises:
@@ -44,18 +46,21 @@ def run_grid(profile: Profile, source: str, layout: Layout, selection: Selection
         config = layout.root / "grid.json"
         config.write_text(json.dumps(configuration(profile, source, layout, selection, report_to), indent=1))
         _forget_progress(layout)
-        process = _start(layout, config, jobs, lock)
+        process = _start(layout, config, jobs, profile.needs.gpus, lock)
         _watch(process, layout, todo)
     return _summary(process.returncode, layout, todo)
 
 
-def configuration(profile: Profile, source: str, layout: Layout, selection: Selection, report_to: str) -> dict[str, Any]:
+def configuration(
+    profile: Profile, source: str, layout: Layout, selection: Selection, report_to: str
+) -> dict[str, Any]:
     """What the Snakefile needs to know. A digest that changes makes Snakemake run its stage again."""
     here = Layout(Path())
     wanted = cells(selection)
     every = {cell.name: cell for leaf in wanted for cell in lineage(leaf)}
     starts = {
-        cell.name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json")) for cell in every.values()
+        cell.name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
+        for cell in every.values()
     }
     policies = {
         name: str(here.policy(cell) / ("config.json" if cell.method.kind == "none" else "training.json"))
@@ -104,13 +109,19 @@ def _take(lock: TextIO, root: Path) -> None:
         raise AnatomyR1Error(f"another grid runs in {root}; wait for it, or stop it and try again") from error
 
 
-def _start(layout: Layout, config: Path, jobs: int, lock: TextIO) -> subprocess.Popen[bytes]:
+def _start(layout: Layout, config: Path, jobs: int, gpus: int, lock: TextIO) -> subprocess.Popen[bytes]:
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "baselines" / "Snakefile")),
         *("--directory", str(layout.root), "--configfile", str(config), "--cores", str(jobs)),
         *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
+        *("--resources", f"gpu={gpus}"),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
     log = (layout.root / "snakemake.log").open("wb")
     return subprocess.Popen(
         command,

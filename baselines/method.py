@@ -45,7 +45,9 @@ class Method:
         object.__setattr__(self, "knobs", MappingProxyType(dict(self.knobs)))
         object.__setattr__(self, "budget", self.budget or self.id)
 
-    def but(self, id: str, label: str, *, paper: str = "", knobs: Mapping[str, Knob] | None = None, **changes: Any) -> Method:  # noqa: A002
+    def but(
+        self, id: str, label: str, *, paper: str = "", knobs: Mapping[str, Knob] | None = None, **changes: Any
+    ) -> Method:
         """This method with a few things changed; `knobs` are merged over the present ones."""
         merged = {**self.knobs, **(knobs or {})}
         return replace(self, id=id, label=label, paper=paper or self.paper, knobs=merged, **changes)

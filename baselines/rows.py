@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prepared import PreparedSet
+
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prompts import Style, render
 from anatomy_r1.question import Question
 
@@ -25,7 +26,9 @@ def sft_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
     """
     usable = [q for q in prepared.questions if style == "direct" or q.rationale]
     if not usable:
-        raise AnatomyR1Error(f"{prepared.root}: no training question has a rationale, so CoT-SFT has nothing to imitate")
+        raise AnatomyR1Error(
+            f"{prepared.root}: no training question has a rationale, so CoT-SFT has nothing to imitate"
+        )
     return [
         {**_shown(prepared, q, style), "completion": [{"role": "assistant", "content": completion(q, style)}]}
         for q in usable

@@ -34,7 +34,9 @@ class GroupSampler(Sampler[int]):
         seed: seed of the run.
     """
 
-    def __init__(self, questions: int, *, chunk: int, chunks: int, group: int = 1, repeats: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self, questions: int, *, chunk: int, chunks: int, group: int = 1, repeats: int = 1, seed: int = 0
+    ) -> None:
         self.order = question_order(questions, chunk * chunks, seed)
         self.chunk, self.group, self.repeats = chunk, group, repeats
 

@@ -16,4 +16,6 @@ SFT = Method(
     trainer="baselines.trainers.OrderedSFTTrainer",
 )
 
-COT_SFT = SFT.but("cot-sft", "CoT-SFT", paper="arXiv:2201.11903 (Wei et al. 2023), Table 1", style="think", budget="cot-sft")
+COT_SFT = SFT.but(
+    "cot-sft", "CoT-SFT", paper="arXiv:2201.11903 (Wei et al. 2023), Table 1", style="think", budget="cot-sft"
+)

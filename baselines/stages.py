@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.cell import Cell, Layout
+from baselines.cell import Cell, Run
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, reporter, write_progress
 from baselines.train import Report
@@ -22,14 +22,15 @@ def parse_cell(name: str) -> Cell:
     return Cell(benchmark, model, method, int(seed.removeprefix("seed")))
 
 
-def run_stage(stage: str, name: str, profile: Profile, layout: Layout, report_to: str = "none") -> None:
+def run_stage(stage: str, name: str, run: Run) -> None:
     """Run one stage to its end; a failure is noted where the grid finds it, then raised."""
+    layout = run.layout
     progress = layout.progress(stage, name)
     write_progress(progress, Progress(name, "running"))
     try:
         with _alone(layout.root / "work" / f"{digest([stage, name])}.lock"):
-            _limit_threads(profile)
-            _STAGES[stage](profile, layout, name, reporter(progress, name), report_to)
+            _limit_threads(run.profile)
+            _STAGES[stage](run, name, reporter(progress, name))
     except BaseException as error:
         traceback.print_exc()
         reason = f"{type(error).__name__}: {error}"
@@ -56,43 +57,43 @@ def _limit_threads(profile: Profile) -> None:
         torch.set_num_threads(1)
 
 
-def _world(profile: Profile, layout: Layout, name: str, report: Report, report_to: str) -> None:
+def _world(run: Run, name: str, report: Report) -> None:
     from anatomy_r1.mini.world import WorldSpec, write_world
 
-    write_world(layout.world(), WorldSpec())
+    write_world(run.layout.world(), WorldSpec())
 
 
-def _data(profile: Profile, layout: Layout, benchmark: str, report: Report, report_to: str) -> None:
+def _data(run: Run, benchmark: str, report: Report) -> None:
     from baselines.data import prepare
 
-    prepare(profile, layout, benchmark)
+    prepare(run, benchmark)
 
 
-def _base(profile: Profile, layout: Layout, model: str, report: Report, report_to: str) -> None:
-    source = profile.models[model]
+def _base(run: Run, model: str, report: Report) -> None:
+    source = run.profile.models[model]
     if "mini" not in source:
         raise AnatomyR1Error(
-            f"profile {profile.name}: loading {source.get('hub', model)!r} from a hub cache is not built yet; "
-            f"put the weights into {layout.base(model)} by hand"
+            f"profile {run.profile.name}: loading {source.get('hub', model)!r} from a hub cache is not built yet; "
+            f"put the weights into {run.layout.base(model)} by hand"
         )
     from anatomy_r1.mini.base import build_base
 
-    build_base(layout.base(model), source["mini"])
+    build_base(run.layout.base(model), source["mini"])
 
 
-def _train(profile: Profile, layout: Layout, name: str, report: Report, report_to: str) -> None:
+def _train(run: Run, name: str, report: Report) -> None:
     from baselines.train import train
 
-    train(profile, layout, parse_cell(name), report, report_to)
+    train(run, parse_cell(name), report)
 
 
-def _evaluate(profile: Profile, layout: Layout, name: str, report: Report, report_to: str) -> None:
+def _evaluate(run: Run, name: str, report: Report) -> None:
     from baselines.evaluate import evaluate_cell
 
-    evaluate_cell(profile, layout, parse_cell(name), report)
+    evaluate_cell(run, parse_cell(name), report)
 
 
-_STAGES: dict[str, Callable[[Profile, Layout, str, Report, str], None]] = {
+_STAGES: dict[str, Callable[[Run, str, Report], None]] = {
     "world": _world,
     "data": _data,
     "base": _base,

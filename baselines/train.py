@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.prepared import load
+
 from anatomy_r1.provenance import provenance
 from anatomy_r1.training_log import TrainingLog
-from baselines.cell import Cell, Layout
+from baselines.cell import Cell, Run
 from baselines.method import Method
 from baselines.profile import Profile, digest
 
@@ -46,29 +46,35 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
     }
 
 
-def train(profile: Profile, layout: Layout, cell: Cell, report: Report, report_to: str = "none") -> Path:
+def train(run: Run, cell: Cell, report: Report) -> Path:
     """Train `cell` to the end of its budget and publish its checkpoint, log and settings together."""
-    plan = settings(profile, cell)
-    work, out = layout.work(digest(plan)), layout.train(cell)
-    trainer, log, checkpoint = build(profile, layout, cell, work, report, report_to)
+    plan = settings(run.profile, cell)
+    work, out = run.layout.work(digest(plan)), run.layout.train(cell)
+    if is_published(out, plan):
+        return out
+    trainer, log, checkpoint = build(run, cell, work, report)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     log.close(trainer.state.global_step)
-    _publish(trainer, work, out, {**plan, "provenance": provenance(), "steps": trainer.state.global_step})
+    _publish(trainer, work, out, {"plan": plan, "provenance": provenance(), "steps": trainer.state.global_step})
     return out
 
 
-def build(
-    profile: Profile, layout: Layout, cell: Cell, work: Path, report: Report, report_to: str = "none"
-) -> tuple[Any, TrainingLog, Path | None]:
+def is_published(out: Path, plan: dict[str, Any]) -> bool:
+    """Whether `out` holds the outcome of just this plan: a process that a killed grid left behind may have ended it."""
+    path = out / SETTINGS_NAME
+    return path.is_file() and digest(json.loads(path.read_text())["plan"]) == digest(plan)
+
+
+def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, TrainingLog, Path | None]:
     """The trainer, its log, and the checkpoint to resume from (None for a fresh run)."""
     from baselines.trainers import LogSteps
 
-    method, start = cell.method, layout.start(cell)
+    method, start = cell.method, run.layout.start(cell)
     checkpoint = last_whole_checkpoint(work)
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint))
     model, processor = load_policy(checkpoint or start, start)
-    prepared = load(layout.data(cell.benchmark), "train")
-    config = {**arguments(profile, method, cell.seed), "output_dir": str(work), "report_to": report_to}
+    prepared = load(run.layout.data(cell.benchmark), "train")
+    config = {**arguments(run.profile, method, cell.seed), "output_dir": str(work), "report_to": run.report_to}
     trainer = _trainer(method, config, model, processor, prepared)
     trainer.add_callback(LogSteps(log, report))
     if method.kind == "rl":
@@ -122,16 +128,16 @@ def _step(checkpoint: Path | None) -> int:
     return int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
 
 
-def _publish(trainer: Any, work: Path, out: Path, plan: dict[str, Any]) -> None:
+def _publish(trainer: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
     """Model, processor, log and settings appear under the final name at once."""
     ready = work / "ready"
     shutil.rmtree(ready, ignore_errors=True)
     trainer.model.save_pretrained(ready)
     trainer.processing_class.save_pretrained(ready)
     shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
-    (ready / SETTINGS_NAME).write_text(json.dumps(plan, indent=1, sort_keys=True, default=str) + "\n")
+    (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    os.rename(ready, out)
+    ready.rename(out)
     for leftover in work.glob("checkpoint-*"):
         shutil.rmtree(leftover)
