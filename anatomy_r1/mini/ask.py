@@ -13,7 +13,7 @@ from anatomy_r1.mini.scene import Scene
 
 Family = Literal["location", "zero_hop", "one_hop"]
 RELATIONS: dict[str, tuple[int, int]] = {"above": (-1, 0), "below": (1, 0), "left of": (0, -1), "right of": (0, 1)}
-"""Step in (row, column) from the reference to what is asked for. Here relations hold between neighbouring cells only."""
+"""Step in (row, column) from the reference to what is asked for. They hold between neighbouring cells only."""
 NOUNS = ("anatomy", "thing", "object")
 
 

@@ -13,7 +13,7 @@ TEXTURES = ("smooth", "granular", "striped", "glossy", "mottled", "folded")
 POSITIONS = (
     "top-left", "top-mid", "top-right", "mid-left", "center", "mid-right", "bottom-left", "bottom-mid", "bottom-right",
 )  # fmt: skip
-"""SSG-VQA's names for the cells of a 3×3 grid, row by row."""
+"""SSG-VQA's names for the cells of a 3x3 grid, row by row."""
 COLORS: dict[str, tuple[int, int, int]] = {
     "red": (165, 62, 55),
     "brown": (105, 58, 42),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anatomy_r1.mini.atlas import SIZE
+from anatomy_r1.mini.atlas import SIZE, Field
 from anatomy_r1.mini.classes import (
     COLORS,
     DIAGNOSES,
@@ -25,7 +25,7 @@ from anatomy_r1.mini.classes import (
     TISSUES,
     TYPE_SHARES,
 )
-from anatomy_r1.mini.scene import CELL, Field, finish, tissue
+from anatomy_r1.mini.scene import CELL, finish, tissue
 
 TISSUE, DISEASE, MODALITY, OTHER = QUESTION_TYPES
 POOLS: dict[str, tuple[str, ...]] = {TISSUE: TISSUES, DISEASE: DIAGNOSES, MODALITY: MODALITIES, OTHER: STAINS}

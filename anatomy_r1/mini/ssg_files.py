@@ -11,7 +11,7 @@ from anatomy_r1.mini.classes import POSITIONS, label
 from anatomy_r1.mini.scene import Cell, Scene
 
 BOX_WIDTH, BOX_HEIGHT = 430, 240
-"""SSG-VQA's coordinates live in a space of 240×430, whatever the image's size."""
+"""SSG-VQA's coordinates live in a space of 240x430, whatever the image's size."""
 FRAME_FAMILIES: tuple[Family, ...] = ("location", "location", "zero_hop", "one_hop")
 """Anatomy questions of a frame. The shares are our choice, near the released files' mixture."""
 
