@@ -11,7 +11,7 @@ from anatomy_r1.errors import AnatomyR1Error
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit status: 0 done, 1 a stage failed, 2 bad arguments, 3 the machine lacks something."""
+    """Entry point; returns the status: 0 done, 1 a stage failed, 2 bad arguments, 3 the machine lacks something."""
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.function(arguments))
@@ -56,7 +56,7 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from baselines.cell import Layout
+    from baselines.cell import Layout, Run
     from baselines.grid import default_jobs, run_grid, wait_note
     from baselines.plan import select
     from baselines.profile import load_profile
@@ -70,9 +70,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return 3
     started = time.monotonic()
     layout = Layout((arguments.runs / profile.name).resolve())
-    done = run_grid(
-        profile, arguments.profile, layout, selection, arguments.jobs or default_jobs(), arguments.report_to
-    )
+    run = Run(profile, layout, arguments.profile, arguments.report_to)
+    done = run_grid(run, selection, arguments.jobs or default_jobs())
     print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {layout.root}", file=sys.stderr)
     return 0 if done else 1
 
@@ -94,12 +93,13 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _stage(arguments: argparse.Namespace) -> int:
-    from baselines.cell import Layout
+    from baselines.cell import Layout, Run
     from baselines.profile import load_profile
     from baselines.stages import run_stage
 
     layout = Layout(arguments.root.resolve())
-    run_stage(arguments.stage, arguments.name, load_profile(arguments.profile), layout, arguments.report_to)
+    run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
+    run_stage(arguments.stage, arguments.name, run)
     return 0
 
 

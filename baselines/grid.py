@@ -21,7 +21,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.cell import Layout
+from baselines.cell import Layout, Run
 from baselines.plan import Selection, Stage, cells, lineage, stages
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, read_progress
@@ -31,36 +31,33 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 1.0
 
 
-def run_grid(
-    profile: Profile, source: str, layout: Layout, selection: Selection, jobs: int, report_to: str = "none"
-) -> bool:
-    """Run what is missing, `jobs` processes at a time; True when every stage is done. `source` is the profile's name or file.
+def run_grid(run: Run, selection: Selection, jobs: int) -> bool:
+    """Run what is missing, `jobs` processes at a time; True when every stage is done.
 
     Raises:
         AnatomyR1Error: when another grid runs on the same folder.
     """
+    layout = run.layout
     layout.root.mkdir(parents=True, exist_ok=True)
     with (layout.root / "grid.lock").open("w") as lock:
         _take(lock, layout.root)
-        todo = [stage for stage in stages(profile, layout, selection)]
+        todo = stages(run.profile, layout, selection)
         config = layout.root / "grid.json"
-        config.write_text(json.dumps(configuration(profile, source, layout, selection, report_to), indent=1))
+        config.write_text(json.dumps(configuration(run, selection), indent=1))
         _forget_progress(layout)
-        process = _start(layout, config, jobs, profile.needs.gpus, lock)
+        process = _start(layout, config, jobs, run.profile.needs.gpus, lock)
         _watch(process, layout, todo)
     return _summary(process.returncode, layout, todo)
 
 
-def configuration(
-    profile: Profile, source: str, layout: Layout, selection: Selection, report_to: str
-) -> dict[str, Any]:
+def configuration(run: Run, selection: Selection) -> dict[str, Any]:
     """What the Snakefile needs to know. A digest that changes makes Snakemake run its stage again."""
-    here = Layout(Path())
+    profile, here = run.profile, Layout(Path())
     wanted = cells(selection)
     every = {cell.name: cell for leaf in wanted for cell in lineage(leaf)}
     starts = {
-        cell.name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
-        for cell in every.values()
+        name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
+        for name, cell in every.items()
     }
     policies = {
         name: str(here.policy(cell) / ("config.json" if cell.method.kind == "none" else "training.json"))
@@ -73,8 +70,8 @@ def configuration(
         digests[f"evaluate/{name}"] = digest([trained, profile.evaluation, profile.data[cell.benchmark]])
     return {
         "python": sys.executable,
-        "profile": str(Path(source).resolve()) if source.endswith((".yaml", ".yml")) else source,
-        "report_to": report_to,
+        "profile": str(Path(run.source).resolve()) if run.source.endswith((".yaml", ".yml")) else run.source,
+        "report_to": run.report_to,
         "arm": profile.arm,
         "gpus": profile.needs.gpus,
         "world": ["world/world.json"] if profile.generated else [],
@@ -116,21 +113,16 @@ def _start(layout: Layout, config: Path, jobs: int, gpus: int, lock: TextIO) -> 
         *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
         *("--resources", f"gpu={gpus}"),
     ]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(REPOSITORY),
-        "OMP_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
+    fixed = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     log = (layout.root / "snakemake.log").open("wb")
     return subprocess.Popen(
         command,
         cwd=REPOSITORY,
-        env=environment,
+        env={**os.environ, **fixed},
         stdout=log,
         stderr=subprocess.STDOUT,
         pass_fds=[lock.fileno()],
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  (no threads yet)
     )
 
 

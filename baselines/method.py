@@ -46,7 +46,13 @@ class Method:
         object.__setattr__(self, "budget", self.budget or self.id)
 
     def but(
-        self, id: str, label: str, *, paper: str = "", knobs: Mapping[str, Knob] | None = None, **changes: Any
+        self,
+        id: str,  # noqa: A002
+        label: str,
+        *,
+        paper: str = "",
+        knobs: Mapping[str, Knob] | None = None,
+        **changes: Any,
     ) -> Method:
         """This method with a few things changed; `knobs` are merged over the present ones."""
         merged = {**self.knobs, **(knobs or {})}

@@ -1,4 +1,4 @@
-"""Which stages a selection of rows needs: pure, so that it can be printed, priced and tested without running anything."""
+"""Which stages a selection of rows needs: pure, so that it can be printed, priced and tested."""
 
 from __future__ import annotations
 

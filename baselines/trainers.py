@@ -71,28 +71,18 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _rollouts(self, inputs: Sequence[dict[str, Any]], output: dict[str, Any]) -> list[Rollout]:
         """What this process served and sampled, row by row. Rewards were gathered over processes: take our slice."""
-        first, step = self.accelerator.process_index * len(inputs), self.state.global_step + 1
+        first = self.accelerator.process_index * len(inputs)
         assert self._rewards is not None
         rewards = self._rewards[first : first + len(inputs)].tolist()
         tokens = output["completion_mask"].sum(1).tolist()
         ends = _ends(output["completion_ids"], self.eos_token_ids)
-        return [
-            self._rollout(row, step, first + i, rewards[i], output["advantages"][i].item(), tokens[i], ends[i], i)
-            for i, row in enumerate(inputs)
-        ]
+        rows = zip(inputs, self._completions, rewards, output["advantages"].tolist(), tokens, ends, strict=True)
+        return [self._rollout(first + i, row) for i, row in enumerate(rows)]
 
-    def _rollout(
-        self,
-        row: dict[str, Any],
-        step: int,
-        place: int,
-        rewards: list[float],
-        advantage: float,
-        tokens: int,
-        ended: bool,
-        local: int,
-    ) -> Rollout:
-        prompt, text = row["prompt"][-1]["content"], text_of(self._completions[local])
+    def _rollout(self, place: int, served: tuple[Any, ...]) -> Rollout:
+        """One row; `place` counts rows over all processes, in which a group's members stand together."""
+        row, completion, rewards, advantage, tokens, ended = served
+        step, prompt, text = self.state.global_step + 1, row["prompt"][-1]["content"], text_of(completion)
         return Rollout(
             step=step,
             group_index=place // self.num_generations,
