@@ -47,6 +47,12 @@ def hops(cell: int, among: Collection[int] = range(9)) -> list[Hop]:
     return found
 
 
+def draw_hop(rng: np.random.Generator, cell: int, among: Collection[int] = range(9)) -> Hop | None:
+    """One of `hops`, or None."""
+    ways = hops(cell, among)
+    return ways[int(rng.integers(len(ways)))] if ways else None
+
+
 def draw_noun(rng: np.random.Generator) -> str:
     """SSG-VQA calls anything an anatomy, a thing or an object."""
     return NOUNS[int(rng.integers(len(NOUNS)))]
@@ -64,10 +70,9 @@ def zero_hop_stem(scene: Scene, cell: int) -> str:
 
 def one_hop_stem(scene: Scene, rng: np.random.Generator, cell: int) -> str | None:
     """Asks by relation to a neighbour; None if no neighbour is clear enough to be named."""
-    ways = hops(cell, scene.clear())
-    if not ways:
+    hop = draw_hop(rng, cell, scene.clear())
+    if hop is None:
         return None
-    hop = ways[int(rng.integers(len(ways)))]
     reference = f"{POSITIONS[hop.reference]} {label(scene.cells[hop.reference].name)} anatomy"
     return f"What is the name of the {scene.cells[cell].color} {draw_noun(rng)} {hop.relation} the {reference}?"
 
