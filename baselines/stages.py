@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,7 +61,8 @@ def _limit_threads(profile: Profile) -> None:
 def _world(run: Run, name: str, report: Report) -> None:
     from anatomy_r1.mini.world import WorldSpec, write_world
 
-    write_world(run.layout.world(), WorldSpec())
+    shutil.rmtree(run.layout.world(), ignore_errors=True)  # of another recipe: Snakemake runs this when it changed
+    write_world(run.layout.world(), WorldSpec(**run.profile.world))
 
 
 def _data(run: Run, benchmark: str, report: Report) -> None:
@@ -77,8 +79,10 @@ def _base(run: Run, model: str, report: Report) -> None:
             f"put the weights into {run.layout.base(model)} by hand"
         )
     from anatomy_r1.mini.base import build_base
+    from anatomy_r1.mini.recipe import toy
 
-    build_base(run.layout.base(model), source["mini"])
+    shutil.rmtree(run.layout.base(model), ignore_errors=True)
+    build_base(run.layout.base(model), source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
 
 
 def _train(run: Run, name: str, report: Report) -> None:
