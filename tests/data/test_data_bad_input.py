@@ -1,4 +1,4 @@
-"""Every kind of bad input: one error that names the file, the line and the cure; nothing written; or skipped and listed."""
+"""Every kind of bad input: one error with file, line and cure, and nothing written; or skipped and listed."""
 
 import json
 
