@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import ROOT
 from baselines.cell import Cell, Run
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, reporter, write_progress
@@ -35,9 +36,14 @@ def run_stage(stage: str, name: str, run: Run) -> None:
     except BaseException as error:
         traceback.print_exc()
         reason = f"{type(error).__name__}: {error}"
-        write_progress(progress, Progress(name, "failed", reason=reason, log=str(layout.log(stage, name))))
+        write_progress(progress, Progress(name, "failed", reason=reason, log=str(_near(layout.log(stage, name)))))
         raise
     write_progress(progress, Progress(name, "done", 1, 1))
+
+
+def _near(path: Path) -> Path:
+    """Relative to the checkout where possible: shorter to read, and the same on every machine."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 @contextmanager
