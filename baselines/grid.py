@@ -113,7 +113,8 @@ def _start(layout: Layout, config: Path, jobs: int, gpus: int, lock: TextIO) -> 
         *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
         *("--resources", f"gpu={gpus}"),
     ]
-    fixed = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    fixed = {"PYTHONPATH": str(REPOSITORY), "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+    fixed["TOKENIZERS_PARALLELISM"] = "false"
     log = (layout.root / "snakemake.log").open("wb")
     return subprocess.Popen(
         command,
