@@ -27,7 +27,7 @@ BELOW_LIVER = [[1], [], [], [], []]
 @pytest.fixture
 def graph(request):
     things = [{"component": c, "type": t, "location": p} for c, t, p in OBJECTS]
-    tables = {"below": BELOW_LIVER, "left": [[] for _ in OBJECTS]}
+    tables = {"below": BELOW_LIVER, "left": [[], [], [], [0, 1], []]}
     return parse_graph({"scenes": [{"objects": things, "relationships": tables}]}, "g.json")
 
 
@@ -55,6 +55,9 @@ CASES = {
     "the same stem with another answer": (
         "What is the red anatomy?", "gut", False,
         ["What is the red anatomy?|cystic_plate|zero_hop.json|query_component|NA"], {"cystic_plate"},
+    ),
+    "the relation holds for two": (
+        "What is the name of the thing left of the gut anatomy?", "liver", True, [], {"gallbladder"},
     ),
     "a graph that does not know the answer is no witness": (
         "What is the red anatomy?", "cystic_plate", True, [], set(),

@@ -72,6 +72,7 @@ def test_the_mini_world_goes_through_the_real_readers(world, tmp_path, capsys):
     assert {split: count["questions"] for split, count in manifest["counts"].items()} == {
         "train": 20, "validation": 10, "test": 10,
     }  # fmt: skip
+    assert "  split/splits.json\n" in (tmp_path / "sgg/inputs.sha256").read_text()
     assert run("check", tmp_path / "sgg") == 0
     assert "as the manifest says" in capsys.readouterr().out
 
