@@ -65,6 +65,13 @@ def _add_mini(commands: Any) -> None:
     )
 
 
+def _size(text: str) -> int:
+    """A number of questions, not below 0."""
+    if (size := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return size
+
+
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the prepared set")
     parser.add_argument("--skip-bad", action="store_true", help="leave bad records out and list them in the manifest")
@@ -81,10 +88,10 @@ def _add_sgg(sources: Any) -> None:
     rules = "unused: test on the seven videos that the release leaves out (inferred); official: SSG-VQA's; "
     rules += "file: ROOT/SSG-VQA/splits.json. Default: file if it is there, else unused"
     parser.add_argument("--split", choices=("unused", "official", "file"), help=rules)
-    parser.add_argument("--train", type=int, default=SIZE, metavar="N", help="questions (default: %(default)s)")
+    parser.add_argument("--train", type=_size, default=SIZE, metavar="N", help="questions (default: %(default)s)")
     help_text = "questions (default: 0 with `unused`, else as --test)"
-    parser.add_argument("--validation", type=int, metavar="N", help=help_text)
-    parser.add_argument("--test", type=int, default=SIZE, metavar="N", help="questions (default: %(default)s)")
+    parser.add_argument("--validation", type=_size, metavar="N", help=help_text)
+    parser.add_argument("--test", type=_size, default=SIZE, metavar="N", help="questions (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -98,7 +105,7 @@ def _add_omnimed(sources: Any) -> None:
     parser.add_argument("--validation-fraction", type=float, default=0.0, help="likewise (default: 0)")
     parser.add_argument("--med-r1", type=Path, metavar="DIR", help="use Med-R1's split: its micro_{train,test}.json")
     for split in ("train", "validation", "test"):
-        parser.add_argument(f"--{split}", type=int, metavar="N", help="at most so many questions (default: all)")
+        parser.add_argument(f"--{split}", type=_size, metavar="N", help="at most so many questions (default: all)")
     parser.add_argument("--seed", type=int, default=0)
 
 

@@ -71,6 +71,8 @@ def prepare(root: Path, plan: Plan, problems: Problems, out: Path, notes: Mappin
         DataError: see `BadRecord`; nothing is written then.
     """
     roles = {"QA_information": root / "QA_information", "Images": root / "Images"}
+    if min(plan.test, plan.validation) < 0 or plan.test + plan.validation >= 1:
+        raise DataError(f"fractions {plan.test} and {plan.validation} leave nothing to train on. Cure: choose 0 to 0.5")
     inputs = Inputs(roles if plan.med_r1 is None else {**roles, "med_r1": plan.med_r1})
     existing_folder(roles["Images"], "OmniMedVQA's images")
     read = list(_readable(omnimed.records(inputs, problems), inputs, problems))

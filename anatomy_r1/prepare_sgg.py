@@ -13,7 +13,7 @@ from anatomy_r1 import prepared
 from anatomy_r1.ambiguity import FrameFacts, also_right, frame_facts
 from anatomy_r1.question import Question
 from anatomy_r1.rationales import surgical
-from anatomy_r1.sources.errors import BadRecord, Problems
+from anatomy_r1.sources.errors import BadRecord, DataError, Problems
 from anatomy_r1.sources.files import Inputs, existing_folder, missing_image, read_json
 from anatomy_r1.sources.labels import ANATOMIES, SIX, display
 from anatomy_r1.sources.scene_graph import SceneGraph, parse_graph
@@ -77,7 +77,7 @@ class Builder:
             return
         picture = self.inputs.folders["frames"] / frame.image
         if not picture.is_file():
-            name = self.inputs.key("qa_txt", frame.path)
+            name = f"{self.inputs.key('qa_txt', frame.path)}:{wanted[0].number}"
             self.problems.bad(missing_image(name, f"frames/{frame.image}", "frames"))
             return
         facts = frame_facts(asked, self._graph(frame))
@@ -175,6 +175,10 @@ def prepare(sources: Sources, plan: Plan, problems: Problems, out: Path, notes: 
     every = list(frames(builder.inputs, problems))  # names only: some 27,000 in SSG-VQA
     for question in builder.questions(tqdm(every, desc="question files", unit="file", mininterval=1, disable=None)):
         pools[plan.rule.of(question.cluster) or "train"].add(question)
+    for split, pool in pools.items():
+        if pool.capacity and not pool.counts:
+            cure = "check that its videos are there, choose another --split, or ask for 0 of it"
+            raise DataError(f"{sources.qa_txt}: no question for the split {split!r} ({plan.rule.name}). Cure: {cure}")
     drawn = {split: pool.draw(lambda q: _readable(q, builder)) for split, pool in pools.items() if pool.capacity}
     manifest = {
         **notes,

@@ -75,7 +75,7 @@ _TYPES = {"int": "INTEGER", "float": "REAL", "str": "TEXT"}
 
 
 def _columns(record: type) -> str:
-    return ", ".join(f"{f.name} {_TYPES[str(f.type).split(' ')[0]]}" for f in fields(record))  # type: ignore[arg-type]
+    return ", ".join(f"{f.name} {_TYPES[str(f.type).split(' ')[0]]}" for f in fields(record))
 
 
 def keep_text(step: int) -> bool:

@@ -83,16 +83,16 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
 
 
 def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
-    world = base = ""
+    world = ""
     digests = {}
     if profile.generated:
         from anatomy_r1.mini.base import recipe_hash
         from anatomy_r1.mini.world import WorldSpec
 
-        world = digest(WorldSpec())
+        world = digest(WorldSpec(**profile.world))
         for model in selection.models:
-            base = recipe_hash(profile.models[model]["mini"])
-            digests[f"base/{model}"] = base
+            model_source = profile.models[model]
+            digests[f"base/{model}"] = digest([recipe_hash(model_source["mini"]), dict(model_source)])
     else:
         digests = {f"base/{model}": digest(profile.models[model]) for model in selection.models}
     digests["world"] = world

@@ -41,8 +41,10 @@ class Profile:
     needs: Needs
     models: Mapping[str, Mapping[str, Any]]
     """Model id -> where its weights come from (`mini` recipe size, or hub id and revision)."""
+    world: Mapping[str, Any]
+    """Fields of the mini world's `WorldSpec` that differ from its defaults; empty for real data."""
     data: Mapping[str, Mapping[str, Any]]
-    """Benchmark -> sizes, split and seed of the prepared set."""
+    """Benchmark -> options of `anatomy-r1 data prepare`."""
     default: Mapping[str, Any]
     """Rows run when nothing is asked for: methods, benchmarks, models, seeds."""
     evaluation: Mapping[str, Any]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from anatomy_r1.prepared import PreparedSet
-
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.prepared import PreparedSet
 from anatomy_r1.prompts import Style, render
 from anatomy_r1.question import Question
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import ROOT
 from baselines.cell import Cell, Run
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, reporter, write_progress
@@ -34,9 +36,14 @@ def run_stage(stage: str, name: str, run: Run) -> None:
     except BaseException as error:
         traceback.print_exc()
         reason = f"{type(error).__name__}: {error}"
-        write_progress(progress, Progress(name, "failed", reason=reason, log=str(layout.log(stage, name))))
+        write_progress(progress, Progress(name, "failed", reason=reason, log=str(_near(layout.log(stage, name)))))
         raise
     write_progress(progress, Progress(name, "done", 1, 1))
+
+
+def _near(path: Path) -> Path:
+    """Relative to the checkout where possible: shorter to read, and the same on every machine."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 @contextmanager
@@ -60,7 +67,8 @@ def _limit_threads(profile: Profile) -> None:
 def _world(run: Run, name: str, report: Report) -> None:
     from anatomy_r1.mini.world import WorldSpec, write_world
 
-    write_world(run.layout.world(), WorldSpec())
+    shutil.rmtree(run.layout.world(), ignore_errors=True)  # of another recipe: Snakemake runs this when it changed
+    write_world(run.layout.world(), WorldSpec(**run.profile.world))
 
 
 def _data(run: Run, benchmark: str, report: Report) -> None:
@@ -77,8 +85,10 @@ def _base(run: Run, model: str, report: Report) -> None:
             f"put the weights into {run.layout.base(model)} by hand"
         )
     from anatomy_r1.mini.base import build_base
+    from anatomy_r1.mini.recipe import toy
 
-    build_base(run.layout.base(model), source["mini"])
+    shutil.rmtree(run.layout.base(model), ignore_errors=True)
+    build_base(run.layout.base(model), source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
 
 
 def _train(run: Run, name: str, report: Report) -> None:

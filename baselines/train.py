@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.prepared import load
-
 from anatomy_r1.provenance import provenance
 from anatomy_r1.training_log import TrainingLog
 from baselines.cell import Cell, Run
@@ -71,6 +70,8 @@ def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, Traini
 
     method, start = cell.method, run.layout.start(cell)
     checkpoint = last_whole_checkpoint(work)
+    if checkpoint:
+        print(f"resuming from {checkpoint.name}; warnings about missing keys are moot: we load the weights ourselves")
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint))
     model, processor = load_policy(checkpoint or start, start)
     prepared = load(run.layout.data(cell.benchmark), "train")
@@ -139,5 +140,4 @@ def _publish(trainer: Any, work: Path, out: Path, record: dict[str, Any]) -> Non
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     ready.rename(out)
-    for leftover in work.glob("checkpoint-*"):
-        shutil.rmtree(leftover)
+    shutil.rmtree(work)

@@ -9,6 +9,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
 from anatomy_r1.stats import SeededInterval, seeded_interval
@@ -52,7 +53,7 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
     """All metrics of all groups, over all questions and, for Avg@5, by category.
 
     Raises:
-        ValueError: when results do not belong in one table (profiles mixed, a cell twice, or seeds of one group on
+        AnatomyR1Error: when results do not belong in one table (profiles mixed, a cell twice, or seeds of one group on
             different questions).
     """
     _check_one_profile(results)
@@ -111,17 +112,19 @@ def _percent(share: float | None) -> float | None:
 def _aligned(group: Group, seeds: list[Result]) -> list[pd.DataFrame]:
     """The seeds' question tables in one order of questions."""
     if len({result.seed for result in seeds}) < len(seeds):
-        raise ValueError(f"{group}: a seed stands twice; give each result store on its own")
+        raise AnatomyR1Error(f"{group}: a seed stands twice; give each result store on its own")
     tables = [result.questions.sort_values("id", ignore_index=True) for result in seeds]
     for result, table in zip(seeds, tables, strict=True):
         if not table[["id", "cluster", "category"]].equals(tables[0][["id", "cluster", "category"]]):
-            raise ValueError(f"{result.key}: other questions than {seeds[0].key}; evaluate both on the same test set")
+            raise AnatomyR1Error(
+                f"{result.key}: other questions than {seeds[0].key}; evaluate both on the same test set"
+            )
         if table.empty:
-            raise ValueError(f"{result.key}: no questions; run the cell again")
+            raise AnatomyR1Error(f"{result.key}: no questions; run the cell again")
     return tables
 
 
 def _check_one_profile(results: Sequence[Result]) -> None:
     profiles = sorted({result.profile for result in results})
     if len(profiles) > 1:
-        raise ValueError(f"results of several profiles ({', '.join(profiles)}); a table shows one: give one store")
+        raise AnatomyR1Error(f"results of several profiles ({', '.join(profiles)}); a table shows one: give one store")

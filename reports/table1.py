@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
 from reports import paper
@@ -24,10 +25,10 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     """Table 1 with its companions, from the results of one profile.
 
     Raises:
-        ValueError: when there is nothing to show, or the results do not belong in one table.
+        AnatomyR1Error: when there is nothing to show, or the results do not belong in one table.
     """
     if not results:
-        raise ValueError("no results: the store is empty. Run `tox -e reproduce-table1` first")
+        raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
     found = {(score.group, score.metric, score.category): score for score in scores(results)}
     tables = (
         _main_table(found, numbers or paper.load()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import load_results
 from reports import paper
 from reports.formats import html, latex, markdown, text, tidy
@@ -16,10 +17,12 @@ def table1_files(store: Path) -> dict[str, str]:
     """File name -> content of Table 1 in every format.
 
     Raises:
-        ValueError: when the store does not exist, is empty, or holds what does not belong in one table.
+        AnatomyR1Error: when the store does not exist, is empty, or holds what does not belong in one table.
     """
     if not store.is_dir():
-        raise ValueError("no such folder. Run `tox -e reproduce-table1` first, or name the store of another profile")
+        raise AnatomyR1Error(
+            "no such folder. Run `tox -e reproduce-table1` first, or name the store of another profile"
+        )
     results, numbers = load_results(store), paper.load()
     report = table1(results, numbers)
     return {

@@ -47,7 +47,7 @@ def smooth_noise(rng: np.random.Generator, count: int, length: float) -> Field:
     part = part * part * (3 - 2 * part)
     rows = values[:, low] * (1 - part)[None, :, None] + values[:, low + 1] * part[None, :, None]
     field: Field = rows[:, :, low] * (1 - part) + rows[:, :, low + 1] * part
-    return (field / (field.std(axis=(1, 2), keepdims=True) + 1e-6)).astype(np.float32)
+    return np.asarray(field / (field.std(axis=(1, 2), keepdims=True) + 1e-6), np.float32)
 
 
 def _waves(rng: np.random.Generator, one: Callable[[np.random.Generator, Field, Field], Field]) -> Field:

@@ -119,7 +119,7 @@ def _regions(rng: np.random.Generator, names: list[str], look: Look) -> NDArray[
     y = grid[:, None] + warps[int(rng.integers(len(warps)))] * 0.12
     x = grid[None, :] + warps[int(rng.integers(len(warps)))] * 0.12
     distance = (y[None] - seeds[:, 0, None, None]) ** 2 + (x[None] - seeds[:, 1, None, None]) ** 2
-    return distance.argmin(0)
+    return np.asarray(distance.argmin(0))
 
 
 def _falloff(rng: np.random.Generator, look: Look) -> Field:

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from anatomy_r1.errors import AnatomyR1Error
 
-class DataError(ValueError):
+
+class DataError(AnatomyR1Error):
     """Input that cannot be used. The message says where, what is wrong and what to do."""
 
 

@@ -26,7 +26,7 @@ class Group:
     """A unit of independence."""
 
     name: str
-    """`<dataset>/<key>`."""
+    """`<dataset>/<key>`; for an image, its path."""
     unit: Unit
     """What it is; `image` when the name reveals nothing more."""
 
@@ -71,7 +71,7 @@ def group(dataset: str, image: str) -> Group:
     rule = RULES.get(dataset)
     found = re.search(rule.pattern, f"{path.parent.name}/{path.stem}") if rule else None
     if rule is None or found is None:
-        return Group(f"{dataset}/{image}", "image")
+        return Group(image, "image")
     return Group(f"{dataset}/{'/'.join(found.groups())}", rule.unit)
 
 

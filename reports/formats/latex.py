@@ -42,7 +42,7 @@ def _panel(table: Table, group: str, indices: list[int]) -> str:
     span = len(columns) + 1
     lines = [
         r"\begin{table*}\centering\scriptsize\setlength{\tabcolsep}{2pt}",
-        rf"\caption{{{escape(table.title)}: {escape(group)}.}}",
+        rf"\caption{{{escape(_unnumbered(table.title))}: {escape(group)}.}}",
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\hline",
         _line([escape(table.corner), *map(_heading, columns)]),
@@ -52,6 +52,11 @@ def _panel(table: Table, group: str, indices: list[int]) -> str:
         lines += [_line([escape(row.title), *(_cell(row.cells[index]) for index in indices)]) for row in block.rows]
     notes = [rf"\par {escape(note)}" for note in table.notes]
     return "\n".join([*lines, r"\hline", r"\end{tabular}", *notes, r"\end{table*}"])
+
+
+def _unnumbered(title: str) -> str:
+    """LaTeX counts tables itself."""
+    return re.sub(r"^Table \d+\. ", "", title)
 
 
 def _heading(column: Column) -> str:
