@@ -11,7 +11,7 @@ from anatomy_r1.mini.world import WorldSpec, write_world
 from anatomy_r1.prepared import load, load_manifest
 from anatomy_r1.templates import FAMILIES
 
-COMMANDS = (["mini"], ["prepare", "sgg"], ["prepare", "omnimed"], ["prepare", "released"], ["check"])
+COMMANDS = ([], ["prepare"], ["mini"], ["prepare", "sgg"], ["prepare", "omnimed"], ["prepare", "released"], ["check"])
 
 
 def parse(*words):
@@ -30,7 +30,7 @@ def test_help_shows_an_example(words, capsys):
     with pytest.raises(SystemExit) as stop:
         parse(*words, "--help")
     assert stop.value.code == 0
-    assert f"anatomy-r1 data {' '.join(words)} " in capsys.readouterr().out
+    assert " ".join(["  anatomy-r1 data", *words, ""]) in capsys.readouterr().out
 
 
 def test_building_the_parser_imports_nothing_heavy():
