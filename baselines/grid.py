@@ -65,8 +65,7 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
     }
     digests = _digests(profile, selection)
     for name, cell in every.items():
-        trained = digest(settings(profile, cell)) if cell.method.kind != "none" else digest(profile.models[cell.model])
-        digests[f"train/{name}"] = trained
+        digests[f"train/{name}"] = trained = digest(settings(profile, cell))
         digests[f"evaluate/{name}"] = digest([trained, profile.evaluation, profile.data[cell.benchmark]])
     return {
         "python": sys.executable,
