@@ -122,7 +122,7 @@ def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) 
 
 
 def _data_plan(task: str, data: Path, split: str, limit: int | None) -> dict[str, Any]:
-    from anatomy_r1.lm_eval_task import find_set
+    from anatomy_r1.locate import find_set
 
     manifest = find_set(task, data, split).manifest
     return {"questions_sha256": manifest["questions_sha256"], "limit": limit}

@@ -6,10 +6,8 @@ arguments a task, so `AnatomyTask` adds the greedy request to each document itse
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -18,14 +16,11 @@ from lm_eval.api.task import ConfigurableTask
 from anatomy_r1.answers import extract
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.images import LazyImages, swapped
-from anatomy_r1.metrics import K, avg_at_k, major_at_k, parse_rate, pass_at_1
-from anatomy_r1.prepared import MANIFEST, PreparedSet, load
+from anatomy_r1.locate import find_set
+from anatomy_r1.prepared import PreparedSet
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
-
-DATA_VARIABLE = "ANATOMY_R1_DATA"
-DEFAULT_DATA = "prepared"
-WHERE = f"pass --metadata data=DIR, or set {DATA_VARIABLE}, to a set that `anatomy-r1 data prepare` wrote"
+from anatomy_r1.score import question_metrics
 
 
 class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
@@ -102,27 +97,6 @@ def documents(
     return datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
 
 
-def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet:
-    """The prepared set of a benchmark, from `data`, the environment, or `./prepared`.
-
-    Raises:
-        AnatomyR1Error: when there is none, or it is another benchmark's (a mini set under a real task's name).
-    """
-    root = Path(data or os.environ.get(DATA_VARIABLE) or DEFAULT_DATA)
-    folder = next((f for f in (root, root / benchmark) if (f / MANIFEST).is_file()), None)
-    if folder is None:
-        raise AnatomyR1Error(f"{root}: no prepared set of {benchmark} there. Cure: {WHERE}")
-    try:
-        prepared = load(folder, split)
-    except ValueError as error:
-        raise AnatomyR1Error(str(error)) from error
-    generated, stated = bool(prepared.manifest.get("generated")), prepared.manifest.get("benchmark")
-    if stated != benchmark or generated != benchmark.endswith("_mini"):
-        kind = "generated" if generated else "real"
-        raise AnatomyR1Error(f"{folder}: holds {kind} data of {stated}, not {benchmark}. Cure: run that task, or {WHERE}")
-    return prepared
-
-
 def _shown(questions: Sequence[Question], images: str, seed: int) -> list[str]:
     if images == "swapped":
         return swapped(questions, seed)
@@ -172,23 +146,6 @@ def process_results(doc: dict[str, Any], results: Sequence[Sequence[str | None]]
     return question_metrics(sampled, greedy, doc["letter"])
 
 
-def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: str) -> dict[str, float]:
-    """Metrics of one question; scores from the log and lm-eval's are both means of these.
-
-    Raises:
-        AnatomyR1Error: when there are not five sampled responses.
-    """
-    if len(sampled) != K:
-        raise AnatomyR1Error(f"{len(sampled)} sampled responses to a question; the metrics are defined over {K}")
-    return {
-        f"avg@{K}": avg_at_k(sampled, gold),
-        "pass@1": float(pass_at_1(sampled, gold)),
-        f"major@{K}": float(major_at_k(sampled, gold)),
-        "greedy": float(greedy == gold),
-        "parse_rate": parse_rate(sampled),
-    }
-
-
 def _check_longest(instances: Sequence[Any], model: Any) -> None:
     """Stock backends cut an over-long prompt on the left, through the picture; so measure the longest one before."""
     processor, most = getattr(model, "processor", None), getattr(model, "max_length", None)
@@ -200,7 +157,7 @@ def _check_longest(instances: Sequence[Any], model: Any) -> None:
     tokens, new = len(_ids(processor, prompt, shown)), arguments["max_gen_toks"]
     if tokens + new > most:
         raise AnatomyR1Error(
-            f"question {instance.doc['id']}: its prompt of {tokens} tokens and {new} new ones exceed the model's {most}. "
+            f"question {instance.doc['id']}: a prompt of {tokens} tokens and {new} new ones exceed the model's {most}. "
             "Cure: lower max_gen_toks (--gen_kwargs max_gen_toks=N) or the picture's size (--model_args max_pixels=N)"
         )
 

@@ -1,7 +1,7 @@
 """Where the task files are, and how a checkout makes them known to lm-eval's own command.
 
-An installed wheel has them inside lm-eval already. A checkout (or an editable install) writes stubs that include them by
-absolute path; `uninstall` removes the stubs again and nothing else.
+An installed wheel has them inside lm-eval already. A checkout (or an editable install) writes stubs that include them
+by absolute path; `uninstall` removes the stubs again and nothing else.
 """
 
 from __future__ import annotations

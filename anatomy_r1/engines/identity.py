@@ -7,8 +7,10 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 
-PATTERNS = ("*.safetensors", "config.json", "generation_config.json", "tokenizer*", "*processor_config.json")
-PATTERNS += ("chat_template*", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
+PATTERNS = (
+    "*.safetensors", "config.json", "generation_config.json", "tokenizer*", "*processor_config.json",
+    "chat_template*", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json",
+)  # fmt: skip
 
 
 def weights_identity(folder: Path) -> str:

@@ -1,7 +1,7 @@
 """Next tokens from logits, each row with random numbers of its own.
 
-A row's stream depends on seed, question and repeat only, so neither batch size nor order nor a resumed run changes which
-numbers it meets; what is left are the last bits of the logits.
+A row's stream depends on seed, question and repeat only, so neither batch size nor order nor a resumed run changes
+which numbers it meets; what is left are the last bits of the logits.
 """
 
 from __future__ import annotations

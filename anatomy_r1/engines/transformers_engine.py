@@ -129,9 +129,17 @@ class TransformersEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
     def _response(self, job: Job, generated: Generated, prompt_tokens: int, seconds: float) -> Response:
         tokens = [token for token in generated.tokens if token not in self._end_tokens]
         text = self.processor.tokenizer.decode(tokens, skip_special_tokens=True)
-        counts = {"prompt_tokens": prompt_tokens, "tokens": len(generated.tokens), "seconds": seconds}
-        said = {"style": job.style, "images": job.images, "shown": job.shown}
-        return Response(job.key, text, generated.finish_reason, **counts, **said)
+        return Response(
+            job.key,
+            text,
+            generated.finish_reason,
+            prompt_tokens=prompt_tokens,
+            tokens=len(generated.tokens),
+            seconds=seconds,
+            style=job.style,
+            images=job.images,
+            shown=job.shown,
+        )
 
     def _encode(self, shared: Sequence[Job]) -> dict[str, Any]:
         pictures = [list(job.pictures) for job in shared]
@@ -146,11 +154,11 @@ class TransformersEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
             self._check_length(job, int(self._encode([job])["attention_mask"].sum()))
 
     def _check_length(self, job: Job, prompt_tokens: int) -> None:
-        if prompt_tokens + job.sampling.max_new_tokens > self.max_length:
+        new = job.sampling.max_new_tokens
+        if prompt_tokens + new > self.max_length:
             raise AnatomyR1Error(
-                f"question {job.key.question_id}: its prompt of {prompt_tokens} tokens and {job.sampling.max_new_tokens} "
-                f"new ones exceed the model's {self.max_length}. Cure: lower --max-new-tokens, or the processor's "
-                "max_pixels"
+                f"question {job.key.question_id}: a prompt of {prompt_tokens} tokens and {new} new ones exceed the "
+                f"model's {self.max_length}. Cure: lower --max-new-tokens, or max_pixels in the model's processor"
             )
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
