@@ -37,7 +37,7 @@ def read_progress(root: Path) -> list[Progress]:
 
 
 def share_done(progress: Progress, expected: float, now: float) -> float:
-    """Share of a stage that is behind it, 0 to 1: counted where the stage counts, else guessed from its usual length."""
+    """Share of a stage that is behind it, 0 to 1: counted where the stage counts, else guessed from its length."""
     if progress.state != "running":
         return 1.0
     if progress.total > 1:
