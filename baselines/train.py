@@ -16,7 +16,7 @@ from typing import Any
 
 from anatomy_r1.prepared import load
 from anatomy_r1.provenance import provenance
-from anatomy_r1.training_log import TrainingLog
+from anatomy_r1.training_log import TrainingLog, read
 from baselines.cell import Cell, Run
 from baselines.method import Method
 from baselines.profile import Profile, digest
@@ -56,8 +56,15 @@ def train(run: Run, cell: Cell, report: Report) -> Path:
     trainer, log, checkpoint = build(run, cell, work, report)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     log.close(trainer.state.global_step)
-    _publish(trainer, work, out, {"plan": plan, "provenance": provenance(), "steps": trainer.state.global_step})
+    _publish(trainer, work, out, {"plan": plan, "provenance": provenance(), "spent": spent(work / LOG_NAME)})
     return out
+
+
+def spent(log: Path) -> dict[str, float]:
+    """What training cost: optimiser steps, seconds of wall-clock and completion tokens sampled (0 in SFT)."""
+    steps = read(log, "steps")
+    tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
+    return {"steps": len(steps), "seconds": float(steps["seconds"].sum()), "rollout_tokens": tokens}
 
 
 def is_published(out: Path, plan: dict[str, Any]) -> bool:

@@ -85,6 +85,7 @@ def test_the_training_log_says_what_was_served(smoke_run):
     record = json.loads((out / "training.json").read_text())
     assert record["plan"]["arguments"]["loss_type"] == "grpo"
     assert record["provenance"]["packages"]["trl"] == "1.16.0"
+    assert record["spent"]["steps"] == 3
 
 
 def test_a_published_cell_is_not_trained_again(smoke_run):
