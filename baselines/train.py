@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +85,9 @@ def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, Traini
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint))
     model, processor = load_policy(checkpoint or start, start)
     prepared = load(run.layout.data(cell.benchmark), "train")
-    config = {**arguments(run.profile, method, cell.seed), "output_dir": str(work), "report_to": run.report_to}
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder does not last
+    reporting = {"report_to": run.report_to, "run_name": cell.name}
+    config = {**arguments(run.profile, method, cell.seed), **reporting, "output_dir": str(work)}
     trainer = _trainer(method, config, model, processor, prepared)
     trainer.add_callback(LogSteps(log, report))
     if method.kind == "rl":

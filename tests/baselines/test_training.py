@@ -1,5 +1,6 @@
 """Real trainers on a few questions: a run that was cut off ends exactly where an uninterrupted one does."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -102,3 +103,9 @@ def test_rows_show_prompts_and_never_coordinates(smoke_run):
     assert question.rationale in completion(question, "think")
     for row in [*rl_rows(prepared, "think"), *sft_rows(prepared, "direct")]:
         assert "[" not in row["prompt"][0]["content"]
+
+
+def test_report_to_passes_through(smoke_run):
+    run = dataclasses.replace(smoke_run, report_to="tensorboard")
+    train(run, CELL["sft"], ignore)
+    assert list(run.layout.tensorboard(CELL["sft"]).glob("events.out.tfevents.*"))
