@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from anatomy_r1.mini.classes import ANATOMIES, COLORS, POSITIONS, label
+from anatomy_r1.mini.fingerprint import frozen_test_hash
 from anatomy_r1.mini.scene import CELL, MIN_PURITY, draw_look, draw_scene
-from anatomy_r1.mini.world import WorldSpec, frozen_test_hash, write_world
+from anatomy_r1.mini.world import WorldSpec, write_world
 
 LABELS = {label(name) for name in ANATOMIES}
 PLACE = "|".join(POSITIONS)
