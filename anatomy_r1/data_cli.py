@@ -1,0 +1,123 @@
+"""`anatomy-r1 data`: make the mini world, prepare a benchmark's questions, check a prepared set.
+
+Only argparse is imported here, so that `--help` is quick; the rest comes with the command that needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SIZE = 1000  # of SGG's training and test set. Inferred: the table's percentages fit N = 1,000 (GRIM)
+
+
+def add_data_commands(subparsers: Any) -> None:
+    """Add `data` and its subcommands; each sets `run`, a function of the parsed arguments that returns an exit code."""
+    data = _group(subparsers, "data", "make, prepare and check the data", "data mini --out runs/world")
+    commands = data.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
+    _add_mini(commands)
+    example = "data prepare sgg --root data --out prepared/sgg"
+    prepare = _group(commands, "prepare", "write a prepared set from a source", example)
+    sources = prepare.add_subparsers(dest="data_source", required=True, metavar="SOURCE")
+    _add_sgg(sources)
+    _add_omnimed(sources)
+    _add_released(sources)
+    check = _command(
+        commands, "check", "recount a prepared set and hash its inputs again", "data check prepared/sgg", "check"
+    )
+    check.add_argument("folder", type=Path, metavar="DIR", help="folder of the prepared set")
+
+
+def _group(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
+    shape = argparse.RawDescriptionHelpFormatter
+    text = f"example:\n  anatomy-r1 {example}"
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=about, epilog=text, formatter_class=shape
+    )
+    return parser
+
+
+def _command(commands: Any, name: str, about: str, example: str, run: str) -> argparse.ArgumentParser:
+    parser = _group(commands, name, about, example)
+    parser.set_defaults(run=_guarded(run))
+    return parser
+
+
+def _guarded(name: str) -> Callable[[argparse.Namespace], int]:
+    def guarded(args: argparse.Namespace) -> int:
+        import sys
+
+        from anatomy_r1 import data_commands
+        from anatomy_r1.sources.errors import DataError
+
+        try:
+            getattr(data_commands, name)(args)
+        except (DataError, FileExistsError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        return 0
+
+    return guarded
+
+
+def _add_mini(commands: Any) -> None:
+    about = "write the generated miniature of both benchmarks, in their on-disk formats"
+    parser = _command(commands, "mini", about, "data mini --out runs/world", "mini")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--seed", type=int, help="of the training videos and slides (default: the recipe's); the test set stays"
+    )
+
+
+def _size(text: str) -> int:
+    """A number of questions, not below 0."""
+    if (size := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return size
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the prepared set")
+    parser.add_argument("--skip-bad", action="store_true", help="leave bad records out and list them in the manifest")
+
+
+def _add_sgg(sources: Any) -> None:
+    example = "data prepare sgg --root data --out prepared/sgg"
+    parser = _command(sources, "sgg", "anatomy questions of SSG-VQA on CholecT45 frames", example, "sgg")
+    _common(parser)
+    parser.add_argument("--root", type=Path, required=True, help="folder with SSG-VQA/ and CholecT45/")
+    parser.add_argument("--questions", type=Path, metavar="DIR", help="instead of ROOT/SSG-VQA/qa_txt")
+    parser.add_argument("--frames", type=Path, metavar="DIR", help="instead of ROOT/CholecT45/data")
+    parser.add_argument("--scene-graphs", type=Path, metavar="DIR", help="instead of ROOT/SSG-VQA/scene_graph")
+    rules = "unused: test on the seven videos that the release leaves out (inferred); official: SSG-VQA's; "
+    rules += "file: ROOT/SSG-VQA/splits.json. Default: file if it is there, else unused"
+    parser.add_argument("--split", choices=("unused", "official", "file"), help=rules)
+    parser.add_argument("--train", type=_size, default=SIZE, metavar="N", help="questions (default: %(default)s)")
+    help_text = "questions (default: 0 with `unused`, else as --test)"
+    parser.add_argument("--validation", type=_size, metavar="N", help=help_text)
+    parser.add_argument("--test", type=_size, default=SIZE, metavar="N", help="questions (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _add_omnimed(sources: Any) -> None:
+    example = "data prepare omnimed --root data --out prepared/omnimed"
+    parser = _command(sources, "omnimed", "four-option microscopy records of OmniMedVQA", example, "omnimed")
+    _common(parser)
+    parser.add_argument("--root", type=Path, required=True, help="folder with OmniMedVQA/")
+    parser.add_argument("--questions", type=Path, metavar="DIR", help="OmniMedVQA's folder, instead of ROOT/OmniMedVQA")
+    parser.add_argument("--test-fraction", type=float, default=0.1, help="of each source's questions (default: 0.1)")
+    parser.add_argument("--validation-fraction", type=float, default=0.0, help="likewise (default: 0)")
+    parser.add_argument("--med-r1", type=Path, metavar="DIR", help="use Med-R1's split: its micro_{train,test}.json")
+    for split in ("train", "validation", "test"):
+        parser.add_argument(f"--{split}", type=_size, metavar="N", help="at most so many questions (default: all)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _add_released(sources: Any) -> None:
+    example = "data prepare released GRPO.json --frames data/CholecT45/data --out prepared/released"
+    parser = _command(sources, "released", "the authors' released training files", example, "released")
+    _common(parser)
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released JSON files")
+    parser.add_argument("--frames", type=Path, required=True, metavar="DIR", help="CholecT45/data")

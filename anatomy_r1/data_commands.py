@@ -1,0 +1,120 @@
+"""What the `anatomy-r1 data` commands do with their parsed arguments (the arguments themselves: `data_cli`)."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from anatomy_r1 import prepare_omnimed, prepare_released, prepare_sgg
+from anatomy_r1.check import check as check_set
+from anatomy_r1.prepared import load_manifest
+from anatomy_r1.sources.errors import DataError, Problems
+from anatomy_r1.sources.files import read_json
+from anatomy_r1.splits import SPLITS, SplitRule, rule_file, rule_official, rule_unused
+
+
+def mini(args: argparse.Namespace) -> None:
+    """`anatomy-r1 data mini`."""
+    from anatomy_r1.mini.world import WorldSpec, write_world
+
+    write_world(args.out, WorldSpec() if args.seed is None else WorldSpec(seed=args.seed))
+    print(f"wrote {args.out}")
+
+
+def sgg(args: argparse.Namespace) -> None:
+    """`anatomy-r1 data prepare sgg`."""
+    overrides = {"qa_txt": args.questions, "frames": args.frames, "scene_graph": args.scene_graphs}
+    sources = replace(prepare_sgg.Sources.below(args.root), **{role: path for role, path in overrides.items() if path})
+    rule = _rule(args)
+    if rule.name == "file":
+        sources = replace(sources, split_file=_split_file(args))
+    spare = 0 if rule.name == "unused" else args.test
+    sizes = {
+        "train": args.train,
+        "validation": spare if args.validation is None else args.validation,
+        "test": args.test,
+    }
+    generated = _generated(args.root, sources.qa_txt, sources.frames)
+    inferred = {"sizes_inferred": not generated, "split_inferred": rule.name == "unused"}
+    plan = prepare_sgg.Plan(rule, sizes, args.seed, _benchmark("sgg_anatomy", generated))
+    problems = _problems(args)
+    prepare_sgg.prepare(sources, plan, problems, args.out, {"generated": generated, **inferred})
+    _report(args.out, problems, sizes)
+
+
+def _split_file(args: argparse.Namespace) -> Path:
+    return Path(args.root) / "SSG-VQA" / "splits.json"
+
+
+def _rule(args: argparse.Namespace) -> SplitRule:
+    path = _split_file(args)
+    name = args.split or ("file" if path.is_file() else "unused")
+    if name != "file":
+        return rule_official() if name == "official" else rule_unused(validation=bool(args.validation))
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Cure: write it, or use --split unused or official")
+    return rule_file(read_json(path.read_bytes(), path.name), path.name)
+
+
+def omnimed(args: argparse.Namespace) -> None:
+    """`anatomy-r1 data prepare omnimed`."""
+    root = args.questions or args.root / "OmniMedVQA"
+    generated = _generated(args.root, root)
+    sizes = {split: size for split in SPLITS if (size := getattr(args, split)) is not None}
+    plan = prepare_omnimed.Plan(
+        seed=args.seed,
+        benchmark=_benchmark("omnimed_mi", generated),
+        test=args.test_fraction,
+        validation=args.validation_fraction,
+        med_r1=args.med_r1,
+        sizes=sizes,
+    )
+    problems = _problems(args)
+    notes = {"generated": generated, "sizes_inferred": not generated, "split_inferred": args.med_r1 is None}
+    prepare_omnimed.prepare(root, plan, problems, args.out, notes)
+    _report(args.out, problems, sizes)
+
+
+def released(args: argparse.Namespace) -> None:
+    """`anatomy-r1 data prepare released`."""
+    generated = _generated(args.frames)
+    notes = {
+        "benchmark": _benchmark("sgg_anatomy", generated),
+        "generated": generated,
+        "sizes_inferred": False,
+        "seed": 0,
+    }
+    problems = _problems(args)
+    prepare_released.prepare(args.files, args.frames, problems, args.out, notes)
+    _report(args.out, problems, {})
+
+
+def check(args: argparse.Namespace) -> None:
+    """`anatomy-r1 data check`."""
+    check_set(args.folder)
+    print(f"{args.folder}: questions, counts and inputs are as the manifest says")
+
+
+def _generated(*folders: Path) -> bool:
+    """Whether any folder lies in a generated world: a score on it must never pass for a real one."""
+    return any((parent / "world.json").is_file() for f in folders for parent in (f.resolve(), *f.resolve().parents))
+
+
+def _benchmark(name: str, generated: bool) -> str:
+    return f"{name}_mini" if generated else name
+
+
+def _problems(args: argparse.Namespace) -> Problems:
+    return Problems(skip=args.skip_bad)
+
+
+def _report(out: Path, problems: Problems, wanted: dict[str, int]) -> None:
+    manifest = load_manifest(out)
+    for split, count in manifest["counts"].items():
+        note = f" ({wanted[split]} asked for)" if count["questions"] < wanted.get(split, 0) else ""
+        print(f"{manifest['benchmark']} {split}: {count['questions']} questions{note}, {count['clusters']} clusters")
+    for reason, number in manifest["excluded"].items():
+        print(f"  left out: {number:,} x {reason}")
+    if problems.skipped:
+        print(f"  bad records skipped: {len(problems.skipped)}, listed in {out / 'manifest.json'}")

@@ -1,0 +1,158 @@
+"""Sample, log and score one model on one task: lm-eval with our engine, our tasks only, and a log to resume from.
+
+Example:
+    >>> found = evaluate("sgg_anatomy_mini", Path("prepared/sgg"), Path("models/mini-l"), Path("log.sqlite"),
+    ...                  max_new_tokens=24)                                        # doctest: +SKIP
+    >>> found.metrics["avg@5"]                                                     # doctest: +SKIP
+    0.265
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.images import Images
+from anatomy_r1.metrics import K
+from anatomy_r1.prompts import Style
+from anatomy_r1.responses import ResponseLog
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found, and where it lies."""
+
+    run: str
+    """Name of the run in the log: a hash of all that was asked for."""
+    log: Path
+    results: Path
+    """lm-eval's results as JSON."""
+    metrics: dict[str, float]
+    """Means over questions: `avg@5`, `pass@1`, `major@5`, `greedy`, `parse_rate`."""
+    questions: int
+    made: int
+    """Responses generated now; the others were in the log."""
+    seconds: float
+
+
+def evaluate(
+    task: str,
+    data: Path,
+    model: Path,
+    log: Path,
+    *,
+    style: Style = "think",
+    seed: int = 0,
+    images: Images = "real",
+    split: str = "test",
+    repeats: int = K,
+    temperature: float = 1.0,
+    max_new_tokens: int = 512,
+    batch_size: int = 16,
+    limit: int | None = None,
+    device: str | None = None,
+    dtype: str = "auto",
+    results: Path | None = None,
+    wait: float = 0.0,
+    progress: bool = True,
+) -> Evaluation:
+    """Evaluate `model` on `task`; responses that `log` has already are not generated again.
+
+    Args:
+        task: benchmark, for example `sgg_anatomy_mini`.
+        data: prepared set, or the folder that holds it under the benchmark's name.
+        model: folder of the checkpoint.
+        log: response log; made if missing.
+        style: prompt style.
+        seed: of sampling, and of the picture swap.
+        images: `real`; `swapped` or `none` are controls.
+        split: of the prepared set.
+        repeats: sampled responses a question; the metrics are defined over five.
+        temperature: of the sampled responses.
+        max_new_tokens: most tokens of a response.
+        batch_size: questions at a time.
+        limit: only the first so many questions.
+        device: `cuda` where there is one, unless told.
+        dtype: `auto` is the checkpoint's.
+        results: where lm-eval's results go; beside the log unless told.
+        wait: seconds to wait while another process writes the log.
+        progress: show a bar with an estimate.
+
+    Raises:
+        AnatomyR1Error: when anything about the request, data, model or log is wrong; says what to do.
+    """
+    if repeats != K:
+        raise AnatomyR1Error(f"repeats {repeats}: the metrics are defined over {K} sampled responses. Cure: {K}")
+    began = time.perf_counter()
+    asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
+    manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
+    plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, split, limit)
+    from anatomy_r1.engines.transformers_engine import TransformersEngine
+
+    with ResponseLog(log, wait=wait) as opened:
+        engine = TransformersEngine(
+            model, log=opened, seed=seed, batch_size=batch_size, device=device, dtype=dtype, progress=progress
+        )
+        decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **engine.settings}
+        run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
+        report = _run(engine, manager, loaded, limit)
+    report["anatomy_r1"] = {"run": run, "plan": plan, "decoding": decoding, "weights": engine.weights}
+    path = _write(report, results or log.with_name(f"{log.stem}.{run}.json"))
+    found = report["results"][task]
+    metrics = {name.removesuffix(",letter"): value for name, value in found.items() if _is_metric(name)}
+    return Evaluation(run, log, path, metrics, found["sample_len"], engine.made, time.perf_counter() - began)
+
+
+def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) -> tuple[Any, Any]:
+    from lm_eval.tasks import TaskManager
+
+    from anatomy_r1.tasks_install import benchmarks, tasks_folder
+
+    if task not in benchmarks():
+        raise AnatomyR1Error(f"task {task!r}: unknown. Cure: one of {', '.join(benchmarks())}")
+    _quiet()
+    manager = TaskManager(include_defaults=False, include_path=str(tasks_folder()), metadata=metadata)
+    loaded = manager.load([task])["tasks"][task]
+    loaded.set_config("generation_kwargs", generation, update=True)
+    return manager, loaded
+
+
+def _data_plan(task: str, data: Path, split: str, limit: int | None) -> dict[str, Any]:
+    from anatomy_r1.locate import find_set
+
+    manifest = find_set(task, data, split).manifest
+    return {"questions_sha256": manifest["questions_sha256"], "limit": limit}
+
+
+def _run(engine: Any, manager: Any, task: Any, limit: int | None) -> dict[str, Any]:
+    from lm_eval import simple_evaluate
+
+    # Samples are left out: the response log has them, and lm-eval would encode every picture anew to hash it
+    report = simple_evaluate(
+        model=engine, tasks=[task], limit=limit, apply_chat_template=True, log_samples=False, task_manager=manager
+    )
+    return dict(report or {})
+
+
+def _write(report: dict[str, Any], path: Path) -> Path:
+    from lm_eval.utils import handle_non_serializable
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(report, indent=1, default=handle_non_serializable, ensure_ascii=False) + "\n")
+    return temporary.replace(path)
+
+
+def _is_metric(name: str) -> bool:
+    return name.endswith(",letter") and "_stderr" not in name
+
+
+def _quiet() -> None:
+    """lm-eval warns about every custom data set; errors still show."""
+    import logging
+
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)

@@ -1,0 +1,94 @@
+"""Pictures by path: opened only when a model looks at them, and known by the bytes of their file."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.question import Question
+
+Images = Literal["real", "swapped", "none"]
+
+
+class LazyImages(list[str]):
+    """Paths that read as RGB pictures: iterating or indexing opens, so thousands of questions hold no open file."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return (open_image(path) for path in self.paths)
+
+    def __getitem__(self, index: Any) -> Any:
+        picked = super().__getitem__(index)
+        return [open_image(path) for path in picked] if isinstance(index, slice) else open_image(picked)
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths themselves."""
+        return list(super().__iter__())
+
+
+def open_image(path: str) -> Any:
+    """The picture at `path` in RGB, read whole.
+
+    Raises:
+        AnatomyR1Error: when it is missing or unreadable.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        cure = "Cure: run `anatomy-r1 data check` on the prepared set"
+        raise AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {cure}") from error
+
+
+@lru_cache(maxsize=100_000)
+def image_hash(path: str) -> str:
+    """32 hex digits of the SHA-256 of the file's bytes.
+
+    Raises:
+        AnatomyR1Error: when it is missing.
+    """
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32]
+    except OSError as error:
+        cure = "Cure: run `anatomy-r1 data check` on the prepared set"
+        raise AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {cure}") from error
+
+
+def swapped(questions: Sequence[Question], seed: int) -> list[str]:
+    """For each question the picture of one of another cluster: a permutation, so every picture is used as often.
+
+    Clusters are laid side by side in random order and all pictures move on by the size of the largest cluster.
+
+    Raises:
+        AnatomyR1Error: when one cluster holds more than half of the questions, so that no such permutation exists.
+    """
+    sizes = Counter(question.cluster for question in questions)
+    step = max(sizes.values(), default=0)
+    if 2 * step > len(questions):
+        name = sizes.most_common(1)[0][0]
+        raise AnatomyR1Error(
+            f"cluster {name} holds {step} of {len(questions)} questions, so pictures cannot all come from another one. "
+            "Cure: use a set with more clusters"
+        )
+    order = _by_cluster(questions, random.Random(seed))
+    shown = [""] * len(questions)
+    for place, index in enumerate(order):
+        shown[index] = questions[order[(place + step) % len(order)]].image
+    return shown
+
+
+def _by_cluster(questions: Sequence[Question], rng: random.Random) -> list[int]:
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, question in enumerate(questions):
+        members[question.cluster].append(index)
+    clusters = sorted(members)
+    rng.shuffle(clusters)
+    return [index for cluster in clusters for index in rng.sample(members[cluster], len(members[cluster]))]

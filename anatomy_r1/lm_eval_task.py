@@ -1,0 +1,167 @@
+"""What the task YAML files in `tasks/` call: documents, prompts, pictures, and scores, all over the core's one scorer.
+
+One task yields the five sampled responses and the greedy one of each question. lm-eval has one set of generation
+arguments a task, so `AnatomyTask` adds the greedy request to each document itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask
+
+from anatomy_r1.answers import extract
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.images import LazyImages, swapped
+from anatomy_r1.locate import find_set
+from anatomy_r1.prepared import PreparedSet
+from anatomy_r1.prompts import render
+from anatomy_r1.question import Question
+from anatomy_r1.score import question_metrics
+
+
+class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
+    """A benchmark's questions, five sampled responses and a greedy one each."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config={name: value for name, value in config.items() if name != "class"})
+
+    def build_all_requests(self, **kwargs: Any) -> None:
+        """As lm-eval does, once what would fail silently or late is ruled out.
+
+        Raises:
+            AnatomyR1Error: without a chat template, or when the longest prompt does not fit.
+        """
+        if not kwargs.get("apply_chat_template"):
+            raise AnatomyR1Error(
+                f"task {self.config.task}: without the chat template the model reads a bare text and scores mean "
+                "nothing. Cure: add --apply_chat_template"
+            )
+        super().build_all_requests(**kwargs)
+        _check_longest(self.instances, getattr(kwargs.get("chat_template"), "__self__", None))
+
+    def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> list[Instance]:
+        """The sampled request (`repeats` responses), then the greedy one."""
+        sampled: Instance = super().construct_requests(doc, ctx, **kwargs)
+        prompt, arguments, media = sampled.arguments
+        task, number, _ = kwargs["metadata"]
+        greedy = (prompt, greedy_arguments(arguments), media)
+        return [sampled, Instance("generate_until", doc, greedy, 1, (task, number, 1))]
+
+
+def greedy_arguments(sampled: dict[str, Any]) -> dict[str, Any]:
+    """Generation arguments of the greedy response; the penalty stays stated, or a checkpoint's own would apply."""
+    kept = {name: sampled[name] for name in ("until", "max_gen_toks", "repetition_penalty")}
+    return {**kept, "do_sample": False, "temperature": 0.0}
+
+
+def documents(
+    *,
+    benchmark: str,
+    data: str | None = None,
+    style: str = "think",
+    images: str = "real",
+    split: str = "test",
+    category: str | None = None,
+    seed: int = 0,
+    **_: Any,
+) -> Any:
+    """`custom_dataset`: the questions of one benchmark as lm-eval documents, which hold paths and no picture.
+
+    Args:
+        benchmark: the task's, stated in its YAML.
+        data: the prepared set, or a folder that holds it under the benchmark's name.
+        style: `think` or `direct`.
+        images: `real`, `swapped` or `none`.
+        split: of the prepared set.
+        category: keep only these questions.
+        seed: of the swap.
+        _: everything else that lm-eval hands over (`--metadata` and all model arguments).
+
+    Raises:
+        AnatomyR1Error: when the set is missing or another benchmark's, or an argument is none of the above.
+    """
+    import datasets
+
+    prepared = find_set(benchmark, data, split)
+    rows = [
+        _document(question, prepared, shown, style, images)
+        for question, shown in zip(prepared.questions, _shown(prepared.questions, images, int(seed)), strict=True)
+        if category in (None, question.category)
+    ]
+    if not rows:
+        raise AnatomyR1Error(f"{prepared.root}: split {split} has no question of category {category}")
+    return datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
+
+
+def _shown(questions: Sequence[Question], images: str, seed: int) -> list[str]:
+    if images == "swapped":
+        return swapped(questions, seed)
+    if images not in ("real", "none"):
+        raise AnatomyR1Error(f"images {images!r}: none of real, swapped, none")
+    return ["" if images == "none" else question.image for question in questions]
+
+
+def _document(question: Question, prepared: PreparedSet, shown: str, style: str, images: str) -> dict[str, Any]:
+    if style not in ("think", "direct"):
+        raise AnatomyR1Error(f"style {style!r}: neither think nor direct")
+    return {
+        "id": question.id,
+        "benchmark": question.benchmark,
+        "prompt": render(question, "think" if style == "think" else "direct"),
+        "options": list(question.options),
+        "letter": question.letter,
+        "category": question.category,
+        "cluster": question.cluster,
+        "style": style,
+        "images": images,
+        "shown": shown,
+        "image": str(prepared.image_path(replace(question, image=shown))) if shown else "",
+    }
+
+
+def doc_to_text(doc: dict[str, Any]) -> str:
+    """The prompt, with lm-eval's mark where the picture goes."""
+    return ("<image>" if doc["image"] else "") + str(doc["prompt"])
+
+
+def doc_to_image(doc: dict[str, Any]) -> LazyImages:
+    """The picture, unopened."""
+    return LazyImages([doc["image"]] if doc["image"] else [])
+
+
+def choices(responses: Sequence[Sequence[str]], docs: Sequence[dict[str, Any]]) -> list[list[str | None]]:
+    """lm-eval filter: what each response chose, a letter or None."""
+    return [
+        [extract(text, doc["options"]).choice for text in texts] for texts, doc in zip(responses, docs, strict=True)
+    ]
+
+
+def process_results(doc: dict[str, Any], results: Sequence[Sequence[str | None]]) -> dict[str, float]:
+    """Metrics of one question from the choices of its sampled responses and of its greedy one."""
+    sampled, (greedy,) = results
+    return question_metrics(sampled, greedy, doc["letter"])
+
+
+def _check_longest(instances: Sequence[Any], model: Any) -> None:
+    """Stock backends cut an over-long prompt on the left, through the picture; so measure the longest one before."""
+    processor, most = getattr(model, "processor", None), getattr(model, "max_length", None)
+    if not callable(processor) or not isinstance(most, int) or not instances:
+        return
+    instance = max(instances, key=lambda one: len(one.args[0]))
+    prompt, arguments, media = instance.args
+    shown = {"images": [list(media["visual"])]} if media["visual"] else {}
+    tokens, new = len(_ids(processor, prompt, shown)), arguments["max_gen_toks"]
+    if tokens + new > most:
+        raise AnatomyR1Error(
+            f"question {instance.doc['id']}: a prompt of {tokens} tokens and {new} new ones exceed the model's {most}. "
+            "Cure: lower max_gen_toks (--gen_kwargs max_gen_toks=N) or the picture's size (--model_args max_pixels=N)"
+        )
+
+
+def _ids(processor: Callable[..., Any], prompt: str, shown: dict[str, Any]) -> Sequence[int]:
+    ids: Sequence[int] = processor(text=[prompt], **shown)["input_ids"][0]
+    return ids

@@ -1,0 +1,71 @@
+"""The authors' released training files -> a prepared set, its options and order as released, all of it for training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1 import prepared
+from anatomy_r1.question import Question
+from anatomy_r1.sources.errors import BadRecord, DataError, Problems
+from anatomy_r1.sources.files import Inputs, existing_folder
+from anatomy_r1.sources.released import Record, records
+
+
+def prepare(files: Sequence[Path], frames: Path, problems: Problems, out: Path, notes: Mapping[str, Any]) -> None:
+    """Read and write.
+
+    Args:
+        files: released JSON files.
+        frames: `CholecT45/data`, with the pictures.
+        problems: what to do with bad records; filled with those left out.
+        out: folder to write.
+        notes: further entries of the manifest, `benchmark` among them.
+
+    Raises:
+        DataError: see `BadRecord`; nothing is written then.
+    """
+    existing_folder(frames, "the frames of CholecT45 (VID01/000000.png ...)")
+    folders = {path.name: path.parent for path in files}
+    if len(folders) != len(files):
+        raise DataError("two of the files have one name. Cure: rename one")
+    inputs = Inputs({"frames": frames, **{f"file {name}": folder for name, folder in folders.items()}})
+    kept = [record for path in files for record in _records(path, inputs, problems, str(notes["benchmark"]))]
+    manifest = {
+        **notes,
+        "split_rule": "all released records train",
+        "conflicts": conflicts(record.question for record in kept),
+        "wordings": dict(sorted(Counter(record.wording for record in kept).items())),
+        "excluded": {},
+        "skipped": problems.skipped,
+        "sources": {role: prepared.relative(path, out) for role, path in inputs.folders.items()},
+    }
+    prepared.write(out, {"train": [record.question for record in kept]}, frames, manifest, inputs.sha256)
+
+
+def conflicts(questions: Iterable[Question]) -> int:
+    """How many pairs of image and stem have more than one gold answer."""
+    answers: dict[tuple[str, str], set[str]] = {}
+    for question in questions:
+        answers.setdefault((question.image, question.stem), set()).add(question.answer)
+    return sum(len(found) > 1 for found in answers.values())
+
+
+def _records(path: Path, inputs: Inputs, problems: Problems, benchmark: str) -> Iterator[Record]:
+    from tqdm import tqdm
+
+    read = records(inputs.read(f"file {path.name}", path), path.name, problems, benchmark)
+    for record in tqdm(read, desc=path.name, unit="record", mininterval=1, disable=None):
+        if _has_picture(record.question, inputs, problems):
+            yield record
+
+
+def _has_picture(question: Question, inputs: Inputs, problems: Problems) -> bool:
+    try:
+        inputs.image("frames", inputs.folders["frames"] / question.image, question.source)
+    except BadRecord as bad:
+        problems.bad(bad)
+        return False
+    return True

@@ -1,0 +1,95 @@
+"""Result store: where the grid and the reports meet. One cell is one file pair; nothing else is shared between them.
+
+STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.json     what was run and from what (provenance)
+STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.parquet  one row a question: what was right
+
+Every metric recomputes from the table, so a report needs no model, and a number always has its questions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from anatomy_r1.metrics import K
+
+COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
+"""Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One trained (or zero-shot) policy, evaluated on one benchmark.
+
+    Raises:
+        ValueError: when the question table lacks a column or names a question twice.
+    """
+
+    profile: str
+    benchmark: str
+    model: str
+    method: str
+    arm: str
+    """`matched` (all methods on the same questions) or `as-released`."""
+    seed: int
+    """Seed of training and of sampling."""
+    style: str
+    """Prompt style in evaluation: `think` or `direct`."""
+    questions: pd.DataFrame
+    """One row a question, columns `COLUMNS`."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds."""
+
+    def __post_init__(self) -> None:
+        missing = [column for column in COLUMNS if column not in self.questions.columns]
+        if missing:
+            raise ValueError(f"result {self.key}: the question table lacks {missing}")
+        if self.questions["id"].duplicated().any():
+            raise ValueError(f"result {self.key}: a question stands twice in the table")
+
+    @property
+    def key(self) -> str:
+        """Path of the cell below the store, without suffix."""
+        return f"{self.benchmark}/{self.model}/{self.method}/{self.arm}/seed{self.seed}"
+
+
+def save_result(store: Path, result: Result) -> Path:
+    """Write a cell; the JSON comes last and by rename, so a cell is there whole or not at all."""
+    path = store / f"{result.key}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = path.with_suffix(".parquet")
+    result.questions[list(COLUMNS)].to_parquet(table.with_suffix(".tmp"), index=False)
+    table.with_suffix(".tmp").replace(table)
+    head = {key: value for key, value in asdict(result).items() if key != "questions"}
+    path.with_suffix(".json.tmp").write_text(json.dumps(head, indent=1, sort_keys=True) + "\n")
+    path.with_suffix(".json.tmp").replace(path)
+    return path
+
+
+def load_result(path: Path) -> Result:
+    """Read one cell from its JSON file.
+
+    Raises:
+        ValueError: when the file is not a result, or its table is missing; names the file and the cure.
+    """
+    try:
+        head = json.loads(path.read_text())
+        return Result(**head, questions=pd.read_parquet(path.with_suffix(".parquet")))
+    except (json.JSONDecodeError, TypeError, FileNotFoundError) as error:
+        raise ValueError(f"{path}: not a whole result ({error}); delete it and run the cell again") from error
+
+
+def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:
+    """All cells below `store`, sorted by key; with `keep`, only those keys."""
+    wanted = None if keep is None else set(keep)
+    cells = sorted(store.glob("*/*/*/*/seed*.json"))
+    return [
+        load_result(path)
+        for path in cells
+        if wanted is None or path.relative_to(store).with_suffix("").as_posix() in wanted
+    ]

@@ -1,0 +1,198 @@
+"""Response log -> scores, without a model. lm-eval's numbers for the same run are equal to the last digit.
+
+Example:
+    >>> scores = score(Path("log.sqlite"), Path("prepared/sgg"))      # doctest: +SKIP
+    >>> scores.overall["avg@5"], scores.by_category["Liver"]["n"]     # doctest: +SKIP
+    (0.265, 104)
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from anatomy_r1.answers import Answer, extract
+from anatomy_r1.engines.sampling import Sampling
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.locate import find_set
+from anatomy_r1.metrics import K, avg_at_k, major_at_k, majority, parse_rate, pass_at_1
+from anatomy_r1.question import Question
+from anatomy_r1.responses import Response, ResponseLog
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+Slot = tuple[str, str, int]
+"""Question id, decoding, repeat."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a run's responses say; all per-question fields in the prepared set's order."""
+
+    benchmark: str
+    run: str
+    """Name of the run in the log."""
+    plan: Mapping[str, Any]
+    """What the run asked for: prompt style, pictures, split, seed, limit, weights, decoding."""
+    ids: tuple[str, ...]
+    clusters: tuple[str, ...]
+    categories: tuple[str, ...]
+    gold: tuple[str, ...]
+    """Letter of the right option."""
+    choices: tuple[tuple[str | None, ...], ...]
+    """Five a question: what each sampled response chose."""
+    greedy: tuple[str | None, ...]
+    """What the greedy response chose."""
+    reasons: tuple[tuple[str, ...], ...]
+    """Five a question: how the extractor came to the choice, or why to none; then the greedy one's."""
+    truncated: tuple[int, ...]
+    """Of the five, how many ended at the token limit."""
+    overall: Mapping[str, float]
+    """Means over questions (see `summary`)."""
+    by_category: Mapping[str, Mapping[str, float]]
+    """The same by category."""
+
+    def table(self) -> pd.DataFrame:
+        """One row a question, as the result store wants it (`anatomy_r1.results.COLUMNS`)."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {"id": self.ids, "cluster": self.clusters, "category": self.categories}
+        for repeat in range(K):
+            columns[f"correct_{repeat}"] = [c[repeat] == gold for c, gold in zip(self.choices, self.gold, strict=True)]
+        columns["major"] = [majority(c) == gold for c, gold in zip(self.choices, self.gold, strict=True)]
+        columns["greedy"] = [choice == gold for choice, gold in zip(self.greedy, self.gold, strict=True)]
+        columns["parsed"] = [sum(choice is not None for choice in c) for c in self.choices]
+        columns["truncated"] = self.truncated
+        return pd.DataFrame(columns)
+
+
+def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: str) -> dict[str, float]:
+    """Metrics of one question; scores from the log and lm-eval's are both means of these.
+
+    Raises:
+        AnatomyR1Error: when there are not five sampled responses.
+    """
+    if len(sampled) != K:
+        raise AnatomyR1Error(f"{len(sampled)} sampled responses to a question; the metrics are defined over {K}")
+    return {
+        f"avg@{K}": avg_at_k(sampled, gold),
+        "pass@1": float(pass_at_1(sampled, gold)),
+        f"major@{K}": float(major_at_k(sampled, gold)),
+        "greedy": float(greedy == gold),
+        "parse_rate": parse_rate(sampled),
+    }
+
+
+def score(log: Path, data: Path, run: str | None = None) -> Scores:
+    """Score one run of a log; `run` names it where the log holds several.
+
+    Raises:
+        AnatomyR1Error: when the run is not unique, the data are not those it used, or any response is missing, doubled
+            or of a question that the data do not have.
+    """
+    with ResponseLog(log, read_only=True) as opened:
+        name, plan = _pick_run(log, opened.runs(), run)
+        prepared = find_set(plan["benchmark"], data, plan["split"])
+        if prepared.manifest["questions_sha256"] != plan["questions_sha256"]:
+            raise AnatomyR1Error(f"{prepared.root}: not the questions that run {name} of {log} was asked. Cure: --data")
+        found = [response for response in opened.rows() if _belongs(response, plan)]
+    questions = prepared.questions[: plan["limit"]]
+    by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
+    return _score(name, plan, questions, by_slot)
+
+
+def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
+    """Means of the metrics over questions, number of questions, and share of truncated responses."""
+    means = {name: sum(one[name] for one in metrics) / len(metrics) for name in metrics[0]}
+    return {"n": len(metrics), **means, "truncation_rate": sum(truncated) / (K * len(truncated))}
+
+
+def _pick_run(log: Path, runs: dict[str, dict[str, Any]], name: str | None) -> tuple[str, dict[str, Any]]:
+    if name is None and len(runs) == 1:
+        return next(iter(runs.items()))
+    if name in runs:
+        return str(name), runs[str(name)]
+    told = ("benchmark", "style", "images", "split", "seed", "limit", "weights")
+    lines = [f"  {run}: " + ", ".join(f"{key} {plan[key]}" for key in told) for run, plan in runs.items()]
+    what = f"no run {name}" if name else f"{len(runs)} runs"
+    raise AnatomyR1Error("\n".join([f"{log}: holds {what}. Cure: name one with --run", *lines]))
+
+
+def _belongs(response: Response, plan: Mapping[str, Any]) -> bool:
+    key, decoding = response.key, dict(plan["decoding"])
+    temperature = decoding.pop("temperature") if key.decoding == "sample" else decoding.pop("temperature") * 0.0
+    sampling = Sampling(key.decoding, temperature, decoding.pop("max_new_tokens"))
+    stated = {"benchmark": key.benchmark, "weights": key.weights, "seed": key.seed}
+    stated |= {"style": response.style, "images": response.images}
+    return all(plan[name] == value for name, value in stated.items()) and json.loads(key.sampling) == {
+        **decoding,
+        **sampling.as_dict(),
+    }
+
+
+def _by_slot(
+    log: Path, found: Sequence[Response], questions: Sequence[Question], known: set[str]
+) -> dict[Slot, Response]:
+    """Responses by slot, once it is sure that questions in are questions out."""
+    slots = [(response.key.question_id, response.key.decoding, response.key.repeat) for response in found]
+    wanted = {slot for question in questions for slot in _slots(question)}
+    doubled = [slot for slot, count in Counter(slots).items() if count > 1 and slot in wanted]
+    _refuse(log, "responses logged twice (prompt or picture changed in between)", doubled, "start a new --log")
+    foreign = [slot for slot in slots if slot[0] not in known]
+    _refuse(log, "responses to questions that the data do not have", foreign, "name the data it was made with")
+    missing = sorted(wanted - set(slots))
+    _refuse(log, "responses missing", missing, "run the same `anatomy-r1 evaluate` command again")
+    return dict(zip(slots, found, strict=True))
+
+
+def _slots(question: Question) -> list[Slot]:
+    return [*((question.id, "sample", repeat) for repeat in range(K)), (question.id, "greedy", 0)]
+
+
+def _refuse(log: Path, what: str, slots: Sequence[Slot], cure: str) -> None:
+    if slots:
+        named = ", ".join(dict.fromkeys(question_id for question_id, _, _ in slots[:5]))
+        raise AnatomyR1Error(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
+
+
+def _score(name: str, plan: dict[str, Any], questions: Sequence[Question], by_slot: Mapping[Slot, Response]) -> Scores:
+    responses = [[by_slot[slot] for slot in _slots(question)] for question in questions]
+    answers = [
+        [extract(response.text, question.options) for response in six]
+        for six, question in zip(responses, questions, strict=True)
+    ]
+    metrics = [_metrics(six, question) for six, question in zip(answers, questions, strict=True)]
+    truncated = tuple(sum(response.finish_reason == "length" for response in six[:K]) for six in responses)
+    categories = tuple(question.category for question in questions)
+    return Scores(
+        benchmark=plan["benchmark"],
+        run=name,
+        plan=plan,
+        ids=tuple(question.id for question in questions),
+        clusters=tuple(question.cluster for question in questions),
+        categories=categories,
+        gold=tuple(question.letter for question in questions),
+        choices=tuple(tuple(answer.choice for answer in six[:K]) for six in answers),
+        greedy=tuple(six[K].choice for six in answers),
+        reasons=tuple(tuple(answer.reason for answer in six) for six in answers),
+        truncated=truncated,
+        overall=summary(metrics, truncated),
+        by_category={
+            category: summary(_where(metrics, categories, category), _where(truncated, categories, category))
+            for category in sorted(set(categories))
+        },
+    )
+
+
+def _metrics(six: Sequence[Answer], question: Question) -> dict[str, float]:
+    return question_metrics([answer.choice for answer in six[:K]], six[K].choice, question.letter)
+
+
+def _where(values: Sequence[T], categories: Sequence[str], category: str) -> list[T]:
+    return [value for value, one in zip(values, categories, strict=True) if one == category]

@@ -1,0 +1,107 @@
+"""`python -m baselines`: run the grid, or print what it would run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the status: 0 done, 1 a stage failed, 2 bad arguments, 3 the machine lacks something."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.function(arguments))
+    except AnatomyR1Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    example = "example: python -m baselines run --profile mini --methods zero-shot grpo --seeds 0 1 2"
+    parser = argparse.ArgumentParser(prog="python -m baselines", description=__doc__, epilog=example)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, function, text in (
+        ("run", _run, "train and evaluate what is missing"),
+        ("plan", _plan, "print what `run` would do, and do nothing"),
+    ):
+        command = commands.add_parser(name, help=text, description=text, epilog=example.replace(" run ", f" {name} "))
+        _selection_arguments(command)
+        command.set_defaults(function=function)
+    stage = commands.add_parser("stage", help="one stage of the grid; called by Snakemake")
+    stage.add_argument("--profile", required=True)
+    stage.add_argument("--root", type=Path, required=True)
+    stage.add_argument("--report-to", default="none")
+    stage.add_argument("stage")
+    stage.add_argument("name")
+    stage.set_defaults(function=_stage)
+    return parser
+
+
+def _selection_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
+    command.add_argument("--methods", nargs="+", default=[], metavar="ID", help="rows of the table")
+    command.add_argument("--benchmarks", nargs="+", default=[], metavar="ID")
+    command.add_argument("--models", nargs="+", default=[], metavar="ID")
+    command.add_argument("--seeds", nargs="+", default=[], type=int, metavar="N")
+    command.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept (default: runs)")
+    command.add_argument("--jobs", type=int, default=0, help="processes at a time (default: one a core)")
+    command.add_argument("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from baselines.cell import Layout, Run
+    from baselines.grid import default_jobs, run_grid, wait_note
+    from baselines.plan import select
+    from baselines.profile import load_profile
+    from baselines.requirements import lacking
+
+    profile = load_profile(arguments.profile)
+    selection = select(profile, arguments.methods, arguments.benchmarks, arguments.models, arguments.seeds)
+    if problems := lacking(profile):
+        _plan(arguments)
+        print(f"\nprofile {profile.name} cannot run here:", *problems, sep="\n  - ", file=sys.stderr)
+        return 3
+    started = time.monotonic()
+    layout = Layout((arguments.runs / profile.name).resolve())
+    run = Run(profile, layout, arguments.profile, arguments.report_to)
+    done = run_grid(run, selection, arguments.jobs or default_jobs())
+    print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {layout.root}", file=sys.stderr)
+    return 0 if done else 1
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from baselines.cell import Layout
+    from baselines.plan import select, stages
+    from baselines.profile import load_profile
+
+    profile = load_profile(arguments.profile)
+    selection = select(profile, arguments.methods, arguments.benchmarks, arguments.models, arguments.seeds)
+    every = stages(profile, Layout(arguments.runs / profile.name), selection)
+    print(f"profile {profile.name}: {profile.note.strip()}")
+    for stage in every:
+        print(f"  {'done' if stage.output.exists() else 'to do':5}  {stage.stage:8}  {stage.name}")
+    left = sum(stage.seconds for stage in every if not stage.output.exists())
+    print(f"{len(every)} stages, about {left / 60:.0f} process-minutes to do")
+    return 0
+
+
+def _stage(arguments: argparse.Namespace) -> int:
+    from baselines.cell import Layout, Run
+    from baselines.profile import load_profile
+    from baselines.stages import run_stage
+
+    layout = Layout(arguments.root.resolve())
+    run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
+    run_stage(arguments.stage, arguments.name, run)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

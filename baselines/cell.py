@@ -1,0 +1,111 @@
+"""One cell of the grid (benchmark, model, method, seed) and where its files are below `runs/<profile>/`.
+
+world/  data/<benchmark>/  models/<model>/          shared stages
+train/<benchmark>/<model>/<method>/seed<k>/          checkpoint, arguments, training log
+responses/<benchmark>/<model>/<method>/seed<k>/      response log, lm-eval results
+results/...                                          result store (anatomy_r1/results.py)
+work/<digest>/                                       unfinished work, keyed by everything that goes into it
+logs/<stage>/...                                     what a stage printed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from baselines.method import Method
+from baselines.methods import method as find_method
+from baselines.profile import Profile
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Names of one cell."""
+
+    benchmark: str
+    model: str
+    method_id: str
+    seed: int
+
+    @property
+    def method(self) -> Method:
+        """Its method."""
+        return find_method(self.method_id)
+
+    @property
+    def name(self) -> str:
+        """Path of the cell below any stage's folder."""
+        return f"{self.benchmark}/{self.model}/{self.method_id}/seed{self.seed}"
+
+    def parent(self) -> Cell | None:
+        """Cell whose checkpoint this one starts from; None when it starts from the base model."""
+        start = self.method.start
+        return None if start == "base" else Cell(self.benchmark, self.model, start, self.seed)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of one profile's runs."""
+
+    root: Path
+
+    def world(self) -> Path:
+        """Generated data in the real on-disk formats."""
+        return self.root / "world"
+
+    def data(self, benchmark: str) -> Path:
+        """Prepared set."""
+        return self.root / "data" / benchmark
+
+    def base(self, model: str) -> Path:
+        """Base model."""
+        return self.root / "models" / model
+
+    def train(self, cell: Cell) -> Path:
+        """Trained checkpoint with its log."""
+        return self.root / "train" / cell.name
+
+    def policy(self, cell: Cell) -> Path:
+        """Weights that are evaluated: the checkpoint, or the base model for a method that is not trained."""
+        return self.base(cell.model) if cell.method.kind == "none" else self.train(cell)
+
+    def start(self, cell: Cell) -> Path:
+        """Weights that training starts from."""
+        parent = cell.parent()
+        return self.base(cell.model) if parent is None else self.train(parent)
+
+    def responses(self, cell: Cell) -> Path:
+        """Response log and lm-eval's results."""
+        return self.root / "responses" / cell.name
+
+    def store(self) -> Path:
+        """Result store."""
+        return self.root / "results"
+
+    def result(self, cell: Cell, arm: str) -> Path:
+        """The cell's file in the result store."""
+        return self.store() / cell.benchmark / cell.model / cell.method_id / arm / f"seed{cell.seed}.json"
+
+    def work(self, digest: str) -> Path:
+        """Unfinished work of a stage."""
+        return self.root / "work" / digest
+
+    def log(self, stage: str, name: str) -> Path:
+        """What a stage printed."""
+        return self.root / "logs" / stage / f"{name}.log"
+
+    def progress(self, stage: str, name: str) -> Path:
+        """How far a stage is."""
+        return self.root / "progress" / stage / f"{name}.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every stage of one grid shares."""
+
+    profile: Profile
+    layout: Layout
+    source: str
+    """The profile's name or file, as given: stages load it again."""
+    report_to: str = "none"
+    """Where trainers report to, besides the training log."""

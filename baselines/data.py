@@ -1,0 +1,41 @@
+"""Prepare a benchmark for the grid: the profile's data section is the options of `anatomy-r1 data prepare`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.data_cli import add_data_commands
+from anatomy_r1.errors import AnatomyR1Error
+from baselines.cell import Run
+
+ROOT_VARIABLE = "ANATOMY_R1_DATA_ROOT"
+"""Environment variable that says where real data lie: a folder with SSG-VQA/, CholecT45/ and OmniMedVQA/."""
+
+
+def prepare(run: Run, benchmark: str) -> None:
+    """Run the command that a person would type, and fail when it does."""
+    root = run.layout.world() if run.profile.generated else _real_root()
+    command = prepare_command(run.profile.data[benchmark], root, run.layout.data(benchmark))
+    print("anatomy-r1", *command, flush=True)
+    parser = argparse.ArgumentParser()
+    add_data_commands(parser.add_subparsers(required=True))
+    arguments = parser.parse_args(command)
+    if arguments.run(arguments) != 0:
+        raise AnatomyR1Error(f"preparing {benchmark} from {root} failed; the reason stands above")
+
+
+def prepare_command(section: Mapping[str, Any], root: Path, out: Path) -> list[str]:
+    """Words of the command for a profile's data section; a null option is left to its default."""
+    options = [(name, value) for name, value in section.items() if name != "source" and value is not None]
+    words = [word for name, value in options for word in (f"--{name.replace('_', '-')}", str(value))]
+    return ["data", "prepare", section["source"], "--root", str(root), "--out", str(out), *words]
+
+
+def _real_root() -> Path:
+    if ROOT_VARIABLE not in os.environ:
+        raise AnatomyR1Error(f"set {ROOT_VARIABLE} to the folder that holds SSG-VQA/, CholecT45/ and OmniMedVQA/")
+    return Path(os.environ[ROOT_VARIABLE])

@@ -1,0 +1,59 @@
+"""A method is a value: what it starts from, which trainer, which knobs. Listing methods imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+from anatomy_r1.prompts import Style
+
+Knob = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of Table 1.
+
+    Raises:
+        ValueError: when a trained method names no trainer, or an untrained one does.
+    """
+
+    id: str
+    """Name in paths and on the command line."""
+    label: str
+    """Name in tables."""
+    paper: str
+    """Where it comes from."""
+    kind: Literal["none", "sft", "rl"]
+    """`none` is not trained; `sft` imitates completions; `rl` samples and is rewarded."""
+    style: Style
+    """Prompt style, the same in training and evaluation."""
+    trainer: str = ""
+    """Dotted name of the trainer class."""
+    start: str = "base"
+    """`base`, or the id of the method whose checkpoint it starts from."""
+    budget: str = ""
+    """Section of the profile that holds steps, batch and learning rate; the method's id unless stated."""
+    knobs: Mapping[str, Knob] = field(default_factory=dict)
+    """Trainer arguments that make the method what it is; they win over the profile's."""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "none") != (self.trainer == ""):
+            raise ValueError(f"method {self.id}: kind {self.kind!r} does not go with trainer {self.trainer!r}")
+        object.__setattr__(self, "knobs", MappingProxyType(dict(self.knobs)))
+        object.__setattr__(self, "budget", self.budget or self.id)
+
+    def but(
+        self,
+        id: str,  # noqa: A002
+        label: str,
+        *,
+        paper: str = "",
+        knobs: Mapping[str, Knob] | None = None,
+        **changes: Any,
+    ) -> Method:
+        """This method with a few things changed; `knobs` are merged over the present ones."""
+        merged = {**self.knobs, **(knobs or {})}
+        return replace(self, id=id, label=label, paper=paper or self.paper, knobs=merged, **changes)

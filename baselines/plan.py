@@ -1,0 +1,103 @@
+"""Which stages a selection of rows needs: pure, so that it can be printed, priced and tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from baselines.cell import Cell, Layout
+from baselines.methods import method as find_method
+from baselines.profile import Profile
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to run, by id."""
+
+    methods: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    models: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One process of the grid."""
+
+    stage: str
+    """`world`, `data`, `base`, `train` or `evaluate`."""
+    name: str
+    """What it is for; with `stage`, the path of its log and progress file."""
+    output: Path
+    """File that is there when it is done."""
+    seconds: float
+    """Rough cost, for the estimate only."""
+
+
+def select(
+    profile: Profile,
+    methods: Sequence[str] = (),
+    benchmarks: Sequence[str] = (),
+    models: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+) -> Selection:
+    """The rows asked for; what is left out comes from the profile's default.
+
+    Raises:
+        AnatomyR1Error: an id that does not exist; lists those that do.
+    """
+    _known("benchmark", benchmarks, profile.data)
+    _known("model", models, profile.models)
+    default = profile.default
+    chosen = tuple(methods) or tuple(default["methods"])
+    for name in chosen:
+        find_method(name)
+    return Selection(
+        methods=chosen,
+        benchmarks=tuple(benchmarks) or tuple(default["benchmarks"]),
+        models=tuple(models) or tuple(default["models"]),
+        seeds=tuple(seeds) or tuple(default["seeds"]),
+    )
+
+
+def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise AnatomyR1Error(f"no {what} {name!r} in this profile; there are: {', '.join(known)}")
+
+
+def cells(selection: Selection) -> list[Cell]:
+    """One cell for each benchmark, model, method and seed."""
+    return [
+        Cell(benchmark, model, method, seed)
+        for benchmark in selection.benchmarks
+        for model in selection.models
+        for method in selection.methods
+        for seed in selection.seeds
+    ]
+
+
+def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage]:
+    """Every stage that the selection needs, shared ones once, in an order in which they could run."""
+    wanted = cells(selection)
+    trained = {cell.name: cell for leaf in wanted for cell in lineage(leaf) if cell.method.kind != "none"}
+    cost = profile.cost
+    world = [Stage("world", "world", layout.world() / "world.json", cost["world"])] if profile.generated else []
+    return [
+        *world,
+        *(Stage("data", b, layout.data(b) / "manifest.json", cost["data"]) for b in selection.benchmarks),
+        *(Stage("base", m, layout.base(m) / "config.json", cost["base"]) for m in selection.models),
+        *(
+            Stage("train", cell.name, layout.train(cell) / "training.json", cost[cell.method.budget])
+            for cell in trained.values()
+        ),
+        *(Stage("evaluate", c.name, layout.result(c, profile.arm), cost["evaluate"]) for c in wanted),
+    ]
+
+
+def lineage(cell: Cell) -> list[Cell]:
+    """The cell and all it starts from, first ancestor first."""
+    parent = cell.parent()
+    return [*(lineage(parent) if parent else []), cell]

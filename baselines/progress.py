@@ -1,0 +1,47 @@
+"""How far each stage is, told through small files: the grid reads them, a killed stage leaves the last one behind."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Progress:
+    """State of a stage: `running`, `done` or `failed` (then `reason` and `log` say why and where)."""
+
+    name: str
+    state: str
+    done: int = 0
+    total: int = 1
+    reason: str = ""
+    log: str = ""
+
+
+def write_progress(path: Path, progress: Progress) -> None:
+    """Replace the file at once, so that a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(asdict(progress)))
+    temporary.replace(path)
+
+
+def read_progress(root: Path) -> list[Progress]:
+    """All stages that have said anything."""
+    return [Progress(**json.loads(path.read_text())) for path in sorted(root.glob("**/*.json"))]
+
+
+def reporter(path: Path, name: str, every: float = 1.0) -> Callable[[int, int], None]:
+    """A function (done, total) that writes at most once in `every` seconds, and always at the end."""
+    last = [0.0]
+
+    def report(done: int, total: int) -> None:
+        now = time.monotonic()
+        if done >= total or now - last[0] >= every:
+            last[0] = now
+            write_progress(path, Progress(name, "running", done, total))
+
+    return report

@@ -1,0 +1,50 @@
+"""The order in which questions are served: a pure function of the seed, so that a resumed run serves the same ones.
+
+TRL's sampler shuffles each epoch from a generator whose state is not in the checkpoint; ours covers a whole run as one
+epoch and needs no state. Rows of a group stay together, as TRL's advantages expect.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from torch.utils.data import Sampler
+
+
+def question_order(questions: int, count: int, seed: int) -> list[int]:
+    """`count` indices below `questions`: shuffled passes over all, one after another."""
+    order: list[int] = []
+    for epoch in range(-(-count // questions)):
+        one_pass = list(range(questions))
+        random.Random(f"{seed}/{epoch}").shuffle(one_pass)
+        order += one_pass
+    return order[:count]
+
+
+class GroupSampler(Sampler[int]):
+    """Yields each question `group` times in a row, and each chunk of `chunk` questions `repeats` times over.
+
+    Args:
+        questions: size of the training set.
+        chunk: questions for which responses are generated together.
+        chunks: how many chunks the whole run serves.
+        group: responses a question (G; 1 in SFT).
+        repeats: times that a generated chunk is handed out (steps per generation x iterations).
+        seed: seed of the run.
+    """
+
+    def __init__(
+        self, questions: int, *, chunk: int, chunks: int, group: int = 1, repeats: int = 1, seed: int = 0
+    ) -> None:
+        self.order = question_order(questions, chunk * chunks, seed)
+        self.chunk, self.group, self.repeats = chunk, group, repeats
+
+    def __len__(self) -> int:
+        return len(self.order) * self.group * self.repeats
+
+    def __iter__(self) -> Iterator[int]:
+        for first in range(0, len(self.order), self.chunk):
+            for _ in range(self.repeats):
+                for index in self.order[first : first + self.chunk]:
+                    yield from [index] * self.group

@@ -1,0 +1,112 @@
+"""What each stage does, as the grid calls it: one process, one lock, one progress file, one log."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import ROOT
+from baselines.cell import Cell, Run
+from baselines.profile import Profile, digest
+from baselines.progress import Progress, reporter, write_progress
+from baselines.train import Report
+
+
+def parse_cell(name: str) -> Cell:
+    """`benchmark/model/method/seed0` -> Cell."""
+    benchmark, model, method, seed = name.split("/")
+    return Cell(benchmark, model, method, int(seed.removeprefix("seed")))
+
+
+def run_stage(stage: str, name: str, run: Run) -> None:
+    """Run one stage to its end; a failure is noted where the grid finds it, then raised."""
+    layout = run.layout
+    progress = layout.progress(stage, name)
+    write_progress(progress, Progress(name, "running"))
+    try:
+        with _alone(layout.root / "work" / f"{digest([stage, name])}.lock"):
+            _limit_threads(run.profile)
+            _STAGES[stage](run, name, reporter(progress, name))
+    except BaseException as error:
+        traceback.print_exc()
+        reason = f"{type(error).__name__}: {error}"
+        write_progress(progress, Progress(name, "failed", reason=reason, log=str(_near(layout.log(stage, name)))))
+        raise
+    write_progress(progress, Progress(name, "done", 1, 1))
+
+
+def _near(path: Path) -> Path:
+    """Relative to the checkout where possible: shorter to read, and the same on every machine."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Waits for a process that a killed grid left behind at the same work; the kernel frees the lock of a dead one."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _limit_threads(profile: Profile) -> None:
+    """One thread a process on a CPU: two under contention cost several times the time of one."""
+    if profile.needs.gpus == 0:
+        os.environ["OMP_NUM_THREADS"] = "1"
+        import torch
+
+        torch.set_num_threads(1)
+
+
+def _world(run: Run, name: str, report: Report) -> None:
+    from anatomy_r1.mini.world import WorldSpec, write_world
+
+    shutil.rmtree(run.layout.world(), ignore_errors=True)  # of another recipe: Snakemake runs this when it changed
+    write_world(run.layout.world(), WorldSpec(**run.profile.world))
+
+
+def _data(run: Run, benchmark: str, report: Report) -> None:
+    from baselines.data import prepare
+
+    prepare(run, benchmark)
+
+
+def _base(run: Run, model: str, report: Report) -> None:
+    source = run.profile.models[model]
+    if "mini" not in source:
+        raise AnatomyR1Error(
+            f"profile {run.profile.name}: loading {source.get('hub', model)!r} from a hub cache is not built yet; "
+            f"put the weights into {run.layout.base(model)} by hand"
+        )
+    from anatomy_r1.mini.base import build_base
+    from anatomy_r1.mini.recipe import toy
+
+    shutil.rmtree(run.layout.base(model), ignore_errors=True)
+    build_base(run.layout.base(model), source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
+
+
+def _train(run: Run, name: str, report: Report) -> None:
+    from baselines.train import train
+
+    train(run, parse_cell(name), report)
+
+
+def _evaluate(run: Run, name: str, report: Report) -> None:
+    from baselines.evaluate import evaluate_cell
+
+    evaluate_cell(run, parse_cell(name), report)
+
+
+_STAGES: dict[str, Callable[[Run, str, Report], None]] = {
+    "world": _world,
+    "data": _data,
+    "base": _base,
+    "train": _train,
+    "evaluate": _evaluate,
+}

@@ -1,0 +1,145 @@
+"""Train one cell: build the trainer from method and profile, resume where a killed run left off, publish by rename.
+
+Full fine-tuning resume needs the weights loaded from the checkpoint by us: transformers 5.17 silently goes on from the
+initial ones (huggingface/transformers#43701). The reference model of the KL term is loaded from the name in the model's
+config, so that name is set back to where training started.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.prepared import load
+from anatomy_r1.provenance import provenance
+from anatomy_r1.training_log import TrainingLog
+from baselines.cell import Cell, Run
+from baselines.method import Method
+from baselines.profile import Profile, digest
+
+LOG_NAME = "training_log.sqlite"
+SETTINGS_NAME = "training.json"
+
+Report = Callable[[int, int], None]
+
+
+def arguments(profile: Profile, method: Method, seed: int) -> dict[str, Any]:
+    """Trainer arguments of a method at one scale: the method's knobs over the profile's budget; none if untrained."""
+    if method.kind == "none":
+        return {}
+    return {**profile.budget(method.budget), **method.knobs, "seed": seed}
+
+
+def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
+    """Everything that decides what training yields; its digest names the work folder."""
+    parent = cell.parent()
+    return {
+        "cell": cell.name,
+        "method": {"trainer": cell.method.trainer, "style": cell.method.style, "start": cell.method.start},
+        "arguments": arguments(profile, cell.method, cell.seed),
+        "data": dict(profile.data[cell.benchmark]),
+        "model": dict(profile.models[cell.model]),
+        "parent": settings(profile, parent) if parent else None,
+    }
+
+
+def train(run: Run, cell: Cell, report: Report) -> Path:
+    """Train `cell` to the end of its budget and publish its checkpoint, log and settings together."""
+    plan = settings(run.profile, cell)
+    work, out = run.layout.work(digest(plan)), run.layout.train(cell)
+    if is_published(out, plan):
+        return out
+    trainer, log, checkpoint = build(run, cell, work, report)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    log.close(trainer.state.global_step)
+    _publish(trainer, work, out, {"plan": plan, "provenance": provenance(), "steps": trainer.state.global_step})
+    return out
+
+
+def is_published(out: Path, plan: dict[str, Any]) -> bool:
+    """Whether `out` holds the outcome of just this plan: a process that a killed grid left behind may have ended it."""
+    path = out / SETTINGS_NAME
+    return path.is_file() and digest(json.loads(path.read_text())["plan"]) == digest(plan)
+
+
+def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, TrainingLog, Path | None]:
+    """The trainer, its log, and the checkpoint to resume from (None for a fresh run)."""
+    from baselines.trainers import LogSteps
+
+    method, start = cell.method, run.layout.start(cell)
+    checkpoint = last_whole_checkpoint(work)
+    if checkpoint:
+        print(f"resuming from {checkpoint.name}; warnings about missing keys are moot: we load the weights ourselves")
+    log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint))
+    model, processor = load_policy(checkpoint or start, start)
+    prepared = load(run.layout.data(cell.benchmark), "train")
+    config = {**arguments(run.profile, method, cell.seed), "output_dir": str(work), "report_to": run.report_to}
+    trainer = _trainer(method, config, model, processor, prepared)
+    trainer.add_callback(LogSteps(log, report))
+    if method.kind == "rl":
+        trainer.training_log = log
+    return trainer, log, checkpoint
+
+
+def load_policy(weights: Path, start: Path) -> tuple[Any, Any]:
+    """Model in float32 and its processor. Left padding: right padding silently corrupts token types in TRL."""
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(start, padding_side="left")
+    processor.tokenizer.padding_side = "left"
+    model = AutoModelForImageTextToText.from_pretrained(weights, dtype=torch.float32, use_safetensors=True)
+    model.config._name_or_path = str(start)
+    return model, processor
+
+
+def _trainer(method: Method, config: dict[str, Any], model: Any, processor: Any, prepared: Any) -> Any:
+    from trl import GRPOConfig, SFTConfig
+
+    from anatomy_r1.rewards import accuracy_reward, format_reward
+    from baselines.rows import dataset, rl_rows, sft_rows
+
+    module, _, name = method.trainer.rpartition(".")
+    trainer_class = getattr(importlib.import_module(module), name)
+    common = {"model": model, "processing_class": processor}
+    if method.kind == "sft":
+        rows = dataset(sft_rows(prepared, method.style))
+        return trainer_class(args=SFTConfig(**config), train_dataset=rows, **common)
+    rows = dataset(rl_rows(prepared, method.style))
+    rewards = [accuracy_reward, format_reward]
+    return trainer_class(args=GRPOConfig(**config), train_dataset=rows, reward_funcs=rewards, **common)
+
+
+def last_whole_checkpoint(work: Path) -> Path | None:
+    """Newest checkpoint that was written to its end; others are removed."""
+    from baselines.trainers import COMPLETE
+
+    whole = []
+    for path in work.glob("checkpoint-*"):
+        if (path / COMPLETE).exists():
+            whole.append(path)
+        else:
+            shutil.rmtree(path)
+    return max(whole, key=_step, default=None)
+
+
+def _step(checkpoint: Path | None) -> int:
+    return int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
+
+
+def _publish(trainer: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
+    """Model, processor, log and settings appear under the final name at once."""
+    ready = work / "ready"
+    shutil.rmtree(ready, ignore_errors=True)
+    trainer.model.save_pretrained(ready)
+    trainer.processing_class.save_pretrained(ready)
+    shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
+    (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    ready.rename(out)
+    shutil.rmtree(work)

@@ -1,0 +1,73 @@
+"""How benchmarks, models and methods are called in tables, and which of the paper's stands beside which of ours."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+METHODS: dict[str, str] = {  # Table 1's rows, in its order
+    "zero-shot": "Zero-Shot",
+    "sft": "SFT",
+    "cot-sft": "CoT-SFT",
+    "sft-grpo": "SFT+GRPO",
+    "cot-sft-grpo": "CoT SFT+GRPO",
+    "grpo": "GRPO",
+    "gpg": "GPG",
+    "dapo": "DAPO",
+    "grpo-asc": "GRPO-ASC-Learning",
+    "grpo-gdqa": "GRPO-GDQA",
+}
+
+METRICS: dict[str, str] = {"avg@5": "Avg@5", "pass@1": "Pass@1", "major@5": "Major@5"}
+
+BENCHMARKS: dict[str, str] = {"sgg_anatomy": "SGG-VQA (Anatomy)", "omnimed_mi": "OmniMedVQA (MI)"}
+
+MINI = "_mini"
+"""Suffix of the benchmarks whose data are generated."""
+
+
+class Model(NamedTuple):
+    """How a model is headed, and the paper's model whose numbers stand beside it."""
+
+    title: str
+    paper: str
+
+
+MODELS: dict[str, Model] = {  # the paper's order: the small one first
+    "mini-s": Model("mini-s", "Qwen-2.5-VL-3B"),
+    "qwen2.5-vl-3b": Model("Qwen2.5-VL-3B", "Qwen-2.5-VL-3B"),
+    "mini-l": Model("mini-l", "Qwen-2.5-VL-7B"),
+    "qwen2.5-vl-7b": Model("Qwen2.5-VL-7B", "Qwen-2.5-VL-7B"),
+}
+
+
+def is_mini(benchmark: str) -> bool:
+    """Whether a benchmark's data are generated."""
+    return benchmark.endswith(MINI)
+
+
+def benchmark_title(benchmark: str) -> str:
+    """Heading of a benchmark; generated data always say so."""
+    title = BENCHMARKS.get(benchmark.removesuffix(MINI), benchmark.removesuffix(MINI))
+    return f"{title}, mini world" if is_mini(benchmark) else title
+
+
+def model_title(model: str, paper_beside: bool = True) -> str:
+    """Heading of a model's block, with what the paper's numbers beside it are and are not."""
+    if model not in MODELS:
+        return model
+    title, paper = MODELS[model]
+    if not paper_beside or not model.startswith("mini-"):
+        return title
+    return f"{title} (a tiny model in the place of the paper's {paper}: not comparable)"
+
+
+def method_title(method: str, arm: str) -> str:
+    """Row name; the matched arm is the rule and goes without saying."""
+    title = METHODS.get(method, method)
+    return title if arm == "matched" else f"{title} ({arm})"
+
+
+def rank(known: dict[str, str] | dict[str, Model], name: str) -> tuple[int, str]:
+    """Sort key: the known in their order, then the others by name."""
+    names = list(known)
+    return (names.index(name) if name in known else len(names), name)

@@ -1,0 +1,69 @@
+"""What stands below a table: how to read it, what it was made from, and what it does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from anatomy_r1.results import Result
+from reports.names import BENCHMARKS, MINI, benchmark_title, is_mini, rank
+from reports.scores import ALL, Score
+
+READING = (
+    "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "
+    "clusters = how many of these. Several training seeds are averaged question by question first. "
+    "paper: the paper's Table 1.",
+    "Best of a column within a model in bold, second underlined, by the printed value. "
+    "— = not run (ours) or not reported (paper).",
+)
+MINI_WARNING = (
+    "Mini numbers say nothing about Qwen2.5-VL: a tiny network, trained from nothing, answered questions about "
+    "generated pictures. The paper's numbers stand beside them for orientation and cannot be compared with them."
+)
+USE = "Research only, not for clinical use."
+_ZERO_WIDTH = "An interval of no width: all clusters scored alike, which shows lack of variation, not certainty."
+_ONE_CLUSTER = "[no interval]: one cluster allows none."
+
+
+def warning(results: Iterable[Result]) -> str:
+    """What must be read before any number."""
+    return MINI_WARNING if any(is_mini(result.benchmark) for result in results) else ""
+
+
+def notes(results: Sequence[Result], found: Iterable[Score]) -> tuple[str, ...]:
+    """All notes, in reading order. The same results give the same words: no date, no machine."""
+    shown = list(found)
+    return (
+        *READING,
+        *([_ONE_CLUSTER] if any(score.low is None for score in shown) else []),
+        *([_ZERO_WIDTH] if any(score.se == 0 and score.metric in _WITH_INTERVAL for score in shown) else []),
+        _made_from(results, shown),
+        USE,
+    )
+
+
+_WITH_INTERVAL = ("avg@5", "pass@1", "major@5", "greedy")
+
+
+def _made_from(results: Sequence[Result], shown: list[Score]) -> str:
+    sizes = sorted(
+        {(s.group.benchmark, s.questions, s.clusters) for s in shown if s.category == ALL},
+        key=lambda size: (rank(BENCHMARKS, size[0].removesuffix(MINI)), size),
+    )
+    parts = [
+        f"Profile {results[0].profile}",
+        *(f"{benchmark_title(name)}: {n} questions in {clusters} clusters" for name, n, clusters in sizes),
+        f"seeds {', '.join(map(str, sorted({result.seed for result in results})))}",
+        f"commit {', '.join(commits(results))}",
+    ]
+    return " · ".join(parts) + "."
+
+
+def commits(results: Iterable[Result]) -> list[str]:
+    """Commits that made the results, shortened; `+ changes` where files differed from the commit."""
+    return sorted(
+        {
+            (str(result.provenance.get("commit") or "")[:10] or "unknown")
+            + (" + uncommitted changes" if result.provenance.get("dirty") else "")
+            for result in results
+        }
+    )

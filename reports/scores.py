@@ -1,0 +1,130 @@
+"""Results -> scores: every number that a table shows, with its interval, in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import pandas as pd
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.metrics import K
+from anatomy_r1.results import Result
+from anatomy_r1.stats import SeededInterval, seeded_interval
+
+ALL = ""
+"""The category of a score over all questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What one row of a table is measured on: the same cell of the grid under all its seeds."""
+
+    benchmark: str
+    model: str
+    method: str
+    arm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric of one group, in percent."""
+
+    group: Group
+    metric: str
+    """`avg@5`, `pass@1`, `major@5`, `greedy`, `parsed` or `truncated`."""
+    category: str
+    """Anatomy or question type; `ALL` for all questions."""
+    percent: float
+    low: float | None
+    high: float | None
+    """Bounds of the 95 % interval; None where one cluster allows none."""
+    se: float | None
+    clusters: int
+    questions: int
+    seeds: int
+    seed_sd: float | None
+    """Standard deviation of the seeds' means, in points; None for one seed."""
+
+
+def scores(results: Sequence[Result]) -> tuple[Score, ...]:
+    """All metrics of all groups, over all questions and, for Avg@5, by category.
+
+    Raises:
+        AnatomyR1Error: when results do not belong in one table (profiles mixed, a cell twice, or seeds of one group on
+            different questions).
+    """
+    _check_one_profile(results)
+    ordered = sorted(results, key=lambda result: result.key)
+    return tuple(
+        score
+        for group, seeds in groupby(ordered, key=lambda r: Group(r.benchmark, r.model, r.method, r.arm))
+        for score in _group_scores(group, _aligned(group, list(seeds)))
+    )
+
+
+def _group_scores(group: Group, tables: list[pd.DataFrame]) -> Iterable[Score]:
+    clusters, categories = tables[0]["cluster"].to_numpy(), tables[0]["category"].to_numpy()
+    values = {metric: np.stack([_metrics(table)[metric] for table in tables]) for metric in _metrics(tables[0])}
+    for metric, table in values.items():
+        yield _score(group, metric, ALL, seeded_interval(table, clusters))
+    for category in sorted(set(categories)):
+        of = categories == category
+        yield _score(group, f"avg@{K}", str(category), seeded_interval(values[f"avg@{K}"][:, of], clusters[of]))
+
+
+def _metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Per question: each metric as a share between 0 and 1."""
+    right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
+    return {
+        f"avg@{K}": right.mean(axis=1),
+        "pass@1": right[:, 0],
+        f"major@{K}": table["major"].to_numpy(dtype=float),
+        "greedy": table["greedy"].to_numpy(dtype=float),
+        "parsed": table["parsed"].to_numpy(dtype=float) / K,
+        "truncated": table["truncated"].to_numpy(dtype=float) / K,
+    }
+
+
+def _score(group: Group, metric: str, category: str, seeded: SeededInterval) -> Score:
+    interval = seeded.interval
+    return Score(
+        group=group,
+        metric=metric,
+        category=category,
+        percent=100 * interval.mean,
+        low=_percent(interval.low),
+        high=_percent(interval.high),
+        se=_percent(interval.se),
+        clusters=interval.clusters,
+        questions=interval.n,
+        seeds=seeded.seeds,
+        seed_sd=_percent(seeded.spread),
+    )
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _aligned(group: Group, seeds: list[Result]) -> list[pd.DataFrame]:
+    """The seeds' question tables in one order of questions."""
+    if len({result.seed for result in seeds}) < len(seeds):
+        raise AnatomyR1Error(f"{group}: a seed stands twice; give each result store on its own")
+    tables = [result.questions.sort_values("id", ignore_index=True) for result in seeds]
+    for result, table in zip(seeds, tables, strict=True):
+        if not table[["id", "cluster", "category"]].equals(tables[0][["id", "cluster", "category"]]):
+            raise AnatomyR1Error(
+                f"{result.key}: other questions than {seeds[0].key}; evaluate both on the same test set"
+            )
+        if table.empty:
+            raise AnatomyR1Error(f"{result.key}: no questions; run the cell again")
+    return tables
+
+
+def _check_one_profile(results: Sequence[Result]) -> None:
+    profiles = sorted({result.profile for result in results})
+    if len(profiles) > 1:
+        raise AnatomyR1Error(f"results of several profiles ({', '.join(profiles)}); a table shows one: give one store")

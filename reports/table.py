@@ -1,0 +1,109 @@
+"""A table as a value, before it is text, Markdown, LaTeX or HTML.
+
+Cells hold what a person reads, unescaped; each format escapes for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+MISSING = "—"
+"""What a cell shows where nothing was run. Never a zero, never a guess."""
+
+Emphasis = Literal["", "best", "second"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: a main text with an optional aside (an interval) and an emphasis."""
+
+    text: str = MISSING
+    aside: str = ""
+    emphasis: Emphasis = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading, and the heading above it that it shares with its neighbours."""
+
+    title: str
+    group: str = ""
+    quiet: bool = False
+    """Set back in formats that can: context, such as the paper's number, not our measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its name and its cells."""
+
+    title: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows under a common heading: one model."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table.
+
+    Raises:
+        ValueError: when a row has not one cell a column.
+    """
+
+    name: str
+    """Short name, for anchors and labels: `table1`."""
+    title: str
+    corner: str
+    """Heading of the row names."""
+    columns: tuple[Column, ...]
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for block in self.blocks:
+            for row in block.rows:
+                if len(row.cells) != len(self.columns):
+                    raise ValueError(f"row {row.title!r}: {len(row.cells)} cells for {len(self.columns)} columns")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Tables that are read together, with the notes that hold for all of them."""
+
+    title: str
+    warning: str
+    """What a reader must know before any number; empty where nothing is."""
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+
+
+def groups(table: Table) -> Iterator[tuple[str, list[int]]]:
+    """Each column group in order, with the indices of its columns."""
+    found: dict[str, list[int]] = {}
+    for index, column in enumerate(table.columns):
+        found.setdefault(column.group, []).append(index)
+    yield from found.items()
+
+
+def emphases(values: Sequence[float | None], decimals: int) -> list[Emphasis]:
+    """Best and second of one column, as the paper marks them; ties share a mark.
+
+    Values are compared as printed, so that two cells that look the same are marked the same. Fewer than two values
+    rank nothing.
+    """
+    shown = [None if value is None else round(value, decimals) for value in values]
+    ranked = sorted({value for value in shown if value is not None}, reverse=True)
+    if sum(value is not None for value in shown) < 2:
+        return [""] * len(shown)
+    marks: dict[float | None, Emphasis] = {ranked[0]: "best"}
+    if len(ranked) > 1:
+        marks[ranked[1]] = "second"
+    return [marks.get(value, "") for value in shown]

@@ -1,0 +1,158 @@
+"""One virtual environment for all tox environments: torch and its company are installed once.
+
+tox gives every environment a directory of its own, and recreates one that two environments share. So the tox
+environments here are empty, and this script keeps one full environment beside them, in `.tox/shared`.
+
+It is rebuilt from nothing when `constraints.txt`, the dependencies in `pyproject.toml`, the Python version or the
+checkout's place changes, and when an earlier build was broken off: a stamp is written last, and holds the hash of all
+that. Two builds at once wait for each other. Needs only the standard library and pip.
+
+    python scripts/shared_env.py                       build it if needed
+    python scripts/shared_env.py -- ruff check .       build it if needed, then run a command in it
+
+ANATOMY_R1_PYTHON=/path/to/python brings an environment of your own instead: nothing is installed, and commands run
+with that interpreter and with what stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT / ".tox" / "shared"
+STAMP = "anatomy-r1-stamp.txt"
+OWN_PYTHON = "ANATOMY_R1_PYTHON"
+EXTRAS = "train,dev"
+
+
+def key(root: Path) -> str:
+    """Hash of everything that decides what the environment holds."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    parts = {
+        "root": str(root),  # an editable install points here
+        "python": sys.version,
+        "extras": EXTRAS,
+        "project": project["project"],
+        "build": project["build-system"],
+        "constraints": (root / "constraints.txt").read_text(encoding="utf-8"),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def ready(shared: Path, wanted: str) -> bool:
+    """Whether a finished environment with this key stands there."""
+    stamp = shared / STAMP
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted and python_of(shared).exists()
+
+
+def python_of(shared: Path) -> Path:
+    """The environment's interpreter."""
+    return shared / "bin" / "python"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on `path`; the kernel lets go of it when the process dies, however it dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another run is building the shared environment; waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def build(root: Path, shared: Path, wanted: str) -> None:
+    """Make the environment from nothing and stamp it.
+
+    Raises:
+        SystemExit: when pip is missing or fails, with the cure.
+    """
+    if importlib.util.find_spec("pip") is None:
+        raise SystemExit(f"{sys.executable} has no pip. Run this through tox, or with a Python that has pip.")
+    say(f"building {shared} once for all tox environments (a few minutes; several GB, mostly PyTorch)")
+    started = time.monotonic()
+    shutil.rmtree(shared, ignore_errors=True)
+    venv.create(shared, with_pip=False, symlinks=True)  # Debian's bare python3.11 lacks ensurepip
+    pip = [sys.executable, "-m", "pip", "--python", str(python_of(shared)), "install", "--disable-pip-version-check"]
+    command = [*pip, "--progress-bar", "off", "-c", "constraints.txt", "pip", "-e", f".[{EXTRAS}]"]
+    if subprocess.run(command, cwd=root, check=False).returncode:
+        raise SystemExit("pip failed (see above). Nothing was kept; the same command starts over.")
+    (shared / STAMP).write_text(wanted, encoding="utf-8")
+    say(f"ready after {time.monotonic() - started:.0f} s")
+
+
+def ensure(root: Path, shared: Path) -> Path:
+    """Path of an interpreter with everything installed, built now if need be.
+
+    Raises:
+        SystemExit: when the reader's own interpreter does not exist, or the build fails.
+    """
+    own = os.environ.get(OWN_PYTHON)
+    if own:
+        if not Path(own).is_file():
+            raise SystemExit(f"{OWN_PYTHON}={own} is not a file. Point it at a python, or unset it.")
+        return Path(own)
+    wanted = key(root)
+    if not ready(shared, wanted):
+        with locked(shared.with_suffix(".lock")):
+            if not ready(shared, wanted):  # someone else may have built it while we waited
+                build(root, shared, wanted)
+    return python_of(shared)
+
+
+def environment(python: Path, base: dict[str, str]) -> dict[str, str]:
+    """`base` with the interpreter's folder first on PATH, as an activated environment has it."""
+    changed = {**base, "PATH": f"{python.parent}{os.pathsep}{base.get('PATH', os.defpath)}"}
+    if (python.parent.parent / "pyvenv.cfg").is_file():
+        changed["VIRTUAL_ENV"] = str(python.parent.parent)
+    return changed
+
+
+def run(python: Path, command: list[str]) -> None:
+    """Become `command`, found in the shared environment first.
+
+    Raises:
+        SystemExit: when there is no such command.
+    """
+    env = environment(python, dict(os.environ))
+    program = str(python) if command[0] == "python" else shutil.which(command[0], path=env["PATH"])
+    if program is None:
+        raise SystemExit(f"{command[0]}: not installed beside {python}. Is it in pyproject.toml's extras ({EXTRAS})?")
+    sys.stdout.flush()
+    os.execve(program, [program, *command[1:]], env)
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal, at once."""
+    print(f"shared_env: {text}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="after `--`: a command to run in the environment")
+    arguments = parser.parse_args().command
+    command = arguments[1:] if arguments[:1] == ["--"] else arguments
+    python = ensure(ROOT, SHARED)
+    if command:
+        run(python, command)
+
+
+if __name__ == "__main__":
+    main()

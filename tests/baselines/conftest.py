@@ -1,0 +1,45 @@
+"""A small prepared world and an untrained model, made once: enough to run real trainers for a few steps."""
+
+import dataclasses
+
+import pytest
+
+from baselines.cell import Layout, Run
+from baselines.profile import load_profile
+
+
+@pytest.fixture(scope="session")
+def smoke_root(tmp_path_factory):
+    """`runs/` folder with world, data and base of the smoke profile; the base is random, not even toy-trained."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    from anatomy_r1.mini.architecture import build_model, build_processor, save
+    from baselines.stages import run_stage
+
+    root = tmp_path_factory.mktemp("runs")
+    run = Run(load_profile("smoke"), Layout(root), "smoke")
+    run_stage("world", "world", run)
+    for benchmark in run.profile.data:
+        run_stage("data", benchmark, run)
+    processor = build_processor()
+    save(build_model("mini-l", processor), processor, run.layout.base("mini-l"))
+    return root
+
+
+@pytest.fixture
+def smoke_run(smoke_root, tmp_path):
+    """A run over the shared world whose trained things go to a folder of the test's own."""
+    for name in ("world", "data", "models"):
+        (tmp_path / name).symlink_to(smoke_root / name)
+    return Run(load_profile("smoke"), Layout(tmp_path), "smoke")
+
+
+@pytest.fixture
+def with_budget():
+    """A run whose profile has other trainer arguments in one section."""
+
+    def change(run, section, **arguments):
+        training = {**run.profile.training, section: {**run.profile.training[section], **arguments}}
+        return dataclasses.replace(run, profile=dataclasses.replace(run.profile, training=training))
+
+    return change

@@ -1,0 +1,41 @@
+"""The result store: what goes in comes out, whole or not at all."""
+
+import pandas as pd
+import pytest
+
+from anatomy_r1.results import COLUMNS, Result, load_result, load_results, save_result
+
+
+def result(method="grpo", seed=0, ids=("a", "b")):
+    table = pd.DataFrame({column: [1] * len(ids) for column in COLUMNS}).assign(id=list(ids), cluster="v", category="c")
+    return Result("mini", "sgg_anatomy_mini", "mini-l", method, "matched", seed, "think", table, {"commit": "c0ffee"})
+
+
+def test_round_trip_and_order(tmp_path):
+    for seed in (1, 0):
+        save_result(tmp_path, result(seed=seed))
+    first, second = load_results(tmp_path)
+    assert (first.seed, second.seed) == (0, 1)
+    assert first.questions.equals(result().questions[list(COLUMNS)])
+    assert first.provenance == {"commit": "c0ffee"}
+    assert [r.seed for r in load_results(tmp_path, keep=[second.key])] == [1]
+
+
+def test_same_result_same_bytes(tmp_path):
+    one, two = save_result(tmp_path / "1", result()), save_result(tmp_path / "2", result())
+    assert one.read_bytes() == two.read_bytes()
+    assert one.with_suffix(".parquet").read_bytes() == two.with_suffix(".parquet").read_bytes()
+
+
+def test_a_missing_column_and_a_question_twice_are_refused():
+    with pytest.raises(ValueError, match="twice"):
+        result(ids=("a", "a"))
+    with pytest.raises(ValueError, match="lacks"):
+        Result("m", "b", "m", "x", "matched", 0, "think", pd.DataFrame({"id": ["a"]}))
+
+
+def test_half_a_cell_is_named_with_the_cure(tmp_path):
+    path = save_result(tmp_path, result())
+    path.with_suffix(".parquet").unlink()
+    with pytest.raises(ValueError, match="delete it and run the cell again"):
+        load_result(path)
