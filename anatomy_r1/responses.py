@@ -201,6 +201,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in _KINDS.items())
         with db:
+            db.execute("BEGIN IMMEDIATE")  # or each statement would commit by itself, and kill -9 leave half a schema
             db.execute(f"CREATE TABLE responses (digest TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
             db.execute("CREATE TABLE runs (name TEXT PRIMARY KEY, plan TEXT NOT NULL)")
             db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
