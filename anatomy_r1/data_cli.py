@@ -15,10 +15,11 @@ SIZE = 1000  # of SGG's training and test set. Inferred: the table's percentages
 
 def add_data_commands(subparsers: Any) -> None:
     """Add `data` and its subcommands; each sets `run`, a function of the parsed arguments that returns an exit code."""
-    data = subparsers.add_parser("data", help="make, prepare and check the data", description=__doc__)
+    data = _group(subparsers, "data", "make, prepare and check the data", "data mini --out runs/world")
     commands = data.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
     _add_mini(commands)
-    prepare = commands.add_parser("prepare", help="write a prepared set from a source")
+    example = "data prepare sgg --root data --out prepared/sgg"
+    prepare = _group(commands, "prepare", "write a prepared set from a source", example)
     sources = prepare.add_subparsers(dest="data_source", required=True, metavar="SOURCE")
     _add_sgg(sources)
     _add_omnimed(sources)
@@ -29,12 +30,17 @@ def add_data_commands(subparsers: Any) -> None:
     check.add_argument("folder", type=Path, metavar="DIR", help="folder of the prepared set")
 
 
-def _command(commands: Any, name: str, about: str, example: str, run: str) -> argparse.ArgumentParser:
+def _group(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
     shape = argparse.RawDescriptionHelpFormatter
     text = f"example:\n  anatomy-r1 {example}"
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=about, description=about, epilog=text, formatter_class=shape
     )
+    return parser
+
+
+def _command(commands: Any, name: str, about: str, example: str, run: str) -> argparse.ArgumentParser:
+    parser = _group(commands, name, about, example)
     parser.set_defaults(run=_guarded(run))
     return parser
 

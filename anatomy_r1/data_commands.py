@@ -16,10 +16,12 @@ from anatomy_r1.splits import SPLITS, SplitRule, rule_file, rule_official, rule_
 
 def mini(args: argparse.Namespace) -> None:
     """`anatomy-r1 data mini`."""
+    from anatomy_r1.mini.samples import write_sample_page
     from anatomy_r1.mini.world import WorldSpec, write_world
 
     write_world(args.out, WorldSpec() if args.seed is None else WorldSpec(seed=args.seed))
-    print(f"wrote {args.out}")
+    page, _ = write_sample_page(args.out, args.out / "samples")
+    print(f"wrote {args.out}; a page of samples to look at: {page}")
 
 
 def sgg(args: argparse.Namespace) -> None:
@@ -27,6 +29,8 @@ def sgg(args: argparse.Namespace) -> None:
     overrides = {"qa_txt": args.questions, "frames": args.frames, "scene_graph": args.scene_graphs}
     sources = replace(prepare_sgg.Sources.below(args.root), **{role: path for role, path in overrides.items() if path})
     rule = _rule(args)
+    if rule.name == "file":
+        sources = replace(sources, split_file=_split_file(args))
     spare = 0 if rule.name == "unused" else args.test
     sizes = {
         "train": args.train,
@@ -41,8 +45,12 @@ def sgg(args: argparse.Namespace) -> None:
     _report(args.out, problems, sizes)
 
 
+def _split_file(args: argparse.Namespace) -> Path:
+    return Path(args.root) / "SSG-VQA" / "splits.json"
+
+
 def _rule(args: argparse.Namespace) -> SplitRule:
-    path = args.root / "SSG-VQA" / "splits.json"
+    path = _split_file(args)
     name = args.split or ("file" if path.is_file() else "unused")
     if name != "file":
         return rule_official() if name == "official" else rule_unused(validation=bool(args.validation))

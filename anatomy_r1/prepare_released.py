@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,21 @@ def prepare(files: Sequence[Path], frames: Path, problems: Problems, out: Path, 
     manifest = {
         **notes,
         "split_rule": "all released records train",
+        "conflicts": conflicts(record.question for record in kept),
         "wordings": dict(sorted(Counter(record.wording for record in kept).items())),
         "excluded": {},
         "skipped": problems.skipped,
         "sources": {role: prepared.relative(path, out) for role, path in inputs.folders.items()},
     }
     prepared.write(out, {"train": [record.question for record in kept]}, frames, manifest, inputs.sha256)
+
+
+def conflicts(questions: Iterable[Question]) -> int:
+    """How many pairs of image and stem have more than one gold answer."""
+    answers: dict[tuple[str, str], set[str]] = {}
+    for question in questions:
+        answers.setdefault((question.image, question.stem), set()).add(question.answer)
+    return sum(len(found) > 1 for found in answers.values())
 
 
 def _records(path: Path, inputs: Inputs, problems: Problems, benchmark: str) -> Iterator[Record]:

@@ -32,6 +32,8 @@ class Sources:
     frames: Path
     scene_graph: Path
     """May be missing: then neither it nor what it knows is used."""
+    split_file: Path | None = None
+    """File that the split rule was read from, to be hashed with the other inputs."""
 
     @classmethod
     def below(cls, root: Path) -> Sources:
@@ -171,6 +173,9 @@ def prepare(sources: Sources, plan: Plan, problems: Problems, out: Path, notes: 
     existing_folder(sources.frames, "the frames of CholecT45 (VID01/000000.png ...)")
     roles = {"qa_txt": sources.qa_txt, "frames": sources.frames, "scene_graph": sources.scene_graph}
     builder = Builder(Inputs(roles), problems, plan)
+    if sources.split_file:
+        roles["split"] = sources.split_file.parent
+        builder.inputs.read("split", sources.split_file)
     pools = {split: Reservoir(plan.sizes.get(split, 0), plan.seed) for split in SPLITS}
     every = list(frames(builder.inputs, problems))  # names only: some 27,000 in SSG-VQA
     for question in builder.questions(tqdm(every, desc="question files", unit="file", mininterval=1, disable=None)):

@@ -103,6 +103,14 @@ def draw_scene(rng: np.random.Generator, look: Look) -> Scene:
     return Scene(finish(rng, canvas), _cells(regions, names, colors), tool)
 
 
+def draw_clear_scene(rng: np.random.Generator, look: Look) -> Scene:
+    """A scene with at least one clear cell, so that something can be asked."""
+    while True:
+        scene = draw_scene(rng, look)
+        if scene.clear():
+            return scene
+
+
 def tissue(rng: np.random.Generator, texture: str, color: str) -> Field:
     """(SIZE, SIZE, 3): a surface of one texture and colour; scenes and microscopy are made of these."""
     base = np.array(COLORS[color], np.float32) + atlas().tints[texture] + rng.normal(0, 7, 3).astype(np.float32)

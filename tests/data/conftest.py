@@ -17,7 +17,7 @@ What anatomy is at the bottom-mid of the frame ?|omentum
 What anatomy is at the mid-left of the frame ?||[-3.0, 61.0]
 How many top-mid instruments are there?|1|zero_hop.json|count|NA
 Are there any top-mid things left of the top-mid hook instrument?|True|one_hop.json|exist|relate_spatial
-There is a white object below the brown liver object; what is it?|gallbladder|one_hop.json|query_component|relate_spatial
+There is a white object below the liver object; what is it?|gallbladder|one_hop.json|query_component|relate_spatial
 What is the silver instrument?|grasper|zero_hop.json|query_component|NA
 What is the red anatomy?|cystic_plate|zero_hop.json|query_component|NA
 What is the yellow anatomy?|peritoneum|zero_hop.json|query_component|NA

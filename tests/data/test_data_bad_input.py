@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.prepared import load_manifest
@@ -39,11 +40,21 @@ def drop(path):
     return lambda root: (root / path).unlink()
 
 
+def cut(path):
+    """Keep the header and some of the pixels: opening it succeeds, decoding does not."""
+    Image.effect_noise((64, 64), 50).save(path)
+    path.write_bytes(path.read_bytes()[:1500])
+
+
 # what is wrong -> (how to make it so, words that the error must hold)
 SGG = {
     "missing frame": (drop("CholecT45/data/VID01/000262.png"), ["262.txt:3", "missing frame", "000262.png"]),
     "unreadable image": (
         write("CholecT45/data/VID01/000262.png", b"\x89PNG\r\n\x1a\nnot"),
+        ["qa_txt/VID01/262.txt:", "unreadable image", "000262.png"],
+    ),
+    "image cut short": (
+        lambda root: cut(root / "CholecT45/data/VID01/000262.png"),
         ["qa_txt/VID01/262.txt:", "unreadable image", "000262.png"],
     ),
     "unknown label of a location line": (
@@ -161,8 +172,6 @@ def test_a_released_record_that_contradicts_itself(real_data, tmp_path, capsys):
     for entry in entries:
         path = tmp_path / "frames" / entry["images"].strip().removeprefix("/CholecT45/data/")
         path.parent.mkdir(exist_ok=True)
-        from PIL import Image
-
         Image.new("RGB", (4, 4)).save(path)
     assert run(*command) == 2
     assert "GRPO.json:2: not a released record (the solution is" in capsys.readouterr().err

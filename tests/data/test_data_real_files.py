@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from anatomy_r1.prepare_released import conflicts
 from anatomy_r1.prompts import render_text
 from anatomy_r1.sources import med_r1, released
 from anatomy_r1.sources.errors import Problems
@@ -48,6 +49,18 @@ def test_families_and_surface_forms_of_the_gdqa_file(real_data):
     stems = [parse_stem(r.question.stem) for r in released.records(data, "GRPO-GDQA.json", Problems())]
     assert Counter(stem.form for stem in stems)["there"] == 365  # counted apart from this code: stems with "There is"
     assert all(family(stem) == "other" for stem in ("", "How many things are there?", "There is nothing; what is it?"))
+
+
+def test_conflicting_gold_answers_are_counted(real_data):
+    """Three across the files and one within the ASC file, as counted apart from this code."""
+    by_file = {}
+    for name in FILES:
+        data = (real_data / f"released/{name}.json").read_bytes()
+        by_file[name] = [record.question for record in released.records(data, f"{name}.json", Problems())]
+    assert {name: conflicts(questions) for name, questions in by_file.items()} == {
+        "GRPO": 0, "GRPO-GDQA": 0, "GRPO-ASC-Learning": 1,
+    }  # fmt: skip
+    assert conflicts(q for questions in by_file.values() for q in questions) == 4
 
 
 def test_all_med_r1_records_are_rebuilt(real_data):
