@@ -10,7 +10,8 @@ import textwrap
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.responses import COLUMNS, Response, ResponseKey, ResponseLog
+from anatomy_r1.response import COLUMNS, Response, ResponseKey
+from anatomy_r1.responses import ResponseLog
 
 KEY = ResponseKey("sgg_anatomy_mini", "VID01/1/3", 0, "sample", "p", "i", "w", "{}", 0)
 
@@ -78,7 +79,8 @@ def test_committed_responses_survive_kill_9_and_the_lock_does_not(tmp_path):
     program = """
         import os, signal, sys
         from pathlib import Path
-        from anatomy_r1.responses import *
+        from anatomy_r1.response import Response, ResponseKey
+        from anatomy_r1.responses import ResponseLog
         log = ResponseLog(Path(sys.argv[1]))
         for repeat in range(100):
             log.add([Response(ResponseKey("b", "q", repeat, "sample", "p", "i", "w", "{}", 0), "B", "stop")])
