@@ -22,7 +22,8 @@ from anatomy_r1.engines.identity import weights_identity
 from anatomy_r1.engines.requests import Job, by_question, jobs
 from anatomy_r1.engines.sampling import uniforms
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.responses import Response, ResponseLog
+from anatomy_r1.response import Response
+from anatomy_r1.responses import ResponseLog
 
 IMAGE = "<image>"
 """Where lm-eval's prompts have the picture."""

@@ -57,3 +57,13 @@ def model_folder(tmp_path_factory):
     processor = build_processor()
     save(build_model("mini-s", processor), processor, folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_environment_listing():
+    """lm-eval lists all installed packages after each run, through pip: most of a small run's time."""
+    import lm_eval.evaluator
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lm_eval.evaluator, "add_env_info", lambda storage: None)
+        yield

@@ -15,10 +15,17 @@ NEW = 12
 
 @pytest.fixture(scope="module")
 def loaded(model_folder):
+    """With weights wide enough that what is said depends on prompt, picture and position."""
+    import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     processor = AutoProcessor.from_pretrained(model_folder, padding_side="left")
     model = AutoModelForImageTextToText.from_pretrained(model_folder).eval()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, 0.15)
     return model, processor
 
 
@@ -47,6 +54,7 @@ def test_greedy_equals_generate(loaded, pictures):
     model, processor = loaded
     inputs = encode(processor, pictures=pictures)
     expected = model.generate(**inputs, max_new_tokens=NEW, do_sample=False)[:, inputs["input_ids"].shape[1] :]
+    assert len({tuple(tokens) for tokens in expected.tolist()}) == 4, "a model that ignores its prompt tests nothing"
     made = decode(model, inputs, rows([2, 0, 0, 1, 3], greedy=True), end_tokens=())
     assert [one.tokens for one in made] == [expected[prompt].tolist() for prompt in (2, 0, 0, 1, 3)]
 
@@ -179,3 +187,32 @@ def test_a_folder_without_safetensors_is_refused(data, tmp_path):
     (tmp_path / "model" / "pytorch_model.bin").write_bytes(b"pickle")
     with pytest.raises(AnatomyR1Error, match=r"no \*\.safetensors"):
         run(data, tmp_path / "model", tmp_path / "log")
+
+
+@pytest.mark.slow
+def test_kill_9_then_the_same_command_gives_the_uninterrupted_log(data, model_folder, tmp_path):
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    arguments = ["evaluate", "sgg_anatomy_mini", "--data", str(data), "--model", str(model_folder)]
+    arguments += ["--max-new-tokens", "60", "--batch-size", "1", "--log", str(tmp_path / "killed")]
+    program = subprocess.Popen([sys.executable, "-m", "anatomy_r1.cli", *arguments], stderr=subprocess.DEVNULL)
+    while program.poll() is None and logged(tmp_path / "killed") < 6 * 4:
+        time.sleep(0.02)
+    program.send_signal(signal.SIGKILL)
+    assert program.wait() == -signal.SIGKILL
+    before = logged(tmp_path / "killed")
+    options = {"max_new_tokens": 60, "batch_size": 1, "limit": None}
+    assert run(data, model_folder, tmp_path / "killed", **options).made == 144 - before < 144
+    run(data, model_folder, tmp_path / "whole", **options)
+    assert texts(tmp_path / "killed") == texts(tmp_path / "whole")
+
+
+def logged(path):
+    """Responses so far; none while the other process has not made the tables yet."""
+    try:
+        return len(texts(path))
+    except AnatomyR1Error:
+        return 0

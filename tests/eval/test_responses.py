@@ -10,7 +10,8 @@ import textwrap
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.responses import COLUMNS, Response, ResponseKey, ResponseLog
+from anatomy_r1.response import COLUMNS, Response, ResponseKey
+from anatomy_r1.responses import ResponseLog
 
 KEY = ResponseKey("sgg_anatomy_mini", "VID01/1/3", 0, "sample", "p", "i", "w", "{}", 0)
 
@@ -78,7 +79,8 @@ def test_committed_responses_survive_kill_9_and_the_lock_does_not(tmp_path):
     program = """
         import os, signal, sys
         from pathlib import Path
-        from anatomy_r1.responses import *
+        from anatomy_r1.response import Response, ResponseKey
+        from anatomy_r1.responses import ResponseLog
         log = ResponseLog(Path(sys.argv[1]))
         for repeat in range(100):
             log.add([Response(ResponseKey("b", "q", repeat, "sample", "p", "i", "w", "{}", 0), "B", "stop")])
@@ -109,3 +111,36 @@ def test_parquet_export_has_every_column_and_row(tmp_path):
     table = pd.read_parquet(tmp_path / "log.parquet")
     assert tuple(table.columns) == COLUMNS
     assert table["repeat"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_schema_appears_whole_or_not_at_all(tmp_path):
+    """Stopped at each step of its making, the file is one that the next run can start from."""
+    import sqlite3
+
+    from anatomy_r1 import responses
+
+    class Stopping:
+        def __init__(self, real, left):
+            self.real, self.left = real, left
+
+        def execute(self, statement, *more):
+            if statement.startswith(("CREATE", "PRAGMA user_version =")):
+                self.left -= 1
+                if self.left < 0:
+                    raise KeyboardInterrupt
+            return self.real.execute(statement, *more)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.real.close()  # as a killed process would: no commit, no rollback
+
+    connect = sqlite3.connect
+    for left in range(3):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(responses.sqlite3, "connect", lambda *a, n=left, **k: Stopping(connect(*a, **k), n))
+            with pytest.raises(KeyboardInterrupt):
+                responses._connect(tmp_path / "log", False)
+        ResponseLog(tmp_path / "log").close()
+        (tmp_path / "log").unlink()
