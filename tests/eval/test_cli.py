@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
 from anatomy_r1.cli import main
 
 COMMANDS = [
-    (), ("data", "mini"), ("data", "prepare", "sgg"), ("data", "check"), ("tasks",),
+    (), ("data",), ("data", "mini"), ("data", "prepare"), ("data", "prepare", "sgg"), ("data", "check"), ("tasks",),
     ("tasks", "list"), ("tasks", "install"), ("tasks", "uninstall"), ("evaluate",), ("score",),
 ]  # fmt: skip
 
@@ -23,13 +22,10 @@ def test_every_help_has_an_example(command, capsys):
     assert "anatomy-r1 " + " ".join(command) in capsys.readouterr().out.partition("example")[2]
 
 
-def test_help_is_quick():
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "anatomy_r1.cli", "--help"], check=True, capture_output=True)
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.3
+def test_help_imports_nothing_heavy():
+    code = "import sys; from anatomy_r1.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "assert not {'torch', 'transformers', 'lm_eval', 'pandas', 'numpy', 'pyarrow'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_an_error_says_the_cure_and_shows_no_traceback(tmp_path, capsys):
