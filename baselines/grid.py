@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import io
 import json
 import os
 import signal
@@ -28,7 +29,7 @@ from baselines.progress import Progress, read_progress, share_done
 from baselines.train import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-TERMINAL_SECONDS, FILE_SECONDS = 1.0, 20.0
+TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
 """Between two looks at the progress: a terminal's line is rewritten, a file's grows."""
 
 
@@ -141,13 +142,15 @@ def _watch(process: subprocess.Popen[bytes], layout: Layout, todo: Sequence[Stag
     """A bar in seconds of expected work; its rate turns them into an estimate of the time left."""
     before = {stage.output for stage in todo if stage.output.exists()}
     total = sum(stage.seconds for stage in todo if stage.output not in before)
-    poll = TERMINAL_SECONDS if sys.stderr.isatty() else FILE_SECONDS
+    terminal = sys.stderr.isatty()
     shape = "{percentage:3.0f}% |{bar:20}| {elapsed} elapsed, about {remaining} left{postfix}"
-    with tqdm(total=round(total) or 1, bar_format=shape, file=sys.stderr, leave=True) as bar:
+    with tqdm(total=round(total) or 1, bar_format=shape, file=sys.stderr if terminal else io.StringIO()) as bar:
         while process.poll() is None:
             _show(bar, layout, todo)
+            if not terminal:
+                print(bar, file=sys.stderr, flush=True)
             try:
-                process.wait(poll)
+                process.wait(TERMINAL_SECONDS if terminal else FILE_SECONDS)
             except subprocess.TimeoutExpired:
                 continue
             except KeyboardInterrupt:
