@@ -9,11 +9,13 @@ import argparse
 import sys
 from pathlib import Path
 
-_TABLE1 = """Print Table 1 and write it as Markdown, CSV, LaTeX and HTML, from the result store alone.
+_DESCRIPTION = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
+What the store's methods cost, seconds included, is printed before it and goes to cost.txt and cost.csv.
 
 example:
-  python -m reports table1 --store runs/mini/results --out runs/mini/reports
+  python -m reports {name} --store runs/mini/results --out runs/mini/reports
 """
+_TABLES = {"table1": "Table 1", "table2": "Table 2"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,28 +23,34 @@ def main(arguments: list[str] | None = None) -> int:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__, formatter_class=raw)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    table1 = commands.add_parser(
-        "table1", help="Table 1 on the screen and in files", description=_TABLE1, formatter_class=raw
-    )
-    table1.add_argument("--store", type=Path, required=True, help="result store, for example runs/mini/results")
-    table1.add_argument("--out", type=Path, help="folder for table1.{md,csv,tex,html,txt}; without it, only the screen")
-    return _table1(parser.parse_args(arguments))
+    for name, title in _TABLES.items():
+        command = commands.add_parser(
+            name,
+            help=f"{title} on the screen and in files",
+            description=_DESCRIPTION.format(name=name, title=title),
+            formatter_class=raw,
+        )
+        command.add_argument("--store", type=Path, required=True, help="result store, for example runs/mini/results")
+        command.add_argument(
+            "--out", type=Path, help=f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}}; default: none"
+        )
+    return _table(parser.parse_args(arguments))
 
 
-def _table1(options: argparse.Namespace) -> int:
-    from reports.write import table1_files
+def _table(options: argparse.Namespace) -> int:
+    from reports import write
 
+    make = {"table1": write.table1_files, "table2": write.table2_files}[options.command]
     try:
-        files = table1_files(options.store)
+        files, costs = make(options.store), write.cost_files(options.store)
     except ValueError as error:
         print(f"error: {options.store}: {error}", file=sys.stderr)
         return 2
-    print(files["table1.txt"], end="")
+    print(costs["cost.txt"], files[f"{options.command}.txt"], sep="\n", end="")
     if options.out:
-        from reports.write import write_all
-
-        write_all(options.out, files)
-        print(f"\nWritten: {', '.join(str(options.out / name) for name in sorted(files))}")
+        everything = {**files, **costs}
+        write.write_all(options.out, everything)
+        print(f"\nWritten: {', '.join(str(options.out / name) for name in sorted(everything))}")
     return 0
 
 

@@ -17,6 +17,22 @@ METHODS: dict[str, str] = {  # Table 1's rows, in its order
     "grpo-gdqa": "GRPO-GDQA",
 }
 
+ABLATION: dict[str, str] = {  # Table 2's rows, in its order
+    "grpo-gdqa": "GRPO-GDQA",
+    "grpo-gdqa-no-text": "GRPO-GDQA \N{MINUS SIGN}Text",
+    "grpo-gdqa-no-image": "GRPO-GDQA \N{MINUS SIGN}Image",
+}
+
+BEYOND: dict[str, str] = {  # not in the paper
+    "grpo-asc-gdqa": "GRPO-ASC-GDQA",
+    "grpo-asc-shuffled": "GRPO-ASC, shuffled S (placebo)",
+    "grpo-asc-pool": "GRPO-ASC's options, no curriculum (control)",
+    "grpo-asc-released": "GRPO-ASC, only re-ordered",
+}
+
+TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND}
+"""Every method with a title, in the order of rows."""
+
 METRICS: dict[str, str] = {"avg@5": "Avg@5", "pass@1": "Pass@1", "major@5": "Major@5"}
 
 BENCHMARKS: dict[str, str] = {"sgg_anatomy": "SGG-VQA (Anatomy)", "omnimed_mi": "OmniMedVQA (MI)"}
@@ -63,7 +79,7 @@ def model_title(model: str, paper_beside: bool = True) -> str:
 
 def method_title(method: str, arm: str) -> str:
     """Row name; the matched arm is the rule and goes without saying."""
-    title = METHODS.get(method, method)
+    title = TITLES.get(method, method)
     return title if arm == "matched" else f"{title} ({arm})"
 
 

@@ -8,12 +8,13 @@ from anatomy_r1.results import Result
 from reports.names import BENCHMARKS, MINI, benchmark_title, is_mini, rank
 from reports.scores import ALL, Score
 
-READING = (
+_OURS = (
     "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "
     "clusters = how many of these. Several training seeds are averaged question by question first. "
-    "paper: the paper's Table 1.",
+)
+_MARKS = (
     "Best of a column within a model in bold, second underlined, by the printed value. "
-    "— = not run (ours) or not reported (paper).",
+    "— = not run (ours) or not reported (paper)."
 )
 MINI_WARNING = (
     "Mini numbers say nothing about Qwen2.5-VL: a tiny network, trained from nothing, answered questions about "
@@ -29,22 +30,30 @@ def warning(results: Iterable[Result]) -> str:
     return MINI_WARNING if any(is_mini(result.benchmark) for result in results) else ""
 
 
-def notes(results: Sequence[Result], found: Iterable[Score]) -> tuple[str, ...]:
-    """All notes, in reading order. The same results give the same words: no date, no machine."""
+def notes(results: Sequence[Result], found: Iterable[Score], table: int) -> tuple[str, ...]:
+    """All notes to one of the paper's tables, in reading order.
+
+    The same results give the same words: no date, no machine.
+    """
     shown = list(found)
     return (
-        *READING,
+        f"{_OURS}paper: the paper's Table {table}.",
+        _MARKS,
         *([_ONE_CLUSTER] if any(score.low is None for score in shown) else []),
-        *([_ZERO_WIDTH] if any(score.se == 0 and score.metric in _WITH_INTERVAL for score in shown) else []),
-        _made_from(results, shown),
+        *([_ZERO_WIDTH] if any(score.se == 0 and _has_interval(score.metric) for score in shown) else []),
+        made_from(results, shown),
         USE,
     )
 
 
-_WITH_INTERVAL = ("avg@5", "pass@1", "major@5", "greedy")
+def _has_interval(metric: str) -> bool:
+    """Whether tables print an interval of this metric, or of a difference in it."""
+    return metric.partition(" minus ")[0] in {"avg@5", "pass@1", "major@5", "greedy"}
 
 
-def _made_from(results: Sequence[Result], shown: list[Score]) -> str:
+def made_from(results: Sequence[Result], found: Iterable[Score]) -> str:
+    """Profile, sizes of the test sets, seeds and commits."""
+    shown = list(found)
     sizes = sorted(
         {(s.group.benchmark, s.questions, s.clusters) for s in shown if s.category == ALL},
         key=lambda size: (rank(BENCHMARKS, size[0].removesuffix(MINI)), size),
@@ -67,3 +76,8 @@ def commits(results: Iterable[Result]) -> list[str]:
             for result in results
         }
     )
+
+
+def machines(results: Iterable[Result]) -> str:
+    """Kinds of machine that made the results, as far as they say."""
+    return ", ".join(sorted({str(result.provenance.get("machine") or "an unknown machine") for result in results}))

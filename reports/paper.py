@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.names import MINI, MODELS
+from reports.scores import ALL, Score
 
 FILE = Path(__file__).with_name("paper_numbers.csv")
 
@@ -21,6 +22,13 @@ class PaperNumbers:
         """The number to print beside ours, which may be measured on a stand-in for the paper's model and data."""
         paper_model = MODELS[model].paper if model in MODELS else model
         return self.cells.get((table, paper_model, method, benchmark.removesuffix(MINI), metric))
+
+    def of_score(self, score: Score, table: int) -> float | None:
+        """The number beside a score; the paper has one for all questions and for the matched arm only."""
+        group = score.group
+        if score.category != ALL or group.arm != "matched":
+            return None
+        return self.beside(group.model, group.method, group.benchmark, score.metric, table)
 
 
 def load(path: Path = FILE) -> PaperNumbers:

@@ -49,6 +49,11 @@ class Score:
     """Standard deviation of the seeds' means, in points; None for one seed."""
 
 
+def group_of(result: Result) -> Group:
+    """The row that a result belongs to."""
+    return Group(result.benchmark, result.model, result.method, result.arm)
+
+
 def scores(results: Sequence[Result]) -> tuple[Score, ...]:
     """All metrics of all groups, over all questions and, for Avg@5, by category.
 
@@ -60,14 +65,15 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
     ordered = sorted(results, key=lambda result: result.key)
     return tuple(
         score
-        for group, seeds in groupby(ordered, key=lambda r: Group(r.benchmark, r.model, r.method, r.arm))
+        for group, seeds in groupby(ordered, key=group_of)
         for score in _group_scores(group, _aligned(group, list(seeds)))
     )
 
 
 def _group_scores(group: Group, tables: list[pd.DataFrame]) -> Iterable[Score]:
     clusters, categories = tables[0]["cluster"].to_numpy(), tables[0]["category"].to_numpy()
-    values = {metric: np.stack([_metrics(table)[metric] for table in tables]) for metric in _metrics(tables[0])}
+    seeds = [question_metrics(table) for table in tables]
+    values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in seeds[0]}
     for metric, table in values.items():
         yield _score(group, metric, ALL, seeded_interval(table, clusters))
     for category in sorted(set(categories)):
@@ -75,8 +81,8 @@ def _group_scores(group: Group, tables: list[pd.DataFrame]) -> Iterable[Score]:
         yield _score(group, f"avg@{K}", str(category), seeded_interval(values[f"avg@{K}"][:, of], clusters[of]))
 
 
-def _metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Per question: each metric as a share between 0 and 1."""
+def question_metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """From a result's question table, per question: each metric as a share between 0 and 1."""
     right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
     return {
         f"avg@{K}": right.mean(axis=1),
@@ -95,17 +101,18 @@ def _score(group: Group, metric: str, category: str, seeded: SeededInterval) -> 
         metric=metric,
         category=category,
         percent=100 * interval.mean,
-        low=_percent(interval.low),
-        high=_percent(interval.high),
-        se=_percent(interval.se),
+        low=percent(interval.low),
+        high=percent(interval.high),
+        se=percent(interval.se),
         clusters=interval.clusters,
         questions=interval.n,
         seeds=seeded.seeds,
-        seed_sd=_percent(seeded.spread),
+        seed_sd=percent(seeded.spread),
     )
 
 
-def _percent(share: float | None) -> float | None:
+def percent(share: float | None) -> float | None:
+    """A share in percent, or nothing where there is none."""
     return None if share is None else 100 * share
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import load_results
+from anatomy_r1.results import Result, load_results
 from reports import paper
+from reports.cost import costs
+from reports.cost_table import cost_report
+from reports.differences import differences
 from reports.formats import html, latex, markdown, text, tidy
-from reports.scores import scores
+from reports.scores import Score, scores
+from reports.table import Report
 from reports.table1 import table1
+from reports.table2 import WHOLE, of_table2, paper_beside, table2
 
 
 def table1_files(store: Path) -> dict[str, str]:
@@ -19,18 +24,55 @@ def table1_files(store: Path) -> dict[str, str]:
     Raises:
         AnatomyR1Error: when the store does not exist, is empty, or holds what does not belong in one table.
     """
-    if not store.is_dir():
-        raise AnatomyR1Error(
-            "no such folder. Run `tox -e reproduce-table1` first, or name the store of another profile"
-        )
-    results, numbers = load_results(store), paper.load()
+    results, numbers = _results(store, "reproduce-table1"), paper.load()
     report = table1(results, numbers)
+    return _files("table1", report, results, scores(results), lambda score: numbers.of_score(score, 1))
+
+
+def table2_files(store: Path) -> dict[str, str]:
+    """File name -> content of Table 2 in every format; the CSV holds the paired differences too.
+
+    Raises:
+        AnatomyR1Error: as `table1_files`, or when no method of Table 2 ran.
+    """
+    results, numbers = _results(store, "reproduce-table2"), paper.load()
+    report, kept = table2(results, numbers), of_table2(results)
+    shown = [*scores(kept), *differences(kept, WHOLE)]
+    return _files("table2", report, results, shown, lambda score: paper_beside(numbers, score))
+
+
+def cost_files(store: Path) -> dict[str, str]:
+    """File name -> content of what is known about costs; unlike the tables, it differs from run to run.
+
+    Raises:
+        AnatomyR1Error: as `table1_files`.
+    """
+    results = _results(store, "reproduce-table1")
     return {
-        "table1.txt": text.render(report),
-        "table1.md": markdown.render(report),
-        "table1.tex": latex.render(report),
-        "table1.html": html.render(report),
-        "table1.csv": tidy.render(results[0].profile, scores(results), numbers),
+        "cost.txt": text.render(cost_report(results)),
+        "cost.csv": tidy.render_costs(results[0].profile, costs(results).values()),
+    }
+
+
+def _results(store: Path, cure: str) -> list[Result]:
+    if not store.is_dir():
+        raise AnatomyR1Error(f"no such folder. Run `tox -e {cure}` first, or name the store of another profile")
+    return load_results(store)
+
+
+def _files(
+    name: str,
+    report: Report,
+    results: Sequence[Result],
+    shown: Sequence[Score],
+    theirs: Callable[[Score], float | None],
+) -> dict[str, str]:
+    return {
+        f"{name}.txt": text.render(report),
+        f"{name}.md": markdown.render(report),
+        f"{name}.tex": latex.render(report),
+        f"{name}.html": html.render(report),
+        f"{name}.csv": tidy.render(results[0].profile, shown, costs(results), theirs),
     }
 
 

@@ -23,6 +23,7 @@ _SPECIAL = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "—": "---",
+    "\N{MINUS SIGN}": r"\ensuremath{-}",
     "·": r"\textperiodcentered{}",
     "±": r"\textpm{}",
     "[": "{[}",  # after a row's \\ a bare bracket would be read as its argument

@@ -19,10 +19,13 @@ _MARKS = {"": " ", "best": "*", "second": "_"}
 def render(report: Report) -> str:
     """The whole report, ending in a newline."""
     parts = [_table(table) for table in reversed(report.tables)]
-    return (
-        "\n\n".join([*parts, "\n".join(_wrap(note) for note in (*report.notes, _LEGEND, report.warning) if note)])
-        + "\n"
-    )
+    notes = (*report.notes, _LEGEND if _marked(report) else "", report.warning)
+    return "\n\n".join([*parts, "\n".join(_wrap(note) for note in notes if note)]) + "\n"
+
+
+def _marked(report: Report) -> bool:
+    cells = (cell for table in report.tables for block in table.blocks for row in block.rows for cell in row.cells)
+    return any(cell.emphasis for cell in cells)
 
 
 def _table(table: Table) -> str:

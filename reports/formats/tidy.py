@@ -1,38 +1,84 @@
-"""All scores as one tidy CSV: a line a number, for machines and spreadsheets."""
+"""Numbers as CSV, for machines and spreadsheets: scores, a line a number, and costs, a line a group."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from reports import paper
-from reports.scores import ALL, Score
+from reports.cost import Amount, Cost
+from reports.scores import Group, Score
 
 COLUMNS = (
     *("profile", "benchmark", "model", "method", "arm", "metric", "category", "percent", "low", "high", "se"),
     *("clusters", "questions", "seeds", "seed_sd", "paper"),
+    *("steps", "steps_with_start", "rollout_tokens", "rollout_tokens_with_start"),
+)
+COST_COLUMNS = (
+    *("profile", "benchmark", "model", "method", "arm", "seeds", "steps", "steps_with_start"),
+    *("rollout_tokens", "rollout_tokens_with_start", "training_seconds", "training_seconds_with_start"),
+    *("evaluation_tokens", "evaluation_seconds"),
 )
 
 
-def render(profile: str, scores: Iterable[Score], numbers: paper.PaperNumbers) -> str:
-    """CSV text with a header; an empty field is a number that does not exist. `category` is empty for all questions."""
+def render(
+    profile: str,
+    scores: Iterable[Score],
+    spent: Mapping[Group, Cost],
+    paper: Callable[[Score], float | None],
+) -> str:
+    """CSV text of scores with a header; an empty field is a number that does not exist.
+
+    `category` is empty for all questions; steps and tokens are those of the line's group; `paper` finds the paper's
+    number for a score.
+    """
+    return _csv(COLUMNS, (_line(profile, score, spent[score.group], paper(score)) for score in scores))
+
+
+def render_costs(profile: str, spent: Iterable[Cost]) -> str:
+    """CSV text of costs with a header, means over seeds; an empty field is not known."""
+    return _csv(COST_COLUMNS, (_cost_line(profile, cost) for cost in spent))
+
+
+def _csv(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(_line(profile, score, numbers) for score in scores)
+    writer.writerow(columns)
+    writer.writerows(lines)
     return buffer.getvalue()
 
 
-def _line(profile: str, score: Score, numbers: paper.PaperNumbers) -> list[str]:
-    group = score.group
-    theirs = None
-    if score.category == ALL and group.arm == "matched":
-        theirs = numbers.beside(group.model, group.method, group.benchmark, score.metric)
-    names = [profile, group.benchmark, group.model, group.method, group.arm, score.metric, score.category]
+def _line(profile: str, score: Score, cost: Cost, theirs: float | None) -> list[str]:
     measured = [score.percent, score.low, score.high, score.se]
-    counts = [str(score.clusters), str(score.questions), str(score.seeds)]
-    return [*map(_inert, names), *map(_number, measured), *counts, _number(score.seed_sd), _number(theirs)]
+    return [
+        *_names(profile, score.group),
+        *(_inert(score.metric), _inert(score.category)),
+        *map(_number, measured),
+        *(str(score.clusters), str(score.questions), str(score.seeds)),
+        *(_number(score.seed_sd), _number(theirs)),
+        *_amount(cost.steps),
+        *_amount(cost.rollout_tokens),
+    ]
+
+
+def _cost_line(profile: str, cost: Cost) -> list[str]:
+    return [
+        *_names(profile, cost.group),
+        str(cost.seeds),
+        *_amount(cost.steps),
+        *_amount(cost.rollout_tokens),
+        *_amount(cost.training_seconds),
+        _number(cost.evaluation_tokens),
+        _number(cost.evaluation_seconds),
+    ]
+
+
+def _names(profile: str, group: Group) -> list[str]:
+    return [_inert(name) for name in (profile, group.benchmark, group.model, group.method, group.arm)]
+
+
+def _amount(amount: Amount) -> list[str]:
+    return [_number(amount.own), _number(amount.whole)]
 
 
 def _number(value: float | None) -> str:

@@ -45,3 +45,11 @@ def grid():
         for method, chance in chances.items()
     ]
     return [*cells, result("grpo", 0.5, seed=1)]
+
+
+def named(report, name):
+    return next(table for table in report.tables if table.name == name)
+
+
+def row(table, block, title):
+    return next(r for b in table.blocks if b.title.startswith(block) for r in b.rows if r.title == title)

@@ -86,7 +86,7 @@ def test_latex_balances_and_escapes(hostile):
     assert bare.count("{") == bare.count("}")
     assert "$" not in bare
     assert not re.search(r"(?<!^)%", bare.replace(bare.splitlines()[0], ""))
-    assert source.count(r"\begin{tabular}") == source.count(r"\end{tabular}") == 6
+    assert source.count(r"\begin{tabular}") == source.count(r"\end{tabular}") == 8
     for tabular in re.findall(r"\\begin\{tabular\}\{l(r+)\}(.*?)\\end\{tabular\}", source, re.DOTALL):
         rows = [line for line in tabular[1].splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
         assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {len(tabular[0])}
@@ -111,7 +111,7 @@ def test_csv_is_tidy_and_inert(store):
     formula = result('=HYPERLINK("x")', 0.5)
     save_result(store, formula)
     rows = list(csv.DictReader(io.StringIO(table1_files(store)["table1.csv"])))
-    assert {len(row) for row in rows} == {16}
+    assert {len(row) for row in rows} == {20}
     assert not any(row["method"].startswith("=") for row in rows)
     one = next(r for r in rows if (r["model"], r["method"], r["metric"]) == ("mini-l", "grpo", "avg@5") and r["paper"])
     assert (one["paper"], one["questions"], one["category"]) == ("76.1400", "40", "")
@@ -124,7 +124,7 @@ def test_the_same_store_gives_the_same_bytes(store, tmp_path, capsys):
         assert main(["table1", "--store", str(store), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     names = sorted(path.name for path in outs[0].iterdir())
-    assert names == ["table1.csv", "table1.html", "table1.md", "table1.tex", "table1.txt"]
+    assert names == ["cost.csv", "cost.txt", "table1.csv", "table1.html", "table1.md", "table1.tex", "table1.txt"]
     for name in names:
         assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes()
     assert (outs[0] / "table1.txt").read_text() in printed

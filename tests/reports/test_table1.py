@@ -1,7 +1,7 @@
 """Table 1: what stands in it, what is marked, and what a missing or wrong input does."""
 
 import pytest
-from stores import grid, questions, result
+from stores import grid, named, questions, result, row
 
 from reports import paper
 from reports.names import METHODS
@@ -13,10 +13,6 @@ from reports.table1 import table1
 @pytest.fixture(scope="module")
 def report():
     return table1(grid())
-
-
-def row(table, block, title):
-    return next(r for b in table.blocks if b.title.startswith(block) for r in b.rows if r.title == title)
 
 
 def test_all_ten_methods_stand_in_the_papers_order_for_each_model(report):
@@ -96,7 +92,7 @@ def test_seeds_are_averaged_and_their_spread_stands_beside(report):
     found = {(s.group, s.metric, s.category): s for s in scores(grid())}
     score = found[Group("sgg_anatomy_mini", "mini-l", "grpo", "matched"), "avg@5", ALL]
     assert (score.seeds, score.questions) == (2, 40)
-    cells = row(report.tables[1], "mini-l", "GRPO").cells
+    cells = row(named(report, "responses"), "mini-l", "GRPO").cells
     assert [cell.text for cell in cells[4:6]] == ["2", f"{score.seed_sd:.2f}"]
     assert cells[10].text == "1"
     assert cells[11].text == MISSING
@@ -111,7 +107,7 @@ def test_other_methods_and_arms_stand_below_or_beside(report):
 
 
 def test_categories_show_each_anatomy_with_its_size(report):
-    table = report.tables[2]
+    table = named(report, "categories")
     assert [c.title for c in table.columns][:4] == [
         "Gallbladder (n=10)",
         "Gut (n=10)",

@@ -1,0 +1,69 @@
+"""Small tables that go with an accuracy table: how responses came out, and accuracy by anatomy or question type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from anatomy_r1.metrics import K
+from anatomy_r1.results import Result
+from reports.accuracy import bounds
+from reports.names import BENCHMARKS, MINI, benchmark_title, rank
+from reports.rows import Key, RowName, run_blocks
+from reports.scores import ALL, Group, Score
+from reports.table import MISSING, Cell, Column, Table
+
+
+def responses_table(found: Mapping[Key, Score], results: Sequence[Result], benchmarks: Sequence[str]) -> Table:
+    """How the responses came out: what was read, what was cut off, and the greedy response besides the five."""
+    styles = {Group(r.benchmark, r.model, r.method, r.arm): r.style for r in results}
+    titles = ("prompt", "parsed", "truncated", "greedy", "seeds", "seed SD")
+
+    def cells(group: Group) -> list[Cell]:
+        if group not in styles:
+            return [Cell() for _ in titles]
+        parsed, truncated, greedy = (found[group, metric, ALL] for metric in ("parsed", "truncated", "greedy"))
+        spread = found[group, f"avg@{K}", ALL].seed_sd
+        return [
+            Cell(styles[group]),
+            Cell(f"{parsed.percent:.1f}"),
+            Cell(f"{truncated.percent:.1f}"),
+            Cell(f"{greedy.percent:.2f}", bounds(greedy, 2)),
+            Cell(str(parsed.seeds)),
+            Cell(MISSING if spread is None else f"{spread:.2f}"),
+        ]
+
+    columns = tuple(Column(title, benchmark_title(name)) for name in benchmarks for title in titles)
+    blocks = run_blocks(found, lambda model, name: (c for b in benchmarks for c in cells(Group(b, model, *name))))
+    return Table(
+        "responses",
+        "Responses: share parsed and cut off (percent of the five), accuracy of the greedy response",
+        "Method",
+        columns,
+        blocks,
+        ("seed SD: standard deviation of Avg@5 over training seeds, in points.",),
+    )
+
+
+def categories_table(found: Mapping[Key, Score]) -> Table:
+    """Avg@5 by anatomy or question type: which ones a method learns and which it does not (the paper's Fig. 1)."""
+    sizes: dict[tuple[str, str], int] = {}
+    for group, _, category in found:
+        if category != ALL:
+            questions = found[group, f"avg@{K}", category].questions
+            sizes[group.benchmark, category] = max(questions, sizes.get((group.benchmark, category), 0))
+    order = sorted(sizes, key=lambda pair: (rank(BENCHMARKS, pair[0].removesuffix(MINI)), pair))
+
+    def cell(model: str, name: RowName, benchmark: str, category: str) -> Cell:
+        score = found.get((Group(benchmark, model, *name), f"avg@{K}", category))
+        return Cell(f"{score.percent:.1f}", bounds(score, 1)) if score else Cell()
+
+    columns = tuple(
+        Column(f"{category} (n={sizes[name, category]})", benchmark_title(name)) for name, category in order
+    )
+    return Table(
+        "categories",
+        "Avg@5 by anatomy and by question type, in percent (compare the paper's Fig. 1)",
+        "Method",
+        columns,
+        run_blocks(found, lambda model, name: (cell(model, name, *pair) for pair in order)),
+    )

@@ -1,0 +1,105 @@
+"""What methods cost, as tables: beside the scores what repeats exactly, and in a report of its own what does not.
+
+Steps and rollout tokens are the same whenever a seed is run again on a machine. Seconds are not, so they stay out of
+Tables 1 and 2, which are compared byte by byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.metrics import K
+from anatomy_r1.results import Result
+from reports.cost import Amount, Cost, costs
+from reports.names import benchmark_title
+from reports.notes import USE, machines, made_from, warning
+from reports.rows import Key, benchmarks, run_blocks
+from reports.scores import ALL, Group, Score, scores
+from reports.table import MISSING, Cell, Column, Report, Table
+
+_READING = (
+    "Mean over training seeds. In parentheses: with the training that the method started from, where the store has it."
+)
+_UNKNOWN = "— = not run, or not recorded when it ran."
+_ELSEWHERE = "Seconds, and tokens of evaluation: cost.txt and cost.csv."
+_TOKENS = (
+    "rollout tokens: sampled in training, discarded draws included. evaluation tokens: all responses in the log, "
+    "also those of earlier weights under the same settings."
+)
+
+
+def training_cost_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost], shown: Sequence[str]) -> Table:
+    """Optimiser steps and rollout tokens of each method beside its Avg@5."""
+
+    def cells(group: Group) -> list[Cell]:
+        cost = spent.get(group)
+        if cost is None:
+            return [Cell() for _ in titles]
+        return [_score(found, group), _trained(cost.steps), _trained(cost.rollout_tokens)]
+
+    titles = ("Avg@5", "steps", "rollout tokens")
+    return Table(
+        "cost",
+        "What it cost: optimiser steps and tokens sampled in training",
+        "Method",
+        tuple(Column(title, benchmark_title(name)) for name in shown for title in titles),
+        run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name)))),
+        (f"{_READING} {_UNKNOWN} {_ELSEWHERE}",),
+    )
+
+
+def cost_report(results: Sequence[Result]) -> Report:
+    """Everything that is known about costs, seconds included; differs from run to run.
+
+    Raises:
+        AnatomyR1Error: as `scores`, or when there are no results.
+    """
+    if not results:
+        raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
+    found = {(score.group, score.metric, score.category): score for score in scores(results)}
+    notes = (_READING, _UNKNOWN, _TOKENS, f"Seconds: wall-clock on {machines(results)}, with whatever else it did.")
+    table = _full_table(found, costs(results))
+    title = f"Anatomy-R1, costs: profile {results[0].profile}"
+    return Report(title, warning(results), (table,), (*notes, made_from(results, found.values()), USE))
+
+
+def _full_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost]) -> Table:
+    titles = ("Avg@5", "steps", "rollout tokens", "training s", "evaluation tokens", "evaluation s", "seeds")
+    shown = benchmarks(found, always=())
+
+    def cells(group: Group) -> list[Cell]:
+        cost = spent.get(group)
+        if cost is None:
+            return [Cell() for _ in titles]
+        return [
+            _score(found, group),
+            _trained(cost.steps),
+            _trained(cost.rollout_tokens),
+            _trained(cost.training_seconds, 1),
+            Cell(_text(cost.evaluation_tokens)),
+            Cell(_text(cost.evaluation_seconds, 1)),
+            Cell(str(cost.seeds)),
+        ]
+
+    return Table(
+        "costs",
+        "What it cost: training and evaluation of each method",
+        "Method",
+        tuple(Column(title, benchmark_title(name)) for name in shown for title in titles),
+        run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name)))),
+    )
+
+
+def _score(found: Mapping[Key, Score], group: Group) -> Cell:
+    return Cell(f"{found[group, f'avg@{K}', ALL].percent:.2f}")
+
+
+def _trained(amount: Amount, decimals: int = 0) -> Cell:
+    """Own cost; beside it, for a method that started from another, the whole, or a dash where that is not known."""
+    aside = f"({_text(amount.whole, decimals)})" if amount.continued and amount.own is not None else ""
+    return Cell(_text(amount.own, decimals), aside)
+
+
+def _text(value: float | None, decimals: int = 0) -> str:
+    return MISSING if value is None else f"{value:,.{decimals}f}"

@@ -1,0 +1,80 @@
+"""Paired differences: what two methods that answered the same questions differ by, with a cluster-robust interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from anatomy_r1.results import Result
+from anatomy_r1.stats import paired_interval
+from reports.names import METRICS
+from reports.scores import ALL, Group, Score, group_of, percent, question_metrics
+
+Cells = Mapping[tuple[Group, int], Result]
+"""(group, seed) -> result."""
+
+
+def minus(metric: str, other: str) -> str:
+    """Name of a metric's difference to another method, so that it is never taken for the metric."""
+    return f"{metric} minus {other}"
+
+
+def differences(results: Sequence[Result], other: str) -> tuple[Score, ...]:
+    """Each method's difference to `other` in points, under the same benchmark, model and arm.
+
+    Seeds that both ran are averaged question by question first. There is no difference where the two share no seed, or
+    answered other questions.
+    """
+    cells = {(group_of(result), result.seed): result for result in sorted(results, key=lambda result: result.key)}
+    groups = dict.fromkeys(group for group, _ in cells if group.method != other)
+    return tuple(score for group in groups for score in _against(cells, group, other))
+
+
+def _against(cells: Cells, group: Group, other: str) -> Iterator[Score]:
+    base = replace(group, method=other)
+    seeds = sorted(seed for of, seed in cells if of == group and (base, seed) in cells)
+    first = [_sorted(cells[group, seed]) for seed in seeds]
+    second = [_sorted(cells[base, seed]) for seed in seeds]
+    if not seeds or not all(_same_questions(cells[group, s], cells[base, s]) for s in seeds):
+        return
+    for metric in METRICS:
+        a, b = (np.stack([question_metrics(table)[metric] for table in tables]) for tables in (first, second))
+        yield _score(group, minus(metric, other), a, b, first[0]["cluster"].to_numpy())
+
+
+def _score(group: Group, name: str, a: np.ndarray, b: np.ndarray, clusters: np.ndarray) -> Score:
+    """From shares of shape [seeds, questions] of both methods."""
+    interval = paired_interval(a.mean(axis=0), b.mean(axis=0), clusters)
+    spread = float((a - b).mean(axis=1).std(ddof=1)) if len(a) > 1 else None
+    return Score(
+        group=group,
+        metric=name,
+        category=ALL,
+        percent=100 * interval.mean,
+        low=percent(interval.low),
+        high=percent(interval.high),
+        se=percent(interval.se),
+        clusters=interval.clusters,
+        questions=interval.n,
+        seeds=len(a),
+        seed_sd=percent(spread),
+    )
+
+
+def _sorted(result: Result) -> pd.DataFrame:
+    return result.questions.sort_values("id", ignore_index=True)
+
+
+def _same_questions(first: Result, second: Result) -> bool:
+    """The same ids in the same clusters and, where both results name their data, the same data: ids may be reused."""
+    columns = ["id", "cluster"]
+    named = {hash_ for hash_ in map(_data_hash, (first, second)) if hash_ is not None}
+    return len(named) <= 1 and _sorted(first)[columns].equals(_sorted(second)[columns])
+
+
+def _data_hash(result: Result) -> str | None:
+    data = result.provenance.get("data")
+    return data.get("questions_sha256") if isinstance(data, Mapping) else None

@@ -1,0 +1,46 @@
+"""Which models, benchmarks and rows a table has, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from reports.names import BENCHMARKS, MINI, MODELS, TITLES, method_title, model_title, rank
+from reports.scores import Group
+from reports.table import Block, Cell, Row
+
+Key = tuple[Group, str, str]
+"""Group, metric, category: what a score is found by."""
+RowName = tuple[str, str]
+"""Method and arm."""
+
+
+def models(found: Iterable[Key]) -> list[str]:
+    """Models that have a score, in the paper's order."""
+    return sorted({key[0].model for key in found}, key=lambda name: rank(MODELS, name))
+
+
+def benchmarks(found: Iterable[Key], always: Iterable[str] = BENCHMARKS) -> list[str]:
+    """Those of the paper in `always`, on generated data where ours are, then any other that has a score."""
+    ours = {key[0].benchmark for key in found}
+    suffix = MINI if any(name.endswith(MINI) for name in ours) else ""
+    wanted = ours | {name + suffix for name in always}
+    return sorted(wanted, key=lambda name: (rank(BENCHMARKS, name.removesuffix(MINI)), name))
+
+
+def row_names(found: Iterable[Key], model: str, always: Iterable[str] = ()) -> list[RowName]:
+    """The methods in `always`, whether they ran or not, and whatever else ran: known methods first, then by name."""
+    ours = {(key[0].method, key[0].arm) for key in found if key[0].model == model}
+    wanted = ours | {(method, "matched") for method in always}
+    return sorted(wanted, key=lambda name: (rank(TITLES, name[0]), name[1] != "matched", name[1]))
+
+
+def run_blocks(found: Iterable[Key], cells: Callable[[str, RowName], Iterable[Cell]]) -> tuple[Block, ...]:
+    """A block a model, with only the rows that ran."""
+    keys = list(found)
+    return tuple(
+        Block(
+            model_title(model, paper_beside=False),
+            tuple(Row(method_title(*name), tuple(cells(model, name))) for name in row_names(keys, model)),
+        )
+        for model in models(keys)
+    )

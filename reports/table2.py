@@ -1,0 +1,134 @@
+"""Table 2: GDQA whole, without rewritten questions and without changed images (the paper's Table 2, on SGG-VQA).
+
+`table2(results)` is pure. Below each model's rows stands what each ablation differs by from the whole, question by
+question, which says more than two intervals that overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.metrics import K
+from anatomy_r1.results import Result
+from reports import paper
+from reports.accuracy import NO_INTERVAL, accuracy_block, accuracy_columns
+from reports.companions import responses_table
+from reports.cost import costs
+from reports.cost_table import training_cost_table
+from reports.differences import differences, minus
+from reports.names import ABLATION, METRICS, MINI, method_title, model_title
+from reports.notes import notes, warning
+from reports.rows import Key, RowName, benchmarks, models, row_names
+from reports.scores import ALL, Group, Score, scores
+from reports.table import MISSING, Block, Cell, Report, Row, Table
+
+NUMBER = 2
+"""Which of the paper's tables this is."""
+WHOLE = "grpo-gdqa"
+"""The method that the ablations are compared with."""
+BENCHMARK = "sgg_anatomy"
+"""The benchmark of the paper's Table 2."""
+_DIFFERENCES = (
+    "Difference: ablation minus GRPO-GDQA in points, on the questions and seeds that both ran "
+    "[95 % cluster-robust t interval of the paired difference]; paper: the difference of its two numbers, which has no "
+    "interval. — = one of the two did not run, or not on the same questions."
+)
+
+
+def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
+    """Table 2 with its companions, from the results of one profile.
+
+    Raises:
+        AnatomyR1Error: when no method of Table 2 ran, or the results do not belong in one table.
+    """
+    kept = of_table2(results)
+    if not kept:
+        raise AnatomyR1Error("no results of Table 2's methods. Run `tox -e reproduce-table2` first")
+    numbers = numbers or paper.load()
+    found = {(score.group, score.metric, score.category): score for score in scores(kept)}
+    paired = {(score.group, score.metric, score.category): score for score in differences(kept, WHOLE)}
+    shown = benchmarks(found, always=(BENCHMARK,))
+    tables = (
+        _main_table(found, paired, numbers, shown),
+        training_cost_table(found, costs(results), shown),
+        responses_table(found, kept, shown),
+    )
+    title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
+    return Report(title, warning(kept), tables, notes(kept, [*found.values(), *paired.values()], NUMBER))
+
+
+def of_table2(results: Sequence[Result]) -> list[Result]:
+    """Results of Table 2's methods on its benchmark, and on any other on which an ablation ran."""
+    rows = [result for result in results if result.method in ABLATION]
+    ablated = {result.benchmark for result in rows if result.method != WHOLE}
+    return [r for r in rows if r.benchmark in ablated or r.benchmark.removesuffix(MINI) == BENCHMARK]
+
+
+def _main_table(
+    found: Mapping[Key, Score], paired: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str]
+) -> Table:
+    blocks: list[Block] = []
+    for model in models(found):
+        names = row_names(found, model, ABLATION)
+        blocks.append(accuracy_block(found, numbers, model, names, shown, table=NUMBER))
+        blocks.append(_difference_block(paired, numbers, model, names, shown))
+    title = "Table 2. Ablation of GDQA, in percent, beside the paper's"
+    return Table("table2", title, "Method", accuracy_columns(shown), tuple(blocks), (_DIFFERENCES,))
+
+
+def _difference_block(
+    paired: Mapping[Key, Score],
+    numbers: paper.PaperNumbers,
+    model: str,
+    names: Sequence[RowName],
+    shown: Sequence[str],
+) -> Block:
+    rows = [
+        Row(method_title(*name), tuple(c for b in shown for c in _cells(paired, numbers, Group(b, model, *name))))
+        for name in names
+        if name[0] != WHOLE
+    ]
+    return Block(f"{model_title(model, paper_beside=False)}: difference to {ABLATION[WHOLE]}", tuple(rows))
+
+
+def _cells(paired: Mapping[Key, Score], numbers: paper.PaperNumbers, group: Group) -> list[Cell]:
+    """A benchmark's cells of one ablation: for each metric our difference and the paper's, then the clusters."""
+    pairs = [
+        (_ours(paired.get((group, minus(metric, WHOLE), ALL))), Cell(_signed(theirs(numbers, group, metric))))
+        for metric in METRICS
+    ]
+    score = paired.get((group, minus(f"avg@{K}", WHOLE), ALL))
+    return [*(cell for pair in pairs for cell in pair), Cell(str(score.clusters)) if score else Cell()]
+
+
+def _ours(score: Score | None) -> Cell:
+    if score is None:
+        return Cell()
+    if score.low is None or score.high is None:
+        return Cell(_signed(score.percent), NO_INTERVAL)
+    # A difference of two shares stays between -100 and 100 points; so does what is printed.
+    return Cell(_signed(score.percent), f"[{_signed(max(score.low, -100))}, {_signed(min(score.high, 100))}]")
+
+
+def theirs(numbers: paper.PaperNumbers, group: Group, metric: str) -> float | None:
+    """The paper's difference of an ablation to the whole, in points; None where it has not both numbers."""
+    if group.arm != "matched":
+        return None
+    ablated, whole = (numbers.beside(group.model, m, group.benchmark, metric, NUMBER) for m in (group.method, WHOLE))
+    return None if ablated is None or whole is None else ablated - whole
+
+
+def paper_beside(numbers: paper.PaperNumbers, score: Score) -> float | None:
+    """The paper's number for a score of this table, or its difference for a difference."""
+    for metric in METRICS:
+        if score.metric == minus(metric, WHOLE):
+            return theirs(numbers, score.group, metric)
+    return numbers.of_score(score, NUMBER)
+
+
+def _signed(points: float | None) -> str:
+    if points is None:
+        return MISSING
+    rounded = round(points, 2)
+    return f"{rounded:+.2f}" if rounded else "0.00"
