@@ -53,3 +53,29 @@ def named(report, name):
 
 def row(table, block, title):
     return next(r for b in table.blocks if b.title.startswith(block) for r in b.rows if r.title == title)
+
+
+def plan(method, benchmark="sgg_anatomy_mini", model="mini-l", seed=0, parent=None, **arguments):
+    """What a training was asked to do, as the grid writes it down."""
+    return {"cell": f"{benchmark}/{model}/{method}/seed{seed}", "arguments": arguments, "parent": parent}
+
+
+def trained(of, steps=120, tokens=5000, seconds=60.0):
+    """A training in a result's provenance."""
+    return {"plan": of, "spent": {"steps": steps, "rollout_tokens": tokens, "seconds": seconds}}
+
+
+def paid(method, training, seed=0, evaluation=None, **changes):
+    """A result with a price."""
+    spent = {} if evaluation is None else {"spent": evaluation}
+    return result(method, seed=seed, **changes, provenance={**PROVENANCE, "training": training, **spent})
+
+
+def shares(*rights, clusters=None):
+    """A question table from the number of right responses (of five) to each question; each its own cluster unless
+    told otherwise. The first responses are the right ones."""
+    table = questions(0.5, n=len(rights), clusters=len(rights))
+    for repeat in range(5):
+        table[f"correct_{repeat}"] = [repeat < right for right in rights]
+    table["major"] = [right >= 3 for right in rights]
+    return table if clusters is None else table.assign(cluster=clusters)

@@ -1,0 +1,94 @@
+"""`scripts/reproduce.py --table`: what the grid is asked to run, and which report follows."""
+
+import configparser
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = ["--methods", "grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image"]
+
+
+@pytest.fixture
+def reproduce(tmp_path, monkeypatch):
+    """The script at a root with profiles and finished runs, its commands only noted; they succeed."""
+    spec = importlib.util.spec_from_file_location("reproduce", ROOT / "scripts" / "reproduce.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (tmp_path / "baselines").mkdir()
+    (tmp_path / "baselines" / "profiles").symlink_to(ROOT / "baselines" / "profiles")
+    for name in ("mini", "smoke", "paper", "own", "elsewhere"):
+        (tmp_path / "runs" / name / "results").mkdir(parents=True)
+    module.called = []
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "command", lambda *words: module.called.append(list(words)) or 0)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("profile", "benchmark_"), [("mini", "sgg_anatomy_mini"), ("smoke", "sgg_anatomy_mini"), ("paper", "sgg_anatomy")]
+)
+def test_table_2_runs_its_methods_on_its_benchmark(reproduce, profile, benchmark_):
+    assert reproduce.main(["--table", "2", "--profile", profile]) == 0
+    grid, report = reproduce.called
+    assert grid == ["baselines", "run", "--profile", profile, "--runs", "runs", *ROWS, "--benchmarks", benchmark_]
+    assert report == ["reports", "table2", "--store", f"runs/{profile}/results", "--out", f"runs/{profile}/reports"]
+
+
+def test_table_1_is_the_rule_and_adds_nothing(reproduce):
+    assert reproduce.main([]) == reproduce.main(["--table", "1"]) == 0
+    assert reproduce.called[0] == reproduce.called[2] == ["baselines", "run", "--profile", "mini", "--runs", "runs"]
+    assert [words[1] for words in reproduce.called[1::2]] == ["table1", "table1"]
+
+
+@pytest.mark.parametrize(
+    "asked", [["--methods", "grpo-gdqa"], ["--methods=grpo-gdqa"], ["--benchmarks", "omnimed_mi_mini"], ["--jobs", "1"]]
+)
+def test_what_the_person_names_wins(reproduce, asked):
+    from baselines.__main__ import _parser
+
+    reproduce.main(["--table", "2", *asked])
+    parsed = _parser().parse_args(reproduce.called[0][1:])
+    assert parsed.methods == (["grpo-gdqa"] if "methods" in asked[0] else ROWS[1:])
+    assert parsed.benchmarks == (["omnimed_mi_mini"] if "benchmarks" in asked[0] else ["sgg_anatomy_mini"])
+
+
+@pytest.mark.parametrize(
+    ("content", "added"),
+    [
+        ("data: {other: {}, sgg_anatomy: {}}\n", ["--benchmarks", "sgg_anatomy"]),
+        ("data: {other: {}, sgg_anatomy_too: {}}\n", []),
+        ("data: [sgg_anatomy]\n", []),
+        ("a: [\n", []),
+        (None, []),
+    ],
+    ids=["own", "without it", "not a mapping", "not YAML", "no file"],
+)
+def test_a_profile_of_ones_own_names_its_benchmark_and_the_grid_refuses_a_bad_one(reproduce, content, added):
+    if content is not None:
+        (reproduce.ROOT / "own.yaml").write_text(content)
+    reproduce.main(["--table", "2", "--profile", "own.yaml"])
+    assert reproduce.called[0] == ["baselines", "run", "--profile", "own.yaml", "--runs", "runs", *ROWS, *added]
+
+
+def test_help_runs_and_reports_nothing(reproduce, capsys):
+    assert reproduce.main(["--table", "2", "--help"]) == 0
+    assert reproduce.called == [["baselines", "run", "--help"]]
+    assert "--table 2" in capsys.readouterr().out
+
+
+def test_another_table_is_refused(reproduce):
+    with pytest.raises(SystemExit) as stopped:
+        reproduce.main(["--table", "3"])
+    assert stopped.value.code == 2
+    assert not reproduce.called
+
+
+def test_tox_has_an_environment_for_each_table():
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "tox.ini")
+    one, two = parser["testenv:reproduce-table1"], parser["testenv:reproduce-table2"]
+    assert one["commands"] == "{[testenv]shared} python scripts/reproduce.py {posargs}"
+    assert two["commands"] == "{[testenv]shared} python scripts/reproduce.py --table 2 {posargs}"
+    assert two["set_env"] == "{[testenv:reproduce-table1]set_env}"
