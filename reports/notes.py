@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from anatomy_r1.results import Result
 from reports.names import BENCHMARKS, MINI, benchmark_title, is_mini, rank
@@ -79,5 +81,25 @@ def commits(results: Iterable[Result]) -> list[str]:
 
 
 def machines(results: Iterable[Result]) -> str:
-    """Kinds of machine that made the results, as far as they say."""
-    return ", ".join(sorted({str(result.provenance.get("machine") or "an unknown machine") for result in results}))
+    """Machines that trained and evaluated, as far as the results say."""
+    entries = [
+        entry
+        for result in results
+        for entry in (result.provenance, _within(_within(result.provenance, "training"), "provenance"))
+        if entry is not None
+    ]
+    return "; ".join(sorted({_machine(_within(entry, "machine")) for entry in entries}))
+
+
+def _within(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _machine(entry: Any) -> str:
+    """`2 x some processor, 4 x some GPU (Linux x86_64)`; results of older versions say the system only."""
+    if not isinstance(entry, Mapping):
+        return str(entry or "an unknown machine")
+    listed = entry.get("gpus")
+    gpus = Counter(map(str, listed if isinstance(listed, list) else []))
+    parts = [str(entry.get("processor") or "an unknown processor"), *(f"{n} x {gpu}" for gpu, n in gpus.items())]
+    return f"{', '.join(parts)} ({entry.get('system') or 'an unknown system'})"

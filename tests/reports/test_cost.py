@@ -112,6 +112,11 @@ def test_where_the_parent_is_not_known_its_own_cost_stands_beside_a_dash(other):
     assert cells([*other, paid("sft-grpo", CHILD)], "SFT+GRPO")[1:3] == ["120 (—)", "5,000 (—)"]
 
 
+def test_a_cost_that_is_not_known_has_nothing_beside_it():
+    results = [paid("sft", trained(SFT, 150)), paid("sft-grpo", {"plan": CHILD["plan"]})]
+    assert cells(results, "SFT+GRPO")[1:3] == [MISSING, MISSING]
+
+
 def test_each_seed_has_its_own_parent():
     parents = [plan("sft", seed=seed) for seed in (0, 1)]
     results = [
@@ -221,13 +226,28 @@ def test_hostile_names_stay_names(capsys):
     assert max(map(len, page.splitlines())) <= 140
 
 
-def test_the_footer_names_the_machine_that_the_seconds_are_of():
-    results = [result(provenance={"machine": "Linux x86_64"}), result("sft", provenance={})]
-    notes = " ".join(cost_report(results).notes)
-    assert "Linux x86_64, an unknown machine" in notes
-    assert "not for clinical use" in notes
-    assert "say nothing about Qwen2.5-VL" in cost_report(results).warning
-    assert "Linux x86_64" not in " ".join(table1(results).notes)
+def test_the_footer_names_the_machines_that_the_seconds_are_of():
+    here = {"system": "Linux x86_64", "processor": "2 x some processor", "gpus": []}
+    there = {"system": "Linux x86_64", "processor": "64 x another", "gpus": ["GPU A", "GPU B", "GPU A"]}
+    training = {**trained(plan("grpo")), "provenance": {"machine": there}}
+    results = [
+        result(provenance={"machine": here, "training": training}),
+        result("sft", provenance={"machine": "Linux x86_64"}),
+        result("cot-sft", provenance={"training": {"provenance": {"machine": {"gpus": None}}}}),
+    ]
+    machines = [note for note in cost_report(results).notes if note.startswith("Seconds")]
+    assert machines == [
+        "Seconds: wall-clock on 2 x some processor (Linux x86_64); 64 x another, 2 x GPU A, 1 x GPU B (Linux x86_64); "
+        "Linux x86_64; an unknown machine; an unknown processor (an unknown system), with whatever else it did."
+    ]
+    assert not any("some processor" in note for note in table1(results).notes)
+
+
+def test_cost_footer_says_what_every_footer_says():
+    report = cost_report([result()])
+    assert "not for clinical use" in " ".join(report.notes)
+    assert "commit 0123456789" in " ".join(report.notes)
+    assert "say nothing about Qwen2.5-VL" in report.warning
 
 
 def test_no_results_have_no_costs():
