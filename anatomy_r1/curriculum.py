@@ -20,6 +20,9 @@ from dataclasses import dataclass, replace
 from anatomy_r1.question import Question
 from anatomy_r1.similarity import Similarity
 
+ROUNDING = 1e-6
+"""Accuracies are logged in float32; a replay from the rewards must decide alike."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -47,7 +50,7 @@ def levels(accuracies: Sequence[float], rule: Rule) -> list[int]:
     for done in range(1, len(accuracies) + 1):
         level, recent = found[-1], accuracies[max(since, done - rule.window) : done]
         full = len(recent) == rule.window
-        if full and sum(recent) / rule.window >= rule.threshold and level < rule.levels - 1:
+        if full and sum(recent) / rule.window >= rule.threshold - ROUNDING and level < rule.levels - 1:
             level, since = level + 1, done
         found.append(level)
     return found
