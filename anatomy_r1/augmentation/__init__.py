@@ -1,1 +1,1 @@
-"""Group Diversity Question Augmentation (paper, section of that name): phi rewrites a question, psi changes its image."""
+"""Group Diversity Question Augmentation (the paper's section): phi rewrites a question, psi changes its image."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _GIVEN = "provided|given|supplied|depicted|displayed|shown"
-_MEDIUM = rf"(?:this|the) (?:(?:{_GIVEN}) )?(?:image|picture|photograph|photo)(?: (?:{_GIVEN}))?"
+_MEDIUM = rf"(?:this|the) (?:(?:{_GIVEN}) )?(?:image|picture|photograph|photo|visual representation)(?: (?:{_GIVEN}))?"
 _SEEN = (
     "shown|seen|visible|depicted|observed|displayed|illustrated|portrayed|presented|present|featured|evident|found"
     "|identified"
@@ -81,6 +81,13 @@ TEMPLATES = (
         _simple,
     ),
     Template(
+        re.compile(rf"Identify the {_NOUN}(?P<likely>) {_IN_MEDIUM}\."),
+        ("What {noun} can be seen in this picture?", "Which {noun} can be observed in the image?",
+         "Please name the {noun} visible in this picture.", "Can you identify the {noun} depicted in the image?",
+         "Name the {noun} shown in this image."),
+        _simple,
+    ),
+    Template(
         re.compile(rf"What {_NOUN} in {_MEDIUM}\?"),  # "What types of cells in this image?", 160 of 5,680 records
         ("What {noun} are shown in this image?", "Which {noun} can be seen in this picture?",
          "Identify the {noun} in this image.", "Please name the {noun} visible in this picture."),
@@ -94,7 +101,7 @@ TEMPLATES = (
     # How the picture was made.
     Template(
         re.compile(
-            rf"(?P<by>Through )?(?:What|Which|what|which) {_NOUN} (?P<be>is|was) (?:{_USED}) (?P<what>(?:to|for|in) .+)\?"
+            rf"(?:What|Which) {_NOUN} (?P<be>is|was) (?:{_USED}) (?P<what>(?:to|for|in) .+)\?"
         ),
         ("Which {noun} {be} used {what}?", "What {noun} {be} employed {what}?", "Identify the {noun} used {what}.",
          "Please name the {noun} that {be} utilized {what}.", "Can you name the {noun} that {be} used {what}?"),
@@ -121,7 +128,14 @@ TEMPLATES = (
     ),
 )  # fmt: skip
 _PREFACES = ("Look at this image. {stem}", "Please look at the picture: {lower}", "Tell me: {lower}")
-_OTHER_MEDIUM = {"image": "picture", "picture": "image", "photograph": "picture", "photo": "picture"}
+_COMMAND = re.compile(r"(?:Identify|Name|State|Please) ")
+_OTHER_MEDIUM = {
+    "image": "picture",
+    "picture": "image",
+    "photograph": "picture",
+    "photo": "picture",
+    "visual representation": "image",
+}
 
 
 def free_forms(stem: str) -> tuple[str, ...]:
@@ -135,13 +149,11 @@ def _forms(stem: str) -> Iterator[str]:
             yield from _filled(template, found.groupdict())
     for text in (stem, _with_other_medium(stem)):
         yield text
-        for preface in _PREFACES:
+        for preface in _PREFACES[:2] if _COMMAND.match(stem) else _PREFACES:
             yield preface.format(stem=text, lower=text[0].lower() + text[1:])
 
 
 def _filled(template: Template, groups: dict[str, str | None]) -> Iterator[str]:
-    if groups.get("by"):
-        return  # "Through which technique ..." has its preposition outside the noun
     be = (groups.get("be") or "").lower()
     values = {**groups, "likely": groups.get("likely") or "", "be": be, "Be": be.capitalize()}
     for form in template.forms:
@@ -152,4 +164,4 @@ def _with_other_medium(stem: str) -> str:
     """`picture` for `image` and the other way round; "an image" stays, it would need another article."""
     if re.search(r"\ban image\b", stem):
         return stem
-    return re.sub(r"\b(image|picture|photograph|photo)\b(?!')", lambda found: _OTHER_MEDIUM[found[1]], stem)
+    return re.sub(rf"\b({'|'.join(_OTHER_MEDIUM)})\b(?!')", lambda found: _OTHER_MEDIUM[found[1]], stem)

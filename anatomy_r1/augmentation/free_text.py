@@ -22,12 +22,15 @@ _IN_THE_MEDIUM = re.compile(rf"\b(?:in|within) {_THE_MEDIUM}\b(?!')")
 
 # Words that carry nothing: determiners, copulas, words for "can be seen" and for the picture itself.
 _CARRIERS = frozenset(
-    """
-    a an the this that is are was were be been being can could do does did there you
-    shown show shows seen see visible depicted depict displayed display observed observe illustrated illustrate
-    portrayed portray presented present featured pictured evident found identified
-    provided given supplied image picture photograph photo
-    """.split()
+    re.findall(
+        r"\w+",
+        """
+        a an the this that is are was were be been being can could do does did there you
+        shown show shows seen see visible depicted depict displayed display observed observe illustrated illustrate
+        portrayed portray presented present featured pictured evident found identified
+        provided given supplied image picture photograph photo
+        """,
+    )
 )
 # Words that stand for another: how a picture was made, and two words for a class.
 _SAME = {
@@ -54,7 +57,8 @@ def read_free_text(stem: str) -> Meaning:
 
 
 def _plain(stem: str) -> str:
-    return re.sub(r" (?=[?.,;:])", "", " ".join(stem.lower().split()))
+    text = " ".join(stem.lower().split()).replace("visual representation", "image")
+    return re.sub(r" (?=[?.,;:])", "", text)
 
 
 def _asked(text: str) -> tuple[Asks, str]:
@@ -69,13 +73,12 @@ def _asked(text: str) -> tuple[Asks, str]:
     lead, _, rest = text.partition(" ")
     if lead in _LEADS:
         return _LEADS[lead], rest
-    if told:
-        return "what", text
-    return _question_word_within(text)
+    asks, text = _question_word_within(text)
+    return ("what" if told else asks), text
 
 
 def _question_word_within(text: str) -> tuple[Asks, str]:
-    """ "Through which technique was ...": the words before the question word stay, they count."""
+    """As in "Through which technique was ...": the words before the question word stay, they count."""
     if found := re.search(r"\b(?:what|which) ", text):
         return "what", text[: found.start()] + text[found.end() :]
     return "other", text

@@ -54,7 +54,7 @@ def _cell(rows: list[str], columns: list[str], middles: int) -> str:
         return f"{rows[0]}-mid"
     if middles == 1 and len(columns) == 1:
         return f"mid-{columns[0]}"
-    return "center" if middles and not rows and not columns else ""
+    return "center" if middles == 1 and not rows and not columns else ""
 
 
 def own_words(place: str, turn: int) -> str:

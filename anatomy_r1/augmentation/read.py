@@ -9,11 +9,14 @@ Example:
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from anatomy_r1.augmentation.free_text import read_free_text
 from anatomy_r1.augmentation.meaning import Meaning
 from anatomy_r1.augmentation.scene_grammar import read_scene_question
 
 
+@lru_cache(maxsize=4096)
 def meaning(stem: str) -> Meaning:
     """What a stem asks: read by SSG-VQA's grammar where that fits, else as free text."""
     return read_scene_question(stem) or read_free_text(stem)

@@ -37,6 +37,7 @@ def _any(words: object) -> str:
 
 MEDIUM = "(?:frame|image|picture|scene|view|photograph|photo)"
 THE_MEDIUM = f"(?:the|this) {MEDIUM}"
+_SPACED_LABEL = re.compile(rf"\b(?:{_any(label.replace('_', ' ') for label in COMPONENTS if '_' in label)})\b")
 _NOUN = _any(KINDS)
 _THING = rf"(?:(?:{_any(COLOURS)}|{_any(COMPONENTS)}|{PLACE_PHRASE}) )*(?:{_NOUN})"
 _RELATION = f"(?:{_any(RELATIONS)})"
@@ -58,8 +59,9 @@ _HOPS = re.compile(
 # What stands before and after.
 _WHICH_IS = re.compile(rf"{_OPENING}(?:what|which) (?P<target>{_THING})(?: is| are|(?= can be ))(?P<rest> .+)")
 _NAME_IT = re.compile(
-    rf"{_OPENING}(?:what (?:is|are) the name of|what name is|what (?:is|are)|what do you call|which (?P<noun>{_NOUN}) is"
-    rf"|{_POLITE}(?:tell me|give|state) the name of|{_POLITE}(?:name|identify)) the (?P<target>{_THING})(?P<rest>.*)"
+    rf"{_OPENING}(?:what (?:is|are) the name of|what name is|what (?:is|are)|what do you call"
+    rf"|which (?P<noun>{_NOUN}) is|{_POLITE}(?:tell me|give|state) the name of|{_POLITE}(?:name|identify))"
+    rf" the (?P<target>{_THING})(?P<rest>.*)"
 )
 _THERE_IS = re.compile(
     rf"{_OPENING}there is an? (?P<target>{_THING})(?P<rest>.*?)\??[;,.] what (?:is it|is its name|name is it)"
@@ -78,10 +80,7 @@ def read_scene_question(stem: str) -> Meaning | None:
 def _plain(stem: str) -> str:
     """Lower case, single blanks, none before punctuation, no final punctuation, labels in their own spelling."""
     text = re.sub(r" (?=[?.,;:])", "", " ".join(stem.lower().split())).rstrip("?.! ")
-    for label in COMPONENTS:
-        if "_" in label:
-            text = re.sub(rf"\b{label.replace('_', ' ')}\b", label, text)
-    return text
+    return _SPACED_LABEL.sub(lambda found: found[0].replace(" ", "_"), text)
 
 
 def _read(found: re.Match[str]) -> Meaning | None:
