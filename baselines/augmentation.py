@@ -1,7 +1,7 @@
 """Group Diversity Question Augmentation: every member of a group has its own wording and image (paper, "GDQA").
 
-The first member keeps the original pair (ours: the paper does not say), so that the policy never loses the question as
-it is evaluated. The others take the accepted rewrites in turn, in an order of the group's own, and noise of their own.
+The rewrites and the noise are in `anatomy_r1/augmentation`; here they meet the rows of a training set. The first member
+keeps the original pair (ours: the paper does not say).
 """
 
 from __future__ import annotations
@@ -9,14 +9,19 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.augmentation.groups import pairs
+from anatomy_r1.augmentation.image_changes import noisy
+from anatomy_r1.augmentation.rewrites import rewrites
 from anatomy_r1.prepared import PreparedSet
 from anatomy_r1.prompts import Style, render
 from anatomy_r1.question import Question
 
 Row = dict[str, Any]
+Augment = Callable[[Row, int, random.Random], list[Row]]
+"""(row, members, generator of the group) -> one row a member."""
 
 
 @dataclass(frozen=True)
@@ -26,28 +31,29 @@ class Augmentation:
     questions: Mapping[str, Question]
     """By id."""
     style: Style
-    rewrites: Callable[[Question], tuple[str, ...]] | None
-    """phi: other stems of the same meaning; None leaves the text alone."""
-    noisy: Callable[[Any, random.Random], Any] | None
-    """psi: an image with other noise; None leaves the image alone."""
+    text: bool
+    """Whether members see other wordings; without, this is the paper's -Text."""
+    image: bool
+    """Whether members see other noise; without, this is the paper's -Image."""
+    strength: float
+    """Standard deviation of the noise, as a share of the full range."""
+    known: Callable[[str], bool]
+    """Whether the policy's tokenizer has all words of a text."""
 
-    def __call__(self, row: Row, member: int, rng: random.Random) -> Row:
-        """The row as this member sees it. `rng` is in the same state for every member of a group."""
-        if member == 0:
-            return row
-        own = random.Random(f"{rng.random()}/{member}")  # first, so that the noise is the same without rewrites
-        text = self._reworded(row, member, rng) if self.rewrites else {}
-        image = {"image": self.noisy(row["image"], own)} if self.noisy else {}
-        return {**row, **text, **image}
-
-    def _reworded(self, row: Row, member: int, rng: random.Random) -> Row:
+    def __call__(self, row: Row, members: int, rng: random.Random) -> list[Row]:
+        """The row as each member of its group sees it."""
         question = self.questions[row["question_id"]]
-        assert self.rewrites is not None
-        others = list(self.rewrites(question))
-        rng.shuffle(others)
-        stem = [question.stem, *others][member % (len(others) + 1)]
+        forms = [form for form in rewrites(question) if self.known(form)] if self.text else ()
+        change = partial(noisy, strength=self.strength)
+        shown = pairs(
+            question, row["image"], members, rng, text=self.text, image_noise=self.image, forms=forms, change=change
+        )
+        return [{**row, "prompt": self._prompt(row, question, pair.stem), "image": pair.image} for pair in shown]
+
+    def _prompt(self, row: Row, question: Question, stem: str) -> list[dict[str, str]]:
+        """The turn in other words, with the options that are really served: a curriculum may have changed them."""
         served = replace(question, stem=stem, options=tuple(row["options"]))
-        return {"prompt": [{"role": "user", "content": render(served, self.style)}]}
+        return [{"role": "user", "content": render(served, self.style)}]
 
 
 def group_rng(seed: int, generation: int, question_id: str) -> random.Random:
@@ -55,22 +61,20 @@ def group_rng(seed: int, generation: int, question_id: str) -> random.Random:
     return random.Random(f"{seed}/{generation}/{question_id}")
 
 
-def build_augmentation(settings: Any, prepared: PreparedSet, style: Style) -> Augmentation | None:
-    """The augmentation that an `RLConfig` asks for; None when it asks for none.
-
-    Raises:
-        AnatomyR1Error: when phi and psi are not installed.
-    """
+def build_augmentation(settings: Any, prepared: PreparedSet, style: Style, tokenizer: Any) -> Augment | None:
+    """The augmentation that an `RLConfig` asks for; None when it asks for none."""
     if not settings.augments:
         return None
-    try:
-        from anatomy_r1.augmentation import noisy, rewrites
-    except ImportError as error:
-        raise AnatomyR1Error("GDQA needs anatomy_r1.augmentation, which is not installed") from error
-    strength = settings.noise_strength
     return Augmentation(
         questions={question.id: question for question in prepared.questions},
         style=style,
-        rewrites=rewrites if settings.augment_text else None,
-        noisy=(lambda image, rng: noisy(image, rng, strength)) if settings.augment_image else None,
+        text=settings.augment_text,
+        image=settings.augment_image,
+        strength=settings.noise_strength,
+        known=partial(_known, tokenizer),
     )
+
+
+def _known(tokenizer: Any, text: str) -> bool:
+    """A tiny model has a closed vocabulary; a wording that it cannot read is no paraphrase to it."""
+    return tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer(text)["input_ids"]

@@ -134,7 +134,7 @@ def _serving(trainer: Any, prepared: PreparedSet, style: Style) -> Any:
 
     args = trainer.args
     trainer.similarity = load_similarity(args.similarity)
-    trainer.augment = build_augmentation(args, prepared, style)
+    trainer.augment = build_augmentation(args, prepared, style, trainer.processing_class.tokenizer)
     if args.curriculum:
         trainer.curriculum = build_curriculum(args, prepared, style, trainer.similarity)
     return trainer

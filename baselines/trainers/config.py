@@ -39,8 +39,8 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
     """GDQA: members of a group see other wordings of the question."""
     augment_image: bool = False
     """GDQA: members of a group see the image with other noise."""
-    noise_strength: float = 1.0
-    """GDQA: strength of the noise, in units of the default of `anatomy_r1.augmentation.noisy`."""
+    noise_strength: float = 0.05
+    """GDQA: standard deviation of the noise as a share of the full range; ours, the paper states none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

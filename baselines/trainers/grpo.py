@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from trl import GRPOTrainer
 
 from anatomy_r1.similarity import Similarity
 from anatomy_r1.training_log import TrainingLog, keep_text
-from baselines.augmentation import group_rng
+from baselines.augmentation import Augment, group_rng
 from baselines.sampler import GroupSampler
 from baselines.serving import Curriculum, Moment
 from baselines.trainers.draw import Draw, varied
@@ -27,8 +27,7 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     similarity: Similarity | None = None
     """Scores what is served, for the log."""
     curriculum: Curriculum | None = None
-    augment: Callable[[Row, int, Any], Row] | None = None
-    """(row, member, generator of the group) -> row."""
+    augment: Augment | None = None
 
     def _get_train_sampler(self, dataset: Any = None) -> GroupSampler:
         arguments = self.args
@@ -84,10 +83,15 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         """What each member of a group sees. Members are known by their place over all processes."""
         if self.augment is None:
             return list(rows)
-        first = self.accelerator.process_index * len(rows)
-        members = [(first + i) % self.num_generations for i in range(len(rows))]
-        seeds = [group_rng(self.args.seed, self.generation, row["question_id"]) for row in rows]
-        return [self.augment(row, member, rng) for row, member, rng in zip(rows, members, seeds, strict=True)]
+        varied_groups: dict[int, list[Row]] = {}
+        shown = []
+        for place, row in enumerate(rows, self.accelerator.process_index * len(rows)):
+            group, member = divmod(place, self.num_generations)
+            if group not in varied_groups:
+                rng = group_rng(self.args.seed, self.generation, row["question_id"])
+                varied_groups[group] = self.augment(row, self.num_generations, rng)
+            shown.append(varied_groups[group][member])
+        return shown
 
     def collect(self, rows: Sequence[Row]) -> dict[str, Any]:
         """One batch to learn from, its draws written to the log."""

@@ -1,7 +1,6 @@
 """What the tests of methods share: a trainer on the untrained model in float64, and an independent look at its batch."""
 
 import hashlib
-from types import ModuleType
 
 import torch
 
@@ -27,20 +26,6 @@ def hashed_reward(completions, **_):
 
 
 hashed_reward.__name__ = "accuracy_reward"
-
-
-def stub_augmentation():
-    """Stands for anatomy_r1.augmentation: three other wordings, one grey step of noise in a corner."""
-    stub = ModuleType("anatomy_r1.augmentation")
-    stub.rewrites = lambda question: tuple(f"{'What ' * i}{question.stem}" for i in (1, 2, 3))
-
-    def noisy(image, rng, strength):
-        changed = image.copy()
-        changed.putpixel((0, 0), (rng.randrange(256), rng.randrange(256), rng.randrange(256)))
-        return changed
-
-    stub.noisy = noisy
-    return stub
 
 
 def trainer_for(run, method, folder, benchmark=BENCHMARK, precise=True):

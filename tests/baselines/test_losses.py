@@ -1,10 +1,8 @@
 """Loss and gradient of every method, on a recorded batch, against the formula in float64 over rows one by one."""
 
-import sys
-
 import pytest
 import torch
-from recording import GROUP, hashed_reward, log_probabilities, shift_weights, spy_on_samples, stub_augmentation
+from recording import GROUP, hashed_reward, log_probabilities, shift_weights, spy_on_samples
 from recording import trainer_for as make
 
 RL = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-asc-gdqa")
@@ -14,7 +12,6 @@ OFF_POLICY = ("grpo", "dapo", "grpo-gdqa")  # GPG is defined on-policy; a curric
 @pytest.fixture
 def small(smoke_run, with_budget, monkeypatch):
     monkeypatch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
-    monkeypatch.setitem(sys.modules, "anatomy_r1.augmentation", stub_augmentation())
     size = {"per_device_train_batch_size": 3 * GROUP, "temperature": 0.9, "beta": 0.1}
     return lambda **more: with_budget(smoke_run, "rl", **size, **more)
 
