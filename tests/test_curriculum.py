@@ -136,12 +136,12 @@ def test_microscopy_questions_keep_to_options_of_their_type_and_unknown_ones_to_
     kinds = {"benchmark": "omnimed_mi_mini"}
     questions = [
         ask("Cartilage", ("Cartilage", "Epithelium", "Smooth Muscle", "Adipose Tissue"), category="tissue", **kinds),
-        ask("Lymphoid Tissue", ("Lymphoid Tissue", "Cartilage", "Colon Mucosa", "Epithelium"), category="tissue", **kinds),
+        ask("Lymphoid Tissue", ("Lymphoid Tissue", "Cartilage", "Colon Mucosa", "Polyp"), category="tissue", **kinds),
         ask("Microscopy", MODALITIES[:4], category="modality", **kinds),
     ]  # fmt: skip
     found = pools(questions, LIKENESS)
     assert set(found[0].distractors) == {
-        "Epithelium", "Smooth Muscle", "Adipose Tissue", "Lymphoid Tissue", "Colon Mucosa"
+        "Epithelium", "Smooth Muscle", "Adipose Tissue", "Lymphoid Tissue", "Colon Mucosa", "Polyp"
     }  # fmt: skip
     borders = edges(found, 3)
     assert at_level(found[2], borders, 0, random.Random(0)) == questions[2]

@@ -1,4 +1,4 @@
-"""What the tests of methods share: a trainer on the untrained model in float64, and an independent look at its batch."""
+"""What the tests of methods share: a trainer on the untrained model in float64, its batch looked at independently."""
 
 import hashlib
 
@@ -74,4 +74,4 @@ def shift_weights(model, size, seed=0):
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in model.parameters():
-            weight += size * torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
+            weight.add_(size * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))

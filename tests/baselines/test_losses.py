@@ -72,7 +72,7 @@ def by_rows(trainer, model, seen, picks):
 
 @pytest.mark.parametrize(("method", "moved"), [*((m, False) for m in RL), *((m, True) for m in OFF_POLICY)])
 def test_loss_and_gradient_equal_the_formula(method, moved, small, tmp_path):
-    """`moved`: weights have changed since the rollout, so ratios leave the clip's bounds and the KL term is not zero."""
+    """`moved`: weights have changed since the rollout; ratios leave the clip's bounds and the KL term is not zero."""
     trainer, _ = make(small(), method, tmp_path / "work")
     if moved:
         trainer.num_iterations = 2  # so that TRL notes the probabilities at the time of the rollout
