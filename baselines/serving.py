@@ -121,9 +121,12 @@ class Curriculum:
         return random.Random(f"{self.seed}/{moment.generation}/options/{place}")
 
 
-def load_similarity(source: str | None) -> Similarity | None:
-    """Similarities by the name of their source; see `RLConfig.similarity`."""
-    if not source:
+def load_similarity(source: str | None, *, needed: bool) -> Similarity | None:
+    """Similarities by the name of their source; see `RLConfig.similarity`.
+
+    Where a curriculum needs them, a missing file is an error; elsewhere they are for the log, which then has none.
+    """
+    if not source or not (needed or source == "mini" or Path(source).is_file()):
         return None
     return mini_similarity() if source == "mini" else read(Path(source))
 

@@ -133,7 +133,7 @@ def _serving(trainer: Any, prepared: PreparedSet, style: Style) -> Any:
     from baselines.serving import build_curriculum, load_similarity
 
     args = trainer.args
-    trainer.similarity = load_similarity(args.similarity)
+    trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
     trainer.augment = build_augmentation(args, prepared, style, trainer.processing_class.tokenizer)
     if args.curriculum:
         trainer.curriculum = build_curriculum(args, prepared, style, trainer.similarity)

@@ -14,7 +14,7 @@ from anatomy_r1.training_log import read
 from baselines.cell import Cell
 from baselines.methods import method
 from baselines.sampler import question_order
-from baselines.serving import Moment, build_curriculum
+from baselines.serving import Moment, build_curriculum, load_similarity
 from baselines.train import LOG_NAME, train
 
 LIKENESS = mini_similarity()
@@ -109,6 +109,14 @@ def test_new_distractors_are_refused_where_they_could_be_right(prepared):
     with pytest.raises(AnatomyR1Error, match="5 times an anatomy would be right as well"):
         curriculum(risky, "grpo-asc")
     assert curriculum(risky, "grpo-asc-released").serve(Moment(0, CHUNK, [])).rows
+
+
+def test_a_missing_file_of_similarities_stops_a_curriculum_and_nothing_else(tmp_path):
+    assert load_similarity(str(tmp_path / "medclip.json"), needed=False) is None
+    assert load_similarity(None, needed=False) is None
+    assert load_similarity("mini", needed=False) == LIKENESS
+    with pytest.raises(AnatomyR1Error, match=r"medclip\.json"):
+        load_similarity(str(tmp_path / "medclip.json"), needed=True)
 
 
 def test_a_curriculum_needs_similarities_and_one_batch_a_step(tmp_path):

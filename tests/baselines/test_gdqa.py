@@ -71,7 +71,7 @@ def test_each_members_log_probabilities_equal_a_batch_of_one(smoke_run, tmp_path
         )
         for i, (row, completion) in enumerate(zip(rows, seen[0][1], strict=True)):
             alone = log_probabilities(trainer, trainer.model, row, completion)
-            assert torch.allclose(together[i, : len(completion)], alone, rtol=1e-8, atol=1e-8)
+            assert torch.allclose(together[i, : len(completion)].double(), alone, rtol=1e-6, atol=1e-6)
     assert len({int(m.sum()) for m in batch["prompt_mask"]}) > 1
 
 
