@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from trl import GRPOTrainer
 
 from anatomy_r1.similarity import Similarity
-from anatomy_r1.training_log import TrainingLog, keep_text
+from anatomy_r1.training_log import Rollout, TrainingLog, keep_text
 from baselines.augmentation import Augment, group_rng
 from baselines.sampler import GroupSampler
 from baselines.serving import Curriculum, Moment
@@ -110,16 +111,19 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         return Draw(rows, batch, self._completions, self._rewards, totals)
 
     def write(self, drawn: Draw, number: int, kept: Collection[int]) -> None:
-        """Log what this process served and sampled. Rewards were gathered over processes: take our slice."""
-        if self.training_log is None:
-            return
-        count = len(drawn.rows)
+        """Log what all processes served and sampled in draw `number`; `kept` are this process's rows learned from."""
+        rows = gather_object(self._rollouts(drawn, number, kept))
+        if self.training_log is not None and self.accelerator.is_main_process:
+            self.training_log.add_rollouts(rows)
+
+    def _rollouts(self, drawn: Draw, number: int, kept: Collection[int]) -> list[Rollout]:
+        """This process's rows. Rewards were gathered over processes: take our slice."""
+        count, step = len(drawn.rows), self.state.global_step + 1
         first, groups = self.accelerator.process_index * count, len(drawn.rewards) // self.num_generations
         rewards = drawn.rewards[first : first + count].tolist()
         advantages, tokens = drawn.batch["advantages"].tolist(), drawn.batch["completion_mask"].sum(1).tolist()
         finished = ends(drawn.batch["completion_ids"], self.eos_token_ids)
-        step = self.state.global_step + 1
-        self.training_log.add_rollouts(
+        return [
             rollout(
                 Place(
                     step=step,
@@ -138,4 +142,4 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
                 with_text=keep_text(step),
             )
             for i in range(count)
-        )
+        ]

@@ -26,7 +26,7 @@ class LogSteps(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """One row; transformers also logs a summary at the end, which has no `loss`."""
-        if not logs or "loss" not in logs:
+        if not logs or "loss" not in logs or not state.is_world_process_zero:
             return
         level = logs.get("curriculum/level")
         self.log.add_step(
