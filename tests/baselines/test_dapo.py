@@ -100,7 +100,7 @@ def test_overlong_responses_are_punished_by_length(length, punishment, dapo, tmp
 
 def batch(prompt, completion, rows, first):
     """Row i holds the number first + i everywhere; its prompt and completion are shorter by i."""
-    ids = torch.full((rows, prompt), 0), torch.full((rows, completion), 0)
+    ids = torch.full((rows, prompt), 99), torch.full((rows, completion), 99)
     masks = torch.zeros(rows, prompt, dtype=torch.long), torch.zeros(rows, completion, dtype=torch.long)
     for i in range(rows):
         ids[0][i, i:], masks[0][i, i:] = first + i, 1
