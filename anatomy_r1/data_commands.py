@@ -16,10 +16,12 @@ from anatomy_r1.splits import SPLITS, SplitRule, rule_file, rule_official, rule_
 
 def mini(args: argparse.Namespace) -> None:
     """`anatomy-r1 data mini`."""
+    from anatomy_r1.mini.samples import write_sample_page
     from anatomy_r1.mini.world import WorldSpec, write_world
 
     write_world(args.out, WorldSpec() if args.seed is None else WorldSpec(seed=args.seed))
-    print(f"wrote {args.out}")
+    page, _ = write_sample_page(args.out, args.out / "samples")
+    print(f"wrote {args.out}; a page of samples to look at: {page}")
 
 
 def sgg(args: argparse.Namespace) -> None:

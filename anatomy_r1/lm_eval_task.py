@@ -158,7 +158,7 @@ def _check_longest(instances: Sequence[Any], model: Any) -> None:
     if tokens + new > most:
         raise AnatomyR1Error(
             f"question {instance.doc['id']}: a prompt of {tokens} tokens and {new} new ones exceed the model's {most}. "
-            "Cure: lower max_gen_toks (--gen_kwargs max_gen_toks=N) or the picture's size (--model_args max_pixels=N)"
+            "Cure: lower --max-new-tokens (lm-eval: --gen_kwargs max_gen_toks=N) or the picture's max_pixels"
         )
 
 

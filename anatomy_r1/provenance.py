@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
+import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +22,7 @@ def provenance() -> dict[str, Any]:
         "lock_sha256": _lock_hash(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
+        "machine": {"system": f"{platform.system()} {platform.machine()}", "processor": _processor(), "gpus": _gpus()},
     }
 
 
@@ -48,3 +50,21 @@ def _version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return ""
+
+
+def _processor() -> str:
+    """Model and number of the processors this process may use."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} x {names[0] if names else platform.processor()}"
+
+
+def _gpus() -> list[str]:
+    """Names of NVIDIA GPUs, as the driver gives them."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    return done.stdout.splitlines() if done.returncode == 0 else []

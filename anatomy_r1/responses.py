@@ -16,68 +16,15 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locks import FileLock
+from anatomy_r1.response import COLUMNS, KEY_FIELDS, KINDS, OTHER_FIELDS, Response, ResponseKey
 
 FORMAT_VERSION = 1
-Decoding = Literal["sample", "greedy"]
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseKey:
-    """All that decides a response."""
-
-    benchmark: str
-    question_id: str
-    repeat: int
-    """0 to k - 1 among the sampled responses; 0 for the greedy one."""
-    decoding: Decoding
-    prompt_hash: str
-    """Of the prompt as the model reads it, chat template included."""
-    image_hash: str
-    """SHA-256 of the image file that was shown, 32 hex digits; empty where none was."""
-    weights: str
-    """Identity of weights, configuration and processor (`anatomy_r1.engines.identity`)."""
-    sampling: str
-    """Every decoding argument, as JSON with sorted keys."""
-    seed: int
-
-    @property
-    def digest(self) -> str:
-        """32 hex digits over all fields."""
-        return hashlib.sha256(json.dumps(astuple(self)).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One response and how it came about."""
-
-    key: ResponseKey
-    text: str
-    finish_reason: Literal["stop", "length"]
-    prompt_tokens: int = 0
-    tokens: int = 0
-    """Generated, the end token included."""
-    seconds: float = 0.0
-    """The response's even share of its batch's wall time."""
-    style: str = ""
-    """Prompt style, `think` or `direct`."""
-    images: str = "real"
-    """What was shown: `real`, `swapped` (the picture of a question of another cluster) or `none`."""
-    shown: str = ""
-    """Path of the picture that was shown, below the image root."""
-
-
-_KEY = tuple(field.name for field in fields(ResponseKey))
-_REST = tuple(field.name for field in fields(Response) if field.name != "key")
-COLUMNS = (*_KEY, *_REST)
-_INTEGERS = {"repeat", "seed", "prompt_tokens", "tokens"}
-_KINDS = {name: "INTEGER" if name in _INTEGERS else "REAL" if name == "seconds" else "TEXT" for name in COLUMNS}
 
 
 class ResponseLog:
@@ -114,7 +61,11 @@ class ResponseLog:
         try:
             with self._db:
                 for response in responses:
-                    row = (response.key.digest, *astuple(response.key), *(getattr(response, name) for name in _REST))
+                    row = (
+                        response.key.digest,
+                        *astuple(response.key),
+                        *(getattr(response, name) for name in OTHER_FIELDS),
+                    )
                     if self._db.execute(statement, row).rowcount == 0:
                         self._check_same(response)
         except sqlite3.Error as error:
@@ -139,7 +90,8 @@ class ResponseLog:
         digests, found = list(wanted), {}
         for start in range(0, len(digests), 500):  # SQLite bounds the number of parameters
             part = digests[start : start + 500]
-            query = f"SELECT digest, {', '.join(_REST)} FROM responses WHERE digest IN ({', '.join('?' * len(part))})"
+            marks = ", ".join("?" * len(part))
+            query = f"SELECT digest, {', '.join(OTHER_FIELDS)} FROM responses WHERE digest IN ({marks})"
             for digest, *rest in self._db.execute(query, part):
                 found[wanted[digest]] = Response(wanted[digest], *rest)
         return found
@@ -148,7 +100,7 @@ class ResponseLog:
         """All responses, in the order of their keys (so that the order of writing does not show)."""
         order = "benchmark, question_id, decoding, repeat, digest"
         for row in self._db.execute(f"SELECT {', '.join(COLUMNS)} FROM responses ORDER BY {order}"):
-            yield Response(ResponseKey(*row[: len(_KEY)]), *row[len(_KEY) :])
+            yield Response(ResponseKey(*row[: len(KEY_FIELDS)]), *row[len(KEY_FIELDS) :])
 
     def add_run(self, plan: dict[str, object]) -> str:
         """Note what a run asks for; returns its name, 8 hex digits of the plan."""
@@ -168,7 +120,7 @@ class ResponseLog:
         import pyarrow.parquet as pq
 
         kinds = {"INTEGER": pa.int64(), "REAL": pa.float64(), "TEXT": pa.string()}
-        schema = pa.schema([(name, kinds[_KINDS[name]]) for name in COLUMNS])
+        schema = pa.schema([(name, kinds[KINDS[name]]) for name in COLUMNS])
         temporary = path.with_name(path.name + ".tmp")
         with pq.ParquetWriter(temporary, schema) as writer:
             for part in _chunks(self.rows(), 10_000):
@@ -199,8 +151,9 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0 and not read_only and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
         db.execute("PRAGMA journal_mode = WAL")
-        columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in _KINDS.items())
+        columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in KINDS.items())
         with db:
+            db.execute("BEGIN IMMEDIATE")  # or each statement would commit by itself, and kill -9 leave half a schema
             db.execute(f"CREATE TABLE responses (digest TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
             db.execute("CREATE TABLE runs (name TEXT PRIMARY KEY, plan TEXT NOT NULL)")
             db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")

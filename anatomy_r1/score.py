@@ -21,7 +21,8 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locate import find_set
 from anatomy_r1.metrics import K, avg_at_k, major_at_k, majority, parse_rate, pass_at_1
 from anatomy_r1.question import Question
-from anatomy_r1.responses import Response, ResponseLog
+from anatomy_r1.response import Response
+from anatomy_r1.responses import ResponseLog
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,13 +17,13 @@ MARK = "# Written by `anatomy-r1 tasks install`; `anatomy-r1 tasks uninstall` re
 
 
 def tasks_folder() -> Path:
-    """Folder of the task files: in the wheel beside this module, in a checkout beside the package.
+    """Folder of the task files, beside the package: a wheel has them below `lm_eval`, a checkout in `tasks`.
 
     Raises:
         AnatomyR1Error: when neither is there.
     """
-    here = Path(__file__).resolve().parent
-    for folder in (here / "lm_eval_tasks", here.parent / "tasks"):
+    here = Path(__file__).resolve().parent.parent
+    for folder in (here / "tasks", here / "lm_eval" / "tasks" / FOLDER):
         if (folder / "sgg_anatomy.yaml").is_file():
             return folder
     raise AnatomyR1Error(f"{here}: the task files are missing. Cure: install anatomy-r1 again")

@@ -90,6 +90,10 @@ class Layout:
         """Unfinished work of a stage."""
         return self.root / "work" / digest
 
+    def tensorboard(self, cell: Cell) -> Path:
+        """TensorBoard's event files, where `--report-to tensorboard` asks for them."""
+        return self.root / "tensorboard" / cell.name
+
     def log(self, stage: str, name: str) -> Path:
         """What a stage printed."""
         return self.root / "logs" / stage / f"{name}.log"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from anatomy_r1.evaluate import evaluate
 from anatomy_r1.prepared import load_manifest
+from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
+from anatomy_r1.responses import ResponseLog
 from anatomy_r1.results import Result, save_result
 from anatomy_r1.score import Scores, score
 from baselines.cell import Cell, Run
@@ -36,12 +39,12 @@ def evaluate_cell(run: Run, cell: Cell, report: Report) -> None:
             seed=cell.seed,
             style=cell.method.style,
             questions=scores.table(),
-            provenance=_provenance(run, cell, scores),
+            provenance=_provenance(run, cell, scores, log),
         ),
     )
 
 
-def _provenance(run: Run, cell: Cell, scores: Scores) -> dict[str, Any]:
+def _provenance(run: Run, cell: Cell, scores: Scores, log: Path) -> dict[str, Any]:
     """From what the numbers were made: code, data, training as it really ran, sampling as it was asked."""
     manifest = load_manifest(run.layout.data(cell.benchmark))
     trained = run.layout.train(cell) / SETTINGS_NAME
@@ -50,6 +53,15 @@ def _provenance(run: Run, cell: Cell, scores: Scores) -> dict[str, Any]:
         "note": run.profile.note.strip(),
         "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
         "training": json.loads(trained.read_text()) if trained.is_file() else None,
+        "prompt": prompt_hash(render_text("", ("",), cell.method.style, canonical_wording(cell.benchmark))),
         "sampling": dict(scores.plan),
+        "spent": _spent(log),
         "metrics": dict(scores.overall),
     }
+
+
+def _spent(log: Path) -> dict[str, float]:
+    """Tokens generated and seconds of generation, over all responses of the log."""
+    with ResponseLog(log, read_only=True) as opened:
+        rows = [(response.tokens, response.seconds) for response in opened.rows()]
+    return {"tokens": sum(tokens for tokens, _ in rows), "seconds": sum(seconds for _, seconds in rows)}

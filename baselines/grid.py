@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import io
 import json
 import os
 import signal
@@ -24,11 +25,12 @@ from anatomy_r1.errors import AnatomyR1Error
 from baselines.cell import Layout, Run
 from baselines.plan import Selection, Stage, cells, lineage, stages
 from baselines.profile import Profile, digest
-from baselines.progress import Progress, read_progress
+from baselines.progress import Progress, read_progress, share_done
 from baselines.train import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-POLL_SECONDS = 1.0
+TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
+"""Between two looks at the progress: a terminal's line is rewritten, a file's grows."""
 
 
 def run_grid(run: Run, selection: Selection, jobs: int) -> bool:
@@ -140,13 +142,15 @@ def _watch(process: subprocess.Popen[bytes], layout: Layout, todo: Sequence[Stag
     """A bar in seconds of expected work; its rate turns them into an estimate of the time left."""
     before = {stage.output for stage in todo if stage.output.exists()}
     total = sum(stage.seconds for stage in todo if stage.output not in before)
-    quiet = not sys.stderr.isatty()
-    layout_bar = "{percentage:3.0f}% |{bar:20}| {elapsed} elapsed, about {remaining} left{postfix}"
-    with tqdm(total=round(total) or 1, bar_format=layout_bar, mininterval=20 if quiet else 0.5, file=sys.stderr) as bar:
+    terminal = sys.stderr.isatty()
+    shape = "{percentage:3.0f}% |{bar:20}| {elapsed} elapsed, about {remaining} left{postfix}"
+    with tqdm(total=round(total) or 1, bar_format=shape, file=sys.stderr if terminal else io.StringIO()) as bar:
         while process.poll() is None:
             _show(bar, layout, todo)
+            if not terminal:
+                print(bar, file=sys.stderr, flush=True)
             try:
-                process.wait(POLL_SECONDS)
+                process.wait(TERMINAL_SECONDS if terminal else FILE_SECONDS)
             except subprocess.TimeoutExpired:
                 continue
             except KeyboardInterrupt:
@@ -160,12 +164,14 @@ def _show(bar: Any, layout: Layout, todo: Sequence[Stage]) -> None:
     seconds = {(stage.stage, stage.name): stage.seconds for stage in todo}
     spent, running = 0.0, []
     for stage, progress in _states(layout):
-        share = 1.0 if progress.state != "running" else progress.done / max(progress.total, 1)
-        spent += share * seconds.get((stage, progress.name), 0.0)
+        expected = seconds.get((stage, progress.name), 0.0)
+        share = share_done(progress, expected, time.time())
+        spent += share * expected
         if progress.state == "running":
             running.append(f"{stage} {progress.name} {share:.0%}")
     bar.set_postfix_str(" | " + "; ".join(running) if running else "", refresh=False)
-    bar.update(min(round(spent), bar.total) - bar.n)
+    bar.n = min(round(spent), bar.total)
+    bar.refresh()
 
 
 def _states(layout: Layout) -> list[tuple[str, Progress]]:

@@ -19,19 +19,30 @@ class Progress:
     total: int = 1
     reason: str = ""
     log: str = ""
+    unix_time: float = 0.0
+    """When it was written."""
 
 
 def write_progress(path: Path, progress: Progress) -> None:
     """Replace the file at once, so that a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(progress)))
+    temporary.write_text(json.dumps({**asdict(progress), "unix_time": time.time()}))
     temporary.replace(path)
 
 
 def read_progress(root: Path) -> list[Progress]:
     """All stages that have said anything."""
     return [Progress(**json.loads(path.read_text())) for path in sorted(root.glob("**/*.json"))]
+
+
+def share_done(progress: Progress, expected: float, now: float) -> float:
+    """Share of a stage that is behind it, 0 to 1: counted where the stage counts, else guessed from its length."""
+    if progress.state != "running":
+        return 1.0
+    if progress.total > 1:
+        return progress.done / progress.total
+    return min(0.95, (now - progress.unix_time) / max(expected, 1.0))
 
 
 def reporter(path: Path, name: str, every: float = 1.0) -> Callable[[int, int], None]:

@@ -65,10 +65,12 @@ def _limit_threads(profile: Profile) -> None:
 
 
 def _world(run: Run, name: str, report: Report) -> None:
+    from anatomy_r1.mini.samples import write_sample_page
     from anatomy_r1.mini.world import WorldSpec, write_world
 
     shutil.rmtree(run.layout.world(), ignore_errors=True)  # of another recipe: Snakemake runs this when it changed
     write_world(run.layout.world(), WorldSpec(**run.profile.world))
+    write_sample_page(run.layout.world(), run.layout.world() / "samples")
 
 
 def _data(run: Run, benchmark: str, report: Report) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 from anatomy_r1.prepared import load
 from anatomy_r1.provenance import provenance
-from anatomy_r1.training_log import TrainingLog
+from anatomy_r1.training_log import TrainingLog, read
 from baselines.cell import Cell, Run
 from baselines.method import Method
 from baselines.profile import Profile, digest
@@ -56,8 +57,15 @@ def train(run: Run, cell: Cell, report: Report) -> Path:
     trainer, log, checkpoint = build(run, cell, work, report)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     log.close(trainer.state.global_step)
-    _publish(trainer, work, out, {"plan": plan, "provenance": provenance(), "steps": trainer.state.global_step})
+    _publish(trainer, work, out, {"plan": plan, "provenance": provenance(), "spent": spent(work / LOG_NAME)})
     return out
+
+
+def spent(log: Path) -> dict[str, float]:
+    """What training cost: optimiser steps, seconds of wall-clock and completion tokens sampled (0 in SFT)."""
+    steps = read(log, "steps")
+    tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
+    return {"steps": len(steps), "seconds": float(steps["seconds"].sum()), "rollout_tokens": tokens}
 
 
 def is_published(out: Path, plan: dict[str, Any]) -> bool:
@@ -77,7 +85,9 @@ def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, Traini
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint))
     model, processor = load_policy(checkpoint or start, start)
     prepared = load(run.layout.data(cell.benchmark), "train")
-    config = {**arguments(run.profile, method, cell.seed), "output_dir": str(work), "report_to": run.report_to}
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder does not last
+    reporting = {"report_to": run.report_to, "run_name": cell.name}
+    config = {**arguments(run.profile, method, cell.seed), **reporting, "output_dir": str(work)}
     trainer = _trainer(method, config, model, processor, prepared)
     trainer.add_callback(LogSteps(log, report))
     if method.kind == "rl":

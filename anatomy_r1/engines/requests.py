@@ -13,7 +13,7 @@ from anatomy_r1.engines.sampling import Sampling
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.images import LazyImages, image_hash
 from anatomy_r1.prompts import prompt_hash
-from anatomy_r1.responses import ResponseKey
+from anatomy_r1.response import ResponseKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.responses import Decoding
+from anatomy_r1.response import Decoding
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from anatomy_r1.engines.identity import weights_identity
 from anatomy_r1.engines.requests import Job, by_question, jobs
 from anatomy_r1.engines.sampling import uniforms
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.responses import Response, ResponseLog
+from anatomy_r1.response import Response
+from anatomy_r1.responses import ResponseLog
 
 IMAGE = "<image>"
 """Where lm-eval's prompts have the picture."""
@@ -101,7 +102,6 @@ class TransformersEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
         found = {key: response.text for key, response in self.log.get(job.key for job in wanted).items()}
         missing = {job.key: job for job in wanted if job.key not in found}
         questions = by_question(list(missing.values()))
-        self._check_longest(questions)
         hidden = disable_tqdm or not self._progress
         with tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit="response", disable=hidden) as bar:
             for start in range(0, len(questions), self.batch_size):
@@ -146,12 +146,6 @@ class TransformersEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
         shown = {"images": pictures} if any(pictures) else {}
         encoded = self.processor(text=[job.prompt for job in shared], **shown, padding=True, return_tensors="pt")
         return dict(encoded.to(self._device))
-
-    def _check_longest(self, questions: Sequence[Sequence[Job]]) -> None:
-        """Fail before the first response, not after hours."""
-        if questions:
-            job = max((group[0] for group in questions), key=lambda job: len(job.prompt))
-            self._check_length(job, int(self._encode([job])["attention_mask"].sum()))
 
     def _check_length(self, job: Job, prompt_tokens: int) -> None:
         new = job.sampling.max_new_tokens

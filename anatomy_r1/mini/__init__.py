@@ -1,1 +1,10 @@
-"""The mini world: a generated miniature of both benchmarks and a tiny Qwen2.5-VL to train in it."""
+"""The mini world: a generated miniature of both benchmarks and a tiny Qwen2.5-VL to train in it.
+
+Its numbers show that the code works and that methods can be told apart; they say nothing about any real model.
+
+    classes, atlas, scene, ask    what a scene shows and what can be asked
+    ssg_files, microscopy, world  both benchmarks, written in their real on-disk formats
+    tokenizer, architecture       the real Qwen2.5-VL classes, small
+    lessons, scene_lessons, slide_lessons, packing, student, losses, phases, recipe, base    how the base is trained
+    fingerprint, samples          hashes; a page for a person to judge
+"""

@@ -22,8 +22,8 @@ from anatomy_r1.mini.architecture import SHAPES, Size, build_model, build_proces
 from anatomy_r1.mini.recipe import RECIPES, Recipe
 
 RECIPE_SOURCES = (
-    "architecture.py", "ask.py", "atlas.py", "base.py", "classes.py", "lessons.py", "microscopy.py", "packing.py",
-    "phases.py", "scene.py", "slide_lessons.py", "tokenizer.py", "world.py",
+    "architecture.py", "ask.py", "atlas.py", "base.py", "classes.py", "lessons.py", "losses.py", "microscopy.py",
+    "packing.py", "phases.py", "scene.py", "scene_lessons.py", "slide_lessons.py", "student.py", "tokenizer.py",
 )  # fmt: skip
 
 
@@ -65,10 +65,11 @@ def build_base(out: Path, size: Size = "mini-l", *, progress: bool = True, recip
 def train(model: Any, processor: Any, recipe: Recipe, *, progress: bool = True) -> dict[str, dict[str, float]]:
     """Runs the five phases in place; returns, for each, its CPU seconds and the share of right letters by kind."""
     from anatomy_r1.mini import phases
+    from anatomy_r1.mini.student import Student
 
     torch_seed(recipe.seed)
-    student = phases.Student(model, processor, recipe)
-    plan: list[tuple[str, int, Callable[[phases.Student, phases.Tick], None]]] = [
+    student = Student(model, processor, recipe)
+    plan: list[tuple[str, int, Callable[[Student, phases.Tick], None]]] = [
         ("look-up", recipe.lookup_steps, phases.lookup_phase),
         ("sight", recipe.sight_steps, phases.sight_phase),
         ("pointer", recipe.pointer_steps, phases.pointer_phase),

@@ -59,7 +59,7 @@ class Recipe:
 
 RECIPES: dict[Size, Recipe] = {
     "mini-l": Recipe(),
-    "mini-s": Recipe(seed=4321, habit_rare=0.25, joint_steps=240),
+    "mini-s": Recipe(think_share=0.3, habit_rare=0.25),
 }
 
 

@@ -76,9 +76,11 @@ class Look:
     """(6,) probability with which each anatomy is drawn first."""
     drift: NDArray[np.float64]
     """(2,) offset of the home positions, in cells."""
+    homing: float = 1.0
+    """How much anatomies keep to their home positions: 1 as in `HOME`, 0 not at all."""
 
 
-def draw_look(rng: np.random.Generator) -> Look:
+def draw_look(rng: np.random.Generator, homing: float = 1.0) -> Look:
     """A video's look. The spreads are our choice: visible, yet small beside what tells anatomies apart."""
     return Look(
         tint=rng.normal(0, 5, 3),
@@ -86,6 +88,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         light=(float(rng.uniform(0.8, 2.2)), float(rng.uniform(0.8, 2.2))),
         mix=rng.dirichlet(np.full(len(ANATOMIES), 8.0)),
         drift=rng.normal(0, 0.15, 2),
+        homing=homing,
     )
 
 
@@ -103,6 +106,14 @@ def draw_scene(rng: np.random.Generator, look: Look) -> Scene:
     return Scene(finish(rng, canvas), _cells(regions, names, colors), tool)
 
 
+def draw_clear_scene(rng: np.random.Generator, look: Look) -> Scene:
+    """A scene with at least one clear cell, so that something can be asked."""
+    while True:
+        scene = draw_scene(rng, look)
+        if scene.clear():
+            return scene
+
+
 def tissue(rng: np.random.Generator, texture: str, color: str) -> Field:
     """(SIZE, SIZE, 3): a surface of one texture and colour; scenes and microscopy are made of these."""
     base = np.array(COLORS[color], np.float32) + atlas().tints[texture] + rng.normal(0, 7, 3).astype(np.float32)
@@ -112,7 +123,8 @@ def tissue(rng: np.random.Generator, texture: str, color: str) -> Field:
 
 def _regions(rng: np.random.Generator, names: list[str], look: Look) -> NDArray[np.intp]:
     """(SIZE, SIZE): index of the nearest seed point, on warped coordinates."""
-    home = np.array([HOME[name] for name in names]) + look.drift
+    middle = 1.5
+    home = middle + look.homing * (np.array([HOME[name] for name in names]) - middle) + look.drift
     seeds = np.clip(home + rng.normal(0, 1, home.shape) * (0.75, 0.9), 0.1, 2.9).astype(np.float32)
     grid = ((np.arange(SIZE) + 0.5) / CELL).astype(np.float32)
     warps = atlas().warps

@@ -1,5 +1,6 @@
 """Real trainers on a few questions: a run that was cut off ends exactly where an uninterrupted one does."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -85,6 +86,7 @@ def test_the_training_log_says_what_was_served(smoke_run):
     record = json.loads((out / "training.json").read_text())
     assert record["plan"]["arguments"]["loss_type"] == "grpo"
     assert record["provenance"]["packages"]["trl"] == "1.16.0"
+    assert record["spent"]["steps"] == 3
 
 
 def test_a_published_cell_is_not_trained_again(smoke_run):
@@ -101,3 +103,9 @@ def test_rows_show_prompts_and_never_coordinates(smoke_run):
     assert question.rationale in completion(question, "think")
     for row in [*rl_rows(prepared, "think"), *sft_rows(prepared, "direct")]:
         assert "[" not in row["prompt"][0]["content"]
+
+
+def test_report_to_passes_through(smoke_run):
+    run = dataclasses.replace(smoke_run, report_to="tensorboard")
+    train(run, CELL["sft"], ignore)
+    assert list(run.layout.tensorboard(CELL["sft"]).glob("events.out.tfevents.*"))

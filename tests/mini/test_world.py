@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from anatomy_r1.mini.classes import ANATOMIES, COLORS, POSITIONS, label
+from anatomy_r1.mini.fingerprint import frozen_test_hash
 from anatomy_r1.mini.scene import CELL, MIN_PURITY, draw_look, draw_scene
-from anatomy_r1.mini.world import WorldSpec, frozen_test_hash, write_world
+from anatomy_r1.mini.world import WorldSpec, write_world
 
 LABELS = {label(name) for name in ANATOMIES}
 PLACE = "|".join(POSITIONS)
@@ -163,3 +164,10 @@ def test_a_full_folder_is_refused(tmp_path, tiny_spec):
 def test_impossible_specs_are_refused(wrong):
     with pytest.raises(ValueError):
         WorldSpec(**wrong)
+
+
+@pytest.mark.slow
+def test_the_frozen_test_set_is_as_frozen(tmp_path):
+    """The default world's test videos were fixed before any tuning; a change here makes committed results worthless."""
+    write_world(tmp_path / "world", WorldSpec(slides=1), progress=False)
+    assert frozen_test_hash(tmp_path / "world") == "d053011ea541d8833a7c6db9f3fdeb459d85af5850d69d0a19f3d4277fa5b5f2"

@@ -1,0 +1,62 @@
+"""One response of a model, and the key that says of which prompt, picture, weights and decoding it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import astuple, dataclass, fields
+from typing import Literal
+
+Decoding = Literal["sample", "greedy"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseKey:
+    """All that decides a response."""
+
+    benchmark: str
+    question_id: str
+    repeat: int
+    """0 to k - 1 among the sampled responses; 0 for the greedy one."""
+    decoding: Decoding
+    prompt_hash: str
+    """Of the prompt as the model reads it, chat template included."""
+    image_hash: str
+    """SHA-256 of the image file that was shown, 32 hex digits; empty where none was."""
+    weights: str
+    """Identity of weights, configuration and processor (`anatomy_r1.engines.identity`)."""
+    sampling: str
+    """Every decoding argument, as JSON with sorted keys."""
+    seed: int
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits over all fields."""
+        return hashlib.sha256(json.dumps(astuple(self)).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response and how it came about."""
+
+    key: ResponseKey
+    text: str
+    finish_reason: Literal["stop", "length"]
+    prompt_tokens: int = 0
+    tokens: int = 0
+    """Generated, the end token included."""
+    seconds: float = 0.0
+    """The response's even share of its batch's wall time."""
+    style: str = ""
+    """Prompt style, `think` or `direct`."""
+    images: str = "real"
+    """What was shown: `real`, `swapped` (the picture of a question of another cluster) or `none`."""
+    shown: str = ""
+    """Path of the picture that was shown, below the image root."""
+
+
+KEY_FIELDS = tuple(field.name for field in fields(ResponseKey))
+OTHER_FIELDS = tuple(field.name for field in fields(Response) if field.name != "key")
+COLUMNS = (*KEY_FIELDS, *OTHER_FIELDS)
+_INTEGERS = {"repeat", "seed", "prompt_tokens", "tokens"}
+KINDS = {name: "INTEGER" if name in _INTEGERS else "REAL" if name == "seconds" else "TEXT" for name in COLUMNS}

@@ -1,0 +1,69 @@
+"""A small prepared set with pictures, and an untrained tiny model, once a session."""
+
+import pytest
+
+SIX = ("Abdominal Wall Cavity", "Cystic Plate", "Gallbladder", "Gut", "Liver", "Omentum")
+
+
+def questions(count, benchmark="sgg_anatomy_mini"):
+    from anatomy_r1.question import Question
+
+    return [
+        Question(
+            id=f"VID{number % 4:02d}/{number}/3",
+            benchmark=benchmark,
+            stem="What anatomy is at the center of the frame ?" if number % 3 else "What is this ?",
+            options=tuple(SIX[(number // 4 + shift) % 6] for shift in range(4)),
+            answer=SIX[(number // 4 + number % 4) % 6],
+            image=f"VID{number % 4:02d}/{number}.png",
+            category=SIX[(number // 4 + number % 4) % 6],
+            cluster=f"VID{number % 4:02d}",
+        )
+        for number in range(count)
+    ]
+
+
+def write_set(folder, count=24, benchmark="sgg_anatomy_mini", generated=True):
+    from PIL import Image
+
+    from anatomy_r1.prepared import write
+
+    asked = questions(count, benchmark)
+    for number, question in enumerate(asked):
+        path = folder / "images" / question.image
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (96, 64), (number * 10 % 256, 80, 255 - number * 7 % 256)).save(path)
+    root = folder / benchmark
+    write(root, {"test": asked}, folder / "images", {"benchmark": benchmark, "generated": generated})
+    return root
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """Parent of a prepared set of 24 questions in four clusters."""
+    folder = tmp_path_factory.mktemp("data")
+    write_set(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory):
+    import torch
+
+    from anatomy_r1.mini.architecture import build_model, build_processor, save
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("model")
+    processor = build_processor()
+    save(build_model("mini-s", processor), processor, folder)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_environment_listing():
+    """lm-eval lists all installed packages after each run, through pip: most of a small run's time."""
+    import lm_eval.evaluator
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lm_eval.evaluator, "add_env_info", lambda storage: None)
+        yield

@@ -1,0 +1,127 @@
+"""Scores from the log, against lm-eval's on the same responses; refusals."""
+
+import hashlib
+import json
+import re
+import sqlite3
+
+import pytest
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluate import evaluate
+from anatomy_r1.responses import ResponseLog
+from anatomy_r1.score import score
+
+KINDS = ["<think> left </think> <answer> {} </answer>", "<answer> {} </answer>", "{}", "left {}", "<think> {}"]
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    """The engine, with a model that gives varied answers, parsed and not."""
+    from anatomy_r1.engines import transformers_engine
+    from anatomy_r1.engines.decode import Generated
+
+    class Answers:
+        """Stands in for generation: the tokens are those of a text that depends on the row's random numbers."""
+
+        def __init__(self, tokenizer):
+            self.tokenizer = tokenizer
+
+        def __call__(self, model, inputs, rows, end_tokens, watch=None):
+            return [self._one(row) for row in rows]
+
+        def _one(self, row):
+            number = hashlib.sha256(repr((row.numbers[0], row.greedy)).encode()).digest()
+            text = KINDS[number[0] % 5].format("ABCD"[number[1] % 4])
+            return Generated(self.tokenizer(text).input_ids, "length" if number[0] % 5 == 4 else "stop")
+
+    from anatomy_r1.mini.tokenizer import build_tokenizer
+
+    monkeypatch.setattr(transformers_engine, "decode", Answers(build_tokenizer()))
+
+
+def run(data, model_folder, log, **options):
+    return evaluate("sgg_anatomy_mini", data, model_folder, log, max_new_tokens=8, progress=False, **options)
+
+
+def test_lm_eval_and_score_agree_to_the_last_digit(data, model_folder, tmp_path, answering):
+    found = run(data, model_folder, tmp_path / "log")
+    scores = score(tmp_path / "log", data)
+    reported = json.loads(found.results.read_text())["results"]["sgg_anatomy_mini"]
+    names = ("avg@5", "pass@1", "major@5", "greedy", "parse_rate")
+    assert {name: scores.overall[name] for name in names} == {name: reported[f"{name},letter"] for name in names}
+    assert 0 < scores.overall["avg@5"] < 1, "an empty comparison shows nothing"
+    assert 0 < scores.overall["parse_rate"] < 1
+    assert 0 < scores.overall["truncation_rate"] < 1
+    assert reported["avg@5_stderr,letter"] > 0
+
+
+def test_metrics_are_those_of_the_texts_counted_by_hand(data, model_folder, tmp_path, answering):
+    run(data, model_folder, tmp_path / "log")
+    scores = score(tmp_path / "log", data)
+    gold = dict(zip(scores.ids, scores.gold, strict=True))
+    right = total = 0
+    with ResponseLog(tmp_path / "log", read_only=True) as log:
+        for one in log.rows():
+            if one.key.decoding == "sample":
+                read = re.fullmatch(r"(?:<think> left </think> )?<answer> ([A-D]) </answer>|([A-D])", one.text)
+                right += bool(read) and (read[1] or read[2]) == gold[one.key.question_id]
+                total += 1
+    assert total == 5 * 24
+    assert scores.overall["avg@5"] == pytest.approx(right / total, abs=1e-12)
+
+
+def test_categories_add_up_and_the_table_fits_the_result_store(data, model_folder, tmp_path, answering):
+    from anatomy_r1.results import COLUMNS
+
+    run(data, model_folder, tmp_path / "log")
+    scores = score(tmp_path / "log", data)
+    pooled = sum(one["n"] * one["avg@5"] for one in scores.by_category.values()) / scores.overall["n"]
+    assert pooled == pytest.approx(scores.overall["avg@5"])
+    table = scores.table()
+    assert tuple(table.columns) == COLUMNS
+    flags = [f"correct_{repeat}" for repeat in range(5)]
+    assert table[flags].to_numpy().mean() == pytest.approx(scores.overall["avg@5"])
+    assert table["major"].mean() == scores.overall["major@5"]
+    assert table["greedy"].mean() == scores.overall["greedy"]
+    assert table["parsed"].sum() / (5 * len(table)) == pytest.approx(scores.overall["parse_rate"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("DELETE FROM responses WHERE question_id = 'VID01/1/3' AND repeat = 2", "1 responses missing.*VID01/1/3"),
+        (
+            "INSERT INTO responses SELECT 'x', benchmark, question_id, repeat, decoding, prompt_hash, 'other', weights,"
+            " sampling, seed, text, finish_reason, prompt_tokens, tokens, seconds, style, images, shown FROM responses"
+            " WHERE question_id = 'VID02/2/3' AND repeat = 1",
+            "1 responses logged twice.*VID02/2/3",
+        ),
+        ("UPDATE responses SET question_id = 'gone' WHERE question_id = 'VID03/3/3'", "6 responses to questions.*gone"),
+    ],
+    ids=["missing", "twice", "foreign"],
+)
+def test_questions_in_must_be_questions_out(data, model_folder, tmp_path, answering, change, message):
+    run(data, model_folder, tmp_path / "log")
+    with sqlite3.connect(tmp_path / "log") as db:
+        db.execute(change)
+    with pytest.raises(AnatomyR1Error, match=message):
+        score(tmp_path / "log", data)
+
+
+def test_runs_of_one_log_are_scored_by_name(data, model_folder, tmp_path, answering):
+    few = run(data, model_folder, tmp_path / "log", limit=5)
+    swap = run(data, model_folder, tmp_path / "log", images="swapped")
+    with pytest.raises(AnatomyR1Error, match=r"2 runs.*--run"):
+        score(tmp_path / "log", data)
+    assert score(tmp_path / "log", data, few.run).overall["n"] == 5
+    assert score(tmp_path / "log", data, swap.run).overall["avg@5"] == swap.metrics["avg@5"]
+
+
+def test_other_questions_than_the_run_was_asked_are_refused(data, model_folder, tmp_path, answering):
+    from tests.eval.conftest import write_set
+
+    run(data, model_folder, tmp_path / "log")
+    write_set(tmp_path, count=20)
+    with pytest.raises(AnatomyR1Error, match="not the questions that run"):
+        score(tmp_path / "log", tmp_path)
