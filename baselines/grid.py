@@ -88,9 +88,9 @@ def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
     digests = {}
     if profile.generated:
         from anatomy_r1.mini.base import recipe_hash
-        from anatomy_r1.mini.world import WorldSpec
+        from anatomy_r1.mini.world import WorldSpec, world_hash
 
-        world = digest(WorldSpec(**profile.world))
+        world = world_hash(WorldSpec(**profile.world))
         for model in selection.models:
             model_source = profile.models[model]
             digests[f"base/{model}"] = digest([recipe_hash(model_source["mini"]), dict(model_source)])

@@ -7,6 +7,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -83,6 +84,18 @@ class WorldSummary:
     """`frozen_test_hash` of the frozen test videos."""
     pixels_sha256: str
     """Hash of all images' decoded pixels (PNG bytes would change with the compression library)."""
+
+
+WORLD_SOURCES = ("ask.py", "atlas.py", "classes.py", "microscopy.py", "scene.py", "ssg_files.py", "world.py")
+"""Modules that decide what a world looks like."""
+
+
+def world_hash(spec: WorldSpec) -> str:
+    """16 hex digits that change with anything that can change a world: its spec and the code that draws it."""
+    digest = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode())
+    for source in WORLD_SOURCES:
+        digest.update((Path(__file__).parent / source).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def write_world(root: Path, spec: WorldSpec | None = None, *, progress: bool = True) -> WorldSummary:

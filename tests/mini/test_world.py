@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from anatomy_r1.mini import world as world_module
 from anatomy_r1.mini.classes import ANATOMIES, COLORS, POSITIONS, label
 from anatomy_r1.mini.fingerprint import frozen_test_hash
 from anatomy_r1.mini.scene import CELL, MIN_PURITY, draw_look, draw_scene
-from anatomy_r1.mini.world import WorldSpec, write_world
+from anatomy_r1.mini.world import WORLD_SOURCES, WorldSpec, world_hash, write_world
 
 LABELS = {label(name) for name in ANATOMIES}
 PLACE = "|".join(POSITIONS)
@@ -171,3 +172,10 @@ def test_the_frozen_test_set_is_as_frozen(tmp_path):
     """The default world's test videos were fixed before any tuning; a change here makes committed results worthless."""
     write_world(tmp_path / "world", WorldSpec(slides=1), progress=False)
     assert frozen_test_hash(tmp_path / "world") == "d053011ea541d8833a7c6db9f3fdeb459d85af5850d69d0a19f3d4277fa5b5f2"
+
+
+def test_the_hash_of_a_world_covers_its_spec_and_names_modules_that_exist():
+    assert world_hash(WorldSpec()) == world_hash(WorldSpec())
+    assert world_hash(WorldSpec()) != world_hash(WorldSpec(frames_per_video=41))
+    folder = Path(world_module.__file__).parent
+    assert all((folder / name).is_file() for name in WORLD_SOURCES)
