@@ -26,8 +26,8 @@ _CARRIERS = frozenset(
         r"\w+",
         """
         a an the this that is are was were be been being can could do does did there you
-        shown show shows seen see visible depicted depict displayed display observed observe illustrated illustrate
-        portrayed portray presented present featured pictured evident found identified
+        shown show shows seen see visible depicted depict depicts displayed display observed observe
+        illustrated illustrate portrayed portray presented present featured pictured evident found identified
         provided given supplied image picture photograph photo
         """,
     )
@@ -35,7 +35,7 @@ _CARRIERS = frozenset(
 # Words that stand for another: how a picture was made, and two words for a class.
 _SAME = {
     "employed": "used", "utilized": "used", "obtain": "capture", "acquire": "capture", "obtaining": "capturing",
-    "acquiring": "capturing", "kind": "type", "kinds": "types",
+    "acquiring": "capturing", "kind": "type", "kinds": "types", "reveals": "reveal", "represents": "represent",
 }  # fmt: skip
 
 _COMMAND = r"(?:please |can you |could you )?(?:please )?"

@@ -116,6 +116,6 @@ def _unseen(
 
 def _too_few(question: Question, forms: int, members: int) -> str:
     return (
-        f"question {question.id}: {forms} wordings for {members} members and no change of the image, so some members "
-        "share a pair"
+        f"{forms} wordings for {members} members and no change of the image, so some members share a pair: "
+        f"{question.stem!r} ({question.benchmark})"
     )

@@ -25,7 +25,7 @@ OWN_WORDS: dict[str, tuple[str, ...]] = {
     "top-mid": ("upper middle", "upper-center", "top center"),
     "top-right": ("upper right", "upper-right", "top right"),
     "mid-left": ("middle left", "center-left", "left middle"),
-    "center": ("middle", "central", "center"),
+    "center": ("middle", "centre", "center"),
     "mid-right": ("middle right", "center-right", "right middle"),
     "bottom-left": ("lower left", "lower-left", "bottom left"),
     "bottom-mid": ("lower middle", "lower-center", "bottom center"),

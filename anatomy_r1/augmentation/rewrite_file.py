@@ -22,7 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from anatomy_r1.augmentation.rewrites import reason_against
+from anatomy_r1.augmentation.rewrites import MOST_CHARACTERS, reason_against
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question
 
@@ -123,6 +123,8 @@ def _problem(entry: Any) -> str:
         return f"a record is an object, not {type(entry).__name__}"
     if not isinstance(entry.get("stem"), str) or not entry["stem"].strip():
         return "`stem` is missing, empty or no text"
+    if len(entry["stem"]) > MOST_CHARACTERS:
+        return f"`stem` is longer than {MOST_CHARACTERS} characters"
     forms = entry.get("rewrites")
     if not isinstance(forms, list) or not all(isinstance(form, str) for form in forms):
         return "`rewrites` is missing or no list of texts"

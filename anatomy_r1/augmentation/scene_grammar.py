@@ -16,7 +16,7 @@ import re
 from dataclasses import replace
 
 from anatomy_r1.augmentation.meaning import Meaning, Thing
-from anatomy_r1.augmentation.places import PLACE_PHRASE, place_of
+from anatomy_r1.augmentation.places import PLACE, PLACE_PHRASE, place_of
 from anatomy_r1.sources.labels import COLOURS, COMPONENTS
 from anatomy_r1.templates import RELATIONS
 
@@ -39,7 +39,8 @@ MEDIUM = "(?:frame|image|picture|scene|view|photograph|photo)"
 THE_MEDIUM = f"(?:the|this) {MEDIUM}"
 _SPACED_LABEL = re.compile(rf"\b(?:{_any(label.replace('_', ' ') for label in COMPONENTS if '_' in label)})\b")
 _NOUN = _any(KINDS)
-_THING = rf"(?:(?:{_any(COLOURS)}|{_any(COMPONENTS)}|{PLACE_PHRASE}) )*(?:{_NOUN})"
+# Word by word, so that there is one way only to match: a position of two words is put together later.
+_THING = rf"(?:(?:{_any(COLOURS)}|{_any(COMPONENTS)}|{PLACE}(?:-{PLACE})?) )*(?:{_NOUN})"
 _RELATION = f"(?:{_any(RELATIONS)})"
 _ENDING = rf"(?: (?:shown |seen |visible )?in {THE_MEDIUM})?"
 _POLITE = "(?:please |can you |could you )?"

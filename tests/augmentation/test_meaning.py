@@ -1,13 +1,20 @@
 """What is another question, and what is the same in other words."""
 
+import random
 import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from anatomy_r1.augmentation.meaning import difference
+from anatomy_r1.augmentation.meaning import Meaning, Thing, difference
 from anatomy_r1.augmentation.places import OWN_WORDS, place_of
 from anatomy_r1.augmentation.read import meaning
 from anatomy_r1.augmentation.rewrites import MOST_CHARACTERS, reason_against, wordings
+from anatomy_r1.augmentation.scene_forms import scene_forms
+from anatomy_r1.augmentation.scene_grammar import KINDS
 from anatomy_r1.sources.labels import COLOURS, COMPONENTS, PLACES
 from anatomy_r1.templates import RELATIONS
 
@@ -161,3 +168,34 @@ def test_what_names_no_one_position(phrase):
 
 def test_equal_meanings_have_no_difference():
     assert difference(meaning(TAIL), meaning(TAIL)) == ""
+
+
+def test_any_question_about_a_scene_reads_back_in_every_wording():
+    """Drawn from the whole grammar: labels, relations and combinations that the released stems do not have."""
+    rng = random.Random(0)
+
+    def thing(*, named):
+        draw = lambda words: rng.choice(["", *sorted(words)])  # noqa: E731
+        noun = rng.choice(["anatomy", "instrument", "object", "thing"])
+        return Thing(draw(PLACES), draw(COLOURS), draw(COMPONENTS) if named else "", KINDS[noun], noun)
+
+    for _ in range(300):
+        relations = [(rng.choice(sorted(set(RELATIONS.values()))), thing(named=True)) for _ in range(rng.randrange(3))]
+        target = thing(named=False)
+        asked = meaning(scene_forms(Meaning("name", target, tuple(relations)))[0])
+        assert asked.target == target
+        assert sorted(map(str, asked.relations)) == sorted(map(str, ((r, replace(t)) for r, t in relations)))
+        forms = scene_forms(asked)
+        assert len(set(forms)) >= 4
+        assert {meaning(form) for form in forms} == {asked}
+
+
+def test_long_repetitions_are_read_at_once():
+    """A pattern with two ways to match one word would take years; a child process, so that this cannot hang."""
+    code = """if True:
+        from anatomy_r1.augmentation.rewrites import MOST_CHARACTERS, reason_against
+        for word in ("mid", "left", "top-mid", "red", "upper left", "the thing that is above"):
+            form = (f"What is the {word} " + f"{word} " * 99)[: MOST_CHARACTERS - 6] + "organ?"
+            assert reason_against("What is the red anatomy?", form)
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=Path(__file__).parents[2])

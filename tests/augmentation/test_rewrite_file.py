@@ -67,6 +67,7 @@ def test_a_stem_that_stands_twice_adds_up_without_repetitions(written):
         ({"rewrites": []}, "`stem` is missing"),
         ({"stem": " ", "rewrites": []}, "`stem` is missing, empty"),
         ({"stem": 3, "rewrites": []}, "`stem`"),
+        ({"stem": "What? " * 100, "rewrites": []}, "`stem` is longer"),
         ({"stem": STEM}, "`rewrites` is missing"),
         ({"stem": STEM, "rewrites": "one"}, "`rewrites` is missing or no list"),
         ({"stem": STEM, "rewrites": [1]}, "`rewrites` is missing or no list"),
