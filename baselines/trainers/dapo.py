@@ -22,8 +22,8 @@ class DAPOTrainer(LoggedGRPOTrainer):
 
     A group also needs rewards that differ: a format point may make up for a missing accuracy point (our addition; DAPO
     has accuracy alone). Where the batch does not fill, groups of the first draw without signal fill it (ours): their
-    accuracy teaches nothing, their format may. Each process fills its own share, so that no tensor travels: which groups
-    are kept after a further draw depends on the number of processes.
+    accuracy teaches nothing, their format may. Each process fills its own share, so that no tensor travels: what is kept
+    of further draws depends on the number of processes.
     """
 
     def collect(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
