@@ -29,7 +29,7 @@ def accuracy_reward(completions, question_id, **_):
 
 def recorded(place, eos):
     """Tokens of one completion; it depends on its place over all processes only. Every third is cut off."""
-    rng = random.Random(100 + place)  # of these, every group is mixed, so that DAPO draws once in any world
+    rng = random.Random(100 + place)  # here every group is mixed: DAPO draws once
     ends = place % 3 != 0
     tokens = [rng.randrange(20, 150) for _ in range(rng.randrange(2, 20) if ends else 24)]
     return [*tokens, eos] if ends else tokens
