@@ -22,7 +22,7 @@ class DAPOTrainer(LoggedGRPOTrainer):
 
     A group also needs rewards that differ: a format point may make up for a missing accuracy point (our addition; DAPO
     has accuracy alone). Where the batch does not fill, groups of the first draw without signal fill it (ours): their
-    accuracy teaches nothing, their format may. Each process fills its own share, so that no tensor travels: what is kept
+    accuracy teaches nothing, their format may. Each process fills its own share (no tensor travels): what is kept
     of further draws depends on the number of processes.
     """
 
