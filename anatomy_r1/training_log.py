@@ -3,7 +3,8 @@
 One SQLite file (WAL) a training run. The schema is fixed here; a change of meaning bumps `SCHEMA_VERSION`.
 
 - `steps`: one row an optimiser step. `seconds` is wall-clock of the step, `rollout_tokens` is cumulative.
-- `rollouts`: one row a completion, `member` in 0..G-1 within group `group_index` of `step`. `prompt` and `completion`
+- `rollouts`: one row a completion, `member` in 0..G-1 within group `group_index` of `step`; `kept` is 0 where DAPO drew
+  and did not learn from it. `prompt` and `completion`
   hold text for sampled steps only (see `keep_text`); hashes are always there. `rewards` is JSON, by function name.
 - `events`: start, resume and end, with the step at which they happened.
 
@@ -23,7 +24,8 @@ from pathlib import Path
 
 import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 adds `rollouts.draw` and `rollouts.kept` (DAPO's discarded draws) and `steps.alpha` (GPG)."""
 TEXT_EVERY = 10
 """Texts are kept for every tenth step and the first: enough to read, small enough to keep (our choice)."""
 
@@ -44,6 +46,8 @@ class Step:
     seconds: float | None = None
     rollout_tokens: int | None = None
     """Completion tokens sampled so far, discarded draws included."""
+    alpha: float | None = None
+    """GPG's B / (B - M); None in other methods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,16 @@ class Rollout:
     finish_reason: str
     """`stop` or `length`."""
     similarity: float | None = None
-    """S(q) of eq. 4 for the options served; None where no encoder was given."""
+    """S(q) of eq. 4 for the options served; None where no encoder was given or an option is unknown to it."""
     level: int | None = None
+    """Bin from which the options were drawn; None without a curriculum."""
+    draw: int = 0
+    """0 for the batch's own questions, 1 and up for DAPO's further draws; their groups are numbered on."""
+    kept: bool = True
+    """Whether it was learned from."""
 
 
-_TYPES = {"int": "INTEGER", "float": "REAL", "str": "TEXT"}
+_TYPES = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL", "str": "TEXT"}
 
 
 def _columns(record: type) -> str:

@@ -2,7 +2,11 @@
 
 Eq. 2 as printed has a whole-sequence ratio and no length normalisation; DeepSeekMath averages tokens within each
 response; the authors' framework (ms-swift) averages tokens over the device batch. These are three gradients. Ours is
-DeepSeekMath's; the others are `importance_sampling_level="sequence"` and `loss_type="bnpo"`.
+DeepSeekMath's; the others are `importance_sampling_level="sequence"` and `loss_type="bnpo"`. TRL adds 1e-4 to the
+deviation of eq. 1.
+
+SFT+GRPO starts from the checkpoint of SFT, CoT SFT+GRPO from that of CoT-SFT. RL asks for `<think>` in both, as the
+paper does; SFT has not seen that prompt.
 """
 
 from baselines.method import Method
@@ -24,3 +28,6 @@ GRPO = Method(
         "use_bias_correction_kl": False,  # the classic KL estimate of eq. 2; TRL's default changes the gradient
     },
 )
+
+SFT_GRPO = GRPO.but("sft-grpo", "SFT+GRPO", start="sft")
+COT_SFT_GRPO = GRPO.but("cot-sft-grpo", "CoT SFT+GRPO", start="cot-sft")

@@ -1,12 +1,19 @@
-"""All methods, in the paper's order. A new method is one file and one entry here; every table and figure follows."""
+"""All methods: Table 1's in the paper's order, Table 2's, then ours. A new method is one file and one entry here."""
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.grpo import GRPO
+from baselines.asc import ASC, ASC_GDQA, ASC_POOL, ASC_RELEASED, ASC_SHUFFLED
+from baselines.dapo import DAPO
+from baselines.gdqa import GDQA, GDQA_NO_IMAGE, GDQA_NO_TEXT
+from baselines.gpg import GPG
+from baselines.grpo import COT_SFT_GRPO, GRPO, SFT_GRPO
 from baselines.method import Method
 from baselines.sft import COT_SFT, SFT
 from baselines.zero_shot import ZERO_SHOT
 
-METHODS: tuple[Method, ...] = (ZERO_SHOT, SFT, COT_SFT, GRPO)
+TABLE_1 = (ZERO_SHOT, SFT, COT_SFT, SFT_GRPO, COT_SFT_GRPO, GRPO, GPG, DAPO, ASC, GDQA)
+TABLE_2 = (GDQA_NO_TEXT, GDQA_NO_IMAGE)
+OURS = (ASC_GDQA, ASC_SHUFFLED, ASC_POOL, ASC_RELEASED)
+METHODS: tuple[Method, ...] = (*TABLE_1, *TABLE_2, *OURS)
 
 
 def method(id: str) -> Method:  # noqa: A002

@@ -12,14 +12,26 @@ from collections.abc import Iterator
 from torch.utils.data import Sampler
 
 
-def question_order(questions: int, count: int, seed: int) -> list[int]:
-    """`count` indices below `questions`: shuffled passes over all, one after another."""
+def question_order(questions: int, count: int, seed: int | str, chunk: int = 1) -> list[int]:
+    """`count` indices below `questions`: shuffled passes over all, one after another.
+
+    A chunk that a pass begins in the middle of holds no question twice, unless there are fewer than it needs.
+    """
     order: list[int] = []
     for epoch in range(-(-count // questions)):
         one_pass = list(range(questions))
         random.Random(f"{seed}/{epoch}").shuffle(one_pass)
-        order += one_pass
+        begun = order[len(order) - len(order) % chunk :]
+        order += _apart(one_pass, begun, chunk - len(begun))
     return order[:count]
+
+
+def _apart(one_pass: list[int], begun: list[int], room: int) -> list[int]:
+    """The pass with what would stand twice in the chunk that has begun moved to its end."""
+    if not begun or len(one_pass) < len(begun) + room:
+        return one_pass
+    fresh = [index for index in one_pass if index not in begun][:room]
+    return [*fresh, *(index for index in one_pass if index not in fresh)]
 
 
 class GroupSampler(Sampler[int]):
@@ -37,7 +49,7 @@ class GroupSampler(Sampler[int]):
     def __init__(
         self, questions: int, *, chunk: int, chunks: int, group: int = 1, repeats: int = 1, seed: int = 0
     ) -> None:
-        self.order = question_order(questions, chunk * chunks, seed)
+        self.order = question_order(questions, chunk * chunks, seed, chunk)
         self.chunk, self.group, self.repeats = chunk, group, repeats
 
     def __len__(self) -> int:

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.prepared import load
+from anatomy_r1.prepared import PreparedSet, load
+from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
 from anatomy_r1.training_log import TrainingLog, read
 from baselines.cell import Cell, Run
@@ -107,11 +108,11 @@ def load_policy(weights: Path, start: Path) -> tuple[Any, Any]:
     return model, processor
 
 
-def _trainer(method: Method, config: dict[str, Any], model: Any, processor: Any, prepared: Any) -> Any:
-    from trl import GRPOConfig, SFTConfig
+def _trainer(method: Method, config: dict[str, Any], model: Any, processor: Any, prepared: PreparedSet) -> Any:
+    from trl import SFTConfig
 
-    from anatomy_r1.rewards import accuracy_reward, format_reward
     from baselines.rows import dataset, rl_rows, sft_rows
+    from baselines.trainers import RLConfig
 
     module, _, name = method.trainer.rpartition(".")
     trainer_class = getattr(importlib.import_module(module), name)
@@ -119,9 +120,34 @@ def _trainer(method: Method, config: dict[str, Any], model: Any, processor: Any,
     if method.kind == "sft":
         rows = dataset(sft_rows(prepared, method.style))
         return trainer_class(args=SFTConfig(**config), train_dataset=rows, **common)
+    args = RLConfig(**config)
     rows = dataset(rl_rows(prepared, method.style))
-    rewards = [accuracy_reward, format_reward]
-    return trainer_class(args=GRPOConfig(**config), train_dataset=rows, reward_funcs=rewards, **common)
+    trainer = trainer_class(args=args, train_dataset=rows, reward_funcs=_rewards(args), **common)
+    return _serving(trainer, prepared, method.style)
+
+
+def _rewards(args: Any) -> list[Any]:
+    """Accuracy and format; DAPO's soft punishment of overlong responses where the method asks for it."""
+    from trl.rewards import get_soft_overlong_punishment
+
+    from anatomy_r1.rewards import accuracy_reward, format_reward
+
+    cache = round(args.overlong_share * args.max_completion_length)
+    overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
+    return [accuracy_reward, format_reward, *overlong]
+
+
+def _serving(trainer: Any, prepared: PreparedSet, style: Style) -> Any:
+    """Give an RL trainer what its settings ask for: similarities, a curriculum, an augmentation."""
+    from baselines.augmentation import build_augmentation
+    from baselines.serving import build_curriculum, load_similarity
+
+    args = trainer.args
+    trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
+    trainer.augment = build_augmentation(args, prepared, style, trainer.processing_class.tokenizer)
+    if args.curriculum:
+        trainer.curriculum = build_curriculum(args, prepared, style, trainer.similarity)
+    return trainer
 
 
 def last_whole_checkpoint(work: Path) -> Path | None:

@@ -27,7 +27,7 @@ def test_a_trained_method_needs_a_trainer():
 
 
 def test_unknown_method_lists_the_known_ones():
-    with pytest.raises(AnatomyR1Error, match="zero-shot, sft, cot-sft, grpo"):
+    with pytest.raises(AnatomyR1Error, match="zero-shot, sft, cot-sft, sft-grpo, cot-sft-grpo, grpo"):
         method("nope")
 
 

@@ -28,3 +28,16 @@ def test_groups_stay_together_and_chunks_repeat():
         assert len(set(rows[first : first + 4])) == 1
     assert rows[:8] == rows[8:16]
     assert set(Counter(rows).values()) <= {8, 16}
+
+
+def test_no_chunk_holds_a_question_twice_where_a_pass_ends_within_it():
+    order = question_order(7, 70, seed=3, chunk=3)
+    chunks = [order[i : i + 3] for i in range(0, 70, 3)]
+    assert all(len(set(chunk)) == len(chunk) for chunk in chunks)
+    assert max(Counter(order).values()) - min(Counter(order).values()) == 0
+    plain = question_order(7, 70, seed=3)
+    assert any(len(set(plain[i : i + 3])) < 3 for i in range(0, 70, 3))  # what it is for
+
+
+def test_chunks_larger_than_the_set_are_served_all_the_same():
+    assert sorted(question_order(2, 6, seed=0, chunk=3)) == [0, 0, 0, 1, 1, 1]

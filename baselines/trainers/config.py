@@ -1,0 +1,60 @@
+"""Settings of our RL trainers: TRL's, and what the methods add. A method's knobs and a profile's budget fill it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from trl import GRPOConfig
+
+
+@dataclass
+class RLConfig(GRPOConfig):  # type: ignore[misc]
+    """`GRPOConfig` and the methods' own settings; everything is off by default, so that the default is TRL's GRPO.
+
+    Raises:
+        ValueError: for settings that would quietly do something else than they say.
+    """
+
+    CURRICULA: ClassVar[tuple[str, ...]] = ("", "levels", "pool", "ordered")
+
+    resample_rounds: int = 0
+    """DAPO, dynamic sampling: further draws for groups without signal, at most."""
+    overlong_share: float = 0.0
+    """DAPO, overlong shaping: share of `max_completion_length` in which the soft punishment grows; 0 is off."""
+    similarity: str | None = None
+    """Where S(q) comes from: `mini` (the world's own descriptors) or a JSON file; None logs none and allows no ASC."""
+    curriculum: str = ""
+    """ASC: `levels` (distractors by level), `pool` (the same distractors without levels), `ordered` (own distractors,
+    easy questions first); empty is off."""
+    shuffle_similarity: bool = False
+    """ASC's placebo: levels by the similarities of exchanged names."""
+    level_count: int = 3
+    """ASC: number of bins."""
+    level_window: int = 5
+    """ASC: batches over which accuracy is averaged."""
+    level_threshold: float = 0.5
+    """ASC: mean accuracy at which the next level begins."""
+    augment_text: bool = False
+    """GDQA: members of a group see other wordings of the question."""
+    augment_image: bool = False
+    """GDQA: members of a group see the image with other noise."""
+    noise_strength: float = 0.05
+    """GDQA: standard deviation of the noise as a share of the full range; ours, the paper states none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.curriculum not in self.CURRICULA:
+            raise ValueError(f"curriculum {self.curriculum!r}; there are: {', '.join(map(repr, self.CURRICULA))}")
+        if self.curriculum and not self.similarity:
+            raise ValueError("a curriculum needs similarities; set `similarity` to `mini` or to a JSON file")
+        batches = self.steps_per_generation * self.num_iterations
+        if self.curriculum and (batches != self.gradient_accumulation_steps or self.logging_steps != 1):
+            raise ValueError("a curriculum needs one generated batch an optimiser step, and logging_steps of 1")
+        if self.augments and self.use_vllm and self.vllm_mode == "server":
+            raise ValueError("vLLM's server mode samples a whole group from one prompt (TRL 1.16), which undoes GDQA")
+
+    @property
+    def augments(self) -> bool:
+        """Whether members of a group see different things."""
+        return self.augment_text or self.augment_image
