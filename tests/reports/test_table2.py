@@ -14,7 +14,7 @@ from reports.names import BEYOND, TITLES
 from reports.scores import Group
 from reports.table import MISSING, Cell
 from reports.table2 import table2
-from reports.write import table2_files
+from reports.write import table1_files, table2_files
 
 WHOLE, NO_TEXT, NO_IMAGE = "grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image"
 TITLE = {WHOLE: "GRPO-GDQA", NO_TEXT: "GRPO-GDQA \N{MINUS SIGN}Text", NO_IMAGE: "GRPO-GDQA \N{MINUS SIGN}Image"}
@@ -226,6 +226,15 @@ def test_csv_tells_a_difference_from_a_score(tmp_path):
     [score] = [line for line in lines if (line["method"], line["metric"], line["category"]) == (NO_TEXT, "avg@5", "")]
     assert (score["percent"], score["paper"]) == ("45.0000", "46.2100")
     assert all(line["paper"] == "" for line in lines if line["category"])
+
+
+def test_csv_sets_no_paper_number_beside_another_arm(tmp_path):
+    for each in [*PAIR, *(result(r.method, arm="equal-tokens", questions=r.questions) for r in PAIR)]:
+        save_result(tmp_path, each)
+    for files in (table1_files(tmp_path)["table1.csv"], table2_files(tmp_path)["table2.csv"]):
+        beside = [(line["arm"], line["paper"] != "") for line in csv.DictReader(io.StringIO(files))]
+        assert ("matched", True) in beside
+        assert ("equal-tokens", True) not in beside
 
 
 def test_hostile_models_and_arms_stay_text():
