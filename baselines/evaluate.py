@@ -55,13 +55,13 @@ def _provenance(run: Run, cell: Cell, scores: Scores, log: Path) -> dict[str, An
         "training": json.loads(trained.read_text()) if trained.is_file() else None,
         "prompt": prompt_hash(render_text("", ("",), cell.method.style, canonical_wording(cell.benchmark))),
         "sampling": dict(scores.plan),
-        "spent": _spent(log),
+        "spent": _spent(log, scores.plan["weights"]),
         "metrics": dict(scores.overall),
     }
 
 
-def _spent(log: Path) -> dict[str, float]:
-    """Tokens generated and seconds of generation, over all responses of the log."""
+def _spent(log: Path, weights: str) -> dict[str, float]:
+    """Tokens generated and seconds of generation by these weights: the log keeps those of earlier ones."""
     with ResponseLog(log, read_only=True) as opened:
-        rows = [(response.tokens, response.seconds) for response in opened.rows()]
+        rows = [(one.tokens, one.seconds) for one in opened.rows() if one.key.weights == weights]
     return {"tokens": sum(tokens for tokens, _ in rows), "seconds": sum(seconds for _, seconds in rows)}
