@@ -24,8 +24,8 @@ _READING = (
 _UNKNOWN = "— = not run, or not recorded when it ran."
 _ELSEWHERE = "Seconds, and tokens of evaluation: cost.txt and cost.csv."
 _TOKENS = (
-    "rollout tokens: sampled in training, discarded draws included. evaluation tokens: all responses in the log, "
-    "also those of earlier weights under the same settings."
+    "rollout tokens: sampled in training, discarded draws included. evaluation tokens: of all six responses to a "
+    "question."
 )
 
 

@@ -189,3 +189,19 @@ def test_reproduce_runs_the_grid_and_reports_what_it_left(tmp_path, monkeypatch,
     assert [words[3] for words in called[1:]] == ([f"{report}/results"] if report else [])
     if "--seeds" in arguments:
         assert called[0][-2:] == ("--seeds", "0")
+
+
+def test_the_readmes_table_is_the_committed_result():
+    block = (ROOT / "README.md").read_text(encoding="utf-8").split("table1: begin")[1].split("table1: end")[0]
+    committed = (ROOT / "results" / "mini" / "table1.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in block.splitlines() if "\\[" in line]
+    assert len(rows) == 4
+    assert all(cell.strip() in committed for row in rows for cell in row)
+
+
+def test_committed_tables_regenerate_byte_for_byte(tmp_path):
+    from reports.__main__ import main
+
+    assert main(["table1", "--store", str(ROOT / "results" / "mini" / "store"), "--out", str(tmp_path)]) == 0
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (ROOT / "results" / "mini" / path.name).read_bytes(), path.name
