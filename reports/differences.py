@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from anatomy_r1.results import Result
-from anatomy_r1.stats import paired_interval
+from anatomy_r1.stats import SeededInterval, paired_interval
 from reports.names import METRICS
-from reports.scores import ALL, Group, Score, group_of, percent, question_metrics
+from reports.scores import ALL, Group, Score, group_of, question_metrics, score_of
 
 Cells = Mapping[tuple[Group, int], Result]
 """(group, seed) -> result."""
@@ -42,26 +42,13 @@ def _against(cells: Cells, group: Group, other: str) -> Iterator[Score]:
         return
     for metric in METRICS:
         a, b = (np.stack([question_metrics(table)[metric] for table in tables]) for tables in (first, second))
-        yield _score(group, minus(metric, other), a, b, first[0]["cluster"].to_numpy())
+        yield score_of(group, minus(metric, other), ALL, _seeded(a, b, first[0]["cluster"].to_numpy()))
 
 
-def _score(group: Group, name: str, a: np.ndarray, b: np.ndarray, clusters: np.ndarray) -> Score:
+def _seeded(a: np.ndarray, b: np.ndarray, clusters: np.ndarray) -> SeededInterval:
     """From shares of shape [seeds, questions] of both methods."""
-    interval = paired_interval(a.mean(axis=0), b.mean(axis=0), clusters)
     spread = float((a - b).mean(axis=1).std(ddof=1)) if len(a) > 1 else None
-    return Score(
-        group=group,
-        metric=name,
-        category=ALL,
-        percent=100 * interval.mean,
-        low=percent(interval.low),
-        high=percent(interval.high),
-        se=percent(interval.se),
-        clusters=interval.clusters,
-        questions=interval.n,
-        seeds=len(a),
-        seed_sd=percent(spread),
-    )
+    return SeededInterval(paired_interval(a.mean(axis=0), b.mean(axis=0), clusters), len(a), spread)
 
 
 def _sorted(result: Result) -> pd.DataFrame:

@@ -75,10 +75,10 @@ def _group_scores(group: Group, tables: list[pd.DataFrame]) -> Iterable[Score]:
     seeds = [question_metrics(table) for table in tables]
     values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in seeds[0]}
     for metric, table in values.items():
-        yield _score(group, metric, ALL, seeded_interval(table, clusters))
+        yield score_of(group, metric, ALL, seeded_interval(table, clusters))
     for category in sorted(set(categories)):
         of = categories == category
-        yield _score(group, f"avg@{K}", str(category), seeded_interval(values[f"avg@{K}"][:, of], clusters[of]))
+        yield score_of(group, f"avg@{K}", str(category), seeded_interval(values[f"avg@{K}"][:, of], clusters[of]))
 
 
 def question_metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -94,7 +94,8 @@ def question_metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def _score(group: Group, metric: str, category: str, seeded: SeededInterval) -> Score:
+def score_of(group: Group, metric: str, category: str, seeded: SeededInterval) -> Score:
+    """An interval as a score, in percent."""
     interval = seeded.interval
     return Score(
         group=group,
