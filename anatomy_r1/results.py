@@ -21,13 +21,17 @@ from anatomy_r1.metrics import K
 COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
 """Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five."""
 
+EXTRACTION = (*(f"lenient_{r}" for r in range(K)), "malformed", "several", "refused")
+"""Further columns, which stores of before they were counted lack: five right/wrong flags by the lenient extractor,
+and counts out of five."""
+
 
 @dataclass(frozen=True)
 class Result:
     """One trained (or zero-shot) policy, evaluated on one benchmark.
 
     Raises:
-        ValueError: when the question table lacks a column or names a question twice.
+        ValueError: when the question table lacks a column (of `EXTRACTION`: some, not all) or names a question twice.
     """
 
     profile: str
@@ -41,16 +45,23 @@ class Result:
     style: str
     """Prompt style in evaluation: `think` or `direct`."""
     questions: pd.DataFrame
-    """One row a question, columns `COLUMNS`."""
+    """One row a question, columns `COLUMNS`, and `EXTRACTION` or none of these."""
     provenance: dict[str, Any] = field(default_factory=dict)
-    """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds."""
+    """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds; `unfit`: what
+    speaks against using the numbers (`anatomy_r1.gates`)."""
 
     def __post_init__(self) -> None:
-        missing = [column for column in COLUMNS if column not in self.questions.columns]
+        wanted = (*COLUMNS, *(EXTRACTION if self.has_extraction else ()))
+        missing = [column for column in wanted if column not in self.questions.columns]
         if missing:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
         if self.questions["id"].duplicated().any():
             raise ValueError(f"result {self.key}: a question stands twice in the table")
+
+    @property
+    def has_extraction(self) -> bool:
+        """Whether the question table says how the responses came out by the lenient extractor, and in form."""
+        return any(column in self.questions.columns for column in EXTRACTION)
 
     @property
     def key(self) -> str:
@@ -63,7 +74,8 @@ def save_result(store: Path, result: Result) -> Path:
     path = store / f"{result.key}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     table = path.with_suffix(".parquet")
-    result.questions[list(COLUMNS)].to_parquet(table.with_suffix(".tmp"), index=False)
+    columns = [*COLUMNS, *(EXTRACTION if result.has_extraction else ())]
+    result.questions[columns].to_parquet(table.with_suffix(".tmp"), index=False)
     table.with_suffix(".tmp").replace(table)
     head = {key: value for key, value in asdict(result).items() if key != "questions"}
     path.with_suffix(".json.tmp").write_text(json.dumps(head, indent=1, sort_keys=True) + "\n")

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.evaluate import evaluate
+from anatomy_r1.extraction import reason_counts
+from anatomy_r1.gates import unfit
 from anatomy_r1.prepared import load_manifest
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
@@ -57,6 +59,8 @@ def _provenance(run: Run, cell: Cell, scores: Scores, log: Path) -> dict[str, An
         "sampling": dict(scores.plan),
         "spent": _spent(log, scores.plan["weights"]),
         "metrics": dict(scores.overall),
+        "reasons": reason_counts(scores.outcomes),
+        "unfit": list(unfit(scores)),
     }
 
 
