@@ -61,15 +61,16 @@ class Shown:
         return bool(_LIST.fullmatch(words)) and len(set(re.findall(r"[A-Z]", words)) & set(self.letters)) > 1
 
     def may_go_on(self, text: str) -> bool:
-        """Whether `text`, cut off, may be the beginning of a longer option, or of prose (a lower-case letter)."""
+        """Whether `text`, cut off, is an option that begins a longer one, or a lower-case letter that may be prose."""
         begun = self.plain(text)
-        longer = any(one.startswith(begun) and one != begun for one in self.texts)
+        longer = begun in self.texts and any(one.startswith(begun) and one != begun for one in self.texts)
         return longer or bool(re.fullmatch(r"[a-z]", _trim(text)))
 
     def named(self, text: str) -> set[str]:
         """Options that `text` names anywhere, by capital letter or by text."""
-        words = " ".join(text.split())
-        letters = set(_NAMED_LETTER.findall(words)) & set(self.letters)
+        lines = "\n".join(" ".join(line.split()) for line in text.split("\n"))  # no article ends a line
+        letters = set(_NAMED_LETTER.findall(lines)) & set(self.letters)
+        words = " ".join(lines.split())
         found = {match.group() for match in self.pattern.finditer(words.casefold())} if self.pattern else set()
         return letters | {letter for letter, one in zip(self.letters, self.texts, strict=True) if one in found}
 

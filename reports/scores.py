@@ -11,11 +11,13 @@ import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
-from anatomy_r1.results import Result
+from anatomy_r1.results import EXTRACTION, Result
 from anatomy_r1.stats import SeededInterval, seeded_interval
 
 ALL = ""
 """The category of a score over all questions."""
+LENIENT = f"avg@{K}_lenient"
+"""Avg@5 by the lenient extractor: shown beside the strict one, which decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Score:
 
     group: Group
     metric: str
-    """`avg@5`, `pass@1`, `major@5`, `greedy`, `parsed` or `truncated`."""
+    """`avg@5`, `pass@1`, `major@5`, `greedy`, `parsed` or `truncated`; and, where the store has them, `avg@5_lenient`,
+    `malformed`, `several` and `refused`."""
     category: str
     """Anatomy or question type; `ALL` for all questions."""
     percent: float
@@ -55,7 +58,7 @@ def group_of(result: Result) -> Group:
 
 
 def scores(results: Sequence[Result]) -> tuple[Score, ...]:
-    """All metrics of all groups, over all questions and, for Avg@5, by category.
+    """All metrics of all groups, over all questions and, for Avg@5 by either extractor, by category.
 
     Raises:
         AnatomyR1Error: when results do not belong in one table (profiles mixed, a cell twice, or seeds of one group on
@@ -73,16 +76,22 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
 def _group_scores(group: Group, tables: list[pd.DataFrame]) -> Iterable[Score]:
     clusters, categories = tables[0]["cluster"].to_numpy(), tables[0]["category"].to_numpy()
     seeds = [question_metrics(table) for table in tables]
-    values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in seeds[0]}
+    shared = [metric for metric in seeds[0] if all(metric in seed for seed in seeds)]
+    values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in shared}
     for metric, table in values.items():
         yield score_of(group, metric, ALL, seeded_interval(table, clusters))
     for category in sorted(set(categories)):
         of = categories == category
-        yield score_of(group, f"avg@{K}", str(category), seeded_interval(values[f"avg@{K}"][:, of], clusters[of]))
+        for metric in (f"avg@{K}", LENIENT):
+            if metric in values:
+                yield score_of(group, metric, str(category), seeded_interval(values[metric][:, of], clusters[of]))
 
 
 def question_metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """From a result's question table, per question: each metric as a share between 0 and 1."""
+    """From a result's question table, per question: each metric as a share between 0 and 1.
+
+    Those of extraction only where the table has them: stores made before lack them.
+    """
     right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
     return {
         f"avg@{K}": right.mean(axis=1),
@@ -91,7 +100,14 @@ def question_metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
         "greedy": table["greedy"].to_numpy(dtype=float),
         "parsed": table["parsed"].to_numpy(dtype=float) / K,
         "truncated": table["truncated"].to_numpy(dtype=float) / K,
+        **(_extraction_metrics(table) if set(EXTRACTION) <= set(table.columns) else {}),
     }
+
+
+def _extraction_metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    right = table[[f"lenient_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
+    counts = {name: table[name].to_numpy(dtype=float) / K for name in ("malformed", "several", "refused")}
+    return {LENIENT: right.mean(axis=1), **counts}
 
 
 def score_of(group: Group, metric: str, category: str, seeded: SeededInterval) -> Score:

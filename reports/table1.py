@@ -6,7 +6,7 @@ responses parsed, and accuracy by anatomy or question type (the pattern of the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import Result
@@ -15,10 +15,12 @@ from reports.accuracy import accuracy_block, accuracy_columns
 from reports.companions import categories_table, responses_table
 from reports.cost import costs
 from reports.cost_table import training_cost_table
+from reports.extractors import order_alarms
+from reports.fitness import unfit, unfit_notes
 from reports.names import METHODS
 from reports.notes import notes, warning
 from reports.rows import Key, benchmarks, models, row_names
-from reports.scores import Score, scores
+from reports.scores import Group, Score, scores
 from reports.table import Report, Table
 
 NUMBER = 1
@@ -36,19 +38,22 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     found = {(score.group, score.metric, score.category): score for score in scores(results)}
     shown = benchmarks(found)
     tables = (
-        _main_table(found, numbers or paper.load(), shown),
+        _main_table(found, numbers or paper.load(), shown, unfit(results)),
         training_cost_table(found, costs(results), shown),
         responses_table(found, results, shown),
         categories_table(found),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    return Report(title, warning(results), tables, notes(results, found.values(), NUMBER))
+    alarms = (*unfit_notes(results), *order_alarms(found))
+    return Report(title, warning(results), tables, (*alarms, *notes(results, found.values(), NUMBER)))
 
 
-def _main_table(found: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str]) -> Table:
+def _main_table(
+    found: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str], flagged: Collection[Group]
+) -> Table:
     """The paper's ten in its order, whether they ran or not; then other arms of these and other methods."""
     blocks = tuple(
-        accuracy_block(found, numbers, model, row_names(found, model, METHODS), shown, table=NUMBER)
+        accuracy_block(found, numbers, model, row_names(found, model, METHODS), shown, table=NUMBER, unfit=flagged)
         for model in models(found)
     )
     title = "Table 1. Performance on both benchmarks, in percent, beside the paper's"

@@ -9,8 +9,10 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluate import evaluate
+from anatomy_r1.gates import unfit
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.score import score
+from anatomy_r1.score_text import as_json, as_text
 
 KINDS = ["<think> left </think> <answer> {} </answer>", "<answer> {} </answer>", "{}", "left {}", "<think> {}"]
 
@@ -72,19 +74,59 @@ def test_metrics_are_those_of_the_texts_counted_by_hand(data, model_folder, tmp_
 
 
 def test_categories_add_up_and_the_table_fits_the_result_store(data, model_folder, tmp_path, answering):
-    from anatomy_r1.results import COLUMNS
+    from anatomy_r1.results import COLUMNS, EXTRACTION
 
     run(data, model_folder, tmp_path / "log")
     scores = score(tmp_path / "log", data)
     pooled = sum(one["n"] * one["avg@5"] for one in scores.by_category.values()) / scores.overall["n"]
     assert pooled == pytest.approx(scores.overall["avg@5"])
     table = scores.table()
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, *EXTRACTION)
     flags = [f"correct_{repeat}" for repeat in range(5)]
     assert table[flags].to_numpy().mean() == pytest.approx(scores.overall["avg@5"])
     assert table["major"].mean() == scores.overall["major@5"]
     assert table["greedy"].mean() == scores.overall["greedy"]
     assert table["parsed"].sum() / (5 * len(table)) == pytest.approx(scores.overall["parse_rate"])
+    lenient = [f"lenient_{repeat}" for repeat in range(5)]
+    assert table[lenient].to_numpy().mean() == pytest.approx(scores.overall["avg@5_lenient"])
+    pooled = sum(one["n"] * one["avg@5_lenient"] for one in scores.by_category.values()) / scores.overall["n"]
+    assert pooled == pytest.approx(scores.overall["avg@5_lenient"])
+    assert table["malformed"].sum() / (5 * len(table)) == pytest.approx(scores.overall["format_failure_rate"])
+
+
+def test_the_band_and_the_gates_of_texts_counted_by_hand(data, model_folder, tmp_path, answering, monkeypatch):
+    """Only the first kind has the form; the fourth is read by the lenient extractor alone; the last is cut off."""
+    monkeypatch.setattr(f"{__name__}.KINDS", [*KINDS[:3], "left <answer> {} </answer>", KINDS[4]])
+    run(data, model_folder, tmp_path / "log", limit=20)
+    scores = score(tmp_path / "log", data)
+    gold = dict(zip(scores.ids, scores.gold, strict=True))
+    with ResponseLog(tmp_path / "log", read_only=True) as log:
+        texts = [(gold[one.key.question_id], one.text) for one in log.rows() if one.key.decoding == "sample"]
+    more = sum(f"left <answer> {letter} </answer>" == text for letter, text in texts) / 100
+    assert more > 0, "an empty comparison shows nothing"
+    assert scores.overall["avg@5_lenient"] == pytest.approx(scores.overall["avg@5"] + more)
+    formed = sum(text.startswith("<think> left </think>") for _, text in texts) / 100
+    assert scores.overall["format_failure_rate"] == pytest.approx(1 - formed)
+    assert (scores.asked, max(scores.distinct)) == (20, 5)
+    cut, unread = unfit(scores)
+    assert f"{100 * scores.overall['truncation_rate']:.1f} % of the sampled responses cut off" in cut
+    assert f"{100 * (1 - scores.overall['parse_rate']):.1f} % of the sampled responses without" in unread
+
+
+def test_text_and_json_show_the_band_the_reasons_and_the_gates(data, model_folder, tmp_path, answering):
+    run(data, model_folder, tmp_path / "log", limit=7)
+    scores = score(tmp_path / "log", data)
+    lines, content = as_text(scores).splitlines(), json.loads(as_json(scores))
+    names = ("avg@5", "avg@5_lenient", "format_failure_rate", "several_rate", "refusal_rate", "truncation_rate")
+    _, band = (line.split() for line in lines if line.startswith("all "))
+    assert band == ["all", "7", *(f"{100 * scores.overall[name]:.1f}" for name in names)]
+    assert (
+        [line.removeprefix("UNFIT: ") for line in lines if "UNFIT" in line] == content["unfit"] == list(unfit(scores))
+    )
+    assert content["unfit"]
+    assert sum(content["lenient_reasons"].values()) == sum(content["reasons"].values()) == 35
+    (strict,) = (line for line in lines if line.startswith("Reasons, strict: "))
+    assert all(f" {reason} {100 * count / 35:.1f}" in strict for reason, count in content["reasons"].items())
 
 
 @pytest.mark.parametrize(
