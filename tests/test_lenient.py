@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy_r1 import answers, lenient_options, lenient_text
@@ -53,6 +53,7 @@ def render(soup, places, options):
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
+@settings(deadline=None)  # a busy machine is no failure
 @given(soup=SOUP, options=st.permutations(OPTIONS))
 def test_options_in_another_order_keep_the_chosen_text(extractor, soup, options):
     first = extractor(render(soup, range(4), OPTIONS), OPTIONS)
@@ -64,6 +65,7 @@ def test_options_in_another_order_keep_the_chosen_text(extractor, soup, options)
     assert first.reason == other.reason
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(SOUP)
 def test_what_the_strict_extractor_reads_the_lenient_one_reads_alike(soup):
     text = render(soup, range(4), OPTIONS)
@@ -71,6 +73,7 @@ def test_what_the_strict_extractor_reads_the_lenient_one_reads_alike(soup):
     assert strict.choice is None or lenient(text, OPTIONS).choice == strict.choice
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(SOUP)
 def test_an_unseen_character_leaves_the_choice_or_takes_it(soup):
     """It keeps the strict extractor from reading, so that the lenient one's own rules show."""
@@ -78,6 +81,7 @@ def test_an_unseen_character_leaves_the_choice_or_takes_it(soup):
     assert lenient(f"{text}\u200b", OPTIONS).choice in (lenient(text, OPTIONS).choice, None)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.sampled_from(["{}", "<answer>{}</answer>", "<think>A, so B.</think> <answer> {} </answer>"]), NAMED)
 def test_its_own_rules_never_contradict_the_strict_ones(form, named):
     """An unseen character at the end keeps the strict extractor from reading; what the rules then say is its own."""
@@ -87,6 +91,7 @@ def test_its_own_rules_never_contradict_the_strict_ones(form, named):
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
+@settings(deadline=None)  # a busy machine is no failure
 @given(text=ANY_TEXT, options=st.lists(ANY_TEXT, min_size=2, max_size=8, unique=True))
 def test_any_text_has_a_verdict_and_always_the_same(extractor, text, options):
     found = extractor(text, options)
@@ -96,6 +101,7 @@ def test_any_text_has_a_verdict_and_always_the_same(extractor, text, options):
     assert extractor(text, options) == found
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(thought=st.text(max_size=40).filter(lambda text: "think" not in text.casefold()), letter=st.sampled_from("ABCD"))
 def test_reasoning_never_moves_the_choice(thought, letter):
     assert lenient(f"<THINK>{thought}</THINK> So: <answer>{letter}</answer>", OPTIONS).choice == letter

@@ -1,7 +1,7 @@
 """One response's outcome: form by prompt style, several answers, refusals, truncation; and their rates."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy_r1.extraction import extraction_columns, extraction_rates, reason_counts
@@ -111,6 +111,7 @@ def test_rates_counted_by_hand():
     assert counts["lenient"] == {"strict": 7, "tag": 1, "nothing": 1, "several": 1}
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.sampled_from(["A", "b", "<answer>B</answer>", "Answer: C", "no", ""]), min_size=6, max_size=6))
 def test_the_lenient_score_is_never_below_the_strict_one(texts):
     six = [came_out(text) for text in texts]

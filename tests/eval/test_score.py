@@ -167,3 +167,28 @@ def test_other_questions_than_the_run_was_asked_are_refused(data, model_folder, 
     write_set(tmp_path, count=20)
     with pytest.raises(AnatomyR1Error, match="not the questions that run"):
         score(tmp_path / "log", tmp_path)
+
+
+def test_a_cell_of_the_grid_stores_what_speaks_against_it(data, model_folder, tmp_path, answering):
+    """A fifth of the stand-in's responses is cut off and two fifths say nothing: unfit, in store and table."""
+    from anatomy_r1.results import COLUMNS, EXTRACTION, load_result
+    from baselines.cell import Cell, Layout, Run
+    from baselines.evaluate import evaluate_cell
+    from baselines.profile import load_profile
+    from reports.table1 import table1
+
+    grid = Run(load_profile("smoke"), Layout(tmp_path), "smoke")
+    cell = Cell("sgg_anatomy_mini", next(iter(grid.profile.models)), "zero-shot", 0)
+    grid.layout.base(cell.model).parent.mkdir(parents=True)
+    grid.layout.base(cell.model).symlink_to(model_folder)
+    (tmp_path / "data").symlink_to(data)
+    evaluate_cell(grid, cell, lambda done, total: None)
+    found = load_result(grid.layout.result(cell, grid.profile.arm))
+    assert tuple(found.questions.columns) == (*COLUMNS, *EXTRACTION)
+    cut, unread = found.provenance["unfit"]
+    assert f"{100 * found.questions['truncated'].sum() / 120:.1f} % of the sampled responses cut off" in cut
+    assert f"{100 - 100 * found.questions['parsed'].sum() / 120:.1f} % of the sampled responses without" in unread
+    assert [sum(found.provenance["reasons"][name].values()) for name in ("strict", "lenient")] == [120, 120]
+    report = table1([found])
+    assert "Zero-Shot (unfit)" in [row.title for row in report.tables[0].blocks[0].rows]
+    assert cut in report.notes[0] and unread in report.notes[0]
