@@ -18,6 +18,10 @@ import pandas as pd
 
 from anatomy_r1.metrics import K
 
+MATCHED = "matched"
+"""Arm in which all methods learn from the same questions, each with its own budget."""
+EQUAL_TOKENS = "equal-tokens"
+"""Arm in which the methods that sample in training have all sampled as many tokens, on the questions of `MATCHED`."""
 COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
 """Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five."""
 
@@ -35,7 +39,7 @@ class Result:
     model: str
     method: str
     arm: str
-    """`matched` (all methods on the same questions) or `as-released`."""
+    """`MATCHED`, `EQUAL_TOKENS`, or whatever else a user tells results apart by."""
     seed: int
     """Seed of training and of sampling."""
     style: str

@@ -60,7 +60,7 @@ class Curriculum:
     style: Style
     seed: int
     total: int
-    """Questions served in the whole run."""
+    """Questions served in the method's own budget."""
     chunk: int
     """Questions in a batch."""
 
@@ -86,7 +86,8 @@ class Curriculum:
             return self._at_level(moment)
         first, last = moment.generation * moment.questions, (moment.generation + 1) * moment.questions
         if self.kind == "ordered":
-            return Served(tuple((index, {}) for index in self._ordered[first:last]), None)
+            again = (self._ordered[i % self.total] for i in range(first, last))  # beyond the own budget: once more
+            return Served(tuple((index, {}) for index in again), None)
         order = question_order(len(self.questions), last, self.seed, moment.questions)[first:]
         return Served(tuple(self._anywhere(i, self._rng(moment, place)) for place, i in enumerate(order)), None)
 
@@ -152,7 +153,7 @@ def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similar
         similarity = shuffled(similarity, groups, settings.seed)
     rule = Rule(settings.level_count, settings.level_window, settings.level_threshold)
     groups_a_batch = settings.generation_batch_size // settings.num_generations
-    total = groups_a_batch * settings.max_steps
+    total = groups_a_batch * settings.own_steps
     return Curriculum(
         prepared.questions, similarity, settings.curriculum, rule, style, settings.seed, total, groups_a_batch
     )

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import Result
+from anatomy_r1.results import EQUAL_TOKENS, Result
 from reports import paper
 from reports.accuracy import accuracy_block, accuracy_columns
 from reports.companions import categories_table, responses_table
 from reports.cost import costs
 from reports.cost_table import training_cost_table
+from reports.differences import differences
+from reports.equal_tokens import BASELINE, equal_tokens_table
 from reports.names import METHODS
 from reports.notes import notes, warning
 from reports.rows import Key, benchmarks, models, row_names
@@ -33,16 +35,26 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     """
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
-    found = {(score.group, score.metric, score.category): score for score in scores(results)}
+    every = {(score.group, score.metric, score.category): score for score in scores(results)}
+    found = {key: score for key, score in every.items() if key[0].arm != EQUAL_TOKENS}
     shown = benchmarks(found)
     tables = (
         _main_table(found, numbers or paper.load(), shown),
+        *_equal_tokens({key: score for key, score in every.items() if key not in found}, results),
         training_cost_table(found, costs(results), shown),
         responses_table(found, results, shown),
         categories_table(found),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    return Report(title, warning(results), tables, notes(results, found.values(), NUMBER))
+    return Report(title, warning(results), tables, notes(results, every.values(), NUMBER))
+
+
+def _equal_tokens(found: Mapping[Key, Score], results: Sequence[Result]) -> tuple[Table, ...]:
+    """The companion of that arm, where it ran."""
+    if not found:
+        return ()
+    paired = {(score.group, score.metric, score.category): score for score in differences(results, BASELINE)}
+    return (equal_tokens_table(found, paired, costs(results), benchmarks(found, always=())),)
 
 
 def _main_table(found: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str]) -> Table:

@@ -11,6 +11,7 @@ from reports import paper
 from reports.cost import costs
 from reports.cost_table import cost_report
 from reports.differences import differences
+from reports.equal_tokens import BASELINE
 from reports.formats import html, latex, markdown, text, tidy
 from reports.scores import Score, scores
 from reports.table import Report
@@ -19,14 +20,14 @@ from reports.table2 import WHOLE, of_table2, paper_beside, table2
 
 
 def table1_files(store: Path) -> dict[str, str]:
-    """File name -> content of Table 1 in every format.
+    """File name -> content of Table 1 in every format; the CSV holds the paired differences to GRPO too.
 
     Raises:
         AnatomyR1Error: when the store does not exist, is empty, or holds what does not belong in one table.
     """
     results, numbers = _results(store, "reproduce-table1"), paper.load()
-    report = table1(results, numbers)
-    return _files("table1", report, results, scores(results), lambda score: numbers.of_score(score, 1))
+    report, shown = table1(results, numbers), [*scores(results), *differences(results, BASELINE)]
+    return _files("table1", report, results, shown, lambda score: numbers.of_score(score, 1))
 
 
 def table2_files(store: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The plan: shared stages once, parents before children, and a polite no without GPUs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,28 @@ def test_a_changed_setting_changes_the_digests_of_its_stage_and_what_follows():
     changed = Run(type(MINI)(**{**MINI.__dict__, "training": training}), run.layout, "mini")
     after = configuration(changed, select(MINI))["digests"]
     moved = {name for name in before if before[name] != after[name]}
-    assert moved == {name for name in before if name.endswith("/grpo/seed0")}
+    assert moved == {name for name in before if "/grpo/" in name}
+    assert len(moved) == 4  # two benchmarks, trained and evaluated
+
+
+def test_the_arm_of_equal_tokens_evaluates_what_samples_and_trains_nothing_more():
+    both = select(MINI, arms=["matched", "equal-tokens"])
+    own, every = (stages(MINI, Layout(Path("r")), chosen) for chosen in (select(MINI), both))
+    added = [stage for stage in every if stage not in own]
+    assert {(stage.stage, stage.name) for stage in added} == {
+        ("evaluate", f"{benchmark}/mini-l/grpo/equal-tokens/seed0") for benchmark in MINI.data
+    }
+    config = configuration(Run(MINI, Layout(Path("r")), "mini"), both)
+    trained = "train/sgg_anatomy_mini/mini-l/grpo/seed0/training.json"
+    assert config["policies"]["sgg_anatomy_mini/mini-l/grpo/equal-tokens/seed0"] == trained
+    cell = Cell("b", "mini-l", "grpo", 0)
+    assert Layout(Path("r")).policy(cell, "equal-tokens") == Path("r/train/b/mini-l/grpo/seed0/equal-tokens")
+
+
+def test_a_profile_without_a_number_of_tokens_has_no_such_arm():
+    training = {**MINI.training, "rl": {k: v for k, v in MINI.training["rl"].items() if k != "rollout_tokens"}}
+    with pytest.raises(AnatomyR1Error, match="no arm 'equal-tokens' in this profile; there are: matched"):
+        select(replace(MINI, training=training), arms=["equal-tokens"])
 
 
 def test_paper_profile_is_planned_and_refused_without_gpus(capsys, monkeypatch):
