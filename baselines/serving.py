@@ -6,8 +6,8 @@ The curriculum is handed the logged accuracies and says what the present batch h
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,13 @@ class Curriculum:
     """Questions served in the method's own budget."""
     chunk: int
     """Questions in a batch."""
+    also_right: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Question -> what must not stand beside its answer."""
 
     @cached_property
     def pools(self) -> tuple[Pool, ...]:
         """What each question may be served with."""
-        return pools_of(self.questions, self.similarity)
+        return pools_of(self.questions, self.similarity, self.also_right)
 
     @cached_property
     def edges(self) -> tuple[float, ...]:
@@ -155,15 +157,24 @@ def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similar
     groups_a_batch = settings.generation_batch_size // settings.num_generations
     total = groups_a_batch * settings.own_steps
     return Curriculum(
-        prepared.questions, similarity, settings.curriculum, rule, style, settings.seed, total, groups_a_batch
+        questions=prepared.questions,
+        similarity=similarity,
+        kind=settings.curriculum,
+        rule=rule,
+        style=style,
+        seed=settings.seed,
+        total=total,
+        chunk=groups_a_batch,
+        also_right=prepared.manifest.get("also_right", {}),
     )
 
 
 def _check_pool(prepared: PreparedSet) -> None:
-    """A new distractor must be wrong; a prepared set says only for its own options that they are."""
+    """A new distractor must be wrong, so the set must say what else is right wherever something is."""
     risky = int(prepared.manifest.get("excluded", {}).get("distractor that is also right", 0))
-    if risky:
+    if risky and "also_right" not in prepared.manifest:
         raise AnatomyR1Error(
             f"{prepared.root}: {risky} times an anatomy would be right as well, and the set does not say which. "
-            "Cure: run the variant grpo-asc-released, which keeps every question's own options"
+            "Cure: make it again with `anatomy-r1 data prepare`, which writes them down, or run the variant "
+            "grpo-asc-released, which keeps every question's own options"
         )
