@@ -47,7 +47,7 @@ def test_resume_is_bitwise(method, smoke_run, with_budget, tmp_path_factory, mon
     section = CELL[method].method.budget
     run = with_budget(smoke_run, section, max_steps=5, save_steps=2, learning_rate=1e-3, warmup_steps=1)
     if method == "grpo":
-        run = with_budget(run, section, beta=0.1, own_steps=5)
+        run = with_budget(run, section, beta=0.1)
     whole = train(run, CELL[method], ignore)
     weights, steps = (whole / "model.safetensors").read_bytes(), read(whole / LOG_NAME, "steps")
     rollouts = read(whole / LOG_NAME, "rollouts")
