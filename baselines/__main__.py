@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _selection_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
-    command.add_argument("--methods", nargs="+", default=[], metavar="ID", help="rows of the table")
+    command.add_argument("--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`")
     command.add_argument("--benchmarks", nargs="+", default=[], metavar="ID")
     command.add_argument("--models", nargs="+", default=[], metavar="ID")
     command.add_argument("--seeds", nargs="+", default=[], type=int, metavar="N")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.cell import Cell, Layout
+from baselines.methods import METHODS
 from baselines.methods import method as find_method
 from baselines.profile import Profile
 
@@ -55,9 +56,7 @@ def select(
     _known("model", models, profile.models)
     _known("arm", arms, profile.arms())
     default = profile.default
-    chosen = tuple(methods) or tuple(default["methods"])
-    for name in chosen:
-        find_method(name)
+    chosen = tuple(dict.fromkeys(id_ for name in methods or default["methods"] for id_ in _methods(name)))
     return Selection(
         methods=chosen,
         benchmarks=tuple(benchmarks) or tuple(default["benchmarks"]),
@@ -65,6 +64,11 @@ def select(
         seeds=tuple(seeds) or tuple(default["seeds"]),
         arms=tuple(arms) or tuple(default["arms"]),
     )
+
+
+def _methods(name: str) -> list[str]:
+    """Ids behind a word on the command line: a method, or all of them."""
+    return [one.id for one in METHODS] if name == "all" else [find_method(name).id]
 
 
 def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
