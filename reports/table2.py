@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
+from anatomy_r1.tables.table import MISSING, Block, Cell, Report, Row, Table
 from reports import paper
 from reports.accuracy import NO_INTERVAL, accuracy_block, accuracy_columns
 from reports.companions import responses_table
@@ -21,7 +22,6 @@ from reports.names import ABLATION, METRICS, MINI, method_title, model_title
 from reports.notes import notes, warning
 from reports.rows import Key, RowName, benchmarks, models, row_names
 from reports.scores import ALL, Group, Score, scores
-from reports.table import MISSING, Block, Cell, Report, Row, Table
 
 NUMBER = 2
 """Which of the paper's tables this is."""

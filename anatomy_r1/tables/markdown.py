@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reports.table import Cell, Report, Table, groups
+from anatomy_r1.tables.table import Cell, Report, Table, groups
 
 _WRAP = {"": ("", ""), "best": ("**", "**"), "second": ("<u>", "</u>")}
 
