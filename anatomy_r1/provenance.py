@@ -29,7 +29,10 @@ def provenance() -> dict[str, Any]:
 def git_state(root: Path = ROOT) -> dict[str, Any]:
     """Commit of the checkout that runs, and whether tracked files differ from it."""
     commit = git_output(root, "rev-parse", "HEAD")
-    return {"commit": commit, "dirty": bool(commit and git_output(root, "status", "--porcelain", "--untracked-files=no"))}
+    return {
+        "commit": commit,
+        "dirty": bool(commit and git_output(root, "status", "--porcelain", "--untracked-files=no")),
+    }
 
 
 def git_output(root: Path, *arguments: str) -> str:
