@@ -78,9 +78,9 @@ class Family:
         values = multipletests(raw, alpha=self.level, method="holm")[1].tolist()
         return {pair: p for pair, p in zip(self.pairs, values, strict=True) if pair in found}
 
-    def adjusted_floor(self, floor: float) -> float:
-        """Smallest p after Holm: that of the family's first comparison, times the size of the family."""
-        return min(1.0, floor * len(self.pairs))
+    def adjusted_floor(self, pair: Pair, floor: float, found: Mapping[Pair, float]) -> float:
+        """What Holm would have made of `floor`, the smallest p that the test of `pair` allows, beside the others' p."""
+        return self.adjusted({**found, pair: floor})[pair]
 
 
 def load_family(path: Path) -> Family:

@@ -3,8 +3,8 @@
 In this order, for a method against a baseline, with p from the sign-flip test over clusters, adjusted by Holm:
 
 1. p <= level: **better** or **worse**, by the sign of the difference.
-2. The smallest p that this number of clusters allows, times the size of the family, is above the level:
-   **underpowered**. Not even a gain in every single cluster would have sufficed.
+2. The smallest p that this number of clusters allows, adjusted by Holm likewise, is above the level: **underpowered**.
+   Not even a gain in every single cluster would have sufficed.
 3. The minimum detectable difference is larger than the smallest difference of interest: **underpowered**. A difference
    that matters could have gone unseen.
 4. Otherwise: **no detectable difference**. A difference smaller than the minimum detectable one may well exist.
