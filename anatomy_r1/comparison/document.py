@@ -45,8 +45,8 @@ def _warnings(outcome: Outcome) -> Iterator[str]:
 def _notes(outcome: Outcome) -> Iterator[str]:
     family = outcome.family
     yield (
-        "Intervals: 95 %, cluster-robust t, each by itself (Holm adjusts p, not intervals); clusters = independent units "
-        "(videos, slides, patients or images). "
+        "Intervals: 95 %, cluster-robust t, each by itself (Holm adjusts p, not intervals); clusters = independent "
+        "units (videos, slides, patients or images). "
         "Differences are paired: question by question, over the seeds that both systems have, averaged first."
     )
     yield _verdict_note(outcome)
@@ -77,16 +77,12 @@ def _verdict_note(outcome: Outcome) -> str:
 
 def _family_note(outcome: Outcome) -> str:
     family, declared = outcome.family, outcome.declaration
-    made = sum(one.test is not None for one in outcome.comparisons)
+    lacking = len(family.pairs) - sum(one.test is not None for one in outcome.comparisons)
     size = f"{len(family.pairs)} comparison{'s' if len(family.pairs) > 1 else ''}"
     if declared is None:
         return f"Family for Holm: {family.name} ({size}). Not declared before the runs: give --family FILE for that."
     commit = f"commit {declared.commit[:10]} of {declared.committed}" if declared.commit else "not committed"
-    missing = (
-        f" {len(family.pairs) - made} of them not made here, each counted with p = 1."
-        if made < len(family.pairs)
-        else ""
-    )
+    missing = f" {lacking} of them not made here, each counted with p = 1." if lacking else ""
     return (
         f"Family for Holm: {family.name} ({size}), {declared.path}, SHA-256 {declared.sha256[:16]}, {commit}; it says "
         f"{family.declared}. {_BEFORE[declared.before]}{missing}"

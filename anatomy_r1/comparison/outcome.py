@@ -55,7 +55,7 @@ class Discordance:
     test: McNemar
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """One system against another."""
 
@@ -77,7 +77,7 @@ class Comparison:
         return next(one for one in self.differences if (one.metric, one.category) == (metric, category))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """All of one command: what is printed comes from here alone."""
 

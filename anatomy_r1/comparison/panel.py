@@ -18,7 +18,7 @@ Shares = Mapping[str, NDArray[np.float64]]
 """Metric -> share between 0 and 1 of each question, shape [n]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panel:
     """Systems of one benchmark, aligned."""
 

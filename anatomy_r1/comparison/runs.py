@@ -27,7 +27,7 @@ _ELSEWHERE = {"benchmark", "questions_sha256", "style", "images", "seed", "weigh
 """Fields of a run's plan that are not its sampling, or, like seed and weights, differ by design."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One policy's answers under one seed."""
 
@@ -42,7 +42,7 @@ class Run:
     """`source` (file), `profile`, `commit`, `data` (hash) and `weights`, as far as known."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class System:
     """One policy under all its seeds.
 
