@@ -80,7 +80,9 @@ class Family:
 
     def adjusted_floor(self, pair: Pair, floor: float, found: Mapping[Pair, float]) -> float:
         """What Holm would have made of `floor`, the smallest p that the test of `pair` allows, beside the others' p."""
-        return self.adjusted({**found, pair: floor})[pair]
+        size, others = len(self.pairs), (found.get(other, 1.0) for other in self.pairs if other != pair)
+        below = sorted(p for p in others if p < floor)
+        return min(1.0, max((size - rank) * p for rank, p in enumerate([*below, floor])))
 
 
 def load_family(path: Path) -> Family:
