@@ -59,8 +59,13 @@ def run_compare(args: argparse.Namespace) -> int:
         temporary = path.with_name(path.name + ".tmp")
         temporary.write_text(texts[path.suffix], encoding="utf-8")
         temporary.replace(path)
-    sys.stdout.write(texts[FORMATS[args.format]])
+    sys.stdout.write(_shown(texts[FORMATS[args.format]]))
     return 0
+
+
+def _shown(text: str) -> str:
+    """Without control characters: names from a store must not command the terminal."""
+    return "\n".join("".join(c if c.isprintable() or ord(c) > 159 else "?" for c in line) for line in text.split("\n"))
 
 
 def _outcome(args: argparse.Namespace) -> Outcome:

@@ -30,7 +30,7 @@ def as_json(outcome: Outcome) -> str:
         ],
         "comparisons": [_comparison(one) for one in outcome.comparisons],
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 _SCORE = ("metric", "category", "interval", "seeds", "spread", "over_seeds")

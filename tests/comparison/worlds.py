@@ -24,9 +24,9 @@ SAMPLING = {
 }
 
 
-def unequal(rng, clusters, n=1000):
-    """Cluster labels of n questions; sizes differ about as those of videos do."""
-    size = rng.multinomial(n - clusters, rng.dirichlet(np.full(clusters, 5.0))) + 1
+def unequal(rng, clusters, n=1000, evenness=5.0):
+    """Cluster labels of n questions; sizes differ by about half of their mean, or as much as it where evenness is 1."""
+    size = rng.multinomial(n - clusters, rng.dirichlet(np.full(clusters, evenness))) + 1
     return np.repeat(np.arange(clusters), size)
 
 
