@@ -27,11 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args) or 0)
     except (AnatomyR1Error, DataError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; what was done is kept: run the same command again", file=sys.stderr)
         return 130
+
+
+def _printable(text: str) -> str:
+    """Names from stores and data must not command the terminal."""
+    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,8 @@ from anatomy_r1.comparison.runs import System
 from anatomy_r1.comparison.seeds import SeedMean, interquartile_mean
 from anatomy_r1.stats import Interval, cluster_intervals
 
+RESPONSES = ("parsed", "truncated")
+"""Shares of the sampled responses from which an answer could be read, and that ended at the token limit."""
 ALL = ""
 """Category of a number over all questions."""
 
@@ -35,9 +37,9 @@ class SystemScore:
 
 
 def system_scores(panel: Panel, metric: str) -> tuple[SystemScore, ...]:
-    """All metrics over all questions, and `metric` by category, of every system."""
+    """All metrics and shares of responses over all questions, and `metric` by category, of every system."""
     everything = np.ones(len(panel.questions), dtype=bool)
-    found = list(_scores(panel, METRICS, ALL, everything))
+    found = list(_scores(panel, (*METRICS, *RESPONSES), ALL, everything))
     for category in sorted(set(panel.categories)):
         found += _scores(panel, (metric,), str(category), panel.categories == category)
     return tuple(found)

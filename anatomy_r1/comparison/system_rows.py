@@ -8,7 +8,7 @@ from itertools import groupby
 from anatomy_r1.comparison.family import METRICS
 from anatomy_r1.comparison.outcome import Outcome
 from anatomy_r1.comparison.rows import columns
-from anatomy_r1.comparison.scores import ALL, SystemScore
+from anatomy_r1.comparison.scores import ALL, RESPONSES, SystemScore
 from anatomy_r1.comparison.words import points, score_cell
 from anatomy_r1.tables.table import Block, Cell, Row, Table
 
@@ -18,12 +18,18 @@ _OVER_SEEDS = ("seeds", "seed SD", "interquartile mean")
 def scores_table(outcome: Outcome) -> Table:
     """Each system by itself."""
     metric = outcome.family.metric
-    heads = (*columns("percent", (*METRICS, "clusters")), *columns(f"{metric} over seeds", _OVER_SEEDS))
+    heads = (
+        *columns("percent", (*METRICS, "clusters")),
+        *columns("responses, percent of the five", RESPONSES),
+        *columns(f"{metric} over seeds", _OVER_SEEDS),
+    )
 
     def cells(of: Sequence[SystemScore]) -> Iterator[Cell]:
-        yield from (score_cell(score.interval) for score in of)
+        shown = {score.metric: score_cell(score.interval) for score in of}
         main = next(score for score in of if score.metric == metric)
+        yield from (shown[name] for name in METRICS)
         yield Cell(str(main.interval.clusters))
+        yield from (shown[name] for name in RESPONSES)
         yield Cell(", ".join(str(run.seed) for run in main.system.runs))
         yield points(main.spread)
         yield _over_seeds(main)

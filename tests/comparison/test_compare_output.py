@@ -51,6 +51,29 @@ def test_every_number_has_its_origin():
     assert row["arm"].text == "matched"
 
 
+def test_how_many_responses_were_read_stands_beside_the_scores():
+    first, second = pair()
+    second.questions.loc[:13, "parsed"] = 0
+    scores = named(document(outcome(first, second)), "scores")
+    at = [column.title for column in scores.columns].index("parsed")
+    assert [row.cells[at].text for row in scores.blocks[0].rows] == ["100.00", "90.00"]
+
+
+def test_few_clusters_are_warned_of_and_many_are_not():
+    told = ["Fewer than 20 clusters" in " ".join(document(outcome(*pair(clusters=g))).notes) for g in (7, 20)]
+    assert told == [True, False]
+
+
+def test_a_hostile_name_in_an_error_commands_no_terminal(tmp_path, capsys):
+    first, second = pair()
+    for one in (first, result("new\x1b[2J", second.questions, style="direct")):
+        save_result(tmp_path, one)
+    assert main(["compare", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "prompts differ" in error
+    assert "\x1b" not in error
+
+
 def test_what_was_not_recorded_is_not_made_up():
     bare = [result(one.method, one.questions, commit="", data=None, sampling=None) for one in pair()]
     row = named(document(outcome(*bare)), "origins").blocks[0].rows[0]
@@ -105,7 +128,7 @@ def test_json_is_valid_and_complete_and_has_no_nan():
     (one,) = found["comparisons"]
     assert one["differences"][0]["interval"]["low"] is None
     assert one["test"]["verdict"] == "underpowered"
-    assert {score["metric"] for score in found["scores"]} == set(METRICS)
+    assert {score["metric"] for score in found["scores"]} == {*METRICS, "parsed", "truncated"}
     assert "[no interval]" in text.render(document(shown))
 
 
