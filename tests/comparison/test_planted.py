@@ -97,7 +97,9 @@ def test_several_seeds_are_averaged_question_by_question_over_those_in_common():
     }
     base = next(s for s in shown.scores if (s.system.name, s.metric, s.category) == (BASE, "avg@5", ""))
     assert base.seeds == base.over_seeds.seeds == 3
-    assert base.interval.mean == pytest.approx(np.mean([share["base", s].mean() for s in range(3)]))
+    means = [share["base", s].mean() for s in range(3)]
+    assert base.interval.mean == pytest.approx(np.mean(means))
+    assert base.spread == pytest.approx(np.std(means, ddof=1))
 
 
 def test_flips_are_named_in_both_directions():
