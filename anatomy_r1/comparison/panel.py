@@ -109,7 +109,7 @@ def _common_questions(benchmark: str, systems: Sequence[System]) -> pd.DataFrame
     ids = set.intersection(*(set(table["id"]) for table in tables))
     if not ids:
         raise AnatomyR1Error(f"{benchmark}: these systems have no question in common")
-    kept = [table[table["id"].isin(ids)].reset_index(drop=True) for table in tables]
+    kept = [_only(table, ids).reset_index(drop=True) for table in tables]
     for system, table in zip(systems, kept, strict=True):
         if not table.equals(kept[0]):
             row = int(np.flatnonzero((table != kept[0]).any(axis=1))[0])
@@ -122,5 +122,9 @@ def _common_questions(benchmark: str, systems: Sequence[System]) -> pd.DataFrame
 
 
 def _shares(table: pd.DataFrame, questions: pd.DataFrame) -> Shares:
-    same = len(table) == len(questions)
-    return question_metrics(table if same else table[table["id"].isin(set(questions["id"]))])
+    return question_metrics(_only(table, set(questions["id"])))
+
+
+def _only(table: pd.DataFrame, ids: set[str]) -> pd.DataFrame:
+    """Rows of `ids`, all of which the table has."""
+    return table if len(table) == len(ids) else table[table["id"].isin(ids)]
