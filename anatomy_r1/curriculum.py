@@ -72,13 +72,20 @@ class Pool:
         return self.similarities[len(self.question.options) - 2 :]
 
 
-def pools(questions: Sequence[Question], similarity: Similarity) -> tuple[Pool, ...]:
-    """What each question may be served with: every option of the questions of its kind.
+def pools(
+    questions: Sequence[Question], similarity: Similarity, also_right: Mapping[str, Sequence[str]] | None = None
+) -> tuple[Pool, ...]:
+    """What each question may be served with: every option of the questions of its kind that is wrong.
 
     Kinds are the question types of OmniMedVQA; questions about anatomies are all of one kind.
+
+    Args:
+        questions: the training set.
+        similarity: of the option texts.
+        also_right: question -> names besides its answer that are right too, or cannot be told to be wrong.
     """
-    options = kinds(questions)
-    return tuple(_pool(question, options[_kind(question)], similarity) for question in questions)
+    options, right = kinds(questions), also_right or {}
+    return tuple(_pool(q, options[_kind(q)] - set(right.get(q.id, ())), similarity) for q in questions)
 
 
 def kinds(questions: Sequence[Question]) -> dict[str, set[str]]:

@@ -63,6 +63,8 @@ class Builder:
     plan: Plan
     rationales: Counter[str] = field(default_factory=Counter)
     """Rationales of the pool, by what they rest on."""
+    also_right: dict[str, list[str]] = field(default_factory=dict)
+    """Question -> names that would be right as well; a curriculum that changes options must not take them."""
 
     def questions(self, progress: Iterable[Frame]) -> Iterator[Question]:
         """Every question of the frames that belong to some split."""
@@ -116,6 +118,8 @@ class Builder:
         pool = sorted(set(self.plan.anatomies) - right - {line.answer})
         name = f"{frame.id}/{line.number}"
         self.problems.excluded["distractor that is also right"] += len(right)
+        if right:
+            self.also_right[name] = sorted(map(display, right))
         if len(pool) < DISTRACTORS:
             self.problems.exclude(f"question with fewer than {DISTRACTORS} distractors that are wrong")
             return None
@@ -185,8 +189,11 @@ def prepare(sources: Sources, plan: Plan, problems: Problems, out: Path, notes: 
             cure = "check that its videos are there, choose another --split, or ask for 0 of it"
             raise DataError(f"{sources.qa_txt}: no question for the split {split!r} ({plan.rule.name}). Cure: {cure}")
     drawn = {split: pool.draw(lambda q: _readable(q, builder)) for split, pool in pools.items() if pool.capacity}
+    kept = {question.id for questions in drawn.values() for question in questions}
+    also = {name: names for name, names in sorted(builder.also_right.items()) if name in kept}
     manifest = {
         **notes,
+        **({"also_right": also} if builder.also_right else {}),
         "benchmark": plan.benchmark,
         "seed": plan.seed,
         "split_rule": plan.rule.name,

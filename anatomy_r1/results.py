@@ -14,16 +14,24 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from anatomy_r1.metrics import K
 
+MATCHED = "matched"
+"""Arm in which all methods learn from the same questions, each with its own budget."""
+EQUAL_TOKENS = "equal-tokens"
+"""Arm in which the methods that sample in training have all sampled as many tokens, on the questions of `MATCHED`."""
 COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
 """Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five."""
 
 EXTRACTION = (*(f"lenient_{r}" for r in range(K)), "malformed", "several", "refused")
 """Further columns, which stores of before they were counted lack: five right/wrong flags by the lenient extractor,
 and counts out of five."""
+LENIENT = f"avg@{K}_lenient"
+"""Avg@5 by the lenient extractor: shown beside the strict one, which decides."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Result:
     model: str
     method: str
     arm: str
-    """`matched` (all methods on the same questions) or `as-released`."""
+    """`MATCHED`, `EQUAL_TOKENS`, or whatever else a user tells results apart by."""
     seed: int
     """Seed of training and of sampling."""
     style: str
@@ -67,6 +75,29 @@ class Result:
     def key(self) -> str:
         """Path of the cell below the store, without suffix."""
         return f"{self.benchmark}/{self.model}/{self.method}/{self.arm}/seed{self.seed}"
+
+
+def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """From a result's question table, per question: each metric as a share between 0 and 1.
+
+    Those of extraction only where the table has them.
+    """
+    right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
+    return {
+        f"avg@{K}": right.mean(axis=1),
+        "pass@1": right[:, 0],
+        f"major@{K}": table["major"].to_numpy(dtype=float),
+        "greedy": table["greedy"].to_numpy(dtype=float),
+        "parsed": table["parsed"].to_numpy(dtype=float) / K,
+        "truncated": table["truncated"].to_numpy(dtype=float) / K,
+        **(_extraction_metrics(table) if set(EXTRACTION) <= set(table.columns) else {}),
+    }
+
+
+def _extraction_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    right = table[[f"lenient_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
+    counts = {name: table[name].to_numpy(dtype=float) / K for name in ("malformed", "several", "refused")}
+    return {LENIENT: right.mean(axis=1), **counts}
 
 
 def save_result(store: Path, result: Result) -> Path:

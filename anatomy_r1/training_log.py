@@ -19,7 +19,8 @@ import sqlite3
 import time
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 import pandas as pd
@@ -129,9 +130,7 @@ class TrainingLog:
     def _insert(self, table: str, record: type, rows: Iterable[Step] | Iterable[Rollout]) -> None:
         names = [f.name for f in fields(record)]
         marks = ", ".join("?" for _ in names)
-        self._db.executemany(
-            f"INSERT OR REPLACE INTO {table} VALUES ({marks})", ([asdict(r)[n] for n in names] for r in rows)
-        )
+        self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", map(attrgetter(*names), rows))
 
     def rollout_tokens(self) -> int:
         """Tokens sampled so far."""

@@ -6,8 +6,13 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anatomy_r1.errors import AnatomyR1Error
+
+if TYPE_CHECKING:
+    from baselines.plan import Selection
+    from baselines.profile import Profile
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("--profile", required=True)
     stage.add_argument("--root", type=Path, required=True)
     stage.add_argument("--report-to", default="none")
+    stage.add_argument("--pool", default="", help="socket of a grid that forks stages; empty: run it here")
     stage.add_argument("stage")
     stage.add_argument("name")
     stage.set_defaults(function=_stage)
@@ -46,24 +52,33 @@ def _parser() -> argparse.ArgumentParser:
 
 def _selection_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
-    command.add_argument("--methods", nargs="+", default=[], metavar="ID", help="rows of the table")
+    command.add_argument("--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`")
     command.add_argument("--benchmarks", nargs="+", default=[], metavar="ID")
     command.add_argument("--models", nargs="+", default=[], metavar="ID")
     command.add_argument("--seeds", nargs="+", default=[], type=int, metavar="N")
+    command.add_argument(
+        "--arms", nargs="+", default=[], metavar="ID", help="matched (own budgets), equal-tokens (default: matched)"
+    )
     command.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept (default: runs)")
     command.add_argument("--jobs", type=int, default=0, help="processes at a time (default: one a core)")
     command.add_argument("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
 
 
+def _selection(profile: Profile, arguments: argparse.Namespace) -> Selection:
+    from baselines.plan import select
+
+    asked = ("methods", "benchmarks", "models", "seeds", "arms")
+    return select(profile, **{name: getattr(arguments, name) for name in asked})
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from baselines.cell import Layout, Run
     from baselines.grid import default_jobs, run_grid, wait_note
-    from baselines.plan import select
     from baselines.profile import load_profile
     from baselines.requirements import lacking
 
     profile = load_profile(arguments.profile)
-    selection = select(profile, arguments.methods, arguments.benchmarks, arguments.models, arguments.seeds)
+    selection = _selection(profile, arguments)
     if problems := lacking(profile):
         _plan(arguments)
         print(f"\nprofile {profile.name} cannot run here:", *problems, sep="\n  - ", file=sys.stderr)
@@ -78,11 +93,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _plan(arguments: argparse.Namespace) -> int:
     from baselines.cell import Layout
-    from baselines.plan import select, stages
+    from baselines.plan import stages
     from baselines.profile import load_profile
 
     profile = load_profile(arguments.profile)
-    selection = select(profile, arguments.methods, arguments.benchmarks, arguments.models, arguments.seeds)
+    selection = _selection(profile, arguments)
     every = stages(profile, Layout(arguments.runs / profile.name), selection)
     print(f"profile {profile.name}: {profile.note.strip()}")
     for stage in every:
@@ -93,6 +108,12 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _stage(arguments: argparse.Namespace) -> int:
+    if arguments.pool:
+        from baselines.pool import ask
+
+        names = ("profile", "report_to", "stage", "name")
+        asked = {name: str(getattr(arguments, name)) for name in names}
+        return ask(arguments.pool, {**asked, "root": str(arguments.root.resolve())})
     from baselines.cell import Layout, Run
     from baselines.profile import load_profile
     from baselines.stages import run_stage

@@ -1,7 +1,7 @@
 """One cell of the grid (benchmark, model, method, seed) and where its files are below `runs/<profile>/`.
 
 world/  data/<benchmark>/  models/<model>/          shared stages
-train/<benchmark>/<model>/<method>/seed<k>/          checkpoint, arguments, training log
+train/<benchmark>/<model>/<method>/seed<k>/          checkpoint, arguments, training log; equal-tokens/ within
 responses/<benchmark>/<model>/<method>/seed<k>/      response log, lm-eval results
 results/...                                          result store (anatomy_r1/results.py)
 work/<digest>/                                       unfinished work, keyed by everything that goes into it
@@ -10,9 +10,11 @@ logs/<stage>/...                                     what a stage printed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anatomy_r1.results import EQUAL_TOKENS, MATCHED
 from baselines.method import Method
 from baselines.methods import method as find_method
 from baselines.profile import Profile
@@ -36,6 +38,14 @@ class Cell:
     def name(self) -> str:
         """Path of the cell below any stage's folder."""
         return f"{self.benchmark}/{self.model}/{self.method_id}/seed{self.seed}"
+
+    def under(self, arm: str) -> str:
+        """Path of the cell's evaluation in one arm, as in the result store."""
+        return f"{self.benchmark}/{self.model}/{self.method_id}/{arm}/seed{self.seed}"
+
+    def arms(self, wanted: Sequence[str]) -> list[str]:
+        """The arms in which there is something of this cell to evaluate: only sampling can be made equal."""
+        return [arm for arm in wanted if arm != EQUAL_TOKENS or self.method.kind == "rl"]
 
     def parent(self) -> Cell | None:
         """Cell whose checkpoint this one starts from; None when it starts from the base model."""
@@ -65,9 +75,11 @@ class Layout:
         """Trained checkpoint with its log."""
         return self.root / "train" / cell.name
 
-    def policy(self, cell: Cell) -> Path:
+    def policy(self, cell: Cell, arm: str = MATCHED) -> Path:
         """Weights that are evaluated: the checkpoint, or the base model for a method that is not trained."""
-        return self.base(cell.model) if cell.method.kind == "none" else self.train(cell)
+        if cell.method.kind == "none":
+            return self.base(cell.model)
+        return self.train(cell) / EQUAL_TOKENS if arm == EQUAL_TOKENS else self.train(cell)
 
     def start(self, cell: Cell) -> Path:
         """Weights that training starts from."""
@@ -84,7 +96,7 @@ class Layout:
 
     def result(self, cell: Cell, arm: str) -> Path:
         """The cell's file in the result store."""
-        return self.store() / cell.benchmark / cell.model / cell.method_id / arm / f"seed{cell.seed}.json"
+        return self.store() / f"{cell.under(arm)}.json"
 
     def work(self, digest: str) -> Path:
         """Unfinished work of a stage."""

@@ -13,21 +13,29 @@ from anatomy_r1.prepared import load_manifest
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
 from anatomy_r1.responses import ResponseLog
-from anatomy_r1.results import Result, save_result
+from anatomy_r1.results import EQUAL_TOKENS, Result, save_result
 from anatomy_r1.score import Scores, score
 from baselines.cell import Cell, Run
 from baselines.profile import digest
-from baselines.train import SETTINGS_NAME, Report, settings
+from baselines.publish import SETTINGS_NAME
+from baselines.train import Report, settings
 
 
-def evaluate_cell(run: Run, cell: Cell, report: Report) -> None:
+def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:
     """Sample what the log lacks, score all of it, and put the cell into the result store."""
     profile, layout = run.profile, run.layout
     data, options = layout.data(cell.benchmark), dict(profile.evaluation)
-    log = layout.responses(cell) / f"{digest([settings(profile, cell), options])}.sqlite"
+    log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
     report(0, 1)
     done = evaluate(
-        cell.benchmark, data, layout.policy(cell), log, style=cell.method.style, seed=cell.seed, split="test", **options
+        cell.benchmark,
+        data,
+        layout.policy(cell, arm),
+        log,
+        style=cell.method.style,
+        seed=cell.seed,
+        split="test",
+        **options,
     )
     scores = score(log, data, run=done.run)
     save_result(
@@ -37,24 +45,23 @@ def evaluate_cell(run: Run, cell: Cell, report: Report) -> None:
             benchmark=cell.benchmark,
             model=cell.model,
             method=cell.method_id,
-            arm=profile.arm,
+            arm=arm,
             seed=cell.seed,
             style=cell.method.style,
             questions=scores.table(),
-            provenance=_provenance(run, cell, scores, log),
+            provenance=_provenance(run, cell, arm, scores, log),
         ),
     )
 
 
-def _provenance(run: Run, cell: Cell, scores: Scores, log: Path) -> dict[str, Any]:
+def _provenance(run: Run, cell: Cell, arm: str, scores: Scores, log: Path) -> dict[str, Any]:
     """From what the numbers were made: code, data, training as it really ran, sampling as it was asked."""
     manifest = load_manifest(run.layout.data(cell.benchmark))
-    trained = run.layout.train(cell) / SETTINGS_NAME
     return {
         **provenance(),
         "note": run.profile.note.strip(),
         "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
-        "training": json.loads(trained.read_text()) if trained.is_file() else None,
+        "training": _training(run.layout.train(cell) / SETTINGS_NAME, arm),
         "prompt": prompt_hash(render_text("", ("",), cell.method.style, canonical_wording(cell.benchmark))),
         "sampling": dict(scores.plan),
         "spent": _spent(log, scores.plan["weights"]),
@@ -62,6 +69,15 @@ def _provenance(run: Run, cell: Cell, scores: Scores, log: Path) -> dict[str, An
         "reasons": reason_counts(scores.outcomes),
         "unfit": list(unfit(scores)),
     }
+
+
+def _training(settings: Path, arm: str) -> dict[str, Any] | None:
+    """The record of the training, with what the policy of this arm cost; None for a policy that was not trained."""
+    if not settings.is_file():
+        return None
+    record: dict[str, Any] = json.loads(settings.read_text())
+    equal = record.pop("equal_tokens", None)
+    return record if arm != EQUAL_TOKENS else {**record, **equal}
 
 
 def _spent(log: Path, weights: str) -> dict[str, float]:

@@ -24,11 +24,19 @@ from tqdm import tqdm
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.cell import Layout, Run
 from baselines.plan import Selection, Stage, cells, lineage, stages
+from baselines.pool import pool
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, read_progress, share_done
 from baselines.train import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+FIXED = {
+    "PYTHONPATH": str(REPOSITORY),
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""What all stages find in their environment."""
 TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
 """Between two looks at the progress: a terminal's line is rewritten, a file's grows."""
 
@@ -45,10 +53,12 @@ def run_grid(run: Run, selection: Selection, jobs: int) -> bool:
         _take(lock, layout.root)
         todo = stages(run.profile, layout, selection)
         config = layout.root / "grid.json"
-        config.write_text(json.dumps(configuration(run, selection), indent=1))
         _forget_progress(layout)
-        process = _start(layout, config, jobs, run.profile.needs.gpus, lock)
-        _watch(process, layout, todo)
+        os.environ.update(FIXED)  # the pool's process starts with them
+        with pool(run.profile.needs.gpus) as address:
+            config.write_text(json.dumps({**configuration(run, selection), "pool": address}, indent=1))
+            process = _start(layout, config, jobs, run.profile.needs.gpus, lock)
+            _watch(process, layout, todo)
     return _summary(process.returncode, layout, todo)
 
 
@@ -56,27 +66,29 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
     """What the Snakefile needs to know. A digest that changes makes Snakemake run its stage again."""
     profile, here = run.profile, Layout(Path())
     wanted = cells(selection)
+    evaluated = [(cell, arm) for cell in wanted for arm in cell.arms(selection.arms)]
     every = {cell.name: cell for leaf in wanted for cell in lineage(leaf)}
     starts = {
         name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
         for name, cell in every.items()
     }
     policies = {
-        name: str(here.policy(cell) / ("config.json" if cell.method.kind == "none" else "training.json"))
-        for name, cell in every.items()
+        cell.under(arm): str(here.policy(cell) / ("config.json" if cell.method.kind == "none" else "training.json"))
+        for cell, arm in evaluated
     }
     digests = _digests(profile, selection)
     for name, cell in every.items():
-        digests[f"train/{name}"] = trained = digest(settings(profile, cell))
-        digests[f"evaluate/{name}"] = digest([trained, profile.evaluation, profile.data[cell.benchmark]])
+        digests[f"train/{name}"] = digest(settings(profile, cell))
+    for cell, arm in evaluated:
+        parts = [digests[f"train/{cell.name}"], profile.evaluation, profile.data[cell.benchmark]]
+        digests[f"evaluate/{cell.under(arm)}"] = digest(parts)
     return {
         "python": sys.executable,
         "profile": str(Path(run.source).resolve()) if run.source.endswith((".yaml", ".yml")) else run.source,
         "report_to": run.report_to,
-        "arm": profile.arm,
         "gpus": profile.needs.gpus,
         "world": ["world/world.json"] if profile.generated else [],
-        "targets": [str(here.result(cell, profile.arm)) for cell in wanted],
+        "targets": [str(here.result(cell, arm)) for cell, arm in evaluated],
         "starts": starts,
         "policies": policies,
         "digests": digests,
@@ -114,13 +126,11 @@ def _start(layout: Layout, config: Path, jobs: int, gpus: int, lock: TextIO) -> 
         *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
         *("--resources", f"gpu={gpus}"),
     ]
-    fixed = {"PYTHONPATH": str(REPOSITORY), "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
-    fixed["TOKENIZERS_PARALLELISM"] = "false"
     log = (layout.root / "snakemake.log").open("wb")
     return subprocess.Popen(
         command,
         cwd=REPOSITORY,
-        env={**os.environ, **fixed},
+        env={**os.environ, **FIXED},
         stdout=log,
         stderr=subprocess.STDOUT,
         pass_fds=[lock.fileno()],

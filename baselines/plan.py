@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.cell import Cell, Layout
+from baselines.methods import METHODS
 from baselines.methods import method as find_method
 from baselines.profile import Profile
 
@@ -20,6 +21,7 @@ class Selection:
     benchmarks: tuple[str, ...]
     models: tuple[str, ...]
     seeds: tuple[int, ...]
+    arms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ class Stage:
 
 def select(
     profile: Profile,
+    *,
     methods: Sequence[str] = (),
     benchmarks: Sequence[str] = (),
     models: Sequence[str] = (),
     seeds: Sequence[int] = (),
+    arms: Sequence[str] = (),
 ) -> Selection:
     """The rows asked for; what is left out comes from the profile's default.
 
@@ -50,16 +54,21 @@ def select(
     """
     _known("benchmark", benchmarks, profile.data)
     _known("model", models, profile.models)
+    _known("arm", arms, profile.arms())
     default = profile.default
-    chosen = tuple(methods) or tuple(default["methods"])
-    for name in chosen:
-        find_method(name)
+    chosen = tuple(dict.fromkeys(id_ for name in methods or default["methods"] for id_ in _methods(name)))
     return Selection(
         methods=chosen,
         benchmarks=tuple(benchmarks) or tuple(default["benchmarks"]),
         models=tuple(models) or tuple(default["models"]),
         seeds=tuple(seeds) or tuple(default["seeds"]),
+        arms=tuple(arms) or tuple(default["arms"]),
     )
+
+
+def _methods(name: str) -> list[str]:
+    """Ids behind a word on the command line: a method, or all of them."""
+    return [one.id for one in METHODS] if name == "all" else [find_method(name).id]
 
 
 def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
@@ -84,17 +93,26 @@ def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage
     wanted = cells(selection)
     trained = {cell.name: cell for leaf in wanted for cell in lineage(leaf) if cell.method.kind != "none"}
     cost = profile.cost
+
+    def arms(cell: Cell) -> list[str]:
+        return cell.arms(selection.arms)
+
     world = [Stage("world", "world", layout.world() / "world.json", cost["world"])] if profile.generated else []
     return [
         *world,
         *(Stage("data", b, layout.data(b) / "manifest.json", cost["data"]) for b in selection.benchmarks),
         *(Stage("base", m, layout.base(m) / "config.json", cost["base"]) for m in selection.models),
         *(
-            Stage("train", cell.name, layout.train(cell) / "training.json", cost[cell.method.budget])
+            Stage("train", cell.name, layout.train(cell) / "training.json", _training_cost(cost, cell))
             for cell in trained.values()
         ),
-        *(Stage("evaluate", c.name, layout.result(c, profile.arm), cost["evaluate"]) for c in wanted),
+        *(Stage("evaluate", c.under(a), layout.result(c, a), cost["evaluate"]) for c in wanted for a in arms(c)),
     ]
+
+
+def _training_cost(cost: Mapping[str, float], cell: Cell) -> float:
+    """A method's own estimate where the profile has one: DAPO samples more than others a step."""
+    return cost.get(cell.method_id, cost[cell.method.budget])
 
 
 def lineage(cell: Cell) -> list[Cell]:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results import EQUAL_TOKENS, MATCHED
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -37,7 +38,6 @@ class Profile:
     """Plain words for the footer of every table: what these numbers say and what they do not."""
     generated: bool
     """True when data and models come from the mini world."""
-    arm: str
     needs: Needs
     models: Mapping[str, Mapping[str, Any]]
     """Model id -> where its weights come from (`mini` recipe size, or hub id and revision)."""
@@ -46,12 +46,16 @@ class Profile:
     data: Mapping[str, Mapping[str, Any]]
     """Benchmark -> options of `anatomy-r1 data prepare`."""
     default: Mapping[str, Any]
-    """Rows run when nothing is asked for: methods, benchmarks, models, seeds."""
+    """What runs when nothing is asked for: methods, benchmarks, models, seeds, arms."""
     evaluation: Mapping[str, Any]
     training: Mapping[str, Mapping[str, Any]]
     """Budget section -> trainer arguments; `common` goes below all of them."""
     cost: Mapping[str, float]
     """Rough CPU or GPU seconds a stage, for the estimate of the time left only."""
+
+    def arms(self) -> tuple[str, ...]:
+        """Arms that this profile can be run in: that of equal tokens needs their number."""
+        return (MATCHED, EQUAL_TOKENS) if self.budget("rl").get("rollout_tokens") else (MATCHED,)
 
     def budget(self, section: str) -> dict[str, Any]:
         """Trainer arguments of a section over those common to all.

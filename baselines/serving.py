@@ -6,8 +6,8 @@ The curriculum is handed the logged accuracies and says what the present batch h
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,16 @@ class Curriculum:
     style: Style
     seed: int
     total: int
-    """Questions served in the whole run."""
+    """Questions served in the method's own budget."""
     chunk: int
     """Questions in a batch."""
+    also_right: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Question -> what must not stand beside its answer."""
 
     @cached_property
     def pools(self) -> tuple[Pool, ...]:
         """What each question may be served with."""
-        return pools_of(self.questions, self.similarity)
+        return pools_of(self.questions, self.similarity, self.also_right)
 
     @cached_property
     def edges(self) -> tuple[float, ...]:
@@ -86,7 +88,8 @@ class Curriculum:
             return self._at_level(moment)
         first, last = moment.generation * moment.questions, (moment.generation + 1) * moment.questions
         if self.kind == "ordered":
-            return Served(tuple((index, {}) for index in self._ordered[first:last]), None)
+            again = (self._ordered[i % self.total] for i in range(first, last))  # beyond the own budget: once more
+            return Served(tuple((index, {}) for index in again), None)
         order = question_order(len(self.questions), last, self.seed, moment.questions)[first:]
         return Served(tuple(self._anywhere(i, self._rng(moment, place)) for place, i in enumerate(order)), None)
 
@@ -152,17 +155,26 @@ def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similar
         similarity = shuffled(similarity, groups, settings.seed)
     rule = Rule(settings.level_count, settings.level_window, settings.level_threshold)
     groups_a_batch = settings.generation_batch_size // settings.num_generations
-    total = groups_a_batch * settings.max_steps
+    total = groups_a_batch * settings.own_steps
     return Curriculum(
-        prepared.questions, similarity, settings.curriculum, rule, style, settings.seed, total, groups_a_batch
+        questions=prepared.questions,
+        similarity=similarity,
+        kind=settings.curriculum,
+        rule=rule,
+        style=style,
+        seed=settings.seed,
+        total=total,
+        chunk=groups_a_batch,
+        also_right=prepared.manifest.get("also_right", {}),
     )
 
 
 def _check_pool(prepared: PreparedSet) -> None:
-    """A new distractor must be wrong; a prepared set says only for its own options that they are."""
+    """A new distractor must be wrong, so the set must say what else is right wherever something is."""
     risky = int(prepared.manifest.get("excluded", {}).get("distractor that is also right", 0))
-    if risky:
+    if risky and "also_right" not in prepared.manifest:
         raise AnatomyR1Error(
             f"{prepared.root}: {risky} times an anatomy would be right as well, and the set does not say which. "
-            "Cure: run the variant grpo-asc-released, which keeps every question's own options"
+            "Cure: make it again with `anatomy-r1 data prepare`, which writes them down, or run the variant "
+            "grpo-asc-released, which keeps every question's own options"
         )

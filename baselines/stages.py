@@ -24,6 +24,12 @@ def parse_cell(name: str) -> Cell:
     return Cell(benchmark, model, method, int(seed.removeprefix("seed")))
 
 
+def parse_evaluation(name: str) -> tuple[Cell, str]:
+    """`benchmark/model/method/arm/seed0` -> Cell and arm."""
+    benchmark, model, method, arm, seed = name.split("/")
+    return parse_cell(f"{benchmark}/{model}/{method}/{seed}"), arm
+
+
 def run_stage(stage: str, name: str, run: Run) -> None:
     """Run one stage to its end; a failure is noted where the grid finds it, then raised."""
     layout = run.layout
@@ -102,7 +108,7 @@ def _train(run: Run, name: str, report: Report) -> None:
 def _evaluate(run: Run, name: str, report: Report) -> None:
     from baselines.evaluate import evaluate_cell
 
-    evaluate_cell(run, parse_cell(name), report)
+    evaluate_cell(run, *parse_evaluation(name), report)
 
 
 _STAGES: dict[str, Callable[[Run, str, Report], None]] = {

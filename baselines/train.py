@@ -8,7 +8,6 @@ config, so that name is set back to where training started.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -18,13 +17,11 @@ from typing import Any
 from anatomy_r1.prepared import PreparedSet, load
 from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
-from anatomy_r1.training_log import TrainingLog, read
+from anatomy_r1.training_log import TrainingLog
 from baselines.cell import Cell, Run
 from baselines.method import Method
 from baselines.profile import Profile, digest
-
-LOG_NAME = "training_log.sqlite"
-SETTINGS_NAME = "training.json"
+from baselines.publish import LOG_NAME, POLICIES, is_published, publish
 
 Report = Callable[[int, int], None]
 
@@ -56,28 +53,16 @@ def train(run: Run, cell: Cell, report: Report) -> Path:
     if is_published(out, plan):
         return out
     trainer, log, checkpoint = build(run, cell, work, report)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    log.close(trainer.state.global_step)
-    _publish(trainer, work, out, {"plan": plan, "provenance": provenance(), "spent": spent(work / LOG_NAME)})
+    if not _done(trainer):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    log.close(max(trainer.state.global_step, _step(checkpoint)))
+    publish(trainer, work, out, {"plan": plan, "provenance": provenance()})
     return out
-
-
-def spent(log: Path) -> dict[str, float]:
-    """What training cost: optimiser steps, seconds of wall-clock and completion tokens sampled (0 in SFT)."""
-    steps = read(log, "steps")
-    tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
-    return {"steps": len(steps), "seconds": float(steps["seconds"].sum()), "rollout_tokens": tokens}
-
-
-def is_published(out: Path, plan: dict[str, Any]) -> bool:
-    """Whether `out` holds the outcome of just this plan: a process that a killed grid left behind may have ended it."""
-    path = out / SETTINGS_NAME
-    return path.is_file() and digest(json.loads(path.read_text())["plan"]) == digest(plan)
 
 
 def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, TrainingLog, Path | None]:
     """The trainer, its log, and the checkpoint to resume from (None for a fresh run)."""
-    from baselines.trainers import LogSteps
+    from baselines.trainers import KeepPolicies, LogSteps
 
     method, start = cell.method, run.layout.start(cell)
     checkpoint = last_whole_checkpoint(work)
@@ -92,8 +77,16 @@ def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, Traini
     trainer = _trainer(method, config, model, processor, prepared)
     trainer.add_callback(LogSteps(log, report))
     if method.kind == "rl":
-        trainer.training_log = log
+        trainer.training_log, trainer.rollout_tokens = log, log.rollout_tokens()
+        keep = KeepPolicies(work / POLICIES, lambda: trainer.rollout_tokens, _step(checkpoint))
+        trainer.add_callback(keep)
     return trainer, log, checkpoint
+
+
+def _done(trainer: Any) -> bool:
+    from baselines.trainers import KeepPolicies
+
+    return any(isinstance(one, KeepPolicies) and one.done(trainer.args) for one in trainer.callback_handler.callbacks)
 
 
 def load_policy(weights: Path, start: Path) -> tuple[Any, Any]:
@@ -165,17 +158,3 @@ def last_whole_checkpoint(work: Path) -> Path | None:
 
 def _step(checkpoint: Path | None) -> int:
     return int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
-
-
-def _publish(trainer: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
-    """Model, processor, log and settings appear under the final name at once."""
-    ready = work / "ready"
-    shutil.rmtree(ready, ignore_errors=True)
-    trainer.model.save_pretrained(ready)
-    trainer.processing_class.save_pretrained(ready)
-    shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
-    (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
-    shutil.rmtree(out, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    ready.rename(out)
-    shutil.rmtree(work)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from anatomy_r1.metrics import K
-from anatomy_r1.results import Result
+from anatomy_r1.results import LENIENT, Result
+from anatomy_r1.tables.table import MISSING, Cell, Column, Table
 from reports.accuracy import bounds
 from reports.names import BENCHMARKS, MINI, benchmark_title, rank
 from reports.rows import Key, RowName, run_blocks
-from reports.scores import ALL, LENIENT, Group, Score
-from reports.table import MISSING, Cell, Column, Table
+from reports.scores import ALL, Group, Score
 
 _SPREAD = "seed SD: standard deviation of Avg@5 over training seeds, in points."
 _EXTRACTION = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from anatomy_r1.results import Result
+from anatomy_r1.results import EQUAL_TOKENS, Result
 from reports.scores import Group, group_of
 
 Records = Mapping[str, Any]
@@ -52,7 +52,7 @@ def costs(results: Sequence[Result]) -> dict[Group, Cost]:
     """The cost of each group. What a training started from is found among `results` by its plan."""
     ordered = sorted(results, key=lambda result: result.key)
     records: dict[str, Any] = {}
-    for result in ordered:
+    for result in (one for one in ordered if one.arm != EQUAL_TOKENS):  # nothing starts from a policy of that arm
         record = result.provenance.get("training")
         records.setdefault(_plan_key(_at(record, "plan")), record)
     return {group: _cost(group, list(seeds), records) for group, seeds in groupby(ordered, key=group_of)}

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, groupby
 
 from anatomy_r1.metrics import K
+from anatomy_r1.results import LENIENT
 from reports.names import benchmark_title, method_title, model_title
 from reports.rows import Key
-from reports.scores import ALL, LENIENT, Group, Score
+from reports.scores import ALL, Group, Score
 
 Pair = tuple[Group, float, float]
 """A row with its Avg@5 by the strict and by the lenient extractor, in percent as printed."""

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from anatomy_r1.results import Result
+from anatomy_r1.results import LENIENT, Result
 from reports.names import BENCHMARKS, MINI, benchmark_title, is_mini, rank
-from reports.scores import ALL, LENIENT, Score
+from reports.scores import ALL, Score
 
 _OURS = (
     "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "

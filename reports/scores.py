@@ -11,13 +11,11 @@ import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
-from anatomy_r1.results import EXTRACTION, Result
+from anatomy_r1.results import LENIENT, Result, question_metrics
 from anatomy_r1.stats import SeededInterval, seeded_interval
 
 ALL = ""
 """The category of a score over all questions."""
-LENIENT = f"avg@{K}_lenient"
-"""Avg@5 by the lenient extractor: shown beside the strict one, which decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +83,6 @@ def _group_scores(group: Group, tables: list[pd.DataFrame]) -> Iterable[Score]:
         for metric in (f"avg@{K}", LENIENT):
             if metric in values:
                 yield score_of(group, metric, str(category), seeded_interval(values[metric][:, of], clusters[of]))
-
-
-def question_metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """From a result's question table, per question: each metric as a share between 0 and 1.
-
-    Those of extraction only where the table has them: stores made before lack them.
-    """
-    right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
-    return {
-        f"avg@{K}": right.mean(axis=1),
-        "pass@1": right[:, 0],
-        f"major@{K}": table["major"].to_numpy(dtype=float),
-        "greedy": table["greedy"].to_numpy(dtype=float),
-        "parsed": table["parsed"].to_numpy(dtype=float) / K,
-        "truncated": table["truncated"].to_numpy(dtype=float) / K,
-        **(_extraction_metrics(table) if set(EXTRACTION) <= set(table.columns) else {}),
-    }
-
-
-def _extraction_metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    right = table[[f"lenient_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
-    counts = {name: table[name].to_numpy(dtype=float) / K for name in ("malformed", "several", "refused")}
-    return {LENIENT: right.mean(axis=1), **counts}
 
 
 def score_of(group: Group, metric: str, category: str, seeded: SeededInterval) -> Score:

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import Result
+from anatomy_r1.results import EQUAL_TOKENS, Result
+from anatomy_r1.tables.table import Report, Table
 from reports import paper
 from reports.accuracy import accuracy_block, accuracy_columns
 from reports.companions import categories_table, responses_table
 from reports.cost import costs
 from reports.cost_table import training_cost_table
+from reports.differences import differences
+from reports.equal_tokens import BASELINE, equal_tokens_table
 from reports.extractors import order_alarms
 from reports.fitness import unfit, unfit_notes
 from reports.names import METHODS
 from reports.notes import notes, warning
 from reports.rows import Key, benchmarks, models, row_names
 from reports.scores import Group, Score, scores
-from reports.table import Report, Table
 
 NUMBER = 1
 """Which of the paper's tables this is."""
@@ -35,17 +37,27 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     """
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
-    found = {(score.group, score.metric, score.category): score for score in scores(results)}
+    every = {(score.group, score.metric, score.category): score for score in scores(results)}
+    found = {key: score for key, score in every.items() if key[0].arm != EQUAL_TOKENS}
     shown = benchmarks(found)
     tables = (
         _main_table(found, numbers or paper.load(), shown, unfit(results)),
+        *_equal_tokens({key: score for key, score in every.items() if key not in found}, results),
         training_cost_table(found, costs(results), shown),
         responses_table(found, results, shown),
         categories_table(found),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
     alarms = (*unfit_notes(results), *order_alarms(found))
-    return Report(title, warning(results), tables, (*alarms, *notes(results, found.values(), NUMBER)))
+    return Report(title, warning(results), tables, (*alarms, *notes(results, every.values(), NUMBER)))
+
+
+def _equal_tokens(found: Mapping[Key, Score], results: Sequence[Result]) -> tuple[Table, ...]:
+    """The companion of that arm, where it ran."""
+    if not found:
+        return ()
+    paired = {(score.group, score.metric, score.category): score for score in differences(results, BASELINE)}
+    return (equal_tokens_table(found, paired, costs(results), benchmarks(found, always=())),)
 
 
 def _main_table(

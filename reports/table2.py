@@ -11,8 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
+from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
 from reports import paper
-from reports.accuracy import NO_INTERVAL, accuracy_block, accuracy_columns
+from reports.accuracy import accuracy_block, accuracy_columns
 from reports.companions import responses_table
 from reports.cost import costs
 from reports.cost_table import training_cost_table
@@ -23,7 +24,7 @@ from reports.names import ABLATION, METRICS, MINI, method_title, model_title
 from reports.notes import notes, warning
 from reports.rows import Key, RowName, benchmarks, models, row_names
 from reports.scores import ALL, Group, Score, scores
-from reports.table import MISSING, Block, Cell, Report, Row, Table
+from reports.signed import points, signed
 
 NUMBER = 2
 """Which of the paper's tables this is."""
@@ -113,20 +114,11 @@ def _difference_block(
 def _cells(paired: Mapping[Key, Score], numbers: paper.PaperNumbers, group: Group) -> list[Cell]:
     """A benchmark's cells of one ablation: for each metric our difference and the paper's, then the clusters."""
     pairs = [
-        (_ours(paired.get((group, minus(metric, WHOLE), ALL))), Cell(_signed(theirs(numbers, group, metric))))
+        (signed(paired.get((group, minus(metric, WHOLE), ALL))), Cell(points(theirs(numbers, group, metric))))
         for metric in METRICS
     ]
     score = paired.get((group, minus(f"avg@{K}", WHOLE), ALL))
     return [*(cell for pair in pairs for cell in pair), Cell(str(score.clusters)) if score else Cell()]
-
-
-def _ours(score: Score | None) -> Cell:
-    if score is None:
-        return Cell()
-    if score.low is None or score.high is None:
-        return Cell(_signed(score.percent), NO_INTERVAL)
-    # A difference of two shares stays between -100 and 100 points; so does what is printed.
-    return Cell(_signed(score.percent), f"[{_signed(max(score.low, -100))}, {_signed(min(score.high, 100))}]")
 
 
 def theirs(numbers: paper.PaperNumbers, group: Group, metric: str) -> float | None:
@@ -143,10 +135,3 @@ def paper_beside(numbers: paper.PaperNumbers, score: Score) -> float | None:
         if score.metric == minus(metric, WHOLE):
             return theirs(numbers, score.group, metric)
     return numbers.of_score(score, NUMBER)
-
-
-def _signed(points: float | None) -> str:
-    if points is None:
-        return MISSING
-    rounded = round(points, 2)
-    return f"{rounded:+.2f}" if rounded else "0.00"

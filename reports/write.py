@@ -7,26 +7,28 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import Result, load_results
+from anatomy_r1.tables import html, markdown, text
+from anatomy_r1.tables.table import Report
 from reports import paper
 from reports.cost import costs
 from reports.cost_table import cost_report
 from reports.differences import differences
-from reports.formats import html, latex, markdown, text, tidy
+from reports.equal_tokens import BASELINE
+from reports.formats import latex, tidy
 from reports.scores import Score, scores
-from reports.table import Report
 from reports.table1 import table1
 from reports.table2 import WHOLE, of_table2, paper_beside, table2
 
 
 def table1_files(store: Path) -> dict[str, str]:
-    """File name -> content of Table 1 in every format.
+    """File name -> content of Table 1 in every format; the CSV holds the paired differences to GRPO too.
 
     Raises:
         AnatomyR1Error: when the store does not exist, is empty, or holds what does not belong in one table.
     """
     results, numbers = _results(store, "reproduce-table1"), paper.load()
-    report = table1(results, numbers)
-    return _files("table1", report, results, scores(results), lambda score: numbers.of_score(score, 1))
+    report, shown = table1(results, numbers), [*scores(results), *differences(results, BASELINE)]
+    return _files("table1", report, results, shown, lambda score: numbers.of_score(score, 1))
 
 
 def table2_files(store: Path) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Recipe:
     sight_weight: float = 0.3
     """Weight of the vision alignment while the joint phase runs."""
 
-    think_share: float = 0.25
+    think_share: float = 0.3
     description_noise: float = 0.4
     """Share of wrong colour and texture words in the base's own reasoning."""
     name_gain: float = 1.3
@@ -54,12 +54,12 @@ class Recipe:
     habit_lr: float = 5e-4
     habit_think_share: float = 0.8
     habit_noise: float = 0.5
-    habit_rare: float = 0.1
+    habit_rare: float = 0.25
 
 
 RECIPES: dict[Size, Recipe] = {
     "mini-l": Recipe(),
-    "mini-s": Recipe(think_share=0.3, habit_rare=0.25),
+    "mini-s": Recipe(),
 }
 
 

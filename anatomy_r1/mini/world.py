@@ -46,8 +46,9 @@ class WorldSpec:
 
     seed: int = 1
     """Seed of the training and validation videos and of the slides."""
-    test_seed: int = 20_251
-    """Seed of the test videos alone. Frozen before any tuning: change it, and results no longer compare."""
+    test_seed: int = 20_252
+    """Seed of the test videos alone. Frozen before any tuning: change it, and results no longer compare. 20,251 was
+    given up when settings of GRPO had been changed after a look at its table."""
     train_videos: int = 20
     validation_videos: int = 5
     test_videos: int = 20

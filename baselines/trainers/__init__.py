@@ -13,7 +13,17 @@ from baselines.trainers.config import RLConfig
 from baselines.trainers.dapo import DAPOTrainer
 from baselines.trainers.gpg import GPGTrainer
 from baselines.trainers.grpo import LoggedGRPOTrainer
+from baselines.trainers.policies import KeepPolicies
 from baselines.trainers.sft import OrderedSFTTrainer
 from baselines.trainers.steps import COMPLETE, LogSteps
 
-__all__ = ["COMPLETE", "DAPOTrainer", "GPGTrainer", "LogSteps", "LoggedGRPOTrainer", "OrderedSFTTrainer", "RLConfig"]
+__all__ = [
+    "COMPLETE",
+    "DAPOTrainer",
+    "GPGTrainer",
+    "KeepPolicies",
+    "LogSteps",
+    "LoggedGRPOTrainer",
+    "OrderedSFTTrainer",
+    "RLConfig",
+]

@@ -18,6 +18,11 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
 
     CURRICULA: ClassVar[tuple[str, ...]] = ("", "levels", "pool", "ordered")
 
+    own_steps: int = 0
+    """Steps of the method's own budget; the run goes on beyond them, up to `max_steps`, for `rollout_tokens` alone. 0
+    stands for `max_steps`."""
+    rollout_tokens: int = 0
+    """Tokens sampled at which a second policy is kept, for the arm of equal tokens; 0 keeps none."""
     resample_rounds: int = 0
     """DAPO, dynamic sampling: further draws for groups without signal, at most."""
     overlong_share: float = 0.0
@@ -44,6 +49,11 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.own_steps = self.own_steps or self.max_steps
+        if self.own_steps > self.max_steps > 0:
+            raise ValueError(f"own_steps {self.own_steps} is beyond max_steps {self.max_steps}, which ends the run")
+        if self.rollout_tokens and not str(self.lr_scheduler_type.value).startswith("constant"):
+            raise ValueError("two budgets in one run need a constant learning rate: set lr_scheduler_type to constant")
         if self.curriculum not in self.CURRICULA:
             raise ValueError(f"curriculum {self.curriculum!r}; there are: {', '.join(map(repr, self.CURRICULA))}")
         if self.curriculum and not self.similarity:

@@ -25,6 +25,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     """GRPO. `curriculum` (ASC) chooses the questions of a batch; `augment` (GDQA) changes what each member sees."""
 
     training_log: TrainingLog | None = None
+    rollout_tokens: int = 0
+    """Completion tokens that all processes have sampled so far, discarded draws included."""
     similarity: Similarity | None = None
     """Scores what is served, for the log."""
     curriculum: Curriculum | None = None
@@ -113,6 +115,7 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def write(self, drawn: Draw, number: int, kept: Collection[int]) -> None:
         """Log what all processes served and sampled in draw `number`; `kept` are this process's rows learned from."""
         rows = gather_object(self._rollouts(drawn, number, kept))
+        self.rollout_tokens += sum(row.tokens for row in rows)
         if self.training_log is not None and self.accelerator.is_main_process:
             self.training_log.add_rollouts(rows)
 

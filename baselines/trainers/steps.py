@@ -44,7 +44,8 @@ class LogSteps(TrainerCallback):  # type: ignore[misc]
                 alpha=logs.get("gpg/alpha"),
             )
         )
-        self.report(state.global_step, state.max_steps)
+        own = getattr(args, "own_steps", state.max_steps)
+        self.report(state.global_step, own if state.global_step <= own else state.max_steps)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Runs after everything of the checkpoint has been written."""

@@ -36,9 +36,11 @@ def smoke_run(smoke_root, tmp_path):
 
 @pytest.fixture
 def with_budget():
-    """A run whose profile has other trainer arguments in one section."""
+    """A run whose profile has other trainer arguments in one section; RL ends at `max_steps` unless told otherwise."""
 
     def change(run, section, **arguments):
+        if section == "rl" and "max_steps" in arguments:
+            arguments = {"own_steps": arguments["max_steps"], "rollout_tokens": 0, **arguments}
         training = {**run.profile.training, section: {**run.profile.training[section], **arguments}}
         return dataclasses.replace(run, profile=dataclasses.replace(run.profile, training=training))
 

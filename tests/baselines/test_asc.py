@@ -27,7 +27,7 @@ def prepared(smoke_root):
 
 
 def curriculum(prepared, id_, **changes):
-    fixed = {"generation_batch_size": 8 * CHUNK, "num_generations": 8, "max_steps": STEPS, "seed": 4}
+    fixed = {"generation_batch_size": 8 * CHUNK, "num_generations": 8, "own_steps": STEPS, "seed": 4}
     knobs = {"shuffle_similarity": False, **method(id_).knobs, **fixed, **changes}
     return build_curriculum(SimpleNamespace(**knobs), prepared, "think", LIKENESS)
 
@@ -109,6 +109,28 @@ def test_new_distractors_are_refused_where_they_could_be_right(prepared):
     with pytest.raises(AnatomyR1Error, match="5 times an anatomy would be right as well"):
         curriculum(risky, "grpo-asc")
     assert curriculum(risky, "grpo-asc-released").serve(Moment(0, CHUNK, [])).rows
+
+
+def test_what_is_also_right_is_never_served_as_a_distractor(prepared):
+    known = prepared["sgg_anatomy_mini"]
+    names = sorted({option for question in known.questions for option in question.options})
+    also = {q.id: [name for name in names if name not in q.options][:1] for q in known.questions}
+    assert all(also.values())
+    manifest = {**known.manifest, "excluded": {"distractor that is also right": len(also)}, "also_right": also}
+    for id_ in ("grpo-asc", "grpo-asc-shuffled", "grpo-asc-pool"):
+        found = curriculum(type(known)(known.root, manifest, known.image_root, known.questions), id_)
+        free = curriculum(known, id_)
+        for batch in run_of(found, lambda level: 0.6):
+            for index, columns in batch.rows:
+                assert not set(columns["options"]) & set(also[found.questions[index].id])
+        taken = [(i, set(c["options"])) for batch in run_of(free, lambda level: 0.6) for i, c in batch.rows]
+        assert any(options & set(also[free.questions[i].id]) for i, options in taken)  # else nothing was shown
+
+
+def test_beyond_its_own_budget_the_ordered_curriculum_begins_again(prepared):
+    found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc-released")
+    assert found.serve(Moment(STEPS, CHUNK, [])) == found.serve(Moment(0, CHUNK, []))
+    assert found.serve(Moment(STEPS, CHUNK, [])) != found.serve(Moment(STEPS - 1, CHUNK, []))
 
 
 def test_a_missing_file_of_similarities_stops_a_curriculum_and_nothing_else(tmp_path):

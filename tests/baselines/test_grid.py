@@ -25,7 +25,7 @@ CELL = "sgg_anatomy_mini/mini-l/grpo/seed0"
 def profile(tmp_path_factory):
     """The smoke profile with a GRPO cell long enough to be killed in the middle."""
     raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
-    raw["training"]["rl"]["max_steps"] = 12
+    raw["training"]["rl"] |= {"max_steps": 12, "own_steps": 12}
     path = tmp_path_factory.mktemp("profile") / "smoke.yaml"
     path.write_text(yaml.safe_dump(raw))
     return path

@@ -34,7 +34,14 @@ def outcome(out):
 def test_resume_is_bitwise(method, smoke_run, with_budget, tmp_path, monkeypatch):
     monkeypatch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
     monkeypatch.setattr("baselines.serving.Rule", lambda *_: Rule(levels=3, window=1, threshold=0.3))
-    changes = {"max_steps": STEPS, "save_steps": SAVED, "learning_rate": 1e-3, "warmup_steps": 1, "beta": 0.1}
+    changes = {
+        "max_steps": STEPS,
+        "own_steps": STEPS,
+        "save_steps": SAVED,
+        "learning_rate": 1e-3,
+        "warmup_steps": 1,
+        "beta": 0.1,
+    }
     run = with_budget(smoke_run, "rl", **changes, max_completion_length=12)
     cell = Cell("sgg_anatomy_mini", "mini-l", method, 0)
     if parent := cell.parent():

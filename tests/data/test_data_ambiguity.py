@@ -141,6 +141,9 @@ def test_a_question_without_three_wrong_options_is_left_out(sgg, tmp_path):
     assert problems.excluded["question with fewer than 3 distractors that are wrong"] == 4
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert manifest["excluded"]["distractor that is also right"] == 4 * 3 + 2 + 2
+    kept = {q.id: q.answer for name in ("train", "test") for q in load(tmp_path / "out", name).questions}
+    other = {"Gut": ["Liver"], "Liver": ["Gut"]}
+    assert manifest["also_right"] == {name: other[answer] for name, answer in kept.items()}
 
 
 def test_facts_hold_every_answer():

@@ -171,7 +171,7 @@ def test_other_questions_than_the_run_was_asked_are_refused(data, model_folder, 
 
 def test_a_cell_of_the_grid_stores_what_speaks_against_it(data, model_folder, tmp_path, answering):
     """A fifth of the stand-in's responses is cut off and two fifths say nothing: unfit, in store and table."""
-    from anatomy_r1.results import COLUMNS, EXTRACTION, load_result
+    from anatomy_r1.results import COLUMNS, EXTRACTION, MATCHED, load_result
     from baselines.cell import Cell, Layout, Run
     from baselines.evaluate import evaluate_cell
     from baselines.profile import load_profile
@@ -182,8 +182,8 @@ def test_a_cell_of_the_grid_stores_what_speaks_against_it(data, model_folder, tm
     grid.layout.base(cell.model).parent.mkdir(parents=True)
     grid.layout.base(cell.model).symlink_to(model_folder)
     (tmp_path / "data").symlink_to(data)
-    evaluate_cell(grid, cell, lambda done, total: None)
-    found = load_result(grid.layout.result(cell, grid.profile.arm))
+    evaluate_cell(grid, cell, MATCHED, lambda done, total: None)
+    found = load_result(grid.layout.result(cell, MATCHED))
     assert tuple(found.questions.columns) == (*COLUMNS, *EXTRACTION)
     cut, unread = found.provenance["unfit"]
     assert f"{100 * found.questions['truncated'].sum() / 120:.1f} % of the sampled responses cut off" in cut

@@ -8,9 +8,10 @@ import pytest
 from stores import PROVENANCE, grid, named, questions, result, row, shares
 
 from anatomy_r1.results import EXTRACTION, save_result
-from reports.formats import html, latex, markdown, text
+from anatomy_r1.tables import html, markdown, text
+from anatomy_r1.tables.table import MISSING
+from reports.formats import latex
 from reports.scores import ALL, Group, scores
-from reports.table import MISSING
 from reports.table1 import table1
 from reports.table2 import table2
 from reports.write import table1_files
