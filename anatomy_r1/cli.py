@@ -1,4 +1,4 @@
-"""`anatomy-r1`: data, tasks, evaluate, score. Only argparse is imported here, so that `--help` is quick."""
+"""`anatomy-r1`: data, tasks, evaluate, score, log. Only argparse is imported here, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from anatomy_r1 import __version__
 from anatomy_r1.data_cli import add_data_commands
+from anatomy_r1.log_cli import add_log_commands
 
 EXAMPLE = """example:
   anatomy-r1 data mini --out runs/world
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tasks(commands)
     _add_evaluate(commands)
     _add_score(commands)
+    add_log_commands(commands)
     return parser
 
 

@@ -146,10 +146,15 @@ def _run(engine: Any, manager: Any, task: Any, limit: int | None) -> dict[str, A
 def _write(report: dict[str, Any], path: Path) -> Path:
     from lm_eval.utils import handle_non_serializable
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report, indent=1, default=handle_non_serializable, ensure_ascii=False) + "\n"
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(report, indent=1, default=handle_non_serializable, ensure_ascii=False) + "\n")
-    return temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text)
+        return temporary.replace(path)
+    except OSError as error:
+        cure = "Cure: see to space and rights, or name other --results, then run the same command; responses are kept"
+        raise AnatomyR1Error(f"{path}: cannot be written ({error}). {cure}") from error
 
 
 def _is_metric(name: str) -> bool:
