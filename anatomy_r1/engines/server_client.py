@@ -34,8 +34,8 @@ class Failure:
 
     question_id: str
     reason: str
-    fatal: bool = False
-    """Whether every other request would fail alike: a wrong key, address or model."""
+    cure: str = ""
+    """Stated where every other request would fail alike, for want of a key, an address or a model."""
 
 
 def api_key() -> str:
@@ -112,7 +112,7 @@ async def ask(client: openai.AsyncOpenAI, job: Job, model: str, plain: bool) -> 
     try:
         raw = await client.chat.completions.with_raw_response.create(**arguments(job, model, plain))
     except openai.OpenAIError as error:
-        return Failure(job.key.question_id, describe(error), _is_fatal(error))
+        return Failure(job.key.question_id, describe(error), cure(error))
     return _response(job, read_completion(raw.content), raw.elapsed.total_seconds())
 
 
@@ -147,16 +147,17 @@ async def ask_for_models(client: openai.AsyncOpenAI) -> list[Model] | Literal["n
     except openai.APIStatusError as error:
         if error.status_code in (404, 405, 501):
             return "none listed"
-        raise AnatomyR1Error(f"{_shown(client)}: {describe(error)}. Cure: {cure(error)}") from None
+        raise _unreachable(client, error) from None
     except (openai.OpenAIError, Malformed) as error:
-        raise AnatomyR1Error(f"{_shown(client)}: {describe(error)}. Cure: {cure(error)}") from None
+        raise _unreachable(client, error) from None
 
 
 def describe(error: Exception) -> str:
     """What went wrong, in a line without key, headers or control characters: the text may be a stranger's."""
     cause = error.__cause__
     if isinstance(error, openai.APIStatusError):
-        text = f"HTTP {error.status_code} ({error.message})"
+        said = error.message.removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
+        text = f"HTTP {error.status_code} ({said})" if said else f"HTTP {error.status_code}"
     elif isinstance(error, openai.APITimeoutError):
         text = "time-out"
     elif isinstance(cause, httpx2.RemoteProtocolError) and isinstance(cause.__cause__, Malformed):
@@ -177,18 +178,15 @@ def clean(text: str) -> str:
 
 
 def cure(error: Exception) -> str:
-    """The way out of a failure that would meet every request."""
-    status = getattr(error, "status_code", None)
+    """The way out of a failure that would meet every request; empty for any other."""
+    status = getattr(error, "status_code", 0)
     if status in (401, 403):
         return f"put the server's key into the environment variable {KEY_VARIABLE}"
     if status == 404 or isinstance(error, Malformed):
         return "check --model and --base-url, which mostly ends in /v1"
-    return "see to the server and --base-url, then run the same command"
+    return "name the server's own address as --base-url; redirects are not followed" if 300 <= status < 400 else ""
 
 
-def _is_fatal(error: Exception) -> bool:
-    return getattr(error, "status_code", None) in (401, 403, 404)
-
-
-def _shown(client: openai.AsyncOpenAI) -> str:
-    return str(client.base_url.copy_with(query=None)).rstrip("/")
+def _unreachable(client: openai.AsyncOpenAI, error: Exception) -> AnatomyR1Error:
+    what = cure(error) or "see to the server and --base-url, then run the same command"
+    return AnatomyR1Error(f"{str(client.base_url).rstrip('/')}: {describe(error)}. Cure: {what}")

@@ -53,7 +53,7 @@ class Tally:
     @property
     def hopeless(self) -> bool:
         """Whether to ask for nothing more."""
-        return self.in_a_row >= self.patience or any(failure.fatal for failure in self.failures)
+        return self.in_a_row >= self.patience or any(failure.cure for failure in self.failures)
 
 
 @register_model("anatomy-server")
@@ -179,12 +179,14 @@ class ServerEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     def _account(self, lacking: int, wanted: int, tally: Tally) -> str:
         reasons = Counter(failure.reason for failure in tally.failures).most_common()
-        lines = [f"  {count} x {reason}" for reason, count in reasons[:8]]
-        unasked = lacking - len(tally.failures)
-        lines += [f"  {unasked} x not asked: no answer came any more"] * bool(unasked)
+        told = [(count, reason) for reason, count in reasons[:8]]
+        told += [(sum(count for _, count in reasons[8:]), "other reasons")]
+        told += [(lacking - len(tally.failures), "not asked: the server gave no answer any more")]
+        lines = [f"  {count} x {reason}" for count, reason in told if count]
         named = ", ".join(dict.fromkeys(failure.question_id for failure in tally.failures[:5]))
         head = f"{self.address.base}: {lacking} of {wanted} responses are missing ({named} ...); "
-        cure = "Cure: run the same command again; only those missing are asked"
+        first = next((f"{failure.cure}, then " for failure in tally.failures if failure.cure), "")
+        cure = f"Cure: {first}run the same command again; only those missing are asked"
         return "\n".join([f"{head}{wanted - lacking} are in {self.log.path}. {cure}", *lines])
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:

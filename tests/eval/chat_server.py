@@ -17,15 +17,15 @@ class ChatServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, faults=None, port=0, models=200, text=None):
+    def __init__(self, faults=None, port=0, models=200, text=None, echo=None):
         super().__init__(("127.0.0.1", port), _Handler)
         self.faults = faults or (lambda asked, number: None)
-        self.models, self.text = models, text or _text
+        self.models, self.text, self.echo = models, text or _text, echo
         self.asked = Counter()
         """How often each response was asked for, by its seed."""
         self.answered = Counter()
         """How often each was answered well."""
-        self.requests, self.headers, self.gate = [], [], threading.Event()
+        self.requests, self.headers, self.paths, self.gate = [], [], [], threading.Event()
         self.open_now = self.open_most = 0
         self.guard = threading.Lock()
 
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         one = {"id": MODEL, "object": "model", "created": time.time_ns(), "owned_by": "vllm", "max_model_len": 4096}
-        self.server.headers.append(dict(self.headers))
+        self._note()
         self._send(self.server.models, json.dumps({"object": "list", "data": [one]}).encode())
 
     def do_POST(self):
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
             number = self.server.asked[asked["seed"], asked["temperature"] > 0]
             self.server.asked[asked["seed"], asked["temperature"] > 0] += 1
             self.server.requests.append(asked)
-            self.server.headers.append(dict(self.headers))
+            self._note()
             self.server.open_now += 1
             self.server.open_most = max(self.server.open_most, self.server.open_now)
         try:
@@ -93,6 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             with self.server.guard:
                 self.server.open_now -= 1
+
+    def _note(self):
+        self.server.paths.append(self.path)
+        self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
 
     def _answer(self, asked):
         body = json.dumps(completion(self.server.text(asked))).encode()
@@ -165,6 +169,7 @@ FAULTS = {
     "content null": _said(message={"role": "assistant", "content": None}),
     "content a number": _said(message={"role": "assistant", "content": 4}),
     "too many tokens": _body(json.dumps(completion(tokens=99_999))),
+    "echo": lambda handler: handler._send(400, json.dumps(handler.server.echo).encode()),
     "400": _status(400),
     "401": _status(401),
     "404": _status(404),
