@@ -22,14 +22,16 @@ def checksum(response: Response) -> str:
     return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()[:16]
 
 
-def connect(path: Path, read_only: bool) -> sqlite3.Connection:
+def connect(path: Path, read_only: bool, shortened: bool = False) -> sqlite3.Connection:
     """Open a log; a new file gets its tables, whole or not at all.
+
+    With `shortened`, a file that lacks pages at its end can be opened to be read.
 
     Raises:
         AnatomyR1Error: when it is of another format.
         sqlite3.Error: when it cannot be opened.
     """
-    db = _open_to_read(path) if read_only else _open(path, "mode=rwc")
+    db = _open_to_read(path, shortened) if read_only else _open(path, "mode=rwc")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0 and not read_only and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
         _make_tables(db)
@@ -45,9 +47,11 @@ def _open(path: Path, how: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=30)
 
 
-def _open_to_read(path: Path) -> sqlite3.Connection:
+def _open_to_read(path: Path, shortened: bool) -> sqlite3.Connection:
     """Also from a folder that cannot be written, where SQLite misses a file of its own, if no writer left anything."""
     db = _open(path, "mode=ro")
+    if shortened:  # this pragma is what keeps SQLite from refusing such a file; nothing is written
+        db.execute("PRAGMA writable_schema = ON")
     try:
         db.execute("PRAGMA user_version").fetchone()
     except sqlite3.OperationalError as error:

@@ -88,14 +88,14 @@ def readable(path: Path) -> tuple[list[Response], list[str]]:
     """
     if not path.is_file():
         raise AnatomyR1Error("no such file")
-    db = connect(path, read_only=True)
+    db = connect(path, read_only=True, shortened=True)
     try:
         rows = {row[-2]: row for row in _rows(db)}
-        plans = [plan for _, name, plan in sorted(set(_runs(db))) if name == run_name(plan)]
+        plans = {number: str(plan) for number, name, plan in _runs(db) if name == run_name(str(plan))}
     finally:
         db.close()
     found = (as_response(rows[digest]) for digest in sorted(rows, key=str))
-    return [response for response in found if response], plans
+    return [response for response in found if response], [plans[number] for number in sorted(plans)]
 
 
 def _rows(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
