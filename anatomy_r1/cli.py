@@ -10,6 +10,7 @@ from typing import Any
 
 from anatomy_r1 import __version__
 from anatomy_r1.data_cli import add_data_commands
+from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
 
 EXAMPLE = """example:
@@ -17,6 +18,8 @@ EXAMPLE = """example:
   anatomy-r1 data prepare sgg --root runs/world --out prepared/sgg_anatomy_mini
   anatomy-r1 evaluate sgg_anatomy_mini --data prepared --model models/mini-l --log log.sqlite --max-new-tokens 24
   anatomy-r1 score log.sqlite --data prepared"""
+
+SERVER_OPTIONS = ("base_url", "concurrency", "timeout", "retries", "allow_upload", "plain_openai")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,13 +108,13 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: cuda where there is one)")
     parser.add_argument("--dtype", help="float32, bfloat16 ... (default: the checkpoint's)")
     parser.add_argument("--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the log's writer")
-    parser.add_argument("--engine", choices=("transformers", "server"), default="transformers", help="what samples")
+    parser.add_argument("--engine", choices=ENGINES, default="transformers", help="(default: transformers)")
     _add_server(parser)
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
-    about = "any OpenAI-compatible server (vLLM, SGLang, a hosted model); its key comes from the environment variable "
-    about += "ANATOMY_R1_API_KEY and from nowhere else. Exit status 3: some responses are missing, run it again"
+    about = "any OpenAI-compatible server (vLLM, SGLang, a hosted model). Its key comes from the environment\n"
+    about += "variable ANATOMY_R1_API_KEY and from nowhere else. Exit status 3: responses are missing, run it again"
     group = parser.add_argument_group("--engine server", about)
     group.add_argument("--base-url", metavar="URL", help="mostly ends in /v1")
     group.add_argument("--concurrency", type=int, metavar="N", help="requests at a time (default: 16)")
@@ -159,7 +162,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     from anatomy_r1.evaluate import evaluate
 
     options = {name: value for name, value in vars(args).items() if name not in ("command", "run")}
-    found = evaluate(**options)
+    engine_args = {name: options.pop(name) for name in SERVER_OPTIONS}
+    found = evaluate(**options, engine_args=engine_args)
     print(f"{found.questions} questions, {found.made} responses generated in {found.seconds:.1f} s")
     print("  ".join(f"{name} {value:.4f}" for name, value in found.metrics.items()))
     print(f"log: {found.log} (run {found.run})\nresults: {found.results}")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.engines.open import open_engine
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.images import Images
 from anatomy_r1.metrics import K
@@ -45,7 +46,6 @@ def evaluate(
     model: str | Path,
     log: Path,
     *,
-    engine: str = "transformers",
     style: Style = "think",
     seed: int = 0,
     images: Images = "real",
@@ -57,10 +57,11 @@ def evaluate(
     limit: int | None = None,
     device: str | None = None,
     dtype: str | None = None,
+    engine: str = "transformers",
+    engine_args: dict[str, Any] | None = None,
     results: Path | None = None,
     wait: float = 0.0,
     progress: bool = True,
-    **options: Any,
 ) -> Evaluation:
     """Evaluate `model` on `task`; responses that `log` has already are not generated again.
 
@@ -69,7 +70,6 @@ def evaluate(
         data: prepared set, or the folder that holds it under the benchmark's name.
         model: folder of the checkpoint, or the name by which a server knows it.
         log: response log; made if missing.
-        engine: one of `anatomy_r1.engines.open.ENGINES`.
         style: prompt style.
         seed: of sampling, and of the picture swap.
         images: `real`; `swapped` or `none` are controls.
@@ -81,10 +81,11 @@ def evaluate(
         limit: only the first so many questions.
         device: `cuda` where there is one, unless told.
         dtype: the checkpoint's unless told.
+        engine: a name in `anatomy_r1.engines.open`.
+        engine_args: further arguments of that engine, for example `base_url` of a server.
         results: where lm-eval's results go; beside the log unless told.
         wait: seconds to wait while another process writes the log.
         progress: show a bar with an estimate.
-        options: the engine's own, for example `base_url` of a server.
 
     Raises:
         IncompleteError: when a server left questions unanswered; what it answered is in the log.
@@ -96,11 +97,9 @@ def evaluate(
     asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
     manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
     plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, split, limit)
-    from anatomy_r1.engines.open import open_engine
-
-    options |= {"batch_size": batch_size, "device": device, "dtype": dtype}
+    options = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
     with ResponseLog(log, wait=wait) as opened:
-        lm = open_engine(engine, model, task, options, log=opened, seed=seed, progress=progress)
+        lm = open_engine(engine, model, benchmark=task, log=opened, **options, **(engine_args or {}))
         plan |= getattr(lm, "plan", {})
         decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **lm.settings}
         run = opened.add_run({**plan, "weights": lm.weights, "decoding": decoding})

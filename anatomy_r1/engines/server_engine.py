@@ -14,9 +14,7 @@ Example:
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +28,10 @@ from anatomy_r1.engines.chat import as_prompt
 from anatomy_r1.engines.requests import Job, jobs
 from anatomy_r1.engines.server_client import Failure, ask, ask_for_models, open_client
 from anatomy_r1.engines.server_identity import server_identity
+from anatomy_r1.engines.tally import Tally
 from anatomy_r1.engines.upload import check_upload
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.responses import ResponseLog
-
-
-@dataclass(slots=True)
-class Tally:
-    """How a run of requests goes."""
-
-    patience: int
-    """So many failures without one answer between them end the run: the server is gone."""
-    failures: list[Failure] = field(default_factory=list)
-    in_a_row: int = 0
-
-    def add(self, failure: Failure | None) -> None:
-        """Count one outcome; None is an answer."""
-        if failure:
-            self.failures.append(failure)
-        self.in_a_row = self.in_a_row + 1 if failure else 0
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether to ask for nothing more."""
-        return self.in_a_row >= self.patience or any(failure.cure for failure in self.failures)
 
 
 @register_model("anatomy-server")
@@ -145,7 +123,7 @@ class ServerEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
         with tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit="response", disable=hidden) as bar:
             tally = asyncio.run(self._ask_all(list(missing.values()), found, bar))
         if lacking := sum(job.key not in found for job in wanted):
-            raise IncompleteError(self._account(lacking, len(wanted), tally))
+            raise IncompleteError(tally.account(self.address.base, self.log.path, lacking, len(wanted)))
         return [found[job.key] for job in wanted]
 
     async def _ask_all(self, missing: Sequence[Job], found: dict[Any, str], bar: Any) -> Tally:
@@ -176,18 +154,6 @@ class ServerEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
                 bar.update(1)
             if tally.hopeless:
                 return
-
-    def _account(self, lacking: int, wanted: int, tally: Tally) -> str:
-        reasons = Counter(failure.reason for failure in tally.failures).most_common()
-        told = [(count, reason) for reason, count in reasons[:8]]
-        told += [(sum(count for _, count in reasons[8:]), "other reasons")]
-        told += [(lacking - len(tally.failures), "not asked: the server gave no answer any more")]
-        lines = [f"  {count} x {reason}" for count, reason in told if count]
-        named = ", ".join(dict.fromkeys(failure.question_id for failure in tally.failures[:5]))
-        head = f"{self.address.base}: {lacking} of {wanted} responses are missing ({named} ...); "
-        first = next((f"{failure.cure}, then " for failure in tally.failures if failure.cure), "")
-        cure = f"Cure: {first}run the same command again; only those missing are asked"
-        return "\n".join([f"{head}{wanted - lacking} are in {self.log.path}. {cure}", *lines])
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
         """Not what these tasks need."""

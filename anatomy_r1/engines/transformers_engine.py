@@ -17,7 +17,6 @@ from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
 from tqdm import tqdm
 
-from anatomy_r1.engines.chat import parts
 from anatomy_r1.engines.decode import Generated, Row, decode
 from anatomy_r1.engines.identity import weights_identity
 from anatomy_r1.engines.requests import Job, by_question, jobs
@@ -25,6 +24,9 @@ from anatomy_r1.engines.sampling import uniforms
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response import Response
 from anatomy_r1.responses import ResponseLog
+
+IMAGE = "<image>"
+"""Where lm-eval's prompts have the picture."""
 
 
 @register_model("anatomy-transformers")
@@ -90,7 +92,7 @@ class TransformersEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
         """lm-eval's turns, with `<image>` in their text, as the model's prompt."""
-        turns = [{**turn, "content": parts(turn["content"])} for turn in chat_history]
+        turns = [{**turn, "content": _parts(turn["content"])} for turn in chat_history]
         text = self.processor.apply_chat_template(turns, add_generation_prompt=add_generation_prompt, tokenize=False)
         return str(text)
 
@@ -189,3 +191,11 @@ def _end_tokens(model: Any, processor: Any) -> frozenset[int]:
     stated = model.generation_config.eos_token_id
     ids = stated if isinstance(stated, list) else [stated, processor.tokenizer.eos_token_id]
     return frozenset(token for token in ids if token is not None)
+
+
+def _parts(text: str) -> list[dict[str, str]]:
+    """`<image>text` -> the picture, then the text."""
+    parts: list[dict[str, str]] = []
+    for number, piece in enumerate(text.split(IMAGE)):
+        parts += [{"type": "image"}] * (number > 0) + [{"type": "text", "text": piece}] * bool(piece)
+    return parts

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.cli import main
+from anatomy_r1.cli import SERVER_OPTIONS, main
 from anatomy_r1.engines.address import read_address
+from anatomy_r1.engines.completion import read_completion
 from anatomy_r1.engines.requests import jobs
 from anatomy_r1.engines.sampling import request_seed
 from anatomy_r1.engines.server_client import KEY_VARIABLE
@@ -19,12 +20,14 @@ from anatomy_r1.evaluate import evaluate
 from anatomy_r1.images import image_hash
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.score import score
-from tests.eval.chat_server import MODEL, serving
+from tests.eval.chat_server import MODEL, completion, serving
 
 
 def run(server, data, log, **options):
-    given = {"base_url": server.url, "limit": 3, "max_new_tokens": 24, "retries": 1, "progress": False, **options}
-    return evaluate("sgg_anatomy_mini", data, given.pop("model", MODEL), log, engine="server", **given)
+    given = {"limit": 3, "max_new_tokens": 24, "progress": False, **options}
+    own = {"base_url": server.url, "retries": 1} | {name: given.pop(name) for name in SERVER_OPTIONS if name in given}
+    model = given.pop("model", MODEL)
+    return evaluate("sgg_anatomy_mini", data, model, log, engine="server", engine_args=own, **given)
 
 
 def rows(log):
@@ -300,17 +303,35 @@ def test_a_wrong_key_names_the_variable_and_no_server_its_address(data, tmp_path
     ("options", "message"),
     [
         ({"device": "cpu"}, "--device: the engine server has no such option"),
-        ({"base_url": None}, "has no address"),
-        ({"concurrency": 0}, "concurrency must be 1"),
-        ({"engine": "transformers", "base_url": "http://127.0.0.1"}, "--base-url: the engine transformers has no such"),
+        ({"batch_size": 4}, "--batch-size: the engine server has no such option"),
+        ({"engine_args": {"top_p": 0.9}}, "--top-p: the engine server has no such option"),
+        ({"engine_args": {"base_url": None}}, "has no address"),
+        ({"engine_args": {"base_url": "http://127.0.0.1", "concurrency": 0}}, "concurrency must be 1"),
+        ({"engine": "transformers", "engine_args": {"base_url": "http://127.0.0.1"}}, "--base-url: the engine transf"),
         ({"engine": "crystal ball"}, "unknown. Cure: one of transformers, .*server"),
     ],
-    ids=["another engine's", "no address", "no requests", "a server's", "no engine"],
+    ids=["device", "batch size", "unheard of", "no address", "no requests", "a server's", "no engine"],
 )
 def test_options_that_an_engine_has_not_are_refused_not_ignored(data, tmp_path, options, message):
-    given = {"engine": "server", "base_url": "http://127.0.0.1:9", **options}
     with pytest.raises(AnatomyR1Error, match=message):
-        evaluate("sgg_anatomy_mini", data, MODEL, tmp_path / "log", **given)
+        evaluate("sgg_anatomy_mini", data, MODEL, tmp_path / "log", **{"engine": "server", **options})
+
+
+@pytest.mark.parametrize(
+    ("message", "reason", "text"),
+    [
+        ({"content": "B"}, "length", "B"),
+        ({"content": ""}, "stop", ""),
+        ({"content": None}, "content_filter", ""),
+        ({"content": None, "refusal": "I cannot say"}, "stop", "I cannot say"),
+        ({"content": None, "reasoning": "It is B"}, "length", None),
+    ],
+    ids=["cut off", "said nothing", "filtered", "refused", "kept back by a reasoning parser"],
+)
+def test_what_is_a_response_and_what_is_none(message, reason, text):
+    body = completion()
+    body["choices"][0] |= {"message": {"role": "assistant", **message}, "finish_reason": reason}
+    assert read_completion(json.dumps(body).encode()).text == text
 
 
 def test_a_second_run_is_refused_or_waits_and_then_finds_all_done(data, tmp_path):

@@ -70,7 +70,7 @@ def test_what_does_not_pass_is_counted_by_reason_and_the_same_command_asks_for_i
         assert command(server, data, tmp_path / "log", "--limit", "5", "--retries", "1", "--concurrency", "30") == 3
         error = capsys.readouterr().err
         assert f"{len(faults)} of 30 responses are missing (VID0" in error
-        assert f"10 are in {tmp_path / 'log'}. Cure: run the same command again" in error
+        assert f"10 are in {tmp_path / 'log'}. Cure: see to what is named below, then run the same" in error
         assert "Traceback" not in error
         assert sum(map(int, re.findall(r"^  (\d+) x ", error, re.M))) == len(faults)
         assert len(texts(tmp_path / "log")) == 10
@@ -97,9 +97,9 @@ REASONS = {
 
 
 CURES = {
-    "401": "put the server's key into the environment variable ANATOMY_R1_API_KEY, then ",
-    "404": "check --model and --base-url, which mostly ends in /v1, then ",
-    "redirect": "name the server's own address as --base-url; redirects are not followed, then ",
+    "401": "put the server's key into the environment variable ANATOMY_R1_API_KEY",
+    "404": "check --model and --base-url, which mostly ends in /v1",
+    "redirect": "name the server's own address as --base-url; redirects are not followed",
 }
 
 
@@ -110,8 +110,8 @@ def test_each_failure_is_told_by_its_name(data, tmp_path, capsys, fault):
     error = capsys.readouterr().err
     assert re.search(rf"^  1 x .*{REASONS[fault]}", error, re.M), error
     missing = 6 if fault in FATAL else 1
-    assert f"{missing} of 6 responses are missing (VID00/0/3 ...)" in error
-    assert f"Cure: {CURES.get(fault, '')}run the same command again" in error
+    assert f"{missing} of 6 responses are missing (VID00/0/3)" in error
+    assert f"Cure: {CURES.get(fault, 'see to what is named below')}, then run the same command again" in error
     assert (f"{missing - 1} x not asked" in error) == (fault in FATAL)
     assert sum(server.asked.values()) == (1 if fault in FATAL else 6)
 
