@@ -77,7 +77,7 @@ def open_client(address: Address, timeout: float, retries: int) -> openai.AsyncO
 
 
 async def _whole(response: httpx2.Response) -> None:
-    if response.status_code == 200 and response.request.method == "POST":
+    if response.is_success and response.request.method == "POST":
         try:
             read_completion(await response.aread())
         except Malformed as error:

@@ -14,7 +14,8 @@ from anatomy_r1.responses import ResponseLog
 from tests.eval.chat_server import FAULTS, MODEL, serving
 
 PASSING = [
-    "429", "429, wait", "500", "503", "half a body", "wrong JSON", "HTML", "wrong shape", "a list", "empty choices",
+    "429", "429, wait", "500", "503", "half a body", "wrong JSON", "HTML", "no body", "bad gzip", "half a letter",
+    "wrong shape", "a list", "empty choices",
     "two choices", "no usage", "tool call", "content a number", "hang", "hang up",
 ]  # fmt: skip
 """What the client asks for again."""
@@ -70,10 +71,13 @@ def test_what_does_not_pass_is_counted_by_reason_and_the_same_command_asks_for_i
         assert command(server, data, tmp_path / "log", "--limit", "5", "--retries", "1", "--concurrency", "30") == 3
         error = capsys.readouterr().err
         assert f"{len(faults)} of 30 responses are missing (VID0" in error
-        assert f"10 are in {tmp_path / 'log'}. Cure: see to what is named below, then run the same" in error
+        assert (
+            f"{30 - len(faults)} are in {tmp_path / 'log'}. Cure: see to what is named below, then run the same"
+            in error
+        )
         assert "Traceback" not in error
         assert sum(map(int, re.findall(r"^  (\d+) x ", error, re.M))) == len(faults)
-        assert len(texts(tmp_path / "log")) == 10
+        assert len(texts(tmp_path / "log")) == 30 - len(faults)
         assert not list(tmp_path.glob("*.json")), "no score of a run that is not whole"
         for fault, times in zip(faults, list(server.asked.values()), strict=False):
             assert times == (1 if fault in LASTING else 2), fault
@@ -86,7 +90,9 @@ def test_what_does_not_pass_is_counted_by_reason_and_the_same_command_asks_for_i
 REASONS = {
     "429": r"HTTP 429 \(.*told to say 429", "429, wait an hour": "HTTP 429", "500": "HTTP 500", "503": "HTTP 503",
     "half a body": r"no connection \(RemoteProtocolError\)", "wrong JSON": "no chat completion .Invalid JSON",
-    "HTML": "no chat completion .Invalid JSON", "wrong shape": r"no chat completion .choices: .*valid (array|list)",
+    "HTML": "no chat completion .Invalid JSON", "no body": "no chat completion .Invalid JSON",
+    "bad gzip": r"no connection \(DecodingError\)", "half a letter": "no chat completion .Invalid JSON: .*hex escape",
+    "wrong shape": r"no chat completion .choices: .*valid (array|list)",
     "a list": "no chat completion ", "empty choices": "choices: .*at least 1 item",
     "two choices": "choices: .*at most 1 item", "no usage": "no chat completion .usage: ",
     "tool call": r"choices\.0\.finish_reason: ", "content a number": r"choices\.0\.message\.content: ",
