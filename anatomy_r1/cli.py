@@ -84,10 +84,8 @@ def _add_tasks(commands: Any) -> None:
 
 def _add_evaluate(commands: Any) -> None:
     example = "evaluate sgg_anatomy_mini --data prepared --model models/mini-l --log log.sqlite --max-new-tokens 24"
-    example += (
-        "\n  anatomy-r1 evaluate sgg_anatomy --data prepared --model Qwen/Qwen2.5-VL-7B-Instruct --log log.sqlite \\"
-    )
-    example += "\n    --engine server --base-url http://127.0.0.1:8000/v1"
+    example += "\n  anatomy-r1 evaluate sgg_anatomy --data prepared --log log.sqlite --engine server \\\n"
+    example += "    --base-url http://127.0.0.1:8000/v1 --model Qwen/Qwen2.5-VL-7B-Instruct"
     about = "sample and score a model's responses; goes on where it was when run again"
     parser = _command(commands, "evaluate", about, example, _evaluate)
     parser.add_argument("task", help="benchmark, for example sgg_anatomy or sgg_anatomy_mini")

@@ -198,6 +198,12 @@ def test_the_key_goes_to_the_server_and_nowhere_else(data, tmp_path, monkeypatch
     assert "another-service" not in str(server.headers)
 
 
+def test_help_names_the_variable(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    assert KEY_VARIABLE in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("key", ["sk-with a space", "sk-naïve"])
 def test_a_key_that_no_header_takes_is_refused_unseen(data, tmp_path, monkeypatch, key):
     monkeypatch.setenv(KEY_VARIABLE, key)
