@@ -7,9 +7,6 @@ carry pictures elsewhere.
 
 from __future__ import annotations
 
-import os
-import re
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import httpx2
@@ -20,34 +17,9 @@ from anatomy_r1.engines.chat import as_messages
 from anatomy_r1.engines.completion import Completion, Malformed, Model, read_completion, read_models
 from anatomy_r1.engines.requests import Job
 from anatomy_r1.engines.sampling import request_seed
+from anatomy_r1.engines.server_failures import Failure, api_key, cure, describe
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response import Response
-
-KEY_VARIABLE = "ANATOMY_R1_API_KEY"
-NO_KEY = "none"
-"""Sent where there is no key; the client wants some text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A question that got no answer."""
-
-    question_id: str
-    reason: str
-    cure: str = ""
-    """Stated where every other request would fail alike, for want of a key, an address or a model."""
-
-
-def api_key() -> str:
-    """The key from the environment, or `NO_KEY`.
-
-    Raises:
-        AnatomyR1Error: when it holds what no header can carry. The message does not show it.
-    """
-    key = os.environ.get(KEY_VARIABLE, "").strip() or NO_KEY
-    if not re.fullmatch(r"[!-~]+", key):
-        raise AnatomyR1Error(f"{KEY_VARIABLE}: holds a space or a character beyond ASCII. Cure: set it anew")
-    return key
 
 
 def open_client(address: Address, timeout: float, retries: int) -> openai.AsyncOpenAI:
@@ -107,24 +79,35 @@ def arguments(job: Job, model: str, plain: bool) -> dict[str, Any]:
     }
 
 
-async def ask(client: openai.AsyncOpenAI, job: Job, model: str, plain: bool) -> Response | Failure:
-    """One response, or why there is none."""
+async def ask(
+    client: openai.AsyncOpenAI, job: Job, model: str, plain: bool, longest: int | None = None
+) -> Response | Failure:
+    """One response, or why there is none. `longest`: tokens that prompt and response may have together."""
     try:
         raw = await client.chat.completions.with_raw_response.create(**arguments(job, model, plain))
     except openai.OpenAIError as error:
         return Failure(job.key.question_id, describe(error), cure(error))
-    return _response(job, read_completion(raw.content), raw.elapsed.total_seconds())
+    said = read_completion(raw.content)
+    return _unfit(job, said, longest) or _response(job, said, raw.elapsed.total_seconds())
 
 
-def _response(job: Job, said: Completion, seconds: float) -> Response | Failure:
+def _unfit(job: Job, said: Completion, longest: int | None) -> Failure | None:
+    new, question = job.sampling.max_new_tokens, job.key.question_id
     if said.text is None:
-        cause = "a text kept back, content null (a server with a reasoning parser? start it without)"
-        return Failure(job.key.question_id, cause)
-    if said.usage.completion_tokens > job.sampling.max_new_tokens:
-        return Failure(job.key.question_id, "more tokens than max_tokens allows: the server ignores it")
+        return Failure(question, "a text kept back, content null (a server with a reasoning parser? start it without)")
+    if said.usage.completion_tokens > new:
+        return Failure(question, "more tokens than max_tokens allows: the server ignores it")
+    if longest and said.usage.prompt_tokens + new > longest:
+        # vLLM answers all the same, with fewer tokens than it was allowed: another sampling argument than the key's
+        what = f"a prompt of {said.usage.prompt_tokens} tokens and {new} new ones exceed the server's {longest}"
+        return Failure(question, what, "lower --max-new-tokens, or start the server with a longer context")
+    return None
+
+
+def _response(job: Job, said: Completion, seconds: float) -> Response:
     return Response(
         job.key,
-        said.text,
+        said.text or "",
         said.choices[0].finish_reason,
         prompt_tokens=said.usage.prompt_tokens,
         tokens=said.usage.completion_tokens,
@@ -150,41 +133,6 @@ async def ask_for_models(client: openai.AsyncOpenAI) -> list[Model] | Literal["n
         raise _unreachable(client, error) from None
     except (openai.OpenAIError, Malformed) as error:
         raise _unreachable(client, error) from None
-
-
-def describe(error: Exception) -> str:
-    """What went wrong, in a line without key, headers or control characters: the text may be a stranger's."""
-    cause = error.__cause__
-    if isinstance(error, openai.APIStatusError):
-        said = error.message.removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
-        text = f"HTTP {error.status_code} ({said})" if said else f"HTTP {error.status_code}"
-    elif isinstance(error, openai.APITimeoutError):
-        text = "time-out"
-    elif isinstance(cause, httpx2.RemoteProtocolError) and isinstance(cause.__cause__, Malformed):
-        text = str(cause)
-    elif isinstance(error, openai.APIConnectionError):
-        text = f"no connection ({type(cause).__name__})"
-    else:
-        text = str(error)
-    return clean(text)
-
-
-def clean(text: str) -> str:
-    """Text of a server, fit for a terminal and a log: one line, at most 200 characters, without the key."""
-    key = api_key()
-    hidden = text if key == NO_KEY else text.replace(key, "***")
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in hidden).split())
-    return line if len(line) <= 200 else line[:200] + " ..."
-
-
-def cure(error: Exception) -> str:
-    """The way out of a failure that would meet every request; empty for any other."""
-    status = getattr(error, "status_code", 0)
-    if status in (401, 403):
-        return f"put the server's key into the environment variable {KEY_VARIABLE}"
-    if status == 404 or isinstance(error, Malformed):
-        return "check --model and --base-url, which mostly ends in /v1"
-    return "name the server's own address as --base-url; redirects are not followed" if 300 <= status < 400 else ""
 
 
 def _unreachable(client: openai.AsyncOpenAI, error: Exception) -> AnatomyR1Error:

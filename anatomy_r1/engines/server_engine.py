@@ -26,8 +26,9 @@ from tqdm import tqdm
 from anatomy_r1.engines.address import read_address
 from anatomy_r1.engines.chat import as_prompt
 from anatomy_r1.engines.requests import Job, jobs
-from anatomy_r1.engines.server_client import Failure, ask, ask_for_models, open_client
-from anatomy_r1.engines.server_identity import server_identity
+from anatomy_r1.engines.server_client import ask, ask_for_models, open_client
+from anatomy_r1.engines.server_failures import Failure
+from anatomy_r1.engines.server_identity import find_model, server_identity
 from anatomy_r1.engines.tally import Tally
 from anatomy_r1.engines.upload import check_upload
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
@@ -83,7 +84,9 @@ class ServerEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
         upload = check_upload(self.address, benchmark, allow_upload)
         self.name, self.log, self.seed, self._progress = str(model), log, seed, progress
         self._concurrency, self._timeout, self._retries, self._plain = concurrency, timeout, retries, plain_openai
-        self.weights = server_identity(self.name, self.address, asyncio.run(self._models()))
+        found = find_model(self.name, self.address, asyncio.run(self._models()))
+        self.weights = server_identity(self.name, self.address, found)
+        self._longest = found.max_model_len if found else None
         self.settings = _settings(plain_openai)
         self.plan = {"base_url": self.address.base, **upload}
         """What the run's plan says besides."""
@@ -143,7 +146,7 @@ class ServerEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
         self, client: openai.AsyncOpenAI, waiting: Iterator[Job], tally: Tally, found: dict[Any, str], bar: Any
     ) -> None:
         for job in waiting:
-            answer = await ask(client, job, self.name, self._plain)
+            answer = await ask(client, job, self.name, self._plain, self._longest)
             if isinstance(answer, Failure):
                 tally.add(answer)
             else:

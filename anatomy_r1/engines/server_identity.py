@@ -7,26 +7,30 @@ from typing import Literal
 
 from anatomy_r1.engines.address import Address
 from anatomy_r1.engines.completion import Model
-from anatomy_r1.engines.server_client import clean
+from anatomy_r1.engines.server_failures import clean
 from anatomy_r1.errors import AnatomyR1Error
 
 LABEL = "named by the server, not verified"
 
 
-def server_identity(name: str, address: Address, listed: Sequence[Model] | Literal["none listed"]) -> str:
-    """Model, host and what the server says of the model, under a label that says what this is worth.
+def find_model(name: str, address: Address, listed: Sequence[Model] | Literal["none listed"]) -> Model | None:
+    """What the server says of the model; None where it lists none.
 
     Raises:
         AnatomyR1Error: when the server lists its models and this is none of them.
     """
     if listed == "none listed":
-        return f"{name} at {address.host} ({LABEL}; it lists no models)"
+        return None
     found = next((model for model in listed if model.id == name), None)
     if found is None:
         others = clean(", ".join(model.id for model in listed if isinstance(model, Model)))
         raise AnatomyR1Error(f"{address.base}: serves no model {name}. Cure: --model, one of {others or '(none)'}")
-    said = [
-        f"{part} {clean(str(value))}"
-        for part, value in sorted(found.model_dump(exclude={"id"}, exclude_none=True).items())
-    ]
-    return f"{name} at {address.host} ({'; '.join([LABEL, *said])})"
+    return found
+
+
+def server_identity(name: str, address: Address, model: Model | None) -> str:
+    """Model, host and what the server says of the model, under a label that says what this is worth."""
+    if model is None:
+        return f"{name} at {address.host} ({LABEL}; it lists no models)"
+    said = sorted(model.model_dump(exclude={"id"}, exclude_none=True).items())
+    return f"{name} at {address.host} ({'; '.join([LABEL, *(f'{part} {clean(str(value))}' for part, value in said)])})"

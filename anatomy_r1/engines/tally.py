@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anatomy_r1.engines.server_client import Failure
+from anatomy_r1.engines.server_failures import Failure
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from anatomy_r1.engines.address import read_address
 from anatomy_r1.engines.completion import read_completion
 from anatomy_r1.engines.requests import jobs
 from anatomy_r1.engines.sampling import request_seed
-from anatomy_r1.engines.server_client import KEY_VARIABLE
+from anatomy_r1.engines.server_failures import KEY_VARIABLE
 from anatomy_r1.engines.upload import data_terms
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluate import evaluate
@@ -290,6 +290,14 @@ def test_a_proxy_does_not_see_what_stays_here(data, tmp_path, monkeypatch):
 def test_a_model_that_is_not_served_is_refused_with_the_names_of_those_that_are(data, tmp_path):
     with serving() as server, pytest.raises(AnatomyR1Error, match=f"serves no model med/other.*one of {MODEL}"):
         run(server, data, tmp_path / "log", model="med/other")
+
+
+def test_a_response_that_the_server_would_cut_short_is_none(data, tmp_path):
+    """Of 4,096 tokens the prompt has 90; vLLM would answer with the 4,006 that are left, and not say so."""
+    with serving() as server:
+        assert run(server, data, tmp_path / "log", limit=1, max_new_tokens=4006).made == 6
+        with pytest.raises(AnatomyR1Error, match=r"6 of 6 .*lower --max-new-tokens.*\n.*90 tokens and 4007 .* 4096"):
+            run(server, data, tmp_path / "log", limit=1, max_new_tokens=4007)
 
 
 def test_a_host_that_lists_no_models_is_taken_at_its_word(data, tmp_path):
