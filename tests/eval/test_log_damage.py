@@ -56,14 +56,14 @@ DAMAGE = {"zeros": bytes(300), "noise": random.Random(0).randbytes(300), "letter
 def test_no_overwritten_bytes_pass_for_the_log_that_was_written(whole, tmp_path):
     content, rows = whole
     counts = []
-    for start in range(PAGE, len(content) - 300, 5 * 997):  # a prime, so that all places in a page are met
+    for start in range(PAGE, len(content) - 300, 7 * 997):  # a prime, so that all places in a page are met
         overwrite(tmp_path / "log", content, start, list(DAMAGE.values())[start % 3])
         try:
             assert read(tmp_path / "log")[0] == rows, "room that holds nothing"
         except AnatomyR1Error as error:
             told = re.search(rf"{tmp_path / 'log'}: damaged .*; (\d+) responses can still be read. Cure: `", str(error))
             counts.append(int(told[1]))
-    assert len(counts) > 15
+    assert len(counts) > 10
     # One page of rows is about 17; a page higher up the tree has the pages below it go with it
     assert sorted(counts)[len(counts) // 5] >= 600 - 2 * 17
     assert 599 in counts

@@ -28,7 +28,7 @@ FATAL = ["401", "404", "redirect"]
 def command(server, data, log, *more):
     """The command's exit status."""
     arguments = ["evaluate", "sgg_anatomy_mini", "--data", str(data), "--model", MODEL, "--log", str(log)]
-    arguments += ["--engine", "server", "--base-url", server.url, "--timeout", "0.5", "--max-new-tokens", "24"]
+    arguments += ["--engine", "server", "--base-url", server.url, "--timeout", "1.5", "--max-new-tokens", "24"]
     return main([*arguments, *more])
 
 
