@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.engines.open import open_engine
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.images import Images
 from anatomy_r1.metrics import K
@@ -52,10 +53,12 @@ def evaluate(
     repeats: int = K,
     temperature: float = 1.0,
     max_new_tokens: int = 512,
-    batch_size: int = 16,
+    batch_size: int | None = None,
     limit: int | None = None,
     device: str | None = None,
     dtype: str = "auto",
+    engine: str = "transformers",
+    engine_args: dict[str, Any] | None = None,
     results: Path | None = None,
     wait: float = 0.0,
     progress: bool = True,
@@ -74,10 +77,12 @@ def evaluate(
         repeats: sampled responses a question; the metrics are defined over five.
         temperature: of the sampled responses.
         max_new_tokens: most tokens of a response.
-        batch_size: questions at a time.
+        batch_size: questions at a time; the engine's own choice unless told.
         limit: only the first so many questions.
         device: `cuda` where there is one, unless told.
         dtype: `auto` is the checkpoint's.
+        engine: a name in `anatomy_r1.engines.open`.
+        engine_args: further arguments of that engine.
         results: where lm-eval's results go; beside the log unless told.
         wait: seconds to wait while another process writes the log.
         progress: show a bar with an estimate.
@@ -91,20 +96,17 @@ def evaluate(
     asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
     manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
     plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, split, limit)
-    from anatomy_r1.engines.transformers_engine import TransformersEngine
-
+    options = {"seed": seed, "device": device, "dtype": dtype, "progress": progress, **(engine_args or {})}
     with ResponseLog(log, wait=wait) as opened:
-        engine = TransformersEngine(
-            model, log=opened, seed=seed, batch_size=batch_size, device=device, dtype=dtype, progress=progress
-        )
-        decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **engine.settings}
-        run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
-        report = _run(engine, manager, loaded, limit)
-    report["anatomy_r1"] = {"run": run, "plan": plan, "decoding": decoding, "weights": engine.weights}
+        answering = open_engine(engine, model, log=opened, batch_size=batch_size, **options)
+        decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **answering.settings}
+        run = opened.add_run({**plan, "weights": answering.weights, "decoding": decoding})
+        report = _run(answering, manager, loaded, limit)
+    report["anatomy_r1"] = {"run": run, "plan": plan, "decoding": decoding, "weights": answering.weights}
     path = _write(report, results or log.with_name(f"{log.stem}.{run}.json"))
     found = report["results"][task]
     metrics = {name.removesuffix(",letter"): value for name, value in found.items() if _is_metric(name)}
-    return Evaluation(run, log, path, metrics, found["sample_len"], engine.made, time.perf_counter() - began)
+    return Evaluation(run, log, path, metrics, found["sample_len"], answering.made, time.perf_counter() - began)
 
 
 def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) -> tuple[Any, Any]:
