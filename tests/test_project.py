@@ -64,7 +64,7 @@ def test_ci_runs_the_readmes_test_command():
     run = (ROOT / ".ci" / "run").read_text()
     assert run.rstrip().endswith('bin/tox" "$@"')
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
-    assert tox()["tox"]["env_list"] == "lint, tests, smoke"
+    assert tox()["tox"]["env_list"] == "lint, tests, smoke, vllm"
     assert re.search(r"^tox\b", (ROOT / "README.md").read_text(), re.MULTILINE)
 
 

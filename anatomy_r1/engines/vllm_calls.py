@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,11 @@ class Vllm:
             cure = "Cure: see its messages above, then run the same command; earlier responses are kept"
             raise AnatomyR1Error(f"vLLM stopped ({type(error).__name__}: {error}). {cure}") from error
         return [_finished(output) for output in outputs if output.finished]
+
+    def forget(self, names: list[str]) -> None:
+        """Drop responses that were asked for; nothing where there are none."""
+        with suppress(Exception):  # one that has died has forgotten them already
+            self._engine.abort_request(names)
 
 
 def prompt_tokens(read: Any) -> int:

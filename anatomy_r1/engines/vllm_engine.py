@@ -124,12 +124,14 @@ class VllmEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
         waiting = iter(questions)
         asked: dict[str, Job] = {}
         began = time.perf_counter()
-        while self._ask(waiting, asked):
-            finished = self.vllm.step()
-            if finished:
-                now = time.perf_counter()
-                yield self._responses(finished, asked, (now - began) / len(finished))
-                began = now
+        try:
+            while self._ask(waiting, asked):
+                if finished := self.vllm.step():
+                    now = time.perf_counter()
+                    yield self._responses(finished, asked, (now - began) / len(finished))
+                    began = now
+        finally:
+            self.vllm.forget(list(asked))  # whatever stopped this, a later call must not meet them
 
     def _ask(self, waiting: Iterator[Sequence[Job]], asked: dict[str, Job]) -> bool:
         """Ask the next questions as far as there is room; whether anything is being waited for."""
