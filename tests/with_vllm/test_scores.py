@@ -65,11 +65,16 @@ def test_lm_eval_s_own_model_gives_the_same_greedy_responses_and_score(ours, sto
     samples = stock["samples"]["sgg_anatomy_mini"]
     said = {sample["doc"]["id"]: sample["resps"][1][0] for sample in samples}
     mine = {key[0]: text for key, (text, *_) in texts(ours.log, "greedy").items()}
-    others = {name: (mine[name], said[name]) for name in mine if mine[name].split() != said[name].split()}
+    others = {name: (mine[name], said[name]) for name in mine if letters(mine[name]) != letters(said[name])}
     assert len(said) == len(mine) == 200
     assert len(others) <= 2, others
     if not others:
         assert stock["results"]["sgg_anatomy_mini"]["greedy,letter"] == ours.metrics["greedy"]
+
+
+def letters(text):
+    """vLLM's own decoder, which lm-eval uses, sets other spaces between this tokenizer's words."""
+    return "".join(text.split())
 
 
 def test_lm_eval_s_own_responses_score_alike_in_our_scorer(stock):
