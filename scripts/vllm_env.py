@@ -79,7 +79,7 @@ def build(root: Path, home: Path, wanted: str) -> None:
     venv.create(home, with_pip=False, symlinks=True)
     python = shared_env.python_of(home)
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--disable-pip-version-check", "--no-deps"]
-    pip += ["--progress-bar", "off", "--quiet"]
+    pip += ["--progress-bar", "off", "--quiet", "--no-compile"]  # few of its modules are ever imported
     for what in (["-r", LOCK], ["-e", "."]):
         if subprocess.run([*pip, *what], cwd=root, check=False).returncode:
             cure = "pip must know an index that has PyTorch's CPU builds (PIP_EXTRA_INDEX_URL, or its configuration)"

@@ -15,6 +15,15 @@ from typing import Any
 from anatomy_r1.engines.sampling import Sampling
 from anatomy_r1.errors import AnatomyR1Error
 
+ENVIRONMENT = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+}
+"""Unless set otherwise. The last one: a scheduler in a process of its own stays behind when this process is killed, and
+keeps the device's memory from the run that would go on. vLLM also names it for a repeatable order of batches
+(docs, "Reproducibility").
+"""
 LEAST_TEMPERATURE = 0.01
 """vLLM raises a lower one to this, with a warning (`sampling_params.py`, both versions)."""
 
@@ -42,7 +51,7 @@ class Vllm:
 
     def __init__(self, folder: Path, dtype: str, options: dict[str, Any]) -> None:
         """Load `folder` (safetensors, no code of its own); `options` are vLLM's engine arguments."""
-        for name, value in (("VLLM_NO_USAGE_STATS", "1"), ("VLLM_LOGGING_LEVEL", "WARNING")):
+        for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         try:
             from vllm import LLM

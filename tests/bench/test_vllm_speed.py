@@ -1,12 +1,9 @@
 """What our log, seeds and keys cost beside vLLM itself. `tox -e vllm -- -m "vllm and bench" tests/bench -s`."""
 
 import json
-import os
 import statistics
 import time
 from importlib.util import find_spec
-
-os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # so that one process's CPU seconds are all there are
 
 import pytest
 

@@ -3,10 +3,7 @@
 Run by `tox -e vllm`. Elsewhere these files are not collected, so that asking for them ends with "no tests ran".
 """
 
-import os
 from importlib.util import find_spec
-
-os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # seconds instead of half a minute to load
 
 import pytest
 
