@@ -194,7 +194,7 @@ def test_what_was_broken_off_does_not_turn_up_later(data, babbling, tmp_path, mo
 def test_kill_9_then_the_same_command_asks_only_for_what_is_missing(data, babbling, tmp_path):
     """In the way a user runs it, where vLLM's worker is a process of its own, which must not stay behind."""
     arguments = ["evaluate", "sgg_anatomy_mini", "--data", str(data), "--model", str(babbling), "--engine", "vllm"]
-    arguments += ["--max-new-tokens", "100", "--batch-size", "1", "--log", str(tmp_path / "killed")]
+    arguments += ["--max-new-tokens", "100", "--limit", "40", "--batch-size", "1", "--log", str(tmp_path / "killed")]
     arguments += [
         f"--engine-arg={name}={json.dumps(value)}" for name, value in OPTIONS.items() if "executor" not in name
     ]
@@ -209,8 +209,8 @@ def test_kill_9_then_the_same_command_asks_only_for_what_is_missing(data, babbli
     _, alive = psutil.wait_procs(helpers, timeout=60)
     assert not alive
     before = logged(tmp_path / "killed")
-    assert run(data, babbling, tmp_path / "killed", max_new_tokens=100).made == 1200 - before < 1200
-    run(data, babbling, tmp_path / "whole", max_new_tokens=100)
+    assert run(data, babbling, tmp_path / "killed", max_new_tokens=100, limit=40).made == 240 - before < 240
+    run(data, babbling, tmp_path / "whole", max_new_tokens=100, limit=40)
     assert texts(tmp_path / "killed") == texts(tmp_path / "whole")
 
 
