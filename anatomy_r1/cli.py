@@ -1,8 +1,9 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, log. Only argparse is imported here, so that `--help` is fast."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, log. Only argparse is imported here: `--help` is quick."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,7 +109,12 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of sampling and swap (default: 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="of the sampled responses (default: 1)")
     parser.add_argument("--max-new-tokens", type=int, default=512, metavar="N", help="a response (default: 512)")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="questions at a time (default: 16)")
+    parser.add_argument(
+        "--engine-arg", dest="engine_args", action="append", type=_engine_arg, default=[], metavar="NAME=VALUE",
+        help="of the engine's own, again for each, such as gpu_memory_utilization=0.8 or tensor_parallel_size=4 (vllm)",
+    )  # fmt: skip
+    about = "questions at a time (default: 16; vllm: as many as keep it busy)"
+    parser.add_argument("--batch-size", type=int, metavar="N", help=about)
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: cuda where there is one)")
     parser.add_argument("--dtype", help="float32, bfloat16 ... (default: the checkpoint's)")
@@ -129,6 +135,17 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--allow-upload", action="store_true", default=None, help=allow)
     plain = "leave out top_k, min_p and repetition_penalty, which OpenAI's own API refuses"
     group.add_argument("--plain-openai", action="store_true", default=None, help=plain)
+
+
+def _engine_arg(text: str) -> tuple[str, Any]:
+    """`name=value`, the value as JSON where it is some."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _add_score(commands: Any) -> None:
@@ -167,7 +184,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from anatomy_r1.evaluate import evaluate
 
     options = {name: value for name, value in vars(args).items() if name not in ("command", "run")}
-    engine_args = {name: options.pop(name) for name in SERVER_OPTIONS}
+    engine_args = dict(options.pop("engine_args")) | {name: options.pop(name) for name in SERVER_OPTIONS}
     found = evaluate(**options, engine_args=engine_args)
     print(f"{found.questions} questions, {found.made} responses generated in {found.seconds:.1f} s")
     print("  ".join(f"{name} {value:.4f}" for name, value in found.metrics.items()))

@@ -11,6 +11,7 @@ from anatomy_r1.errors import AnatomyR1Error
 
 ENGINES = {
     "transformers": "anatomy_r1.engines.transformers_engine:TransformersEngine",
+    "vllm": "anatomy_r1.engines.vllm_engine:VllmEngine",
     "server": "anatomy_r1.engines.server_engine:ServerEngine",
 }
 """Name -> where its class is."""
