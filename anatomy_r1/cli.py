@@ -1,4 +1,4 @@
-"""`anatomy-r1`: data, tasks, evaluate, score. Only argparse is imported here, so that `--help` is quick."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare. Only argparse is imported here, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1 import __version__
+from anatomy_r1 import __version__, compare_cli
 from anatomy_r1.data_cli import add_data_commands
 
 EXAMPLE = """example:
@@ -27,11 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args) or 0)
     except (AnatomyR1Error, DataError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; what was done is kept: run the same command again", file=sys.stderr)
         return 130
+
+
+def _printable(text: str) -> str:
+    """Names from stores and data must not command the terminal."""
+    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_tasks(commands)
     _add_evaluate(commands)
     _add_score(commands)
+    about, example = compare_cli.ABOUT, f"compare {compare_cli.EXAMPLE}"
+    compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
     return parser
 
 
@@ -55,7 +62,7 @@ def _command(
     commands: Any, name: str, about: str, example: str, run: Callable[[argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
     def make(**more: Any) -> Any:
-        return commands.add_parser(name, help=about, **more)
+        return commands.add_parser(name, help=about.partition("\n")[0], **more)
 
     parser = _described(make, about, f"example:\n  anatomy-r1 {example}")
     parser.set_defaults(run=run)

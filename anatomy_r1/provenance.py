@@ -28,11 +28,15 @@ def provenance() -> dict[str, Any]:
 
 def git_state(root: Path = ROOT) -> dict[str, Any]:
     """Commit of the checkout that runs, and whether tracked files differ from it."""
-    commit = _git(root, "rev-parse", "HEAD")
-    return {"commit": commit, "dirty": bool(commit and _git(root, "status", "--porcelain", "--untracked-files=no"))}
+    commit = git_output(root, "rev-parse", "HEAD")
+    return {
+        "commit": commit,
+        "dirty": bool(commit and git_output(root, "status", "--porcelain", "--untracked-files=no")),
+    }
 
 
-def _git(root: Path, *arguments: str) -> str:
+def git_output(root: Path, *arguments: str) -> str:
+    """What git prints; "" where it fails, or where there is no git."""
     try:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError:

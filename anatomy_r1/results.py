@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from anatomy_r1.metrics import K
 
@@ -60,6 +62,19 @@ class Result:
     def key(self) -> str:
         """Path of the cell below the store, without suffix."""
         return f"{self.benchmark}/{self.model}/{self.method}/{self.arm}/seed{self.seed}"
+
+
+def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """From a result's question table, per question: each metric as a share between 0 and 1."""
+    right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
+    return {
+        f"avg@{K}": right.mean(axis=1),
+        "pass@1": right[:, 0],
+        f"major@{K}": table["major"].to_numpy(dtype=float),
+        "greedy": table["greedy"].to_numpy(dtype=float),
+        "parsed": table["parsed"].to_numpy(dtype=float) / K,
+        "truncated": table["truncated"].to_numpy(dtype=float) / K,
+    }
 
 
 def save_result(store: Path, result: Result) -> Path:

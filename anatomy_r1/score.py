@@ -8,6 +8,7 @@ Example:
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -58,6 +59,8 @@ class Scores:
     """Means over questions (see `summary`)."""
     by_category: Mapping[str, Mapping[str, float]]
     """The same by category."""
+    prompts: str = ""
+    """Identity of all prompts as the model read them, chat template included: 16 hex digits."""
 
     def table(self) -> pd.DataFrame:
         """One row a question, as the result store wants it (`anatomy_r1.results.COLUMNS`)."""
@@ -188,7 +191,13 @@ def _score(name: str, plan: dict[str, Any], questions: Sequence[Question], by_sl
             category: summary(_where(metrics, categories, category), _where(truncated, categories, category))
             for category in sorted(set(categories))
         },
+        prompts=_prompts(responses),
     )
+
+
+def _prompts(responses: Sequence[Sequence[Response]]) -> str:
+    hashes = [[one.key.prompt_hash for one in six] for six in responses]
+    return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
 
 
 def _metrics(six: Sequence[Answer], question: Question) -> dict[str, float]:

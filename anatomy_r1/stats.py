@@ -70,14 +70,43 @@ def cluster_interval(values: ArrayLike, clusters: Labels, confidence: float = CO
     Raises:
         ValueError: when there is nothing to average, the lengths differ, or a value is not finite.
     """
-    x = _checked(values, len(clusters))
-    _, code = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
-    mean, groups, n = float(x.mean()), int(code.max()) + 1, len(x)
+    return cluster_intervals(_checked(values, len(clusters))[np.newaxis], clusters, confidence)[0]
+
+
+def cluster_intervals(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> tuple[Interval, ...]:
+    """`cluster_interval` of each row of `values` (shape [rows, n]): many quantities of the same n questions at once.
+
+    Raises:
+        ValueError: as `cluster_interval`; a value that is not finite is counted within its row.
+    """
+    rows = np.asarray(values, dtype=float)
+    if rows.ndim != 2:
+        raise ValueError(f"expected values of shape [rows, questions], found shape {rows.shape}")
+    for row in rows:
+        _checked(row, len(clusters))
+    code, n = cluster_codes(clusters), len(clusters)
+    groups, means = int(code.max()) + 1, rows.mean(axis=1)
     if groups == 1:
-        return Interval(mean, None, None, None, 1, n)
-    se = _standard_error(x - mean, code, groups)
-    half = se * float(student_t.ppf(0.5 + confidence / 2, groups - 1))
-    return Interval(mean, mean - half, mean + half, se, groups, n)
+        return tuple(Interval(float(mean), None, None, None, 1, n) for mean in means)
+    errors = _standard_errors(rows - means[:, np.newaxis], code, groups)
+    factor = float(student_t.ppf(0.5 + confidence / 2, groups - 1))
+    return tuple(
+        Interval(mean, mean - factor * se, mean + factor * se, se, groups, n)
+        for mean, se in zip(means.tolist(), errors.tolist(), strict=True)
+    )
+
+
+def cluster_codes(clusters: Labels) -> NDArray[np.intp]:
+    """Each question's cluster as a number from 0 to G - 1, in the order of the sorted labels."""
+    return np.unique(np.asarray(clusters, dtype=str), return_inverse=True)[1]
+
+
+def cluster_sums(values: NDArray[np.float64], code: NDArray[np.intp], groups: int) -> NDArray[np.float64]:
+    """Sum over each cluster's questions: from [rows, n] to [rows, groups]."""
+    rows = len(values)
+    place = code + groups * np.arange(rows)[:, np.newaxis]
+    sums = np.bincount(place.ravel(), weights=values.ravel(), minlength=rows * groups)
+    return np.asarray(sums, dtype=float).reshape(rows, groups)
 
 
 def paired_interval(first: ArrayLike, second: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
@@ -107,13 +136,12 @@ def seeded_interval(values: ArrayLike, clusters: Labels, confidence: float = CON
     return SeededInterval(interval, len(table), spread)
 
 
-def _standard_error(residuals: NDArray[np.float64], code: NDArray[np.intp], groups: int) -> float:
+def _standard_errors(residuals: NDArray[np.float64], code: NDArray[np.intp], groups: int) -> NDArray[np.float64]:
     """CR1: the square root of G/(G-1) times the sum over clusters of (sum of residuals) squared, over n squared."""
-    sums = np.bincount(code, weights=residuals, minlength=groups)
+    sums, n = cluster_sums(residuals, code, groups), residuals.shape[1]
+    errors = np.sqrt(groups / (groups - 1) * (sums * sums).sum(axis=1)) / n
     # Rounding leaves about 1e-16 where every value equals the mean; a width of 1e-17 would hide that there is none.
-    if np.abs(sums).max() < 1e-12 * len(residuals):
-        return 0.0
-    return float(np.sqrt(groups / (groups - 1) * (sums @ sums))) / len(residuals)
+    return np.where(np.abs(sums).max(axis=1) < 1e-12 * n, 0.0, errors)
 
 
 def _checked(values: ArrayLike, length: int) -> NDArray[np.float64]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, emphases
 from reports import paper
 from reports.names import METRICS, benchmark_title, method_title, model_title
 from reports.rows import Key, RowName
 from reports.scores import ALL, Group, Score
-from reports.table import MISSING, Block, Cell, Column, Row, emphases
 
 NO_INTERVAL = "[no interval]"
 """Beside a number from one cluster."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
+from anatomy_r1.tables.table import MISSING, Cell, Column, Table
 from reports.accuracy import bounds
 from reports.names import BENCHMARKS, MINI, benchmark_title, rank
 from reports.rows import Key, RowName, run_blocks
 from reports.scores import ALL, Group, Score
-from reports.table import MISSING, Cell, Column, Table
 
 
 def responses_table(found: Mapping[Key, Score], results: Sequence[Result], benchmarks: Sequence[str]) -> Table:

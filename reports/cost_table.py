@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
+from anatomy_r1.tables.table import MISSING, Cell, Column, Report, Table
 from reports.cost import Amount, Cost, costs
 from reports.names import benchmark_title
 from reports.notes import USE, machines, made_from, warning
 from reports.rows import Key, benchmarks, run_blocks
 from reports.scores import ALL, Group, Score, scores
-from reports.table import MISSING, Cell, Column, Report, Table
 
 _READING = (
     "Mean over training seeds. In parentheses: with the training that the method started from, where the store has it."

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from anatomy_r1.results import Result
+from anatomy_r1.results import Result, question_metrics
 from anatomy_r1.stats import SeededInterval, paired_interval
 from reports.names import METRICS
-from reports.scores import ALL, Group, Score, group_of, question_metrics, score_of
+from reports.scores import ALL, Group, Score, group_of, score_of
 
 Cells = Mapping[tuple[Group, int], Result]
 """(group, seed) -> result."""

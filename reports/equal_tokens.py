@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.metrics import K
 from anatomy_r1.results import EQUAL_TOKENS, MATCHED
+from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
 from reports.accuracy import bounds
 from reports.cost import Cost
 from reports.differences import minus
@@ -17,7 +18,6 @@ from reports.names import benchmark_title, method_title, model_title
 from reports.rows import Key, models, row_names
 from reports.scores import ALL, Group, Score
 from reports.signed import signed
-from reports.table import MISSING, Block, Cell, Column, Row, Table
 
 BASELINE = "grpo"
 """The method that the others are compared with."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from anatomy_r1.tables.table import Block, Cell, Row
 from reports.names import BENCHMARKS, MINI, MODELS, TITLES, method_title, model_title, rank
 from reports.scores import Group
-from reports.table import Block, Cell, Row
 
 Key = tuple[Group, str, str]
 """Group, metric, category: what a score is found by."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
-from anatomy_r1.results import Result
+from anatomy_r1.results import Result, question_metrics
 from anatomy_r1.stats import SeededInterval, seeded_interval
 
 ALL = ""
@@ -79,19 +79,6 @@ def _group_scores(group: Group, tables: list[pd.DataFrame]) -> Iterable[Score]:
     for category in sorted(set(categories)):
         of = categories == category
         yield score_of(group, f"avg@{K}", str(category), seeded_interval(values[f"avg@{K}"][:, of], clusters[of]))
-
-
-def question_metrics(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """From a result's question table, per question: each metric as a share between 0 and 1."""
-    right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
-    return {
-        f"avg@{K}": right.mean(axis=1),
-        "pass@1": right[:, 0],
-        f"major@{K}": table["major"].to_numpy(dtype=float),
-        "greedy": table["greedy"].to_numpy(dtype=float),
-        "parsed": table["parsed"].to_numpy(dtype=float) / K,
-        "truncated": table["truncated"].to_numpy(dtype=float) / K,
-    }
 
 
 def score_of(group: Group, metric: str, category: str, seeded: SeededInterval) -> Score:

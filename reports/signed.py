@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from anatomy_r1.tables.table import MISSING, Cell
 from reports.accuracy import NO_INTERVAL
 from reports.scores import Score
-from reports.table import MISSING, Cell
 
 
 def signed(score: Score | None) -> Cell:

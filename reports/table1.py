@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import EQUAL_TOKENS, Result
+from anatomy_r1.tables.table import Report, Table
 from reports import paper
 from reports.accuracy import accuracy_block, accuracy_columns
 from reports.companions import categories_table, responses_table
@@ -21,7 +22,6 @@ from reports.names import METHODS
 from reports.notes import notes, warning
 from reports.rows import Key, benchmarks, models, row_names
 from reports.scores import Score, scores
-from reports.table import Report, Table
 
 NUMBER = 1
 """Which of the paper's tables this is."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
+from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
 from reports import paper
 from reports.accuracy import accuracy_block, accuracy_columns
 from reports.companions import responses_table
@@ -22,7 +23,6 @@ from reports.notes import notes, warning
 from reports.rows import Key, RowName, benchmarks, models, row_names
 from reports.scores import ALL, Group, Score, scores
 from reports.signed import points, signed
-from reports.table import Block, Cell, Report, Row, Table
 
 NUMBER = 2
 """Which of the paper's tables this is."""

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import Result, load_results
+from anatomy_r1.tables import html, markdown, text
+from anatomy_r1.tables.table import Report
 from reports import paper
 from reports.cost import costs
 from reports.cost_table import cost_report
 from reports.differences import differences
 from reports.equal_tokens import BASELINE
-from reports.formats import html, latex, markdown, text, tidy
+from reports.formats import latex, tidy
 from reports.scores import Score, scores
-from reports.table import Report
 from reports.table1 import table1
 from reports.table2 import WHOLE, of_table2, paper_beside, table2
 

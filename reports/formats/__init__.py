@@ -1,1 +1,1 @@
-"""A report as text, Markdown, LaTeX, HTML or CSV: one file a format, each a pure function to a string."""
+"""What the paper's tables need besides `anatomy_r1.tables`: LaTeX and CSV, each a pure function to a string."""

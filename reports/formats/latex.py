@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reports.table import Cell, Column, Report, Table, groups
+from anatomy_r1.tables.table import Cell, Column, Report, Table, groups
 
 _WRAP = {"": "{}", "best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
 _SPECIAL = {

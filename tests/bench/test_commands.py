@@ -10,7 +10,7 @@ import pytest
 
 from anatomy_r1.results import COLUMNS, Result
 from anatomy_r1.stats import cluster_interval
-from reports.formats import html
+from anatomy_r1.tables import html
 from reports.names import METHODS
 from reports.table1 import table1
 

@@ -7,12 +7,12 @@ import pytest
 from stores import PROVENANCE, grid, named, paid, plan, result, row, trained
 
 from anatomy_r1.results import save_result
+from anatomy_r1.tables import text
+from anatomy_r1.tables.table import MISSING
 from reports.__main__ import main
 from reports.cost import Amount, costs
 from reports.cost_table import cost_report
-from reports.formats import text
 from reports.scores import Group
-from reports.table import MISSING
 from reports.table1 import table1
 from reports.write import cost_files, table1_files, table2_files
 

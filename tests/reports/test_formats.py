@@ -9,8 +9,9 @@ import pytest
 from stores import grid, result
 
 from anatomy_r1.results import save_result
+from anatomy_r1.tables import html, markdown, text
 from reports.__main__ import main
-from reports.formats import html, latex, markdown, text
+from reports.formats import latex
 from reports.table1 import table1
 from reports.write import table1_files
 

@@ -3,10 +3,10 @@
 import pytest
 from stores import grid, named, questions, result, row
 
+from anatomy_r1.tables.table import MISSING, Cell, emphases
 from reports import paper
 from reports.names import METHODS
 from reports.scores import ALL, Group, scores
-from reports.table import MISSING, Cell, emphases
 from reports.table1 import table1
 
 

@@ -7,12 +7,13 @@ import pytest
 from stores import named, plan, questions, result, row, shares, trained
 
 from anatomy_r1.results import save_result
+from anatomy_r1.tables import html, markdown, text
+from anatomy_r1.tables.table import MISSING, Cell
 from reports.__main__ import main
 from reports.differences import differences
-from reports.formats import html, latex, markdown, text
+from reports.formats import latex
 from reports.names import BEYOND, TITLES
 from reports.scores import Group
-from reports.table import MISSING, Cell
 from reports.table2 import table2
 from reports.write import table1_files, table2_files
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 
-from reports.table import Block, Cell, Report, Table, groups
+from anatomy_r1.tables.table import Block, Cell, Report, Table, groups
 
 WIDTH = 132
 """Column at which notes wrap."""

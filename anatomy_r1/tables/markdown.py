@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from reports.table import Cell, Report, Table, groups
+from anatomy_r1.tables.table import Cell, Report, Table, groups
+from anatomy_r1.tables.text import plain
 
 _WRAP = {"": ("", ""), "best": ("**", "**"), "second": ("<u>", "</u>")}
 
@@ -42,6 +43,6 @@ def _line(cells: list[str]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is: no markup, no HTML, no new cell, no link."""
-    one_line = " ".join(text.split())
+    """Text that Markdown shows as it is: no markup, no HTML, no new cell, no link, no command to a terminal."""
+    one_line = plain(" ".join(text.split()))
     return re.sub(r"([\\`*_{}\[\]<>#|~&!])", r"\\\1", one_line)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.table import MISSING, Report, groups
+from anatomy_r1.tables.table import MISSING, Report, groups
 
 
 def render(report: Report) -> str:

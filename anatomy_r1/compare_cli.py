@@ -1,0 +1,104 @@
+"""`anatomy-r1 compare`. Only argparse is imported here, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anatomy_r1.comparison.outcome import Outcome
+
+ABOUT = """is one system better than another, and could these questions have told?
+
+Systems are named as [NAME=]PATH: a folder of a result store (all its seeds), one of its seed*.json, or a response log
+(LOG#RUN where it holds several runs; needs --data). Files under one NAME are seeds of one system. The first system
+named on each benchmark is its baseline. How to read what is printed: docs/statistics.md."""
+EXAMPLE = """results/mini/store/*/mini-l/zero-shot results/mini/store/*/mini-l/grpo --out compare.html
+  anatomy-r1 compare base=old.sqlite new=new.sqlite --data prepared --format markdown"""
+FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
+KINDS = ("questions", "prompts", "sampling", "arms", "seeds")
+METRICS = ("avg@5", "pass@1", "major@5", "greedy")
+
+
+def add_compare_options(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("systems", nargs="+", metavar="SYSTEM", help="[NAME=]PATH; the first is the baseline")
+    parser.add_argument("--all-pairs", action="store_true", help="every system against every other")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="prepared set of response logs, or its parent")
+    parser.add_argument("--family", type=Path, metavar="FILE", help="comparisons declared before the run (YAML)")
+    parser.add_argument("--metric", choices=METRICS, help="that is tested (default: avg@5; a family declares its own)")
+    parser.add_argument(
+        "--smallest-difference", type=float, metavar="POINTS", help="of interest (default: 5; likewise)"
+    )
+    different = "compare although these differ, and say so"
+    parser.add_argument("--allow-different", nargs="+", choices=KINDS, default=[], metavar="KIND", help=different)
+    parser.epilog = f"{parser.epilog}\n\nkinds that --allow-different knows: {', '.join(KINDS)}"
+    parser.add_argument("--seed", type=int, default=0, help="of random sign patterns (default: 0)")
+    parser.add_argument("--flips", type=int, default=10, metavar="N", help="questions named each way (default: 10)")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="of what is printed (default: text)")
+    files = f"also write this file ({', '.join(FORMATS.values())}); may be given several times"
+    parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=files)
+
+
+def run_compare(args: argparse.Namespace) -> int:
+    """Compare, print, write."""
+    from anatomy_r1.errors import AnatomyR1Error
+
+    for path in args.out:
+        if path.suffix not in FORMATS.values():
+            raise AnatomyR1Error(f"{path}: no such format. Cure: end it in one of {', '.join(FORMATS.values())}")
+    if args.family and (args.metric or args.smallest_difference is not None):
+        raise AnatomyR1Error(f"{args.family} declares metric and smallest difference. Cure: leave the options out")
+    outcome = _outcome(args)
+    suffixes = {FORMATS[args.format], *(path.suffix for path in args.out)}
+    texts = {suffix: _render(outcome, suffix, args.flips) for suffix in suffixes}
+    for path in args.out:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text(texts[path.suffix], encoding="utf-8")
+        temporary.replace(path)
+    sys.stdout.write(_shown(texts[FORMATS[args.format]]))
+    return 0
+
+
+def _shown(text: str) -> str:
+    """Without control characters: names from a store must not command the terminal."""
+    return "\n".join("".join(c if c.isprintable() or ord(c) > 159 else "?" for c in line) for line in text.split("\n"))
+
+
+def _outcome(args: argparse.Namespace) -> Outcome:
+    from anatomy_r1.comparison.compare import compare, family_of
+    from anatomy_r1.comparison.declared import declaration
+    from anatomy_r1.comparison.family import load_family
+    from anatomy_r1.comparison.outcome import Outcome
+    from anatomy_r1.comparison.panel import panels
+    from anatomy_r1.comparison.scores import system_scores
+    from anatomy_r1.comparison.sources import load_systems
+    from anatomy_r1.provenance import git_state
+
+    family = load_family(args.family) if args.family else None
+    systems = load_systems(args.systems, args.data)
+    found = panels(systems, args.allow_different, args.all_pairs)
+    family = family or family_of(found, args.metric or METRICS[0], args.smallest_difference)
+    commits = [run.origin.get("commit", "") for system in systems for run in system.runs]
+    return Outcome(
+        panels=found,
+        comparisons=compare(found, family, seed=args.seed),
+        scores=tuple(score for panel in found for score in system_scores(panel, family.metric)),
+        family=family,
+        declaration=declaration(args.family, commits) if args.family else None,
+        code=git_state()["commit"],
+    )
+
+
+def _render(outcome: Outcome, suffix: str, flips: int) -> str:
+    from anatomy_r1.comparison.as_json import as_json
+    from anatomy_r1.comparison.document import document
+    from anatomy_r1.tables import html, markdown, text
+
+    if suffix == FORMATS["json"]:
+        return as_json(outcome)
+    render = {".txt": text.render, ".md": markdown.render, ".html": html.render}[suffix]
+    return render(document(outcome, flips))

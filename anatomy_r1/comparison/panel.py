@@ -1,0 +1,130 @@
+"""Systems of one benchmark on the same questions in the same order: what every comparison starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from anatomy_r1.comparison.conditions import Disagreement, disagreements
+from anatomy_r1.comparison.runs import System
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results import question_metrics
+
+Shares = Mapping[str, NDArray[np.float64]]
+"""Metric -> share between 0 and 1 of each question, shape [n]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Systems of one benchmark, aligned."""
+
+    benchmark: str
+    systems: tuple[System, ...]
+    pairs: tuple[tuple[System, System], ...]
+    """Baseline and other."""
+    questions: pd.DataFrame
+    """`id`, `cluster` and `category` of the questions that all systems answered."""
+    shares: Mapping[str, Mapping[int, Shares]]
+    """By system name and seed."""
+    told: tuple[str, ...]
+    """What differs between the systems although it was told to be let through, and what is not recorded."""
+
+    @property
+    def clusters(self) -> NDArray[np.str_]:
+        """Cluster label of each question."""
+        return self.questions["cluster"].to_numpy(dtype=str)
+
+    @property
+    def categories(self) -> NDArray[np.str_]:
+        """Anatomy or question type of each question."""
+        return self.questions["category"].to_numpy(dtype=str)
+
+
+def panels(systems: Sequence[System], allowed: Collection[str] = (), all_pairs: bool = False) -> tuple[Panel, ...]:
+    """One panel a benchmark; the first system named on a benchmark is its baseline, unless all pairs are asked for.
+
+    Raises:
+        AnatomyR1Error: when a system stands alone on its benchmark, or systems differ in what `allowed` does not name;
+            all that differs is listed.
+    """
+    by_benchmark: dict[str, list[System]] = {}
+    for system in systems:
+        by_benchmark.setdefault(system.benchmark, []).append(system)
+    if not systems:
+        raise AnatomyR1Error("nothing to compare. Cure: name at least two results")
+    for benchmark, of in by_benchmark.items():
+        if len(of) < 2:
+            cure = "Cure: name another result on the same benchmark"
+            raise AnatomyR1Error(f"{of[0].name}: nothing to compare with on {benchmark}. {cure}")
+    return tuple(_panel(benchmark, of, allowed, all_pairs) for benchmark, of in by_benchmark.items())
+
+
+def seeds_of_pair(first: System, second: System) -> tuple[list[int], list[int]]:
+    """Seeds to average over for either: those they share, or where they share none, each its own."""
+    a, b = ([run.seed for run in system.runs] for system in (first, second))
+    common = sorted(set(a) & set(b))
+    return (common, common) if common else (a, b)
+
+
+def _panel(benchmark: str, systems: Sequence[System], allowed: Collection[str], all_pairs: bool) -> Panel:
+    pairs = [(a, b) for i, a in enumerate(systems[: None if all_pairs else 1]) for b in systems[i + 1 :]]
+    found = [*disagreements(systems), *_question_disagreements(systems), *_seed_disagreements(pairs)]
+    _refuse(benchmark, [one for one in found if one.refused and one.kind not in allowed])
+    questions = _common_questions(benchmark, systems)
+    shares = {system.name: {run.seed: _shares(run.questions, questions) for run in system.runs} for system in systems}
+    return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(one.text for one in found))
+
+
+def _refuse(benchmark: str, found: Sequence[Disagreement]) -> None:
+    if found:
+        kinds = " ".join(dict.fromkeys(one.kind for one in found))
+        lines = [f"  {one.text}" for one in found]
+        cure = f"Cure: evaluate them alike, or say that it is meant: --allow-different {kinds}"
+        raise AnatomyR1Error("\n".join([f"{benchmark}: these systems cannot be compared as they are. {cure}", *lines]))
+
+
+def _question_disagreements(systems: Sequence[System]) -> list[Disagreement]:
+    sets = [set(system.runs[0].questions["id"]) for system in systems]
+    if all(one == sets[0] for one in sets):
+        return []
+    counts = ", ".join(f"{len(ids)} ({system.short})" for ids, system in zip(sets, systems, strict=True))
+    text = f"questions differ: {counts}; compared on the {len(set.intersection(*sets))} in common"
+    return [Disagreement("questions", text, refused=True)]
+
+
+def _seed_disagreements(pairs: Sequence[tuple[System, System]]) -> list[Disagreement]:
+    apart = [(a, b) for a, b in pairs if not {run.seed for run in a.runs} & {run.seed for run in b.runs}]
+    return [
+        Disagreement("seeds", f"seeds: {a.short} and {b.short} share none; each is averaged over its own", refused=True)
+        for a, b in apart
+    ]
+
+
+def _common_questions(benchmark: str, systems: Sequence[System]) -> pd.DataFrame:
+    tables = [system.runs[0].questions[["id", "cluster", "category"]] for system in systems]
+    ids = set.intersection(*(set(table["id"]) for table in tables))
+    if not ids:
+        raise AnatomyR1Error(f"{benchmark}: these systems have no question in common")
+    kept = [_only(table, ids).reset_index(drop=True) for table in tables]
+    for system, table in zip(systems, kept, strict=True):
+        if not table.equals(kept[0]):
+            row = int(np.flatnonzero((table != kept[0]).any(axis=1))[0])
+            cure = "Cure: prepare the data once and evaluate both on them"
+            raise AnatomyR1Error(
+                f"{system.name}: question {table['id'][row]} has another cluster or category than in "
+                f"{systems[0].name}. {cure}"
+            )
+    return kept[0]
+
+
+def _shares(table: pd.DataFrame, questions: pd.DataFrame) -> Shares:
+    return question_metrics(_only(table, set(questions["id"])))
+
+
+def _only(table: pd.DataFrame, ids: set[str]) -> pd.DataFrame:
+    """Rows of `ids`, all of which the table has."""
+    return table if len(table) == len(ids) else table[table["id"].isin(ids)]

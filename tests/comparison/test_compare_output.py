@@ -1,0 +1,161 @@
+"""What is printed: every number with its interval, clusters and provenance; nothing hostile gets through."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from anatomy_r1 import compare_cli
+from anatomy_r1.cli import main
+from anatomy_r1.comparison.as_json import as_json
+from anatomy_r1.comparison.conditions import KINDS
+from anatomy_r1.comparison.document import document
+from anatomy_r1.comparison.family import METRICS
+from anatomy_r1.results import save_result
+from anatomy_r1.tables import html, markdown, text
+from tests.comparison.worlds import answers, outcome, result, table, unequal
+
+EVIL = "<script>alert(1)</script>|[x](javascript:y)\x1b[2J"
+
+
+def pair(clusters=7, shift=0.1, n=140):
+    rng = np.random.default_rng(0)
+    labels = unequal(rng, clusters, n)
+    return [result(m, table(answers(rng, labels, by), labels)) for m, by in (("base", 0.0), ("new", shift))]
+
+
+def named(report, name):
+    return next(table for table in report.tables if table.name == name)
+
+
+def test_a_verdict_stands_beside_all_that_it_rests_on():
+    shown = outcome(*pair())
+    (block,) = named(document(shown), "verdicts").blocks
+    titles = [column.title for column in named(document(shown), "verdicts").columns]
+    cells = dict(zip(titles, block.rows[0].cells, strict=True))
+    one = shown.comparisons[0]
+    interval = one.difference("avg@5").interval
+    assert cells["difference"].text == f"{100 * interval.mean:+.2f}"
+    assert cells["difference"].aside == f"[{100 * interval.low:+.2f}, {100 * interval.high:+.2f}]"
+    assert cells["clusters"].text == "7"
+    assert cells["smallest p (Holm)"].text == "0.0156"
+    assert cells["MDD"].text == f"{100 * one.difference('avg@5').detectable:.2f}"
+    assert cells["verdict"].text == one.test.verdict
+
+
+def test_every_number_has_its_origin():
+    origins = named(document(outcome(*pair())), "origins")
+    row = dict(zip([column.title for column in origins.columns], origins.blocks[0].rows[0].cells, strict=True))
+    assert (row["commit"].text, row["data"].text, row["seeds"].text) == ("c0ffee0c0f", "data", "0")
+    assert row["arm"].text == "matched"
+
+
+def test_how_many_responses_were_read_stands_beside_the_scores():
+    first, second = pair()
+    second.questions.loc[:13, "parsed"] = 0
+    scores = named(document(outcome(first, second)), "scores")
+    at = [column.title for column in scores.columns].index("parsed")
+    assert [row.cells[at].text for row in scores.blocks[0].rows] == ["100.00", "90.00"]
+
+
+def test_few_clusters_are_warned_of_and_many_are_not():
+    told = ["Fewer than 20 clusters" in " ".join(document(outcome(*pair(clusters=g))).notes) for g in (7, 20)]
+    assert told == [True, False]
+
+
+def test_a_hostile_name_in_an_error_commands_no_terminal(tmp_path, capsys):
+    first, second = pair()
+    for one in (first, result("new\x1b[2J", second.questions, style="direct")):
+        save_result(tmp_path, one)
+    assert main(["compare", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "prompts differ" in error
+    assert "\x1b" not in error
+
+
+def test_what_was_not_recorded_is_not_made_up():
+    bare = [result(one.method, one.questions, commit="", data=None, sampling=None) for one in pair()]
+    row = named(document(outcome(*bare)), "origins").blocks[0].rows[0]
+    assert [cell.text for cell in row.cells].count("not recorded") == 3
+
+
+def test_flips_are_cut_in_tables_and_whole_in_json():
+    shown = outcome(*pair())
+    flips = shown.comparisons[0].flips
+    notes = " ".join(named(document(shown, named=2), "flips").notes)
+    assert f"and {len(flips.gained) - 2} more" in notes
+    assert flips.gained[1].id in notes and flips.gained[2].id not in notes
+    listed = json.loads(as_json(shown))["comparisons"][0]["flips"]
+    assert [one["id"] for one in listed["gained"]] == [flip.id for flip in flips.gained]
+    assert named(document(shown, named=0), "flips").notes == ()
+
+
+def test_mcnemar_says_that_it_ignores_clusters():
+    assert "ignores clusters" in named(document(outcome(*pair())), "mcnemar").title
+
+
+@pytest.mark.parametrize("field", ["method", "arm", "id", "category", "cluster", "commit", "style"])
+def test_hostile_text_from_a_store_is_escaped_everywhere(field):
+    first, second = pair()
+    if field in ("id", "category", "cluster"):
+        for one in (first, second):
+            one.questions[field] = one.questions[field] + EVIL
+        cells = [first, second]
+    elif field == "commit":
+        cells = [result(one.method, one.questions, commit=EVIL) for one in (first, second)]
+    else:
+        cells = [
+            result(**{"method": f"m{i}", "questions": one.questions, field: f"{EVIL}{i if field == 'method' else ''}"})
+            for i, one in enumerate((first, second))
+        ]
+    report = document(outcome(*cells))
+    page = html.render(report)
+    assert "<script>alert" not in page
+    assert 'href="javascript' not in page
+    shown = markdown.render(report)
+    assert "<script>" not in shown
+    assert re.search(r"(?<!\\)\]\(javascript", shown) is None
+    assert "\x1b" not in shown
+    assert "\x1b" not in text.render(report)
+    rows = [line for line in shown.splitlines() if line.startswith("|")]
+    assert all(not line.endswith("\\|") for line in rows)
+
+
+def test_json_is_valid_and_complete_and_has_no_nan():
+    shown = outcome(*pair(clusters=1, n=12))
+    found = json.loads(as_json(shown), parse_constant=pytest.fail)
+    (one,) = found["comparisons"]
+    assert one["differences"][0]["interval"]["low"] is None
+    assert one["test"]["verdict"] == "underpowered"
+    assert {score["metric"] for score in found["scores"]} == {*METRICS, "parsed", "truncated"}
+    assert "[no interval]" in text.render(document(shown))
+
+
+def test_the_same_input_gives_the_same_bytes():
+    pages = {html.render(document(outcome(*pair(clusters=40, n=200)))) for _ in range(2)}
+    assert len(pages) == 1
+
+
+def test_a_declared_family_is_shown_with_what_git_knows(tmp_path, capsys):
+    for one in pair(clusters=20, n=200):
+        save_result(tmp_path / "store", one)
+    family = tmp_path / "family.yaml"
+    names = [f"sgg_anatomy_mini/mini-l/{m}/matched" for m in ("base", "new", "absent")]
+    family.write_text(
+        "name: f\ndeclared: 2026-11-01\nmetric: greedy\nlevel: 0.05\nsmallest_difference: 5\n"
+        f"comparisons:\n  - [{names[0]}, {names[1]}]\n  - [{names[0]}, {names[2]}]\n"
+    )
+    arguments = [str(tmp_path / "store" / "sgg_anatomy_mini" / "mini-l" / m) for m in ("base", "new")]
+    assert main(["compare", *arguments, "--family", str(family)]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Differences in greedy, and verdicts" in printed
+    assert "f (2 comparisons), family.yaml, SHA-256" in printed
+    assert "Whether it came before the runs is not known" in printed
+    assert "1 of them not made here, each counted with p = 1" in printed
+
+
+def test_the_commands_choices_are_those_of_the_code():
+    """Kept apart so that --help imports nothing heavy."""
+    assert compare_cli.KINDS == KINDS
+    assert compare_cli.METRICS == METRICS
