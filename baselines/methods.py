@@ -1,4 +1,4 @@
-"""All methods: Table 1's in the paper's order, Table 2's, then ours and controls. A new method is one file and one entry here."""
+"""All methods: Table 1's in the paper's order, Table 2's, ours, controls. A new one is one file and one entry here."""
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.asc import ASC, ASC_GDQA, ASC_POOL, ASC_RELEASED, ASC_SHUFFLED

@@ -27,7 +27,7 @@ def responses_table(found: Mapping[Key, Score], results: Sequence[Result], bench
             Cell(styles[group]),
             Cell(f"{parsed.percent:.1f}"),
             Cell(f"{truncated.percent:.1f}"),
-            Cell(f"{greedy.percent:.2f}", bounds(greedy, 2)),
+            Cell(greedy.shown(), bounds(greedy, 2)),
             Cell(str(parsed.seeds)),
             Cell(MISSING if spread is None else f"{spread:.2f}"),
         ]
@@ -55,7 +55,7 @@ def categories_table(found: Mapping[Key, Score]) -> Table:
 
     def cell(model: str, name: RowName, benchmark: str, category: str) -> Cell:
         score = found.get((Group(benchmark, model, *name), f"avg@{K}", category))
-        return Cell(f"{score.percent:.1f}", bounds(score, 1)) if score else Cell()
+        return Cell(score.shown(1), bounds(score, 1)) if score else Cell()
 
     columns = tuple(
         Column(f"{category} (n={sizes[name, category]})", benchmark_title(name)) for name, category in order
