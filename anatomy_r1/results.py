@@ -27,13 +27,19 @@ EQUAL_TOKENS = "equal-tokens"
 COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
 """Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five."""
 
+EXTRACTION = (*(f"lenient_{r}" for r in range(K)), "malformed", "several", "refused")
+"""Further columns, which stores of before they were counted lack: five right/wrong flags by the lenient extractor,
+and counts out of five."""
+LENIENT = f"avg@{K}_lenient"
+"""Avg@5 by the lenient extractor: shown beside the strict one, which decides."""
+
 
 @dataclass(frozen=True)
 class Result:
     """One trained (or zero-shot) policy, evaluated on one benchmark.
 
     Raises:
-        ValueError: when the question table lacks a column or names a question twice.
+        ValueError: when the question table lacks a column (of `EXTRACTION`: some, not all) or names a question twice.
     """
 
     profile: str
@@ -47,16 +53,23 @@ class Result:
     style: str
     """Prompt style in evaluation: `think` or `direct`; `none` for a control, which has no prompt."""
     questions: pd.DataFrame
-    """One row a question, columns `COLUMNS`."""
+    """One row a question, columns `COLUMNS`, and `EXTRACTION` or none of these."""
     provenance: dict[str, Any] = field(default_factory=dict)
-    """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds."""
+    """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds; `unfit`: what
+    speaks against using the numbers (`anatomy_r1.gates`)."""
 
     def __post_init__(self) -> None:
-        missing = [column for column in COLUMNS if column not in self.questions.columns]
+        wanted = (*COLUMNS, *(EXTRACTION if self.has_extraction else ()))
+        missing = [column for column in wanted if column not in self.questions.columns]
         if missing:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
         if self.questions["id"].duplicated().any():
             raise ValueError(f"result {self.key}: a question stands twice in the table")
+
+    @property
+    def has_extraction(self) -> bool:
+        """Whether the question table says how the responses came out by the lenient extractor, and in form."""
+        return any(column in self.questions.columns for column in EXTRACTION)
 
     @property
     def key(self) -> str:
@@ -65,7 +78,10 @@ class Result:
 
 
 def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """From a result's question table, per question: each metric as a share between 0 and 1."""
+    """From a result's question table, per question: each metric as a share between 0 and 1.
+
+    Those of extraction only where the table has them.
+    """
     right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
     return {
         f"avg@{K}": right.mean(axis=1),
@@ -74,7 +90,14 @@ def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
         "greedy": table["greedy"].to_numpy(dtype=float),
         "parsed": table["parsed"].to_numpy(dtype=float) / K,
         "truncated": table["truncated"].to_numpy(dtype=float) / K,
+        **(_extraction_metrics(table) if set(EXTRACTION) <= set(table.columns) else {}),
     }
+
+
+def _extraction_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    right = table[[f"lenient_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
+    counts = {name: table[name].to_numpy(dtype=float) / K for name in ("malformed", "several", "refused")}
+    return {LENIENT: right.mean(axis=1), **counts}
 
 
 def save_result(store: Path, result: Result) -> Path:
@@ -82,7 +105,8 @@ def save_result(store: Path, result: Result) -> Path:
     path = store / f"{result.key}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     table = path.with_suffix(".parquet")
-    result.questions[list(COLUMNS)].to_parquet(table.with_suffix(".tmp"), index=False)
+    columns = [*COLUMNS, *(EXTRACTION if result.has_extraction else ())]
+    result.questions[columns].to_parquet(table.with_suffix(".tmp"), index=False)
     table.with_suffix(".tmp").replace(table)
     head = {key: value for key, value in asdict(result).items() if key != "questions"}
     path.with_suffix(".json.tmp").write_text(json.dumps(head, indent=1, sort_keys=True) + "\n")

@@ -10,13 +10,11 @@ Example:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from anatomy_r1.answers import extract
-
-_THINK_FORMAT = re.compile(r"\s*<think>.*?</think>\s*<answer>[^<]*</answer>\s*", re.DOTALL)
+from anatomy_r1.outcome import well_formed
 
 
 def text_of(completion: str | list[dict[str, Any]]) -> str:
@@ -39,10 +37,4 @@ def accuracy_reward(
 
 def format_reward(completions: Sequence[Any], **_: Any) -> list[float]:
     """1 where the completion is `<think>...</think>`, then `<answer>...</answer>`, and nothing else."""
-    return [float(_is_formatted(text_of(completion))) for completion in completions]
-
-
-def _is_formatted(text: str) -> bool:
-    """Each tag exactly once as well, so that nothing nests and linear time is kept."""
-    once = all(text.count(tag) == 1 for tag in ("<think>", "</think>", "<answer>", "</answer>"))
-    return once and _THINK_FORMAT.fullmatch(text) is not None
+    return [float(well_formed(text_of(completion), "think")) for completion in completions]

@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from anatomy_r1.answers import Answer, extract
 from anatomy_r1.engines.sampling import Sampling
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.extraction import extraction_columns, extraction_rates
 from anatomy_r1.locate import find_set
 from anatomy_r1.metrics import K, avg_at_k, major_at_k, majority, parse_rate, pass_at_1
+from anatomy_r1.outcome import Outcome, outcome
 from anatomy_r1.question import Question
 from anatomy_r1.response import Response
 from anatomy_r1.responses import ResponseLog
@@ -28,7 +29,6 @@ from anatomy_r1.responses import ResponseLog
 if TYPE_CHECKING:
     import pandas as pd
 
-T = TypeVar("T")
 Slot = tuple[str, str, int]
 """Question id, decoding, repeat."""
 
@@ -55,15 +55,21 @@ class Scores:
     """Five a question: how the extractor came to the choice, or why to none; then the greedy one's."""
     truncated: tuple[int, ...]
     """Of the five, how many ended at the token limit."""
+    outcomes: tuple[tuple[Outcome, ...], ...]
+    """Five a question, then the greedy one's: both extractors' verdicts, and what went wrong with the form."""
+    distinct: tuple[int, ...]
+    """Of the five, how many different texts."""
+    asked: int
+    """Questions that the run asked for, as the data's manifest counts them."""
     overall: Mapping[str, float]
-    """Means over questions (see `summary`)."""
+    """Means over questions (see `summary` and `anatomy_r1.extraction.extraction_rates`)."""
     by_category: Mapping[str, Mapping[str, float]]
     """The same by category."""
     prompts: str = ""
     """Identity of all prompts as the model read them, chat template included: 16 hex digits."""
 
     def table(self) -> pd.DataFrame:
-        """One row a question, as the result store wants it (`anatomy_r1.results.COLUMNS`)."""
+        """One row a question, as the result store wants it (`anatomy_r1.results.COLUMNS`, then `EXTRACTION`)."""
         import pandas as pd
 
         columns: dict[str, Any] = {"id": self.ids, "cluster": self.clusters, "category": self.categories}
@@ -73,7 +79,7 @@ class Scores:
         columns["greedy"] = [choice == gold for choice, gold in zip(self.greedy, self.gold, strict=True)]
         columns["parsed"] = [sum(choice is not None for choice in c) for c in self.choices]
         columns["truncated"] = self.truncated
-        return pd.DataFrame(columns)
+        return pd.DataFrame(columns | extraction_columns(self.outcomes, self.gold))
 
 
 def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: str) -> dict[str, float]:
@@ -108,7 +114,9 @@ def score(log: Path, data: Path, run: str | None = None) -> Scores:
         found = [response for response in opened.rows() if _belongs(response, plan)]
     questions = prepared.questions[: plan["limit"]]
     by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
-    return _score(name, plan, questions, by_slot)
+    counted = prepared.manifest["counts"][plan["split"]]["questions"]
+    asked = counted if plan["limit"] is None else min(counted, plan["limit"])
+    return _score(name, plan, questions, by_slot, asked)
 
 
 def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
@@ -165,15 +173,23 @@ def _refuse(log: Path, what: str, slots: Sequence[Slot], cure: str) -> None:
         raise AnatomyR1Error(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
 
 
-def _score(name: str, plan: dict[str, Any], questions: Sequence[Question], by_slot: Mapping[Slot, Response]) -> Scores:
+def _score(
+    name: str, plan: dict[str, Any], questions: Sequence[Question], by_slot: Mapping[Slot, Response], asked: int
+) -> Scores:
     responses = [[by_slot[slot] for slot in _slots(question)] for question in questions]
-    answers = [
-        [extract(response.text, question.options) for response in six]
+    outcomes = tuple(
+        tuple(outcome(response, question.options) for response in six)
         for six, question in zip(responses, questions, strict=True)
-    ]
-    metrics = [_metrics(six, question) for six, question in zip(answers, questions, strict=True)]
-    truncated = tuple(sum(response.finish_reason == "length" for response in six[:K]) for six in responses)
+    )
+    gold = tuple(question.letter for question in questions)
+    metrics = [_metrics(six, letter) for six, letter in zip(outcomes, gold, strict=True)]
+    truncated = tuple(sum(one.truncated for one in six[:K]) for six in outcomes)
     categories = tuple(question.category for question in questions)
+
+    def means(of: Sequence[int]) -> dict[str, float]:
+        strict = summary([metrics[i] for i in of], [truncated[i] for i in of])
+        return strict | extraction_rates([outcomes[i] for i in of], [gold[i] for i in of])
+
     return Scores(
         benchmark=plan["benchmark"],
         run=name,
@@ -181,14 +197,17 @@ def _score(name: str, plan: dict[str, Any], questions: Sequence[Question], by_sl
         ids=tuple(question.id for question in questions),
         clusters=tuple(question.cluster for question in questions),
         categories=categories,
-        gold=tuple(question.letter for question in questions),
-        choices=tuple(tuple(answer.choice for answer in six[:K]) for six in answers),
-        greedy=tuple(six[K].choice for six in answers),
-        reasons=tuple(tuple(answer.reason for answer in six) for six in answers),
+        gold=gold,
+        choices=tuple(tuple(one.strict.choice for one in six[:K]) for six in outcomes),
+        greedy=tuple(six[K].strict.choice for six in outcomes),
+        reasons=tuple(tuple(one.strict.reason for one in six) for six in outcomes),
         truncated=truncated,
-        overall=summary(metrics, truncated),
+        outcomes=outcomes,
+        distinct=tuple(len({response.text for response in six[:K]}) for six in responses),
+        asked=asked,
+        overall=means(range(len(questions))),
         by_category={
-            category: summary(_where(metrics, categories, category), _where(truncated, categories, category))
+            category: means([i for i, one in enumerate(categories) if one == category])
             for category in sorted(set(categories))
         },
         prompts=_prompts(responses),
@@ -200,9 +219,5 @@ def _prompts(responses: Sequence[Sequence[Response]]) -> str:
     return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
 
 
-def _metrics(six: Sequence[Answer], question: Question) -> dict[str, float]:
-    return question_metrics([answer.choice for answer in six[:K]], six[K].choice, question.letter)
-
-
-def _where(values: Sequence[T], categories: Sequence[str], category: str) -> list[T]:
-    return [value for value, one in zip(values, categories, strict=True) if one == category]
+def _metrics(six: Sequence[Outcome], gold: str) -> dict[str, float]:
+    return question_metrics([one.strict.choice for one in six[:K]], six[K].strict.choice, gold)

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from anatomy_r1.extraction import reason_counts
+from anatomy_r1.gates import unfit
 from anatomy_r1.metrics import K
 from anatomy_r1.score import Scores
 
+_METRICS = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate", "truncation_rate")
+_BAND = (f"avg@{K}", f"avg@{K}_lenient", "format_failure_rate", "several_rate", "refusal_rate", "truncation_rate")
+
 
 def as_text(scores: Scores) -> str:
-    """A table: one line a category, then all questions, in percent."""
-    names = [name for name in scores.overall if name != "n"]
+    """Metrics and extraction, a line a category and one for all, in percent; reasons; what makes the run unfit."""
     head = f"{scores.benchmark}, run {scores.run}: {len(set(scores.clusters))} clusters, percent"
-    lines = [_line(category, values, names) for category, values in scores.by_category.items()]
-    title = f"{'':28}{'n':>7}" + "".join(f"{name:>17}" for name in names)
-    return "\n".join([head, title, *lines, _line("all", scores.overall, names)])
+    extraction = (
+        f"Extraction: avg@{K} by the strict extractor, which decides, and by the lenient one; shares of responses"
+    )
+    return "\n".join(
+        [head, *_table(scores, _METRICS), "", extraction, *_table(scores, _BAND), *_reasons(scores), *_verdict(scores)]
+    )
 
 
 def as_json(scores: Scores) -> str:
-    """What was run, metrics overall and by category, and how often the extractor gave which reason."""
+    """What was run, metrics overall and by category, how often each extractor gave which reason, and the gates."""
+    counts = reason_counts(scores.outcomes)
     content = {
         "benchmark": scores.benchmark,
         "run": scores.run,
@@ -28,10 +35,34 @@ def as_json(scores: Scores) -> str:
         "clusters": len(set(scores.clusters)),
         "overall": scores.overall,
         "by_category": scores.by_category,
-        "reasons": Counter(reason for six in scores.reasons for reason in six[:K]),
+        "reasons": counts["strict"],
+        "lenient_reasons": counts["lenient"],
+        "unfit": unfit(scores),
     }
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
 
 
-def _line(label: str, values: Mapping[str, float], names: list[str]) -> str:
-    return f"{label:28}{values['n']:>7.0f}" + "".join(f"{100 * values[name]:>17.1f}" for name in names)
+def _table(scores: Scores, names: Sequence[str]) -> list[str]:
+    title = f"{'':28}{'n':>7}" + "".join(f"{name:>{_width(name)}}" for name in names)
+    lines = [_line(category, values, names) for category, values in scores.by_category.items()]
+    return [title, *lines, _line("all", scores.overall, names)]
+
+
+def _line(label: str, values: Mapping[str, float], names: Sequence[str]) -> str:
+    return f"{label:28}{values['n']:>7.0f}" + "".join(f"{100 * values[name]:>{_width(name)}.1f}" for name in names)
+
+
+def _width(name: str) -> int:
+    return max(len(name), 7) + 2
+
+
+def _reasons(scores: Scores) -> list[str]:
+    total = K * len(scores.ids)
+    return [
+        f"Reasons, {name}: " + ", ".join(f"{reason} {100 * count / total:.1f}" for reason, count in counts.items())
+        for name, counts in reason_counts(scores.outcomes).items()
+    ]
+
+
+def _verdict(scores: Scores) -> list[str]:
+    return [f"UNFIT: {reason}" for reason in unfit(scores)]

@@ -15,6 +15,8 @@ import pandas as pd
 
 from anatomy_r1.controls import CONTROLS, of_other_clusters, table
 from anatomy_r1.evaluate import evaluate
+from anatomy_r1.extraction import reason_counts
+from anatomy_r1.gates import unfit
 from anatomy_r1.leakage.of_set import leakage
 from anatomy_r1.leakage.passport import Passport, passport
 from anatomy_r1.metrics import K
@@ -69,6 +71,8 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
         "sampling": dict(scores.plan),
         "spent": _spent(log, scores.plan["weights"]),
         "metrics": dict(scores.overall),
+        "reasons": reason_counts(scores.outcomes),
+        "unfit": list(unfit(scores)),
         "leakage": _leakage(data, trained=cell.method.trained).as_dict(),
     }
 

@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from anatomy_r1.metrics import K
-from anatomy_r1.results import Result
+from anatomy_r1.results import LENIENT, Result
 from anatomy_r1.tables.table import MISSING, Cell, Column, Table
 from reports.accuracy import bounds
 from reports.names import BENCHMARKS, MINI, benchmark_title, rank
 from reports.rows import Key, RowName, run_blocks
 from reports.scores import ALL, Group, Score
 
+_SPREAD = "seed SD: standard deviation of Avg@5 over training seeds, in points."
+_EXTRACTION = (
+    "lenient: Avg@5 by the lenient extractor, which reads answers of wrong form too; the strict one decides, and the "
+    "two are a band. malformed: not the form that the prompt asks for; several: several answers; refused: declined to "
+    "answer, by a list of phrases."
+)
+
 
 def responses_table(found: Mapping[Key, Score], results: Sequence[Result], benchmarks: Sequence[str]) -> Table:
-    """How the responses came out: what was read, what was cut off, and the greedy response besides the five."""
+    """How the responses came out: what was read, what was cut off, and the greedy response besides the five.
+
+    Where the store says so, also what the lenient extractor makes of them, and how they failed.
+    """
     styles = {Group(r.benchmark, r.model, r.method, r.arm): r.style for r in results}
-    titles = ("prompt", "parsed", "truncated", "greedy", "seeds", "seed SD")
+    extraction = any(metric == LENIENT for _, metric, _ in found)
+    further = ("lenient", "malformed", "several", "refused") if extraction else ()
+    titles = ("prompt", "parsed", "truncated", "greedy", "seeds", "seed SD", *further)
 
     def cells(group: Group) -> list[Cell]:
         if group not in styles:
@@ -30,6 +42,7 @@ def responses_table(found: Mapping[Key, Score], results: Sequence[Result], bench
             Cell(greedy.shown(), bounds(greedy, 2)),
             Cell(str(parsed.seeds)),
             Cell(MISSING if spread is None else f"{spread:.2f}"),
+            *(_extraction_cells(found, group) if extraction else []),
         ]
 
     columns = tuple(Column(title, benchmark_title(name)) for name in benchmarks for title in titles)
@@ -40,8 +53,15 @@ def responses_table(found: Mapping[Key, Score], results: Sequence[Result], bench
         "Method",
         columns,
         blocks,
-        ("seed SD: standard deviation of Avg@5 over training seeds, in points.",),
+        (_SPREAD, _EXTRACTION) if extraction else (_SPREAD,),
     )
+
+
+def _extraction_cells(found: Mapping[Key, Score], group: Group) -> list[Cell]:
+    lenient = found.get((group, LENIENT, ALL))
+    failures = [found.get((group, metric, ALL)) for metric in ("malformed", "several", "refused")]
+    shares = [Cell(f"{score.percent:.1f}") if score else Cell() for score in failures]
+    return [Cell(lenient.shown(), bounds(lenient, 2)) if lenient else Cell(), *shares]
 
 
 def categories_table(found: Mapping[Key, Score]) -> Table:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
-from anatomy_r1.results import Result, question_metrics
+from anatomy_r1.results import LENIENT, Result, question_metrics
 from anatomy_r1.stats import SeededInterval, seeded_interval
 from reports.leakage import MARK, not_clean
 
@@ -35,7 +35,8 @@ class Score:
 
     group: Group
     metric: str
-    """`avg@5`, `pass@1`, `major@5`, `greedy`, `parsed` or `truncated`."""
+    """`avg@5`, `pass@1`, `major@5`, `greedy`, `parsed` or `truncated`; and, where the store has them, `avg@5_lenient`,
+    `malformed`, `several` and `refused`."""
     category: str
     """Anatomy or question type; `ALL` for all questions."""
     percent: float
@@ -62,7 +63,7 @@ def group_of(result: Result) -> Group:
 
 
 def scores(results: Sequence[Result]) -> tuple[Score, ...]:
-    """All metrics of all groups, over all questions and, for Avg@5, by category.
+    """All metrics of all groups, over all questions and, for Avg@5 by either extractor, by category.
 
     Raises:
         AnatomyR1Error: when results do not belong in one table (profiles mixed, a cell twice, or seeds of one group on
@@ -79,13 +80,16 @@ def _group_scores(group: Group, results: list[Result]) -> Iterable[Score]:
     tables, leaks = _aligned(group, results), not_clean(results)
     clusters, categories = tables[0]["cluster"].to_numpy(), tables[0]["category"].to_numpy()
     seeds = [question_metrics(table) for table in tables]
-    values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in seeds[0]}
+    shared = [metric for metric in seeds[0] if all(metric in seed for seed in seeds)]
+    values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in shared}
     for metric, table in values.items():
         yield score_of(group, metric, ALL, seeded_interval(table, clusters), leaks)
     for category in sorted(set(categories)):
         of = categories == category
-        seeded = seeded_interval(values[f"avg@{K}"][:, of], clusters[of])
-        yield score_of(group, f"avg@{K}", str(category), seeded, leaks)
+        for metric in (f"avg@{K}", LENIENT):
+            if metric in values:
+                seeded = seeded_interval(values[metric][:, of], clusters[of])
+                yield score_of(group, metric, str(category), seeded, leaks)
 
 
 def score_of(group: Group, metric: str, category: str, seeded: SeededInterval, leaks: tuple[str, ...] = ()) -> Score:

@@ -6,7 +6,7 @@ responses parsed, and accuracy by anatomy or question type (the pattern of the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import EQUAL_TOKENS, Result
@@ -18,10 +18,12 @@ from reports.cost import costs
 from reports.cost_table import training_cost_table
 from reports.differences import differences
 from reports.equal_tokens import BASELINE, equal_tokens_table
+from reports.extractors import order_alarms
+from reports.fitness import unfit, unfit_notes
 from reports.names import METHODS
 from reports.notes import notes, warning
 from reports.rows import Key, benchmarks, models, row_names
-from reports.scores import Score, scores
+from reports.scores import Group, Score, scores
 
 NUMBER = 1
 """Which of the paper's tables this is."""
@@ -39,14 +41,15 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     found = {key: score for key, score in every.items() if key[0].arm != EQUAL_TOKENS}
     shown = benchmarks(found)
     tables = (
-        _main_table(found, numbers or paper.load(), shown),
+        _main_table(found, numbers or paper.load(), shown, unfit(results)),
         *_equal_tokens({key: score for key, score in every.items() if key not in found}, results),
         training_cost_table(found, costs(results), shown),
         responses_table(found, results, shown),
         categories_table(found),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    return Report(title, warning(results), tables, notes(results, every.values(), NUMBER))
+    alarms = (*unfit_notes(results), *order_alarms(found))
+    return Report(title, warning(results), tables, (*alarms, *notes(results, every.values(), NUMBER)))
 
 
 def _equal_tokens(found: Mapping[Key, Score], results: Sequence[Result]) -> tuple[Table, ...]:
@@ -57,10 +60,12 @@ def _equal_tokens(found: Mapping[Key, Score], results: Sequence[Result]) -> tupl
     return (equal_tokens_table(found, paired, costs(results), benchmarks(found, always=())),)
 
 
-def _main_table(found: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str]) -> Table:
+def _main_table(
+    found: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str], flagged: Collection[Group]
+) -> Table:
     """The paper's ten in its order, whether they ran or not; then other arms of these and other methods."""
     blocks = tuple(
-        accuracy_block(found, numbers, model, row_names(found, model, METHODS), shown, table=NUMBER)
+        accuracy_block(found, numbers, model, row_names(found, model, METHODS), shown, table=NUMBER, unfit=flagged)
         for model in models(found)
     )
     title = "Table 1. Performance on both benchmarks, in percent, beside the paper's"

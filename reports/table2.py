@@ -6,7 +6,7 @@ question, which says more than two intervals that overlap.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
@@ -18,6 +18,8 @@ from reports.companions import responses_table
 from reports.cost import costs
 from reports.cost_table import training_cost_table
 from reports.differences import differences, minus
+from reports.extractors import order_alarms
+from reports.fitness import marked, unfit, unfit_notes
 from reports.names import ABLATION, METRICS, MINI, method_title, model_title
 from reports.notes import notes, warning
 from reports.rows import Key, RowName, benchmarks, models, row_names
@@ -51,12 +53,14 @@ def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     paired = {(score.group, score.metric, score.category): score for score in differences(kept, WHOLE)}
     shown = benchmarks(found, always=(BENCHMARK,))
     tables = (
-        _main_table(found, paired, numbers, shown),
+        _main_table(found, paired, numbers, shown, unfit(kept)),
         training_cost_table(found, costs(results), shown),
         responses_table(found, kept, shown),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    return Report(title, warning(kept), tables, notes(kept, [*found.values(), *paired.values()], NUMBER))
+    alarms = (*unfit_notes(kept), *order_alarms(found))
+    below = notes(kept, [*found.values(), *paired.values()], NUMBER)
+    return Report(title, warning(kept), tables, (*alarms, *below))
 
 
 def of_table2(results: Sequence[Result]) -> list[Result]:
@@ -67,13 +71,17 @@ def of_table2(results: Sequence[Result]) -> list[Result]:
 
 
 def _main_table(
-    found: Mapping[Key, Score], paired: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str]
+    found: Mapping[Key, Score],
+    paired: Mapping[Key, Score],
+    numbers: paper.PaperNumbers,
+    shown: Sequence[str],
+    flagged: Collection[Group],
 ) -> Table:
     blocks: list[Block] = []
     for model in models(found):
         names = row_names(found, model, ABLATION)
-        blocks.append(accuracy_block(found, numbers, model, names, shown, table=NUMBER))
-        blocks.append(_difference_block(paired, numbers, model, names, shown))
+        blocks.append(accuracy_block(found, numbers, model, names, shown, table=NUMBER, unfit=flagged))
+        blocks.append(_difference_block(paired, numbers, model, names, shown, flagged=flagged))
     title = "Table 2. Ablation of GDQA, in percent, beside the paper's"
     return Table("table2", title, "Method", accuracy_columns(shown), tuple(blocks), (_DIFFERENCES,))
 
@@ -84,9 +92,19 @@ def _difference_block(
     model: str,
     names: Sequence[RowName],
     shown: Sequence[str],
+    *,
+    flagged: Collection[Group],
 ) -> Block:
+    """A difference to an unfit whole, or of an unfit ablation, is marked as well."""
     rows = [
-        Row(method_title(*name), tuple(c for b in shown for c in _cells(paired, numbers, Group(b, model, *name))))
+        Row(
+            marked(
+                method_title(*name),
+                (Group(b, model, method, name[1]) for b in shown for method in (name[0], WHOLE)),
+                flagged,
+            ),
+            tuple(c for b in shown for c in _cells(paired, numbers, Group(b, model, *name))),
+        )
         for name in names
         if name[0] != WHOLE
     ]

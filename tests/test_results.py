@@ -1,9 +1,11 @@
 """The result store: what goes in comes out, whole or not at all."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from anatomy_r1.results import COLUMNS, Result, load_result, load_results, save_result
+from anatomy_r1.results import COLUMNS, EXTRACTION, Result, load_result, load_results, save_result
 
 
 def result(method="grpo", seed=0, ids=("a", "b")):
@@ -19,6 +21,17 @@ def test_round_trip_and_order(tmp_path):
     assert first.questions.equals(result().questions[list(COLUMNS)])
     assert first.provenance == {"commit": "c0ffee"}
     assert [r.seed for r in load_results(tmp_path, keep=[second.key])] == [1]
+
+
+def test_extraction_is_kept_whole_or_not_there(tmp_path):
+    old = result()
+    table = old.questions.assign(**dict.fromkeys(EXTRACTION, 1), unknown=0)
+    new = replace(old, questions=table)
+    assert (old.has_extraction, new.has_extraction) == (False, True)
+    assert tuple(load_result(save_result(tmp_path / "old", old)).questions.columns) == COLUMNS
+    assert tuple(load_result(save_result(tmp_path / "new", new)).questions.columns) == (*COLUMNS, *EXTRACTION)
+    with pytest.raises(ValueError, match=r"lacks \['refused'\]"):
+        replace(old, questions=table.drop(columns="refused"))
 
 
 def test_same_result_same_bytes(tmp_path):

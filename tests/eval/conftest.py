@@ -34,7 +34,7 @@ def write_set(folder, count=24, benchmark="sgg_anatomy_mini", generated=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (96, 64), (number * 10 % 256, 80, 255 - number * 7 % 256)).save(path)
     root = folder / benchmark
-    write(root, {"test": asked}, folder / "images", {"benchmark": benchmark, "generated": generated})
+    write(root, {"test": asked}, folder / "images", {"benchmark": benchmark, "generated": generated, "seed": 0})
     return root
 
 
