@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import LINES
 
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.leakage import of_set
@@ -14,6 +13,10 @@ from anatomy_r1.leakage.of_files import VIDEOS
 from anatomy_r1.leakage.passport import from_dict
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+LINES = """\
+What anatomy is at the top-left of the frame ?|liver|[57.5, 60.0]
+What anatomy is at the bottom-mid of the frame ?|omentum
+"""
 VIDEO_FILES = {"VID01": {262: LINES, 300: LINES}, "VID70": {0: LINES}}
 
 
