@@ -1,12 +1,12 @@
 """Pictures that look alike: a perceptual hash (the imagehash library's pHash) and pairs that are few bits apart.
 
-Our choice, made on the mini world: 105 frames and 150 slides were changed, and 5,145 pairs of different frames (3,045 of
-one video) and 11,175 pairs of slides compared. With a pHash of 256 bits, noise up to 0.1 of the range, brightness and
-contrast by a fifth, blur, halving and JPEG at quality 50 moved a frame by at most 26 bits; no two frames were closer than
-64 and no two slides closer than 56. With the library's default of 64 bits both sides meet (two slides were 8 apart, and
-noise of 0.05 moved one by 14); so they do with the difference hash; the average and wavelet hashes give different slides
-equal values. What is missed: noise of 0.2 on some frames (up to 40 bits), and noise on plain slides (0.05 moved one by
-54). A threshold that caught those would call strangers duplicates.
+Our choice, made on the mini world: 105 frames and 150 slides were changed, and 5,145 pairs of different frames (3,045
+of one video) and 11,175 pairs of slides compared. With a pHash of 256 bits, noise up to 0.1 of the range, brightness
+and contrast by a fifth, blur, halving and JPEG at quality 50 moved a frame by at most 26 bits; no two frames were
+closer than 64 and no two slides closer than 56. With the library's default of 64 bits both sides meet (two slides
+were 8 apart, and noise of 0.05 moved one by 14); so they do with the difference hash; the average and wavelet hashes
+give different slides equal values. What is missed: noise of 0.2 on some frames (up to 40 bits), and noise on plain
+slides (0.05 moved one by 54). A threshold that caught those would call strangers duplicates.
 """
 
 from __future__ import annotations
