@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.engines.open import open_engine
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.images import Images
 from anatomy_r1.metrics import K
@@ -42,7 +43,7 @@ class Evaluation:
 def evaluate(
     task: str,
     data: Path,
-    model: Path,
+    model: str | Path,
     log: Path,
     *,
     style: Style = "think",
@@ -52,10 +53,12 @@ def evaluate(
     repeats: int = K,
     temperature: float = 1.0,
     max_new_tokens: int = 512,
-    batch_size: int = 16,
+    batch_size: int | None = None,
     limit: int | None = None,
     device: str | None = None,
-    dtype: str = "auto",
+    dtype: str | None = None,
+    engine: str = "transformers",
+    engine_args: dict[str, Any] | None = None,
     results: Path | None = None,
     wait: float = 0.0,
     progress: bool = True,
@@ -65,7 +68,7 @@ def evaluate(
     Args:
         task: benchmark, for example `sgg_anatomy_mini`.
         data: prepared set, or the folder that holds it under the benchmark's name.
-        model: folder of the checkpoint.
+        model: folder of the checkpoint, or the name by which a server knows it.
         log: response log; made if missing.
         style: prompt style.
         seed: of sampling, and of the picture swap.
@@ -74,15 +77,18 @@ def evaluate(
         repeats: sampled responses a question; the metrics are defined over five.
         temperature: of the sampled responses.
         max_new_tokens: most tokens of a response.
-        batch_size: questions at a time.
+        batch_size: questions at a time; the engine's default (16) unless told.
         limit: only the first so many questions.
         device: `cuda` where there is one, unless told.
-        dtype: `auto` is the checkpoint's.
+        dtype: the checkpoint's unless told.
+        engine: a name in `anatomy_r1.engines.open`.
+        engine_args: further arguments of that engine, for example `base_url` of a server.
         results: where lm-eval's results go; beside the log unless told.
         wait: seconds to wait while another process writes the log.
         progress: show a bar with an estimate.
 
     Raises:
+        IncompleteError: when a server left questions unanswered; what it answered is in the log.
         AnatomyR1Error: when anything about the request, data, model or log is wrong; says what to do.
     """
     if repeats != K:
@@ -91,20 +97,18 @@ def evaluate(
     asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
     manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
     plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, split, limit)
-    from anatomy_r1.engines.transformers_engine import TransformersEngine
-
+    options = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
     with ResponseLog(log, wait=wait) as opened:
-        engine = TransformersEngine(
-            model, log=opened, seed=seed, batch_size=batch_size, device=device, dtype=dtype, progress=progress
-        )
-        decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **engine.settings}
-        run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
-        report = _run(engine, manager, loaded, limit)
-    report["anatomy_r1"] = {"run": run, "plan": plan, "decoding": decoding, "weights": engine.weights}
+        lm = open_engine(engine, model, benchmark=task, log=opened, **options, **(engine_args or {}))
+        plan |= getattr(lm, "plan", {})
+        decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **lm.settings}
+        run = opened.add_run({**plan, "weights": lm.weights, "decoding": decoding})
+        report = _run(lm, manager, loaded, limit)
+    report["anatomy_r1"] = {"run": run, "plan": plan, "decoding": decoding, "weights": lm.weights}
     path = _write(report, results or log.with_name(f"{log.stem}.{run}.json"))
     found = report["results"][task]
     metrics = {name.removesuffix(",letter"): value for name, value in found.items() if _is_metric(name)}
-    return Evaluation(run, log, path, metrics, found["sample_len"], engine.made, time.perf_counter() - began)
+    return Evaluation(run, log, path, metrics, found["sample_len"], lm.made, time.perf_counter() - began)
 
 
 def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) -> tuple[Any, Any]:
@@ -141,10 +145,15 @@ def _run(engine: Any, manager: Any, task: Any, limit: int | None) -> dict[str, A
 def _write(report: dict[str, Any], path: Path) -> Path:
     from lm_eval.utils import handle_non_serializable
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report, indent=1, default=handle_non_serializable, ensure_ascii=False) + "\n"
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(report, indent=1, default=handle_non_serializable, ensure_ascii=False) + "\n")
-    return temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text)
+        return temporary.replace(path)
+    except OSError as error:
+        cure = "Cure: see to space and rights, or name other --results, then run the same command; responses are kept"
+        raise AnatomyR1Error(f"{path}: cannot be written ({error}). {cure}") from error
 
 
 def _is_metric(name: str) -> bool:

@@ -55,11 +55,25 @@ def image_hash(path: str) -> str:
     Raises:
         AnatomyR1Error: when it is missing.
     """
+    return bytes_hash(image_bytes(path))
+
+
+def image_bytes(path: str) -> bytes:
+    """The file as it is.
+
+    Raises:
+        AnatomyR1Error: when it is missing.
+    """
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32]
+        return Path(path).read_bytes()
     except OSError as error:
         cure = "Cure: run `anatomy-r1 data check` on the prepared set"
         raise AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {cure}") from error
+
+
+def bytes_hash(content: bytes) -> str:
+    """Identity of a picture: 32 hex digits of the SHA-256 of its file."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def swapped(questions: Sequence[Question], seed: int) -> list[str]:

@@ -16,6 +16,7 @@ class FileLock:
 
     Raises:
         AnatomyR1Error: when another process still holds it after `wait` seconds; names the holder.
+        OSError: when the file cannot be written.
     """
 
     def __init__(self, path: Path, *, wait: float = 0.0) -> None:

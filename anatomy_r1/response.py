@@ -20,11 +20,11 @@ class ResponseKey:
     """0 to k - 1 among the sampled responses; 0 for the greedy one."""
     decoding: Decoding
     prompt_hash: str
-    """Of the prompt as the model reads it, chat template included."""
+    """Of the prompt as the model reads it, chat template included; of the chat messages where a server renders them."""
     image_hash: str
     """SHA-256 of the image file that was shown, 32 hex digits; empty where none was."""
     weights: str
-    """Identity of weights, configuration and processor (`anatomy_r1.engines.identity`)."""
+    """Identity of weights, configuration and processor (`anatomy_r1.engines.identity`), or a server's word on them."""
     sampling: str
     """Every decoding argument, as JSON with sorted keys."""
     seed: int
@@ -41,12 +41,13 @@ class Response:
 
     key: ResponseKey
     text: str
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "content_filter"]
+    """`content_filter`: a hosted model's provider cut in; what was let through is the text."""
     prompt_tokens: int = 0
     tokens: int = 0
     """Generated, the end token included."""
     seconds: float = 0.0
-    """The response's even share of its batch's wall time."""
+    """The response's even share of its batch's wall time; from a server, the wall time of the request it answered."""
     style: str = ""
     """Prompt style, `think` or `direct`."""
     images: str = "real"

@@ -12,19 +12,19 @@ Example:
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, astuple
 from pathlib import Path
 from types import TracebackType
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locks import FileLock
-from anatomy_r1.response import COLUMNS, KEY_FIELDS, KINDS, OTHER_FIELDS, Response, ResponseKey
-
-FORMAT_VERSION = 1
+from anatomy_r1.log_file import CHECKED_COLUMNS, checksum, connect, is_damage, is_foreign, reading_error, writing_error
+from anatomy_r1.response import COLUMNS, KINDS, OTHER_FIELDS, Response, ResponseKey
+from anatomy_r1.salvage import as_response, damage_error, run_name
 
 
 class ResponseLog:
@@ -41,14 +41,13 @@ class ResponseLog:
         if read_only and not path.is_file():
             raise AnatomyR1Error(f"{path}: no such response log. Cure: run `anatomy-r1 evaluate` with --log {path}")
         if not read_only:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path.with_name(path.name + ".lock"), wait=wait)
+            self._lock = _lock(path, wait)
         try:
-            self._db = _connect(path, read_only)
+            self._db = connect(path, read_only)
         except (sqlite3.Error, AnatomyR1Error) as error:
             self._release()
-            cure = f"Cure: move it away, or name another --log ({error})"
-            raise AnatomyR1Error(f"{path}: not a response log of format {FORMAT_VERSION}. {cure}") from error
+            damaged = isinstance(error, sqlite3.Error) and is_damage(error) and not is_foreign(error)
+            raise (damage_error if damaged else reading_error)(path, error) from error
 
     def add(self, responses: Sequence[Response]) -> None:
         """Commit responses together; one that is already there, text and all, is left as it is.
@@ -56,23 +55,14 @@ class ResponseLog:
         Raises:
             AnatomyR1Error: when a key is there with another text, or the log cannot be written; nothing is kept then.
         """
-        marks = ", ".join("?" * (len(COLUMNS) + 1))
+        marks = ", ".join("?" * (len(COLUMNS) + 2))
         statement = f"INSERT INTO responses VALUES ({marks}) ON CONFLICT (digest) DO NOTHING"
-        try:
-            with self._db:
-                for response in responses:
-                    row = (
-                        response.key.digest,
-                        *astuple(response.key),
-                        *(getattr(response, name) for name in OTHER_FIELDS),
-                    )
-                    if self._db.execute(statement, row).rowcount == 0:
-                        self._check_same(response)
-        except sqlite3.Error as error:
-            raise AnatomyR1Error(
-                f"{self.path}: cannot be written ({error}). Cure: see to space and rights, then run the same command; "
-                "earlier responses are kept"
-            ) from error
+        with self._sound(writing=True), self._db:
+            for response in responses:
+                values = (*astuple(response.key), *(getattr(response, name) for name in OTHER_FIELDS))
+                row = (response.key.digest, *values, checksum(response))
+                if self._db.execute(statement, row).rowcount == 0:
+                    self._check_same(response)
 
     def _check_same(self, response: Response) -> None:
         query = "SELECT text FROM responses WHERE digest = ?"
@@ -85,47 +75,81 @@ class ResponseLog:
             )
 
     def get(self, keys: Iterable[ResponseKey]) -> dict[ResponseKey, Response]:
-        """Those of `keys` that are logged."""
-        wanted = {key.digest: key for key in keys}
-        digests, found = list(wanted), {}
+        """Those of `keys` that are logged.
+
+        Raises:
+            AnatomyR1Error: when the file is damaged; says how much of it can be read.
+        """
+        digests, found = list({key.digest for key in keys}), {}
         for start in range(0, len(digests), 500):  # SQLite bounds the number of parameters
             part = digests[start : start + 500]
-            marks = ", ".join("?" * len(part))
-            query = f"SELECT digest, {', '.join(OTHER_FIELDS)} FROM responses WHERE digest IN ({marks})"
-            for digest, *rest in self._db.execute(query, part):
-                found[wanted[digest]] = Response(wanted[digest], *rest)
+            for response in self._select(f"WHERE digest IN ({', '.join('?' * len(part))})", part):
+                found[response.key] = response
         return found
 
     def rows(self) -> Iterator[Response]:
-        """All responses, in the order of their keys (so that the order of writing does not show)."""
-        order = "benchmark, question_id, decoding, repeat, digest"
-        for row in self._db.execute(f"SELECT {', '.join(COLUMNS)} FROM responses ORDER BY {order}"):
-            yield Response(ResponseKey(*row[: len(KEY_FIELDS)]), *row[len(KEY_FIELDS) :])
+        """All responses, in the order of their keys (so that the order of writing does not show).
+
+        Raises:
+            AnatomyR1Error: as `get`.
+        """
+        return self._select("ORDER BY benchmark, question_id, decoding, repeat, digest")
+
+    def _select(self, which: str, values: Sequence[str] = ()) -> Iterator[Response]:
+        with self._sound():
+            for row in self._db.execute(f"SELECT {CHECKED_COLUMNS} FROM responses {which}", values):
+                response = as_response(row)
+                if response is None:
+                    raise damage_error(self.path, f"the row of question {str(row[1])[:80]!r} is not as it was written")
+                yield response
 
     def add_run(self, plan: dict[str, object]) -> str:
         """Note what a run asks for; returns its name, 8 hex digits of the plan."""
         text = json.dumps(plan, sort_keys=True)
-        name = hashlib.sha256(text.encode()).hexdigest()[:8]
-        with self._db:
-            self._db.execute("INSERT OR IGNORE INTO runs VALUES (?, ?)", (name, text))
-        return name
+        self.add_plans([text])
+        return run_name(text)
+
+    def add_plans(self, plans: Sequence[str]) -> None:
+        """Note plans, as JSON."""
+        with self._sound(writing=True), self._db:
+            self._db.executemany("INSERT OR IGNORE INTO runs VALUES (?, ?)", [(run_name(plan), plan) for plan in plans])
 
     def runs(self) -> dict[str, dict[str, object]]:
         """Plans by run name, in the order in which they were first started."""
-        return {name: json.loads(plan) for name, plan in self._db.execute("SELECT name, plan FROM runs ORDER BY rowid")}
+        with self._sound():
+            found = dict(self._db.execute("SELECT name, plan FROM runs ORDER BY rowid").fetchall())
+        if changed := [name for name, plan in found.items() if name != run_name(str(plan))]:
+            raise damage_error(self.path, f"the plan of run {changed[0]!r} is not as it was written")
+        return {name: json.loads(plan) for name, plan in found.items()}
+
+    @contextmanager
+    def _sound(self, writing: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise damage_error(self.path, error) from error
+            raise (writing_error if writing else reading_error)(self.path, error) from error
 
     def export(self, path: Path) -> None:
-        """Write all responses as one Parquet file (temporary name, then rename)."""
+        """Write all responses as one Parquet file (temporary name, then rename).
+
+        Raises:
+            AnatomyR1Error: when the log is damaged, or the file cannot be written.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         kinds = {"INTEGER": pa.int64(), "REAL": pa.float64(), "TEXT": pa.string()}
         schema = pa.schema([(name, kinds[KINDS[name]]) for name in COLUMNS])
         temporary = path.with_name(path.name + ".tmp")
-        with pq.ParquetWriter(temporary, schema) as writer:
-            for part in _chunks(self.rows(), 10_000):
-                writer.write_table(pa.Table.from_pylist([_flat(response) for response in part], schema))
-        temporary.replace(path)
+        try:
+            with pq.ParquetWriter(temporary, schema) as writer:
+                for part in _chunks(self.rows(), 10_000):
+                    writer.write_table(pa.Table.from_pylist([_flat(response) for response in part], schema))
+            temporary.replace(path)
+        except OSError as error:
+            raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
 
     def close(self) -> None:
         """Close the file and let the next writer in."""
@@ -145,22 +169,12 @@ class ResponseLog:
         self.close()
 
 
-def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
-    mode = "ro" if read_only else "rwc"
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=30)
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == 0 and not read_only and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-        db.execute("PRAGMA journal_mode = WAL")
-        columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in KINDS.items())
-        with db:
-            db.execute("BEGIN IMMEDIATE")  # or each statement would commit by itself, and kill -9 leave half a schema
-            db.execute(f"CREATE TABLE responses (digest TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
-            db.execute("CREATE TABLE runs (name TEXT PRIMARY KEY, plan TEXT NOT NULL)")
-            db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-    elif version != FORMAT_VERSION:
-        db.close()
-        raise AnatomyR1Error(f"it has format {version}")
-    return db
+def _lock(path: Path, wait: float) -> FileLock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path.with_name(path.name + ".lock"), wait=wait)
+    except OSError as error:
+        raise writing_error(path, error) from error
 
 
 def _flat(response: Response) -> dict[str, object]:

@@ -109,4 +109,9 @@ def _pictures_hash(pictures: Any) -> str:
         hashes = [image_hash(path) for path in pictures.paths]
     else:
         hashes = [hashlib.sha256(repr(p.size).encode() + p.convert("RGB").tobytes()).hexdigest()[:32] for p in pictures]
+    return joint_hash(hashes)
+
+
+def joint_hash(hashes: Sequence[str]) -> str:
+    """One hash for all pictures of a prompt: the picture's own where there is one."""
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()[:32]

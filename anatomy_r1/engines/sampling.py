@@ -52,6 +52,12 @@ def uniforms(seed: int, benchmark: str, question_id: str, repeat: int, count: in
     return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
+def request_seed(seed: int, benchmark: str, question_id: str, repeat: int) -> int:
+    """The seed that a server is sent for one response: 31 bits, which every server takes."""
+    name = f"{seed}\0{benchmark}\0{question_id}\0{repeat}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
+
+
 def next_tokens(logits: Any, numbers: Any, greedy: Any, temperature: Any) -> Any:
     """One token a row: the most likely one, or by inverting the cumulative distribution at the row's number.
 

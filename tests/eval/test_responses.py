@@ -117,7 +117,7 @@ def test_schema_appears_whole_or_not_at_all(tmp_path):
     """Stopped at each step of its making, the file is one that the next run can start from."""
     import sqlite3
 
-    from anatomy_r1 import responses
+    from anatomy_r1 import log_file
 
     class Stopping:
         def __init__(self, real, left):
@@ -139,8 +139,8 @@ def test_schema_appears_whole_or_not_at_all(tmp_path):
     connect = sqlite3.connect
     for left in range(3):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(responses.sqlite3, "connect", lambda *a, n=left, **k: Stopping(connect(*a, **k), n))
+            patch.setattr(log_file.sqlite3, "connect", lambda *a, n=left, **k: Stopping(connect(*a, **k), n))
             with pytest.raises(KeyboardInterrupt):
-                responses._connect(tmp_path / "log", False)
+                log_file.connect(tmp_path / "log", False)
         ResponseLog(tmp_path / "log").close()
         (tmp_path / "log").unlink()

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -129,24 +130,34 @@ def test_text_and_json_show_the_band_the_reasons_and_the_gates(data, model_folde
     assert all(f" {reason} {100 * count / 35:.1f}" in strict for reason, count in content["reasons"].items())
 
 
+def drop_one(log):
+    with sqlite3.connect(log) as db:
+        db.execute("DELETE FROM responses WHERE question_id = 'VID01/1/3' AND repeat = 2")
+
+
+def copy_with(question, **changes):
+    """Log a question's responses again under other keys."""
+
+    def change(path):
+        with ResponseLog(path) as log:
+            found = [one for one in log.rows() if one.key.question_id == question]
+            log.add([replace(one, key=replace(one.key, **changes)) for one in found])
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("DELETE FROM responses WHERE question_id = 'VID01/1/3' AND repeat = 2", "1 responses missing.*VID01/1/3"),
-        (
-            "INSERT INTO responses SELECT 'x', benchmark, question_id, repeat, decoding, prompt_hash, 'other', weights,"
-            " sampling, seed, text, finish_reason, prompt_tokens, tokens, seconds, style, images, shown FROM responses"
-            " WHERE question_id = 'VID02/2/3' AND repeat = 1",
-            "1 responses logged twice.*VID02/2/3",
-        ),
-        ("UPDATE responses SET question_id = 'gone' WHERE question_id = 'VID03/3/3'", "6 responses to questions.*gone"),
+        (drop_one, "1 responses missing.*VID01/1/3"),
+        (copy_with("VID02/2/3", image_hash="other"), "6 responses logged twice.*VID02/2/3"),
+        (copy_with("VID03/3/3", question_id="gone"), "6 responses to questions.*gone"),
     ],
     ids=["missing", "twice", "foreign"],
 )
 def test_questions_in_must_be_questions_out(data, model_folder, tmp_path, answering, change, message):
     run(data, model_folder, tmp_path / "log")
-    with sqlite3.connect(tmp_path / "log") as db:
-        db.execute(change)
+    change(tmp_path / "log")
     with pytest.raises(AnatomyR1Error, match=message):
         score(tmp_path / "log", data)
 

@@ -1,0 +1,173 @@
+"""lm-eval model `anatomy-server`: any OpenAI-compatible server (vLLM, SGLang, a hosted model), logged answer by answer.
+
+Prompts are sent as chat messages and the server applies its own template, which nobody here sees. So the prompt hash of
+a response is over the messages, with a mark where the picture is, and not over the text that the model read. Weights
+are what the server says they are. A server may ignore the seed (SGLang without `--enable-deterministic-inference`
+does); what was said is in the log all the same.
+
+Example:
+    >>> with ResponseLog(Path("log.sqlite")) as log:                        # doctest: +SKIP
+    ...     engine = ServerEngine("Qwen/Qwen2.5-VL-7B-Instruct", log=log, base_url="http://127.0.0.1:8000/v1")
+    ...     lm_eval.simple_evaluate(model=engine, tasks=["sgg_anatomy_mini"], apply_chat_template=True)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import openai
+from lm_eval.api.model import LM
+from lm_eval.api.registry import register_model
+from tqdm import tqdm
+
+from anatomy_r1.engines.address import read_address
+from anatomy_r1.engines.chat import as_prompt
+from anatomy_r1.engines.requests import Job, jobs
+from anatomy_r1.engines.server_client import ask, ask_for_models, open_client
+from anatomy_r1.engines.server_failures import Failure
+from anatomy_r1.engines.server_identity import find_model, server_identity
+from anatomy_r1.engines.tally import Tally
+from anatomy_r1.engines.upload import check_upload
+from anatomy_r1.errors import AnatomyR1Error, IncompleteError
+from anatomy_r1.responses import ResponseLog
+
+
+@register_model("anatomy-server")
+class ServerEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
+    """A model behind an OpenAI-compatible server.
+
+    Raises:
+        AnatomyR1Error: when no server or no such model is there, or the upload was not allowed; before any question.
+    """
+
+    MULTIMODAL = True
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        log: ResponseLog,
+        base_url: str | None = None,
+        seed: int = 0,
+        concurrency: int = 16,
+        timeout: float = 300.0,
+        retries: int = 8,
+        allow_upload: bool = False,
+        plain_openai: bool = False,
+        benchmark: str = "",
+        progress: bool = True,
+    ) -> None:
+        """See that the server is there and has the model.
+
+        Args:
+            model: name by which the server knows it.
+            log: where responses go, and where those already made are found.
+            base_url: of the server, mostly ending in `/v1`.
+            seed: of the sampling; each response is sent one of its own.
+            concurrency: requests at a time.
+            timeout: seconds without a byte after which a request counts as lost (300: ours).
+            retries: of a request that failed in passing (8: ours; about 40 s of waiting in all).
+            allow_upload: whether questions and pictures may go to another machine.
+            plain_openai: leave out the arguments that OpenAI's own API refuses.
+            benchmark: whose terms to print on an upload.
+            progress: show a bar.
+        """
+        super().__init__()
+        if not base_url:
+            raise AnatomyR1Error("the engine server has no address. Cure: --base-url http://127.0.0.1:8000/v1")
+        if concurrency < 1 or retries < 0 or not timeout > 0:
+            raise AnatomyR1Error("concurrency must be 1 or more, retries 0 or more, timeout above 0")
+        self.address = read_address(base_url)
+        upload = check_upload(self.address, benchmark, allow_upload)
+        self.name, self.log, self.seed, self._progress = str(model), log, seed, progress
+        self._concurrency, self._timeout, self._retries, self._plain = concurrency, timeout, retries, plain_openai
+        found = find_model(self.name, self.address, asyncio.run(self._models()))
+        self.weights = server_identity(self.name, self.address, found)
+        self._longest = found.max_model_len if found else None
+        self.settings = _settings(plain_openai)
+        self.plan = {"base_url": self.address.base, **upload}
+        """What the run's plan says besides."""
+        self.made = 0
+        """Responses generated so far, not counting those found in the log."""
+
+    async def _models(self) -> Any:
+        async with self._open() as client:
+            return await ask_for_models(client)
+
+    def _open(self) -> openai.AsyncOpenAI:
+        return open_client(self.address, self._timeout, self._retries)
+
+    @property
+    def tokenizer_name(self) -> str:
+        """As lm-eval wants it."""
+        return self.name
+
+    def chat_template(self, chat_template: bool | str = False) -> str:
+        """Not known here."""
+        return "the server's own"
+
+    def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
+        """lm-eval's turns, with `<image>` in their text, as JSON."""
+        return as_prompt(chat_history)
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """One text a request, in order; what the log has is not asked again.
+
+        Raises:
+            IncompleteError: when some got no answer; all others are in the log.
+        """
+        wanted = jobs(requests, self.weights, self.seed, self.settings)
+        found = {key: response.text for key, response in self.log.get(job.key for job in wanted).items()}
+        missing = {job.key: job for job in wanted if job.key not in found}
+        hidden = disable_tqdm or not self._progress
+        with tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit="response", disable=hidden) as bar:
+            tally = asyncio.run(self._ask_all(list(missing.values()), found, bar))
+        if lacking := sum(job.key not in found for job in wanted):
+            raise IncompleteError(tally.account(self.address.base, self.log.path, lacking, len(wanted)))
+        return [found[job.key] for job in wanted]
+
+    async def _ask_all(self, missing: Sequence[Job], found: dict[Any, str], bar: Any) -> Tally:
+        tally, waiting = Tally(patience=max(8, 2 * self._concurrency)), iter(missing)
+        async with self._open() as client:
+            count = min(self._concurrency, len(missing))
+            workers = [asyncio.create_task(self._work(client, waiting, tally, found, bar)) for _ in range(count)]
+            try:
+                await asyncio.gather(*workers)
+            finally:  # one that fails, for want of space say, ends the others
+                for worker in workers:
+                    worker.cancel()
+                await asyncio.gather(*workers, return_exceptions=True)
+        return tally
+
+    async def _work(
+        self, client: openai.AsyncOpenAI, waiting: Iterator[Job], tally: Tally, found: dict[Any, str], bar: Any
+    ) -> None:
+        for job in waiting:
+            answer = await ask(client, job, self.name, self._plain, self._longest)
+            if isinstance(answer, Failure):
+                tally.add(answer)
+            else:
+                self.log.add([answer])
+                tally.add(None)
+                found[answer.key] = answer.text
+                self.made += 1
+                bar.update(1)
+            if tally.hopeless:
+                return
+
+    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
+        """Not what these tasks need."""
+        raise NotImplementedError("anatomy-server generates only")
+
+    def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
+        """Not what these tasks need."""
+        raise NotImplementedError("anatomy-server generates only")
+
+
+def _settings(plain: bool) -> dict[str, Any]:
+    """What is sent besides `Sampling`'s fields, for the key; with `plain`, what of those is not sent."""
+    sent: dict[str, Any] = {"engine": "server", "presence_penalty": 0.0, "frequency_penalty": 0.0}
+    return sent | ({"not_sent": "min_p, repetition_penalty, top_k"} if plain else {"min_p": 0.0})

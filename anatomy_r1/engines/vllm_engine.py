@@ -1,0 +1,179 @@
+"""lm-eval model `anatomy-vllm`: vLLM, with the log, the seeds and the keys of the other engine.
+
+Each question's prompt and picture are preprocessed once, and asked for once a response with a seed of its own. vLLM's
+prefix cache lets the responses share the prefill, in the very step in which the first of them is read (as far as whole
+cache blocks reach). `n=5` would do the same: vLLM makes five requests of it, with seeds s, s + 1, ... A seed a response
+keeps it independent of how many are missing.
+
+Example:
+    >>> with ResponseLog(Path("log.sqlite")) as log:                        # doctest: +SKIP
+    ...     engine = VllmEngine("models/mini-l", log=log)
+    ...     lm_eval.simple_evaluate(model=engine, tasks=["sgg_anatomy_mini"], apply_chat_template=True)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lm_eval.api.model import LM
+from lm_eval.api.registry import register_model
+
+from anatomy_r1.engines.checkpoint import Checkpoint, read_checkpoint
+from anatomy_r1.engines.identity import weights_identity
+from anatomy_r1.engines.logged import answer
+from anatomy_r1.engines.requests import Job, jobs
+from anatomy_r1.engines.vllm_calls import Finished, Vllm, prompt_tokens
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.metrics import K
+from anatomy_r1.response import Response, ResponseKey
+from anatomy_r1.responses import ResponseLog
+
+RESPONSES = K + 1
+"""A question's: the sampled ones and the greedy one."""
+BETWEEN_STEPS = 16
+"""Questions preprocessed before vLLM is asked for news; our choice."""
+SPEED_ONLY = frozenset({
+    "block_size", "disable_log_stats", "distributed_executor_backend", "enforce_eager", "gpu_memory_utilization",
+    "kv_cache_memory_bytes", "max_model_len", "max_num_batched_tokens", "max_num_seqs", "mm_processor_cache_gb",
+    "tensor_parallel_size",
+})  # fmt: skip
+"""vLLM's arguments that decide speed and memory; any other belongs to a response's key."""
+
+
+@register_model("anatomy-vllm")
+class VllmEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
+    """Any image-text-to-text checkpoint that vLLM serves, from a local folder.
+
+    Raises:
+        AnatomyR1Error: when vLLM is missing, or the folder holds no usable model.
+    """
+
+    MULTIMODAL = True
+
+    def __init__(
+        self,
+        pretrained: str | Path,
+        *,
+        log: ResponseLog,
+        seed: int = 0,
+        batch_size: int | None = None,
+        device: str | None = None,
+        dtype: str = "auto",
+        progress: bool = True,
+        **options: Any,
+    ) -> None:
+        """Load model and processor.
+
+        Args:
+            pretrained: folder that `save_pretrained` wrote.
+            log: where responses go, and where those already made are found.
+            seed: of the sampling; each response has its own.
+            batch_size: questions in hand at a time; a quarter more than vLLM computes at once, unless told.
+            device: not to be given; vLLM takes the device it was built for.
+            dtype: `auto` (the checkpoint's, also where vLLM would take another), `float32`, `bfloat16`, ...
+            progress: show a bar.
+            options: vLLM's engine arguments, for example `gpu_memory_utilization`.
+        """
+        super().__init__()
+        if device:
+            cure = "Cure: leave it out; CUDA_VISIBLE_DEVICES chooses a GPU"
+            raise AnatomyR1Error(f"device {device}: vLLM runs on what it was built for. {cure}")
+        self.folder = Path(pretrained)
+        self.weights = weights_identity(self.folder)
+        read = read_checkpoint(self.folder)
+        self.vllm = Vllm(self.folder, _dtype(dtype, read), options)
+        self.checkpoint = replace(read, max_length=min(read.max_length, self.vllm.max_length))
+        self.processor = read.processor
+        self.log, self.seed, self._progress = log, seed, progress
+        self.settings = {"engine": "vllm", "dtype": self.vllm.dtype, **_that_count(options)}
+        self._in_hand = batch_size * RESPONSES if batch_size else self.vllm.most_at_once * 5 // 4
+        self.made = 0
+        """Responses generated so far, not counting those found in the log."""
+
+    @property
+    def max_length(self) -> int:
+        """Positions that the model has; prompt and response must fit."""
+        return self.checkpoint.max_length
+
+    @property
+    def tokenizer_name(self) -> str:
+        """As lm-eval wants it."""
+        return self.folder.name
+
+    def chat_template(self, chat_template: bool | str = False) -> str | None:
+        """The processor's, whatever name is asked for."""
+        return str(self.processor.chat_template)
+
+    def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
+        """lm-eval's turns, with `<image>` in their text, as the model's prompt."""
+        return self.checkpoint.prompt(chat_history, add_generation_prompt)
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """One text a request, in order; what the log has is not generated again."""
+        wanted = jobs(requests, self.weights, self.seed, self.settings)
+        texts, made = answer(wanted, self.log, self._generate, progress=self._progress and not disable_tqdm)
+        self.made += made
+        return texts
+
+    def _generate(self, questions: Sequence[Sequence[Job]]) -> Iterator[list[Response]]:
+        waiting = iter(questions)
+        asked: dict[str, Job] = {}
+        began = time.perf_counter()
+        try:
+            while self._ask(waiting, asked):
+                if finished := self.vllm.step():
+                    now = time.perf_counter()
+                    yield self._responses(finished, asked, (now - began) / len(finished))
+                    began = now
+        finally:
+            self.vllm.forget(list(asked))  # whatever stopped this, a later call must not meet them
+
+    def _ask(self, waiting: Iterator[Sequence[Job]], asked: dict[str, Job]) -> bool:
+        """Ask the next questions as far as there is room; whether anything is being waited for."""
+        for _ in range(BETWEEN_STEPS):
+            if len(asked) >= self._in_hand or (group := next(waiting, None)) is None:
+                break
+            read = self.vllm.read(group[0].prompt, list(group[0].pictures))
+            for job in group:
+                self.checkpoint.check_length(job, prompt_tokens(read))
+                self.vllm.ask(job.key.digest, read, job.sampling, response_seed(job.key), self.checkpoint.end_tokens)
+                asked[job.key.digest] = job
+        return bool(asked)
+
+    def _responses(self, finished: Sequence[Finished], asked: dict[str, Job], seconds: float) -> list[Response]:
+        return [
+            self.checkpoint.response(asked.pop(one.name), one.tokens, one.finish_reason, one.prompt_tokens, seconds)
+            for one in finished
+        ]
+
+    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
+        """Not what these tasks need."""
+        raise NotImplementedError("anatomy-vllm generates only")
+
+    def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
+        """Not what these tasks need."""
+        raise NotImplementedError("anatomy-vllm generates only")
+
+
+def response_seed(key: ResponseKey) -> int:
+    """The seed of one response, 62 bits: of run seed, benchmark, question and repeat alone."""
+    name = f"{key.seed}\0{key.benchmark}\0{key.question_id}\0{key.repeat}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 2
+
+
+def _dtype(asked: str, read: Checkpoint) -> str:
+    if asked != "auto":
+        return asked
+    if read.dtype is None:
+        raise AnatomyR1Error(f"{read.folder}: its configuration states no dtype. Cure: --dtype bfloat16 or float32")
+    return read.dtype
+
+
+def _that_count(options: dict[str, Any]) -> dict[str, Any]:
+    """Engine arguments that belong to a response's key."""
+    return {f"vllm_{name}": value for name, value in sorted(options.items()) if name not in SPEED_ONLY}

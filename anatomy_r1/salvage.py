@@ -1,0 +1,118 @@
+"""What can still be read of a damaged response log, and a new log made of it.
+
+Example:
+    >>> salvage(Path("log.sqlite"), Path("saved.sqlite"))       # doctest: +SKIP
+    Salvaged(responses=29871, runs=1)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.log_file import CHECKED_COLUMNS, checksum, connect
+from anatomy_r1.response import KEY_FIELDS, Response, ResponseKey
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What was kept."""
+
+    responses: int
+    runs: int
+
+
+def as_response(row: tuple[Any, ...]) -> Response | None:
+    """A row of `CHECKED_COLUMNS` as a response; None where its bytes are not those that were written."""
+    *values, digest, stated = row
+    response = Response(ResponseKey(*values[: len(KEY_FIELDS)]), *values[len(KEY_FIELDS) :])
+    try:
+        whole = response.key.digest == digest and stated in ("", checksum(response))
+    except TypeError:  # bytes where a text was
+        return None
+    return response if whole else None
+
+
+def run_name(plan: str) -> str:
+    """A run's name: 8 hex digits of its plan."""
+    return hashlib.sha256(plan.encode()).hexdigest()[:8]
+
+
+def damage_error(path: Path, reason: object) -> AnatomyR1Error:
+    """That a log is damaged, how much of it can be read, and what to do."""
+    with suppress(sqlite3.Error, AnatomyR1Error):
+        count = len(readable(path)[0])
+        saved = path.with_name(f"{path.stem}.salvaged{path.suffix}")
+        return AnatomyR1Error(
+            f"{path}: damaged ({reason}); {count} responses can still be read. Cure: `anatomy-r1 log salvage {path} "
+            f"{saved}`, then the same command with that log; evaluate asks for the missing ones only"
+        )
+    return AnatomyR1Error(f"{path}: damaged ({reason}), and nothing can be read. Cure: start a new --log")
+
+
+def salvage(damaged: Path, new: Path) -> Salvaged:
+    """Write what is whole in `damaged` to `new`; `damaged` is left as it is.
+
+    Raises:
+        AnatomyR1Error: when `new` is there already, or nothing can be read.
+    """
+    from anatomy_r1.responses import ResponseLog
+
+    if new.exists():
+        raise AnatomyR1Error(f"{new}: is there already. Cure: name a file that is not")
+    try:
+        responses, plans = readable(damaged)
+    except (sqlite3.Error, AnatomyR1Error) as error:
+        raise AnatomyR1Error(f"{damaged}: nothing can be read ({error}). Cure: start a new --log") from error
+    temporary = new.with_name(new.name + ".tmp")
+    with ResponseLog(temporary) as log:
+        log.add(responses)
+        log.add_plans(plans)
+    temporary.replace(new)
+    temporary.with_name(temporary.name + ".lock").unlink()
+    return Salvaged(len(responses), len(plans))
+
+
+def readable(path: Path) -> tuple[list[Response], list[str]]:
+    """Whole responses, and plans of runs; pages that cannot be read are gone around.
+
+    Raises:
+        AnatomyR1Error, sqlite3.Error: when not even the first page can be read.
+    """
+    if not path.is_file():
+        raise AnatomyR1Error("no such file")
+    db = connect(path, read_only=True, shortened=True)
+    try:
+        rows = {row[-2]: row for row in _rows(db)}
+        plans = {number: str(plan) for number, name, plan in _runs(db) if name == run_name(str(plan))}
+    finally:
+        db.close()
+    found = (as_response(rows[digest]) for digest in sorted(rows, key=str))
+    return [response for response in found if response], [plans[number] for number in sorted(plans)]
+
+
+def _rows(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """By digest, in 4,096 stretches: a bad page costs what lies in it, for each stretch is read from both its ends."""
+    for digits in product("0123456789abcdef", repeat=3):
+        first = "".join(digits)
+        where = f"SELECT {CHECKED_COLUMNS} FROM responses WHERE digest >= ? AND digest < ? ORDER BY digest"
+        yield from _both_ends(db, where, (first, first + "g"))
+
+
+def _runs(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    return _both_ends(db, "SELECT rowid, name, plan FROM runs ORDER BY rowid", ())
+
+
+def _both_ends(db: sqlite3.Connection, query: str, values: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    try:
+        yield from db.execute(query, values)
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):
+            yield from db.execute(query + " DESC", values)
