@@ -28,6 +28,8 @@ def add_data_commands(subparsers: Any) -> None:
         commands, "check", "recount a prepared set and hash its inputs again", "data check prepared/sgg", "check"
     )
     check.add_argument("folder", type=Path, metavar="DIR", help="folder of the prepared set")
+    _add_leakage(commands)
+    _add_controls(commands)
 
 
 def _group(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
@@ -121,3 +123,25 @@ def _add_released(sources: Any) -> None:
     _common(parser)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released JSON files")
     parser.add_argument("--frames", type=Path, required=True, metavar="DIR", help="CholecT45/data")
+
+
+def _add_leakage(commands: Any) -> None:
+    about = "what training and test share by video, image, near-duplicate image and text"
+    parser = _command(commands, "leakage", about, "data leakage --data prepared/sgg", "leakage")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="prepared set: its training against its test questions"
+    )
+    files = "released or Med-R1 files instead of the prepared set's %s questions"
+    parser.add_argument("--train-file", type=Path, nargs="+", default=[], metavar="FILE", help=files % "training")
+    parser.add_argument("--test-file", type=Path, nargs="+", default=[], metavar="FILE", help=files % "test")
+    videos = "a test side of which only the videos are known: SSG-VQA's official split, or those the release leaves out"
+    parser.add_argument("--test-videos", choices=("official", "official-validation", "unused"), help=videos)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_controls(commands: Any) -> None:
+    about = (
+        "how many questions their wording alone gives away: majority class and naive Bayes, in folds of other videos"
+    )
+    parser = _command(commands, "controls", about, "data controls GRPO.json GRPO-GDQA.json", "controls")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released or Med-R1 files, each on its own")

@@ -98,6 +98,35 @@ def check(args: argparse.Namespace) -> None:
     print(f"{args.folder}: questions, counts and inputs are as the manifest says")
 
 
+def leakage(args: argparse.Namespace) -> None:
+    """`anatomy-r1 data leakage`."""
+    import json
+
+    from anatomy_r1.leakage.command import compare
+    from anatomy_r1.leakage.text import as_text
+
+    found = compare(args.data, args.train_file, args.test_file, args.test_videos)
+    print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if args.json else as_text(found))
+
+
+def controls(args: argparse.Namespace) -> None:
+    """`anatomy-r1 data controls`."""
+    from anatomy_r1.controls import CONTROLS, by_folds, correct
+    from anatomy_r1.leakage.of_files import questions
+    from anatomy_r1.stats import cluster_interval
+
+    print(f"{'file':22}  {'control':11}  right, percent  {'SE':>5}  95 % interval    questions  clusters")
+    for path in args.files:
+        asked = questions([path])
+        for name, control in CONTROLS.items():
+            found = cluster_interval(correct(asked, by_folds(control, asked)), [q.cluster for q in asked])
+            low, high, se = (100 * (value or 0.0) for value in (found.low, found.high, found.se))
+            print(
+                f"{path.name:22}  {name:11}  {100 * found.mean:14.2f}  {se:5.2f}  [{low:5.2f}, {high:5.2f}]   "
+                f"{found.n:9,}  {found.clusters:8,}"
+            )
+
+
 def _generated(*folders: Path) -> bool:
     """Whether any folder lies in a generated world: a score on it must never pass for a real one."""
     return any((parent / "world.json").is_file() for f in folders for parent in (f.resolve(), *f.resolve().parents))

@@ -51,7 +51,7 @@ class Result:
     seed: int
     """Seed of training and of sampling."""
     style: str
-    """Prompt style in evaluation: `think` or `direct`."""
+    """Prompt style in evaluation: `think` or `direct`; `none` for a control, which has no prompt."""
     questions: pd.DataFrame
     """One row a question, columns `COLUMNS`, and `EXTRACTION` or none of these."""
     provenance: dict[str, Any] = field(default_factory=dict)

@@ -77,7 +77,7 @@ class Layout:
 
     def policy(self, cell: Cell, arm: str = MATCHED) -> Path:
         """Weights that are evaluated: the checkpoint, or the base model for a method that is not trained."""
-        if cell.method.kind == "none":
+        if not cell.method.trained:
             return self.base(cell.model)
         return self.train(cell) / EQUAL_TOKENS if arm == EQUAL_TOKENS else self.train(cell)
 
@@ -85,6 +85,12 @@ class Layout:
         """Weights that training starts from."""
         parent = cell.parent()
         return self.base(cell.model) if parent is None else self.train(parent)
+
+    def answers_with(self, cell: Cell) -> Path:
+        """File that is there when what answers is: for a control, which has no weights, the data."""
+        if cell.method.kind == "control":
+            return self.data(cell.benchmark) / "manifest.json"
+        return self.policy(cell) / ("training.json" if cell.method.trained else "config.json")
 
     def responses(self, cell: Cell) -> Path:
         """Response log and lm-eval's results."""

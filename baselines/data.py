@@ -10,6 +10,8 @@ from typing import Any
 
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.leakage.of_set import leakage
+from anatomy_r1.leakage.text import as_text
 from baselines.cell import Run
 
 ROOT_VARIABLE = "ANATOMY_R1_DATA_ROOT"
@@ -17,7 +19,7 @@ ROOT_VARIABLE = "ANATOMY_R1_DATA_ROOT"
 
 
 def prepare(run: Run, benchmark: str) -> None:
-    """Run the command that a person would type, and fail when it does."""
+    """Run the command that a person would type, and fail when it does; then look once for what train and test share."""
     root = run.layout.world() if run.profile.generated else _real_root()
     command = prepare_command(run.profile.data[benchmark], root, run.layout.data(benchmark))
     print("anatomy-r1", *command, flush=True)
@@ -26,6 +28,7 @@ def prepare(run: Run, benchmark: str) -> None:
     arguments = parser.parse_args(command)
     if arguments.run(arguments) != 0:
         raise AnatomyR1Error(f"preparing {benchmark} from {root} failed; the reason stands above")
+    print(as_text(leakage(run.layout.data(benchmark))), flush=True)
 
 
 def prepare_command(section: Mapping[str, Any], root: Path, out: Path) -> list[str]:

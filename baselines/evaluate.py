@@ -1,73 +1,109 @@
-"""Evaluate one cell: sample through the core's engine into a response log, score the log, store the result."""
+"""Evaluate one cell: sample through the core's engine into a response log, score the log, store the result.
+
+A control answers by itself. Every result carries its leakage passport.
+"""
 
 from __future__ import annotations
 
 import json
+import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from anatomy_r1.controls import CONTROLS, of_other_clusters, table
 from anatomy_r1.evaluate import evaluate
 from anatomy_r1.extraction import reason_counts
 from anatomy_r1.gates import unfit
-from anatomy_r1.prepared import load_manifest
+from anatomy_r1.leakage.of_set import leakage
+from anatomy_r1.leakage.passport import Passport, passport
+from anatomy_r1.metrics import K
+from anatomy_r1.prepared import load, load_manifest
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.results import EQUAL_TOKENS, Result, save_result
-from anatomy_r1.score import Scores, score
+from anatomy_r1.score import score
 from baselines.cell import Cell, Run
+from baselines.control import NAMES
 from baselines.profile import digest
 from baselines.publish import SETTINGS_NAME
 from baselines.train import Report, settings
 
 
 def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:
-    """Sample what the log lacks, score all of it, and put the cell into the result store."""
-    profile, layout = run.profile, run.layout
-    data, options = layout.data(cell.benchmark), dict(profile.evaluation)
-    log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
+    """Answer all test questions, score the answers, and put the cell into the result store."""
     report(0, 1)
-    done = evaluate(
-        cell.benchmark,
-        data,
-        layout.policy(cell, arm),
-        log,
-        style=cell.method.style,
-        seed=cell.seed,
-        split="test",
-        **options,
-    )
-    scores = score(log, data, run=done.run)
+    questions, particulars = _controlled(run, cell) if cell.method.kind == "control" else _sampled(run, cell, arm)
     save_result(
-        layout.store(),
+        run.layout.store(),
         Result(
-            profile=profile.name,
+            profile=run.profile.name,
             benchmark=cell.benchmark,
             model=cell.model,
             method=cell.method_id,
             arm=arm,
             seed=cell.seed,
-            style=cell.method.style,
-            questions=scores.table(),
-            provenance=_provenance(run, cell, arm, scores, log),
+            style="none" if cell.method.kind == "control" else cell.method.style,
+            questions=questions,
+            provenance={**_provenance(run, cell), **particulars},
         ),
     )
 
 
-def _provenance(run: Run, cell: Cell, arm: str, scores: Scores, log: Path) -> dict[str, Any]:
-    """From what the numbers were made: code, data, training as it really ran, sampling as it was asked."""
-    manifest = load_manifest(run.layout.data(cell.benchmark))
-    return {
-        **provenance(),
-        "note": run.profile.note.strip(),
-        "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
-        "training": _training(run.layout.train(cell) / SETTINGS_NAME, arm),
+Outcome = tuple[pd.DataFrame, dict[str, Any]]
+"""A question table, and what its provenance holds besides that of every cell."""
+
+
+def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
+    """Sample what the log lacks, and score all of it."""
+    profile, layout = run.profile, run.layout
+    data, options = layout.data(cell.benchmark), dict(profile.evaluation)
+    log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
+    weights, seed = layout.policy(cell, arm), cell.seed
+    done = evaluate(cell.benchmark, data, weights, log, style=cell.method.style, seed=seed, split="test", **options)
+    scores = score(log, data, run=done.run)
+    return scores.table(), {
+        "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
         "prompt": prompt_hash(render_text("", ("",), cell.method.style, canonical_wording(cell.benchmark))),
         "sampling": dict(scores.plan),
         "spent": _spent(log, scores.plan["weights"]),
         "metrics": dict(scores.overall),
         "reasons": reason_counts(scores.outcomes),
         "unfit": list(unfit(scores)),
+        "leakage": _leakage(data, trained=cell.method.trained).as_dict(),
+    }
+
+
+def _controlled(run: Run, cell: Cell) -> Outcome:
+    """Answer without a model, from training questions of other clusters than those asked about."""
+    data, started = run.layout.data(cell.benchmark), time.monotonic()
+    asked = load(data, "test").questions
+    learnt = of_other_clusters(load(data, "train").questions, asked)
+    questions = table(asked, CONTROLS[NAMES[cell.method_id]](learnt, asked))
+    return questions, {
+        "training": None,  # no step and no token
+        "control": {"name": NAMES[cell.method_id], "learnt_from": len(learnt), "scikit_learn": version("scikit-learn")},
+        "spent": {"tokens": 0, "seconds": time.monotonic() - started},
+        "metrics": {"n": len(questions), f"avg@{K}": float(questions["greedy"].mean())},
+        "leakage": passport(learnt, asked, no_hashes="the control sees no pictures").as_dict(),
+    }
+
+
+def _leakage(data: Path, *, trained: bool) -> Passport:
+    """That of the prepared set; what was not trained has learnt from none of it."""
+    return leakage(data) if trained else passport((), load(data, "test").questions, hashes=({}, {}))
+
+
+def _provenance(run: Run, cell: Cell) -> dict[str, Any]:
+    """What every cell was made from: code, data, profile."""
+    manifest = load_manifest(run.layout.data(cell.benchmark))
+    return {
+        **provenance(),
+        "note": run.profile.note.strip(),
+        "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
     }
 
 

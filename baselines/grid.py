@@ -72,10 +72,7 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
         name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
         for name, cell in every.items()
     }
-    policies = {
-        cell.under(arm): str(here.policy(cell) / ("config.json" if cell.method.kind == "none" else "training.json"))
-        for cell, arm in evaluated
-    }
+    policies = {cell.under(arm): str(here.answers_with(cell)) for cell, arm in evaluated}
     digests = _digests(profile, selection)
     for name, cell in every.items():
         digests[f"train/{name}"] = digest(settings(profile, cell))

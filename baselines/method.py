@@ -26,8 +26,8 @@ class Method:
     """Name in tables."""
     paper: str
     """Where it comes from."""
-    kind: Literal["none", "sft", "rl"]
-    """`none` is not trained; `sft` imitates completions; `rl` samples and is rewarded."""
+    kind: Literal["none", "sft", "rl", "control"]
+    """`none` is not trained; `sft` imitates completions; `rl` samples and is rewarded; a `control` has no model."""
     style: Style
     """Prompt style, the same in training and evaluation."""
     trainer: str = ""
@@ -40,10 +40,15 @@ class Method:
     """Trainer arguments that make the method what it is; they win over the profile's."""
 
     def __post_init__(self) -> None:
-        if (self.kind == "none") != (self.trainer == ""):
+        if self.trained != bool(self.trainer):
             raise ValueError(f"method {self.id}: kind {self.kind!r} does not go with trainer {self.trainer!r}")
         object.__setattr__(self, "knobs", MappingProxyType(dict(self.knobs)))
         object.__setattr__(self, "budget", self.budget or self.id)
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is a checkpoint of it."""
+        return self.kind in ("sft", "rl")
 
     def but(
         self,

@@ -91,8 +91,9 @@ def cells(selection: Selection) -> list[Cell]:
 def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage]:
     """Every stage that the selection needs, shared ones once, in an order in which they could run."""
     wanted = cells(selection)
-    trained = {cell.name: cell for leaf in wanted for cell in lineage(leaf) if cell.method.kind != "none"}
+    trained = {cell.name: cell for leaf in wanted for cell in lineage(leaf) if cell.method.trained}
     cost = profile.cost
+    models = dict.fromkeys(cell.model for cell in wanted if cell.method.kind != "control")
 
     def arms(cell: Cell) -> list[str]:
         return cell.arms(selection.arms)
@@ -101,18 +102,27 @@ def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage
     return [
         *world,
         *(Stage("data", b, layout.data(b) / "manifest.json", cost["data"]) for b in selection.benchmarks),
-        *(Stage("base", m, layout.base(m) / "config.json", cost["base"]) for m in selection.models),
+        *(Stage("base", m, layout.base(m) / "config.json", cost["base"]) for m in models),
         *(
             Stage("train", cell.name, layout.train(cell) / "training.json", _training_cost(cost, cell))
             for cell in trained.values()
         ),
-        *(Stage("evaluate", c.under(a), layout.result(c, a), cost["evaluate"]) for c in wanted for a in arms(c)),
+        *(
+            Stage("evaluate", c.under(a), layout.result(c, a), _evaluation_cost(cost, c))
+            for c in wanted
+            for a in arms(c)
+        ),
     ]
 
 
 def _training_cost(cost: Mapping[str, float], cell: Cell) -> float:
     """A method's own estimate where the profile has one: DAPO samples more than others a step."""
     return cost.get(cell.method_id, cost[cell.method.budget])
+
+
+def _evaluation_cost(cost: Mapping[str, float], cell: Cell) -> float:
+    """Controls only read the data."""
+    return cost["data" if cell.method.kind == "control" else "evaluate"]
 
 
 def lineage(cell: Cell) -> list[Cell]:

@@ -28,7 +28,7 @@ Report = Callable[[int, int], None]
 
 def arguments(profile: Profile, method: Method, seed: int) -> dict[str, Any]:
     """Trainer arguments of a method at one scale: the method's knobs over the profile's budget; none if untrained."""
-    if method.kind == "none":
+    if not method.trained:
         return {}
     return {**profile.budget(method.budget), **method.knobs, "seed": seed}
 

@@ -72,7 +72,7 @@ def _cells(
 def _ranked(column: Sequence[Score | None], decimals: int = 2) -> list[Cell]:
     marks = emphases([score.percent if score else None for score in column], decimals)
     return [
-        Cell(f"{score.percent:.{decimals}f}", bounds(score, decimals), mark) if score else Cell()
+        Cell(score.shown(decimals), bounds(score, decimals), mark) if score else Cell()
         for score, mark in zip(column, marks, strict=True)
     ]
 

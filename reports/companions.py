@@ -39,7 +39,7 @@ def responses_table(found: Mapping[Key, Score], results: Sequence[Result], bench
             Cell(styles[group]),
             Cell(f"{parsed.percent:.1f}"),
             Cell(f"{truncated.percent:.1f}"),
-            Cell(f"{greedy.percent:.2f}", bounds(greedy, 2)),
+            Cell(greedy.shown(), bounds(greedy, 2)),
             Cell(str(parsed.seeds)),
             Cell(MISSING if spread is None else f"{spread:.2f}"),
             *(_extraction_cells(found, group) if extraction else []),
@@ -61,7 +61,7 @@ def _extraction_cells(found: Mapping[Key, Score], group: Group) -> list[Cell]:
     lenient = found.get((group, LENIENT, ALL))
     failures = [found.get((group, metric, ALL)) for metric in ("malformed", "several", "refused")]
     shares = [Cell(f"{score.percent:.1f}") if score else Cell() for score in failures]
-    return [Cell(f"{lenient.percent:.2f}", bounds(lenient, 2)) if lenient else Cell(), *shares]
+    return [Cell(lenient.shown(), bounds(lenient, 2)) if lenient else Cell(), *shares]
 
 
 def categories_table(found: Mapping[Key, Score]) -> Table:
@@ -75,7 +75,7 @@ def categories_table(found: Mapping[Key, Score]) -> Table:
 
     def cell(model: str, name: RowName, benchmark: str, category: str) -> Cell:
         score = found.get((Group(benchmark, model, *name), f"avg@{K}", category))
-        return Cell(f"{score.percent:.1f}", bounds(score, 1)) if score else Cell()
+        return Cell(score.shown(1), bounds(score, 1)) if score else Cell()
 
     columns = tuple(
         Column(f"{category} (n={sizes[name, category]})", benchmark_title(name)) for name, category in order

@@ -14,7 +14,7 @@ from anatomy_r1.results import Result
 from anatomy_r1.tables.table import MISSING, Cell, Column, Report, Table
 from reports.cost import Amount, Cost, costs
 from reports.names import benchmark_title
-from reports.notes import USE, machines, made_from, warning
+from reports.notes import USE, leaks, machines, made_from, warning
 from reports.rows import Key, benchmarks, run_blocks
 from reports.scores import ALL, Group, Score, scores
 
@@ -58,7 +58,13 @@ def cost_report(results: Sequence[Result]) -> Report:
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
     found = {(score.group, score.metric, score.category): score for score in scores(results)}
-    notes = (_READING, _UNKNOWN, _TOKENS, f"Seconds: wall-clock on {machines(results)}, with whatever else it did.")
+    notes = (
+        _READING,
+        _UNKNOWN,
+        _TOKENS,
+        *leaks(found.values()),
+        f"Seconds: wall-clock on {machines(results)}, with whatever else it did.",
+    )
     table = _full_table(found, costs(results))
     title = f"Anatomy-R1, costs: profile {results[0].profile}"
     return Report(title, warning(results), (table,), (*notes, made_from(results, found.values()), USE))
@@ -92,7 +98,7 @@ def _full_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost]) -> Tabl
 
 
 def _score(found: Mapping[Key, Score], group: Group) -> Cell:
-    return Cell(f"{found[group, f'avg@{K}', ALL].percent:.2f}")
+    return Cell(found[group, f"avg@{K}", ALL].shown())
 
 
 def _trained(amount: Amount, decimals: int = 0) -> Cell:

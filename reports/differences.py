@@ -10,6 +10,7 @@ import pandas as pd
 
 from anatomy_r1.results import Result, question_metrics
 from anatomy_r1.stats import SeededInterval, paired_interval
+from reports.leakage import not_clean
 from reports.names import METRICS
 from reports.scores import ALL, Group, Score, group_of, score_of
 
@@ -40,9 +41,10 @@ def _against(cells: Cells, group: Group, other: str) -> Iterator[Score]:
     second = [_sorted(cells[base, seed]) for seed in seeds]
     if not seeds or not all(_same_questions(cells[group, s], cells[base, s]) for s in seeds):
         return
+    leaks = not_clean(cells[one, seed] for one in (group, base) for seed in seeds)
     for metric in METRICS:
         a, b = (np.stack([question_metrics(table)[metric] for table in tables]) for tables in (first, second))
-        yield score_of(group, minus(metric, other), ALL, _seeded(a, b, first[0]["cluster"].to_numpy()))
+        yield score_of(group, minus(metric, other), ALL, _seeded(a, b, first[0]["cluster"].to_numpy()), leaks)
 
 
 def _seeded(a: np.ndarray, b: np.ndarray, clusters: np.ndarray) -> SeededInterval:

@@ -48,7 +48,7 @@ def equal_tokens_table(
         if score is None:
             return [Cell() for _ in _TITLES]
         return [
-            Cell(f"{score.percent:.2f}", bounds(score, 2)),
+            Cell(score.shown(), bounds(score, 2)),
             *(signed(paired.get((one, minus(_AVG, BASELINE), ALL))) for one in (group, own)),
             *(_count(amount.own) for amount in (spent[group].steps, spent[group].rollout_tokens)),
         ]

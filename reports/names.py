@@ -30,7 +30,12 @@ BEYOND: dict[str, str] = {  # not in the paper; short, so that Table 1 still fit
     "grpo-asc-released": "ASC as released",
 }
 
-TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND}
+CONTROLS: dict[str, str] = {  # no model, no picture
+    "control-majority": "Majority class (control)",
+    "control-naive-bayes": "Naive Bayes (control)",
+}
+
+TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND, **CONTROLS}
 """Every method with a title, in the order of rows."""
 
 METRICS: dict[str, str] = {"avg@5": "Avg@5", "pass@1": "Pass@1", "major@5": "Major@5"}

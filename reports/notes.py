@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from anatomy_r1.results import LENIENT, Result
+from reports import leakage
 from reports.names import BENCHMARKS, MINI, benchmark_title, is_mini, rank
 from reports.scores import ALL, Score
 
@@ -43,9 +44,16 @@ def notes(results: Sequence[Result], found: Iterable[Score], table: int) -> tupl
         _MARKS,
         *([_ONE_CLUSTER] if any(score.low is None for score in shown) else []),
         *([_ZERO_WIDTH] if any(score.se == 0 and _has_interval(score.metric) for score in shown) else []),
+        *leaks(shown),
         made_from(results, shown),
         USE,
     )
+
+
+def leaks(found: Iterable[Score]) -> list[str]:
+    """What the mark on numbers that are not clean means, where there is any."""
+    kinds = {kind for score in found for kind in score.not_clean}
+    return [leakage.note(kinds)] if kinds else []
 
 
 def _has_interval(metric: str) -> bool:

@@ -13,6 +13,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
 from anatomy_r1.results import LENIENT, Result, question_metrics
 from anatomy_r1.stats import SeededInterval, seeded_interval
+from reports.leakage import MARK, not_clean
 
 ALL = ""
 """The category of a score over all questions."""
@@ -48,6 +49,12 @@ class Score:
     seeds: int
     seed_sd: float | None
     """Standard deviation of the seeds' means, in points; None for one seed."""
+    not_clean: tuple[str, ...] = ()
+    """Kinds of leak between what it was trained and tested on, as far as passports say (`reports/leakage.py`)."""
+
+    def shown(self, decimals: int = 2) -> str:
+        """The number as tables print it: with a mark where it is not clean."""
+        return f"{self.percent:.{decimals}f}{MARK if self.not_clean else ''}"
 
 
 def group_of(result: Result) -> Group:
@@ -65,28 +72,28 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
     _check_one_profile(results)
     ordered = sorted(results, key=lambda result: result.key)
     return tuple(
-        score
-        for group, seeds in groupby(ordered, key=group_of)
-        for score in _group_scores(group, _aligned(group, list(seeds)))
+        score for group, seeds in groupby(ordered, key=group_of) for score in _group_scores(group, list(seeds))
     )
 
 
-def _group_scores(group: Group, tables: list[pd.DataFrame]) -> Iterable[Score]:
+def _group_scores(group: Group, results: list[Result]) -> Iterable[Score]:
+    tables, leaks = _aligned(group, results), not_clean(results)
     clusters, categories = tables[0]["cluster"].to_numpy(), tables[0]["category"].to_numpy()
     seeds = [question_metrics(table) for table in tables]
     shared = [metric for metric in seeds[0] if all(metric in seed for seed in seeds)]
     values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in shared}
     for metric, table in values.items():
-        yield score_of(group, metric, ALL, seeded_interval(table, clusters))
+        yield score_of(group, metric, ALL, seeded_interval(table, clusters), leaks)
     for category in sorted(set(categories)):
         of = categories == category
         for metric in (f"avg@{K}", LENIENT):
             if metric in values:
-                yield score_of(group, metric, str(category), seeded_interval(values[metric][:, of], clusters[of]))
+                seeded = seeded_interval(values[metric][:, of], clusters[of])
+                yield score_of(group, metric, str(category), seeded, leaks)
 
 
-def score_of(group: Group, metric: str, category: str, seeded: SeededInterval) -> Score:
-    """An interval as a score, in percent."""
+def score_of(group: Group, metric: str, category: str, seeded: SeededInterval, leaks: tuple[str, ...] = ()) -> Score:
+    """An interval as a score, in percent; `leaks` are those of all results that it is from."""
     interval = seeded.interval
     return Score(
         group=group,
@@ -100,6 +107,7 @@ def score_of(group: Group, metric: str, category: str, seeded: SeededInterval) -
         questions=interval.n,
         seeds=seeded.seeds,
         seed_sd=percent(seeded.spread),
+        not_clean=leaks,
     )
 
 

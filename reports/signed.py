@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from anatomy_r1.tables.table import MISSING, Cell
 from reports.accuracy import NO_INTERVAL
+from reports.leakage import MARK
 from reports.scores import Score
 
 
@@ -11,9 +12,10 @@ def signed(score: Score | None) -> Cell:
     """A difference in points with its interval, both signed; a difference of shares stays within 100 points."""
     if score is None:
         return Cell()
+    text = f"{points(score.percent)}{MARK if score.not_clean else ''}"
     if score.low is None or score.high is None:
-        return Cell(points(score.percent), NO_INTERVAL)
-    return Cell(points(score.percent), f"[{points(max(score.low, -100))}, {points(min(score.high, 100))}]")
+        return Cell(text, NO_INTERVAL)
+    return Cell(text, f"[{points(max(score.low, -100))}, {points(min(score.high, 100))}]")
 
 
 def points(value: float | None) -> str:

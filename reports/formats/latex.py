@@ -26,6 +26,7 @@ _SPECIAL = {
     "\N{MINUS SIGN}": r"\ensuremath{-}",
     "·": r"\textperiodcentered{}",
     "±": r"\textpm{}",
+    "†": r"\textdagger{}",
     "[": "{[}",  # after a row's \\ a bare bracket would be read as its argument
     "]": "{]}",
 }

@@ -29,10 +29,16 @@ def render(
 ) -> str:
     """CSV text of scores with a header; an empty field is a number that does not exist.
 
+    Where any score is not clean, a last column says by what; without such scores there is none.
     `category` is empty for all questions; steps and tokens are those of the line's group; `paper` finds the paper's
     number for a score.
     """
-    return _csv(COLUMNS, (_line(profile, score, spent[score.group], paper(score)) for score in scores))
+    shown = list(scores)
+    lines = [_line(profile, score, spent[score.group], paper(score)) for score in shown]
+    if not any(score.not_clean for score in shown):
+        return _csv(COLUMNS, lines)
+    marked = ([*line, " ".join(score.not_clean)] for line, score in zip(lines, shown, strict=True))
+    return _csv((*COLUMNS, "not_clean"), marked)
 
 
 def render_costs(profile: str, spent: Iterable[Cost]) -> str:

@@ -44,7 +44,7 @@ def test_listing_methods_imports_nothing_heavy():
 def test_every_profile_resolves_every_method(name):
     profile = load_profile(name)
     for known in METHODS:
-        if known.kind != "none":
+        if known.trained:
             resolved = arguments(profile, known, seed=3)
             assert resolved["seed"] == 3
             assert resolved["max_steps"] > 0

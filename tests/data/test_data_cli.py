@@ -11,7 +11,10 @@ from anatomy_r1.mini.world import WorldSpec, write_world
 from anatomy_r1.prepared import load, load_manifest
 from anatomy_r1.templates import FAMILIES
 
-COMMANDS = ([], ["prepare"], ["mini"], ["prepare", "sgg"], ["prepare", "omnimed"], ["prepare", "released"], ["check"])
+COMMANDS = (
+    *([], ["prepare"], ["mini"], ["prepare", "sgg"], ["prepare", "omnimed"], ["prepare", "released"], ["check"]),
+    *(["leakage"], ["controls"]),
+)
 
 
 def parse(*words):
