@@ -10,7 +10,7 @@ from baselines import requirements
 from baselines.__main__ import main
 from baselines.cell import Cell, Layout, Run
 from baselines.grid import configuration
-from baselines.methods import METHODS, TABLE_1
+from baselines.methods import CONTROLS, METHODS, TABLE_1
 from baselines.plan import cells, select, stages
 from baselines.profile import load_profile
 
@@ -25,9 +25,9 @@ def test_default_selection_shares_world_data_and_base():
         "data": 2,
         "base": 1,
         "train": 2 * 9,
-        "evaluate": 2 * 10,
+        "evaluate": 2 * 12,
     }
-    assert select(MINI).methods == tuple(one.id for one in TABLE_1)
+    assert select(MINI).methods == tuple(one.id for one in (*TABLE_1, *CONTROLS))
     assert len({(stage.stage, stage.name) for stage in every}) == len(every)
 
 
