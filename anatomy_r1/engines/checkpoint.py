@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.engines.chat import parts
 from anatomy_r1.engines.requests import Job
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response import Response
-
-IMAGE = "<image>"
-"""Where lm-eval's prompts have the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +27,8 @@ class Checkpoint:
 
     def prompt(self, turns: Sequence[dict[str, Any]], add_generation_prompt: bool) -> str:
         """lm-eval's turns, with `<image>` in their text, as the model's prompt."""
-        parts = [{**turn, "content": _parts(turn["content"])} for turn in turns]
-        text = self.processor.apply_chat_template(parts, add_generation_prompt=add_generation_prompt, tokenize=False)
+        shown = [{**turn, "content": parts(turn["content"])} for turn in turns]
+        text = self.processor.apply_chat_template(shown, add_generation_prompt=add_generation_prompt, tokenize=False)
         return str(text)
 
     def check_length(self, job: Job, prompt_tokens: int) -> None:
@@ -99,11 +97,3 @@ def _end_tokens(folder: Path, config: Any, processor: Any) -> frozenset[int]:
         stated = GenerationConfig.from_model_config(config).eos_token_id
     ids = stated if isinstance(stated, list) else [stated, processor.tokenizer.eos_token_id]
     return frozenset(token for token in ids if token is not None)
-
-
-def _parts(text: str) -> list[dict[str, str]]:
-    """`<image>text` -> the picture, then the text."""
-    parts: list[dict[str, str]] = []
-    for number, piece in enumerate(text.split(IMAGE)):
-        parts += [{"type": "image"}] * (number > 0) + [{"type": "text", "text": piece}] * bool(piece)
-    return parts

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.response import Decoding
+from anatomy_r1.response import Decoding, ResponseKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ def uniforms(seed: int, benchmark: str, question_id: str, repeat: int, count: in
     return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
-def request_seed(seed: int, benchmark: str, question_id: str, repeat: int) -> int:
-    """The seed that a server is sent for one response: 31 bits, which every server takes."""
-    name = f"{seed}\0{benchmark}\0{question_id}\0{repeat}"
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
+def response_seed(key: ResponseKey, bits: int) -> int:
+    """A response's seed for an engine that draws by itself: of run seed, benchmark, question and repeat alone."""
+    name = f"{key.seed}\0{key.benchmark}\0{key.question_id}\0{key.repeat}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> (64 - bits)
 
 
 def next_tokens(logits: Any, numbers: Any, greedy: Any, temperature: Any) -> Any:

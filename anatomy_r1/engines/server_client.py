@@ -16,10 +16,13 @@ from anatomy_r1.engines.address import Address
 from anatomy_r1.engines.chat import as_messages
 from anatomy_r1.engines.completion import Completion, Malformed, Model, read_completion, read_models
 from anatomy_r1.engines.requests import Job
-from anatomy_r1.engines.sampling import request_seed
+from anatomy_r1.engines.sampling import response_seed
 from anatomy_r1.engines.server_failures import Failure, api_key, cure, describe
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response import Response
+
+SEED_BITS = 31
+"""Of a response's seed: every server takes so many."""
 
 
 def open_client(address: Address, timeout: float, retries: int) -> openai.AsyncOpenAI:
@@ -73,7 +76,7 @@ def arguments(job: Job, model: str, plain: bool) -> dict[str, Any]:
         "presence_penalty": 0.0,
         "frequency_penalty": 0.0,
         "n": 1,
-        "seed": request_seed(key.seed, key.benchmark, key.question_id, key.repeat),
+        "seed": response_seed(key, SEED_BITS),
         "stream": False,
         "extra_body": None if plain else more,
     }

@@ -13,28 +13,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
 
 from anatomy_r1.engines.checkpoint import read_checkpoint, unusable
 from anatomy_r1.engines.decode import Row, decode
-from anatomy_r1.engines.identity import weights_identity
-from anatomy_r1.engines.logged import answer
-from anatomy_r1.engines.requests import Job, jobs
+from anatomy_r1.engines.local import LocalEngine
+from anatomy_r1.engines.requests import Job
 from anatomy_r1.engines.sampling import uniforms
 from anatomy_r1.response import Response
 from anatomy_r1.responses import ResponseLog
 
 
 @register_model("anatomy-transformers")
-class TransformersEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
+class TransformersEngine(LocalEngine):
     """Any image-text-to-text checkpoint of transformers, from a local folder; safetensors only, no code of its own.
 
     Raises:
         AnatomyR1Error: when the folder holds no usable model, or its processor no chat template.
     """
-
-    MULTIMODAL = True
 
     def __init__(
         self,
@@ -58,44 +54,14 @@ class TransformersEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
             dtype: `auto` (the checkpoint's), `float32`, `bfloat16`, ...
             progress: show a bar.
         """
-        super().__init__()
+        super().__init__(Path(pretrained), log, seed, progress=progress)
         import torch
 
-        self.folder = Path(pretrained)
-        self.weights = weights_identity(self.folder)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.checkpoint = read_checkpoint(self.folder)
-        self.processor = self.checkpoint.processor
         self.model = _load(self.folder, dtype).to(self._device).eval()
-        self.log, self.seed, self.batch_size, self._progress = log, seed, batch_size, progress
+        self.batch_size = batch_size
         self.settings = {"engine": "transformers", "dtype": str(self.model.dtype).removeprefix("torch.")}
-        self.made = 0
-        """Responses generated so far, not counting those found in the log."""
-
-    @property
-    def max_length(self) -> int:
-        """Positions that the model has; prompt and response must fit."""
-        return self.checkpoint.max_length
-
-    @property
-    def tokenizer_name(self) -> str:
-        """As lm-eval wants it."""
-        return self.folder.name
-
-    def chat_template(self, chat_template: bool | str = False) -> str | None:
-        """The processor's, whatever name is asked for."""
-        return str(self.processor.chat_template)
-
-    def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
-        """lm-eval's turns, with `<image>` in their text, as the model's prompt."""
-        return self.checkpoint.prompt(chat_history, add_generation_prompt)
-
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """One text a request, in order; what the log has is not generated again."""
-        wanted = jobs(requests, self.weights, self.seed, self.settings)
-        texts, made = answer(wanted, self.log, self._generate, progress=self._progress and not disable_tqdm)
-        self.made += made
-        return texts
 
     def _generate(self, questions: Sequence[Sequence[Job]]) -> Iterator[list[Response]]:
         for start in range(0, len(questions), self.batch_size):
@@ -120,14 +86,6 @@ class TransformersEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
         shown = {"images": pictures} if any(pictures) else {}
         encoded = self.processor(text=[job.prompt for job in shared], **shown, padding=True, return_tensors="pt")
         return dict(encoded.to(self._device))
-
-    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
-        """Not what these tasks need."""
-        raise NotImplementedError("anatomy-transformers generates only")
-
-    def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-        """Not what these tasks need."""
-        raise NotImplementedError("anatomy-transformers generates only")
 
 
 def _row(prompt: int, job: Job) -> Row:

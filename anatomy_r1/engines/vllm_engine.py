@@ -13,28 +13,28 @@ Example:
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
 
 from anatomy_r1.engines.checkpoint import Checkpoint, read_checkpoint
-from anatomy_r1.engines.identity import weights_identity
-from anatomy_r1.engines.logged import answer
-from anatomy_r1.engines.requests import Job, jobs
+from anatomy_r1.engines.local import LocalEngine
+from anatomy_r1.engines.requests import Job
+from anatomy_r1.engines.sampling import response_seed
 from anatomy_r1.engines.vllm_calls import Finished, Vllm, prompt_tokens
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
-from anatomy_r1.response import Response, ResponseKey
+from anatomy_r1.response import Response
 from anatomy_r1.responses import ResponseLog
 
 RESPONSES = K + 1
 """A question's: the sampled ones and the greedy one."""
+SEED_BITS = 62
+"""Of a response's seed: vLLM takes a signed 64-bit number."""
 BETWEEN_STEPS = 16
 """Questions preprocessed before vLLM is asked for news; our choice."""
 SPEED_ONLY = frozenset({
@@ -46,14 +46,12 @@ SPEED_ONLY = frozenset({
 
 
 @register_model("anatomy-vllm")
-class VllmEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
+class VllmEngine(LocalEngine):
     """Any image-text-to-text checkpoint that vLLM serves, from a local folder.
 
     Raises:
         AnatomyR1Error: when vLLM is missing, or the folder holds no usable model.
     """
-
-    MULTIMODAL = True
 
     def __init__(
         self,
@@ -79,46 +77,15 @@ class VllmEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
             progress: show a bar.
             options: vLLM's engine arguments, for example `gpu_memory_utilization`.
         """
-        super().__init__()
+        super().__init__(Path(pretrained), log, seed, progress=progress)
         if device:
             cure = "Cure: leave it out; CUDA_VISIBLE_DEVICES chooses a GPU"
             raise AnatomyR1Error(f"device {device}: vLLM runs on what it was built for. {cure}")
-        self.folder = Path(pretrained)
-        self.weights = weights_identity(self.folder)
         read = read_checkpoint(self.folder)
         self.vllm = Vllm(self.folder, _dtype(dtype, read), options)
         self.checkpoint = replace(read, max_length=min(read.max_length, self.vllm.max_length))
-        self.processor = read.processor
-        self.log, self.seed, self._progress = log, seed, progress
         self.settings = {"engine": "vllm", "dtype": self.vllm.dtype, **_that_count(options)}
         self._in_hand = batch_size * RESPONSES if batch_size else self.vllm.most_at_once * 5 // 4
-        self.made = 0
-        """Responses generated so far, not counting those found in the log."""
-
-    @property
-    def max_length(self) -> int:
-        """Positions that the model has; prompt and response must fit."""
-        return self.checkpoint.max_length
-
-    @property
-    def tokenizer_name(self) -> str:
-        """As lm-eval wants it."""
-        return self.folder.name
-
-    def chat_template(self, chat_template: bool | str = False) -> str | None:
-        """The processor's, whatever name is asked for."""
-        return str(self.processor.chat_template)
-
-    def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
-        """lm-eval's turns, with `<image>` in their text, as the model's prompt."""
-        return self.checkpoint.prompt(chat_history, add_generation_prompt)
-
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """One text a request, in order; what the log has is not generated again."""
-        wanted = jobs(requests, self.weights, self.seed, self.settings)
-        texts, made = answer(wanted, self.log, self._generate, progress=self._progress and not disable_tqdm)
-        self.made += made
-        return texts
 
     def _generate(self, questions: Sequence[Sequence[Job]]) -> Iterator[list[Response]]:
         waiting = iter(questions)
@@ -141,7 +108,8 @@ class VllmEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
             read = self.vllm.read(group[0].prompt, list(group[0].pictures))
             for job in group:
                 self.checkpoint.check_length(job, prompt_tokens(read))
-                self.vllm.ask(job.key.digest, read, job.sampling, response_seed(job.key), self.checkpoint.end_tokens)
+                seed = response_seed(job.key, SEED_BITS)
+                self.vllm.ask(job.key.digest, read, job.sampling, seed, self.checkpoint.end_tokens)
                 asked[job.key.digest] = job
         return bool(asked)
 
@@ -150,20 +118,6 @@ class VllmEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
             self.checkpoint.response(asked.pop(one.name), one.tokens, one.finish_reason, one.prompt_tokens, seconds)
             for one in finished
         ]
-
-    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
-        """Not what these tasks need."""
-        raise NotImplementedError("anatomy-vllm generates only")
-
-    def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-        """Not what these tasks need."""
-        raise NotImplementedError("anatomy-vllm generates only")
-
-
-def response_seed(key: ResponseKey) -> int:
-    """The seed of one response, 62 bits: of run seed, benchmark, question and repeat alone."""
-    name = f"{key.seed}\0{key.benchmark}\0{key.question_id}\0{key.repeat}"
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 2
 
 
 def _dtype(asked: str, read: Checkpoint) -> str:

@@ -52,15 +52,19 @@ def test_engine_arguments_of_the_command_line(text, expected):
     assert _engine_arg(text) == expected
 
 
-def test_a_response_s_seed_is_its_own_and_fits_a_signed_64_bit_number():
+@pytest.mark.parametrize("bits", [31, 62], ids=["a server", "vLLM"])
+def test_a_response_s_seed_is_its_own_and_has_so_many_bits(bits):
     from dataclasses import replace
 
-    from anatomy_r1.engines.vllm_engine import response_seed
+    from anatomy_r1.engines.sampling import response_seed
     from anatomy_r1.response import ResponseKey
 
     key = ResponseKey("b", "q", 0, "sample", "p", "i", "w", "{}", 0)
     others = [replace(key, repeat=1), replace(key, question_id="r"), replace(key, benchmark="c"), replace(key, seed=1)]
-    seeds = [response_seed(one) for one in [key, *others]]
+    seeds = [response_seed(one, bits) for one in [key, *others]]
     assert len(set(seeds)) == 5
-    assert all(0 <= seed < 2**63 for seed in seeds)
-    assert response_seed(replace(key, weights="x", prompt_hash="y")) == seeds[0], "another method, the same numbers"
+    assert all(0 <= seed < 2**bits for seed in seeds)
+    assert max(seeds).bit_length() > bits - 6, "the top bits are used"
+    assert response_seed(replace(key, weights="x", prompt_hash="y"), bits) == seeds[0], (
+        "another method, the same numbers"
+    )
