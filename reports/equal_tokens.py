@@ -27,7 +27,7 @@ _READING = (
     "A method's policy at the first step at which it had sampled as many tokens as the profile says; its own budget is "
     "that of the table above. minus GRPO: paired difference in points, on the questions and seeds that both ran "
     "[95 % cluster-robust t interval]. steps, rollout tokens: mean over seeds; what a method samples in its last step "
-    "is beyond the number. — = not run."
+    "is beyond the number. Both differences are over the seeds that ran in this arm. — = not run."
 )
 
 

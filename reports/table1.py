@@ -56,8 +56,15 @@ def _equal_tokens(found: Mapping[Key, Score], results: Sequence[Result]) -> tupl
     """The companion of that arm, where it ran."""
     if not found:
         return ()
-    paired = {(score.group, score.metric, score.category): score for score in differences(results, BASELINE)}
+    ran = {_cell(result) for result in results if result.arm == EQUAL_TOKENS}
+    both = [result for result in results if _cell(result) in ran]  # else the two differences were over other seeds
+    paired = {(score.group, score.metric, score.category): score for score in differences(both, BASELINE)}
     return (equal_tokens_table(found, paired, costs(results), benchmarks(found, always=())),)
+
+
+def _cell(result: Result) -> tuple[str, str, str, int]:
+    """What a result is of, whatever the arm."""
+    return (result.benchmark, result.model, result.method, result.seed)
 
 
 def _main_table(

@@ -36,6 +36,11 @@ def test_a_gain_that_tokens_bought_is_seen_beside_the_gain_without():
     assert (steps.text, tokens.text) == ("31", "8,100")
 
 
+def test_both_differences_are_over_the_same_seeds():
+    more = [rl("grpo", (0, 0, 0, 0), 80, 9000, seed=1), rl("dapo", (5, 5, 5, 5), 80, 20000, seed=1)]
+    assert named(table1([*RESULTS, *more]), "equal-tokens").blocks == named(table1(RESULTS), "equal-tokens").blocks
+
+
 def test_grpo_has_no_difference_to_itself():
     cells = row(named(table1(RESULTS), "equal-tokens"), "mini-l", "GRPO").cells
     assert [cell.text for cell in cells] == ["40.00", "—", "—", "71", "8,010"]
