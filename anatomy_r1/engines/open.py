@@ -38,4 +38,9 @@ def open_engine(name: str, model: str | Path, *, benchmark: str, **options: Any)
     if (foreign := sorted(set(given) - set(known))) and not open_ended:
         named = ", ".join("--" + option.replace("_", "-") for option in foreign)
         raise AnatomyR1Error(f"{named}: the engine {name} has no such option. Cure: leave it out, or another --engine")
-    return engine(model, **given, **({"benchmark": benchmark} if "benchmark" in known else {}))
+    try:
+        return engine(model, **given, **({"benchmark": benchmark} if "benchmark" in known else {}))
+    except TypeError as error:  # an open-ended engine hands its arguments on to what knows them
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise AnatomyR1Error(f"engine {name}: {error}. Cure: see --engine-arg") from error
