@@ -16,7 +16,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
@@ -63,7 +63,7 @@ class ResponseLog:
                 for response in responses:
                     row = (
                         response.key.digest,
-                        *astuple(response.key),
+                        *response.key.values,
                         *(getattr(response, name) for name in OTHER_FIELDS),
                     )
                     if self._db.execute(statement, row).rowcount == 0:
