@@ -6,7 +6,6 @@ import hashlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,7 +47,6 @@ def open_image(path: str) -> Any:
         raise AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {cure}") from error
 
 
-@lru_cache(maxsize=100_000)
 def image_hash(path: str) -> str:
     """32 hex digits of the SHA-256 of the file's bytes.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from dataclasses import astuple
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
@@ -18,7 +17,7 @@ CHECKED_COLUMNS = f"{', '.join(COLUMNS)}, digest, checksum"
 
 def checksum(response: Response) -> str:
     """16 hex digits over a whole row: SQLite itself notices bytes overwritten in a text as little as we would."""
-    values = [*astuple(response.key), *(getattr(response, name) for name in OTHER_FIELDS)]
+    values = [*response.key.values, *(getattr(response, name) for name in OTHER_FIELDS)]
     return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()[:16]
 
 

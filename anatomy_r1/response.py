@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass, fields
-from typing import Literal
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Literal
 
 Decoding = Literal["sample", "greedy"]
 
@@ -30,9 +31,14 @@ class ResponseKey:
     seed: int
 
     @property
+    def values(self) -> tuple[Any, ...]:
+        """All fields in order. (`dataclasses.astuple` would copy each deeply.)"""
+        return tuple(_key_values(self))
+
+    @property
     def digest(self) -> str:
         """32 hex digits over all fields."""
-        return hashlib.sha256(json.dumps(astuple(self)).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(self.values).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Response:
 
 
 KEY_FIELDS = tuple(field.name for field in fields(ResponseKey))
+_key_values = attrgetter(*KEY_FIELDS)
 OTHER_FIELDS = tuple(field.name for field in fields(Response) if field.name != "key")
 COLUMNS = (*KEY_FIELDS, *OTHER_FIELDS)
 _INTEGERS = {"repeat", "seed", "prompt_tokens", "tokens"}

@@ -16,7 +16,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
@@ -59,7 +59,7 @@ class ResponseLog:
         statement = f"INSERT INTO responses VALUES ({marks}) ON CONFLICT (digest) DO NOTHING"
         with self._sound(writing=True), self._db:
             for response in responses:
-                values = (*astuple(response.key), *(getattr(response, name) for name in OTHER_FIELDS))
+                values = (*response.key.values, *(getattr(response, name) for name in OTHER_FIELDS))
                 row = (response.key.digest, *values, checksum(response))
                 if self._db.execute(statement, row).rowcount == 0:
                     self._check_same(response)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from anatomy_r1.engines.sampling import Sampling
@@ -43,15 +43,21 @@ def jobs(requests: Iterable[Any], weights: str, seed: int, settings: dict[str, A
     Raises:
         AnatomyR1Error: when a request asks for what the engine does not do.
     """
-    seen: Counter[int] = Counter()
+    repeats: dict[int, list[Job]] = {}
+    hash_file = cache(image_hash)  # for this call only: a picture may change before the next
     found = []
     for request in requests:
-        found.append(_job(request, seen[id(request)], weights, seed, settings))
-        seen[id(request)] += 1
+        made = repeats.setdefault(id(request), [])
+        made.append(_again(made[0], len(made)) if made else _job(request, weights, seed, settings, hash_file))
+        found.append(made[-1])
     return found
 
 
-def _job(request: Any, repeat: int, weights: str, seed: int, settings: dict[str, Any]) -> Job:
+def _again(first: Job, repeat: int) -> Job:
+    return replace(first, key=replace(first.key, repeat=repeat))
+
+
+def _job(request: Any, weights: str, seed: int, settings: dict[str, Any], hash_file: Callable[[str], str]) -> Job:
     prompt, arguments, *media = request.args
     sampling = read_sampling(arguments)
     pictures = media[0].get("visual") if media else None
@@ -59,10 +65,10 @@ def _job(request: Any, repeat: int, weights: str, seed: int, settings: dict[str,
     key = ResponseKey(
         benchmark=doc.get("benchmark", request.task_name),
         question_id=str(doc.get("id", request.doc_id)),
-        repeat=repeat,
+        repeat=0,
         decoding=sampling.decoding,
         prompt_hash=prompt_hash(prompt),
-        image_hash=_pictures_hash(pictures),
+        image_hash=_pictures_hash(pictures, hash_file),
         weights=weights,
         sampling=json.dumps({**settings, **sampling.as_dict()}, sort_keys=True),
         seed=seed,
@@ -102,11 +108,11 @@ def by_question(wanted: Sequence[Job]) -> list[list[Job]]:
     return list(groups.values())
 
 
-def _pictures_hash(pictures: Any) -> str:
+def _pictures_hash(pictures: Any, hash_file: Callable[[str], str]) -> str:
     if not pictures:
         return ""
     if isinstance(pictures, LazyImages):
-        hashes = [image_hash(path) for path in pictures.paths]
+        hashes = [hash_file(path) for path in pictures.paths]
     else:
         hashes = [hashlib.sha256(repr(p.size).encode() + p.convert("RGB").tobytes()).hexdigest()[:32] for p in pictures]
     return joint_hash(hashes)

@@ -7,7 +7,7 @@ which numbers it meets; what is left are the last bits of the logits.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
@@ -40,7 +40,7 @@ class Sampling:
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, for the log."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # asdict would copy each value deeply
 
 
 def uniforms(seed: int, benchmark: str, question_id: str, repeat: int, count: int) -> Any:

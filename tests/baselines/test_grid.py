@@ -1,6 +1,7 @@
 """The grid through its command: killed and started again it ends as if nothing had happened."""
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -36,19 +37,27 @@ def command(profile, runs, *more):
     return [sys.executable, "-m", "baselines", *words, "--methods", "grpo", *more]
 
 
-def start(profile, runs):
-    return subprocess.Popen(command(profile, runs), cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
+def start(profile, runs, *more):
+    return subprocess.Popen(command(profile, runs, *more), cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
 
 
 def steps_logged(runs):
-    logs = list((runs / "smoke" / "work").glob("*/training_log.sqlite"))
-    if not logs:
-        return 0
+    return sum(steps_in(log) for log in (runs / "smoke").glob("*/**/training_log.sqlite"))
+
+
+def steps_in(log):
     try:
-        with closing(sqlite3.connect(f"file:{logs[0]}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as db:
             return db.execute("SELECT COUNT(*) FROM steps").fetchone()[0]
     except sqlite3.OperationalError:
         return 0
+
+
+def events(runs):
+    """How far a grid is: stages done and training steps logged."""
+    outputs = ("world/world.json", "data/*/manifest.json", "models/*/config.json", "train/**/training.json")
+    root = runs / "smoke"
+    return steps_logged(runs) + sum(len(list(root.glob(one))) for one in (*outputs, "results/**/*.json"))
 
 
 def kill_when(process, condition, deadline=240):
@@ -58,7 +67,7 @@ def kill_when(process, condition, deadline=240):
         assert time.monotonic() < until, "the moment to kill never came"
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
 
 
 def outcome(runs):
@@ -87,6 +96,25 @@ def test_kill_9_in_the_middle_of_training(profile, tmp_path):
     assert "grid done" in done.stderr
     assert before
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())
+
+
+def test_killed_again_and_again_it_ends_with_the_table_of_an_uninterrupted_run(profile, tmp_path):
+    """Six times in one run of two methods, at random moments from the first stage to the last evaluation."""
+    from reports.write import table1_files
+
+    rng, whole, killed = random.Random(0), tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(profile, whole, "sft"), cwd=ROOT, check=True)
+    for count in sorted(rng.sample(range(events(whole) - 1), 6)):
+
+        def moment(count=count):
+            if come := events(killed) >= count:
+                time.sleep(rng.uniform(0, 0.5))
+            return come
+
+        kill_when(start(profile, killed, "sft"), moment)
+    subprocess.run(command(profile, killed, "sft"), cwd=ROOT, check=True)
+    assert outcome(killed)[:3] == outcome(whole)[:3]
+    assert table1_files(killed / "smoke" / "results") == table1_files(whole / "smoke" / "results")
 
 
 def test_a_failed_cell_is_named_with_reason_and_log_and_the_others_finish(profile, tmp_path):
