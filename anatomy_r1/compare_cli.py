@@ -82,7 +82,7 @@ def _outcome(args: argparse.Namespace) -> Outcome:
     systems = load_systems(args.systems, args.data)
     found = panels(systems, args.allow_different, args.all_pairs)
     family = family or family_of(found, args.metric or METRICS[0], args.smallest_difference)
-    commits = [run.origin.get("commit", "") for system in systems for run in system.runs]
+    commits = [commit for system in systems for run in system.runs for commit in run.commits]
     return Outcome(
         panels=found,
         comparisons=compare(found, family, seed=args.seed),

@@ -39,7 +39,13 @@ class Run:
     """As in the result store: one row a question, sorted by id."""
     conditions: Conditions
     origin: Mapping[str, str]
-    """`source` (file), `profile`, `commit`, `data` (hash) and `weights`, as far as known."""
+    """`source` (file), `profile`, `commit`, `trained` (its commit), `data` (hash) and `weights`, as far as known."""
+
+    @property
+    def commits(self) -> tuple[str, ...]:
+        """Where it was scored and, if it was, trained: responses may be scored anew long after. Empty: not recorded."""
+        trained = self.origin.get("trained")
+        return (self.origin.get("commit", ""), *([trained] if trained else []))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +126,7 @@ def run_of_result(result: Result, source: str, name: str | None = None) -> Run:
             "source": source,
             "profile": result.profile,
             "commit": commit,
+            "trained": str(_mapping(_mapping(recorded.get("training")).get("provenance")).get("commit") or ""),
             "changes": "uncommitted changes" if recorded.get("dirty") else "",
             "data": str(data.get("questions_sha256") or ""),
             "weights": str(plan.get("weights") or ""),

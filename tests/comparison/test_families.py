@@ -2,11 +2,14 @@
 
 import subprocess
 
+import numpy as np
 import pytest
+import worlds
 from statsmodels.stats.multitest import multipletests
 
 from anatomy_r1.comparison.declared import declaration
 from anatomy_r1.comparison.family import Family, load_family
+from anatomy_r1.comparison.runs import run_of_result
 from anatomy_r1.errors import AnatomyR1Error
 
 TEXT = """name: the paper's two claims
@@ -143,3 +146,12 @@ def test_outside_a_repository_nothing_is_known(tmp_path, monkeypatch):
     (tmp_path / "family.yaml").write_text(TEXT)
     found = declaration(tmp_path / "family.yaml", ["c0ffee0"])
     assert (found.path, found.commit, found.before) == ("family.yaml", "", "unknown")
+
+
+def test_a_run_was_made_where_it_was_trained_and_where_it_was_scored():
+    table = worlds.table(np.ones((2, 5), dtype=bool), np.array([0, 1]))
+    trained = worlds.result("grpo", table, training={"provenance": {"commit": "aaaaaaa"}}, commit="bbbbbbb")
+    assert run_of_result(trained, "x").commits == ("bbbbbbb", "aaaaaaa")
+    assert run_of_result(worlds.result("zero-shot", table, training=None, commit="bbbbbbb"), "x").commits == (
+        "bbbbbbb",
+    )
