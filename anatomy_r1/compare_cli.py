@@ -15,7 +15,7 @@ ABOUT = """is one system better than another, and could these questions have tol
 Systems are named as [NAME=]PATH: a folder of a result store (all its seeds), one of its seed*.json, or a response log
 (LOG#RUN where it holds several runs; needs --data). Files under one NAME are seeds of one system. The first system
 named on each benchmark is its baseline. How to read what is printed: docs/statistics.md."""
-EXAMPLE = """results/mini/store/*/mini-l/zero-shot results/mini/store/*/mini-l/grpo --out compare.html
+EXAMPLE = """results/mini/store/*/mini-l/zero-shot results/mini/store/*/mini-l/grpo/matched --out compare.html
   anatomy-r1 compare base=old.sqlite new=new.sqlite --data prepared --format markdown"""
 FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
 KINDS = ("questions", "prompts", "sampling", "arms", "seeds")

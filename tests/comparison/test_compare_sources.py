@@ -171,10 +171,12 @@ def test_other_prompts_are_seen_in_the_logs_themselves(logs, tmp_path):
 
 
 def test_the_command_on_the_committed_results(tmp_path, capsys):
-    """A real store: GRPO and CoT-SFT against zero-shot on both benchmarks, under three seeds each."""
+    """A real store: GRPO and CoT-SFT against zero-shot on both benchmarks, under five seeds each."""
     methods = ("zero-shot", "grpo", "cot-sft")
     paths = [
-        str(MINI / benchmark / "mini-l" / m) for m in methods for benchmark in ("sgg_anatomy_mini", "omnimed_mi_mini")
+        str(MINI / benchmark / "mini-l" / m / "matched")
+        for m in methods
+        for benchmark in ("sgg_anatomy_mini", "omnimed_mi_mini")
     ]
     files = [argument for s in ("md", "html", "json", "txt") for argument in ("--out", str(tmp_path / f"c.{s}"))]
     assert main(["compare", *paths, *files]) == 0
@@ -183,7 +185,7 @@ def test_the_command_on_the_committed_results(tmp_path, capsys):
     assert "say nothing about real models" in printed
     found = json.loads((tmp_path / "c.json").read_text())
     assert [one["test"]["verdict"] for one in found["comparisons"]] == ["better"] * 4
-    assert all(one["seeds"] == [0, 1, 2] for one in found["comparisons"])
+    assert all(one["seeds"] == [0, 1, 2, 3, 4] for one in found["comparisons"])
     assert "mini-l/grpo/matched" in (tmp_path / "c.html").read_text()
 
 

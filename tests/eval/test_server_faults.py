@@ -181,6 +181,10 @@ def test_a_full_disk_ends_the_run_and_what_was_logged_stays(data, tmp_path, caps
         assert len(server.answered) == 144 - kept
 
 
+def _hear_ctrl_c():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_stopped_midway_then_the_same_command_asks_for_the_rest(data, tmp_path, how):
@@ -193,7 +197,9 @@ def test_stopped_midway_then_the_same_command_asks_for_the_rest(data, tmp_path, 
         arguments += ["--log", str(tmp_path / "log"), "--engine", "server", "--base-url", server.url]
         program = [sys.executable, "-m", "anatomy_r1.cli", *arguments, "--max-new-tokens", "24"]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        stopped = subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)
+        pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+        # What runs in a shell's background ignores Ctrl-C, and so would its children.
+        stopped = subprocess.Popen(program, **pipes, env=environment, preexec_fn=_hear_ctrl_c)  # noqa: PLW1509
         while stopped.poll() is None and len(server.answered) < 40:
             time.sleep(0.01)
         stopped.send_signal(how)
