@@ -13,6 +13,7 @@ from anatomy_r1 import __version__, compare_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
+from anatomy_r1.similarity_cli import add_similarity_commands
 
 EXAMPLE = """example:
   anatomy-r1 data mini --out runs/world
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     about, example = compare_cli.ABOUT, f"compare {compare_cli.EXAMPLE}"
     compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
     add_log_commands(commands)
+    add_similarity_commands(commands)
     return parser
 
 

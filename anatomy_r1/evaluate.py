@@ -81,7 +81,7 @@ def evaluate(
         max_new_tokens: most tokens of a response.
         batch_size: questions at a time; the engine's default (16) unless told.
         limit: only the first so many questions.
-        shard: only this part of them. The log notes the whole run: `anatomy_r1.shards.merge` makes one log of all parts.
+        shard: only this part of them; the log notes the whole run, see `anatomy_r1.shards`.
         device: `cuda` where there is one, unless told.
         dtype: the checkpoint's unless told.
         engine: a name in `anatomy_r1.engines.open`.

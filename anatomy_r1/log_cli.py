@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-
 SALVAGE = "log salvage log.sqlite saved.sqlite"
 MERGE = """log merge whole.sqlite part1.sqlite part2.sqlite
   anatomy-r1 score whole.sqlite --data prepared"""
