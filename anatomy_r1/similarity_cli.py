@@ -38,7 +38,7 @@ def _add_make(commands: Any) -> None:
     make.add_argument("--weights", required=True, metavar="PATH", help=about)
     about = "medclip: folder or hub id of Bio_ClinicalBERT's configuration and tokenizer"
     make.add_argument("--bert", default="emilyalsentzer/Bio_ClinicalBERT", metavar="PATH", help=about)
-    make.add_argument("--data", type=Path, required=True, metavar="DIR", help="prepared set")
+    make.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="prepared sets")
     make.add_argument("--wording", default="{}", help="what is encoded, {} for the option (default: the option alone)")
     make.add_argument("--out", type=Path, required=True, metavar="JSON", help="file to be made")
     make.set_defaults(run=_make)
@@ -66,7 +66,7 @@ def _make(args: argparse.Namespace) -> int:
         from anatomy_r1.encoders.openclip import open_clip_encoder
 
         encoder = open_clip_encoder(folder_of(args.weights))
-    options = sorted({option for question in load(args.data).questions for option in question.options})
+    options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
     made = similarities(encoder, options, args.wording)
     write(made, args.out)
     print(f"{args.out}: {len(made.similarity.names)} option texts by {made.similarity.encoder}")
