@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING
 from anatomy_r1.errors import AnatomyR1Error
 
 if TYPE_CHECKING:
+    from baselines.cell import Run
     from baselines.plan import Selection
     from baselines.profile import Profile
+
+
+LAUNCH_EXAMPLE = (
+    "example: ANATOMY_R1_LAUNCH_ARGS='--num_machines 2 --machine_rank 1 ...' python -m baselines launch "
+    "--profile eight.yaml --root runs/eight sgg_anatomy/qwen2.5-vl-7b/grpo/seed0"
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, epilog=example.replace(" run ", f" {name} "))
         _selection_arguments(command)
         command.set_defaults(function=function)
+        if name == "run":
+            _cluster_arguments(command)
         if name == "doctor":
             about = "also train one step and compare rollouts on each model: minutes, on the real weights"
             command.add_argument("--smoke", action="store_true", help=about)
@@ -51,12 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("stage")
     stage.add_argument("name")
     stage.set_defaults(function=_stage)
-    worker = commands.add_parser("worker", help="one process of a training; called by a stage's launcher")
-    worker.add_argument("--profile", required=True)
-    worker.add_argument("--root", type=Path, required=True)
-    worker.add_argument("--report-to", default="none")
-    worker.add_argument("name")
-    worker.set_defaults(function=_worker)
+    for name, function, text in (
+        ("launch", _launch, "start this machine's processes of a training over several machines"),
+        ("worker", _worker, "one process of a training; called by a launcher"),
+    ):
+        command = commands.add_parser(name, help=text, description=text, epilog=LAUNCH_EXAMPLE)
+        command.add_argument("--profile", required=True)
+        command.add_argument("--root", type=Path, required=True)
+        command.add_argument("--report-to", default="none")
+        command.add_argument("name", help="benchmark/model/method/seed0")
+        command.set_defaults(function=function)
     return parser
 
 
@@ -74,6 +87,14 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
 
 
+def _cluster_arguments(command: argparse.ArgumentParser) -> None:
+    about = "local, or slurm: each stage is a job that asks for the GPUs, memory and time of the plan (default: local)"
+    command.add_argument("--executor", default="local", help=about)
+    command.add_argument("--partition", default="", help="of SLURM")
+    command.add_argument("--account", default="", help="of SLURM")
+    command.add_argument("--sbatch", default="", metavar="WORDS", help="further words for sbatch")
+
+
 def _selection(profile: Profile, arguments: argparse.Namespace) -> Selection:
     from baselines.plan import select
 
@@ -83,20 +104,23 @@ def _selection(profile: Profile, arguments: argparse.Namespace) -> Selection:
 
 def _run(arguments: argparse.Namespace) -> int:
     from baselines.cell import Layout, Run
+    from baselines.cluster import Cluster
     from baselines.grid import default_jobs, run_grid, wait_note
     from baselines.profile import load_profile
     from baselines.requirements import lacking
 
     profile = load_profile(arguments.profile)
     selection = _selection(profile, arguments)
-    if problems := lacking(profile):
+    problems = lacking(profile) if arguments.executor == "local" else []  # a cluster's head has no GPU
+    if problems:
         _plan(arguments)
         print(f"\nprofile {profile.name} cannot run here:", *problems, sep="\n  - ", file=sys.stderr)
         return 3
     started = time.monotonic()
     layout = Layout((arguments.runs / profile.name).resolve())
     run = Run(profile, layout, arguments.profile, arguments.report_to)
-    done = run_grid(run, selection, arguments.jobs or default_jobs())
+    cluster = Cluster(arguments.executor, arguments.partition, arguments.account, arguments.sbatch)
+    done = run_grid(run, selection, arguments.jobs or default_jobs(), cluster)
     print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {layout.root}", file=sys.stderr)
     return 0 if done else 1
 
@@ -158,14 +182,26 @@ def _stage(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _launch(arguments: argparse.Namespace) -> int:
+    from baselines.stages import start_training
+
+    start_training(arguments.name, _run_at(arguments))
+    return 0
+
+
 def _worker(arguments: argparse.Namespace) -> int:
-    from baselines.cell import Layout, Run
-    from baselines.profile import load_profile
     from baselines.stages import work
 
-    layout = Layout(arguments.root.resolve())
-    work(arguments.name, Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to))
+    work(arguments.name, _run_at(arguments))
     return 0
+
+
+def _run_at(arguments: argparse.Namespace) -> Run:
+    from baselines.cell import Layout, Run
+    from baselines.profile import load_profile
+
+    layout = Layout(arguments.root.resolve())
+    return Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ PRELOADED = ["baselines.warm"]
 
 
 @contextmanager
-def pool(gpus: int) -> Iterator[str]:
+def pool(gpus: int, executor: str = "local") -> Iterator[str]:
     """The address of a pool for as long as the context lasts; empty where there can be none."""
-    if gpus or sys.platform != "linux":
+    if gpus or executor != "local" or sys.platform != "linux":
         yield ""
         return
     forks = multiprocessing.get_context("forkserver")

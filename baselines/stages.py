@@ -103,12 +103,18 @@ def _base(run: Run, model: str, report: Report) -> None:
 
 
 def _train(run: Run, name: str, report: Report) -> None:
-    from baselines.processes import start_workers
     from baselines.train import train
 
     if run.profile.launch.processes == 1:
         train(run, parse_cell(name), report)
-        return
+    else:
+        start_training(name, run)
+
+
+def start_training(name: str, run: Run) -> None:
+    """Start this machine's processes of a training, and wait for their end."""
+    from baselines.processes import start_workers
+
     words = ["--profile", run.source, "--root", str(run.layout.root), "--report-to", run.report_to]
     start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else ON_CPU)
 
