@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anatomy_r1.errors import AnatomyR1Error
+from baselines.bench.command import add_command as add_bench
 
 if TYPE_CHECKING:
     from baselines.cell import Run
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "doctor":
             about = "also train one step and compare rollouts on each model: minutes, on the real weights"
             command.add_argument("--smoke", action="store_true", help=about)
+    add_bench(commands)
     stage = commands.add_parser("stage", help="one stage of the grid; called by Snakemake")
     stage.add_argument("--profile", required=True)
     stage.add_argument("--root", type=Path, required=True)
