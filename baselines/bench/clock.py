@@ -15,6 +15,10 @@ SPANS = ("rollout", "scoring", "forward", "backward", "optimiser")
 """rollout: sampling. scoring: rewards, the reference's log-probabilities, augmentation, the log. forward: of the loss.
 backward: recomputed activations included. optimiser: the update; clipping is in `other`."""
 
+OWN = ("vary", "write")
+"""What ours does besides TRL's, within scoring: GDQA's augmentation, the training log. Counted besides the ratio of two
+cases, because a difference of one percent is smaller than what two runs on a shared machine differ by."""
+
 
 def now() -> float:
     """Seconds: of the wall on a GPU, of this process on a CPU, which others may be using."""
@@ -72,7 +76,7 @@ class Clock:
     def finish(self) -> None:
         """Close a step. Sampling stands within the span of scoring, from which it is taken."""
         ended = now()
-        spans = {name: self.spans.get(name, 0.0) for name in SPANS}
+        spans = {name: self.spans.get(name, 0.0) for name in (*SPANS, *OWN)}
         spans["scoring"] -= spans["rollout"]
         self.steps.append({"seconds": ended - self.began, **spans, **self.sampled})
         self.began, self.spans, self.sampled = ended, {}, {}
@@ -108,6 +112,9 @@ def attach(trainer: Any, clock: Clock, look: Callable[[], None]) -> None:
     trainer._generate_and_score_completions = clock.timed("scoring", trainer._generate_and_score_completions)
     trainer.compute_loss = clock.timed("forward", trainer.compute_loss)
     trainer.accelerator.backward = clock.timed("backward", trainer.accelerator.backward)
+    for name in OWN:
+        if hasattr(trainer, name):  # not in TRL's own trainer
+            setattr(trainer, name, clock.timed(name, getattr(trainer, name)))
     trainer.add_callback(Watch(clock, look))
 
 
@@ -115,7 +122,7 @@ def summary(steps: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Medians over the steps but the first, and the fastest and slowest of them.
 
     Returns:
-        seconds: {median, least, most} a step; share: span -> part of the time, `other` what no span covers;
+        seconds: {median, least, most} a step; share: span -> part of the time, `other` what no span covers; own: the same for `OWN`;
         tokens_per_second: sampled tokens over all of a step; completions: sampled in a step, discarded draws included.
     """
     counted = steps[1:]
@@ -125,6 +132,7 @@ def summary(steps: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     return {
         "seconds": {"median": statistics.median(seconds), "least": min(seconds), "most": max(seconds)},
         "share": {**share, "other": 1 - sum(share.values())},
+        "own": {name: sum(one[name] for one in counted) / whole for name in OWN},
         "tokens_per_second": sum(one["tokens"] for one in counted) / whole,
         "rollout_tokens_per_second": sum(one["tokens"] for one in counted) / sum(one["rollout"] for one in counted),
         "completions": statistics.median(one["completions"] for one in counted),

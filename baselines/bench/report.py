@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.bench.aims import Aim, Found, aims
-from baselines.bench.clock import SPANS
+from baselines.bench.clock import OWN, SPANS
 from baselines.bench.store import read_all, write_whole
 from baselines.estimate.memory import GB
 
@@ -64,18 +64,19 @@ def _aims(judged: Sequence[Aim]) -> Iterator[str]:
 
 
 def _times(found: Sequence[Found]) -> Iterator[str]:
-    yield f"| case | seconds a step | least to most | completions | tokens/s | {' | '.join(SPANS)} | other |"
-    yield f"| :-- | --: | --: | --: | --: |{' --: |' * (len(SPANS) + 1)}"
+    yield f"| case | seconds a step | least to most | completions | tokens/s | {' | '.join(SPANS)} | other | {' | '.join(OWN)} |"
+    yield f"| :-- | --: | --: | --: | --: |{' --: |' * (len(SPANS) + len(OWN) + 1)}"
     for one in found:
         yield f"| {_name(one)} | {' | '.join(_row(one))} |"
 
 
 def _row(one: Found) -> list[str]:
     if one["status"] != "measured":
-        return [one["status"], *[DASH] * (len(SPANS) + 4)]
+        return [one["status"], *[DASH] * (len(SPANS) + len(OWN) + 4)]
     seconds, share = one["seconds"], one["share"]
     head = [f"{seconds['median']:.3f}", f"{seconds['least']:.3f} to {seconds['most']:.3f}"]
     shares = [f"{share[name]:.0%}" for name in (*SPANS, "other")]
+    shares += [f"{one['own'][name]:.1%}" for name in OWN]
     return [*head, f"{one['completions']:.0f}", f"{one['tokens_per_second']:.0f}", *shares]
 
 
@@ -98,7 +99,8 @@ def _how(found: Sequence[Found], rehearsed: bool) -> Iterator[str]:
     yield f"Random weights, random pictures. Longest prompt: {prompts} tokens, its picture's included. Every completion"
     yield f"has {lengths} tokens: random weights do not end by themselves. Sampled by transformers, not by vLLM. No answer"
     yield "is ever right, so that DAPO always takes all of its draws. Times are " + clock + ";"
-    yield "the first step is not counted. docs/gpu-bench.md says how."
+    yield "the first step is not counted. `vary` and `write` are what ours does besides TRL's, within scoring: augmentation"
+    yield "and training log. docs/gpu-bench.md says how."
     for one in found:
         if one["status"] != "measured":
             words = " ".join(str(one["error"]).split())[:300].replace("|", "/").replace("`", "'")
