@@ -99,8 +99,22 @@ def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: st
     }
 
 
-def score(log: Path, data: Path, run: str | None = None) -> Scores:
-    """Score one run of a log; `run` names it where the log holds several.
+@dataclass(frozen=True)
+class Answered:
+    """One run's responses, whole: each question of it with its six, no slot missing and none twice."""
+
+    run: str
+    plan: Mapping[str, Any]
+    questions: tuple[Question, ...]
+    """In the prepared set's order."""
+    responses: tuple[tuple[Response, ...], ...]
+    """Six a question: the five sampled ones in order, then the greedy one."""
+    asked: int
+    """Questions that the run asked for, as the data's manifest counts them."""
+
+
+def answered(log: Path, data: Path, run: str | None = None) -> Answered:
+    """The responses of one run of a log; `run` names it where the log holds several.
 
     Raises:
         AnatomyR1Error: when the run is not unique, the data are not those it used, or any response is missing, doubled
@@ -116,7 +130,17 @@ def score(log: Path, data: Path, run: str | None = None) -> Scores:
     by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
     counted = prepared.manifest["counts"][plan["split"]]["questions"]
     asked = counted if plan["limit"] is None else min(counted, plan["limit"])
-    return _score(name, plan, questions, by_slot, asked)
+    sixes = tuple(tuple(by_slot[slot] for slot in _slots(question)) for question in questions)
+    return Answered(name, plan, questions, sixes, asked)
+
+
+def score(log: Path, data: Path, run: str | None = None) -> Scores:
+    """Score one run of a log; `run` names it where the log holds several.
+
+    Raises:
+        AnatomyR1Error: as `answered`.
+    """
+    return _score(answered(log, data, run))
 
 
 def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
@@ -173,10 +197,8 @@ def _refuse(log: Path, what: str, slots: Sequence[Slot], cure: str) -> None:
         raise AnatomyR1Error(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
 
 
-def _score(
-    name: str, plan: dict[str, Any], questions: Sequence[Question], by_slot: Mapping[Slot, Response], asked: int
-) -> Scores:
-    responses = [[by_slot[slot] for slot in _slots(question)] for question in questions]
+def _score(of: Answered) -> Scores:
+    plan, questions, responses = of.plan, of.questions, of.responses
     outcomes = tuple(
         tuple(outcome(response, question.options) for response in six)
         for six, question in zip(responses, questions, strict=True)
@@ -186,13 +208,13 @@ def _score(
     truncated = tuple(sum(one.truncated for one in six[:K]) for six in outcomes)
     categories = tuple(question.category for question in questions)
 
-    def means(of: Sequence[int]) -> dict[str, float]:
-        strict = summary([metrics[i] for i in of], [truncated[i] for i in of])
-        return strict | extraction_rates([outcomes[i] for i in of], [gold[i] for i in of])
+    def means(some: Sequence[int]) -> dict[str, float]:
+        strict = summary([metrics[i] for i in some], [truncated[i] for i in some])
+        return strict | extraction_rates([outcomes[i] for i in some], [gold[i] for i in some])
 
     return Scores(
         benchmark=plan["benchmark"],
-        run=name,
+        run=of.run,
         plan=plan,
         ids=tuple(question.id for question in questions),
         clusters=tuple(question.cluster for question in questions),
@@ -204,7 +226,7 @@ def _score(
         truncated=truncated,
         outcomes=outcomes,
         distinct=tuple(len({response.text for response in six[:K]}) for six in responses),
-        asked=asked,
+        asked=of.asked,
         overall=means(range(len(questions))),
         by_category={
             category: means([i for i, one in enumerate(categories) if one == category])

@@ -1,4 +1,4 @@
-"""`python -m reports`: tables and figures from a result store.
+"""`python -m reports`: tables, and a site to look at, from a result store.
 
 python -m reports table1 --store runs/mini/results --out runs/mini/reports
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+
+from reports.site import command as site
 
 _DESCRIPTION = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
 What the store's methods cost, seconds included, is printed before it and goes to cost.txt and cost.csv.
@@ -34,7 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument(
             "--out", type=Path, help=f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}}; default: none"
         )
-    return _table(parser.parse_args(arguments))
+    pages = commands.add_parser("site", help=site.SUMMARY, description=site.DESCRIPTION, formatter_class=raw)
+    site.add_site_options(pages)
+    options = parser.parse_args(arguments)
+    return site.run_site(options) if options.command == "site" else _table(options)
 
 
 def _table(options: argparse.Namespace) -> int:
