@@ -11,7 +11,7 @@ from anatomy_r1.results import Result
 from reports.fitness import unfit
 from reports.leakage import not_clean
 from reports.names import BENCHMARKS, MINI, MODELS, TITLES, benchmark_title, method_title, model_title, rank
-from reports.scores import group_of
+from reports.rows import in_order
 from reports.site import rollouts
 from reports.site.about import REASONS
 from reports.site.method_page import method_file
@@ -43,7 +43,7 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
         AnatomyR1Error: when a log and the store disagree, or a log or picture is there and cannot be read.
     """
     pictures = Pictures(site, with_images)
-    ordered = sorted(results, key=_order)
+    ordered = sorted(results, key=in_order)
     questions = {name: _questions(site, name, ordered, run, pictures) for name in _benchmarks(ordered)}
     cells = [_cell(site, result, questions[result.benchmark], run, pictures) for result in ordered]
     trained = _trainings(site, run, pictures) if run else []
@@ -59,13 +59,6 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
     _put(site, "index", index)
     read = sum(len(questions[result.benchmark].ids) * 5 for result, cell in zip(ordered, cells, strict=True) if cell["logged"])
     return Written(len(cells), read, len(trained), notices)
-
-
-def _order(result: Result) -> tuple[object, ...]:
-    """Benchmarks, models and methods as tables have them; the matched arm first."""
-    benchmark = rank(BENCHMARKS, result.benchmark.removesuffix(MINI))
-    arm = (result.arm != "matched", result.arm)
-    return (benchmark, rank(MODELS, result.model), rank(TITLES, result.method), arm, result.seed, result.key)
 
 
 def _benchmarks(results: Sequence[Result]) -> list[str]:

@@ -16,7 +16,7 @@ from reports.fitness import marked, unfit, unfit_notes
 from reports.names import METRICS, benchmark_title, method_title, model_title
 from reports.notes import notes
 from reports.paper import PaperNumbers
-from reports.rows import Key
+from reports.rows import Key, in_order
 from reports.scores import ALL, Group, Score, group_of
 from reports.site.about import METHODS, About
 from reports.site.page import Page
@@ -63,7 +63,7 @@ def method_page(
 def _score_tables(results: Sequence[Result], mine: Mapping[Key, Score], numbers: PaperNumbers) -> list[Table]:
     flagged = unfit(results)
     found: dict[str, list[Block]] = {}
-    for group in dict.fromkeys(group_of(result) for result in sorted(results, key=lambda result: result.key)):
+    for group in dict.fromkeys(group_of(result) for result in sorted(results, key=in_order)):
         title = f"{model_title(group.model, paper_beside=False)}, {method_title(group.method, group.arm)}"
         found.setdefault(group.benchmark, []).append(Block(marked(title, [group], flagged), _rows(mine, numbers, group)))
     columns = tuple(Column(title, "", title == "paper") for title in _COLUMNS)

@@ -59,7 +59,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"missing": MISSING, "spans": spans, "starts": starts}
+    environment.globals |= {"spans": spans, "starts": starts, "wordy": wordy}
     environment.filters["sortable"] = sortable
     return environment
 
@@ -72,6 +72,17 @@ def spans(table: Table) -> list[tuple[str, int]]:
 def starts(table: Table) -> set[int]:
     """Columns that begin a group."""
     return {indices[0] for _, indices in groups(table)}
+
+
+def wordy(table: Table) -> set[int]:
+    """Columns of words: no cell in them is a number, and one at least says something."""
+    rows = [row for block in table.blocks for row in block.rows]
+    columns = [[row.cells[index] for row in rows] for index in range(len(table.columns))]
+    return {
+        index
+        for index, cells in enumerate(columns)
+        if not any(map(sortable, cells)) and any(cell.text != MISSING for cell in cells)
+    }
 
 
 def sortable(cell: Cell | str) -> str:

@@ -15,6 +15,10 @@ _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 """Nothing can end a script or open a comment; all but ASCII is escaped besides, U+2028 and half surrogates included."""
 
 
+_LONGEST = 120
+"""Characters of a file name; file systems take 255 bytes."""
+
+
 def shard(name: str, value: Any) -> str:
     """A script that delivers `value` under `name`.
 
@@ -32,6 +36,6 @@ def _safe(value: Any) -> str:
 def slug(name: str) -> str:
     """A file name of `name`: itself where it is plain, else with a digest, so that two names never share a file."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("/", "--")).strip(".-")
-    if plain.replace("--", "/") == name:
+    if plain.replace("--", "/") == name and len(plain) <= _LONGEST:
         return plain
     return f"{plain[:60]}-{hashlib.sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"

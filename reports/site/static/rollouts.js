@@ -7,8 +7,8 @@
   const SERIES = [
     ["Mean reward", 1, 2],
     ["Different choices a group", 2, 2],
-    ["Entropy of a group's choices, bits", 3, 2],
-    ["Groups that teach nothing", 4, 2],
+    ["Entropy of choices, bits", 3, 2],
+    ["Share of groups that teach nothing", 4, 2],
     ["Seconds a step", 5, 2],
     ["Tokens sampled so far", 6, 0],
   ];
@@ -103,7 +103,7 @@
 
   function members(group, rewards) {
     const several = group.prompts.length > 1;
-    const heads = ["Response", ...(several ? ["Prompt"] : []), "Choice", ...rewards.map((name) => name.replaceAll("_", " ")), "Advantage", "Tokens"];
+    const heads = [...(several ? ["Prompt"] : []), "Choice", ...rewards.map((name) => name.replaceAll("_", " ")), "Advantage", "Tokens"];
     const rows = group.members.map(function (member) {
       const [prompt, text, choice, paid, advantage, tokens, cut] = member;
       const cells = [
@@ -120,7 +120,7 @@
         cells.map((value) => site.el("td", {}, value))
       );
     });
-    const head = site.el("tr", {}, heads.map((name) => site.el("th", { scope: "col" }, name)));
+    const head = site.el("tr", {}, site.el("th", { scope: "col", class: "text" }, "Response"), heads.map((name) => site.el("th", { scope: "col" }, name)));
     const table = site.el("table", { class: "data plain members" }, site.el("thead", {}, head), site.el("tbody", {}, rows));
     const label = "Responses of group " + (group.group + 1);
     return site.el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table);
