@@ -36,6 +36,6 @@ def _safe(value: Any) -> str:
 def slug(name: str) -> str:
     """A file name of `name`: itself where it is plain, else with a digest, so that two names never share a file."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("/", "--")).strip(".-")
-    if plain.replace("--", "/") == name and len(plain) <= _LONGEST:
+    if plain and plain.replace("--", "/") == name and len(plain) <= _LONGEST:
         return plain
     return f"{plain[:60]}-{hashlib.sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"

@@ -1,7 +1,7 @@
 """One small run, and a site of it, once a session."""
 
 import pytest
-from worlds import make
+from site_worlds import make
 
 from reports.site.build import Sources, build
 

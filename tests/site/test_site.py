@@ -8,7 +8,7 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
-from worlds import HOSTILE, SGG, World, make
+from site_worlds import HOSTILE, SGG, World, make
 
 from anatomy_r1.answers import Reason
 from anatomy_r1.results import load_results, save_result

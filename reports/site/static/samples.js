@@ -75,6 +75,7 @@
     if (at >= 0) await show(found[at]);
     else if (!question && found.length) list.choose(0, false);
     else if (question) await showOutside(first[0], other[0]);
+    else say("No sample passes the filters");
     write();
   }
 
@@ -86,7 +87,12 @@
     const place = questions.findIndex((one) => one[0] === question);
     const one = place < 0 || !cell ? null : site.outcome(cell.marks, place);
     if (one) await show({ cell: cell, place: place, one: one, other: other ? site.outcome(other.marks, place) : null });
-    else box.replaceChildren(site.el("h2", { id: "sample-title" }, "No such sample here"));
+    else say("No such sample here");
+  }
+
+  function say(text) {
+    box.replaceChildren(site.el("h2", { id: "sample-title" }, text));
+    box.setAttribute("aria-busy", "false");
   }
 
   function count(number, some) {
