@@ -18,8 +18,8 @@ from reports.scores import scores
 
 UNTRAINED = "zero-shot"
 _READING = (
-    "A control sees no picture and asks no model (docs/controls.md); Zero-Shot is the untrained model. A method that is "
-    "not above all of them has not been shown to see."
+    "A control sees no picture and asks no model (docs/controls.md); Zero-Shot is the untrained model. A method that "
+    "is not above all of them has not been shown to see."
 )
 
 

@@ -43,8 +43,8 @@ METHODS: dict[str, About] = {
         "Chu et al. 2025, arXiv:2504.02546",
     ),
     "dapo": About(
-        "Token-level loss, a wider upper clip, no KL term, and dynamic sampling: groups that are all right or all wrong "
-        "are replaced by draws of other questions. Discarded draws count in its bill.",
+        "Token-level loss, a wider upper clip, no KL term, and dynamic sampling: groups that are all right or all "
+        "wrong are replaced by draws of other questions. Discarded draws count in its bill.",
         "Yu et al. 2025, arXiv:2503.14476",
     ),
     "grpo-asc": About(

@@ -18,8 +18,7 @@ from reports.cost import costs
 from reports.cost_table import cost_report
 from reports.notes import made_from, warning
 from reports.scores import scores
-from reports.site import data
-from reports.site.artefacts import Figure, documents, figures
+from reports.site import artefacts, data
 from reports.site.method_page import method_page
 from reports.site.page import HERE, Link, Page, render, table_page
 from reports.site.pictures import LICENCE
@@ -28,6 +27,11 @@ from reports.site.run import open_run
 from reports.table1 import table1
 from reports.table2 import of_table2, table2
 
+_TABLE1 = "All methods on both benchmarks, ours beside the paper's."
+_TABLE2 = "GDQA without its text, and without its images."
+_COSTS = "What each method cost, and what that bought."
+_CONTROLS = "What is reached without a picture, or without training."
+_COMPARISONS = "Each method against GRPO, on the same questions."
 MARK = ".anatomy-r1-site"
 """File by which a folder is known to be a site, so that only a site is ever replaced by one."""
 
@@ -38,8 +42,8 @@ class Sources:
 
     store: Path
     run: Path | None = None
-    figures: Path | None = None
-    documents: Path | None = None
+    artefacts: tuple[Path, ...] = ()
+    """Folders with figures, JSON files and cards, as `reports/site/artefacts.py` has it."""
     with_images: bool = False
 
 
@@ -69,8 +73,8 @@ def _fill(site: Path, sources: Sources) -> data.Written:
     if not results:
         raise AnatomyR1Error(f"{sources.store}: no results in it. Run `tox -e reproduce-table1` first")
     written = data.write(site, results, open_run(sources.run), with_images=sources.with_images)
-    drawn = figures(sources.figures, site)
-    pages = (*_pages(results, written, drawn), *documents(sources.documents))
+    drawn = artefacts.figures(sources.artefacts, site)
+    pages = (*_pages(results, written, drawn), *artefacts.pages(sources.artefacts))
     pages = tuple(_with_provenance(page, results) for page in pages)
     navigation = tuple(Link(page.file, page.title) for page in pages if not page.section)
     licence = LICENCE if LICENCE in written.notices else ""
@@ -82,7 +86,7 @@ def _fill(site: Path, sources: Sources) -> data.Written:
     return written
 
 
-def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[Figure]) -> list[Page]:
+def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[Page]:
     tables, absent = _tables(results)
     methods = _methods(results)
     viewer = {"written": written, "notices": written.notices}
@@ -93,7 +97,13 @@ def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[Fig
         *tables,
         Page("methods.html", "Methods", "methods.html.j2", {"methods": methods}),
         *methods,
-        Page("samples.html", "Samples", "samples.html.j2", viewer, (*scripts, "virtual.js", "filters.js", "sample.js", "samples.js")),
+        Page(
+            "samples.html",
+            "Samples",
+            "samples.html.j2",
+            viewer,
+            (*scripts, "virtual.js", "filters.js", "sample.js", "samples.js"),
+        ),
         Page("rollouts.html", "Rollouts", "rollouts.html.j2", viewer, (*scripts, "chart.js", "rollouts.js")),
         *([Page("figures.html", "Figures", "figures.html.j2", {"figures": drawn})] if drawn else []),
     ]
@@ -102,15 +112,15 @@ def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[Fig
 def _tables(results: Sequence[Result]) -> tuple[list[Page], list[tuple[str, str]]]:
     """Pages of tables, and (title, reason) of those that could not be made."""
     numbers = paper.load()
-    made: dict[tuple[str, str, str], Callable[[], tuple[Report, ...]]] = {
-        ("table1.html", "Table 1", "All methods on both benchmarks, ours beside the paper's."): lambda: (table1(results, numbers),),
-        ("table2.html", "Table 2", "GDQA without its text, and without its images."): lambda: (table2(results, numbers),),
-        ("costs.html", "Costs", "What each method cost, and what that bought."): lambda: (cost_report(results),),
-        ("controls.html", "Controls", "What is reached without a picture, or without training."): lambda: (controls_report(results, numbers),),
-        ("comparisons.html", "Comparisons", "Each method against GRPO, on the same questions."): lambda: comparisons(results),
-    }
+    made: tuple[tuple[str, str, str, Callable[[], tuple[Report, ...]]], ...] = (
+        ("table1.html", "Table 1", _TABLE1, lambda: (table1(results, numbers),)),
+        ("table2.html", "Table 2", _TABLE2, lambda: (table2(results, numbers),)),
+        ("costs.html", "Costs", _COSTS, lambda: (cost_report(results),)),
+        ("controls.html", "Controls", _CONTROLS, lambda: (controls_report(results, numbers),)),
+        ("comparisons.html", "Comparisons", _COMPARISONS, lambda: comparisons(results)),
+    )
     pages, absent = [], []
-    for (file, title, lead), make in made.items():
+    for file, title, lead, make in made:
         try:
             pages.append(table_page(file, title, lead, make()))
         except AnatomyR1Error as error:
@@ -143,5 +153,3 @@ def _swap(new: Path, out: Path) -> None:
         out.rename(old)
     new.rename(out)
     shutil.rmtree(old, ignore_errors=True)
-
-

@@ -20,7 +20,9 @@ from reports.site.run import RunFolder
 from reports.site.samples import REASON_CODES, Asked, asked, marks, texts
 from reports.site.shards import shard, slug
 
-NO_RUN = "Built from the result store alone: what is right and wrong is known; questions, pictures and responses are not."
+NO_RUN = (
+    "Built from the result store alone: what is right and wrong is known; questions, pictures and responses are not."
+)
 NO_LOG = "There is no log of these responses: what is right and wrong is known, what was said is not."
 NO_TRAINING = "Built without the run's folder (--run): training logs are not here."
 
@@ -57,7 +59,9 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
         "notices": list(notices),
     }
     _put(site, "index", index)
-    read = sum(len(questions[result.benchmark].ids) * 5 for result, cell in zip(ordered, cells, strict=True) if cell["logged"])
+    read = sum(
+        len(questions[result.benchmark].ids) * 5 for result, cell in zip(ordered, cells, strict=True) if cell["logged"]
+    )
     return Written(len(cells), read, len(trained), notices)
 
 
@@ -70,9 +74,7 @@ def _titled(results: Sequence[Result]) -> list[list[str]]:
     return [[name, model_title(name, paper_beside=False)] for name in names]
 
 
-def _questions(
-    site: Path, name: str, results: Sequence[Result], run: RunFolder | None, pictures: Pictures
-) -> Asked:
+def _questions(site: Path, name: str, results: Sequence[Result], run: RunFolder | None, pictures: Pictures) -> Asked:
     benchmark = run.benchmarks.get(name) if run else None
     found = asked([result for result in results if result.benchmark == name], benchmark, pictures)
     _put(site, f"questions/{slug(name)}", found.rows)
@@ -85,9 +87,7 @@ def _benchmark(name: str, run: RunFolder | None, pictures: Pictures) -> dict[str
     return {"name": name, "title": benchmark_title(name), "shard": f"questions/{slug(name)}", "notice": notice}
 
 
-def _cell(
-    site: Path, result: Result, questions: Asked, run: RunFolder | None, pictures: Pictures
-) -> dict[str, Any]:
+def _cell(site: Path, result: Result, questions: Asked, run: RunFolder | None, pictures: Pictures) -> dict[str, Any]:
     answers = run.answers(result) if run else None
     name = slug(result.key)
     _put(site, f"cells/{name}", marks(result, questions, answers))
@@ -119,7 +119,9 @@ def _names(benchmark: str, model: str, method: str, arm: str, seed: int) -> dict
 
 def _trainings(site: Path, run: RunFolder, pictures: Pictures) -> list[dict[str, Any]]:
     logs = run.training_logs()
-    ordered = sorted(logs, key=lambda of: (rank(BENCHMARKS, of[0].removesuffix(MINI)), rank(MODELS, of[1]), rank(TITLES, of[2]), of))
+    ordered = sorted(
+        logs, key=lambda of: (rank(BENCHMARKS, of[0].removesuffix(MINI)), rank(MODELS, of[1]), rank(TITLES, of[2]), of)
+    )
     found = (_training(site, cell, logs[cell], run, pictures) for cell in ordered)
     return [entry for entry in found if entry is not None]
 

@@ -23,7 +23,13 @@ from reports.site.page import Page
 from reports.site.provenance import commands, facts
 from reports.site.shards import slug
 
-_SHOWN = {**METRICS, "greedy": "Greedy", LENIENT: "Avg@5, lenient extractor", "parsed": "Parsed", "truncated": "Cut off"}
+_SHOWN = {
+    **METRICS,
+    "greedy": "Greedy",
+    LENIENT: "Avg@5, lenient extractor",
+    "parsed": "Parsed",
+    "truncated": "Cut off",
+}
 _COLUMNS = ("percent", "paper", "clusters", "questions", "seeds", "seed SD")
 _UNKNOWN = About("No description is kept of this method here.", "")
 
@@ -34,7 +40,11 @@ def method_file(method: str) -> str:
 
 
 def method_page(
-    method: str, results: Sequence[Result], found: Mapping[Key, Score], spent: Mapping[Group, Cost], numbers: PaperNumbers
+    method: str,
+    results: Sequence[Result],
+    found: Mapping[Key, Score],
+    spent: Mapping[Group, Cost],
+    numbers: PaperNumbers,
 ) -> Page:
     """The page of one method from its results, all scores of the store and all costs."""
     mine = {key: score for key, score in found.items() if key[0].method == method}
@@ -65,7 +75,9 @@ def _score_tables(results: Sequence[Result], mine: Mapping[Key, Score], numbers:
     found: dict[str, list[Block]] = {}
     for group in dict.fromkeys(group_of(result) for result in sorted(results, key=in_order)):
         title = f"{model_title(group.model, paper_beside=False)}, {method_title(group.method, group.arm)}"
-        found.setdefault(group.benchmark, []).append(Block(marked(title, [group], flagged), _rows(mine, numbers, group)))
+        found.setdefault(group.benchmark, []).append(
+            Block(marked(title, [group], flagged), _rows(mine, numbers, group))
+        )
     columns = tuple(Column(title, "", title == "paper") for title in _COLUMNS)
     return [
         Table(f"scores-{slug(name)}", benchmark_title(name), "Metric", columns, tuple(blocks))
@@ -96,9 +108,9 @@ def leakage_rows(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
     """(benchmark, kind of overlap, test questions concerned, whether it makes the number not clean), each once."""
     found: dict[tuple[str, str, str, str], None] = {}
     for result in sorted(results, key=lambda one: one.key):
-        passport = result.provenance.get("leakage")
-        overlaps = passport.get("overlaps", {}) if isinstance(passport, Mapping) else {}
-        for kind, overlap in sorted(overlaps.items()):
+        stated = result.provenance.get("leakage")
+        passport: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
+        for kind, overlap in sorted(passport.get("overlaps", {}).items()):
             unclean = "not clean" if kind in passport.get("not_clean", ()) else ""
             count = f"{overlap.get('test_questions', MISSING)} of {passport.get('test', {}).get('questions', MISSING)}"
             found[benchmark_title(result.benchmark), kind.replace("_", " "), count, unclean] = None

@@ -1,4 +1,4 @@
-"""Pages from templates. Every text is escaped: names, responses and notes come from stores that anyone may have written."""
+"""Pages from templates. Every text is escaped: names and notes come from stores that anyone may have written."""
 
 from __future__ import annotations
 
@@ -44,8 +44,10 @@ class Page:
 def render(page: Page, navigation: tuple[Link, ...], warning: str) -> str:
     """The whole page."""
     here = page.section or page.file
-    return _environment().get_template(page.template).render(
-        page=page, navigation=navigation, here=here, warning=warning, **page.content
+    return (
+        _environment()
+        .get_template(page.template)
+        .render(page=page, navigation=navigation, here=here, warning=warning, **page.content)
     )
 
 

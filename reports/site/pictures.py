@@ -11,8 +11,8 @@ from anatomy_r1.images import image_hash
 from reports.site.run import Benchmark
 
 LICENCE = (
-    "Pictures of real data sets belong to their owners. SSG-VQA and CholecT45 (CAMMA, University of Strasbourg) are for "
-    "research and non-commercial use (CC BY-NC-SA 4.0), OmniMedVQA's sources have terms of their own; see "
+    "Pictures of real data sets belong to their owners. SSG-VQA and CholecT45 (CAMMA, University of Strasbourg) are "
+    "for research and non-commercial use (CC BY-NC-SA 4.0), OmniMedVQA's sources have terms of their own; see "
     "DATA_LICENSES.md. Do not pass this folder on unless those terms allow it."
 )
 LEFT_OUT = "The pictures of this data set are not in this site: they are real. Build it with --with-images to see them."

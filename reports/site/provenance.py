@@ -75,9 +75,7 @@ def _command(profile: str, of: _Cells) -> str:
     table = 2 if set(of.methods) <= set(ABLATION) else 1
     arms = () if of.arms == (MATCHED,) else ("--arms", *of.arms)
     words = ("tox", "-e", f"reproduce-table{table}", "--", "--profile", profile, "--benchmarks", *of.benchmarks)
-    return shlex.join(
-        (*words, "--models", *of.models, "--methods", *of.methods, "--seeds", *map(str, of.seeds), *arms)
-    )
+    return shlex.join((*words, "--models", *of.models, "--methods", *of.methods, "--seeds", *map(str, of.seeds), *arms))
 
 
 def _commits(records: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -37,9 +37,7 @@ def training(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dic
     return {
         "series": _series(read(path, "steps"), rollouts),
         "rewards": [name.removeprefix(_REWARD) for name in names],
-        "groups": [
-            _group(place, group, names, benchmark, pictures) for place, group in kept.groupby(["step", "group_index"])
-        ],
+        "groups": [_group(group, names, benchmark, pictures) for _, group in kept.groupby(["step", "group_index"])],
     }
 
 
@@ -62,15 +60,13 @@ def _series(steps: pd.DataFrame, rollouts: pd.DataFrame) -> list[list[float | No
     return [[_number(value) for value in row] for row in means[list(SERIES)].itertuples(index=False)]
 
 
-def _group(
-    place: Hashable, group: pd.DataFrame, names: list[str], benchmark: Benchmark | None, pictures: Pictures
-) -> dict[str, Any]:
-    first, (step, index) = group.iloc[0], place  # type: ignore[misc]
+def _group(group: pd.DataFrame, names: list[str], benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any]:
+    first = group.iloc[0]
     question = benchmark.train.get(first["question_id"]) if benchmark else None
     prompts = list(dict.fromkeys(group["prompt"]))
     return {
-        "step": int(step),
-        "group": int(index),
+        "step": int(first["step"]),
+        "group": int(first["group_index"]),
         "question": first["question_id"],
         "anatomy": first["anatomy"],
         "gold": question.answer if question else "",
@@ -99,5 +95,3 @@ def _number(value: Any) -> float | None:
         return None
     number = float(f"{float(value):.6g}")
     return int(number) if number.is_integer() else number
-
-

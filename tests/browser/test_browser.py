@@ -49,7 +49,9 @@ def test_a_heading_sorts_both_ways_and_back_and_says_so(visit, site):
     heading.locator("button").click()
     (down,) = column(page, "table1-table", 1)
     shown = [number(text) for text in down if text != "—"]
-    assert heading.get_attribute("aria-sort") == "descending" and shown == sorted(shown, reverse=True) and len(shown) > 3
+    assert (
+        heading.get_attribute("aria-sort") == "descending" and shown == sorted(shown, reverse=True) and len(shown) > 3
+    )
     assert down[len(shown) :] == ["—"] * (len(down) - len(shown))
     assert "Avg@5" in page.inner_text("#said") and "descending" in page.inner_text("#said")
     heading.locator("button").click()
@@ -158,7 +160,14 @@ def test_the_sample_viewer_by_keyboard_alone(visit, site):
         assert len(names) < 12, names
     order = ["benchmark", "model", "seed", "method", "other", "category", "show", "find", "list"]
     assert names == [name for name in order if name in names] and {"method", "show", "find"} <= set(names)
-    for key, place in (("ArrowDown", 2), ("End", 60), ("ArrowDown", 60), ("Home", 1), ("PageDown", None), ("ArrowUp", None)):
+    for key, place in (
+        ("ArrowDown", 2),
+        ("End", 60),
+        ("ArrowDown", 60),
+        ("Home", 1),
+        ("PageDown", None),
+        ("ArrowUp", None),
+    ):
         page.keyboard.press(key)
         active = page.locator("#" + page.get_attribute("#list", "aria-activedescendant"))
         assert active.get_attribute("aria-selected") == "true" and active.get_attribute("aria-setsize") == "60"
@@ -178,7 +187,9 @@ def test_a_table_sorts_by_keyboard(visit, site):
 
 def background(page):
     """Brightness of the page, 0 to 255."""
-    red, green, blue = map(int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3])
+    red, green, blue = map(
+        int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3]
+    )
     return (red + green + blue) / 3
 
 
@@ -196,7 +207,18 @@ def test_colours_follow_the_system_and_the_button_and_are_remembered(visit, site
 
 NO_FETCHING = {"preload": False}
 """axe would fetch style sheets, which the page's policy forbids."""
-PAGES = ("index", "table1", "table2", "costs", "controls", "comparisons", "methods", "method-grpo", "samples", "rollouts")
+PAGES = (
+    "index",
+    "table1",
+    "table2",
+    "costs",
+    "controls",
+    "comparisons",
+    "methods",
+    "method-grpo",
+    "samples",
+    "rollouts",
+)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -247,5 +269,7 @@ def test_20000_responses_draw_only_what_is_in_sight(visit, large_site):
     page.evaluate("document.getElementById('list').scrollTop = 1e9")
     until(page, "document.querySelector('#list [aria-posinset=\"4000\"]') !== null")
     assert page.evaluate("document.getElementById('list').querySelectorAll('.row').length") < 60
-    loaded = page.evaluate("performance.getEntriesByType('resource').map(one => one.name).filter(one => one.includes('/texts/'))")
+    loaded = page.evaluate(
+        "performance.getEntriesByType('resource').map(one => one.name).filter(one => one.includes('/texts/'))"
+    )
     assert len(loaded) <= 1  # texts of the sample in sight, not of four methods

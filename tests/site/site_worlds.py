@@ -17,7 +17,27 @@ from anatomy_r1.training_log import Rollout, Step, TrainingLog, keep_text
 
 ANATOMIES = ("Abdominal Wall Cavity", "Cystic Plate", "Gallbladder", "Gut", "Liver", "Omentum")
 SGG, OMNIMED = "sgg_anatomy_mini", "omnimed_mi_mini"
-WORDS = "the bright edge lies left of a dark fold where tissue meets the tool and light falls from above".split()
+WORDS = [
+    "the",
+    "bright",
+    "edge",
+    "lies",
+    "left",
+    "of",
+    "a",
+    "dark",
+    "fold",
+    "where",
+    "tissue",
+    "meets",
+    "the",
+    "tool",
+    "and",
+    "light",
+    "falls",
+    "from",
+    "above",
+]
 HOSTILE = (
     '<script>document.title="owned"</script><img src=x onerror="document.title=\'owned\'"></pre></body>'
     "<!-- <script> ]]> \u2028\u2029 {{ 7*7 }} \U0001f600 __proto__ <answer> B </answer>"
@@ -45,7 +65,7 @@ class World:
     """Whether the second question's first response of each method is `HOSTILE`."""
 
 
-def make(root, world=World()):  # noqa: B008 - frozen
+def make(root, world=World()):
     """Write a run below `root`, store included; returns `root`."""
     for benchmark in world.benchmarks:
         _data(root, benchmark, world)
@@ -191,7 +211,9 @@ def _group(step, group, train, world, rng):
     for member in range(8):
         letter = question.letter if right[member] else LETTERS[(LETTERS.index(question.letter) + 1) % 4]
         thought = " ".join(rng.choice(WORDS) for _ in range(world.words))
-        completion = HOSTILE if world.hostile and member == 7 else f"<think> {thought} </think> <answer> {letter} </answer>"
+        completion = (
+            HOSTILE if world.hostile and member == 7 else f"<think> {thought} </think> <answer> {letter} </answer>"
+        )
         yield Rollout(
             step=step,
             group_index=group,

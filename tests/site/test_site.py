@@ -25,7 +25,9 @@ from reports.site.shards import shard, slug
 
 
 def files(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 def delivered(site, name):
@@ -232,7 +234,7 @@ def test_a_picture_that_no_browser_shows_is_refused(tmp_path, run):
     from reports.site.run import open_run
 
     benchmark = open_run(run).benchmarks[SGG]
-    with pytest.raises(ValueError, match="scan.tiff"):
+    with pytest.raises(ValueError, match=r"scan\.tiff"):
         Pictures(tmp_path, False).name(benchmark, "scan.tiff")
 
 
@@ -271,7 +273,6 @@ def test_the_steps_numbers_by_hand(site):
 
 
 def test_commands_name_exactly_the_cells_of_a_page(run):
-    from scripts.reproduce import ROOT  # noqa: F401 - the commands are for the checkout's root
 
     from baselines.__main__ import _parser
 
@@ -291,18 +292,35 @@ def test_commands_name_exactly_the_cells_of_a_page(run):
 
 
 def test_figures_and_documents_that_are_there_get_pages(tmp_path, run):
-    drawn, told = tmp_path / "figures", tmp_path / "told"
-    drawn.mkdir(), told.mkdir()
+    told = tmp_path / "told"
+    drawn, cards = told / "figures", told / "cards"
+    drawn.mkdir(parents=True), cards.mkdir()
     (drawn / "fig1_anatomy.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     (drawn / "fig1_anatomy.pdf").write_bytes(b"%PDF")
     (drawn / "fig1_anatomy.txt").write_text("What is <b>seen</b>.")
-    (told / "ledger.json").write_text(json.dumps({"title": "Ledger", "claims": [{"claim": "<i>", "verdict": "confirmed"}]}))
-    build(tmp_path / "site", Sources(store=run / "results", run=run, figures=drawn, documents=told))
-    page = (tmp_path / "site" / "figures.html").read_text(encoding="utf-8")
-    assert 'src="figures/fig1_anatomy.svg"' in page and "figures/fig1_anatomy.pdf" in page and "&lt;b&gt;seen" in page
-    ledger = (tmp_path / "site" / "ledger.html").read_text(encoding="utf-8")
-    assert "&lt;i&gt;" in ledger and "confirmed" in ledger and "<h1>Ledger</h1>" in ledger
-    assert 'href="ledger.html"' in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    (cards / "model-grpo.md").write_text("# <u>Card</u>")
+    claims = [{"claim": "<i>", "verdict": "confirmed", "n": 3}, {"claim": "b", "verdict": None, "n": 0.5}]
+    (told / "ledger.json").write_text(json.dumps({"title": "Ledger", "made": True, "claims": claims}))
+    nested = {
+        "checks": [{"id": "grim", "findings": [{"cell": "a1"}], "grids": [{"columns": ["x", "y"], "rows": [[1, 2]]}]}]
+    }
+    (drawn / "audit.json").write_text(json.dumps(nested))
+    build(tmp_path / "site", Sources(run / "results", run, artefacts=(told,)))
+    page = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "site").glob("*.html")}
+    figures = page["figures.html"]
+    assert 'src="figures/fig1_anatomy.svg"' in figures and "fig1_anatomy.pdf" in figures and "&lt;b&gt;seen" in figures
+    assert "&lt;i&gt;" in page["ledger.html"] and "<h1>Ledger</h1>" in page["ledger.html"]
+    assert 'data-value="0.5"' in page["ledger.html"] and "<dt>Made</dt><dd>yes</dd>" in page["ledger.html"]
+    assert all(text in page["audit.html"] for text in ("grim", "Cell", "a1", '<td data-value="2"'))
+    assert "# &lt;u&gt;Card" in page["cards.html"]
+    assert all(f'href="{name}.html"' in page["index.html"] for name in ("ledger", "audit", "cards", "figures"))
+
+
+@pytest.mark.parametrize("content", ["", "{", "NaN,"])
+def test_an_artefact_that_is_no_json_stops_the_build_by_name(tmp_path, run, content):
+    (tmp_path / "ledger.json").write_text(content)
+    with pytest.raises(ValueError, match=r"ledger\.json: no JSON"):
+        build(tmp_path / "site", Sources(run / "results", artefacts=(tmp_path,)))
 
 
 def test_only_a_site_is_ever_replaced(tmp_path, run):
@@ -318,7 +336,7 @@ def test_only_a_site_is_ever_replaced(tmp_path, run):
 
 def test_an_unfit_run_and_a_leak_are_marked_where_they_stand(site):
     assert cell(site, "zero-shot")["unfit"] and not cell(site, "grpo")["unfit"]
-    assert cell(site, "grpo")["leaks"] == ["image"] and not cell(site, "zero-shot")["leaks"]  # pictures 0 to 4 serve both
+    assert "image" in cell(site, "grpo")["leaks"] and not cell(site, "zero-shot")["leaks"]
     assert "†" in (site / "table1.html").read_text(encoding="utf-8")
     assert "(unfit)" in (site / "method-zero-shot.html").read_text(encoding="utf-8")
     assert "12.0 % of the responses unparsed" in (site / "method-zero-shot.html").read_text(encoding="utf-8")
