@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ _TITLES = ("title", "name", "id")
 """Keys by which a record is headed."""
 _DEEPEST = 6
 """Heading levels of HTML."""
+_LONG = 160
+"""Characters of a text that is read, not looked up (our choice)."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def _sections(name: str, value: Any, level: int) -> Iterator[Section]:
         yield Section(level, _title(value, name), None, tuple((words(k), text(v)) for k, v in plain.items()))
         for key, one in ((key, one) for key, one in value.items() if _nested(one) and one):
             yield from _sections(words(key), one, deeper)
-    elif _is_flat(value):
+    elif _is_flat(value) and not _is_prose(value):
         yield Section(level, name, _records(name, value), ())
     else:
         yield Section(level, name, None, tuple(("", text(one)) for one in value if not isinstance(one, dict)))
@@ -70,12 +73,24 @@ def _is_flat(value: Sequence[Any]) -> bool:
     return all(isinstance(one, dict) and not _is_grid(one) and not any(map(_nested, one.values())) for one in value)
 
 
+def _is_prose(value: Sequence[Mapping[str, Any]]) -> bool:
+    """Records with sentences in them, which columns would tear apart."""
+    return any(len(text(one)) > _LONG for record in value for one in record.values())
+
+
 def _is_grid(value: Mapping[str, Any]) -> bool:
-    """A table as columns and rows."""
-    rows, columns = value.get("rows"), value.get("columns")
-    if not isinstance(rows, list) or not isinstance(columns, list) or not columns:
-        return False
-    return all(isinstance(row, list) and len(row) == len(columns) for row in rows)
+    """A table as headings and rows."""
+    rows, columns = value.get("rows"), _columns(value)
+    return isinstance(rows, list) and bool(columns) and all(_is_row(row, len(columns)) for row in rows)
+
+
+def _is_row(row: Any, width: int) -> bool:
+    return isinstance(row, list) and len(row) == width
+
+
+def _columns(value: Mapping[str, Any]) -> list[str]:
+    found = value.get("columns", value.get("head"))
+    return [str(title) for title in found] if isinstance(found, list) else []
 
 
 def _headed(value: Mapping[str, Any]) -> tuple[str, ...]:
@@ -88,7 +103,7 @@ def _title(value: Mapping[str, Any], name: str) -> str:
 
 
 def _grid(name: str, value: Mapping[str, Any]) -> Table:
-    return _table(_title(value, name), [str(title) for title in value["columns"]], value["rows"])
+    return _table(_title(value, name), _columns(value), value["rows"])
 
 
 def _records(name: str, records: Sequence[Mapping[str, Any]]) -> Table:
@@ -119,5 +134,5 @@ def text(value: Any) -> str:
 
 def words(name: str) -> str:
     """A key or file name as a heading."""
-    plain = name.replace("_", " ").replace("-", " ").strip()
+    plain = re.sub(r"(?<=[a-z])(?=\d)", " ", name.replace("_", " ").replace("-", " ").strip())
     return plain[:1].upper() + plain[1:]

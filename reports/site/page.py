@@ -14,7 +14,7 @@ from anatomy_r1.tables.table import MISSING, Cell, Report, Table, groups
 from reports.site.provenance import Facts
 
 HERE = Path(__file__).parent
-_NUMBER = re.compile(r"[<>]?\s*([+\-\N{MINUS SIGN}]?\d[\d,]*(?:\.\d+)?)")
+_NUMBER = re.compile(r"[<>]?\s*([+\-\N{MINUS SIGN}]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals |= {"spans": spans, "starts": starts, "wordy": wordy}
-    environment.filters["sortable"] = sortable
+    environment.filters |= {"sortable": sortable, "counted": counted}
     return environment
 
 
@@ -91,6 +91,11 @@ def sortable(cell: Cell | str) -> str:
     """What a cell sorts by: its number without marks, signs as JavaScript reads them; empty where it has none."""
     match = _NUMBER.match(cell.text if isinstance(cell, Cell) else cell)
     return match.group(1).replace(",", "").replace("\N{MINUS SIGN}", "-") if match else ""
+
+
+def counted(title: str) -> bool:
+    """Whether a row is named by a number and nothing else."""
+    return _NUMBER.fullmatch(title) is not None
 
 
 def table_page(file: str, title: str, lead: str, reports: tuple[Report, ...], **more: Any) -> Page:

@@ -116,6 +116,7 @@ def test_tables_on_pages_hold_the_numbers_of_the_reports(run, site):
         ("\N{MINUS SIGN}3.10", "-3.10"),
         ("12,345", "12345"),
         ("<0.0001", "0.0001"),
+        ("1.4e-42", "1.4e-42"),
         ("—", ""),  # nothing was run
         ("better", ""),
     ],
