@@ -22,7 +22,7 @@ from reports.site import artefacts, data
 from reports.site.method_page import method_page
 from reports.site.page import HERE, Link, Page, render, table_page
 from reports.site.pictures import LICENCE
-from reports.site.provenance import commands, facts
+from reports.site.provenance import again, facts
 from reports.site.run import open_run
 from reports.table1 import table1
 from reports.table2 import of_table2, table2
@@ -76,6 +76,7 @@ def _fill(site: Path, sources: Sources) -> data.Written:
     drawn = artefacts.figures(sources.artefacts, site)
     pages = (*_pages(results, written, drawn), *artefacts.pages(sources.artefacts))
     pages = tuple(_with_provenance(page, results) for page in pages)
+    _check_names(pages)
     navigation = tuple(Link(page.file, page.title) for page in pages if not page.section)
     licence = LICENCE if LICENCE in written.notices else ""
     for page in pages:
@@ -84,6 +85,12 @@ def _fill(site: Path, sources: Sources) -> data.Written:
     shutil.copytree(HERE / "static", site / "static")
     (site / MARK).write_text("Made by `python -m reports site`, which may replace this folder.\n", encoding="utf-8")
     return written
+
+
+def _check_names(pages: Sequence[Page]) -> None:
+    names = [page.file for page in pages]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise AnatomyR1Error(f"{', '.join(twice)}: two pages of that name. Cure: name the JSON file differently")
 
 
 def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[Page]:
@@ -144,7 +151,7 @@ def _with_provenance(page: Page, results: Sequence[Result]) -> Page:
     if page.facts:
         return page
     kept = of_table2(results) if page.file == "table2.html" else results
-    return replace(page, facts=facts(kept), commands=commands(kept))
+    return replace(page, facts=facts(kept), commands=again(kept))
 
 
 def _swap(new: Path, out: Path) -> None:

@@ -20,7 +20,7 @@ from reports.rows import Key, in_order
 from reports.scores import ALL, Group, Score, group_of
 from reports.site.about import METHODS, About
 from reports.site.page import Page
-from reports.site.provenance import commands, facts
+from reports.site.provenance import again, facts
 from reports.site.shards import slug
 
 _SHOWN = {
@@ -65,7 +65,7 @@ def method_page(
         content,
         ("sort.js",),
         facts(results),
-        commands(results),
+        again(results),
         section="methods.html",
     )
 

@@ -50,6 +50,13 @@ def commands(results: Sequence[Result]) -> tuple[str, ...]:
     return tuple(_command(profile, entry) for entry in entries)
 
 
+def again(results: Sequence[Result]) -> tuple[str, ...]:
+    """`commands`, and the one that makes this site of what they leave."""
+    profiles = sorted({result.profile for result in results})
+    sites = (shlex.join(("python", "-m", "reports", "site", "--out", "site", "--run", f"runs/{p}")) for p in profiles)
+    return (*commands(results), *sites)
+
+
 class _Cells(NamedTuple):
     """All combinations of these."""
 

@@ -61,6 +61,8 @@ class World:
     steps: int = 11
     groups: int = 2
     generated: bool = True
+    images: str = "real"
+    """What was shown; `swapped`: the next picture."""
     hostile: bool = True
     """Whether the second question's first response of each method is `HOSTILE`."""
 
@@ -112,7 +114,7 @@ def _cell(root, world, benchmark, model, method, seed):
     plan = {
         "benchmark": benchmark,
         "decoding": DECODING,
-        "images": "real",
+        "images": world.images,
         "limit": None,
         "questions_sha256": data.manifest["questions_sha256"],
         "seed": seed,
@@ -182,7 +184,8 @@ def _six(question, place, plan, world, rng):
         )
         hostile = world.hostile and place == 1 and repeat == 0
         text, end = (HOSTILE, "stop") if hostile else _said(question, world, rng)
-        yield Response(key, text, end, tokens=len(text.split()), style="think", shown=question.image)
+        shown = question.image if world.images == "real" else f"{(int(question.image[0]) + 1) % 5}.png"
+        yield Response(key, text, end, tokens=9, style="think", images=world.images, shown=shown)
 
 
 def _said(question, world, rng):

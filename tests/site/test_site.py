@@ -231,6 +231,16 @@ def test_generated_pictures_always_enter_and_are_the_data_sets_own(run, site):
     assert {(site / row[7]).read_bytes() for row in rows} == wanted
 
 
+def test_a_swapped_picture_is_the_one_that_was_shown(tmp_path):
+    run = make(tmp_path / "run", World(methods=("grpo",), images="swapped", steps=1))
+    build(tmp_path / "site", Sources(store=run / "results", run=run))
+    of, rows = cell(tmp_path / "site", "grpo"), delivered(tmp_path / "site", f"questions/{SGG}")
+    shown = delivered(tmp_path / "site", of["texts"])["shown"]
+    own = {int(row[0][-4:]) % 5: row[7] for row in rows}  # place n has picture n % 5
+    assert of["images"] == "swapped" and len(set(own.values())) == 5
+    assert shown == [own[(int(row[0][-4:]) + 1) % 5] for row in rows]
+
+
 def test_a_picture_that_no_browser_shows_is_refused(tmp_path, run):
     from reports.site.run import open_run
 
@@ -315,6 +325,12 @@ def test_figures_and_documents_that_are_there_get_pages(tmp_path, run):
     assert all(text in page["audit.html"] for text in ("grim", "Cell", "a1", '<td data-value="2"'))
     assert "# &lt;u&gt;Card" in page["cards.html"]
     assert all(f'href="{name}.html"' in page["index.html"] for name in ("ledger", "audit", "cards", "figures"))
+
+
+def test_an_artefact_never_takes_the_place_of_a_page(tmp_path, run):
+    (tmp_path / "table1.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"table1\.html: two pages"):
+        build(tmp_path / "site", Sources(run / "results", artefacts=(tmp_path,)))
 
 
 @pytest.mark.parametrize("content", ["", "{", "NaN,"])
