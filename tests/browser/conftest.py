@@ -3,6 +3,7 @@
 Debian's, by path: nothing is downloaded, and what it would tell its makers is turned off.
 """
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -39,8 +40,22 @@ def build_site(folder, world):
     from reports.site.build import Sources, build
 
     run = make(folder / "run", world)
-    build(folder / "site", Sources(store=run / "results", run=run))
+    artefacts(folder / "told")
+    build(folder / "site", Sources(store=run / "results", run=run, artefacts=(folder / "told",)))
     return folder / "site"
+
+
+def artefacts(folder):
+    """One of each kind that others make."""
+    from PIL import Image
+
+    (folder / "figures").mkdir(parents=True)
+    (folder / "cards").mkdir()
+    Image.new("RGB", (900, 400), "white").save(folder / "figures" / "figure1.png")
+    (folder / "cards" / "model-grpo.md").write_text("# Model card\n\nMade up.\n")
+    finding = {"title": "A finding", "test": "Is there a whole number? " * 12, "strength": "counted"}
+    grid = {"title": "A grid", "head": ["N", "fit"], "rows": [["1,000", "5 of 9"], ["500", "9 of 9"]]}
+    (folder / "audit.json").write_text(json.dumps({"checks": [{"id": "grim", "findings": [finding], "grids": [grid]}]}))
 
 
 @pytest.fixture(scope="session")
