@@ -15,7 +15,7 @@ from reports.rows import in_order
 from reports.site import rollouts
 from reports.site.about import REASONS
 from reports.site.method_page import method_file
-from reports.site.pictures import LEFT_OUT, LICENCE, Pictures
+from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
 from reports.site.run import RunFolder
 from reports.site.samples import REASON_CODES, Asked, asked, marks, texts
 from reports.site.shards import shard, slug
@@ -142,7 +142,7 @@ def _notices(run: RunFolder | None, with_images: bool) -> list[str]:
     if run is None:
         return [NO_RUN, NO_TRAINING]
     real = any(not benchmark.generated for benchmark in run.benchmarks.values())
-    return [LICENCE] if real and with_images else []
+    return [LICENCE if with_images else QUESTIONS] if real else []
 
 
 def _put(site: Path, name: str, value: Any) -> None:

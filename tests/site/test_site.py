@@ -18,7 +18,7 @@ from reports.site import data, samples
 from reports.site.about import METHODS, REASONS
 from reports.site.build import MARK, Sources, build
 from reports.site.page import sortable
-from reports.site.pictures import LEFT_OUT, LICENCE, Pictures
+from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
 from reports.site.provenance import commands
 from reports.site.rollouts import SERIES
 from reports.site.shards import shard, slug
@@ -222,6 +222,7 @@ def test_real_pictures_enter_on_request_alone_and_with_their_licence(tmp_path, a
     assert len(list((tmp_path / "site").glob("images/*"))) == (5 if asked_for else 0)
     assert all(bool(name) == asked_for for name in [*pictures, group["picture"]])
     assert all(licensed) if asked_for else not any(licensed)
+    assert index["notices"] == [LICENCE if asked_for else QUESTIONS]
     assert index["benchmarks"][0]["notice"] == ("" if asked_for else LEFT_OUT)
 
 
