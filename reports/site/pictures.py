@@ -16,8 +16,8 @@ LICENCE = (
     "DATA_LICENSES.md. Do not pass this folder on unless those terms allow it."
 )
 QUESTIONS = (
-    "Questions and options are those of real data sets, whose terms hold for this folder: SSG-VQA's are CC BY-NC-SA 4.0, "
-    "OmniMedVQA's follow their sources (DATA_LICENSES.md)."
+    "Questions and options are those of real data sets, whose terms hold for this folder: SSG-VQA's are CC BY-NC-SA "
+    "4.0, OmniMedVQA's follow their sources (DATA_LICENSES.md)."
 )
 LEFT_OUT = "The pictures of this data set are not in this site: they are real. Build it with --with-images to see them."
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
