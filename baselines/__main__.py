@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("--profile", required=True)
     stage.add_argument("--root", type=Path, required=True)
     stage.add_argument("--report-to", default="none")
+    _method_file_argument(stage)
     stage.add_argument("--pool", default="", help="socket of a grid that forks stages; empty: run it here")
     stage.add_argument("stage")
     stage.add_argument("name")
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _selection_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
+    _method_file_argument(command)
     command.add_argument("--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`")
     command.add_argument("--benchmarks", nargs="+", default=[], metavar="ID")
     command.add_argument("--models", nargs="+", default=[], metavar="ID")
@@ -64,11 +67,23 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
 
 
+def _method_file_argument(command: argparse.ArgumentParser) -> None:
+    text = "your own methods, which run besides those named (docs/add-a-method.md); it is run as code. May be repeated"
+    command.add_argument("--method-file", action="append", default=[], metavar="FILE.py", help=text)
+
+
+def _method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Absolute, for stages run elsewhere; each once."""
+    return tuple(dict.fromkeys(str(Path(file).resolve()) for file in arguments.method_file))
+
+
 def _selection(profile: Profile, arguments: argparse.Namespace) -> Selection:
+    from baselines.methods import add_methods
     from baselines.plan import select
 
-    asked = ("methods", "benchmarks", "models", "seeds", "arms")
-    return select(profile, **{name: getattr(arguments, name) for name in asked})
+    own = [method.id for method in add_methods(_method_files(arguments))]
+    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms")}
+    return select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -85,7 +100,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 3
     started = time.monotonic()
     layout = Layout((arguments.runs / profile.name).resolve())
-    run = Run(profile, layout, arguments.profile, arguments.report_to)
+    run = Run(profile, layout, arguments.profile, arguments.report_to, _method_files(arguments))
     done = run_grid(run, selection, arguments.jobs or default_jobs())
     print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {layout.root}", file=sys.stderr)
     return 0 if done else 1
@@ -113,13 +128,17 @@ def _stage(arguments: argparse.Namespace) -> int:
 
         names = ("profile", "report_to", "stage", "name")
         asked = {name: str(getattr(arguments, name)) for name in names}
-        return ask(arguments.pool, {**asked, "root": str(arguments.root.resolve())})
+        files = json.dumps(_method_files(arguments))
+        return ask(arguments.pool, {**asked, "root": str(arguments.root.resolve()), "method_files": files})
     from baselines.cell import Layout, Run
+    from baselines.methods import add_methods
     from baselines.profile import load_profile
     from baselines.stages import run_stage
 
     layout = Layout(arguments.root.resolve())
-    run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
+    files = _method_files(arguments)
+    run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to, files)
+    add_methods(files)
     run_stage(arguments.stage, arguments.name, run)
     return 0
 
