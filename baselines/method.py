@@ -48,7 +48,9 @@ class Method:
         if self.trained != bool(self.trainer):
             raise ValueError(f"method {self.id}: kind {self.kind!r} does not go with trainer {self.trainer!r}")
         if self.rewards and self.kind != "rl":
-            raise ValueError(f"method {self.id}: kind {self.kind!r} is not rewarded, so {self.rewards} would not be read")
+            raise ValueError(
+                f"method {self.id}: kind {self.kind!r} is not rewarded, so {self.rewards} would not be read"
+            )
         object.__setattr__(self, "knobs", MappingProxyType(dict(self.knobs)))
         object.__setattr__(self, "budget", self.budget or self.id)
 

@@ -48,7 +48,9 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise AnatomyR1Error(f"{path}: cannot be read ({error.strerror}). Cure: name your file with --method-file") from error
+        raise AnatomyR1Error(
+            f"{path}: cannot be read ({error.strerror}). Cure: name your file with --method-file"
+        ) from error
 
 
 def _run(path: Path) -> ModuleType:
