@@ -1,4 +1,7 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, submit, log. Only argparse is imported here: `--help` is quick."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, submit, log.
+
+Only argparse is imported here: `--help` is quick.
+"""
 
 from __future__ import annotations
 

@@ -123,20 +123,20 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _stage(arguments: argparse.Namespace) -> int:
+    files = _method_files(arguments)
     if arguments.pool:
         from baselines.pool import ask
 
         names = ("profile", "report_to", "stage", "name")
         asked = {name: str(getattr(arguments, name)) for name in names}
-        files = json.dumps(_method_files(arguments))
-        return ask(arguments.pool, {**asked, "root": str(arguments.root.resolve()), "method_files": files})
+        asked["method_files"] = json.dumps(files)
+        return ask(arguments.pool, {**asked, "root": str(arguments.root.resolve())})
     from baselines.cell import Layout, Run
     from baselines.methods import add_methods
     from baselines.profile import load_profile
     from baselines.stages import run_stage
 
     layout = Layout(arguments.root.resolve())
-    files = _method_files(arguments)
     run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to, files)
     add_methods(files)
     run_stage(arguments.stage, arguments.name, run)

@@ -126,9 +126,8 @@ def parse(data: bytes, where: str, *, strict: bool) -> Mapping[str, Any]:
     Raises:
         AnatomyR1Error: when it is none.
     """
-    options = {"parse_constant": _refuse} if strict else {}
     try:
-        content = json.loads(data.decode("utf-8"), **options)
+        content = json.loads(data.decode("utf-8"), parse_constant=_refuse if strict else None)
     except (ValueError, RecursionError) as error:
         raise AnatomyR1Error(f"{where}: no valid JSON ({type(error).__name__}: {str(error)[:120]}). {AGAIN}") from error
     if not isinstance(content, dict):

@@ -105,7 +105,7 @@ def _texts(where: str, record: Mapping[str, Any], question: Question) -> tuple[s
     counts = [len(one) if isinstance(one, list) else -1 for one in found]
     if counts != [K, 1]:
         raise AnatomyR1Error(
-            f"{where}: question {question.id}: {counts} responses; {K} sampled ones and a greedy one are needed. {AGAIN}"
+            f"{where}: question {question.id}: {counts} responses; [{K}, 1] are needed, sampled and greedy. {AGAIN}"
         )
     return tuple(_text(where, text) for texts in found for text in texts)
 
@@ -152,10 +152,9 @@ def check_whole(rows: Sequence[tuple[str, Row]], questions: Sequence[Question]) 
             raise AnatomyR1Error(f"{where}: question {row.question.id} a second time. {AGAIN}")
         found[row.question.id] = row
     if missing := [question.id for question in questions if question.id not in found]:
-        raise AnatomyR1Error(
-            f"{rows[0][0].rpartition(':')[0] if rows else 'samples'}: {len(missing)} of {len(questions)} questions have "
-            f"no record, {', '.join(missing[:5])}, ... {AGAIN} and without --limit"
-        )
+        where = rows[0][0].rpartition(":")[0] if rows else "samples"
+        count = f"{len(missing)} of {len(questions)} questions have no record, {', '.join(missing[:5])}, ..."
+        raise AnatomyR1Error(f"{where}: {count} {AGAIN} and without --limit")
     return found
 
 

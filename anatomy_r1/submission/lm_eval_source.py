@@ -118,15 +118,15 @@ def _decoding(report: Report, rows: Sequence[Row]) -> dict[str, Any]:
     sampled, greedy = (json.loads(text) for text in next(iter(kinds)))
     temperature, most = sampled.pop("temperature", None), sampled.pop("max_gen_toks", None)
     if not sampled.get("do_sample") or not _above_zero(temperature) or not _above_zero(most):
-        told = f"do_sample {sampled.get('do_sample')}, temperature {temperature}, max_gen_toks {most}"
-        raise AnatomyR1Error(f"{report.path}: the five responses were not sampled as stated: {told}. {AGAIN}")
+        what = f"do_sample {sampled.get('do_sample')}, temperature {temperature}, max_gen_toks {most}"
+        raise AnatomyR1Error(f"{report.path}: the five responses were not sampled: {what}. {AGAIN}")
     if greedy.get("do_sample") or greedy.get("temperature", 0.0) != 0 or greedy.get("max_gen_toks") != most:
         raise AnatomyR1Error(f"{report.path}: the greedy response was not greedy, or of another length. {AGAIN}")
     unusual = {name: value for name, value in sampled.items() if USUAL.get(name, USUAL) != value}
+    engine = _clean(report.content.get("model_source") or _config(report).get("model"))
+    told = {"temperature": temperature, "max_new_tokens": most, "engine": f"{ENGINE} {engine}"}
     dtype = _config(report).get("model_dtype")
-    told = {"dtype": str(dtype).removeprefix("torch.")[:40]} if dtype else {}
-    source = _clean(report.content.get("model_source") or _config(report).get("model"))
-    return {"temperature": temperature, "max_new_tokens": most, "engine": f"{ENGINE} {source}", **told, **unusual}
+    return {**told, **({"dtype": str(dtype).removeprefix("torch.")[:40]} if dtype else {}), **unusual}
 
 
 def _above_zero(value: Any) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from anatomy_r1.extraction import reason_counts
 from anatomy_r1.gates import unfit
-from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
+from anatomy_r1.prompts import Style, canonical_wording, prompt_hash, render_text
 from anatomy_r1.score import Scores
 
 
@@ -42,7 +42,7 @@ class Submission:
     def provenance(self) -> dict[str, Any]:
         """What the store keeps of it, besides code, data and leakage."""
         scores, unknown = self.scores, "truncation_rate"
-        style = "direct" if scores.plan["style"] == "direct" else "think"
+        style: Style = "direct" if scores.plan["style"] == "direct" else "think"
         wording = prompt_hash(render_text("", ("",), style, canonical_wording(scores.benchmark)))
         return {
             "sampling": dict(scores.plan),

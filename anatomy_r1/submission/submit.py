@@ -9,8 +9,8 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.leakage.passport import Passport
-from anatomy_r1.prepared import load_manifest
 from anatomy_r1.locate import find_set
+from anatomy_r1.prepared import load_manifest
 from anatomy_r1.provenance import provenance
 from anatomy_r1.results import SUBMITTED, Result
 from anatomy_r1.submission.entry import Entry, alone, enter, profile_of
@@ -18,7 +18,7 @@ from anatomy_r1.submission.lm_eval_files import is_results
 from anatomy_r1.submission.lm_eval_source import from_lm_eval
 from anatomy_r1.submission.log_source import from_log, from_model
 from anatomy_r1.submission.outcome import Submission
-from anatomy_r1.submission.training import UNKNOWN, passport_of
+from anatomy_r1.submission.training import passport_of
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _result(request: Request, found: Submission, entry: Entry, profile: str, sha
     manifest = load_manifest(find_set(entry.benchmark, request.data, "test").root)
     made = found.provenance()
     if not request.train_data:
-        made["submitted"]["not_known"] = [UNKNOWN, *made["submitted"]["not_known"]]
+        made["submitted"]["not_known"] = ["training data", *made["submitted"]["not_known"]]
     return Result(
         profile=profile,
         benchmark=entry.benchmark,
