@@ -103,7 +103,8 @@ def enter(store: Path, result: Result) -> Path:
     try:
         return save_result(store, result)
     except OSError as error:
-        path.with_suffix(".parquet").unlink(missing_ok=True)
+        for suffix in (".tmp", ".parquet", ".json.tmp"):
+            path.with_suffix(suffix).unlink(missing_ok=True)
         raise AnatomyR1Error(
             f"{path}: cannot be written ({error}). Cure: see to space and rights, then submit again"
         ) from error

@@ -60,7 +60,12 @@ def test_what_lm_eval_does_not_record_is_not_known_and_no_zero(submitted, stock)
     assert "spent" not in result.provenance
     assert "training" not in result.provenance
     assert set(result.provenance["leakage"]["not_computed"]) > {"cluster", "image"}
-    assert result.provenance["leakage"]["train"] == {"name": "not known", "questions": None, "clusters": None, "images": None}
+    assert result.provenance["leakage"]["train"] == {
+        "name": "not known",
+        "questions": None,
+        "clusters": None,
+        "images": None,
+    }
 
 
 def test_a_log_keeps_what_it_knows(submitted, log):
