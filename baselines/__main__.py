@@ -49,6 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("stage")
     stage.add_argument("name")
     stage.set_defaults(function=_stage)
+    worker = commands.add_parser("worker", help="one process of a training; called by a stage's launcher")
+    worker.add_argument("--profile", required=True)
+    worker.add_argument("--root", type=Path, required=True)
+    worker.add_argument("--report-to", default="none")
+    _method_file_argument(worker)
+    worker.add_argument("name")
+    worker.set_defaults(function=_worker)
     return parser
 
 
@@ -140,6 +147,18 @@ def _stage(arguments: argparse.Namespace) -> int:
     run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to, files)
     add_methods(files)
     run_stage(arguments.stage, arguments.name, run)
+    return 0
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from baselines.cell import Layout, Run
+    from baselines.methods import add_methods
+    from baselines.profile import load_profile
+    from baselines.stages import work
+
+    files, layout = _method_files(arguments), Layout(arguments.root.resolve())
+    add_methods(files)
+    work(arguments.name, Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to, files))
     return 0
 
 
