@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OWN = ["grpo-brief", "grpo-gentle", "grpo-wide"]
+OWN = ["grpo-brief", "grpo-free", "grpo-gentle"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 pytestmark = pytest.mark.slow
@@ -88,11 +88,11 @@ def test_the_methods_were_what_the_file_says(done):
     plans = {own: json.loads((train / own / "seed0" / "training.json").read_text())["plan"] for own in OWN}
     assert {plan["method"]["file_sha256"] for plan in plans.values()} == {sha256}
     assert plans["grpo-gentle"]["method"]["trainer"].endswith(".GentleTrainer")
-    assert plans["grpo-wide"]["arguments"]["epsilon_high"] == 0.28
+    assert plans["grpo-free"]["arguments"]["beta"] == 0.0
     log = read(train / "grpo-brief" / "seed0" / "training_log.sqlite", "rollouts")
     known = log[log["completion"].notna()]
     expected = (1 - known["completion"].str.len() / 400).clip(lower=0)
     assert known["reward_brevity_reward"].to_numpy() == pytest.approx(expected.to_numpy())
     assert expected.nunique() > 1
-    result = clone / "runs/smoke/results/sgg_anatomy_mini/mini-l/grpo-wide/matched/seed0.json"
+    result = clone / "runs/smoke/results/sgg_anatomy_mini/mini-l/grpo-free/matched/seed0.json"
     assert json.loads(result.read_text())["provenance"]["method"]["file_sha256"] == sha256
