@@ -210,9 +210,11 @@ def _not_known(report: Report) -> tuple[str, ...]:
 
 
 def model_name(report: Report) -> str:
-    """What the run calls its model; of a path the last part, for the rest is of someone's machine."""
+    """What the run calls its model: a hub's name; of a path the last part, for the rest is of someone's machine."""
     name = _clean(report.content.get("model_name"))
-    return PureWindowsPath(name).name or name
+    path = PureWindowsPath(name)  # knows both kinds of slash
+    local = path.root or path.drive or len(path.parts) > 2 or name[:1] in ".~"
+    return path.name if local and path.name else name
 
 
 def _clean(value: Any) -> str:

@@ -137,3 +137,18 @@ def test_a_file_that_is_none_is_refused(tmp_path, name):
 def test_only_what_is_rewarded_has_rewards():
     with pytest.raises(ValueError, match="kind 'sft' is not rewarded"):
         Method("x", "X", "", kind="sft", style="think", trainer="t.T", rewards=("r",))
+
+
+def test_several_processes_of_one_training_get_the_file_too(file, tmp_path, monkeypatch):
+    import dataclasses
+
+    from baselines import processes
+    from baselines.profile import Launch
+    from baselines.stages import _train
+
+    started = []
+    monkeypatch.setattr(processes, "start_workers", lambda launch, words, environment: started.extend(words))
+    profile = dataclasses.replace(load_profile("smoke"), launch=Launch(2))
+    _train(Run(profile, Layout(tmp_path), "smoke", method_files=("/a/my.py",)), "b/m/mine/seed0", lambda *_: None)
+    assert started[started.index("--method-file") + 1] == "/a/my.py"
+    assert started[-1] == "b/m/mine/seed0"

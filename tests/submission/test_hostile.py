@@ -283,6 +283,27 @@ def test_a_source_of_no_known_kind(make, tmp_path, data, capsys):
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.parametrize(
+    ("stated", "kept"),
+    [
+        ("Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen2.5-VL-7B-Instruct"),
+        ("/home/someone/models/ours", "ours"),
+        ("C:\\Users\\someone\\ours", "ours"),
+        ("models/someone/ours", "ours"),
+        ("./ours", "ours"),
+        ("a\x1b[31mb", "a[31mb"),
+        (None, "not known"),
+    ],
+    ids=["a hub's", "absolute", "Windows", "deep", "here", "a command to the terminal", "none"],
+)
+def test_what_the_run_calls_its_model(copy, submitted, stated, kept):
+    content = json.loads(results(copy).read_text())
+    results(copy).write_text(json.dumps({**content, "model_name": stated}))
+    recorded = submitted(copy).result.provenance
+    assert recorded["submitted"]["model"] == kept
+    assert recorded["sampling"]["weights"] == f"{kept} (named by lm-eval, not verified)"
+
+
 def test_a_key_in_the_model_arguments_is_not_copied(copy, submitted):
     spoil_report(config=lambda c: c.update(model_args={"api_key": "SECRET", "pretrained": "/home/someone/m"}))(copy)
     assert "SECRET" not in submitted(copy).path.read_text()
