@@ -148,7 +148,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     if arguments.smoke and all(one.passed for one in found):
         from baselines.doctor.smoke import smoke
 
-        run = Run(profile, layout, arguments.profile, arguments.report_to)
+        run = Run(profile, layout, arguments.profile, arguments.report_to, _method_files(arguments))
         more = smoke(run, selection, selection.benchmarks[0])
         print(as_text(more))
         found += more
