@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,7 +16,8 @@ from anatomy_r1.prepared import PreparedSet
 from anatomy_r1.prompts import Style
 from anatomy_r1.response import Decoding, Response, ResponseKey
 from anatomy_r1.score import Scores, Slot, question_metrics, scores_of
-from anatomy_r1.submission.lm_eval_files import AGAIN, Report, read_report, records, sha256
+from anatomy_r1.submission.lm_eval_files import AGAIN, Report, read_report, records
+from anatomy_r1.submission.lm_eval_origin import clean, config, model_name, not_known, origin
 from anatomy_r1.submission.lm_eval_rows import METRICS, Row, check_whole, differing, read_row
 from anatomy_r1.submission.outcome import Submission
 from anatomy_r1.tasks_install import task_files
@@ -49,8 +50,8 @@ def from_lm_eval(path: Path, data: Path, benchmark: str | None = None, seed: int
     scores = _score(plan, prepared, found)
     return Submission(
         scores=scores,
-        origin=_origin(report),
-        not_known=_not_known(report),
+        origin=origin(report),
+        not_known=not_known(report),
         said={f"{task}/{name}": value for task in report.tasks for name, value in _said(report, task).items()},
         differences=tuple(_differences(report, by_task, scores)),
         cut_known=False,
@@ -67,26 +68,21 @@ def _style(report: Report) -> Style:
 
 def _checked(report: Report, task: str) -> Mapping[str, Any]:
     """A task's metadata."""
-    config, stated = report.of_task("configs", task), report.of_task("versions", task)
-    metadata = config.get("metadata") if isinstance(config, Mapping) else None
-    if not isinstance(config, Mapping) or not isinstance(metadata, Mapping):
+    settings, stated = report.of_task("configs", task), report.of_task("versions", task)
+    metadata = settings.get("metadata") if isinstance(settings, Mapping) else None
+    if not isinstance(settings, Mapping) or not isinstance(metadata, Mapping):
         raise AnatomyR1Error(f"{report.path}: task {task} has no metadata. {AGAIN}")
     version = yaml.safe_load(task_files()[task].read_text(encoding="utf-8"))["metadata"]["version"]
     if stated != version:
         raise AnatomyR1Error(f"{report.path}: task {task} has version {stated}, this release {version}. {AGAIN}")
-    if config.get("repeats") != K:
-        raise AnatomyR1Error(f"{report.path}: task {task} has {config.get('repeats')} repeats, not {K}. {AGAIN}")
+    if settings.get("repeats") != K:
+        raise AnatomyR1Error(f"{report.path}: task {task} has {settings.get('repeats')} repeats, not {K}. {AGAIN}")
     if (split := metadata.get("split", "test")) != "test":
         raise AnatomyR1Error(f"{report.path}: task {task} asked the split {str(split)[:40]!r}, not test. {AGAIN}")
-    arguments = _config(report).get("model_args")
+    arguments = config(report).get("model_args")
     if "think_end_token" in (arguments if isinstance(arguments, str | Mapping) else ""):
         raise AnatomyR1Error(f"{report.path}: think_end_token cut the responses, which are needed whole. {AGAIN}")
     return metadata
-
-
-def _config(report: Report) -> Mapping[str, Any]:
-    found = report.content.get("config")
-    return found if isinstance(found, Mapping) else {}
 
 
 def _rows(report: Report, task: str, prepared: PreparedSet, style: Style) -> list[tuple[str, Row]]:
@@ -123,9 +119,9 @@ def _decoding(report: Report, rows: Sequence[Row]) -> dict[str, Any]:
     if greedy.get("do_sample") or greedy.get("temperature", 0.0) != 0 or greedy.get("max_gen_toks") != most:
         raise AnatomyR1Error(f"{report.path}: the greedy response was not greedy, or of another length. {AGAIN}")
     unusual = {name: value for name, value in sampled.items() if USUAL.get(name, USUAL) != value}
-    engine = _clean(report.content.get("model_source") or _config(report).get("model"))
+    engine = clean(report.content.get("model_source") or config(report).get("model"))
     told = {"temperature": temperature, "max_new_tokens": most, "engine": f"{ENGINE} {engine}"}
-    dtype = _config(report).get("model_dtype")
+    dtype = config(report).get("model_dtype")
     return {**told, **({"dtype": str(dtype).removeprefix("torch.")[:40]} if dtype else {}), **unusual}
 
 
@@ -178,46 +174,3 @@ def _differences(report: Report, by_task: Mapping[str, list[tuple[str, Row]]], s
         if unlike:
             named = ", ".join(row.question.id for row in unlike[:EXAMPLES])
             yield f"{task}: numbers of {len(unlike)} questions differ from our scorer's: {named}"
-
-
-def _origin(report: Report) -> dict[str, Any]:
-    """What the run says of itself. Its model arguments are left out: they may hold a key."""
-    config = _config(report)
-    files = {path.name: sha256(path) for path in (report.path, *report.tasks.values())}
-    seeds = {name: config.get(name) for name in ("random_seed", "numpy_seed", "torch_seed")}
-    return {
-        "kind": "lm-eval results",
-        "files": files,
-        "model": model_name(report),
-        "backend": _clean(report.content.get("model_source") or config.get("model")),
-        "lm_eval": _clean(report.content.get("lm_eval_version")),
-        "transformers": _clean(report.content.get("transformers_version")),
-        "chat_template_sha256": _clean(report.content.get("chat_template_sha")),
-        "task_versions": {task: report.of_task("versions", task) for task in report.tasks},
-        "seeds": {name: value for name, value in seeds.items() if isinstance(value, int)},
-    }
-
-
-def _not_known(report: Report) -> tuple[str, ...]:
-    always = (
-        "weights",
-        "which responses ended at the token limit",
-        "bytes of the pictures shown",
-        "tokens and seconds",
-    )
-    dtype = () if _config(report).get("model_dtype") else ("precision of the weights",)
-    return (*always, *dtype)
-
-
-def model_name(report: Report) -> str:
-    """What the run calls its model: a hub's name; of a path the last part, for the rest is of someone's machine."""
-    name = _clean(report.content.get("model_name"))
-    path = PureWindowsPath(name)  # knows both kinds of slash
-    local = path.root or path.drive or len(path.parts) > 2 or name[:1] in ".~"
-    return path.name if local and path.name else name
-
-
-def _clean(value: Any) -> str:
-    """Text of someone else's, short and printable; `not known` where there is none."""
-    text = "".join(character for character in str(value or "") if character.isprintable())[:120].strip()
-    return text or "not known"
