@@ -24,8 +24,11 @@ MATCHED = "matched"
 """Arm in which all methods learn from the same questions, each with its own budget."""
 EQUAL_TOKENS = "equal-tokens"
 """Arm in which the methods that sample in training have all sampled as many tokens, on the questions of `MATCHED`."""
+SUBMITTED = "submitted"
+"""Arm of results that others made and this project scored: what they were trained on is theirs to say."""
 COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
-"""Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five."""
+"""Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five.
+Where it is not known which responses were cut off, `truncated` is empty."""
 
 EXTRACTION = (*(f"lenient_{r}" for r in range(K)), "malformed", "several", "refused")
 """Further columns, which stores of before they were counted lack: five right/wrong flags by the lenient extractor,
@@ -80,7 +83,7 @@ class Result:
 def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     """From a result's question table, per question: each metric as a share between 0 and 1.
 
-    Those of extraction only where the table has them.
+    Those of extraction only where the table has them, and `truncated` where it is known.
     """
     right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
     return {
@@ -89,7 +92,7 @@ def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
         f"major@{K}": table["major"].to_numpy(dtype=float),
         "greedy": table["greedy"].to_numpy(dtype=float),
         "parsed": table["parsed"].to_numpy(dtype=float) / K,
-        "truncated": table["truncated"].to_numpy(dtype=float) / K,
+        **({} if table["truncated"].isna().any() else {"truncated": table["truncated"].to_numpy(dtype=float) / K}),
         **(_extraction_metrics(table) if set(EXTRACTION) <= set(table.columns) else {}),
     }
 

@@ -116,7 +116,7 @@ def score(log: Path, data: Path, run: str | None = None) -> Scores:
     by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
     counted = prepared.manifest["counts"][plan["split"]]["questions"]
     asked = counted if plan["limit"] is None else min(counted, plan["limit"])
-    return _score(name, plan, questions, by_slot, asked)
+    return scores_of(name, plan, questions, by_slot, asked)
 
 
 def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
@@ -173,9 +173,10 @@ def _refuse(log: Path, what: str, slots: Sequence[Slot], cure: str) -> None:
         raise AnatomyR1Error(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
 
 
-def _score(
+def scores_of(
     name: str, plan: dict[str, Any], questions: Sequence[Question], by_slot: Mapping[Slot, Response], asked: int
 ) -> Scores:
+    """Scores of responses that have been checked: six a question, wherever they are from."""
     responses = [[by_slot[slot] for slot in _slots(question)] for question in questions]
     outcomes = tuple(
         tuple(outcome(response, question.options) for response in six)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("--profile", required=True)
     stage.add_argument("--root", type=Path, required=True)
     stage.add_argument("--report-to", default="none")
+    _method_file_argument(stage)
     stage.add_argument("--pool", default="", help="socket of a grid that forks stages; empty: run it here")
     stage.add_argument("stage")
     stage.add_argument("name")
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--profile", required=True)
         command.add_argument("--root", type=Path, required=True)
         command.add_argument("--report-to", default="none")
+        _method_file_argument(command)
         command.add_argument("name", help="benchmark/model/method/seed0")
         command.set_defaults(function=function)
     return parser
@@ -75,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _selection_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
+    _method_file_argument(command)
     command.add_argument("--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`")
     command.add_argument("--benchmarks", nargs="+", default=[], metavar="ID")
     command.add_argument("--models", nargs="+", default=[], metavar="ID")
@@ -95,11 +99,23 @@ def _cluster_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--sbatch", default="", metavar="WORDS", help="further words for sbatch")
 
 
+def _method_file_argument(command: argparse.ArgumentParser) -> None:
+    text = "your own methods, which run besides those named (docs/add-a-method.md); it is run as code. May be repeated"
+    command.add_argument("--method-file", action="append", default=[], metavar="FILE.py", help=text)
+
+
+def _method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Absolute, for stages run elsewhere; each once."""
+    return tuple(dict.fromkeys(str(Path(file).resolve()) for file in arguments.method_file))
+
+
 def _selection(profile: Profile, arguments: argparse.Namespace) -> Selection:
+    from baselines.methods import add_methods
     from baselines.plan import select
 
-    asked = ("methods", "benchmarks", "models", "seeds", "arms")
-    return select(profile, **{name: getattr(arguments, name) for name in asked})
+    own = [method.id for method in add_methods(_method_files(arguments))]
+    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms")}
+    return select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -118,7 +134,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 3
     started = time.monotonic()
     layout = Layout((arguments.runs / profile.name).resolve())
-    run = Run(profile, layout, arguments.profile, arguments.report_to)
+    run = Run(profile, layout, arguments.profile, arguments.report_to, _method_files(arguments))
     cluster = Cluster(arguments.executor, arguments.partition, arguments.account, arguments.sbatch)
     done = run_grid(run, selection, arguments.jobs or default_jobs(), cluster)
     print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {layout.root}", file=sys.stderr)
@@ -156,7 +172,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     if arguments.smoke and all(one.passed for one in found):
         from baselines.doctor.smoke import smoke
 
-        run = Run(profile, layout, arguments.profile, arguments.report_to)
+        run = Run(profile, layout, arguments.profile, arguments.report_to, _method_files(arguments))
         more = smoke(run, selection, selection.benchmarks[0])
         print(as_text(more))
         found += more
@@ -166,18 +182,22 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _stage(arguments: argparse.Namespace) -> int:
+    files = _method_files(arguments)
     if arguments.pool:
         from baselines.pool import ask
 
         names = ("profile", "report_to", "stage", "name")
         asked = {name: str(getattr(arguments, name)) for name in names}
+        asked["method_files"] = json.dumps(files)
         return ask(arguments.pool, {**asked, "root": str(arguments.root.resolve())})
     from baselines.cell import Layout, Run
+    from baselines.methods import add_methods
     from baselines.profile import load_profile
     from baselines.stages import run_stage
 
     layout = Layout(arguments.root.resolve())
-    run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
+    run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to, files)
+    add_methods(files)
     run_stage(arguments.stage, arguments.name, run)
     return 0
 
@@ -198,10 +218,12 @@ def _worker(arguments: argparse.Namespace) -> int:
 
 def _run_at(arguments: argparse.Namespace) -> Run:
     from baselines.cell import Layout, Run
+    from baselines.methods import add_methods
     from baselines.profile import load_profile
 
-    layout = Layout(arguments.root.resolve())
-    return Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
+    files, layout = _method_files(arguments), Layout(arguments.root.resolve())
+    add_methods(files)
+    return Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to, files)
 
 
 if __name__ == "__main__":

@@ -131,3 +131,5 @@ class Run:
     """The profile's name or file, as given: stages load it again."""
     report_to: str = "none"
     """Where trainers report to, besides the training log."""
+    method_files: tuple[str, ...] = ()
+    """Absolute paths of files with methods of one's own: stages load them again (`baselines/method_file.py`)."""

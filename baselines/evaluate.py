@@ -28,6 +28,7 @@ from anatomy_r1.results import EQUAL_TOKENS, Result, save_result
 from anatomy_r1.score import score
 from baselines.cell import Cell, Run
 from baselines.control import NAMES
+from baselines.method import Method
 from baselines.profile import digest
 from baselines.publish import SETTINGS_NAME
 from baselines.train import Report, settings
@@ -104,7 +105,15 @@ def _provenance(run: Run, cell: Cell) -> dict[str, Any]:
         **provenance(),
         "note": run.profile.note.strip(),
         "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
+        **_own_method(cell.method),
     }
+
+
+def _own_method(method: Method) -> dict[str, Any]:
+    """What a method of a user's file says of itself, and which file it was."""
+    if not method.file_sha256:
+        return {}
+    return {"method": {name: getattr(method, name) for name in ("label", "paper", "file_sha256")}}
 
 
 def _training(settings: Path, arm: str) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.cell import Layout, Run
 from baselines.cluster import Cluster, by_output, executor_words
+from baselines.methods import add_methods
 from baselines.plan import Selection, Stage, cells, lineage, stages
 from baselines.pool import pool
 from baselines.profile import Profile, digest
@@ -87,6 +88,8 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
         "python": sys.executable,
         "profile": str(Path(run.source).resolve()) if run.source.endswith((".yaml", ".yml")) else run.source,
         "report_to": run.report_to,
+        "method_files": list(run.method_files),
+        "own": [method.id for method in add_methods(run.method_files)],
         "world": ["world/world.json"] if profile.generated else [],
         "targets": [str(here.result(cell, arm)) for cell, arm in evaluated],
         "starts": starts,

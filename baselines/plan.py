@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.cell import Cell, Layout
-from baselines.methods import METHODS
+from baselines.methods import all_methods
 from baselines.methods import method as find_method
 from baselines.profile import Profile
 
@@ -68,7 +68,7 @@ def select(
 
 def _methods(name: str) -> list[str]:
     """Ids behind a word on the command line: a method, or all of them."""
-    return [one.id for one in METHODS] if name == "all" else [find_method(name).id]
+    return [one.id for one in all_methods()] if name == "all" else [find_method(name).id]
 
 
 def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:

@@ -116,6 +116,7 @@ def start_training(name: str, run: Run) -> None:
     from baselines.processes import start_workers
 
     words = ["--profile", run.source, "--root", str(run.layout.root), "--report-to", run.report_to]
+    words += [word for file in run.method_files for word in ("--method-file", file)]
     start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else ON_CPU)
 
 

@@ -24,6 +24,7 @@ from reports.names import METHODS
 from reports.notes import notes, warning
 from reports.rows import Key, benchmarks, models, row_names
 from reports.scores import Group, Score, scores
+from reports.submitted import submitted_notes
 
 NUMBER = 1
 """Which of the paper's tables this is."""
@@ -48,7 +49,7 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
         categories_table(found),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    alarms = (*unfit_notes(results), *order_alarms(found))
+    alarms = (*unfit_notes(results), *submitted_notes(results), *order_alarms(found))
     return Report(title, warning(results), tables, (*alarms, *notes(results, every.values(), NUMBER)))
 
 

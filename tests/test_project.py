@@ -60,12 +60,13 @@ def test_the_readmes_tox_environments_exist():
 
 
 def test_ci_runs_the_readmes_test_command():
-    """Bare `tox`, which lints, tests and runs the smoke profile; then vLLM, which not every machine can have."""
+    """Bare `tox`, which lints, tests and runs the smoke profile; then what not every machine can have."""
     run = (ROOT / ".ci" / "run").read_text()
     assert [line.strip() for line in run.splitlines() if "bin/tox" in line] == [
         "if [[ ! -x $tools/bin/tox ]]; then",
         '"$tools/bin/tox" "$@"',
         '"$tools/bin/tox" -e vllm',
+        '"$tools/bin/tox" -e slurm',
     ]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert tox()["tox"]["env_list"] == "lint, tests, smoke"
