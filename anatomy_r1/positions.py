@@ -128,8 +128,10 @@ def summed(counts: LetterCounts, of: Sequence[str]) -> tuple[list[str], LetterCo
         return sums
 
     clusters = dict(zip(of, counts.clusters, strict=True))
-    tables = (total(one) for one in (counts.chosen, counts.readable, counts.right, counts.asked))
-    return first, LetterCounts(*tables, clusters=[clusters[name] for name in first])
+    chosen, readable, right, asked = (
+        total(one) for one in (counts.chosen, counts.readable, counts.right, counts.asked)
+    )
+    return first, LetterCounts(chosen, readable, right, asked, [clusters[name] for name in first])
 
 
 def position_bias(counts: LetterCounts) -> PositionBias | None:
