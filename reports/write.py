@@ -10,7 +10,7 @@ from anatomy_r1.results import Result, load_results
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import Report
 from reports import paper
-from reports.controls import control_scores, controls
+from reports.controls import controls, findings
 from reports.cost import costs
 from reports.cost_table import cost_report
 from reports.differences import differences
@@ -51,7 +51,8 @@ def controls_files(store: Path) -> dict[str, str]:
         AnatomyR1Error: as `table1_files`, or when no policy ran under another view.
     """
     results = _results(store, "reproduce-table1")
-    return _files("controls", controls(results), results, control_scores(results), lambda _: None)
+    found = findings(results)
+    return _files("controls", controls(results, found), results, found.numbers(), lambda _: None)
 
 
 def cost_files(store: Path) -> dict[str, str]:
