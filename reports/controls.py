@@ -17,7 +17,7 @@ from reports.fitness import unfit, unfit_notes
 from reports.names import CONTROLS
 from reports.notes import USE, leaks, made_from, warning
 from reports.picture import AVG, Worth, worths
-from reports.scores import ALL, Score, scores
+from reports.scores import ALL, Score, check_one_profile, scores
 from reports.turning import Turned, turned
 
 _EMPTY = (
@@ -52,6 +52,7 @@ def findings(results: Sequence[Result]) -> Findings:
     Raises:
         AnatomyR1Error: when no policy ran under another view, or the results do not belong together.
     """
+    check_one_profile(results)
     pictures, rotated = worths(results), turned(results)
     if not pictures and not rotated:
         raise AnatomyR1Error(_EMPTY)
