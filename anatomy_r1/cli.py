@@ -112,6 +112,9 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--images", choices=("real", "swapped", "none"), default="real", help="controls: another cluster's, or none"
     )
+    parser.add_argument(
+        "--options", choices=("given", "rotated"), default="given", help="a control: every cyclic order of the options"
+    )
     parser.add_argument("--split", choices=("train", "validation", "test"), default="test", help="(default: test)")
     parser.add_argument("--seed", type=int, default=0, help="of sampling and swap (default: 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="of the sampled responses (default: 1)")

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from anatomy_r1.metrics import K
+from anatomy_r1.question import LETTERS
 
 MATCHED = "matched"
 """Arm in which all methods learn from the same questions, each with its own budget."""
@@ -33,6 +34,14 @@ Where it is not known which responses were cut off, `truncated` is empty."""
 EXTRACTION = (*(f"lenient_{r}" for r in range(K)), "malformed", "several", "refused")
 """Further columns, which stores of before they were counted lack: five right/wrong flags by the lenient extractor,
 and counts out of five."""
+ALL_RIGHT = {"all_right_greedy": "greedy", "all_right_major": "major"}
+"""Whether a question is right under all its rotations -> by which flag."""
+LETTER_COUNTS = ("chosen", "readable", "right")
+"""Of the sampled answers over all rotations: those that chose a letter; and, where the right option stood at it, those
+that could be read, and that were right."""
+ROTATIONS = ("rotations", *ALL_RIGHT, *(f"{name}_{letter}" for name in LETTER_COUNTS for letter in LETTERS))
+"""Further columns of a view in which every rotation of the options was asked (`anatomy_r1.rotation_scores`). The flags
+and counts of `COLUMNS` and `EXTRACTION` are means over a question's rotations there."""
 LENIENT = f"avg@{K}_lenient"
 """Avg@5 by the lenient extractor: shown beside the strict one, which decides."""
 
@@ -42,13 +51,15 @@ class Result:
     """One trained (or zero-shot) policy, evaluated on one benchmark.
 
     Raises:
-        ValueError: when the question table lacks a column (of `EXTRACTION`: some, not all) or names a question twice.
+        ValueError: when the question table lacks a column (of `EXTRACTION` or `ROTATIONS`: some, not all) or names a
+            question twice.
     """
 
     profile: str
     benchmark: str
     model: str
     method: str
+    """Its id; under another view than the plain one, with the view behind it (`anatomy_r1.views`)."""
     arm: str
     """`MATCHED`, `EQUAL_TOKENS`, or whatever else a user tells results apart by."""
     seed: int
@@ -56,13 +67,13 @@ class Result:
     style: str
     """Prompt style in evaluation: `think` or `direct`; `none` for a control, which has no prompt."""
     questions: pd.DataFrame
-    """One row a question, columns `COLUMNS`, and `EXTRACTION` or none of these."""
+    """One row a question, columns `COLUMNS`, and `EXTRACTION` or none of these; `ROTATIONS` likewise."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds; `unfit`: what
     speaks against using the numbers (`anatomy_r1.gates`)."""
 
     def __post_init__(self) -> None:
-        wanted = (*COLUMNS, *(EXTRACTION if self.has_extraction else ()))
+        wanted = self._columns
         missing = [column for column in wanted if column not in self.questions.columns]
         if missing:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
@@ -73,6 +84,16 @@ class Result:
     def has_extraction(self) -> bool:
         """Whether the question table says how the responses came out by the lenient extractor, and in form."""
         return any(column in self.questions.columns for column in EXTRACTION)
+
+    @property
+    def has_rotations(self) -> bool:
+        """Whether each row is a mean over the rotations of a question's options."""
+        return any(column in self.questions.columns for column in ROTATIONS)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        more = (EXTRACTION if self.has_extraction else (), ROTATIONS if self.has_rotations else ())
+        return (*COLUMNS, *more[0], *more[1])
 
     @property
     def key(self) -> str:
@@ -108,8 +129,7 @@ def save_result(store: Path, result: Result) -> Path:
     path = store / f"{result.key}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     table = path.with_suffix(".parquet")
-    columns = [*COLUMNS, *(EXTRACTION if result.has_extraction else ())]
-    result.questions[columns].to_parquet(table.with_suffix(".tmp"), index=False)
+    result.questions[list(result._columns)].to_parquet(table.with_suffix(".tmp"), index=False)
     table.with_suffix(".tmp").replace(table)
     head = {key: value for key, value in asdict(result).items() if key != "questions"}
     path.with_suffix(".json.tmp").write_text(json.dumps(head, indent=1, sort_keys=True) + "\n")

@@ -79,7 +79,13 @@ def _parser() -> argparse.ArgumentParser:
 def _selection_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
     _method_file_argument(command)
-    command.add_argument("--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`")
+    command.add_argument(
+        "--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`, controls included"
+    )
+    command.add_argument(
+        "--views", nargs="+", default=[], metavar="ID",
+        help="of each method: plain, no-image, wrong-image, rotations, or `all`; all but plain are controls",
+    )  # fmt: skip
     command.add_argument("--benchmarks", nargs="+", default=[], metavar="ID")
     command.add_argument("--models", nargs="+", default=[], metavar="ID")
     command.add_argument("--seeds", nargs="+", default=[], type=int, metavar="N")
@@ -114,7 +120,7 @@ def _selection(profile: Profile, arguments: argparse.Namespace) -> Selection:
     from baselines.plan import select
 
     own = [method.id for method in add_methods(_method_files(arguments))]
-    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms")}
+    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
     return select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
 
 

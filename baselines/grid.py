@@ -22,6 +22,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.views import VIEWS
 from baselines.cell import Layout, Run
 from baselines.cluster import Cluster, by_output, executor_words
 from baselines.methods import add_methods
@@ -82,7 +83,8 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
     for name, cell in every.items():
         digests[f"train/{name}"] = digest(settings(profile, cell))
     for cell, arm in evaluated:
-        parts = [digests[f"train/{cell.name}"], profile.evaluation, profile.data[cell.benchmark]]
+        evaluation = {**profile.evaluation, **VIEWS[cell.view]}
+        parts = [digests[f"train/{cell.name}"], evaluation, profile.data[cell.benchmark]]
         digests[f"evaluate/{cell.under(arm)}"] = digest(parts)
     return {
         "python": sys.executable,

@@ -15,7 +15,7 @@ What the store's methods cost, seconds included, is printed before it and goes t
 example:
   python -m reports {name} --store runs/mini/results --out runs/mini/reports
 """
-_TABLES = {"table1": "Table 1", "table2": "Table 2"}
+_TABLES = {"table1": "Table 1", "table2": "Table 2", "controls": "what the controls say of each policy"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _table(options: argparse.Namespace) -> int:
     from reports import write
 
-    make = {"table1": write.table1_files, "table2": write.table2_files}[options.command]
+    make = {"table1": write.table1_files, "table2": write.table2_files, "controls": write.controls_files}[
+        options.command
+    ]
     try:
         files, costs = make(options.store), write.cost_files(options.store)
     except ValueError as error:
