@@ -69,15 +69,18 @@ def entry(stem, options, answer, image):
 
 
 def clean_entries(seed=0, n=480):
-    """Records whose answers the wording does not give away; distractors from three sets an answer, level by level."""
+    """Records whose wording says nothing about the answer: every place in every video has each answer as often.
+
+    Distractors come from three sets an answer, level by level.
+    """
     rng, names, made = random.Random(seed), [display(name) for name in SIX], []
     for index in range(n):
         answer, level = names[index % 6], index * 3 // n
-        others = [name for name in names if name != answer]
+        others = [names[(index + step) % 6] for step in range(1, 6)]
         options = [answer, *(others[(level + step) % 5] for step in range(3))]
         rng.shuffle(options)
-        stem = f"What is the {rng.choice(PLACES)} anatomy?"
-        made.append(entry(stem, tuple(options), answer, f"VID{4 + index % 8:02d}/{index:06d}.png"))
+        stem = f"What is the {PLACES[index // 6 % 8]} anatomy?"
+        made.append(entry(stem, tuple(options), answer, f"VID{4 + index // 6 % 10:02d}/{index:06d}.png"))
     return made
 
 

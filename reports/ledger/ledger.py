@@ -1,0 +1,110 @@
+"""The ledger: claims, a result store and an audit in, a line a claim out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results import Result, load_results
+from reports.audit.audit import Paper, findings, load_paper, sizes
+from reports.audit.claims import Claim
+from reports.audit.finding import Check
+from reports.ledger import curves, printed
+from reports.ledger.compared import NOTHING, Compared, Scale, compared
+from reports.ledger.curves import Statistic
+from reports.ledger.judgement import NONE, Judgement
+from reports.ledger.measured import Found, measured
+from reports.names import is_mini
+from reports.notes import commits
+from reports.scores import scores
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One claim with its two judgements."""
+
+    claim: Claim
+    paper: Judgement
+    """At the paper's scale: its numbers, its release, and results on its models and data where there are any."""
+    mini: Judgement
+    """In the mini world: says nothing about Qwen2.5-VL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Everything that is printed."""
+
+    lines: tuple[Line, ...]
+    family: int
+    """Comparisons tested together in the mini world."""
+    told: tuple[str, ...]
+    """What differs between the systems that were compared."""
+    skipped: tuple[str, ...]
+    """Audit checks that were not made."""
+    commits: tuple[str, ...]
+    """Of the results."""
+
+
+def ledger(
+    store: Path, checks: Sequence[Check], statistics: Sequence[Statistic] = (), paper: Paper | None = None
+) -> Ledger:
+    """Every claim.
+
+    Args:
+        store: result store, of any profile.
+        checks: an audit, of the paper's numbers at least.
+        statistics: of training curves.
+        paper: the paper as data; this project's own where none is given.
+
+    Raises:
+        AnatomyR1Error: when the store does not exist, or holds what cannot be compared.
+    """
+    if not store.is_dir():
+        raise AnatomyR1Error(f"{store}: no such folder. Cure: name a result store, for example results/mini/store")
+    paper, results = paper or load_paper(), load_results(store)
+    made = {scale: _made(store, results, paper.claims, scale) for scale in ("paper", "mini")}
+    papers = printed.Papers(
+        paper.cells,
+        {one.id: one for one in paper.figures},
+        {finding.id: finding for finding in findings(checks)},
+        sizes(paper.cells),
+    )
+    lines = tuple(_line(claim, papers, made, statistics) for claim in paper.claims)
+    mini = made["mini"][0]
+    skipped = tuple(check.title for check in checks if check.skipped)
+    return Ledger(lines, mini.family, mini.told, skipped, tuple(commits(results)))
+
+
+def _made(store: Path, results: Sequence[Result], claims: Sequence[Claim], scale: Scale) -> tuple[Compared, Found]:
+    """Comparisons and scores of the results at one scale."""
+    of = [result for result in results if is_mini(result.benchmark) == (scale == "mini")]
+    if not of:
+        return NOTHING, {}
+    found = {(score.group, score.metric, score.category): score for score in scores(of)}
+    return compared(store, claims, scale), found
+
+
+def _line(
+    claim: Claim, papers: printed.Papers, made: dict[str, tuple[Compared, Found]], statistics: Sequence[Statistic]
+) -> Line:
+    of_print, run = printed.judged(claim, papers), _run(claim, made["paper"], statistics, "paper")
+    # What was measured on the paper's models and data outranks what print alone can tell, unless print contradicts
+    # itself.
+    paper = of_print if run.verdict == "none" or of_print.verdict == "contradicted" else _joined(run, of_print)
+    return Line(claim, paper, _run(claim, made["mini"], statistics, "mini"))
+
+
+def _run(
+    claim: Claim, made: tuple[Compared, Found], statistics: Sequence[Statistic], scale: Scale
+) -> Judgement:
+    if claim.kind == "curve":
+        return curves.judged(claim.id, statistics, scale)
+    found = measured(claim, *made, scale)
+    extra = curves.judged(claim.id, statistics, scale)
+    return found if extra is NONE or found.verdict != "none" else extra
+
+
+def _joined(run: Judgement, of_print: Judgement) -> Judgement:
+    return Judgement(run.verdict, f"{run.why} {of_print.why}")
