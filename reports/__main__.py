@@ -2,6 +2,7 @@
 
 python -m reports table1 --store runs/mini/results --out runs/mini/reports
 python -m reports audit --out runs/audit
+python -m reports ledger --store runs/mini/results --out runs/audit
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 from reports.audit import command as audit_command
+from reports.ledger import command as ledger_command
 
 _DESCRIPTION = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
 What the store's methods cost, seconds included, is printed before it and goes to cost.txt and cost.csv.
@@ -38,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
             "--out", type=Path, help=f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}}; default: none"
         )
     audit_command.add(commands)
+    ledger_command.add(commands)
     options = parser.parse_args(arguments)
     return _other(options) if "run" in options else _table(options)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import Result, load_results
 from reports.audit.audit import Paper, findings, load_paper, sizes
-from reports.audit.claims import Claim
+from reports.audit.claims import Claim, Kind
 from reports.audit.finding import Check
 from reports.ledger import curves, printed
 from reports.ledger.compared import NOTHING, Compared, Scale, compared
@@ -19,6 +19,18 @@ from reports.ledger.measured import Found, measured
 from reports.names import is_mini
 from reports.notes import commits
 from reports.scores import scores
+
+
+_NOTHING: dict[Kind, str] = {
+    "row": "Not run.",
+    "quoted": "Figures of the paper's own; the claims that compare have lines of their own.",
+    "higher": "Not run.",
+    "gain": "Not run.",
+    "uneven": "Not run.",
+    "curve": "No statistics of training curves were given (--curves FILE).",
+    "words": "Nothing to test here.",
+}
+"""Kind of claim -> why there is no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +108,12 @@ def _line(
     return Line(claim, paper, _run(claim, made["mini"], statistics, "mini"))
 
 
-def _run(
-    claim: Claim, made: tuple[Compared, Found], statistics: Sequence[Statistic], scale: Scale
-) -> Judgement:
-    if claim.kind == "curve":
-        return curves.judged(claim.id, statistics, scale)
-    found = measured(claim, *made, scale)
-    extra = curves.judged(claim.id, statistics, scale)
-    return found if extra is NONE or found.verdict != "none" else extra
+def _run(claim: Claim, made: tuple[Compared, Found], statistics: Sequence[Statistic], scale: Scale) -> Judgement:
+    """From results and statistics of curves at one scale; where there is nothing, why."""
+    found = curves.judged(claim.id, statistics, scale)
+    if found.verdict == "none" and claim.kind != "curve":
+        found = measured(claim, *made, scale)
+    return found if found != NONE else Judgement("none", _NOTHING[claim.kind])
 
 
 def _joined(run: Judgement, of_print: Judgement) -> Judgement:

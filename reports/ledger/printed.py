@@ -55,7 +55,7 @@ def _quoted(claim: Claim, papers: Papers) -> Judgement:
     figures = [papers.figures[id_] for id_ in claim.evidence]
     wrong = [one for one in figures if one.hundredths != expected(one, known)]
     if not wrong:
-        return Judgement(UNTESTABLE, f"All {len(figures)} figures agree with the tables; the tables are not tested.")
+        return Judgement(UNTESTABLE, f"All {len(figures)} figures agree with the tables; that says nothing of the tables.")
     told = "; ".join(f"{percent(one.hundredths)} where they have {percent(expected(one, known))}" for one in wrong)
     return Judgement("contradicted", f"By the paper's own tables, {len(wrong)} of {len(figures)} figures: {told}.")
 
