@@ -48,6 +48,8 @@ class Claim:
     quantifier: Quantifier
     evidence: tuple[str, ...]
     """Ids of audit findings that bear on it; for `quoted`, ids of figures in `prose.csv`."""
+    curves: tuple[str, ...]
+    """Statements about training curves that bear on it: figure and name, `5 asc-rises`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def _claim(row: Mapping[str, str]) -> Claim:
         right=tuple(row["right"].split()),
         quantifier=row["quantifier"],  # type: ignore[arg-type]
         evidence=tuple(row["evidence"].split()),
+        curves=tuple(one.strip() for one in row["curves"].split(";") if one.strip()),
         **lists,
     )
 
@@ -103,9 +106,12 @@ def printed(claim: Claim, cells: Mapping[Address, int]) -> tuple[Printed, ...]:
     if claim.kind != "higher":
         return ()
     found = (
-        (one, _difference(cells, *one)) for one in product(claim.models, claim.benchmarks, claim.metrics, *_sides(claim))
+        Printed(*where, left, right, value)
+        for where in product(claim.models, claim.benchmarks, claim.metrics)
+        for left, right in product(claim.left, claim.right)
+        if (value := _difference(cells, where, left, right)) is not None
     )
-    return tuple(Printed(*one, value) for one, value in found if value is not None)
+    return tuple(found)
 
 
 def holds(claim: Claim, found: tuple[Printed, ...]) -> bool:
@@ -114,22 +120,17 @@ def holds(claim: Claim, found: tuple[Printed, ...]) -> bool:
     return 2 * held > len(found) if claim.quantifier == "most" else held == len(found)
 
 
-def _sides(claim: Claim) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return claim.left, claim.right
-
-
 def _gains(claim: Claim, cells: Mapping[Address, int]) -> Iterator[Printed]:
     first, second = claim.models
-    for benchmark, metric, left, right in product(claim.benchmarks, claim.metrics, *_sides(claim)):
-        a, b = (_difference(cells, model, benchmark, metric, left, right) for model in (first, second))
+    for benchmark, metric, left, right in product(claim.benchmarks, claim.metrics, claim.left, claim.right):
+        a, b = (_difference(cells, (model, benchmark, metric), left, right) for model in (first, second))
         if a is not None and b is not None:
             yield Printed(f"{first} against {second}", benchmark, metric, left, right, a - b)
 
 
-def _difference(
-    cells: Mapping[Address, int], model: str, benchmark: str, metric: str, left: str, right: str
-) -> int | None:
-    """From the one table that has both methods."""
+def _difference(cells: Mapping[Address, int], where: tuple[str, str, str], left: str, right: str) -> int | None:
+    """Of two methods by (model, benchmark, metric), from the one table that has both."""
+    model, benchmark, metric = where
     for table in (1, 2):
         a, b = (cells.get((table, model, method, benchmark, metric)) for method in (left, right))
         if a is not None and b is not None:

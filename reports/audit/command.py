@@ -25,7 +25,9 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--released", type=Path, metavar="DIR", help="folder with GRPO.json and the other two files")
     parser.add_argument("--paper-text", type=Path, metavar="FILE", help="the paper's text in UTF-8")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for audit.{txt,md,json,csv,html}; default: none")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for audit.{txt,md,json,csv,html}; default: none"
+    )
     parser.set_defaults(run=run)
 
 

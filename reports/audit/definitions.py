@@ -44,7 +44,9 @@ def load(path: Path = FILE) -> tuple[Pair, ...]:
         found = tuple(Pair(*row.values()) for row in csv.DictReader(handle))
     for pair in found:
         if pair.relation not in _RELATIONS:
-            raise AnatomyR1Error(f"{path.name}: {pair.id}: no relation {pair.relation!r}. Cure: {', '.join(_RELATIONS)}")
+            raise AnatomyR1Error(
+                f"{path.name}: {pair.id}: no relation {pair.relation!r}. Cure: {', '.join(_RELATIONS)}"
+            )
     return found
 
 
@@ -59,7 +61,9 @@ def _range(pair: Pair, cells: Cells) -> str:
     values = [cell.hundredths / 100 for cell in cells if cell.metric == pair.second]
     beyond = [value for value in values if not low <= value <= high]
     name = METRICS.get(pair.second, pair.second)
-    return f"{len(beyond)} of {len(values)} {name} cells lie outside {pair.first}, up to {max(beyond)}" if beyond else ""
+    return (
+        f"{len(beyond)} of {len(values)} {name} cells lie outside {pair.first}, up to {max(beyond)}" if beyond else ""
+    )
 
 
 def _complete(pair: Pair, cells: Cells) -> str:

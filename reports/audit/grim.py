@@ -33,6 +33,12 @@ def possible(hundredths: int, responses: int) -> bool:
     )
 
 
+def possible_if_cut(hundredths: int, responses: int) -> bool:
+    """Whether some m of `responses` gives the percentage where it is cut off after two decimals, not rounded."""
+    m = -(-hundredths * responses // 10_000)
+    return m <= responses and m * 10_000 < (hundredths + 1) * responses
+
+
 def impossible(cells: Cells, n: int) -> tuple[Cell, ...]:
     """Cells that `n` questions cannot give."""
     return tuple(cell for cell in cells if not possible(cell.hundredths, cell.k * n))
@@ -90,4 +96,4 @@ def _possible(hundredths: int, responses: NDArray[np.int64]) -> NDArray[np.int64
     """`possible` for many totals at once, as 0 and 1: is a whole number between the ends of what rounds to it?"""
     low = np.maximum(-((responses - 2 * hundredths * responses) // 20_000), 0)
     high = np.minimum((2 * hundredths + 1) * responses // 20_000, responses)
-    return (low <= high).astype(np.int64)
+    return np.asarray(low <= high, dtype=np.int64)

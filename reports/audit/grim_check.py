@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reports.audit.cells import Cells
 from reports.audit.finding import Check, Finding
-from reports.audit.grim import LARGEST, Fit, fits, impossible, inferred
+from reports.audit.grim import LARGEST, Fit, fits, impossible, inferred, possible_if_cut
 from reports.names import BENCHMARKS, METRICS, TITLES
 from reports.page.page import Grid
 
@@ -36,6 +36,7 @@ def _findings(of: Cells, benchmark: str, title: str, found: Sequence[Fit], best:
         return ()
     listed = "; ".join(f"{cell.name} {cell.shown}" for cell in wrong[:8])
     more = f"; and {len(wrong) - 8} more (table below)" if len(wrong) > 8 else ""
+    cut = sum(not possible_if_cut(cell.hundredths, cell.k * best.n) for cell in wrong)
     return (
         Finding(
             id=f"grim-{benchmark}.impossible",
@@ -43,7 +44,8 @@ def _findings(of: Cells, benchmark: str, title: str, found: Sequence[Fit], best:
             test="Is there a whole number of right responses that rounds to the printed percentage? N is the number "
             "of questions whose fit chance explains least.",
             figure=f"N = {best.n:,} allows {best.fitting} of {len(of)} cells; {best.expected:.1f} random percentages "
-            f"would fit (chance {_small(best.tail)}). Not possible: {listed}{more}. {_all_fit(found)}",
+            f"would fit (chance {_small(best.tail)}). Not possible: {listed}{more}. {cut} of these would not be "
+            f"possible either if percentages were cut off after two decimals. {_all_fit(found)}",
             strength="counted",
             limits="That N is as inferred: the paper states none. A cell may have been rounded twice, or be over other "
             "questions or responses than its neighbours; GRIM does not say which, nor that a result is wrong by much.",
@@ -58,7 +60,8 @@ def _all_fit(found: Sequence[Fit]) -> str:
     if not whole:
         return f"No N up to {LARGEST:,} allows all {found[0].cells}."
     shown = ", ".join(f"{one.n:,}" for one in whole[:5])
-    return f"N that allow all cells: {shown}{', ...' if len(whole) > 5 else ''} (the first by chance {_small(whole[0].tail)})."
+    more = ", ..." if len(whole) > 5 else ""
+    return f"N that allow all cells: {shown}{more} (the first by chance {_small(whole[0].tail)})."
 
 
 def _fits_grid(found: Sequence[Fit], title: str) -> Grid:
@@ -79,7 +82,9 @@ def _cells_grid(of: Cells, n: int, title: str) -> Grid:
     rows: dict[tuple[int, str, str], list[str]] = {}
     for cell in of:
         mark = " (not possible)" if cell.address in wrong else ""
-        rows.setdefault((cell.table, cell.model, cell.method), []).append(f"{METRICS.get(cell.metric, cell.metric)} {cell.shown}{mark}")
+        rows.setdefault((cell.table, cell.model, cell.method), []).append(
+            f"{METRICS.get(cell.metric, cell.metric)} {cell.shown}{mark}"
+        )
     lines = tuple(
         (f"Table {table}, {model}", TITLES.get(method, method), "; ".join(texts))
         for (table, model, method), texts in rows.items()

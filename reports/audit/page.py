@@ -11,7 +11,7 @@ from reports.page.page import Entry, Grid, Page, Section
 
 TITLE = "Audit of the paper's numbers and of the released files"
 WARNING = (
-    "A finding is a question to the authors, not a verdict on them. It says what does not fit, and what it does not show."
+    "A finding is a question to the authors, no verdict on them. It says what does not fit, and what it does not show."
 )
 USE = "Research only, not for clinical use."
 

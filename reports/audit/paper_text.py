@@ -14,14 +14,18 @@ from reports.page.page import Grid
 _ID = "paper-text"
 _TITLE = "The paper's text: announced parts, open references, our quotes"
 _APPENDIX = re.compile(r"\bappendix\b", re.IGNORECASE)
-_HEADING = re.compile(r"^[#*\s]*(?:[A-Z]\.?\s+)?(?:technical\s+)?append(?:ix|ices)\b[^.]{0,60}$", re.IGNORECASE | re.MULTILINE)
+_HEADING = re.compile(
+    r"^[#*\s]*(?:[A-Z]\.?\s+)?(?:technical\s+)?append(?:ix|ices)\b[^.]{0,60}$", re.IGNORECASE | re.MULTILINE
+)
 _OPEN = re.compile(r"\b(?:Figure|Fig\.|Table|Section|Eq\.) (?:[XY]\b|\?\?)")
 
 
 def skipped() -> Check:
     """Where no text is given."""
     why = "no text was given (--paper-text FILE: the paper's text, which is not part of this project)"
-    return Check(_ID, _TITLE, "mentions of an appendix, references such as Figure X, and every short quote", skipped=why)
+    return Check(
+        _ID, _TITLE, "mentions of an appendix, references such as Figure X, and every short quote", skipped=why
+    )
 
 
 def read(path: Path) -> str:
@@ -54,7 +58,7 @@ def check(text: str, quotes: Sequence[Quoted]) -> Check:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("’", "'").split())
+    return " ".join(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
 
 
 def _appendix(mentions: int) -> Finding:

@@ -34,7 +34,9 @@ def check(files: Sequence[Released]) -> Check:
     if file is None:
         return Check("released-augmentation", _TITLE, "the GDQA file", skipped=f"{GDQA} is not among the files")
     images, wordings = changed_images(file.questions), reworded(file.questions)
-    lacking = [what for what, count in (("changed images", images), ("questions in several wordings", wordings)) if not count]
+    lacking = [
+        what for what, count in (("changed images", images), ("questions in several wordings", wordings)) if not count
+    ]
     finding = Finding(
         id="released-augmentation.absent",
         title=f"The GDQA file holds no {' and no '.join(lacking)}",

@@ -1,4 +1,4 @@
-"""What the wording of the released questions gives away: a colour that fixes the answer, and a guess without a picture."""
+"""What the released questions' wording gives away: a colour that fixes the answer, and a guess without a picture."""
 
 from __future__ import annotations
 
@@ -74,8 +74,7 @@ def check_text(files: Sequence[Released]) -> Check:
     finding = Finding(
         id="released-text.above-chance",
         title="The wording alone answers far more questions than guessing",
-        test="Naive Bayes over the words of the question, no picture, in folds that share no video "
-        "(docs/controls.md).",
+        test="Naive Bayes over the words of the question, no picture, in folds that share no video (docs/controls.md).",
         figure=f"Right, percent [95 % cluster-robust interval]: {listed}; guessing: "
         f"{100 * max((chance for _, chance in above.values()), default=0):.1f}.",
         strength="strong",

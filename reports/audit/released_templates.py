@@ -63,7 +63,9 @@ def _alone(counts: dict[str, Counter[str]]) -> str:
 def check_prompts(files: Sequence[Released]) -> Check:
     """Is every file worded alike?"""
     wordings = {file.name: Counter(record.wording for record in file.records) for file in files}
-    rows = tuple((name, ", ".join(f"{key} {count:,}" for key, count in sorted(of.items()))) for name, of in wordings.items())
+    rows = tuple(
+        (name, ", ".join(f"{key} {count:,}" for key, count in sorted(of.items()))) for name, of in wordings.items()
+    )
     apart = len({frozenset(of) for of in wordings.values()}) > 1
     finding = Finding(
         id="released-prompts.differ",

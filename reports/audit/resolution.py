@@ -95,14 +95,17 @@ def _findings(found: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[st
     """One for each claim that fails under the favourable assumptions, one for all that fail under the middle ones."""
     favourable = [(claim, of) for claim, of in found if mostly(of, sizes, SCENARIOS[0])]
     rest = [(claim, of) for claim, of in found if (claim, of) not in favourable and mostly(of, sizes, SCENARIOS[1])]
-    return (*(_finding(claim, of, sizes) for claim, of in favourable), *([_videos_finding(rest, sizes)] if rest else []))
+    return (
+        *(_finding(claim, of, sizes) for claim, of in favourable),
+        *([_videos_finding(rest, sizes)] if rest else []),
+    )
 
 
 def _videos_finding(rest: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[str, int]) -> Finding:
     listed = "; ".join(f"{claim.id}: {len(unresolved(of, sizes, SCENARIOS[1]))} of {len(of)}" for claim, of in rest)
     return Finding(
         id="resolution.middle",
-        title=f"{len(rest)} more claim{'s rest' if len(rest) > 1 else ' rests'} mostly on differences too small under the middle assumptions",
+        title=f"{len(rest)} more claims: most differences are too small under the middle assumptions",
         test="The same under the middle assumptions: 30 % of answers differ, and the SGG-VQA questions come from "
         "seven videos with a little correlation within each; those of OmniMedVQA are independent.",
         figure=f"Differences too small: {listed}.",
@@ -133,7 +136,13 @@ def _finding(claim: Claim, of: Sequence[Printed], sizes: dict[str, int]) -> Find
 
 def _limits(sizes: dict[str, int]) -> Grid:
     rows = [
-        (BENCHMARKS.get(name, name), f"{n:,}", scenario.name, _assumed(scenario, _videos(name)), *_both(scenario, name, n))
+        (
+            BENCHMARKS.get(name, name),
+            f"{n:,}",
+            scenario.name,
+            _assumed(scenario, _videos(name)),
+            *_both(scenario, name, n),
+        )
         for name, n in sizes.items()
         for scenario in SCENARIOS
     ]

@@ -40,7 +40,8 @@ class Gap:
 
 def gaps(cells: Cells, n: int) -> tuple[Gap, ...]:
     """Of every row that has both; `n` questions. A row that two tables print counts once."""
-    known, found = by_address(cells), {}
+    known = by_address(cells)
+    found: dict[tuple[str | int, ...], Gap] = {}
     for cell in cells:
         average = known.get((*cell.address[:4], f"avg@{K}"))
         if cell.metric == "pass@1" and average is not None and 0 < average < 10_000:
@@ -108,10 +109,8 @@ def _findings(found: dict[str, tuple[Gap, ...]], every: Sequence[Gap]) -> tuple[
 
 def _gap_grid(every: Sequence[Gap]) -> Grid:
     ranked = sorted(every, key=lambda gap: -abs(gap.z()))[:10]
-    rows = tuple(
-        (gap.cell.name, f"{gap.points:+.2f}", f"±{1.96 * gap.bound:.2f}", f"{gap.z():+.2f}") for gap in ranked
-    )
-    head = ("row", "Pass@1 − Avg@5", "95 % range of sampling", "standard deviations")
+    rows = tuple((gap.cell.name, f"{gap.points:+.2f}", f"±{1.96 * gap.bound:.2f}", f"{gap.z():+.2f}") for gap in ranked)
+    head = ("row", "Pass@1 less Avg@5", "95 % range of sampling", "standard deviations")
     return Grid("The ten largest gaps, in points", head, rows, "Range: at the largest variance that sampling allows.")
 
 

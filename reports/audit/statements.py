@@ -16,7 +16,12 @@ def check(claims: Sequence[Claim], cells: Cells) -> Check:
     known = by_address(cells)
     found = [(claim, printed(claim, known)) for claim in claims if claim.kind in ("higher", "gain")]
     rows = tuple(
-        (claim.id, claim.text, f"{sum(one.hundredths > 0 for one in of)} of {len(of)}", "yes" if holds(claim, of) else "no")
+        (
+            claim.id,
+            claim.text,
+            f"{sum(one.hundredths > 0 for one in of)} of {len(of)}",
+            "yes" if holds(claim, of) else "no",
+        )
         for claim, of in found
     )
     return Check(

@@ -25,9 +25,11 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--store", type=Path, required=True, help="result store, for example results/mini/store")
     parser.add_argument("--audit", type=Path, metavar="FILE", help="audit.json; default: of the paper's numbers alone")
-    curves = "statistics of training curves (columns: reports/ledger/curves.py); default: none"
+    curves = "figure_statements.csv: what training logs say of the paper's figures; default: none"
     parser.add_argument("--curves", type=Path, metavar="FILE", help=curves)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for ledger.{txt,md,json,csv,html}; default: none")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for ledger.{txt,md,json,csv,html}; default: none"
+    )
     parser.set_defaults(run=run)
 
 

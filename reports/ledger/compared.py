@@ -21,8 +21,8 @@ Scale = Literal["paper", "mini"]
 METRIC = METRICS[0]
 """That is tested: Avg@5. The others are not, so that none is picked out afterwards."""
 _TESTED = ("higher",)
-_ALLOWED = ("prompts", "sampling", "seeds")
-"""May differ: methods are asked in the style they were trained in, and not all ran all seeds. It is said in the notes."""
+_ALLOWED = ("prompts", "seeds")
+"""May differ: methods are asked in the style they were trained in, and not all ran all seeds. The notes say so."""
 
 
 class Wanted(NamedTuple):
@@ -77,7 +77,13 @@ def compared(store: Path, claims: Sequence[Claim], scale: Scale) -> Compared:
     systems = [system for system in load_systems([str(store)], None) if system.name in names]
     found = _panels(systems)
     pairs = {one: pair for of in asked.values() for one in of if (pair := _pair(found, one))}
-    tested = {frozenset(s.name for s in pairs[one]) for c in claims if c.kind in _TESTED for one in asked[c.id] if one in pairs}
+    tested = {
+        frozenset(s.name for s in pairs[one])
+        for c in claims
+        if c.kind in _TESTED
+        for one in asked[c.id]
+        if one in pairs
+    }
     if not tested:
         return NOTHING
     narrowed = [replace(p, pairs=_of(p, pairs.values())) for p in found]

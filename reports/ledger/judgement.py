@@ -66,8 +66,8 @@ def combined(verdicts: Sequence[Verdict], quantifier: Quantifier = "all") -> Ver
     if not verdicts:
         return "none"
     if quantifier == "most":
-        found = [word for word in ("confirmed", "contradicted") if 2 * verdicts.count(word) > len(verdicts)]  # type: ignore[arg-type]
-        return found[0] if found else "not confirmed"  # type: ignore[return-value]
+        ends: tuple[Verdict, ...] = ("confirmed", "contradicted")
+        return next((word for word in ends if 2 * verdicts.count(word) > len(verdicts)), "not confirmed")
     if all(word == "confirmed" for word in verdicts):
         return "confirmed"
     worst: tuple[Verdict, ...] = ("contradicted", "underpowered")

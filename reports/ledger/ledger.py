@@ -13,13 +13,12 @@ from reports.audit.claims import Claim, Kind
 from reports.audit.finding import Check
 from reports.ledger import curves, printed
 from reports.ledger.compared import NOTHING, Compared, Scale, compared
-from reports.ledger.curves import Statistic
+from reports.ledger.curves import Statement
 from reports.ledger.judgement import NONE, Judgement
 from reports.ledger.measured import Found, measured
 from reports.names import is_mini
 from reports.notes import commits
 from reports.scores import scores
-
 
 _NOTHING: dict[Kind, str] = {
     "row": "Not run.",
@@ -27,7 +26,7 @@ _NOTHING: dict[Kind, str] = {
     "higher": "Not run.",
     "gain": "Not run.",
     "uneven": "Not run.",
-    "curve": "No statistics of training curves were given (--curves FILE).",
+    "curve": "No statement about training curves bears on it, or none were given (--curves FILE).",
     "words": "Nothing to test here.",
 }
 """Kind of claim -> why there is no verdict."""
@@ -60,14 +59,14 @@ class Ledger:
 
 
 def ledger(
-    store: Path, checks: Sequence[Check], statistics: Sequence[Statistic] = (), paper: Paper | None = None
+    store: Path, checks: Sequence[Check], statements: Sequence[Statement] = (), paper: Paper | None = None
 ) -> Ledger:
     """Every claim.
 
     Args:
         store: result store, of any profile.
         checks: an audit, of the paper's numbers at least.
-        statistics: of training curves.
+        statements: about training curves.
         paper: the paper as data; this project's own where none is given.
 
     Raises:
@@ -83,7 +82,7 @@ def ledger(
         {finding.id: finding for finding in findings(checks)},
         sizes(paper.cells),
     )
-    lines = tuple(_line(claim, papers, made, statistics) for claim in paper.claims)
+    lines = tuple(_line(claim, papers, made, statements) for claim in paper.claims)
     mini = made["mini"][0]
     skipped = tuple(check.title for check in checks if check.skipped)
     return Ledger(lines, mini.family, mini.told, skipped, tuple(commits(results)))
@@ -99,18 +98,18 @@ def _made(store: Path, results: Sequence[Result], claims: Sequence[Claim], scale
 
 
 def _line(
-    claim: Claim, papers: printed.Papers, made: dict[str, tuple[Compared, Found]], statistics: Sequence[Statistic]
+    claim: Claim, papers: printed.Papers, made: dict[str, tuple[Compared, Found]], statements: Sequence[Statement]
 ) -> Line:
-    of_print, run = printed.judged(claim, papers), _run(claim, made["paper"], statistics, "paper")
+    of_print, run = printed.judged(claim, papers), _run(claim, made["paper"], statements, "paper")
     # What was measured on the paper's models and data outranks what print alone can tell, unless print contradicts
     # itself.
     paper = of_print if run.verdict == "none" or of_print.verdict == "contradicted" else _joined(run, of_print)
-    return Line(claim, paper, _run(claim, made["mini"], statistics, "mini"))
+    return Line(claim, paper, _run(claim, made["mini"], statements, "mini"))
 
 
-def _run(claim: Claim, made: tuple[Compared, Found], statistics: Sequence[Statistic], scale: Scale) -> Judgement:
-    """From results and statistics of curves at one scale; where there is nothing, why."""
-    found = curves.judged(claim.id, statistics, scale)
+def _run(claim: Claim, made: tuple[Compared, Found], statements: Sequence[Statement], scale: Scale) -> Judgement:
+    """From results and statements about curves at one scale; where there is nothing, why."""
+    found = curves.judged(claim, statements, scale)
     if found.verdict == "none" and claim.kind != "curve":
         found = measured(claim, *made, scale)
     return found if found != NONE else Judgement("none", _NOTHING[claim.kind])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from anatomy_r1.comparison.compare import mean_shares
 from anatomy_r1.comparison.family import METRICS
 from anatomy_r1.comparison.outcome import Comparison
@@ -52,7 +55,7 @@ def _higher(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
 
 
 def _text(one: Wanted, found: Comparison) -> str:
-    """`mini-l, SGG-VQA (Anatomy), mini world, GRPO-GDQA less GRPO: -20.51 [-22.49, -18.54], p (Holm) <0.0001, MDD 3.96`."""
+    """`mini-l, SGG-VQA (Anatomy), mini world, GRPO-GDQA less GRPO: -20.51 [-22.49, -18.54], p (Holm) 0.0001, MDD 4`."""
     difference = found.difference(METRIC)
     cell = difference_cell(difference.interval)
     p = f", p (Holm) {p_text(found.test.p)}" if found.test else ""
@@ -90,11 +93,11 @@ def _gain(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
     return Judgement(verdict, f"Gain of the larger model less that of the smaller, Avg@5, by interval alone: {told}.")
 
 
-def _differences(panel: Panel, pair: Comparison):  # type: ignore[no-untyped-def]
+def _differences(panel: Panel, pair: Comparison) -> NDArray[np.float64]:
     """Each question's difference in Avg@5, averaged over the seeds that both have."""
     first, second = seeds_of_pair(pair.baseline, pair.other)
     at = METRICS.index(METRIC)
-    return mean_shares(panel, pair.other, second)[at] - mean_shares(panel, pair.baseline, first)[at]
+    return np.asarray(mean_shares(panel, pair.other, second)[at] - mean_shares(panel, pair.baseline, first)[at])
 
 
 def _uneven(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
@@ -107,7 +110,9 @@ def _uneven(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
             gains = sorted(d.category for d in of if d.interval.low is not None and d.interval.low > 0)
             stays = sorted(d.category for d in of if d.category not in gains)
             verdicts.append("confirmed" if gains and stays else "contradicted" if gains else "not confirmed")
-            told.append(f"{_where(one)}: gain in {', '.join(gains) or 'none'}; none shown in {', '.join(stays) or 'none'}")
+            told.append(
+                f"{_where(one)}: gain in {', '.join(gains) or 'none'}; none shown in {', '.join(stays) or 'none'}"
+            )
     return Judgement(combined(verdicts), f"Avg@5 by anatomy: {'. '.join(told)}.") if told else NONE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from reports.ledger.judgement import MEANINGS
+from reports.ledger.judgement import MEANINGS, Judgement
 from reports.ledger.ledger import Ledger, Line
 from reports.notes import MINI_WARNING, USE
 from reports.page.page import Entry, Grid, Page, Section
@@ -24,13 +24,11 @@ def page(of: Ledger) -> Page:
 
 
 def _counts(of: Ledger) -> Grid:
-    rows = tuple(
-        (word, *(str(sum(one.verdict == word for one in side)) for side in _sides(of))) for word in MEANINGS
-    )
+    rows = tuple((word, *(str(sum(one.verdict == word for one in side)) for side in _sides(of))) for word in MEANINGS)
     return Grid(f"{len(of.lines)} claims by verdict", ("verdict", PAPER, MINI), rows)
 
 
-def _sides(of: Ledger):  # type: ignore[no-untyped-def]
+def _sides(of: Ledger) -> tuple[list[Judgement], list[Judgement]]:
     return [line.paper for line in of.lines], [line.mini for line in of.lines]
 
 
@@ -47,7 +45,8 @@ def _parts(of: Ledger) -> tuple[Section, ...]:
     """A section a part of the paper, in the order of the file; a part may come twice."""
     runs = [(name, list(group)) for name, group in groupby(of.lines, key=_part)]
     return tuple(
-        Section(f"part-{number}", name, entries=tuple(map(_entry, lines))) for number, (name, lines) in enumerate(runs, 1)
+        Section(f"part-{number}", name, entries=tuple(map(_entry, lines)))
+        for number, (name, lines) in enumerate(runs, 1)
     )
 
 

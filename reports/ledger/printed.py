@@ -55,7 +55,9 @@ def _quoted(claim: Claim, papers: Papers) -> Judgement:
     figures = [papers.figures[id_] for id_ in claim.evidence]
     wrong = [one for one in figures if one.hundredths != expected(one, known)]
     if not wrong:
-        return Judgement(UNTESTABLE, f"All {len(figures)} figures agree with the tables; that says nothing of the tables.")
+        return Judgement(
+            UNTESTABLE, f"All {len(figures)} figures agree with the tables; that says nothing of the tables."
+        )
     told = "; ".join(f"{percent(one.hundredths)} where they have {percent(expected(one, known))}" for one in wrong)
     return Judgement("contradicted", f"By the paper's own tables, {len(wrong)} of {len(figures)} figures: {told}.")
 
@@ -75,9 +77,7 @@ def _row(claim: Claim, papers: Papers) -> Judgement:
     table = 2 if claim.id.startswith("table2") else 1
     of = [c for c in papers.cells if c.address[:3] == (table, claim.models[0], claim.left[0])]
     wrong = [
-        cell
-        for name, n in papers.sizes.items()
-        for cell in impossible([one for one in of if one.benchmark == name], n)
+        cell for name, n in papers.sizes.items() for cell in impossible([one for one in of if one.benchmark == name], n)
     ]
     sizes = ", ".join(f"{n:,}" for n in papers.sizes.values())
     told = f"GRIM at N = {sizes}: {len(wrong)} of {len(of)} cells are not possible"
@@ -92,5 +92,3 @@ def _words(claim: Claim, papers: Papers) -> Judgement:
     if any(one.strength == "counted" for one in found):
         return Judgement("contradicted", "By the paper's own numbers, or by its release.")
     return Judgement("not confirmed", "What was printed or released does not show it.")
-
-

@@ -24,7 +24,9 @@ def of_paper():
 
 def test_the_committed_files_are_what_the_committed_checks_give_byte_for_byte():
     made = files(load(COMMITTED / "audit.json"))
-    assert sorted(path.name for path in COMMITTED.iterdir()) == sorted([*made, "README.md", *(f"ledger.{end}" for end in ("csv", "html", "json", "md", "txt"))])
+    assert sorted(path.name for path in COMMITTED.iterdir()) == sorted(
+        [*made, "README.md", *(f"ledger.{end}" for end in ("csv", "html", "json", "md", "txt"))]
+    )
     assert [name for name, content in made.items() if (COMMITTED / name).read_text(encoding="utf-8") != content] == []
 
 

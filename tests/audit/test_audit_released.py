@@ -60,7 +60,9 @@ def test_an_official_test_video(found):
 
     result = found(plant)
     assert set(result) == {"released-overlap.official"}
-    assert "GRPO.json: 48 records from 1 of SSG-VQA's official test videos" in result["released-overlap.official"].figure
+    assert (
+        "GRPO.json: 48 records from 1 of SSG-VQA's official test videos" in result["released-overlap.official"].figure
+    )
 
 
 def test_other_questions_in_one_file(found):

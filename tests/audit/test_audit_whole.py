@@ -52,7 +52,9 @@ def test_a_finding_says_what_it_does_not_show():
         Check("a", "title", "looked", (good,), skipped="why")
 
 
-@pytest.mark.parametrize(("p", "word"), [(0.0009, "strong"), (0.001, "suggestive"), (0.049, "suggestive"), (0.05, None)])
+@pytest.mark.parametrize(
+    ("p", "word"), [(0.0009, "strong"), (0.001, "suggestive"), (0.049, "suggestive"), (0.05, None)]
+)
 def test_strength_by_p(p, word):
     assert of_p(p) == word
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reports.audit.cells import Cell, load
-from reports.audit.grim import chance, fits, impossible, inferred, possible
+from reports.audit.grim import chance, fits, impossible, inferred, possible, possible_if_cut
 from reports.audit.grim_check import check
 
 
@@ -20,6 +20,12 @@ def test_possible_is_what_rounding_every_count_gives(responses):
     assert chance(responses) == pytest.approx(len(reached) / 10_001)
 
 
+@pytest.mark.parametrize("responses", [3, 522, 1000])
+def test_possible_if_cut_is_what_cutting_every_count_gives(responses):
+    reached = {10_000 * m // responses for m in range(responses + 1)}
+    assert {v for v in range(10_001) if possible_if_cut(v, responses)} == reached
+
+
 def test_everything_is_possible_of_ten_thousand():
     assert chance(10_000) == chance(20_000) == 1.0
     assert all(possible(v, 10_000) for v in range(0, 10_001, 37))
@@ -32,7 +38,10 @@ def cell(hundredths, metric="pass@1", method="m"):
 @pytest.mark.parametrize("n", [137, 522, 1000])
 def test_the_number_of_questions_is_inferred_from_cells_made_with_it(n):
     rng = np.random.default_rng(n)
-    counts = [*((m, 1, "pass@1") for m in rng.integers(n, size=20)), *((m, 5, "avg@5") for m in rng.integers(5 * n, size=10))]
+    counts = [
+        *((m, 1, "pass@1") for m in rng.integers(n, size=20)),
+        *((m, 5, "avg@5") for m in rng.integers(5 * n, size=10)),
+    ]
     cells = [cell(round(10_000 * int(m) / (k * n)), metric, f"m{i}") for i, (m, k, metric) in enumerate(counts)]
     best = inferred(fits(cells, 3 * n))
     assert (best.n, best.fitting) == (n, 30)

@@ -47,26 +47,43 @@ def test_an_interval_against_nothing(low, high, verdict):
     assert of_interval(low, high) == verdict
 
 
-HEAD = "claim,scale,statistic,value,low,high,null\n"
+HEAD = "figure,statement,benchmark,model,paper,quantity,estimate,low,high,seeds,verdict\n"
+RISES = '5,asc-rises,sgg_anatomy_mini,mini-l,words,"late, less early",0.2,0.1,0.3,5,"as in the paper, in direction"\n'
+REWARD = "5,reward,sgg_anatomy_mini,mini-l,words,ASC less GRPO,0,-1,1,5,not resolved\n"
+OTHERS = "".join(
+    f"5,reward,{of},words,x,0,-1,1,5,contradicts the paper\n"
+    for of in ("omnimed_mi_mini,mini-l", "sgg_anatomy_mini,mini-s")
+)
 
 
-def test_statistics_of_curves(tmp_path):
-    path = tmp_path / "curves.csv"
-    path.write_text(f"{HEAD}fig5-rises,mini,late minus early reward,0.2,0.1,0.3,0\nfig5-rises,mini,less GRPO,0,-1,1,0\n")
-    found = curves.load(path)
-    assert curves.judged("fig5-rises", found, "mini").verdict == N  # one of two is shown
-    assert curves.judged("fig5-rises", found[:1], "mini").verdict == C
-    assert "0.200 [0.100, 0.300]" in curves.judged("fig5-rises", found[:1], "mini").why
-    assert curves.judged("fig5-rises", found, "paper") == NONE
-    assert curves.judged("fig5-stalls", found, "mini") == NONE
+def of_curves(tmp_path, content, claim="fig5-rises", scale="mini"):
+    path = tmp_path / "figure_statements.csv"
+    path.write_text(HEAD + content)
+    [one] = [one for one in load_paper().claims if one.id == claim]
+    return curves.judged(one, curves.load(path), scale)
 
 
-@pytest.mark.parametrize("line", ["a,mini,s,5,1,2,0", "a,other,s,1,1,2,0", "a,mini,s,x,1,2,0", "a,mini"])
-def test_a_line_that_is_no_statistic_is_refused(tmp_path, line):
-    path = tmp_path / "curves.csv"
-    path.write_text(HEAD + line + "\n")
-    with pytest.raises(AnatomyR1Error, match="no statistics of curves"):
-        curves.load(path)
+def test_statements_about_curves(tmp_path):
+    found = of_curves(tmp_path, RISES)
+    assert (found.verdict, "+0.200 [+0.100, +0.300]" in found.why) == (C, True)
+    assert of_curves(tmp_path, RISES + REWARD).verdict == N  # one of two is shown
+    assert of_curves(tmp_path, RISES + OTHERS).verdict == C  # Fig. 5 is of the 7B model on the surgical questions
+    assert of_curves(tmp_path, RISES, scale="paper") == NONE
+    assert of_curves(tmp_path, RISES, claim="fig5-stalls") == NONE
+    assert of_curves(tmp_path, RISES.replace('"as in the paper, in direction"', "no claim")) == NONE
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RISES.replace("as in the paper", "perhaps"),  # a verdict of another kind
+        RISES.replace("0.2", "high"),  # no number
+        "5,asc-rises\n",  # cut off
+    ],
+)
+def test_a_line_that_is_no_statement_is_refused(tmp_path, line):
+    with pytest.raises(AnatomyR1Error, match="no statements of figures"):
+        of_curves(tmp_path, line)
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,9 @@ def store(path, world=None, benchmark="sgg_anatomy_mini", models=("mini-l", "min
     for number, (method, of) in enumerate((world or WORLD).items()):
         for index, model in enumerate(models):
             made = table(of, seed=10 * number + index)
-            save_result(path, Result("mini", benchmark, model, method, "matched", 0, "think", made, {"commit": "c0ffee"}))
+            save_result(
+                path, Result("mini", benchmark, model, method, "matched", 0, "think", made, {"commit": "c0ffee"})
+            )
     return path
 
 
