@@ -14,6 +14,7 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.cells import Address, Cells, by_address, hundredths, name_of, percent
 from reports.audit.finding import Check, Finding
+from reports.names import TITLES
 from reports.page.page import Grid
 
 FILE = Path(__file__).with_name("prose.csv")
@@ -36,7 +37,7 @@ class Quoted:
     def meant(self) -> str:
         """The cell or difference, for people."""
         name = name_of(self.address)
-        return f"{name}, less that of {self.minus}" if self.minus else name
+        return f"{name}, less that of {TITLES.get(self.minus, self.minus)}" if self.minus else name
 
 
 def load(path: Path = FILE) -> tuple[Quoted, ...]:

@@ -59,11 +59,11 @@ def _entry(line: Line) -> Entry:
     return Entry(
         name=claim.id,
         title=claim.text,
-        badge=line.paper.verdict,
+        badge=f"{PAPER}: {line.paper.verdict}",
         facts=(
             ("where", claim.locator),
-            (PAPER, f"{line.paper.verdict}. {line.paper.why}"),
-            (MINI, f"{line.mini.verdict}. {line.mini.why}"),
+            (PAPER, f"{_capital(line.paper.verdict)}. {line.paper.why}"),
+            (MINI, f"{_capital(line.mini.verdict)}. {line.mini.why}"),
         ),
     )
 
@@ -82,3 +82,7 @@ def _notes(of: Ledger) -> tuple[str, ...]:
         "How to read this: docs/audit.md.",
         USE,
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
