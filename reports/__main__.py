@@ -1,6 +1,8 @@
 """`python -m reports`: tables and figures from a result store.
 
 python -m reports table1 --store runs/mini/results --out runs/mini/reports
+python -m reports audit --out runs/audit
+python -m reports ledger --store runs/mini/results --out runs/audit
 """
 
 from __future__ import annotations
@@ -8,6 +10,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+
+from reports.audit import command as audit_command
+from reports.ledger import command as ledger_command
 
 _DESCRIPTION = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
 What the store's methods cost, seconds included, is printed before it and goes to cost.txt and cost.csv.
@@ -34,7 +39,19 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument(
             "--out", type=Path, help=f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}}; default: none"
         )
-    return _table(parser.parse_args(arguments))
+    audit_command.add(commands)
+    ledger_command.add(commands)
+    options = parser.parse_args(arguments)
+    return _other(options) if "run" in options else _table(options)
+
+
+def _other(options: argparse.Namespace) -> int:
+    """A command that brings its own function."""
+    try:
+        return int(options.run(options))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
 
 
 def _table(options: argparse.Namespace) -> int:
