@@ -39,6 +39,11 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, epilog=example.replace(" run ", f" {name} "))
         _selection_arguments(command)
         command.set_defaults(function=function)
+    curves = commands.add_parser("curves", help="what figures need of the training logs; `run` does it at its end")
+    curves.add_argument("--root", type=Path, required=True, help="runs of one profile, for example runs/mini")
+    curves.add_argument("--out", type=Path, help="folder to write to (default: ROOT/curves)")
+    curves.add_argument("--methods", nargs="+", default=[], metavar="ID", help="default: all that sample in training")
+    curves.set_defaults(function=_curves)
     stage = commands.add_parser("stage", help="one stage of the grid; called by Snakemake")
     stage.add_argument("--profile", required=True)
     stage.add_argument("--root", type=Path, required=True)
@@ -73,6 +78,7 @@ def _selection(profile: Profile, arguments: argparse.Namespace) -> Selection:
 
 def _run(arguments: argparse.Namespace) -> int:
     from baselines.cell import Layout, Run
+    from baselines.curves import FOLDER, write_curves
     from baselines.grid import default_jobs, run_grid, wait_note
     from baselines.profile import load_profile
     from baselines.requirements import lacking
@@ -87,6 +93,7 @@ def _run(arguments: argparse.Namespace) -> int:
     layout = Layout((arguments.runs / profile.name).resolve())
     run = Run(profile, layout, arguments.profile, arguments.report_to)
     done = run_grid(run, selection, arguments.jobs or default_jobs())
+    write_curves(layout.root, layout.root / FOLDER)
     print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {layout.root}", file=sys.stderr)
     return 0 if done else 1
 
@@ -104,6 +111,17 @@ def _plan(arguments: argparse.Namespace) -> int:
         print(f"  {'done' if stage.output.exists() else 'to do':5}  {stage.stage:8}  {stage.name}")
     left = sum(stage.seconds for stage in every if not stage.output.exists())
     print(f"{len(every)} stages, about {left / 60:.0f} process-minutes to do")
+    return 0
+
+
+def _curves(arguments: argparse.Namespace) -> int:
+    from baselines.curves import FOLDER, write_curves
+
+    root = arguments.root.resolve()
+    if not (root / "train").is_dir():
+        raise AnatomyR1Error(f"{arguments.root}: no train/ in it; name the runs of one profile, for example runs/mini")
+    out = arguments.out or root / FOLDER
+    print(f"{len(write_curves(root, out, arguments.methods))} trainings distilled into {out}")
     return 0
 
 

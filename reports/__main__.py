@@ -9,6 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from reports.commands import add_commands
+
 _DESCRIPTION = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
 What the store's methods cost, seconds included, is printed before it and goes to cost.txt and cost.csv.
 
@@ -34,7 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument(
             "--out", type=Path, help=f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}}; default: none"
         )
-    return _table(parser.parse_args(arguments))
+        command.set_defaults(function=_table)
+    add_commands(commands)
+    options = parser.parse_args(arguments)
+    return int(options.function(options))
 
 
 def _table(options: argparse.Namespace) -> int:
