@@ -1,4 +1,4 @@
-"""A figure -> bytes of PDF, SVG and PNG, the same each time: no date, no random ids, fonts that come with matplotlib."""
+"""A figure -> bytes of PDF, SVG and PNG, the same each time: no date, no random ids, matplotlib's fonts."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, fields
 import pandas as pd
 
 from anatomy_r1.stats import Interval, cluster_interval
-from reports.figures.claims import Claim, claims
+from reports.figures.claim import Claim
+from reports.figures.claims import claims
 from reports.figures.scope import Scope, of, scopes
 from reports.names import METHODS
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from anatomy_r1.curves import Curves, load_curves
+from anatomy_r1.curves import load_curves
 from anatomy_r1.errors import AnatomyR1Error
 from reports.figures import figure1, figure2, figure2_samples, figure5, figure6, training
 from reports.figures.frame import groups_frame
 from reports.figures.save import rendered
-from reports.figures.scope import Scope, chosen
+from reports.figures.scope import chosen
 from reports.figures.statements import as_csv, as_json, statements
 
 FOLDER = "curves"
@@ -42,27 +44,44 @@ def figure_files(store: Path, benchmark: str | None = None, model: str | None = 
     Raises:
         AnatomyR1Error: when there are no curves, or none of that benchmark and model.
     """
-    curves = load_curves(curves_folder(store))
-    frame = groups_frame(curves)
-    scope, stated = chosen(frame, benchmark, model), statements(frame)
-    files = {"figure_statements.csv": as_csv(stated).encode(), "figure_statements.json": as_json(stated).encode()}
-    for name, draw, table in _drawings(curves, frame, scope):
-        if len(table):
-            files |= {f"{name}.{suffix}": content for suffix, content in rendered(draw).items()}
-            files[f"{name}.csv"] = table.to_csv(index=False, lineterminator="\n").encode()
+    files = dict(data_files(store, benchmark, model))
+    for drawing in drawings(store, benchmark, model):
+        files |= {f"{drawing.name}.{suffix}": content for suffix, content in rendered(drawing.draw).items()}
     return files
 
 
-def _drawings(
-    curves: Sequence[Curves], frame: pd.DataFrame, scope: Scope
-) -> Iterator[tuple[str, Callable[[], Figure], pd.DataFrame]]:
-    """Name, how it is drawn, and its data."""
-    for name, module in FIGURES.items():
-        for axis, end in AXES.items():
-            yield (
-                name + end,
-                lambda of=module, axis=axis: of.figure(frame, scope, axis),
-                module.table(frame, scope, axis),
-            )
+def data_files(store: Path, benchmark: str | None = None, model: str | None = None) -> dict[str, bytes]:
+    """File name -> content of what needs no drawing: the CSV of each figure, and the statements."""
+    stated = statements(groups_frame(load_curves(curves_folder(store))))
+    files = {"figure_statements.csv": as_csv(stated).encode(), "figure_statements.json": as_json(stated).encode()}
+    for drawing in drawings(store, benchmark, model):
+        files[f"{drawing.name}.csv"] = drawing.table.to_csv(index=False, lineterminator="\n").encode()
+    return files
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure over one axis."""
+
+    name: str
+    """Of its files, without suffix."""
+    draw: Callable[[], Figure]
+    table: pd.DataFrame
+    """What it shows, and its CSV."""
+
+
+def drawings(store: Path, benchmark: str | None = None, model: str | None = None) -> list[Drawing]:
+    """Every figure for which there are data."""
+    curves = load_curves(curves_folder(store))
+    frame = groups_frame(curves)
+    scope = chosen(frame, benchmark, model)
+    found = [
+        Drawing(name + end, partial(module.figure, frame, scope, axis), module.table(frame, scope, axis))
+        for name, module in FIGURES.items()
+        for axis, end in AXES.items()
+    ]
     seed, groups = figure2_samples.samples(curves, scope)
-    yield "figure2_samples", lambda: figure2_samples.figure(groups, seed, scope), figure2_samples.table(groups)
+    shown = Drawing(
+        "figure2_samples", partial(figure2_samples.figure, groups, seed, scope), figure2_samples.table(groups)
+    )
+    return [drawing for drawing in [*found, shown] if len(drawing.table)]
