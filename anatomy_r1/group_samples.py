@@ -31,7 +31,8 @@ class SampleGroup:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SampleGroup:
         """Back from JSON, where tuples are lists."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        back: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**back)
 
 
 def sample_groups(rollouts: pd.DataFrame) -> tuple[SampleGroup, ...]:

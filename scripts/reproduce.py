@@ -17,8 +17,8 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_ALL_CELLS = 1
@@ -33,8 +33,7 @@ PAPER_BENCHMARK = "sgg_anatomy"
 """Benchmark of the paper's Table 2 and figures; the generated one's name has a suffix."""
 
 
-@dataclass(frozen=True)
-class Artefact:
+class Artefact(NamedTuple):
     """Something that the paper has and this repeats."""
 
     rows: Callable[[str], list[str]]

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from anatomy_r1.curves import Curves
 from anatomy_r1.group_samples import SampleGroup
 from reports.figures.look import SMALL
-from reports.figures.panels import NOTE_WIDTH, page_of
+from reports.figures.panels import page_of, wrapped
 from reports.figures.scope import Scope
 from reports.figures.visible import FONT, visible
 from reports.names import is_mini
@@ -64,7 +64,7 @@ def figure(groups: Sequence[SampleGroup], seed: int | None, scope: Scope) -> Fig
         "else the first group. \N{MULTIPLICATION SIGN}: responses of the group with this text."
     )
     mini = " Mini world: says nothing about Qwen2.5-VL." if is_mini(scope.benchmark) else ""
-    note = textwrap.wrap(words + mini, NOTE_WIDTH)
+    note = wrapped(words + mini)
     height = LINE * (len(lines) + 0.5)
     above = page_of(height, note)
     for number, (text, colour) in enumerate(lines):
@@ -77,16 +77,16 @@ def _block(group: SampleGroup) -> Iterator[tuple[str, str]]:
     right, total = sum(group.right), len(group.right)
     yield f"Step {group.step}, {visible(group.anatomy)}: {right} of {total} right", "black"
     asked = " ".join((group.prompt.partition("Question:")[2] or group.prompt[-200:]).split())
-    yield from _wrapped("", asked, "#555555")
+    yield from _wrapped("", asked, "#555555", most=MOST_LINES + 1)
     answers = Counter(zip(group.completions, group.choices, group.right, strict=True))
     for (text, choice, good), count in answers.most_common():
         head = f"{count}\N{MULTIPLICATION SIGN} {visible(choice or '-')} {'✓' if good else '✗'} "
         yield from _wrapped(head, text, RIGHT if good else WRONG)
 
 
-def _wrapped(head: str, text: str, colour: str) -> Lines:
+def _wrapped(head: str, text: str, colour: str, most: int = MOST_LINES) -> Lines:
     """The text in lines of `WIDTH`, all but the first one indented."""
     lines = textwrap.wrap(head + visible(text), WIDTH, subsequent_indent=INDENT, break_on_hyphens=False) or [head]
-    if len(lines) > MOST_LINES:
-        lines = [*lines[: MOST_LINES - 1], lines[MOST_LINES - 1][: WIDTH - 3] + "..."]
+    if len(lines) > most:
+        lines = [*lines[: most - 1], lines[most - 1][: WIDTH - 3] + "..."]
     return [(line, colour) for line in lines]

@@ -32,9 +32,11 @@ def _one(curves: Curves) -> pd.DataFrame:
     own = curves.groups[curves.groups["step"] <= curves.own_steps]
     tokens = own.groupby("step")["tokens"].sum().cumsum() / 1000
     seconds = curves.seconds.set_index("step")["seconds"].cumsum()
-    names = {"benchmark": curves.benchmark, "model": curves.model, "method": curves.method, "seed": curves.seed}
     return own[own["draw"] == 0].assign(
-        **names,
+        benchmark=curves.benchmark,
+        model=curves.model,
+        method=curves.method,
+        seed=curves.seed,
         own_steps=curves.own_steps,
         kilotokens=own["step"].map(tokens),
         seconds=own["step"].map(seconds),

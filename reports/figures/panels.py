@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 
-from reports.figures.look import COLUMN, QUIET, SMALL, TEXT, look
+from reports.figures.look import COLUMN, QUIET, SETTINGS, SMALL, TEXT, look
 from reports.figures.points import POOLED
 from reports.names import method_title
 
 MEAN, SEED, CONTEXT = "mean", "seed", "context"
 """What a line is, in its `gid`: tests and readers of an SVG tell them apart by it."""
 AXIS_TITLES = {"kilotokens": "Rollout tokens (thousands)", "seconds": "Wall-clock of training (s)"}
-NOTE_WIDTH = 62
-"""Characters a line of the note at `SMALL` points, over one column."""
+NOTE_WIDTH = COLUMN - 0.1
+"""Inches of a line of the note."""
 LINE, LEGEND = 0.118, 0.2
 """Inches: a line of the note, and of the legend."""
 
@@ -59,7 +61,7 @@ def draw(points: pd.DataFrame, page: Page, context: Mapping[str, pd.DataFrame] |
 
     Panels of one quantity share both axes, so that they can be compared.
     """
-    rows, note = ceil(len(page.panels) / page.columns), textwrap.wrap(page.note, NOTE_WIDTH)
+    rows, note = ceil(len(page.panels) / page.columns), wrapped(page.note)
     series = list(dict.fromkeys(points["series"]))
     legend = LEGEND * ceil(len(series) / 2) if page.legend else 0.0
     above = page_of(rows * page.panel_height + legend + 0.25, note)
@@ -81,12 +83,31 @@ def draw(points: pd.DataFrame, page: Page, context: Mapping[str, pd.DataFrame] |
     return above.figure
 
 
+def wrapped(note: str) -> list[str]:
+    """The note in lines of a column's width, as measured in the font that it is set in."""
+    lines = [""]
+    for word in note.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and _width(longer) > NOTE_WIDTH:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _width(text: str) -> float:
+    """Inches of a text at `SMALL` points."""
+    font = FontProperties(family=SETTINGS["font.family"], size=SMALL)
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
+
+
 def page_of(height: float, note: Sequence[str]) -> SubFigure:
     """An empty figure of one column's width, `height` inches, above the lines of its note; `.figure` is the whole."""
     below = LINE * len(note) + 0.06
     whole = Figure(figsize=(COLUMN, height + below), layout="constrained")
-    above, foot = whole.subfigures(2, 1, height_ratios=[height, below], hspace=0)
-    foot.text(0.04 / COLUMN, 0.04 / below, "\n".join(note), fontsize=SMALL, va="bottom", linespacing=1.15)
+    parts: Any = whole.subfigures(2, 1, height_ratios=[height, below], hspace=0)
+    above: SubFigure = parts[0]
+    parts[1].text(0.04 / COLUMN, 0.04 / below, "\n".join(note), fontsize=SMALL, va="bottom", linespacing=1.15)
     return above
 
 

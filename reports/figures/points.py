@@ -78,5 +78,6 @@ def _rows(binned: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     spread = seeds.groupby(line)["value"].agg(low="min", high="max")
     pooled = binned.groupby(line).agg(**every).join(spread).reset_index().assign(seed=POOLED)
     both = pd.concat([pooled, seeds.assign(low=np.nan, high=np.nan)], ignore_index=True)
-    both = both.join(places, on=["series", "bin"]).assign(seed=lambda rows: rows["seed"].astype(str))
+    both = both.join(places, on=["series", "bin"]).astype(dict.fromkeys(("x", "value", "low", "high"), float))
+    both = both.assign(seed=both["seed"].astype(str))
     return both.sort_values(["panel", "series", "seed", "bin"], kind="stable", ignore_index=True)[list(COLUMNS)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from reports.figures.look import SETTINGS
 
@@ -18,17 +19,31 @@ _METADATA: Mapping[str, dict[str, Any]] = {
 }
 DOTS_PER_INCH = 300
 """Of the PNG."""
+PLACES = 5
+"""Decimals of a place, as a share of the page: a thirtieth of a PNG's pixel."""
 
 
 def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:
     """Suffix -> content of the figure that `draw` makes, drawn and saved under our settings and no others."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(SETTINGS)
+        mpl.rcParams.update(dict(SETTINGS))  # type: ignore[arg-type]  (names as literals)
         figure = draw()
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once, for all three formats
+        settle(figure)
         return {suffix: _saved(figure, suffix) for suffix in _METADATA}
+
+
+def settle(figure: Figure) -> None:
+    """Lay out once, and round every place: the solver of the layout differs in last bits from process to process."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(PLACES))
+        for label in (part._supxlabel, part._supylabel):
+            if label is not None:
+                label.set_position(tuple(round(float(place), PLACES) for place in label.get_position()))
+        for axes in part.axes:
+            axes.set_position(Bbox(axes.get_position().get_points().round(PLACES)))
 
 
 def _saved(figure: Figure, suffix: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from anatomy_r1.curves import load_curves
+from anatomy_r1.curves import Curves, load_curves
 from anatomy_r1.errors import AnatomyR1Error
 from reports.figures import figure1, figure2, figure2_samples, figure5, figure6, training
 from reports.figures.frame import groups_frame
@@ -44,17 +44,20 @@ def figure_files(store: Path, benchmark: str | None = None, model: str | None = 
     Raises:
         AnatomyR1Error: when there are no curves, or none of that benchmark and model.
     """
-    files = dict(data_files(store, benchmark, model))
-    for drawing in drawings(store, benchmark, model):
-        files |= {f"{drawing.name}.{suffix}": content for suffix, content in rendered(drawing.draw).items()}
-    return files
+    curves = load_curves(curves_folder(store))
+    drawn = {
+        f"{drawing.name}.{suffix}": content
+        for drawing in drawings(curves, benchmark, model)
+        for suffix, content in rendered(drawing.draw).items()
+    }
+    return {**data_files(curves, benchmark, model), **drawn}
 
 
-def data_files(store: Path, benchmark: str | None = None, model: str | None = None) -> dict[str, bytes]:
+def data_files(curves: Sequence[Curves], benchmark: str | None = None, model: str | None = None) -> dict[str, bytes]:
     """File name -> content of what needs no drawing: the CSV of each figure, and the statements."""
-    stated = statements(groups_frame(load_curves(curves_folder(store))))
+    stated = statements(groups_frame(curves))
     files = {"figure_statements.csv": as_csv(stated).encode(), "figure_statements.json": as_json(stated).encode()}
-    for drawing in drawings(store, benchmark, model):
+    for drawing in drawings(curves, benchmark, model):
         files[f"{drawing.name}.csv"] = drawing.table.to_csv(index=False, lineterminator="\n").encode()
     return files
 
@@ -70,9 +73,8 @@ class Drawing:
     """What it shows, and its CSV."""
 
 
-def drawings(store: Path, benchmark: str | None = None, model: str | None = None) -> list[Drawing]:
+def drawings(curves: Sequence[Curves], benchmark: str | None = None, model: str | None = None) -> list[Drawing]:
     """Every figure for which there are data."""
-    curves = load_curves(curves_folder(store))
     frame = groups_frame(curves)
     scope = chosen(frame, benchmark, model)
     found = [
