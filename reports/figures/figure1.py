@@ -29,7 +29,7 @@ def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
             columns=2,
             axis=axis,
             legend=False,
-            label="Accuracy of the sampled responses",
+            label="Accuracy in training",
             note=note(
                 of(frame, scope, METHODS),
                 found,

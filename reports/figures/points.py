@@ -22,6 +22,7 @@ POOLED = "all"
 """In column `seed`: the point over all seeds, which has bounds."""
 COLUMNS = ("panel", "series", "seed", "first_step", "last_step", "x", "value", "low", "high", "groups")
 """Of a table of points, and of its CSV; `x` in thousands of rollout tokens, or in seconds."""
+_NUMBERS = {"x": float, "value": float, "low": float, "high": float, "groups": int, "first_step": int, "last_step": int}
 DECIMALS = 6
 """Points are rounded before they are drawn, so that a CSV has what a figure shows."""
 
@@ -37,7 +38,7 @@ def points(frame: pd.DataFrame, quantity: str, *, panel: Sequence[str], axis: st
     """
     kept = frame[frame[quantity].notna()]
     if kept.empty:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(COLUMNS)).astype(_NUMBERS)
     named = kept.assign(
         panel=kept[list(panel)].astype(str).agg(", ".join, axis=1) if panel else quantity,
         series=kept["method"],

@@ -27,7 +27,7 @@ def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:
     """Suffix -> content of the figure that `draw` makes, drawn and saved under our settings and no others."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(dict(SETTINGS))  # type: ignore[arg-type]  (names as literals)
+        mpl.rcParams.update(dict(SETTINGS))  # type: ignore[arg-type]
         figure = draw()
         settle(figure)
         return {suffix: _saved(figure, suffix) for suffix in _METADATA}
@@ -39,7 +39,7 @@ def settle(figure: Figure) -> None:
     figure.set_layout_engine("none")
     for part in figure.subfigs:
         part.bbox_relative.set_points(part.bbox_relative.get_points().round(PLACES))
-        for label in (part._supxlabel, part._supylabel):
+        for label in (getattr(part, "_supxlabel", None), getattr(part, "_supylabel", None)):
             if label is not None:
                 label.set_position(tuple(round(float(place), PLACES) for place in label.get_position()))
         for axes in part.axes:

@@ -31,7 +31,7 @@ def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
             columns=2,
             axis=axis,
             legend=False,
-            label="Accuracy of the sampled responses",
+            label="Accuracy in training",
             note=note(
                 of(frame, scope, METHODS), found, scope, "grey: GRPO; each method's own budget and own questions"
             ),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from made_curves import training
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from anatomy_r1.curves import load_curves, save_curves
@@ -18,7 +19,7 @@ from reports.figures import figure1, figure2_samples, figure5, figure6, panels
 from reports.figures.frame import groups_frame
 from reports.figures.look import LOOKS, SETTINGS, SMALL
 from reports.figures.points import FEWEST_GROUPS, POOLED, points
-from reports.figures.save import rendered
+from reports.figures.save import rendered, settle
 from reports.figures.scope import Scope, chosen
 from reports.figures.visible import visible
 from reports.figures.write import data_files, drawings, figure_files
@@ -117,12 +118,13 @@ def test_nothing_is_smaller_than_seven_points_or_outside_its_column(frame):
     with mpl.rc_context(dict(SETTINGS)):
         figures = [module.figure(frame, SCOPE, "kilotokens") for module in (figure1, figure5, figure6)]
         for figure in figures:
-            figure.draw_without_rendering()
+            settle(figure)
             texts = [text for text in figure.findobj(panels_text()) if text.get_text().strip() and text.get_visible()]
             assert min(text.get_fontsize() for text in texts) >= SMALL
-            right = max(text.get_window_extent().x1 for text in texts if text.figure is not None)
-            assert right <= figure.bbox.x1 + 1
-            assert figure.get_size_inches()[0] == pytest.approx(3.3)
+            inked = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
+            width, height = figure.get_size_inches()
+            assert (inked.x0 >= 0, inked.y0 >= 0, inked.x1 <= width, inked.y1 <= height) == (True,) * 4
+            assert width == pytest.approx(3.3)
 
 
 def panels_text():
