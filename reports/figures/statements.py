@@ -19,7 +19,7 @@ from reports.figures.scope import Scope, of, scopes
 from reports.names import METHODS
 
 AS_PAPER, CONTRADICTS, OPEN = "as in the paper, in direction", "contradicts the paper", "not resolved"
-NO_INTERVAL, NOT_RUN, NO_CLAIM = "no interval: one seed", "not run", "no claim"
+NO_INTERVAL, NOT_RUN, NO_CLAIM = "no interval: one seed", "not run, or too few seeds", "no claim"
 NO_SPREAD = "no spread over seeds"
 DECIMALS = 6
 

@@ -73,6 +73,7 @@ def test_an_empty_store_is_refused(tmp_path):
         card_files(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_committed_store_has_a_card_for_each_trained_row(tmp_path):
     from pathlib import Path
 
