@@ -53,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
         if name == "doctor":
             about = "also train one step and compare rollouts on each model: minutes, on the real weights"
             command.add_argument("--smoke", action="store_true", help=about)
+    curves = commands.add_parser("curves", help="what figures need of the training logs; `run` does it at its end")
+    curves.add_argument("--root", type=Path, required=True, help="runs of one profile, for example runs/mini")
+    curves.add_argument("--out", type=Path, help="folder to write to (default: ROOT/curves)")
+    curves.add_argument("--methods", nargs="+", default=[], metavar="ID", help="default: all that sample in training")
+    curves.set_defaults(function=_curves)
     stage = commands.add_parser("stage", help="one stage of the grid; called by Snakemake")
     stage.add_argument("--profile", required=True)
     stage.add_argument("--root", type=Path, required=True)
@@ -127,6 +132,7 @@ def _selection(profile: Profile, arguments: argparse.Namespace) -> Selection:
 def _run(arguments: argparse.Namespace) -> int:
     from baselines.cell import Layout, Run
     from baselines.cluster import Cluster
+    from baselines.curves import FOLDER, write_curves
     from baselines.grid import default_jobs, run_grid, wait_note
     from baselines.profile import load_profile
     from baselines.requirements import lacking
@@ -143,6 +149,7 @@ def _run(arguments: argparse.Namespace) -> int:
     run = Run(profile, layout, arguments.profile, arguments.report_to, _method_files(arguments))
     cluster = Cluster(arguments.executor, arguments.partition, arguments.account, arguments.sbatch)
     done = run_grid(run, selection, arguments.jobs or default_jobs(), cluster)
+    write_curves(layout.root, layout.root / FOLDER)
     print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {layout.root}", file=sys.stderr)
     return 0 if done else 1
 
@@ -185,6 +192,17 @@ def _doctor(arguments: argparse.Namespace) -> int:
     failed = [one for one in found if not one.passed]
     print(f"\n{len(failed)} of {len(found)} would stop a run" if failed else "\nnothing found that would stop a run")
     return 3 if failed else 0
+
+
+def _curves(arguments: argparse.Namespace) -> int:
+    from baselines.curves import FOLDER, write_curves
+
+    root = arguments.root.resolve()
+    if not (root / "train").is_dir():
+        raise AnatomyR1Error(f"{arguments.root}: no train/ in it; name the runs of one profile, for example runs/mini")
+    out = arguments.out or root / FOLDER
+    print(f"{len(write_curves(root, out, arguments.methods))} trainings distilled into {out}")
+    return 0
 
 
 def _stage(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from reports.audit import command as audit_command
+from reports.commands import add_commands
 from reports.ledger import command as ledger_command
 
 _DESCRIPTION = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
@@ -39,10 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument(
             "--out", type=Path, help=f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}}; default: none"
         )
+        command.set_defaults(function=_table)
+    add_commands(commands)
     audit_command.add(commands)
     ledger_command.add(commands)
     options = parser.parse_args(arguments)
-    return _other(options) if "run" in options else _table(options)
+    return int(options.function(options)) if "function" in options else _other(options)
 
 
 def _other(options: argparse.Namespace) -> int:

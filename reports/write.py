@@ -90,10 +90,10 @@ def _files(
     }
 
 
-def write_all(out: Path, files: Mapping[str, str]) -> None:
+def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
     """Write each file below `out` under a temporary name, then rename: a reader never sees half a file."""
     out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         temporary = out / f".{name}.tmp"
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         temporary.replace(out / name)
