@@ -1,4 +1,7 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, log. Only argparse is imported here: `--help` is quick."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, submit, log.
+
+Only argparse is imported here: `--help` is quick.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1 import __version__, compare_cli
+from anatomy_r1 import __version__, compare_cli, submit_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
@@ -59,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     about, example = compare_cli.ABOUT, f"compare {compare_cli.EXAMPLE}"
     compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
+    about, example = submit_cli.ABOUT, submit_cli.EXAMPLE
+    submit_cli.add_submit_options(_command(commands, "submit", about, example, submit_cli.run_submit))
     add_log_commands(commands)
     add_similarity_commands(commands)
     return parser
@@ -106,6 +111,9 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--style", choices=("think", "direct"), default="think", help="prompt (default: think)")
     parser.add_argument(
         "--images", choices=("real", "swapped", "none"), default="real", help="controls: another cluster's, or none"
+    )
+    parser.add_argument(
+        "--options", choices=("given", "rotated"), default="given", help="a control: every cyclic order of the options"
     )
     parser.add_argument("--split", choices=("train", "validation", "test"), default="test", help="(default: test)")
     parser.add_argument("--seed", type=int, default=0, help="of sampling and swap (default: 0)")

@@ -16,7 +16,7 @@ from anatomy_r1.metrics import K
 from anatomy_r1.results import MATCHED, Result
 from anatomy_r1.tables.table import Report
 from reports.equal_tokens import BASELINE
-from reports.names import MODELS, rank
+from reports.names import MODELS, is_view, rank
 from reports.notes import USE, made_from, warning
 from reports.scores import scores
 
@@ -31,7 +31,7 @@ def comparisons(results: Sequence[Result]) -> tuple[Report, ...]:
     Raises:
         AnatomyR1Error: when GRPO ran for no model beside another method, or the results cannot be compared.
     """
-    kept = [result for result in results if result.arm == MATCHED]
+    kept = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
     names = sorted({result.model for result in kept}, key=lambda name: rank(MODELS, name))
     found = tuple(_of_model(name, [result for result in kept if result.model == name]) for name in names)
     if not any(found):

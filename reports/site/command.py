@@ -34,6 +34,7 @@ def add_site_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with-images", action="store_true", help="copy real pictures too; read DATA_LICENSES.md first"
     )
+    parser.set_defaults(function=run_site)
 
 
 def run_site(options: argparse.Namespace) -> int:

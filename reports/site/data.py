@@ -10,7 +10,7 @@ from typing import Any
 from anatomy_r1.results import Result
 from reports.fitness import unfit
 from reports.leakage import not_clean
-from reports.names import BENCHMARKS, MINI, MODELS, TITLES, benchmark_title, method_title, model_title, rank
+from reports.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
 from reports.rows import in_order
 from reports.site import rollouts
 from reports.site.about import REASONS
@@ -120,7 +120,7 @@ def _names(benchmark: str, model: str, method: str, arm: str, seed: int) -> dict
 def _trainings(site: Path, run: RunFolder, pictures: Pictures) -> list[dict[str, Any]]:
     logs = run.training_logs()
     ordered = sorted(
-        logs, key=lambda of: (rank(BENCHMARKS, of[0].removesuffix(MINI)), rank(MODELS, of[1]), rank(TITLES, of[2]), of)
+        logs, key=lambda of: (rank(BENCHMARKS, of[0].removesuffix(MINI)), rank(MODELS, of[1]), method_rank(of[2]), of)
     )
     found = (_training(site, cell, logs[cell], run, pictures) for cell in ordered)
     return [entry for entry in found if entry is not None]
@@ -153,5 +153,5 @@ def _put(site: Path, name: str, value: Any) -> None:
 
 def titles(results: Sequence[Result]) -> Mapping[str, str]:
     """Methods of these results and their titles, in the order of rows."""
-    ordered = sorted({result.method for result in results}, key=lambda name: rank(TITLES, name))
+    ordered = sorted({result.method for result in results}, key=method_rank)
     return {name: method_title(name, "matched") for name in ordered}

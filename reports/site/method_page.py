@@ -9,6 +9,7 @@ from typing import Any
 from anatomy_r1.metrics import K
 from anatomy_r1.results import LENIENT, Result
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
+from anatomy_r1.views import parts
 from reports.accuracy import bounds
 from reports.cost import Cost
 from reports.cost_table import cost_report
@@ -51,7 +52,7 @@ def method_page(
     scored = Report("Scores", "", tuple(_score_tables(results, mine, numbers)), notes(results, mine.values(), 1))
     title = method_title(method, "matched")
     content = {
-        "about": METHODS.get(method, _UNKNOWN),
+        "about": METHODS.get(parts(method)[0], _UNKNOWN),
         "report": scored,
         "cost": cost_report(results, mine, spent),
         "unfit": unfit_notes(results),

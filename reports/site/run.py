@@ -45,13 +45,13 @@ class RunFolder:
         return {folder.name: _benchmark(folder) for folder in folders}
 
     def answers(self, result: Result) -> Answered | None:
-        """The responses behind a result; None for a control, and where there is no log of that run.
+        """The responses behind a result; None for a control, for options in several orders, and where there is no log.
 
         Raises:
             AnatomyR1Error: when the log is damaged or not whole, or the data are not those it was asked.
         """
         plan = result.provenance.get("sampling")
-        if not plan or result.benchmark not in self.benchmarks:
+        if not plan or plan.get("options", "given") != "given" or result.benchmark not in self.benchmarks:
             return None
         folder = self.root / "responses" / result.benchmark / result.model / result.method / f"seed{result.seed}"
         for log in sorted(folder.glob("*.sqlite")):
