@@ -15,6 +15,8 @@ examples:
   python -m reports site --out site --store results/mini/store       from a store alone; the viewer says what is missing
 """
 RUN, STORE = Path("runs/mini"), Path("results/mini/store")
+AUDIT = Path("results/audit")
+"""Audit and ledger of the paper, which are of no single run."""
 
 
 def add_site_options(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +31,7 @@ def add_site_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="DIR",
-        help="folders of figures, cards and JSON to show (default: the run's reports; what is beside NAME/store)",
+        help="folders of figures, cards and JSON (default: the run's reports, beside NAME/store, results/audit)",
     )
     parser.add_argument(
         "--with-images", action="store_true", help="copy real pictures too; read DATA_LICENSES.md first"
@@ -60,4 +62,4 @@ def run_site(options: argparse.Namespace) -> int:
 
 def _beside(run: Path | None, store: Path) -> list[Path]:
     """Where reports of the same results lie: in a run, and in `results/NAME/`, which keeps its store as `store`."""
-    return [*([run / "reports"] if run else []), *([store.parent] if store.name == STORE.name else [])]
+    return [*([run / "reports"] if run else []), *([store.parent] if store.name == STORE.name else []), AUDIT]
