@@ -49,15 +49,22 @@ def training_cost_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost],
     )
 
 
-def cost_report(results: Sequence[Result]) -> Report:
+def cost_report(
+    results: Sequence[Result],
+    found: Mapping[Key, Score] | None = None,
+    spent: Mapping[Group, Cost] | None = None,
+) -> Report:
     """Everything that is known about costs, seconds included; differs from run to run.
+
+    `found` and `spent`: scores and costs where they are known already; what a method started from may have been paid
+    for by results that are not among these.
 
     Raises:
         AnatomyR1Error: as `scores`, or when there are no results.
     """
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
-    found = {(score.group, score.metric, score.category): score for score in scores(results)}
+    found = found or {(score.group, score.metric, score.category): score for score in scores(results)}
     notes = (
         _READING,
         _UNKNOWN,
@@ -65,7 +72,7 @@ def cost_report(results: Sequence[Result]) -> Report:
         *leaks(found.values()),
         f"Seconds: wall-clock on {machines(results)}, with whatever else it did.",
     )
-    table = _full_table(found, costs(results))
+    table = _full_table(found, spent or costs(results))
     title = f"Anatomy-R1, costs: profile {results[0].profile}"
     return Report(title, warning(results), (table,), (*notes, made_from(results, found.values()), USE))
 

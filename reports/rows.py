@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from anatomy_r1.results import MATCHED, Result
 from anatomy_r1.tables.table import Block, Cell, Row
 from reports.names import BENCHMARKS, MINI, MODELS, method_rank, method_title, model_title, rank
 from reports.scores import Group
@@ -34,6 +35,13 @@ def row_names(found: Iterable[Key], model: str, always: Iterable[str] = ()) -> l
     ours = {(key[0].method, key[0].arm) for key in found if key[0].model == model}
     wanted = ours | {(method, "matched") for method in always}
     return sorted(wanted, key=lambda name: (method_rank(name[0]), name[1] != "matched", name[1]))
+
+
+def in_order(result: Result) -> tuple[object, ...]:
+    """Sort key of results: benchmarks, models and methods as tables have them, the matched arm first, then seeds."""
+    benchmark = rank(BENCHMARKS, result.benchmark.removesuffix(MINI))
+    arm = (result.arm != MATCHED, result.arm)
+    return (benchmark, rank(MODELS, result.model), method_rank(result.method), arm, result.seed, result.key)
 
 
 def run_blocks(found: Iterable[Key], cells: Callable[[str, RowName], Iterable[Cell]]) -> tuple[Block, ...]:
