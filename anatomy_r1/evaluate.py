@@ -47,6 +47,7 @@ def evaluate(
     log: Path,
     *,
     style: Style = "think",
+    wording: str | None = None,
     seed: int = 0,
     images: Images = "real",
     split: str = "test",
@@ -71,6 +72,7 @@ def evaluate(
         model: folder of the checkpoint, or the name by which a server knows it.
         log: response log; made if missing.
         style: prompt style.
+        wording: of the prompt (`anatomy_r1.prompts.WORDINGS`); the benchmark's canonical one unless told.
         seed: of sampling, and of the picture swap.
         images: `real`; `swapped` or `none` are controls.
         split: of the prepared set.
@@ -95,6 +97,8 @@ def evaluate(
         raise AnatomyR1Error(f"repeats {repeats}: the metrics are defined over {K} sampled responses. Cure: {K}")
     began = time.perf_counter()
     asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
+    if wording is not None:  # left out of the plan where it is the canonical one: the run keeps the name it had
+        asked["wording"] = wording
     manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
     plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, split, limit)
     options = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}

@@ -24,6 +24,8 @@ MATCHED = "matched"
 """Arm in which all methods learn from the same questions, each with its own budget."""
 EQUAL_TOKENS = "equal-tokens"
 """Arm in which the methods that sample in training have all sampled as many tokens, on the questions of `MATCHED`."""
+AS_RELEASED = "as-released"
+"""Arm in which GRPO, GDQA and ASC learn from the authors' three files, and every other method from GRPO.json."""
 COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
 """Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five."""
 
@@ -47,7 +49,7 @@ class Result:
     model: str
     method: str
     arm: str
-    """`MATCHED`, `EQUAL_TOKENS`, or whatever else a user tells results apart by."""
+    """`MATCHED`, `EQUAL_TOKENS`, `AS_RELEASED`, or whatever else a user tells results apart by."""
     seed: int
     """Seed of training and of sampling."""
     style: str

@@ -24,9 +24,9 @@ from anatomy_r1.prepared import load, load_manifest
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
 from anatomy_r1.responses import ResponseLog
-from anatomy_r1.results import EQUAL_TOKENS, Result, save_result
+from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS, Result, save_result
 from anatomy_r1.score import score
-from baselines.cell import Cell, Run
+from baselines.cell import Cell, Layout, Run
 from baselines.control import NAMES
 from baselines.profile import digest
 from baselines.publish import SETTINGS_NAME
@@ -63,17 +63,20 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
     data, options = layout.data(cell.benchmark), dict(profile.evaluation)
     log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
     weights, seed = layout.policy(cell, arm), cell.seed
-    done = evaluate(cell.benchmark, data, weights, log, style=cell.method.style, seed=seed, split="test", **options)
+    wording, style = _wording(layout, cell), cell.method.style
+    asked = {"style": style, "wording": wording, "seed": seed, "split": "test"}
+    done = evaluate(cell.benchmark, data, weights, log, **asked, **options)
     scores = score(log, data, run=done.run)
     return scores.table(), {
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
-        "prompt": prompt_hash(render_text("", ("",), cell.method.style, canonical_wording(cell.benchmark))),
+        "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.benchmark))),
         "sampling": dict(scores.plan),
         "spent": _spent(log, scores.plan["weights"]),
         "metrics": dict(scores.overall),
         "reasons": reason_counts(scores.outcomes),
         "unfit": list(unfit(scores)),
-        "leakage": _leakage(data, trained=cell.method.trained).as_dict(),
+        "leakage": _leakage(layout, cell).as_dict(),
+        **_released(layout, cell),
     }
 
 
@@ -92,9 +95,26 @@ def _controlled(run: Run, cell: Cell) -> Outcome:
     }
 
 
-def _leakage(data: Path, *, trained: bool) -> Passport:
-    """That of the prepared set; what was not trained has learnt from none of it."""
-    return leakage(data) if trained else passport((), load(data, "test").questions, hashes=({}, {}))
+def _leakage(layout: Layout, cell: Cell) -> Passport:
+    """That of the questions it learnt from; what was not trained has learnt from none of them."""
+    data, learnt = layout.data(cell.benchmark), layout.learns_from(cell)
+    if not cell.method.trained:
+        return passport((), load(data, "test").questions, hashes=({}, {}))
+    return leakage(data) if learnt == data else leakage(learnt, data)
+
+
+def _wording(layout: Layout, cell: Cell) -> str | None:
+    """That of its training prompts (ours; the paper is silent): another would be one that the policy never read."""
+    return load(layout.learns_from(cell), "train").wording if cell.data == AS_RELEASED else None
+
+
+def _released(layout: Layout, cell: Cell) -> dict[str, Any]:
+    """Which file a cell of the arm as released learnt from, and in which wording it was asked."""
+    if cell.data != AS_RELEASED:
+        return {}
+    manifest = load_manifest(layout.learns_from(cell))
+    stated = {"questions_sha256": manifest["questions_sha256"], "generated": manifest["generated"]}
+    return {"released": {"file": cell.method.release, "wording": _wording(layout, cell), **stated}}
 
 
 def _provenance(run: Run, cell: Cell) -> dict[str, Any]:

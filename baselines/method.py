@@ -39,10 +39,16 @@ class Method:
     knobs: Mapping[str, Knob] = field(default_factory=dict)
     """Trainer arguments that make the method what it is; they win over the profile's."""
 
+    release: str = ""
+    """Released file, without its suffix, that it learns from in the arm as released; empty: it is not in that arm."""
+    release_knobs: Mapping[str, Knob] = field(default_factory=dict)
+    """Trainer arguments of that arm, over its knobs."""
+
     def __post_init__(self) -> None:
         if self.trained != bool(self.trainer):
             raise ValueError(f"method {self.id}: kind {self.kind!r} does not go with trainer {self.trainer!r}")
         object.__setattr__(self, "knobs", MappingProxyType(dict(self.knobs)))
+        object.__setattr__(self, "release_knobs", MappingProxyType(dict(self.release_knobs)))
         object.__setattr__(self, "budget", self.budget or self.id)
 
     @property

@@ -19,15 +19,15 @@ from baselines.train import Report
 
 
 def parse_cell(name: str) -> Cell:
-    """`benchmark/model/method/seed0` -> Cell."""
-    benchmark, model, method, seed = name.split("/")
-    return Cell(benchmark, model, method, int(seed.removeprefix("seed")))
+    """`benchmark/model/method/seed0`, or with the arm as released before the seed, -> Cell."""
+    benchmark, model, method, *data, seed = name.split("/")
+    return Cell(benchmark, model, method, int(seed.removeprefix("seed")), *data)
 
 
 def parse_evaluation(name: str) -> tuple[Cell, str]:
     """`benchmark/model/method/arm/seed0` -> Cell and arm."""
     benchmark, model, method, arm, seed = name.split("/")
-    return parse_cell(f"{benchmark}/{model}/{method}/{seed}"), arm
+    return parse_cell(f"{benchmark}/{model}/{method}/{seed}").in_arm(arm), arm
 
 
 def run_stage(stage: str, name: str, run: Run) -> None:
@@ -85,6 +85,12 @@ def _data(run: Run, benchmark: str, report: Report) -> None:
     prepare(run, benchmark)
 
 
+def _released(run: Run, name: str, report: Report) -> None:
+    from baselines.data import prepare_released
+
+    prepare_released(run, *name.split("/"))
+
+
 def _base(run: Run, model: str, report: Report) -> None:
     source = run.profile.models[model]
     if "mini" not in source:
@@ -114,6 +120,7 @@ def _evaluate(run: Run, name: str, report: Report) -> None:
 _STAGES: dict[str, Callable[[Run, str, Report], None]] = {
     "world": _world,
     "data": _data,
+    "released": _released,
     "base": _base,
     "train": _train,
     "evaluate": _evaluate,

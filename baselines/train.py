@@ -10,13 +10,15 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.certificate.batches import FOLDER
 from anatomy_r1.prepared import PreparedSet, load
 from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
+from anatomy_r1.results import AS_RELEASED, MATCHED
 from anatomy_r1.training_log import TrainingLog
 from baselines.cell import Cell, Run
 from baselines.method import Method
@@ -26,11 +28,18 @@ from baselines.publish import LOG_NAME, POLICIES, is_published, publish
 Report = Callable[[int, int], None]
 
 
-def arguments(profile: Profile, method: Method, seed: int) -> dict[str, Any]:
+def arguments(profile: Profile, method: Method, seed: int, data: str = MATCHED) -> dict[str, Any]:
     """Trainer arguments of a method at one scale: the method's knobs over the profile's budget; none if untrained."""
     if not method.trained:
         return {}
-    return {**profile.budget(method.budget), **method.knobs, "seed": seed}
+    budget = profile.budget(method.budget)
+    own = {**method.release_knobs, **_own_budget_only(budget)} if data == AS_RELEASED else {}
+    return {**budget, **method.knobs, **own, "seed": seed}
+
+
+def _own_budget_only(budget: Mapping[str, Any]) -> dict[str, Any]:
+    """As released has no arm of equal tokens: the run ends with its own steps."""
+    return {"max_steps": budget["own_steps"], "rollout_tokens": 0} if "own_steps" in budget else {}
 
 
 def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
@@ -39,11 +48,17 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
     return {
         "cell": cell.name,
         "method": {"trainer": cell.method.trainer, "style": cell.method.style, "start": cell.method.start},
-        "arguments": arguments(profile, cell.method, cell.seed),
-        "data": dict(profile.data[cell.benchmark]),
+        "arguments": arguments(profile, cell.method, cell.seed, cell.data),
+        "data": _data_of(profile, cell),
         "model": dict(profile.models[cell.model]),
         "parent": settings(profile, parent) if parent else None,
     }
+
+
+def _data_of(profile: Profile, cell: Cell) -> dict[str, Any]:
+    if cell.data == AS_RELEASED:
+        return {"arm": AS_RELEASED, "file": cell.method.release, **profile.released[cell.benchmark]}
+    return dict(profile.data[cell.benchmark])
 
 
 def train(run: Run, cell: Cell, report: Report) -> Path:
@@ -62,7 +77,7 @@ def train(run: Run, cell: Cell, report: Report) -> Path:
 
 def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, TrainingLog, Path | None]:
     """The trainer, its log, and the checkpoint to resume from (None for a fresh run)."""
-    from baselines.trainers import KeepPolicies, LogSteps
+    from baselines.trainers import KeepPolicies, LogSteps, Recorder
 
     method, start = cell.method, run.layout.start(cell)
     checkpoint = last_whole_checkpoint(work)
@@ -70,14 +85,16 @@ def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, Traini
         print(f"resuming from {checkpoint.name}; warnings about missing keys are moot: we load the weights ourselves")
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint))
     model, processor = load_policy(checkpoint or start, start)
-    prepared = load(run.layout.data(cell.benchmark), "train")
+    prepared = load(run.layout.learns_from(cell), "train")
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder does not last
     reporting = {"report_to": run.report_to, "run_name": cell.name}
-    config = {**arguments(run.profile, method, cell.seed), **reporting, "output_dir": str(work)}
+    config = {**arguments(run.profile, method, cell.seed, cell.data), **reporting, "output_dir": str(work)}
     trainer = _trainer(method, config, model, processor, prepared)
     trainer.add_callback(LogSteps(log, report))
+    trainer.training_log = log
     if method.kind == "rl":
-        trainer.training_log, trainer.rollout_tokens = log, log.rollout_tokens()
+        trainer.rollout_tokens = log.rollout_tokens()
+        trainer.recorder = Recorder(work / FOLDER)
         keep = KeepPolicies(work / POLICIES, lambda: trainer.rollout_tokens, _step(checkpoint))
         trainer.add_callback(keep)
     return trainer, log, checkpoint
