@@ -25,6 +25,7 @@ def prepare(
     problems: Problems,
     out: Path,
     notes: Mapping[str, Any],
+    *,
     scene_graphs: Path | None = None,
 ) -> None:
     """Read and write.

@@ -1,7 +1,7 @@
 """One cell of the grid (benchmark, model, method, seed) and where its files are below `runs/<profile>/`.
 
 world/  data/<benchmark>/  models/<model>/          shared stages
-released/<benchmark>/<file>/                         training sets of the arm as released; file.json beside, if generated
+released/<benchmark>/<file>/                         training sets of the arm as released (twin: file.json beside)
 train/<benchmark>/<model>/<method>/seed<k>/          checkpoint, arguments, training log; equal-tokens/ within
 train/<benchmark>/<model>/<method>/as-released/...   the same, trained in the arm as released; likewise responses/
 responses/<benchmark>/<model>/<method>/seed<k>/      response log, lm-eval results

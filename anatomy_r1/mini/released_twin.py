@@ -121,18 +121,13 @@ def _draw(pool: Iterable[Question], images: Sequence[str], file: File, size: int
     left["location"] += size - sum(left.values())
     chosen: dict[str, Question] = {}
 
-    def take(question: Question) -> None:
-        chosen[question.id] = question
-        left[question.family] -= 1
-        free.discard(question.image)
-
     for fresh_frame, by_quota in ((True, True), (True, False), (False, True), (False, False)):
-        for family in left:  # the scarce one first
-            for question in candidates:
-                room = len(chosen) < size and (not by_quota or left[family] > 0)
-                fits = question.family == family and (question.image in free or not fresh_frame)
-                if room and fits and question.id not in chosen:
-                    take(question)
+        for question in sorted(candidates, key=lambda q: list(left).index(q.family)):  # the scarce family first
+            room = len(chosen) < size and (not by_quota or left[question.family] > 0)
+            if room and (question.image in free or not fresh_frame) and question.id not in chosen:
+                chosen[question.id] = question
+                left[question.family] -= 1
+                free.discard(question.image)
     if len(chosen) < size:
         raise DataError(f"twin of {name}: {size} records asked for, {len(chosen)} questions there. Cure: ask for fewer")
     order = list(chosen.values())
