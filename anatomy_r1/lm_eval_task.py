@@ -90,7 +90,7 @@ def documents(
 
     prepared = find_set(benchmark, data, split)
     rows = [
-        _document(question, prepared, shown, style, images, wording)
+        _document(question, prepared, shown, style, images, wording=wording)
         for question, shown in zip(prepared.questions, _shown(prepared.questions, images, int(seed)), strict=True)
         if category in (None, question.category)
     ]
@@ -108,7 +108,7 @@ def _shown(questions: Sequence[Question], images: str, seed: int) -> list[str]:
 
 
 def _document(
-    question: Question, prepared: PreparedSet, shown: str, style: str, images: str, wording: str | None
+    question: Question, prepared: PreparedSet, shown: str, style: str, images: str, *, wording: str | None
 ) -> dict[str, Any]:
     if style not in ("think", "direct"):
         raise AnatomyR1Error(f"style {style!r}: neither think nor direct")
