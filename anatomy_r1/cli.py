@@ -1,4 +1,4 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, log. Only argparse is imported here: `--help` is quick."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, certify, log. Only argparse is imported here: `--help` is quick."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1 import __version__, compare_cli
+from anatomy_r1 import __version__, certify_cli, compare_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     about, example = compare_cli.ABOUT, f"compare {compare_cli.EXAMPLE}"
     compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
+    about, example = certify_cli.ABOUT, f"certify {certify_cli.EXAMPLE}"
+    certify_cli.add_certify_options(_command(commands, "certify", about, example, certify_cli.run_certify))
     add_log_commands(commands)
     return parser
 

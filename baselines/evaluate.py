@@ -13,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from anatomy_r1.certificate.certify import certify
+from anatomy_r1.certificate.evidence import load_evidence
 from anatomy_r1.controls import CONTROLS, of_other_clusters, table
 from anatomy_r1.evaluate import evaluate
 from anatomy_r1.extraction import reason_counts
@@ -76,6 +78,7 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
         "reasons": reason_counts(scores.outcomes),
         "unfit": list(unfit(scores)),
         "leakage": _leakage(layout, cell).as_dict(),
+        "certificate": _certificate(layout, cell),
         **_released(layout, cell),
     }
 
@@ -101,6 +104,13 @@ def _leakage(layout: Layout, cell: Cell) -> Passport:
     if not cell.method.trained:
         return passport((), load(data, "test").questions, hashes=({}, {}))
     return leakage(data) if learnt == data else leakage(learnt, data)
+
+
+def _certificate(layout: Layout, cell: Cell) -> dict[str, Any] | None:
+    """What the training log proves; None for a policy that was not trained."""
+    if not cell.method.trained:
+        return None
+    return certify(load_evidence(layout.train(cell), load(layout.learns_from(cell), "train"))).as_dict()
 
 
 def _wording(layout: Layout, cell: Cell) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from anatomy_r1.tables.table import Block, Cell, Row
+from reports.marks import Marks, marked
 from reports.names import BENCHMARKS, MINI, MODELS, TITLES, method_title, model_title, rank
 from reports.scores import Group
 
@@ -34,13 +35,20 @@ def row_names(found: Iterable[Key], model: str, always: Iterable[str] = ()) -> l
     return sorted(wanted, key=lambda name: (rank(TITLES, name[0]), name[1] != "matched", name[1]))
 
 
-def run_blocks(found: Iterable[Key], cells: Callable[[str, RowName], Iterable[Cell]]) -> tuple[Block, ...]:
-    """A block a model, with only the rows that ran."""
+def run_blocks(
+    found: Iterable[Key], cells: Callable[[str, RowName], Iterable[Cell]], known: Marks
+) -> tuple[Block, ...]:
+    """A block a model, with only the rows that ran, each with its marks."""
     keys = list(found)
+
+    def title(model: str, name: RowName) -> str:
+        groups = dict.fromkeys(key[0] for key in keys if key[0].model == model and (key[0].method, key[0].arm) == name)
+        return marked(method_title(*name), groups, known)
+
     return tuple(
         Block(
             model_title(model, paper_beside=False),
-            tuple(Row(method_title(*name), tuple(cells(model, name))) for name in row_names(keys, model)),
+            tuple(Row(title(model, name), tuple(cells(model, name))) for name in row_names(keys, model)),
         )
         for model in models(keys)
     )

@@ -10,7 +10,7 @@ from anatomy_r1.cli import main
 
 COMMANDS = [
     (), ("data",), ("data", "mini"), ("data", "prepare"), ("data", "prepare", "sgg"), ("data", "check"), ("tasks",),
-    ("tasks", "list"), ("tasks", "install"), ("tasks", "uninstall"), ("evaluate",), ("score",), ("compare",),
+    ("tasks", "list"), ("tasks", "install"), ("tasks", "uninstall"), ("evaluate",), ("score",), ("compare",), ("certify",),
     ("log",), ("log", "salvage"),
 ]  # fmt: skip
 
