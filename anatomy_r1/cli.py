@@ -1,4 +1,4 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, certify, log. Only argparse is imported here: `--help` is quick."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, certify, log. Only argparse is imported here: help is quick."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def accuracy_block(
     table: int,
     marks: Marks,
 ) -> Block:
-    """One model's rows; `table` says which of the paper's tables stands beside, `marks` what stands behind a row's name."""
+    """One model's rows; `table` says which of the paper's tables stands beside, `marks` what follows a row's name."""
     sides = [_cells(found, numbers, model, names, benchmark, table=table) for benchmark in benchmarks]
     rows = [
         Row(

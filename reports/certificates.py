@@ -91,8 +91,8 @@ def _count(results: Sequence[Result], wrong: int) -> tuple[str, ...]:
         return ()
     have = sum(certificate(result) is not None for result in trained)
     return (
-        f"Certificates (docs/certificates.md): {have} of {len(trained)} results from training have one, {wrong} failed; "
-        f"no certificate: {len(trained) - have} (stored before there were any).",
+        f"Certificates (docs/certificates.md): {have} of {len(trained)} trained results have one, {wrong} failed, "
+        f"{len(trained) - have} have no certificate (stored before there were any).",
     )
 
 

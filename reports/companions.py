@@ -49,15 +49,16 @@ def responses_table(
         ]
 
     columns = tuple(Column(title, benchmark_title(name)) for name in benchmarks for title in titles)
-    blocks = run_blocks(
-        found, lambda model, name: (c for b in benchmarks for c in cells(Group(b, model, *name))), known
-    )
+
+    def row(model: str, name: RowName) -> list[Cell]:
+        return [cell for benchmark in benchmarks for cell in cells(Group(benchmark, model, *name))]
+
     return Table(
         "responses",
         "Responses: share parsed and cut off (percent of the five), accuracy of the greedy response",
         "Method",
         columns,
-        blocks,
+        run_blocks(found, row, known),
         (_SPREAD, _EXTRACTION) if extraction else (_SPREAD,),
     )
 

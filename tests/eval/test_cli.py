@@ -10,8 +10,8 @@ from anatomy_r1.cli import main
 
 COMMANDS = [
     (), ("data",), ("data", "mini"), ("data", "prepare"), ("data", "prepare", "sgg"), ("data", "check"), ("tasks",),
-    ("tasks", "list"), ("tasks", "install"), ("tasks", "uninstall"), ("evaluate",), ("score",), ("compare",), ("certify",),
-    ("log",), ("log", "salvage"),
+    ("tasks", "list"), ("tasks", "install"), ("tasks", "uninstall"), ("evaluate",), ("score",), ("compare",),
+    ("certify",), ("log",), ("log", "salvage"),
 ]  # fmt: skip
 
 
