@@ -68,8 +68,10 @@ def check_data(evidence: Evidence) -> Check:
     wording = _wording(evidence)
     for row, options in texts(evidence):
         question, found = known[row["question_id"]], parse(row["prompt"])
-        if found.wording != wording or question.answer not in options:
+        if found.wording != wording:
             return failed("data", f"step {row['step']}: {question.id} was served in {found.wording}, not {wording}")
+        if question.answer not in options:
+            return failed("data", f"step {row['step']}: {question.id} was served without its answer")
     served = evidence.rollouts["question_id"].nunique()
     return passed("data", f"{served} of the {len(known)} training questions were served, in the wording {wording}")
 
