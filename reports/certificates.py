@@ -52,9 +52,9 @@ def _unequal(results: Iterable[Result]) -> dict[str, tuple[Check, ...]]:
 
     found: dict[str, tuple[Check, ...]] = {}
     for _, cells in groupby(sorted(results, key=place), key=place):
-        facts = {cell: one.facts for cell in cells if (one := certificate(cell)) and _samples(one)}
-        wanted = next((fact for cell, fact in facts.items() if cell.method == BASELINE), None)
-        for cell, fact in facts.items():
+        facts = [(cell, one.facts) for cell in cells if (one := certificate(cell)) and _samples(one)]
+        wanted = next((fact for cell, fact in facts if cell.method == BASELINE), None)
+        for cell, fact in facts:
             if wanted is not None and (told := _budget(fact)) != _budget(wanted):
                 found[cell.key] = (failed("budget", f"{told}; GRPO beside it: {_budget(wanted)}"),)
     return found
