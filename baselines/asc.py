@@ -12,7 +12,7 @@ threshold, nor window: the values here are ours.
 Two things are called released. `grpo-asc-released` is a method: on the questions of all others, with the options that
 they have, it changes the order alone. The arm `as-released` is a training set: there `grpo-asc` learns from the
 authors' ASC file, and keeps the file's own options, since to draw others would undo the release (so it, too, can only
-order them: easy questions first, by S(q)). Which of the two a row is, its arm says.
+order them: easy questions first, by S(q)). Which of the two a row is, its arm says; `docs/as-released.md`.
 """
 
 from dataclasses import replace
