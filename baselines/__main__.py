@@ -47,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("stage")
     stage.add_argument("name")
     stage.set_defaults(function=_stage)
+    worker = commands.add_parser("worker", help="one process of a training; called by a stage's launcher")
+    worker.add_argument("--profile", required=True)
+    worker.add_argument("--root", type=Path, required=True)
+    worker.add_argument("--report-to", default="none")
+    worker.add_argument("name")
+    worker.set_defaults(function=_worker)
     return parser
 
 
@@ -121,6 +127,16 @@ def _stage(arguments: argparse.Namespace) -> int:
     layout = Layout(arguments.root.resolve())
     run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
     run_stage(arguments.stage, arguments.name, run)
+    return 0
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from baselines.cell import Layout, Run
+    from baselines.profile import load_profile
+    from baselines.stages import work
+
+    layout = Layout(arguments.root.resolve())
+    work(arguments.name, Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to))
     return 0
 
 

@@ -66,7 +66,7 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
     log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
     weights, seed = layout.policy(cell, arm), cell.seed
     wording, style = _wording(layout, cell), cell.method.style
-    asked = {"style": style, "wording": wording, "seed": seed, "split": "test"}
+    asked: dict[str, Any] = {"style": style, "wording": wording, "seed": seed, "split": "test"}
     done = evaluate(cell.benchmark, data, weights, log, **asked, **options)
     scores = score(log, data, run=done.run)
     return scores.table(), {

@@ -30,6 +30,16 @@ class Needs:
 
 
 @dataclass(frozen=True)
+class Launch:
+    """How the processes of one training are started."""
+
+    processes: int = 1
+    """As many as the GPUs that train together."""
+    accelerate: str = ""
+    """Name of a file in `baselines/accelerate/`; empty is plain data parallelism."""
+
+
+@dataclass(frozen=True)
 class Profile:
     """One experiment at one scale."""
 
@@ -39,8 +49,10 @@ class Profile:
     generated: bool
     """True when data and models come from the mini world."""
     needs: Needs
+    launch: Launch
     models: Mapping[str, Mapping[str, Any]]
-    """Model id -> where its weights come from (`mini` recipe size, or hub id and revision)."""
+    """Model id -> where its weights come from (`mini` recipe size, or hub id and revision), and how it is loaded
+    (`baselines/policy.py`)."""
     world: Mapping[str, Any]
     """Fields of the mini world's `WorldSpec` that differ from its defaults; empty for real data."""
     data: Mapping[str, Mapping[str, Any]]
@@ -79,15 +91,15 @@ def load_profile(name: str) -> Profile:
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
-        raise AnatomyR1Error(f"no profile {name!r}; there are: {known}, or give the path of a .yaml file")
+        there = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
+        raise AnatomyR1Error(f"no profile {name!r}; there are: {there}, or give the path of a .yaml file")
     raw = yaml.safe_load(path.read_text())
     known = {f.name for f in fields(Profile)}
     wanted = {f.name for f in fields(Profile) if f.default_factory is MISSING}
     found = set(raw) if isinstance(raw, dict) else set()
     if not isinstance(raw, dict) or not wanted <= found <= known:
         raise AnatomyR1Error(f"{path}: missing keys {sorted(wanted - found)}, unknown keys {sorted(found - known)}")
-    return Profile(**{**raw, "needs": Needs(**raw["needs"])})
+    return Profile(**{**raw, "needs": Needs(**raw["needs"]), "launch": Launch(**raw["launch"])})
 
 
 def digest(value: Any) -> str:

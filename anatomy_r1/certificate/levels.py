@@ -32,7 +32,7 @@ def check_curriculum(evidence: Evidence) -> Check:
 def _told(kind: str, evidence: Evidence) -> str:
     if kind == "levels":
         first = evidence.steps.groupby("level")["step"].min()
-        rises = ", ".join(f"level {int(level)} from step {step}" for level, step in first.items())
+        rises = ", ".join(f"level {level:.0f} from step {step}" for level, step in zip(first.index, first, strict=True))
         return f"levels replayed from rewards ({rises}); options in the level's bin"
     return {
         "pool": "no levels; options in the bin that is logged",

@@ -26,8 +26,10 @@ def recomputed(batch: RecordedBatch, arguments: Mapping[str, Any]) -> float | No
         return None
     if arguments.get("use_bias_correction_kl", False) and arguments.get("beta"):
         return None
+    if arguments.get("use_vllm", False) and arguments.get("vllm_importance_sampling_correction", True):
+        return None  # the loss is weighted by another ratio, which is not recorded
     terms = _policy_terms(batch, arguments) + float(arguments.get("beta") or 0.0) * _divergence(batch)
-    return float(_mean(terms, batch, kind))
+    return float(_mean(terms, batch, arguments))
 
 
 def _policy_terms(batch: RecordedBatch, arguments: Mapping[str, Any]) -> Floats:
@@ -48,13 +50,14 @@ def _divergence(batch: RecordedBatch) -> Floats:
     return np.asarray(np.exp(gap) - gap - 1)
 
 
-def _mean(terms: Floats, batch: RecordedBatch, kind: str) -> Floats:
-    kept = np.where(batch.mask > 0, terms, 0.0)
+def _mean(terms: Floats, batch: RecordedBatch, arguments: Mapping[str, Any]) -> Floats:
+    kept, kind = np.where(batch.mask > 0, terms, 0.0), arguments["loss_type"]
     if kind == "grpo":  # over a response's tokens, then over responses
         return np.asarray((kept.sum(1) / np.maximum(batch.mask.sum(1), 1)).mean() / batch.accumulation)
     if kind == "bnpo":  # over the tokens of the device batch
         return np.asarray(kept.sum() / max(batch.mask.sum(), 1) / batch.accumulation)
-    return np.asarray(kept.sum() * batch.processes / max(batch.tokens, 1))  # over the tokens of all processes
+    share = batch.accumulation / float(arguments.get("steps_per_generation") or batch.accumulation)
+    return np.asarray(kept.sum() * batch.processes / max(batch.tokens, 1) / share)  # over the tokens of all processes
 
 
 def check_loss(evidence: Evidence) -> Check:

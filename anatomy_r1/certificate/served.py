@@ -90,7 +90,8 @@ def _examples(evidence: Evidence) -> Check:
     wording = _wording(evidence)
     usable = [q for q in evidence.training_set.questions if style == "direct" or q.rationale]
     allowed = Counter((prompt_hash(render(q, style, wording)), q.letter, _reasoned(q, style)) for q in usable)
-    seen = Counter((row.prompt_hash, *_imitated(row.completion)) for row in evidence.served.itertuples())
+    served = zip(evidence.served["prompt_hash"], evidence.served["completion"], strict=True)
+    seen = Counter((str(prompt), *_imitated(str(completion))) for prompt, completion in served)
     if strange := [key for key in seen if key not in allowed]:
         return failed("data", f"{len(strange)} examples are not of the training set, first: prompt {strange[0][0]}")
     passes = len(evidence.served) / len(usable)

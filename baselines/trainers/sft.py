@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from trl import SFTTrainer
 
 from anatomy_r1.prompts import prompt_hash
@@ -26,7 +27,8 @@ class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         super().__init__(*arguments, **named)
         self._waiting: deque[list[Served]] = deque()
         """Batches that the loader has made up and training has not reached: it is one ahead."""
-        self.data_collator = self._watched(self.data_collator)
+        collate: Any = self.data_collator
+        self.data_collator = self._watched(collate)
 
     def _watched(self, collate: Any) -> Any:
         def watching(examples: Sequence[dict[str, Any]]) -> Any:
@@ -36,13 +38,12 @@ class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         return watching
 
     def training_step(self, *arguments: Any, **named: Any) -> torch.Tensor:
-        """As TRL's; the batch that it learns from goes into the log (of the first process: its own share)."""
-        if self.training_log is not None and self.accelerator.is_main_process:
-            step = self.state.global_step + 1
-            self._place = self._place if step == self._step_of_place else 0
-            rows = self._waiting.popleft()
-            self.training_log.add_examples(Example(step, self._place + i, *row) for i, row in enumerate(rows))
-            self._place, self._step_of_place = self._place + len(rows), step
+        """As TRL's; what all processes learn from goes into the log of the first."""
+        rows, step = gather_object(self._waiting.popleft()), self.state.global_step + 1
+        first = self._place if step == self._step_of_place else 0
+        if self.training_log is not None:
+            self.training_log.add_examples(Example(step, first + i, *row) for i, row in enumerate(rows))
+        self._place, self._step_of_place = first + len(rows), step
         loss: torch.Tensor = super().training_step(*arguments, **named)
         return loss
 
