@@ -22,13 +22,14 @@ class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
     """SFT that serves questions in our order and loads them without state."""
 
     training_log: TrainingLog | None = None
+    _place, _step_of_place = 0, 0
+    """Examples logged of a step so far, and which step that is."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._waiting: deque[list[Served]] = deque()
         """Batches that the loader has made up and training has not reached: it is one ahead."""
-        collate: Any = self.data_collator
-        self.data_collator = self._watched(collate)
+        self.data_collator: Any = self._watched(getattr(self, "data_collator"))  # noqa: B009  (untyped in TRL)
 
     def _watched(self, collate: Any) -> Any:
         def watching(examples: Sequence[dict[str, Any]]) -> Any:
@@ -46,8 +47,6 @@ class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         self._place, self._step_of_place = first + len(rows), step
         loss: torch.Tensor = super().training_step(*arguments, **named)
         return loss
-
-    _place, _step_of_place = 0, 0
 
     def _get_train_sampler(self, train_dataset: Any = None) -> GroupSampler:
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size

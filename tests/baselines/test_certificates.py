@@ -315,6 +315,27 @@ def test_what_is_no_training_is_refused(tmp_path, trained):
         load_evidence(copy)
 
 
+class CutError(Exception):
+    """Stands for a kill."""
+
+
+def test_examples_of_a_resumed_run_are_logged_as_if_nothing_had_happened(run, trained, tmp_path):
+    for name in ("world", "data", "models"):
+        (tmp_path / name).symlink_to(run.layout.root / name)
+    other, cell = dataclasses.replace(run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "sft", 0)
+
+    def stop(done, total):
+        if done == 3:
+            raise CutError
+
+    with pytest.raises(CutError):
+        train(other, cell, stop)
+    again = train(other, cell, ignore)
+    assert set(read(again / LOG, "events")["kind"]) == {"start", "resume", "end"}
+    assert len(read(again / LOG, "served")) == 3 * 8
+    assert read(again / LOG, "served").equals(read(trained("sft") / LOG, "served"))
+
+
 def test_recording_changes_no_weight_and_no_row(run, trained, tmp_path, monkeypatch):
     monkeypatch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
     monkeypatch.setattr("baselines.trainers.record.Recorder.record", lambda *_: None)
