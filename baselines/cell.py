@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS, MATCHED
+from anatomy_r1.views import PLAIN, row
 from baselines.method import Method
 from baselines.methods import method as find_method
 from baselines.profile import Profile
@@ -29,6 +30,8 @@ class Cell:
     model: str
     method_id: str
     seed: int
+    view: str = PLAIN
+    """What is shown in evaluation (`anatomy_r1.views`); training knows nothing of it."""
     data: str = MATCHED
     """What it learns from: the questions of `MATCHED`, or its file of `AS_RELEASED`."""
 
@@ -39,13 +42,13 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Path of the cell below any stage's folder."""
+        """Path of the cell below any stage's folder, whatever the view."""
         own = "" if self.data == MATCHED else f"{self.data}/"
         return f"{self.benchmark}/{self.model}/{self.method_id}/{own}seed{self.seed}"
 
     def under(self, arm: str) -> str:
         """Path of the cell's evaluation in one arm, as in the result store."""
-        return f"{self.benchmark}/{self.model}/{self.method_id}/{arm}/seed{self.seed}"
+        return f"{self.benchmark}/{self.model}/{row(self.method_id, self.view)}/{arm}/seed{self.seed}"
 
     def in_arm(self, arm: str) -> Cell:
         """The cell that is evaluated in an arm: as released, another training."""
@@ -54,7 +57,7 @@ class Cell:
     def parent(self) -> Cell | None:
         """Cell whose checkpoint this one starts from; None when it starts from the base model."""
         start = self.method.start
-        return None if start == "base" else replace(self, method_id=start)
+        return None if start == "base" else replace(self, method_id=start, view=PLAIN)
 
 
 @dataclass(frozen=True)
@@ -145,3 +148,5 @@ class Run:
     """The profile's name or file, as given: stages load it again."""
     report_to: str = "none"
     """Where trainers report to, besides the training log."""
+    method_files: tuple[str, ...] = ()
+    """Absolute paths of files with methods of one's own: stages load them again (`baselines/method_file.py`)."""

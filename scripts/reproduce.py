@@ -5,6 +5,8 @@ each other.
     python scripts/reproduce.py --profile smoke                    another profile
     python scripts/reproduce.py --table 2                          Table 2, with its methods on its benchmark
     python scripts/reproduce.py --methods zero-shot sft --seeds 0  everything else goes to `python -m baselines run`
+    python scripts/reproduce.py --method-file my_method.py         a method of your own: its row, then what it adds to
+                                                                   every other method (docs/add-a-method.md)
 
 Where cells of the grid failed, the table still shows the others, and the exit status is the grid's.
 """
@@ -12,6 +14,7 @@ Where cells of the grid failed, the table still shows the others, and the exit s
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +46,25 @@ def main(arguments: list[str]) -> int:
     if status > NOT_ALL_CELLS or not (ROOT / run / "results").is_dir():
         return status  # it refused, was stopped, or only helped, and has said so itself
     reported = command("reports", f"table{known.table}", "--store", str(run / "results"), "--out", str(run / "reports"))
-    return status or reported
+    own = own_methods(run / "grid.json") if any(word.startswith("--method-file") for word in others) else []
+    compared = [compare(run, method) for method in own]
+    return status or reported or max(compared, default=0)
+
+
+def own_methods(grid: Path) -> list[str]:
+    """Ids of the methods that the grid took from files; it has written them down."""
+    return list(json.loads((ROOT / grid).read_text(encoding="utf-8"))["own"])
+
+
+def compare(run: Path, method: str) -> int:
+    """What a method adds to every other one, on the screen and in files.
+
+    Methods are asked in their own prompts, which the comparison says before any number.
+    """
+    files = [word for suffix in ("html", "json", "md") for word in ("--out", f"{run}/reports/{method}.{suffix}")]
+    print(f"\n{method} against every other method (docs/statistics.md):\n", flush=True)
+    options = ["--new", method, "--allow-different", "prompts", "--flips", "3"]
+    return command("anatomy_r1.cli", "compare", str(run / "results"), *options, *files)
 
 
 def table2_rows(profile: str) -> list[str]:

@@ -14,6 +14,7 @@ from anatomy_r1.prompts import WORDINGS
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.results import AS_RELEASED, load_results
 from anatomy_r1.training_log import read
+from anatomy_r1.views import parts
 from baselines.cell import Cell, Layout, Run
 from baselines.grid import configuration
 from baselines.methods import TABLE_1, method
@@ -70,13 +71,13 @@ def test_every_committed_training_is_still_what_its_cell_would_train():
     trained = [result for result in results if result.provenance.get("training")]
     assert len(trained) > 200
     for result in trained:
-        data = (AS_RELEASED,) if result.arm == AS_RELEASED else ()
-        cell = Cell(result.benchmark, result.model, result.method, result.seed, *data)
+        data = {"data": AS_RELEASED} if result.arm == AS_RELEASED else {}
+        cell = Cell(result.benchmark, result.model, parts(result.method)[0], result.seed, **data)
         assert result.provenance["training"]["plan"] == json.loads(json.dumps(settings(MINI, cell)))
 
 
 def test_asc_keeps_the_options_of_its_file_and_nobody_samples_for_equal_tokens():
-    plan = settings(MINI, Cell(SGG, "mini-l", "grpo-asc", 0, AS_RELEASED))
+    plan = settings(MINI, Cell(SGG, "mini-l", "grpo-asc", 0, data=AS_RELEASED))
     assert plan["arguments"]["curriculum"] == "ordered"
     assert (plan["arguments"]["max_steps"], plan["arguments"]["rollout_tokens"]) == (80, 0)
     assert plan["data"] == {"arm": AS_RELEASED, "file": "GRPO-ASC-Learning", "size": 300, "seed": 0}
@@ -87,7 +88,7 @@ def test_asc_keeps_the_options_of_its_file_and_nobody_samples_for_equal_tokens()
 
 @pytest.mark.parametrize("data", ["matched", AS_RELEASED])
 def test_names_of_cells_are_read_back(data):
-    cell = Cell(SGG, "mini-l", "grpo", 3, data)
+    cell = Cell(SGG, "mini-l", "grpo", 3, data=data)
     assert parse_cell(cell.name) == cell
     assert parse_evaluation(cell.under(data)) == (cell, data)
     assert parse_evaluation(replace(cell, data="matched").under("equal-tokens"))[0].data == "matched"
