@@ -18,7 +18,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.images import LazyImages, swapped
 from anatomy_r1.locate import find_set
 from anatomy_r1.prepared import PreparedSet
-from anatomy_r1.prompts import render
+from anatomy_r1.prompts import WORDINGS, render
 from anatomy_r1.question import Question
 from anatomy_r1.rotations import prompted
 from anatomy_r1.score import question_metrics
@@ -70,6 +70,7 @@ def documents(
     split: str = "test",
     category: str | None = None,
     seed: int = 0,
+    wording: str | None = None,
     **_: Any,
 ) -> Any:
     """`custom_dataset`: the questions of one benchmark as lm-eval documents, which hold paths and no picture.
@@ -84,6 +85,7 @@ def documents(
         split: of the prepared set.
         category: keep only these questions.
         seed: of the swap.
+        wording: of the prompt; the benchmark's canonical one unless told.
         _: everything else that lm-eval hands over (`--metadata` and all model arguments).
 
     Raises:
@@ -94,7 +96,7 @@ def documents(
     prepared = find_set(benchmark, data, split)
     pairs = list(zip(prepared.questions, _shown(prepared.questions, images, int(seed)), strict=True))[:questions]
     rows = [
-        _document(one, prepared, shown, style, images)
+        _document(one, prepared, shown, style, images, wording=wording)
         for question, shown in pairs
         if category in (None, question.category)
         for one in prompted([question], options)
@@ -112,13 +114,17 @@ def _shown(questions: Sequence[Question], images: str, seed: int) -> list[str]:
     return ["" if images == "none" else question.image for question in questions]
 
 
-def _document(question: Question, prepared: PreparedSet, shown: str, style: str, images: str) -> dict[str, Any]:
+def _document(
+    question: Question, prepared: PreparedSet, shown: str, style: str, images: str, *, wording: str | None
+) -> dict[str, Any]:
     if style not in ("think", "direct"):
         raise AnatomyR1Error(f"style {style!r}: neither think nor direct")
+    if wording is not None and wording not in WORDINGS:
+        raise AnatomyR1Error(f"wording {wording!r}: none of {', '.join(WORDINGS)}")
     return {
         "id": question.id,
         "benchmark": question.benchmark,
-        "prompt": render(question, "think" if style == "think" else "direct"),
+        "prompt": render(question, "think" if style == "think" else "direct", wording),
         "options": list(question.options),
         "letter": question.letter,
         "category": question.category,

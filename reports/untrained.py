@@ -10,7 +10,8 @@ from anatomy_r1.tables.table import Block, Report, Table
 from reports import paper
 from reports.accuracy import accuracy_block, accuracy_columns
 from reports.companions import categories_table
-from reports.fitness import unfit, unfit_notes
+from reports.fitness import unfit_notes
+from reports.marks import marks
 from reports.names import CONTROLS, is_view
 from reports.notes import notes, warning
 from reports.rows import benchmarks, models, row_names
@@ -34,18 +35,16 @@ def untrained_report(results: Sequence[Result], numbers: paper.PaperNumbers | No
     if not any(_is_control(result) for result in kept):
         raise AnatomyR1Error("no control ran. Run `tox -e reproduce-table1` with --methods control-majority")
     found = {(score.group, score.metric, score.category): score for score in scores(kept)}
-    shown = benchmarks(found)
+    shown, known = benchmarks(found), marks(kept)
     blocks: list[Block] = [
-        accuracy_block(
-            found, numbers or paper.load(), model, row_names(found, model), shown, table=1, unfit=unfit(kept)
-        )
+        accuracy_block(found, numbers or paper.load(), model, row_names(found, model), shown, table=1, marks=known)
         for model in models(found)
     ]
     title = "Controls beside the untrained model, in percent"
     table = Table("untrained", title, "Row", accuracy_columns(shown), tuple(blocks), (_READING,))
     below = (*unfit_notes(kept), *notes(kept, found.values(), 1))
     title = f"Anatomy-R1, controls: profile {results[0].profile}"
-    return Report(title, warning(kept), (table, categories_table(found)), below)
+    return Report(title, warning(kept), (table, categories_table(found, known)), below)
 
 
 def _is_control(result: Result) -> bool:

@@ -11,9 +11,11 @@ from anatomy_r1.results import LENIENT, Result
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
 from anatomy_r1.views import parts
 from reports.accuracy import bounds
+from reports.certificates import certificate_notes
 from reports.cost import Cost
 from reports.cost_table import cost_report
-from reports.fitness import marked, unfit, unfit_notes
+from reports.fitness import unfit_notes
+from reports.marks import marked, marks
 from reports.names import METRICS, benchmark_title, method_title, model_title
 from reports.notes import notes
 from reports.paper import PaperNumbers
@@ -55,7 +57,7 @@ def method_page(
         "about": METHODS.get(parts(method)[0], _UNKNOWN),
         "report": scored,
         "cost": cost_report(results, mine, spent),
-        "unfit": unfit_notes(results),
+        "unfit": (*unfit_notes(results), *certificate_notes(results)),
         "leakage": leakage_rows(results),
         "knobs": knob_rows(results),
     }
@@ -72,7 +74,7 @@ def method_page(
 
 
 def _score_tables(results: Sequence[Result], mine: Mapping[Key, Score], numbers: PaperNumbers) -> list[Table]:
-    flagged = unfit(results)
+    flagged = marks(results)
     found: dict[str, list[Block]] = {}
     for group in dict.fromkeys(group_of(result) for result in sorted(results, key=in_order)):
         title = f"{model_title(group.model, paper_beside=False)}, {method_title(group.method, group.arm)}"
