@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
+from reports.site.ledger_page import is_ledger, ledger_sections
 from reports.site.page import Page
+from reports.site.sections import Section
 from reports.site.shards import slug
 
 _TITLES = ("title", "name", "id")
@@ -20,16 +21,6 @@ _DEEPEST = 6
 """Heading levels of HTML."""
 _LONG = 160
 """Characters of a text that is read, not looked up (our choice)."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """One heading with a table or with lines of text below it."""
-
-    level: int
-    title: str
-    table: Table | None
-    lines: tuple[tuple[str, str], ...]
 
 
 def document(path: Path) -> Page:
@@ -43,7 +34,7 @@ def document(path: Path) -> Page:
     except ValueError as error:
         raise AnatomyR1Error(f"{path}: no JSON ({error}). Cure: make it again, or move it away") from error
     title = str(content.get("title") or words(path.stem)) if isinstance(content, dict) else words(path.stem)
-    sections = tuple(_sections("", content, 2))
+    sections = tuple(ledger_sections(content) if is_ledger(content) else _sections("", content, 2))
     return Page(f"{slug(path.stem)}.html", title, "document.html.j2", {"sections": sections}, ("sort.js",))
 
 

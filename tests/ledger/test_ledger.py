@@ -15,6 +15,7 @@ from anatomy_r1.results import Result, save_result
 from reports.__main__ import main
 from reports.audit.as_json import load
 from reports.audit.audit import load_paper, paper_checks
+from reports.ledger.curves import load as load_curves
 from reports.ledger.ledger import ledger
 from reports.ledger.write import files
 
@@ -161,5 +162,6 @@ def test_every_format_says_that_mini_says_nothing_of_qwen(tmp_path, checks):
 
 @pytest.mark.slow
 def test_the_committed_ledger_comes_out_byte_for_byte():
-    made = files(ledger(ROOT / "results/mini/store", load(COMMITTED / "audit.json")))
+    statements = load_curves(ROOT / "results/mini/figures/figure_statements.csv")
+    made = files(ledger(ROOT / "results/mini/store", load(COMMITTED / "audit.json"), statements))
     assert [name for name, content in made.items() if (COMMITTED / name).read_text(encoding="utf-8") != content] == []

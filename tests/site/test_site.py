@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from site_worlds import HOSTILE, SGG, World, make
@@ -17,6 +18,7 @@ from reports.__main__ import main
 from reports.site import data, samples
 from reports.site.about import METHODS, REASONS
 from reports.site.build import MARK, Sources, build
+from reports.site.document import document
 from reports.site.page import sortable
 from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
 from reports.site.provenance import commands
@@ -390,3 +392,15 @@ def test_every_reason_of_the_extractor_and_every_method_is_explained():
 
     assert set(REASONS) == set(get_args(Reason)) == set(samples.REASON_CODES)
     assert set(TITLES) <= set(METHODS)
+
+
+LEDGER = Path(__file__).resolve().parents[2] / "results" / "audit" / "ledger.json"
+
+
+def test_the_ledger_has_all_its_claims_in_one_table_and_its_reasons_below():
+    page = document(LEDGER)
+    sections = page.content["sections"]
+    claims = json.loads((LEDGER).read_text())["claims"]
+    assert [row.title for row in sections[0].table.blocks[0].rows] == [one["claim"] for one in claims]
+    assert [section.title for section in sections[2:-1]] == [one["claim"] for one in claims]
+    assert len(sections[-1].lines) >= 1, "what the comparisons allowed for comes last"
