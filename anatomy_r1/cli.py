@@ -1,4 +1,4 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, log. Only argparse is imported here: `--help` is quick."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, regress, log. Only argparse is imported here, for speed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1 import __version__, compare_cli
+from anatomy_r1 import __version__, compare_cli, regress_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status.
 
     0: done. 2: an error that the message tells how to mend. 3: some responses are missing for want of an answer, and
-    the same command asks for them.
+    the same command asks for them. `regress` has 1 and 4 besides.
     """
     args = _parser().parse_args(arguments)
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError
@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     about, example = compare_cli.ABOUT, f"compare {compare_cli.EXAMPLE}"
     compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
+    about, example = regress_cli.ABOUT, regress_cli.EXAMPLE
+    regress_cli.add_regress_options(_command(commands, "regress", about, example, regress_cli.run_regress))
     add_log_commands(commands)
     return parser
 
