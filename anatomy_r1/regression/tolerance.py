@@ -28,6 +28,7 @@ Example:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -96,12 +97,17 @@ def _sampling(noise: Noise, variance: float, fresh: int, level: float, unlucky: 
 
 
 def _prediction(noise: Noise, error: float, level: float) -> tuple[float, float]:
-    """Limit, and the loss that exceeds it with 95 % (noncentral t), were the scatter what it was measured to be."""
-    freedom = noise.runs - 1
+    """Limit, and the loss that exceeds it with 95 %, were the scatter what it was measured to be."""
+    limit, detectable = _in_errors(noise.runs - 1, level)
+    return limit * error, detectable * error
+
+
+@lru_cache(maxsize=1024)
+def _in_errors(freedom: int, level: float) -> tuple[float, float]:
+    """t quantile, and the noncentrality at which t exceeds it with 95 %: both in standard errors."""
     critical = float(student_t.ppf(1 - level, freedom))
 
-    def missed(c: float) -> float:
-        return float(nct.cdf(critical, freedom, c)) - (1 - POWER)
+    def caught(c: float) -> float:
+        return float(nct.sf(critical, freedom, c)) - POWER
 
-    high = 10.0 + 20 * critical
-    return critical * error, float(brentq(missed, 0.0, high)) * error if error else 0.0
+    return critical, float(brentq(caught, 0.0, 10.0 + 20 * critical))
