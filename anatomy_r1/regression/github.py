@@ -14,6 +14,7 @@ from pathlib import Path
 
 from anatomy_r1.regression.judge import Gate
 from anatomy_r1.regression.words import flip_line, sentence, warnings
+from anatomy_r1.tables.text import plain
 
 TITLE = "anatomy-r1 regress"
 SUMMARY_BYTES = 1_000_000
@@ -36,8 +37,9 @@ def commands(gate: Gate, *, require_power: bool = False, named: int = 10) -> Ite
 
 
 def command(kind: str, message: str, title: str) -> str:
-    """One workflow command, without its line end."""
-    return f"::{kind} title={_property(title)}::{_data(message)}"
+    """One workflow command, without its line end; what cannot be printed, a carriage return too, is a question mark."""
+    lines = "\n".join(map(plain, message.split("\n")))
+    return f"::{kind} title={_property(plain(title))}::{_data(lines)}"
 
 
 def guarded(text: str) -> str:
@@ -63,7 +65,7 @@ def append_summary(markdown: str, environment: Mapping[str, str] = os.environ) -
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -11,6 +11,7 @@ from anatomy_r1.cli import main
 COMMANDS = [
     (), ("data",), ("data", "mini"), ("data", "prepare"), ("data", "prepare", "sgg"), ("data", "check"), ("tasks",),
     ("tasks", "list"), ("tasks", "install"), ("tasks", "uninstall"), ("evaluate",), ("score",), ("compare",),
+    ("regress",),
     ("log",), ("log", "salvage"),
 ]  # fmt: skip
 
