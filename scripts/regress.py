@@ -5,8 +5,8 @@
     python scripts/regress.py --junit junit.xml                  what is not listed here goes to `anatomy-r1 regress`
 
 The weights are trained here: the world, the base and the method, with seeds that the committed results do not have. So
-the noise is that of training (`--mode training`), measured by the committed seeds. CoT-SFT because its seeds agree best:
-it trains in seconds, and a loss of five points does not hide in its scatter.
+the noise is that of training (`--mode training`), measured by the committed seeds. CoT-SFT because it trains in seconds
+and its seeds agree best: a loss of five points does not hide in their scatter.
 
 Exit status: that of `anatomy-r1 regress`; 3 where the grid could not be finished.
 """

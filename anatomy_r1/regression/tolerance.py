@@ -104,7 +104,7 @@ def _prediction(noise: Noise, error: float, level: float) -> tuple[float, float]
 
 @lru_cache(maxsize=1024)
 def _in_errors(freedom: int, level: float) -> tuple[float, float]:
-    """t quantile, and the noncentrality at which t exceeds it with 95 %: both in standard errors."""
+    """Quantile of t, and the noncentrality at which t exceeds it with 95 %: both in standard errors."""
     critical = float(student_t.ppf(1 - level, freedom))
 
     def caught(c: float) -> float:
