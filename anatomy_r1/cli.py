@@ -13,6 +13,7 @@ from anatomy_r1 import __version__, compare_cli, regress_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
+from anatomy_r1.similarity_cli import add_similarity_commands
 
 EXAMPLE = """example:
   anatomy-r1 data mini --out runs/world
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     about, example = regress_cli.ABOUT, regress_cli.EXAMPLE
     regress_cli.add_regress_options(_command(commands, "regress", about, example, regress_cli.run_regress))
     add_log_commands(commands)
+    add_similarity_commands(commands)
     return parser
 
 
@@ -118,6 +120,8 @@ def _add_evaluate(commands: Any) -> None:
     about = "questions at a time (default: 16; vllm: as many as keep it busy)"
     parser.add_argument("--batch-size", type=int, metavar="N", help=about)
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
+    about = "only every N-th question, from the I-th on; `anatomy-r1 log merge` makes one log of all parts"
+    parser.add_argument("--shard", type=_shard, metavar="I/N", help=about)
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: cuda where there is one)")
     parser.add_argument("--dtype", help="float32, bfloat16 ... (default: the checkpoint's)")
     parser.add_argument("--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the log's writer")
@@ -148,6 +152,15 @@ def _engine_arg(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _shard(text: str) -> Any:
+    from anatomy_r1.shards import Shard
+
+    try:
+        return Shard.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _add_score(commands: Any) -> None:
@@ -189,7 +202,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     engine_args = dict(options.pop("engine_args")) | {name: options.pop(name) for name in SERVER_OPTIONS}
     found = evaluate(**options, engine_args=engine_args)
     print(f"{found.questions} questions, {found.made} responses generated in {found.seconds:.1f} s")
-    print("  ".join(f"{name} {value:.4f}" for name, value in found.metrics.items()))
+    of = f"of part {args.shard} alone, not of the run:  " if args.shard else ""
+    print(of + "  ".join(f"{name} {value:.4f}" for name, value in found.metrics.items()))
     print(f"log: {found.log} (run {found.run})\nresults: {found.results}")
     return 0
 

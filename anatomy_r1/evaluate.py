@@ -21,6 +21,7 @@ from anatomy_r1.images import Images
 from anatomy_r1.metrics import K
 from anatomy_r1.prompts import Style
 from anatomy_r1.responses import ResponseLog
+from anatomy_r1.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Evaluation:
     results: Path
     """lm-eval's results as JSON."""
     metrics: dict[str, float]
-    """Means over questions: `avg@5`, `pass@1`, `major@5`, `greedy`, `parse_rate`."""
+    """Means over the questions asked: `avg@5`, `pass@1`, `major@5`, `greedy`, `parse_rate`."""
     questions: int
     made: int
     """Responses generated now; the others were in the log."""
@@ -55,6 +56,7 @@ def evaluate(
     max_new_tokens: int = 512,
     batch_size: int | None = None,
     limit: int | None = None,
+    shard: Shard | None = None,
     device: str | None = None,
     dtype: str | None = None,
     engine: str = "transformers",
@@ -79,6 +81,7 @@ def evaluate(
         max_new_tokens: most tokens of a response.
         batch_size: questions at a time; the engine's default (16) unless told.
         limit: only the first so many questions.
+        shard: only this part of them; the log notes the whole run, see `anatomy_r1.shards`.
         device: `cuda` where there is one, unless told.
         dtype: the checkpoint's unless told.
         engine: a name in `anatomy_r1.engines.open`.
@@ -103,9 +106,10 @@ def evaluate(
         plan |= getattr(lm, "plan", {})
         decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **lm.settings}
         run = opened.add_run({**plan, "weights": lm.weights, "decoding": decoding})
-        report = _run(lm, manager, loaded, limit)
+        report = _run(lm, manager, loaded, limit, shard)
     report["anatomy_r1"] = {"run": run, "plan": plan, "decoding": decoding, "weights": lm.weights}
-    path = _write(report, results or log.with_name(f"{log.stem}.{run}.json"))
+    part = f".part{shard.number}of{shard.count}" if shard else ""
+    path = _write(report, results or log.with_name(f"{log.stem}.{run}{part}.json"))
     found = report["results"][task]
     metrics = {name.removesuffix(",letter"): value for name, value in found.items() if _is_metric(name)}
     return Evaluation(run, log, path, metrics, found["sample_len"], lm.made, time.perf_counter() - began)
@@ -132,12 +136,17 @@ def _data_plan(task: str, data: Path, split: str, limit: int | None) -> dict[str
     return {"questions_sha256": manifest["questions_sha256"], "limit": limit}
 
 
-def _run(engine: Any, manager: Any, task: Any, limit: int | None) -> dict[str, Any]:
+def _run(engine: Any, manager: Any, task: Any, limit: int | None, shard: Shard | None) -> dict[str, Any]:
     from lm_eval import simple_evaluate
+
+    which: dict[str, Any] = {"limit": limit}
+    if shard:
+        asked = len(task.eval_docs)
+        which = {"samples": {task.config.task: shard.questions(asked if limit is None else min(limit, asked))}}
 
     # Samples are left out: the response log has them, and lm-eval would encode every picture anew to hash it
     report = simple_evaluate(
-        model=engine, tasks=[task], limit=limit, apply_chat_template=True, log_samples=False, task_manager=manager
+        model=engine, tasks=[task], apply_chat_template=True, log_samples=False, task_manager=manager, **which
     )
     return dict(report or {})
 

@@ -34,11 +34,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in (
         ("run", _run, "train and evaluate what is missing"),
-        ("plan", _plan, "print what `run` would do, and do nothing"),
+        ("plan", _plan, "print what `run` would do, what it takes and what is missing, and do nothing"),
+        ("doctor", _doctor, "look at this machine and say what would stop a run, each with its cure"),
     ):
         command = commands.add_parser(name, help=text, description=text, epilog=example.replace(" run ", f" {name} "))
         _selection_arguments(command)
         command.set_defaults(function=function)
+        if name == "doctor":
+            about = "also train one step and compare rollouts on each model: minutes, on the real weights"
+            command.add_argument("--smoke", action="store_true", help=about)
     stage = commands.add_parser("stage", help="one stage of the grid; called by Snakemake")
     stage.add_argument("--profile", required=True)
     stage.add_argument("--root", type=Path, required=True)
@@ -47,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("stage")
     stage.add_argument("name")
     stage.set_defaults(function=_stage)
+    worker = commands.add_parser("worker", help="one process of a training; called by a stage's launcher")
+    worker.add_argument("--profile", required=True)
+    worker.add_argument("--root", type=Path, required=True)
+    worker.add_argument("--report-to", default="none")
+    worker.add_argument("name")
+    worker.set_defaults(function=_worker)
     return parser
 
 
@@ -92,19 +102,43 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
+    """Status 3 when something is missing, so that a script can ask before it starts."""
     from baselines.cell import Layout
+    from baselines.missing import missing
     from baselines.plan import stages
+    from baselines.plan_text import as_text, missing_text
     from baselines.profile import load_profile
 
     profile = load_profile(arguments.profile)
-    selection = _selection(profile, arguments)
-    every = stages(profile, Layout(arguments.runs / profile.name), selection)
-    print(f"profile {profile.name}: {profile.note.strip()}")
-    for stage in every:
-        print(f"  {'done' if stage.output.exists() else 'to do':5}  {stage.stage:8}  {stage.name}")
-    left = sum(stage.seconds for stage in every if not stage.output.exists())
-    print(f"{len(every)} stages, about {left / 60:.0f} process-minutes to do")
-    return 0
+    selection, layout = _selection(profile, arguments), Layout((arguments.runs / profile.name).resolve())
+    print(as_text(profile, layout, selection, stages(profile, layout, selection)))
+    if found := missing(profile, layout, selection):
+        print(f"\nmissing for profile {profile.name}:\n{missing_text(found)}", file=sys.stderr)
+    return 3 if found else 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    """Status 0 when nothing would stop a run, 3 when something would."""
+    from baselines.cell import Layout, Run
+    from baselines.doctor.checks import LOCK
+    from baselines.doctor.examine import as_text, examine
+    from baselines.doctor.machine import read_machine
+    from baselines.profile import load_profile
+
+    profile = load_profile(arguments.profile)
+    selection, layout = _selection(profile, arguments), Layout((arguments.runs / profile.name).resolve())
+    found = examine(read_machine(layout.root), profile, layout, selection, LOCK)
+    print(as_text(found))
+    if arguments.smoke and all(one.passed for one in found):
+        from baselines.doctor.smoke import smoke
+
+        run = Run(profile, layout, arguments.profile, arguments.report_to)
+        more = smoke(run, selection, selection.benchmarks[0])
+        print(as_text(more))
+        found += more
+    failed = [one for one in found if not one.passed]
+    print(f"\n{len(failed)} of {len(found)} would stop a run" if failed else "\nnothing found that would stop a run")
+    return 3 if failed else 0
 
 
 def _stage(arguments: argparse.Namespace) -> int:
@@ -121,6 +155,16 @@ def _stage(arguments: argparse.Namespace) -> int:
     layout = Layout(arguments.root.resolve())
     run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
     run_stage(arguments.stage, arguments.name, run)
+    return 0
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from baselines.cell import Layout, Run
+    from baselines.profile import load_profile
+    from baselines.stages import work
+
+    layout = Layout(arguments.root.resolve())
+    work(arguments.name, Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to))
     return 0
 
 

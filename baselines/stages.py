@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
 from baselines.cell import Cell, Run
 from baselines.profile import Profile, digest
@@ -28,6 +27,10 @@ def parse_evaluation(name: str) -> tuple[Cell, str]:
     """`benchmark/model/method/arm/seed0` -> Cell and arm."""
     benchmark, model, method, arm, seed = name.split("/")
     return parse_cell(f"{benchmark}/{model}/{method}/{seed}"), arm
+
+
+ON_CPU = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
+"""For several processes without GPUs. accelerate calls their devices `cpu:0`, which torch.load refuses at a resume."""
 
 
 def run_stage(stage: str, name: str, run: Run) -> None:
@@ -88,10 +91,10 @@ def _data(run: Run, benchmark: str, report: Report) -> None:
 def _base(run: Run, model: str, report: Report) -> None:
     source = run.profile.models[model]
     if "mini" not in source:
-        raise AnatomyR1Error(
-            f"profile {run.profile.name}: loading {source.get('hub', model)!r} from a hub cache is not built yet; "
-            f"put the weights into {run.layout.base(model)} by hand"
-        )
+        from baselines.hub import fetch
+
+        fetch(source, run.layout.base(model))
+        return
     from anatomy_r1.mini.base import build_base
     from anatomy_r1.mini.recipe import toy
 
@@ -100,15 +103,39 @@ def _base(run: Run, model: str, report: Report) -> None:
 
 
 def _train(run: Run, name: str, report: Report) -> None:
+    from baselines.processes import start_workers
     from baselines.train import train
 
+    if run.profile.launch.processes == 1:
+        train(run, parse_cell(name), report)
+        return
+    words = ["--profile", run.source, "--root", str(run.layout.root), "--report-to", run.report_to]
+    start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else ON_CPU)
+
+
+def work(name: str, run: Run) -> None:
+    """One process of several to one training; the first of them reports."""
+    from baselines.processes import die_with_parent, is_first
+    from baselines.train import train
+
+    die_with_parent()
+    _limit_threads(run.profile)
+    report = reporter(run.layout.progress("train", name), name) if is_first() else _silent
     train(run, parse_cell(name), report)
+
+
+def _silent(done: int, total: int) -> None:
+    return None
 
 
 def _evaluate(run: Run, name: str, report: Report) -> None:
     from baselines.evaluate import evaluate_cell
+    from baselines.gpus import one_gpu, visible
+    from baselines.requirements import gpu_memory_gb
 
-    evaluate_cell(run, *parse_evaluation(name), report)
+    gpus = visible(len(gpu_memory_gb())) if run.profile.needs.gpus else []
+    with one_gpu(gpus, run.layout.root / "work" / "gpus"):
+        evaluate_cell(run, *parse_evaluation(name), report)
 
 
 _STAGES: dict[str, Callable[[Run, str, Report], None]] = {
