@@ -12,13 +12,16 @@ from anatomy_r1.comparison.sources import load_systems
 from anatomy_r1.regression.judge import Rule, judge
 from anatomy_r1.regression.noise import noise
 from anatomy_r1.regression.sources import align
-from anatomy_r1.regression.tolerance import FALSE_ALARMS, overdispersed, tolerance
+from anatomy_r1.regression.tolerance import FALSE_ALARMS, tolerance
 from anatomy_r1.results import question_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "results" / "gate" / "reevaluations.parquet"
+README = FILE.with_name("README.md")
 CELL = ROOT / "results" / "mini" / "store" / "sgg_anatomy_mini" / "mini-l" / "grpo" / "matched"
 FRESH, REPEATS = range(1000, 1200), range(1200, 1205)
+pytestmark = pytest.mark.slow
+
 METRICS = ("avg@5", "pass@1", "major@5", "parsed", "truncated")
 
 
@@ -51,7 +54,7 @@ def fired(reference, tables, like, rule):
 
 def stated(what):
     """A row of the table in results/gate/README.md: reference runs, metrics judged, and what fired."""
-    text = (ROOT / "results" / "gate" / "README.md").read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
     return [float(number) for number in re.search(rf"^\| {what} \|(.*)$", text, re.MULTILINE)[1].strip("|").split("|")]
 
 
@@ -78,16 +81,16 @@ def test_whichever_of_them_is_the_reference(tables):
     ]
     rates = (means[:, np.newaxis] - means > np.array(limits)[:, np.newaxis]).sum(axis=1) / (len(runs) - 1)
     unlucky = int((rates > FALSE_ALARMS).sum())
-    print(unlucky, 100 * rates.mean())
-    assert unlucky <= 6, "1 % of references are allowed to be, so two of 200; six would be a chance of 0.5 %"
+    assert unlucky <= 6, "1 % of references are allowed to be, so two of 200; more than six would be a chance of 0.5 %"
     assert rates.mean() < FALSE_ALARMS / 2
     assert stated("each of the 200 against the others")[2] == pytest.approx(100 * rates.mean(), abs=0.01)
+    assert "two of the 200 references fire on more than 2 %" in README.read_text(encoding="utf-8")
+    assert unlucky == 2
 
 
 def test_the_draw_of_responses_explains_how_the_200_scatter(tables):
-    """The noise model, on real responses: no more between evaluations than within questions."""
+    """The noise model, on real responses: within three standard errors, no more between evaluations than within."""
     runs = [question_metrics(tables[seed]) for seed in FRESH]
     for metric in METRICS[:3]:
         measured = noise(metric, runs, runs[:1], "sampling")
-        assert measured.between / measured.within == pytest.approx(1, abs=4 * np.sqrt(2 / 199))
-        assert not overdispersed(measured)
+        assert measured.between / measured.within == pytest.approx(1, abs=3 * np.sqrt(2 / 199))
