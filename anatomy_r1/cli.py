@@ -1,4 +1,7 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, regress, log. Only argparse is imported here, for speed."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, regress, submit, log.
+
+Only argparse is imported here: `--help` is quick.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1 import __version__, compare_cli, regress_cli
+from anatomy_r1 import __version__, compare_cli, regress_cli, submit_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
@@ -61,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
     about, example = regress_cli.ABOUT, regress_cli.EXAMPLE
     regress_cli.add_regress_options(_command(commands, "regress", about, example, regress_cli.run_regress))
+    about, example = submit_cli.ABOUT, submit_cli.EXAMPLE
+    submit_cli.add_submit_options(_command(commands, "submit", about, example, submit_cli.run_submit))
     add_log_commands(commands)
     add_similarity_commands(commands)
     return parser
@@ -108,6 +113,9 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--style", choices=("think", "direct"), default="think", help="prompt (default: think)")
     parser.add_argument(
         "--images", choices=("real", "swapped", "none"), default="real", help="controls: another cluster's, or none"
+    )
+    parser.add_argument(
+        "--options", choices=("given", "rotated"), default="given", help="a control: every cyclic order of the options"
     )
     parser.add_argument("--split", choices=("train", "validation", "test"), default="test", help="(default: test)")
     parser.add_argument("--seed", type=int, default=0, help="of sampling and swap (default: 0)")

@@ -20,6 +20,7 @@ from anatomy_r1.locate import find_set
 from anatomy_r1.prepared import PreparedSet
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
+from anatomy_r1.rotations import prompted
 from anatomy_r1.score import question_metrics
 
 
@@ -64,6 +65,8 @@ def documents(
     data: str | None = None,
     style: str = "think",
     images: str = "real",
+    options: str = "given",
+    questions: int | None = None,
     split: str = "test",
     category: str | None = None,
     seed: int = 0,
@@ -76,6 +79,8 @@ def documents(
         data: the prepared set, or a folder that holds it under the benchmark's name.
         style: `think` or `direct`.
         images: `real`, `swapped` or `none`.
+        options: `given`, or `rotated` for one document a rotation, those of one question together.
+        questions: only the first so many, each with all its documents (lm-eval's own limit counts documents).
         split: of the prepared set.
         category: keep only these questions.
         seed: of the swap.
@@ -87,10 +92,12 @@ def documents(
     import datasets
 
     prepared = find_set(benchmark, data, split)
+    pairs = list(zip(prepared.questions, _shown(prepared.questions, images, int(seed)), strict=True))[:questions]
     rows = [
-        _document(question, prepared, shown, style, images)
-        for question, shown in zip(prepared.questions, _shown(prepared.questions, images, int(seed)), strict=True)
+        _document(one, prepared, shown, style, images)
+        for question, shown in pairs
         if category in (None, question.category)
+        for one in prompted([question], options)
     ]
     if not rows:
         raise AnatomyR1Error(f"{prepared.root}: split {split} has no question of category {category}")

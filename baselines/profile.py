@@ -27,6 +27,10 @@ class Needs:
 
     gpus: int = 0
     gpu_memory_gb: float = 0.0
+    host_memory_gb: float = 4.0
+    """Of the machine itself, to each process."""
+    cpus: int = 1
+    """Processors to each process."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from anatomy_r1.provenance import ROOT
+from anatomy_r1.views import parts
 from baselines.cell import Cell, Run
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, reporter, write_progress
@@ -24,9 +26,10 @@ def parse_cell(name: str) -> Cell:
 
 
 def parse_evaluation(name: str) -> tuple[Cell, str]:
-    """`benchmark/model/method/arm/seed0` -> Cell and arm."""
-    benchmark, model, method, arm, seed = name.split("/")
-    return parse_cell(f"{benchmark}/{model}/{method}/{seed}"), arm
+    """`benchmark/model/method/arm/seed0` -> Cell and arm; behind the method may stand a view."""
+    benchmark, model, row, arm, seed = name.split("/")
+    method, view = parts(row)
+    return replace(parse_cell(f"{benchmark}/{model}/{method}/{seed}"), view=view), arm
 
 
 ON_CPU = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
@@ -103,13 +106,20 @@ def _base(run: Run, model: str, report: Report) -> None:
 
 
 def _train(run: Run, name: str, report: Report) -> None:
-    from baselines.processes import start_workers
     from baselines.train import train
 
     if run.profile.launch.processes == 1:
         train(run, parse_cell(name), report)
-        return
+    else:
+        start_training(name, run)
+
+
+def start_training(name: str, run: Run) -> None:
+    """Start this machine's processes of a training, and wait for their end."""
+    from baselines.processes import start_workers
+
     words = ["--profile", run.source, "--root", str(run.layout.root), "--report-to", run.report_to]
+    words += [word for file in run.method_files for word in ("--method-file", file)]
     start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else ON_CPU)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,15 @@ def arguments(profile: Profile, method: Method, seed: int) -> dict[str, Any]:
 def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
     """Everything that decides what training yields; its digest names the work folder."""
     parent = cell.parent()
+    method = cell.method
+    own = {"rewards": list(method.rewards), "file_sha256": method.file_sha256}
     return {
         "cell": cell.name,
-        "method": {"trainer": cell.method.trainer, "style": cell.method.style, "start": cell.method.start},
-        "arguments": arguments(profile, cell.method, cell.seed),
+        "method": {
+            **{"trainer": method.trainer, "style": method.style, "start": method.start},
+            **{name: value for name, value in own.items() if value},  # of most methods neither: old plans stay equal
+        },
+        "arguments": arguments(profile, method, cell.seed),
         "data": dict(profile.data[cell.benchmark]),
         "model": dict(profile.models[cell.model]),
         "parent": settings(profile, parent) if parent else None,
@@ -122,25 +127,30 @@ def _args(method: Method, config: dict[str, Any]) -> Any:
 def _trainer(method: Method, prepared: PreparedSet, common: dict[str, Any]) -> Any:
     from baselines.rows import dataset, rl_rows, sft_rows
 
-    module, _, name = method.trainer.rpartition(".")
-    trainer_class = getattr(importlib.import_module(module), name)
+    trainer_class = _named(method.trainer)
     if method.kind == "sft":
         rows = dataset(sft_rows(prepared, method.style))
         return trainer_class(train_dataset=rows, **common)
     rows = dataset(rl_rows(prepared, method.style))
-    trainer = trainer_class(train_dataset=rows, reward_funcs=_rewards(common["args"]), **common)
+    trainer = trainer_class(train_dataset=rows, reward_funcs=_rewards(common["args"], method.rewards), **common)
     return _serving(trainer, prepared, method.style)
 
 
-def _rewards(args: Any) -> list[Any]:
-    """Accuracy and format; DAPO's soft punishment of overlong responses where the method asks for it."""
+def _named(dotted: str) -> Any:
+    """The class or function of a dotted name."""
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
+    """Accuracy and format; DAPO's soft punishment of overlong responses where the method asks for it; its own."""
     from trl.rewards import get_soft_overlong_punishment
 
     from anatomy_r1.rewards import accuracy_reward, format_reward
 
     cache = round(args.overlong_share * args.max_completion_length)
     overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
-    return [accuracy_reward, format_reward, *overlong]
+    return [accuracy_reward, format_reward, *overlong, *map(_named, own)]
 
 
 def _serving(trainer: Any, prepared: PreparedSet, style: Style) -> Any:

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 import yaml
+from test_losses_distributed import free_port
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training_log import read
@@ -107,6 +108,27 @@ def test_killed_processes_resume_bitwise_and_both_policies_are_kept(profile_file
     assert logs[0].equals(logs[1])
     assert set(logs[0]["member"]) == set(range(8))
     assert logs[0].groupby("step").size().nunique() == 1, "all processes' completions are in the log"
+
+
+@pytest.mark.slow
+def test_two_machines_end_where_one_does(profile_file, smoke_root, tmp_path):
+    """Two launchers of one process each, as on two machines, and one of two: the same bytes."""
+    cell = Cell(TASK, "mini-l", "sft", 0)
+    runs = [run_with(profile_file, tmp_path / name, smoke_root) for name in ("two", "one")]
+    words = ["launch", "--profile", profile_file, "--root", str(runs[0].layout.root), cell.name]
+    port = free_port()
+    machines = [
+        subprocess.Popen(
+            [sys.executable, "-m", "baselines", *words],
+            env={**os.environ, "ANATOMY_R1_LAUNCH_ARGS": f"--nproc_per_node 1 --nnodes 2 --node_rank {rank} "
+                 f"--master_addr 127.0.0.1 --master_port {port}"},
+        )
+        for rank in (0, 1)
+    ]  # fmt: skip
+    assert [machine.wait(200) for machine in machines] == [0, 0]
+    run_stage("train", cell.name, runs[1])
+    found, expected = ((run.layout.train(cell) / "model.safetensors").read_bytes() for run in runs)
+    assert found == expected
 
 
 def test_a_process_that_fails_is_told(tmp_path):
