@@ -1,4 +1,4 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, certify, submit, log.
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, regress, certify, submit, log, similarity.
 
 Only argparse is imported here: `--help` is quick.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1 import __version__, certify_cli, compare_cli, submit_cli
+from anatomy_r1 import __version__, certify_cli, compare_cli, regress_cli, submit_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status.
 
     0: done. 2: an error that the message tells how to mend. 3: some responses are missing for want of an answer, and
-    the same command asks for them.
+    the same command asks for them. `regress` has 1 and 4 besides.
     """
     args = _parser().parse_args(arguments)
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError
@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
     about, example = certify_cli.ABOUT, f"certify {certify_cli.EXAMPLE}"
     certify_cli.add_certify_options(_command(commands, "certify", about, example, certify_cli.run_certify))
+    about, example = regress_cli.ABOUT, regress_cli.EXAMPLE
+    regress_cli.add_regress_options(_command(commands, "regress", about, example, regress_cli.run_regress))
     about, example = submit_cli.ABOUT, submit_cli.EXAMPLE
     submit_cli.add_submit_options(_command(commands, "submit", about, example, submit_cli.run_submit))
     add_log_commands(commands)

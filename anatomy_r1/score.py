@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.engines.sampling import Sampling
-from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.extraction import extraction_columns, extraction_rates
 from anatomy_r1.locate import find_set
 from anatomy_r1.metrics import K, avg_at_k, major_at_k, majority, parse_rate, pass_at_1
@@ -131,8 +131,9 @@ def answered(log: Path, data: Path, run: str | None = None) -> Answered:
     """The responses of one run of a log; `run` names it where the log holds several.
 
     Raises:
-        AnatomyR1Error: when the run is not unique, the data are not those it used, or any response is missing, doubled
-            or of a question that the data do not have.
+        IncompleteError: when a response is missing.
+        AnatomyR1Error: when the run is not unique, the data are not those it used, or a response is doubled or of a
+            question that the data do not have.
     """
     with ResponseLog(log, read_only=True) as opened:
         name, plan = _pick_run(log, opened.runs(), run)
@@ -197,7 +198,7 @@ def _by_slot(
     foreign = [slot for slot in slots if original(slot[0])[0] not in known]
     _refuse(log, "responses to questions that the data do not have", foreign, "name the data it was made with")
     missing = sorted(wanted - set(slots))
-    _refuse(log, "responses missing", missing, "run the same `anatomy-r1 evaluate` command again")
+    _refuse(log, "responses missing", missing, "run the same `anatomy-r1 evaluate` command again", IncompleteError)
     return dict(zip(slots, found, strict=True))
 
 
@@ -205,10 +206,12 @@ def _slots(question: Question) -> list[Slot]:
     return [*((question.id, "sample", repeat) for repeat in range(K)), (question.id, "greedy", 0)]
 
 
-def _refuse(log: Path, what: str, slots: Sequence[Slot], cure: str) -> None:
+def _refuse(
+    log: Path, what: str, slots: Sequence[Slot], cure: str, kind: type[AnatomyR1Error] = AnatomyR1Error
+) -> None:
     if slots:
         named = ", ".join(dict.fromkeys(question_id for question_id, _, _ in slots[:5]))
-        raise AnatomyR1Error(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
+        raise kind(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
 
 
 def scores_of(
