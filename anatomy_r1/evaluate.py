@@ -96,7 +96,7 @@ def evaluate(
     began = time.perf_counter()
     asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
     manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
-    plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, split, limit)
+    plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, limit)
     options = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
     with ResponseLog(log, wait=wait) as opened:
         lm = open_engine(engine, model, benchmark=task, log=opened, **options, **(engine_args or {}))
@@ -125,10 +125,11 @@ def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) 
     return manager, loaded
 
 
-def _data_plan(task: str, data: Path, split: str, limit: int | None) -> dict[str, Any]:
-    from anatomy_r1.locate import find_set
+def _data_plan(task: str, data: Path, limit: int | None) -> dict[str, Any]:
+    from anatomy_r1.locate import find_folder
+    from anatomy_r1.prepared import load_manifest
 
-    manifest = find_set(task, data, split).manifest
+    manifest = load_manifest(find_folder(task, data))  # the questions were held against it when the task was loaded
     return {"questions_sha256": manifest["questions_sha256"], "limit": limit}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Literal
+
+from anatomy_r1.response_json import written
 
 Decoding = Literal["sample", "greedy"]
 
@@ -35,10 +35,15 @@ class ResponseKey:
         """All fields in order. (`dataclasses.astuple` would copy each deeply.)"""
         return tuple(_key_values(self))
 
+    def again(self, repeat: int) -> ResponseKey:
+        """The same question's, prompt's and so on of another repeat. (`dataclasses.replace` takes four times as long.)"""
+        benchmark, question_id, _, *rest = self.values
+        return ResponseKey(benchmark, question_id, repeat, *rest)
+
     @property
     def digest(self) -> str:
         """32 hex digits over all fields."""
-        return hashlib.sha256(json.dumps(self.values).encode()).hexdigest()[:32]
+        return written(self)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,16 @@ class Response:
     shown: str = ""
     """Path of the picture that was shown, below the image root."""
 
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """All fields in order, the key's first."""
+        return self.key.values + tuple(_other_values(self))
+
 
 KEY_FIELDS = tuple(field.name for field in fields(ResponseKey))
 _key_values = attrgetter(*KEY_FIELDS)
 OTHER_FIELDS = tuple(field.name for field in fields(Response) if field.name != "key")
+_other_values = attrgetter(*OTHER_FIELDS)
 COLUMNS = (*KEY_FIELDS, *OTHER_FIELDS)
 _INTEGERS = {"repeat", "seed", "prompt_tokens", "tokens"}
 KINDS = {name: "INTEGER" if name in _INTEGERS else "REAL" if name == "seconds" else "TEXT" for name in COLUMNS}
