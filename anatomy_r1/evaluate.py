@@ -9,8 +9,11 @@ Example:
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +101,7 @@ def evaluate(
     manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
     plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, limit)
     options = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
-    with ResponseLog(log, wait=wait) as opened:
+    with ResponseLog(log, wait=wait) as opened, _fewer_collections():
         lm = open_engine(engine, model, benchmark=task, log=opened, **options, **(engine_args or {}))
         plan |= getattr(lm, "plan", {})
         decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **lm.settings}
@@ -109,6 +112,16 @@ def evaluate(
     found = report["results"][task]
     metrics = {name.removesuffix(",letter"): value for name, value in found.items() if _is_metric(name)}
     return Evaluation(run, log, path, metrics, found["sample_len"], lm.made, time.perf_counter() - began)
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Keep Python's garbage collector from going through all that was imported and read, again and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) -> tuple[Any, Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Literal
 
-from anatomy_r1.response_json import written
+from anatomy_r1.response_json import key_json, other_json
 
 Decoding = Literal["sample", "greedy"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that it can keep its digest: asked for four times on a response's way
 class ResponseKey:
     """All that decides a response."""
 
@@ -35,15 +37,20 @@ class ResponseKey:
         """All fields in order. (`dataclasses.astuple` would copy each deeply.)"""
         return tuple(_key_values(self))
 
-    def again(self, repeat: int) -> ResponseKey:
-        """The same question's, prompt's and so on of another repeat. (`dataclasses.replace` takes four times as long.)"""
-        benchmark, question_id, _, *rest = self.values
-        return ResponseKey(benchmark, question_id, repeat, *rest)
+    @cached_property
+    def json(self) -> str:
+        """All fields in order, without a list's brackets."""
+        return key_json(self)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """32 hex digits over all fields."""
-        return written(self)[1]
+        return hashlib.sha256(f"[{self.json}]".encode()).hexdigest()[:32]
+
+    def again(self, repeat: int) -> ResponseKey:
+        """The same with another repeat. (`dataclasses.replace` takes four times as long.)"""
+        benchmark, question_id, _, *rest = _key_values(self)
+        return ResponseKey(benchmark, question_id, repeat, *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,11 @@ class Response:
     def values(self) -> tuple[Any, ...]:
         """All fields in order, the key's first."""
         return self.key.values + tuple(_other_values(self))
+
+    @property
+    def checksum(self) -> str:
+        """16 hex digits over all fields."""
+        return hashlib.sha256(f"[{self.key.json}, {other_json(self)}]".encode()).hexdigest()[:16]
 
 
 KEY_FIELDS = tuple(field.name for field in fields(ResponseKey))

@@ -25,7 +25,6 @@ from anatomy_r1.locks import FileLock
 from anatomy_r1.log_file import CHECKED_COLUMNS, connect, is_damage, is_foreign, reading_error, writing_error
 from anatomy_r1.log_index import LogIndex, Place
 from anatomy_r1.response import COLUMNS, KINDS, Response, ResponseKey
-from anatomy_r1.response_json import checksum, written
 from anatomy_r1.salvage import as_response, damage_error, run_name
 
 INSERT = f"INSERT INTO responses VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
@@ -89,7 +88,7 @@ class ResponseLog:
         """
         with self._sound():
             index = self._index()
-        found, places = {}, index.places({key.digest for key in keys})
+        found, places = {}, index.places(dict.fromkeys(key.digest for key in keys))
         for start in range(0, len(places), 500):  # SQLite bounds the number of parameters
             part = places[start : start + 500]
             for response in self._select(f"WHERE {index.column} IN ({', '.join('?' * len(part))})", part):
@@ -187,7 +186,7 @@ class ResponseLog:
 
 
 def _row(digest: str, response: Response) -> tuple[object, ...]:
-    return (digest, *response.values, checksum(written(response.key)[0], response))
+    return (digest, *response.values, response.checksum)
 
 
 def _lock(path: Path, wait: float) -> FileLock:

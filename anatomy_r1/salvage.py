@@ -19,8 +19,6 @@ from typing import Any
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.log_file import CHECKED_COLUMNS, connect, place_column
 from anatomy_r1.response import KEY_FIELDS, Response, ResponseKey
-from anatomy_r1.response_json import checksum, key_json
-from anatomy_r1.response_json import digest as digest_of
 
 STRETCH = 16
 """Rows that are looked for together in a damaged log."""
@@ -41,8 +39,7 @@ def as_response(row: tuple[Any, ...]) -> Response | None:
     *values, digest, stated = row
     response = Response(ResponseKey(*values[: len(KEY_FIELDS)]), *values[len(KEY_FIELDS) :])
     try:
-        key = key_json(response.key)
-        whole = digest_of(key) == digest and stated in ("", checksum(key, response))
+        whole = response.key.digest == digest and stated in ("", response.checksum)
     except TypeError:  # bytes where a text was
         return None
     return response if whole else None

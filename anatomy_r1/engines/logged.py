@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tqdm import tqdm
 
 from anatomy_r1.engines.requests import Job, by_question
-from anatomy_r1.response import Response, ResponseKey
+from anatomy_r1.response import Response
 from anatomy_r1.responses import ResponseLog
 
 Generate = Callable[[Iterable[list[Job]]], Iterable[list[Response]]]
@@ -23,7 +23,7 @@ class Answers:
     def __init__(self, wanted: Iterable[Job], count: int, log: ResponseLog, *, progress: bool) -> None:
         """Jobs that follow each other for one question are given together; `count` is how many there are in all."""
         self._wanted, self._log = wanted, log
-        self._waiting: dict[ResponseKey, list[int]] = {}
+        self._waiting: dict[str, list[int]] = {}  # by the key's digest, which is faster to look up than the key
         self._bar = tqdm(total=count, unit="response", disable=not progress)
         self.texts: list[str | None] = [None] * count
         """In the order of the jobs; None where there is no response yet."""
@@ -43,12 +43,12 @@ class Answers:
         found, missing = self._log.get(job.key for job in group), []
         self._bar.update(len(found))
         for here, job in enumerate(group, start=place):
-            if job.key in found:
+            if found and job.key in found:
                 self.texts[here] = found[job.key].text
-            elif job.key in self._waiting:
-                self._waiting[job.key].append(here)
+            elif (digest := job.key.digest) in self._waiting:
+                self._waiting[digest].append(here)
             else:
-                self._waiting[job.key] = [here]
+                self._waiting[digest] = [here]
                 missing.append(job)
         return missing
 
@@ -56,7 +56,7 @@ class Answers:
         """Log responses, then note their texts."""
         self._log.add(responses)
         for response in responses:
-            for place in self._waiting.pop(response.key):
+            for place in self._waiting.pop(response.key.digest):
                 self.texts[place] = response.text
         self.made += len(responses)
         self._bar.update(len(responses))

@@ -67,7 +67,7 @@ def jobs(requests: Iterable[Any], weights: str, seed: int, settings: dict[str, A
             last, first = request, reader.job(request)
         repeat = repeats.get(id(request), 0)
         repeats[id(request)] = repeat + 1
-        yield first.again(repeat)
+        yield first.again(repeat) if repeat else first
 
 
 class _Reader:
