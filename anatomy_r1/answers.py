@@ -69,25 +69,29 @@ def extract(completion: str, options: Sequence[str]) -> Answer:
 def _body(completion: str) -> str | Answer:
     """The text that states the answer, or the reason why there is none."""
     names = _TAG.findall(completion)
-    start = 0
-    if names[:1] == ["<think>"]:
-        if "</think>" not in names:
-            return Answer(None, "unclosed_think")
-        if names[1] != "</think>":
-            return Answer(None, "nested_tags")
-        before, _, _ = completion.partition("<think>")
-        if before.strip():
-            return Answer(None, "text_outside_answer")
-        start, names = completion.index("</think>") + len("</think>"), names[2:]
+    if names[:1] != ["<think>"]:
+        return _stated(completion, names)
+    if "</think>" not in names:
+        return Answer(None, "unclosed_think")
+    if names[1] != "</think>":
+        return Answer(None, "nested_tags")
+    before, _, rest = completion.partition("<think>")
+    if before.strip():
+        return Answer(None, "text_outside_answer")
+    return _stated(rest.partition("</think>")[2], names[2:])
+
+
+def _stated(text: str, names: list[str]) -> str | Answer:
+    """The same of what follows the thinking; `names` are its tags."""
     if not names:
-        return completion[start:] if completion[start:].strip() else Answer(None, "empty")
-    if names == ["<answer>", "</answer>"]:
-        before, _, rest = completion[start:].partition("<answer>")
-        inside, _, after = rest.partition("</answer>")
-        if before.strip() or after.strip():
-            return Answer(None, "text_outside_answer")
-        return inside if inside.strip() else Answer(None, "empty")
-    return Answer(None, _broken(names))
+        return text if text.strip() else Answer(None, "empty")
+    if names != ["<answer>", "</answer>"]:
+        return Answer(None, _broken(names))
+    before, _, rest = text.partition("<answer>")
+    inside, _, after = rest.partition("</answer>")
+    if before.strip() or after.strip():
+        return Answer(None, "text_outside_answer")
+    return inside if inside.strip() else Answer(None, "empty")
 
 
 def _broken(names: list[str]) -> Reason:

@@ -22,7 +22,7 @@ class Template:
         self._last: tuple[Document | None, str] = (None, "")
 
     def __call__(self, doc: Document) -> str:
-        """The prompt as the model reads it; a document's requests are read one after the other, so once for them all."""
+        """The prompt as the model reads it; made once for a document's requests, which are read one after the other."""
         if self._last[0] is not doc:
             turns = [{"role": "user", "content": self.turn(doc)}]
             self._last = doc, self._render(turns, add_generation_prompt=True)

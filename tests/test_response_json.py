@@ -25,7 +25,9 @@ def test_digest_and_checksum_are_over_what_json_dumps_writes(one):
 
 
 def test_a_known_key_and_row_have_the_digest_and_checksum_of_the_first_release():
-    one = Response(KEY, "naïve\n<answer> B </answer>\x00", "stop", prompt_tokens=7, tokens=3, seconds=0.5, shown="a.png")
+    one = Response(
+        KEY, "naïve\n<answer> B </answer>\x00", "stop", prompt_tokens=7, tokens=3, seconds=0.5, shown="a.png"
+    )
     assert KEY.digest == "bd8bcff51384a03fd91c6adf5ada1ac4"
     assert one.checksum == "bfad9ee0b0c1e3f6"
 

@@ -47,18 +47,18 @@ def first(model, data):
             main(["evaluate", TASK, *words, "--batch-size", "1", "--device", "cpu"])
         except FirstResponseError:
             start, ready, there = moments
-    kinds = ("wall", "processor")
-    return {
-        "from a loaded model": dict(zip(kinds, (round(b - a, 2) for a, b in zip(ready, there, strict=True)), strict=True)),
-        "before": dict(zip(kinds, (round(b - a, 2) for a, b in zip(start, ready, strict=True)), strict=True)),
-    }
+    return {"from a loaded model": _between(ready, there), "before": _between(start, ready)}
+
+
+def _between(one, other):
+    return {kind: round(b - a, 2) for kind, a, b in zip(("wall", "processor"), one, other, strict=True)}
 
 
 def _now():
     return time.perf_counter(), time.process_time()
 
 
-def main_(model, data, count="1000"):
+def measure(model, data, count="1000"):
     """Measure once."""
     if not Path(data).exists():
         write_data(Path(data), int(count))
@@ -66,4 +66,4 @@ def main_(model, data, count="1000"):
 
 
 if __name__ == "__main__":
-    main_(*sys.argv[1:])
+    measure(*sys.argv[1:])
