@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
-from functools import cached_property
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -37,15 +36,22 @@ class ResponseKey:
         """All fields in order. (`dataclasses.astuple` would copy each deeply.)"""
         return tuple(_key_values(self))
 
-    @cached_property
+    @property
     def json(self) -> str:
         """All fields in order, without a list's brackets."""
-        return key_json(self)
+        kept: str | None = self.__dict__.get("_json")
+        return kept or self._keep("_json", key_json(self))
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """32 hex digits over all fields."""
-        return hashlib.sha256(f"[{self.json}]".encode()).hexdigest()[:32]
+        kept: str | None = self.__dict__.get("_digest")
+        return kept or self._keep("_digest", hashlib.sha256(f"[{self.json}]".encode()).hexdigest()[:32])
+
+    def _keep(self, name: str, value: str) -> str:
+        """As `functools.cached_property`, without the lock that it takes each time before Python 3.12."""
+        self.__dict__[name] = value
+        return value
 
     def again(self, repeat: int) -> ResponseKey:
         """The same with another repeat. (`dataclasses.replace` takes four times as long.)"""
