@@ -1,4 +1,7 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, log. Only argparse is imported here: `--help` is quick."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, submit, log.
+
+Only argparse is imported here: `--help` is quick.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1 import __version__, compare_cli
+from anatomy_r1 import __version__, compare_cli, submit_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
+from anatomy_r1.similarity_cli import add_similarity_commands
 
 EXAMPLE = """example:
   anatomy-r1 data mini --out runs/world
@@ -58,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     about, example = compare_cli.ABOUT, f"compare {compare_cli.EXAMPLE}"
     compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
+    about, example = submit_cli.ABOUT, submit_cli.EXAMPLE
+    submit_cli.add_submit_options(_command(commands, "submit", about, example, submit_cli.run_submit))
     add_log_commands(commands)
+    add_similarity_commands(commands)
     return parser
 
 
@@ -105,6 +112,9 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--images", choices=("real", "swapped", "none"), default="real", help="controls: another cluster's, or none"
     )
+    parser.add_argument(
+        "--options", choices=("given", "rotated"), default="given", help="a control: every cyclic order of the options"
+    )
     parser.add_argument("--split", choices=("train", "validation", "test"), default="test", help="(default: test)")
     parser.add_argument("--seed", type=int, default=0, help="of sampling and swap (default: 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="of the sampled responses (default: 1)")
@@ -116,6 +126,8 @@ def _add_evaluate(commands: Any) -> None:
     about = "questions at a time (default: 16; vllm: as many as keep it busy)"
     parser.add_argument("--batch-size", type=int, metavar="N", help=about)
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
+    about = "only every N-th question, from the I-th on; `anatomy-r1 log merge` makes one log of all parts"
+    parser.add_argument("--shard", type=_shard, metavar="I/N", help=about)
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: cuda where there is one)")
     parser.add_argument("--dtype", help="float32, bfloat16 ... (default: the checkpoint's)")
     parser.add_argument("--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the log's writer")
@@ -146,6 +158,15 @@ def _engine_arg(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _shard(text: str) -> Any:
+    from anatomy_r1.shards import Shard
+
+    try:
+        return Shard.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _add_score(commands: Any) -> None:
@@ -187,7 +208,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     engine_args = dict(options.pop("engine_args")) | {name: options.pop(name) for name in SERVER_OPTIONS}
     found = evaluate(**options, engine_args=engine_args)
     print(f"{found.questions} questions, {found.made} responses generated in {found.seconds:.1f} s")
-    print("  ".join(f"{name} {value:.4f}" for name, value in found.metrics.items()))
+    of = f"of part {args.shard} alone, not of the run:  " if args.shard else ""
+    print(of + "  ".join(f"{name} {value:.4f}" for name, value in found.metrics.items()))
     print(f"log: {found.log} (run {found.run})\nresults: {found.results}")
     return 0
 

@@ -24,6 +24,8 @@ from anatomy_r1.images import Images
 from anatomy_r1.metrics import K
 from anatomy_r1.prompts import Style
 from anatomy_r1.responses import ResponseLog
+from anatomy_r1.rotations import Options
+from anatomy_r1.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Evaluation:
     results: Path
     """lm-eval's results as JSON."""
     metrics: dict[str, float]
-    """Means over questions: `avg@5`, `pass@1`, `major@5`, `greedy`, `parse_rate`."""
+    """Means over the questions asked: `avg@5`, `pass@1`, `major@5`, `greedy`, `parse_rate`; over prompts, where options
+    are rotated."""
     questions: int
     made: int
     """Responses generated now; the others were in the log."""
@@ -52,12 +55,14 @@ def evaluate(
     style: Style = "think",
     seed: int = 0,
     images: Images = "real",
+    options: Options = "given",
     split: str = "test",
     repeats: int = K,
     temperature: float = 1.0,
     max_new_tokens: int = 512,
     batch_size: int | None = None,
     limit: int | None = None,
+    shard: Shard | None = None,
     device: str | None = None,
     dtype: str | None = None,
     engine: str = "transformers",
@@ -76,12 +81,14 @@ def evaluate(
         style: prompt style.
         seed: of sampling, and of the picture swap.
         images: `real`; `swapped` or `none` are controls.
+        options: `given`; `rotated` is a control: each question in every cyclic order of its options, one prompt each.
         split: of the prepared set.
         repeats: sampled responses a question; the metrics are defined over five.
         temperature: of the sampled responses.
         max_new_tokens: most tokens of a response.
         batch_size: questions at a time; the engine's default (16) unless told.
-        limit: only the first so many questions.
+        limit: only the first so many questions, with all their rotations.
+        shard: only this part of them; the log notes the whole run, see `anatomy_r1.shards`.
         device: `cuda` where there is one, unless told.
         dtype: the checkpoint's unless told.
         engine: a name in `anatomy_r1.engines.open`.
@@ -98,17 +105,22 @@ def evaluate(
         raise AnatomyR1Error(f"repeats {repeats}: the metrics are defined over {K} sampled responses. Cure: {K}")
     began = time.perf_counter()
     asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
+    documents = limit  # lm-eval's limit
+    if options != "given":  # named only then, so that the name of every other run stays what it was
+        asked, documents = {**asked, "options": options, "questions": limit}, None
     manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
-    plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, limit)
-    options = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
+    plan = {name: value for name, value in asked.items() if name not in ("data", "questions")}
+    plan |= _data_plan(task, data, limit)
+    settings = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
     with ResponseLog(log, wait=wait) as opened, _fewer_collections():
-        lm = open_engine(engine, model, benchmark=task, log=opened, **options, **(engine_args or {}))
+        lm = open_engine(engine, model, benchmark=task, log=opened, **settings, **(engine_args or {}))
         plan |= getattr(lm, "plan", {})
         decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **lm.settings}
         run = opened.add_run({**plan, "weights": lm.weights, "decoding": decoding})
-        report = _run(lm, manager, loaded, limit)
+        report = _run(lm, manager, loaded, documents, shard)
     report["anatomy_r1"] = {"run": run, "plan": plan, "decoding": decoding, "weights": lm.weights}
-    path = _write(report, results or log.with_name(f"{log.stem}.{run}.json"))
+    part = f".part{shard.number}of{shard.count}" if shard else ""
+    path = _write(report, results or log.with_name(f"{log.stem}.{run}{part}.json"))
     found = report["results"][task]
     metrics = {name.removesuffix(",letter"): value for name, value in found.items() if _is_metric(name)}
     return Evaluation(run, log, path, metrics, found["sample_len"], lm.made, time.perf_counter() - began)
@@ -146,12 +158,17 @@ def _data_plan(task: str, data: Path, limit: int | None) -> dict[str, Any]:
     return {"questions_sha256": manifest["questions_sha256"], "limit": limit}
 
 
-def _run(engine: Any, manager: Any, task: Any, limit: int | None) -> dict[str, Any]:
+def _run(engine: Any, manager: Any, task: Any, limit: int | None, shard: Shard | None) -> dict[str, Any]:
     from lm_eval import simple_evaluate
+
+    which: dict[str, Any] = {"limit": limit}
+    if shard:
+        asked = len(task.eval_docs)
+        which = {"samples": {task.config.task: shard.questions(asked if limit is None else min(limit, asked))}}
 
     # Samples are left out: the response log has them, and lm-eval would encode every picture anew to hash it
     report = simple_evaluate(
-        model=engine, tasks=[task], limit=limit, apply_chat_template=True, log_samples=False, task_manager=manager
+        model=engine, tasks=[task], apply_chat_template=True, log_samples=False, task_manager=manager, **which
     )
     return dict(report or {})
 

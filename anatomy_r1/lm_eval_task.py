@@ -20,6 +20,7 @@ from anatomy_r1.lm_eval_request import Request, Template
 from anatomy_r1.locate import find_set
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
+from anatomy_r1.rotations import prompted
 from anatomy_r1.score import question_metrics
 
 
@@ -88,6 +89,8 @@ def documents(
     data: str | None = None,
     style: str = "think",
     images: str = "real",
+    options: str = "given",
+    questions: int | None = None,
     split: str = "test",
     category: str | None = None,
     seed: int = 0,
@@ -100,6 +103,8 @@ def documents(
         data: the prepared set, or a folder that holds it under the benchmark's name.
         style: `think` or `direct`.
         images: `real`, `swapped` or `none`.
+        options: `given`, or `rotated` for one document a rotation, those of one question together.
+        questions: only the first so many, each with all its documents (lm-eval's own limit counts documents).
         split: of the prepared set.
         category: keep only these questions.
         seed: of the swap.
@@ -109,26 +114,13 @@ def documents(
         AnatomyR1Error: when the set is missing or another benchmark's, or an argument is none of the above.
     """
     prepared = find_set(benchmark, data, split)
-    if style not in ("think", "direct"):
-        raise AnatomyR1Error(f"style {style!r}: neither think nor direct")
     shown = _shown(prepared.questions, images, int(seed))
     paths = {name: str(prepared.image_root / name) if name else "" for name in dict.fromkeys(shown)}
-    same = {"style": style, "images": images}
     rows = [
-        {
-            "id": question.id,
-            "benchmark": question.benchmark,
-            "prompt": render(question, "think" if style == "think" else "direct"),
-            "options": list(question.options),
-            "letter": question.letter,
-            "category": question.category,
-            "cluster": question.cluster,
-            "shown": name,
-            "image": paths[name],
-            **same,
-        }
-        for question, name in zip(prepared.questions, shown, strict=True)
+        _document(one, style, images, name, paths[name])
+        for question, name in list(zip(prepared.questions, shown, strict=True))[:questions]
         if category in (None, question.category)
+        for one in prompted([question], options)
     ]
     if not rows:
         raise AnatomyR1Error(f"{prepared.root}: split {split} has no question of category {category}")
@@ -141,6 +133,24 @@ def _shown(questions: Sequence[Question], images: str, seed: int) -> list[str]:
     if images not in ("real", "none"):
         raise AnatomyR1Error(f"images {images!r}: none of real, swapped, none")
     return ["" if images == "none" else question.image for question in questions]
+
+
+def _document(question: Question, style: str, images: str, shown: str, path: str) -> dict[str, Any]:
+    if style not in ("think", "direct"):
+        raise AnatomyR1Error(f"style {style!r}: neither think nor direct")
+    return {
+        "id": question.id,
+        "benchmark": question.benchmark,
+        "prompt": render(question, "think" if style == "think" else "direct"),
+        "options": list(question.options),
+        "letter": question.letter,
+        "category": question.category,
+        "cluster": question.cluster,
+        "style": style,
+        "images": images,
+        "shown": shown,
+        "image": path,
+    }
 
 
 def doc_to_text(doc: dict[str, Any]) -> str:

@@ -132,11 +132,24 @@ class ResponseLog:
 
     def runs(self) -> dict[str, dict[str, object]]:
         """Plans by run name, in the order in which they were first started."""
+        return {run_name(plan): json.loads(plan) for plan in self.plans()}
+
+    def plans(self) -> list[str]:
+        """Plans as JSON, as they were noted, in that order.
+
+        Raises:
+            AnatomyR1Error: when one is not as it was written.
+        """
         with self._sound():
             found = dict(self._db.execute("SELECT name, plan FROM runs ORDER BY rowid").fetchall())
         if changed := [name for name, plan in found.items() if name != run_name(str(plan))]:
             raise damage_error(self.path, f"the plan of run {changed[0]!r} is not as it was written")
-        return {name: json.loads(plan) for name, plan in found.items()}
+        return list(found.values())
+
+    def count(self) -> int:
+        """How many responses it holds."""
+        with self._sound():
+            return int(self._db.execute("SELECT COUNT(*) FROM responses").fetchone()[0])
 
     @contextmanager
     def _sound(self, writing: bool = False) -> Iterator[None]:

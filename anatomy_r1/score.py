@@ -25,6 +25,7 @@ from anatomy_r1.outcome import Outcome, outcome
 from anatomy_r1.question import Question
 from anatomy_r1.response import Response
 from anatomy_r1.responses import ResponseLog
+from anatomy_r1.rotations import original, prompted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,10 +68,22 @@ class Scores:
     """The same by category."""
     prompts: str = ""
     """Identity of all prompts as the model read them, chat template included: 16 hex digits."""
+    options: tuple[int, ...] = ()
+    """How many each question has."""
+
+    @property
+    def rotated(self) -> bool:
+        """Whether every rotation of the options was asked; all fields then have a rotation for a question."""
+        return bool(self.plan.get("options", "given") == "rotated")
 
     def table(self) -> pd.DataFrame:
-        """One row a question, as the result store wants it (`anatomy_r1.results.COLUMNS`, then `EXTRACTION`)."""
+        """One row a question, as the result store wants it (`anatomy_r1.results.COLUMNS`, then `EXTRACTION`).
+
+        Where every rotation was asked, means over a question's rotations, then `ROTATIONS`.
+        """
         import pandas as pd
+
+        from anatomy_r1.rotation_scores import folded
 
         columns: dict[str, Any] = {"id": self.ids, "cluster": self.clusters, "category": self.categories}
         for repeat in range(K):
@@ -79,7 +92,8 @@ class Scores:
         columns["greedy"] = [choice == gold for choice, gold in zip(self.greedy, self.gold, strict=True)]
         columns["parsed"] = [sum(choice is not None for choice in c) for c in self.choices]
         columns["truncated"] = self.truncated
-        return pd.DataFrame(columns | extraction_columns(self.outcomes, self.gold))
+        table = pd.DataFrame(columns | extraction_columns(self.outcomes, self.gold))
+        return folded(table, self) if self.rotated else table
 
 
 def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: str) -> dict[str, float]:
@@ -112,11 +126,12 @@ def score(log: Path, data: Path, run: str | None = None) -> Scores:
         if prepared.manifest["questions_sha256"] != plan["questions_sha256"]:
             raise AnatomyR1Error(f"{prepared.root}: not the questions that run {name} of {log} was asked. Cure: --data")
         found = [response for response in opened.rows() if _belongs(response, plan)]
-    questions = prepared.questions[: plan["limit"]]
+    given = prepared.questions[: plan["limit"]]
+    questions = prompted(given, plan.get("options", "given"))
     by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
     counted = prepared.manifest["counts"][plan["split"]]["questions"]
     asked = counted if plan["limit"] is None else min(counted, plan["limit"])
-    return _score(name, plan, questions, by_slot, asked)
+    return scores_of(name, plan, questions, by_slot, asked + len(questions) - len(given))
 
 
 def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
@@ -156,7 +171,7 @@ def _by_slot(
     wanted = {slot for question in questions for slot in _slots(question)}
     doubled = [slot for slot, count in Counter(slots).items() if count > 1 and slot in wanted]
     _refuse(log, "responses logged twice (prompt or picture changed in between)", doubled, "start a new --log")
-    foreign = [slot for slot in slots if slot[0] not in known]
+    foreign = [slot for slot in slots if original(slot[0])[0] not in known]
     _refuse(log, "responses to questions that the data do not have", foreign, "name the data it was made with")
     missing = sorted(wanted - set(slots))
     _refuse(log, "responses missing", missing, "run the same `anatomy-r1 evaluate` command again")
@@ -173,9 +188,10 @@ def _refuse(log: Path, what: str, slots: Sequence[Slot], cure: str) -> None:
         raise AnatomyR1Error(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
 
 
-def _score(
+def scores_of(
     name: str, plan: dict[str, Any], questions: Sequence[Question], by_slot: Mapping[Slot, Response], asked: int
 ) -> Scores:
+    """Scores of responses that have been checked: six a question, wherever they are from."""
     responses = [[by_slot[slot] for slot in _slots(question)] for question in questions]
     outcomes = tuple(
         tuple(outcome(response, question.options) for response in six)
@@ -211,6 +227,7 @@ def _score(
             for category in sorted(set(categories))
         },
         prompts=_prompts(responses),
+        options=tuple(len(question.options) for question in questions),
     )
 
 

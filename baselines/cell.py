@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.results import EQUAL_TOKENS, MATCHED
+from anatomy_r1.views import PLAIN, row
 from baselines.method import Method
 from baselines.methods import method as find_method
 from baselines.profile import Profile
@@ -28,6 +29,8 @@ class Cell:
     model: str
     method_id: str
     seed: int
+    view: str = PLAIN
+    """What is shown in evaluation (`anatomy_r1.views`); training knows nothing of it."""
 
     @property
     def method(self) -> Method:
@@ -36,12 +39,12 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Path of the cell below any stage's folder."""
+        """Path of the cell below any stage's folder, whatever the view."""
         return f"{self.benchmark}/{self.model}/{self.method_id}/seed{self.seed}"
 
     def under(self, arm: str) -> str:
         """Path of the cell's evaluation in one arm, as in the result store."""
-        return f"{self.benchmark}/{self.model}/{self.method_id}/{arm}/seed{self.seed}"
+        return f"{self.benchmark}/{self.model}/{row(self.method_id, self.view)}/{arm}/seed{self.seed}"
 
     def arms(self, wanted: Sequence[str]) -> list[str]:
         """The arms in which there is something of this cell to evaluate: only sampling can be made equal."""
@@ -131,3 +134,5 @@ class Run:
     """The profile's name or file, as given: stages load it again."""
     report_to: str = "none"
     """Where trainers report to, besides the training log."""
+    method_files: tuple[str, ...] = ()
+    """Absolute paths of files with methods of one's own: stages load them again (`baselines/method_file.py`)."""

@@ -20,14 +20,20 @@ from anatomy_r1.gates import unfit
 from anatomy_r1.leakage.of_set import leakage
 from anatomy_r1.leakage.passport import Passport, passport
 from anatomy_r1.metrics import K
+from anatomy_r1.positions import as_dict as positions_as_dict
+from anatomy_r1.positions import position_bias
 from anatomy_r1.prepared import load, load_manifest
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.results import EQUAL_TOKENS, Result, save_result
+from anatomy_r1.rotation_scores import as_dict as rotations_as_dict
+from anatomy_r1.rotation_scores import counts_of_scores, rotation_scores
 from anatomy_r1.score import score
+from anatomy_r1.views import VIEWS, row
 from baselines.cell import Cell, Run
 from baselines.control import NAMES
+from baselines.method import Method
 from baselines.profile import digest
 from baselines.publish import SETTINGS_NAME
 from baselines.train import Report, settings
@@ -43,7 +49,7 @@ def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:
             profile=run.profile.name,
             benchmark=cell.benchmark,
             model=cell.model,
-            method=cell.method_id,
+            method=row(cell.method_id, cell.view),
             arm=arm,
             seed=cell.seed,
             style="none" if cell.method.kind == "control" else cell.method.style,
@@ -60,17 +66,20 @@ Outcome = tuple[pd.DataFrame, dict[str, Any]]
 def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
     """Sample what the log lacks, and score all of it."""
     profile, layout = run.profile, run.layout
-    data, options = layout.data(cell.benchmark), dict(profile.evaluation)
+    data, options = layout.data(cell.benchmark), {**profile.evaluation, **VIEWS[cell.view]}
     log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
     weights, seed = layout.policy(cell, arm), cell.seed
     done = evaluate(cell.benchmark, data, weights, log, style=cell.method.style, seed=seed, split="test", **options)
     scores = score(log, data, run=done.run)
-    return scores.table(), {
+    questions = scores.table()
+    return questions, {
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
         "prompt": prompt_hash(render_text("", ("",), cell.method.style, canonical_wording(cell.benchmark))),
         "sampling": dict(scores.plan),
         "spent": _spent(log, scores.plan["weights"]),
         "metrics": dict(scores.overall),
+        "positions": positions_as_dict(position_bias(counts_of_scores(scores))),
+        **({"rotations": rotations_as_dict(rotation_scores(questions))} if scores.rotated else {}),
         "reasons": reason_counts(scores.outcomes),
         "unfit": list(unfit(scores)),
         "leakage": _leakage(data, trained=cell.method.trained).as_dict(),
@@ -104,7 +113,15 @@ def _provenance(run: Run, cell: Cell) -> dict[str, Any]:
         **provenance(),
         "note": run.profile.note.strip(),
         "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
+        **_own_method(cell.method),
     }
+
+
+def _own_method(method: Method) -> dict[str, Any]:
+    """What a method of a user's file says of itself, and which file it was."""
+    if not method.file_sha256:
+        return {}
+    return {"method": {name: getattr(method, name) for name in ("label", "paper", "file_sha256")}}
 
 
 def _training(settings: Path, arm: str) -> dict[str, Any] | None:

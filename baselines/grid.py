@@ -22,7 +22,10 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.views import VIEWS
 from baselines.cell import Layout, Run
+from baselines.cluster import Cluster, by_output, executor_words
+from baselines.methods import add_methods
 from baselines.plan import Selection, Stage, cells, lineage, stages
 from baselines.pool import pool
 from baselines.profile import Profile, digest
@@ -37,17 +40,19 @@ FIXED = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 """What all stages find in their environment."""
+LOCAL = Cluster()
 TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
 """Between two looks at the progress: a terminal's line is rewritten, a file's grows."""
 
 
-def run_grid(run: Run, selection: Selection, jobs: int) -> bool:
-    """Run what is missing, `jobs` processes at a time; True when every stage is done.
+def run_grid(run: Run, selection: Selection, jobs: int, cluster: Cluster = LOCAL) -> bool:
+    """Run what is missing, `jobs` processes at a time, here or on a cluster; True when every stage is done.
 
     Raises:
         AnatomyR1Error: when another grid runs on the same folder.
     """
     layout = run.layout
+    where = executor_words(cluster, run.profile, jobs, layout.root / "logs" / "slurm")
     layout.root.mkdir(parents=True, exist_ok=True)
     with (layout.root / "grid.lock").open("w") as lock:
         _take(lock, layout.root)
@@ -55,9 +60,10 @@ def run_grid(run: Run, selection: Selection, jobs: int) -> bool:
         config = layout.root / "grid.json"
         _forget_progress(layout)
         os.environ.update(FIXED)  # the pool's process starts with them
-        with pool(run.profile.needs.gpus) as address:
-            config.write_text(json.dumps({**configuration(run, selection), "pool": address}, indent=1))
-            process = _start(layout, config, jobs, run.profile.needs.gpus, lock)
+        with pool(run.profile.needs.gpus, cluster.executor) as address:
+            asked = {"resources": by_output(run.profile, layout.root, todo)}
+            config.write_text(json.dumps({**configuration(run, selection), **asked, "pool": address}, indent=1))
+            process = _start(layout, config, where, lock)
             _watch(process, layout, todo)
     return _summary(process.returncode, layout, todo)
 
@@ -77,13 +83,15 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
     for name, cell in every.items():
         digests[f"train/{name}"] = digest(settings(profile, cell))
     for cell, arm in evaluated:
-        parts = [digests[f"train/{cell.name}"], profile.evaluation, profile.data[cell.benchmark]]
+        evaluation = {**profile.evaluation, **VIEWS[cell.view]}
+        parts = [digests[f"train/{cell.name}"], evaluation, profile.data[cell.benchmark]]
         digests[f"evaluate/{cell.under(arm)}"] = digest(parts)
     return {
         "python": sys.executable,
         "profile": str(Path(run.source).resolve()) if run.source.endswith((".yaml", ".yml")) else run.source,
         "report_to": run.report_to,
-        "gpus": profile.needs.gpus,
+        "method_files": list(run.method_files),
+        "own": [method.id for method in add_methods(run.method_files)],
         "world": ["world/world.json"] if profile.generated else [],
         "targets": [str(here.result(cell, arm)) for cell, arm in evaluated],
         "starts": starts,
@@ -116,12 +124,11 @@ def _take(lock: TextIO, root: Path) -> None:
         raise AnatomyR1Error(f"another grid runs in {root}; wait for it, or stop it and try again") from error
 
 
-def _start(layout: Layout, config: Path, jobs: int, gpus: int, lock: TextIO) -> subprocess.Popen[bytes]:
+def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> subprocess.Popen[bytes]:
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "baselines" / "Snakefile")),
-        *("--directory", str(layout.root), "--configfile", str(config), "--cores", str(jobs)),
+        *("--directory", str(layout.root), "--configfile", str(config), *where),
         *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
-        *("--resources", f"gpu={gpus}"),
     ]
     log = (layout.root / "snakemake.log").open("wb")
     return subprocess.Popen(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.views import ROTATIONS, VIEWS, parts
 from baselines.cell import Cell, Layout
-from baselines.methods import METHODS
-from baselines.methods import method as find_method
 from baselines.profile import Profile
+from baselines.views import rows
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Selection:
     """What to run, by id."""
 
     methods: tuple[str, ...]
+    """Rows: a method's id, with a view behind it unless it is the plain one (`anatomy_r1.views`)."""
     benchmarks: tuple[str, ...]
     models: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -46,6 +47,7 @@ def select(
     models: Sequence[str] = (),
     seeds: Sequence[int] = (),
     arms: Sequence[str] = (),
+    views: Sequence[str] = (),
 ) -> Selection:
     """The rows asked for; what is left out comes from the profile's default.
 
@@ -55,20 +57,15 @@ def select(
     _known("benchmark", benchmarks, profile.data)
     _known("model", models, profile.models)
     _known("arm", arms, profile.arms())
+    _known("view", views, (*VIEWS, "all"))
     default = profile.default
-    chosen = tuple(dict.fromkeys(id_ for name in methods or default["methods"] for id_ in _methods(name)))
     return Selection(
-        methods=chosen,
+        methods=rows(methods or default["methods"], tuple(VIEWS) if "all" in views else views),
         benchmarks=tuple(benchmarks) or tuple(default["benchmarks"]),
         models=tuple(models) or tuple(default["models"]),
         seeds=tuple(seeds) or tuple(default["seeds"]),
         arms=tuple(arms) or tuple(default["arms"]),
     )
-
-
-def _methods(name: str) -> list[str]:
-    """Ids behind a word on the command line: a method, or all of them."""
-    return [one.id for one in METHODS] if name == "all" else [find_method(name).id]
 
 
 def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
@@ -78,12 +75,12 @@ def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
 
 
 def cells(selection: Selection) -> list[Cell]:
-    """One cell for each benchmark, model, method and seed."""
+    """One cell for each benchmark, model, row and seed."""
     return [
-        Cell(benchmark, model, method, seed)
+        Cell(benchmark, model, method, seed, view)
         for benchmark in selection.benchmarks
         for model in selection.models
-        for method in selection.methods
+        for method, view in map(parts, selection.methods)
         for seed in selection.seeds
     ]
 
@@ -121,8 +118,9 @@ def _training_cost(cost: Mapping[str, float], cell: Cell) -> float:
 
 
 def _evaluation_cost(cost: Mapping[str, float], cell: Cell) -> float:
-    """Controls only read the data."""
-    return cost["data" if cell.method.kind == "control" else "evaluate"]
+    """Controls without a model only read the data; both benchmarks have mostly four options, so four rotations."""
+    once = cost["data" if cell.method.kind == "control" else "evaluate"]
+    return 4 * once if cell.view == ROTATIONS else once
 
 
 def lineage(cell: Cell) -> list[Cell]:

@@ -27,6 +27,20 @@ class Needs:
 
     gpus: int = 0
     gpu_memory_gb: float = 0.0
+    host_memory_gb: float = 4.0
+    """Of the machine itself, to each process."""
+    cpus: int = 1
+    """Processors to each process."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How the processes of one training are started."""
+
+    processes: int = 1
+    """As many as the GPUs that train together."""
+    accelerate: str = ""
+    """Name of a file in `baselines/accelerate/`; empty is plain data parallelism."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +53,10 @@ class Profile:
     generated: bool
     """True when data and models come from the mini world."""
     needs: Needs
+    launch: Launch
     models: Mapping[str, Mapping[str, Any]]
-    """Model id -> where its weights come from (`mini` recipe size, or hub id and revision)."""
+    """Model id -> where its weights come from (`mini` recipe size, or hub id and revision), and how it is loaded
+    (`baselines/policy.py`)."""
     world: Mapping[str, Any]
     """Fields of the mini world's `WorldSpec` that differ from its defaults; empty for real data."""
     data: Mapping[str, Mapping[str, Any]]
@@ -83,7 +99,7 @@ def load_profile(name: str) -> Profile:
     if not isinstance(raw, dict) or set(raw) != wanted:
         found = set(raw) if isinstance(raw, dict) else set()
         raise AnatomyR1Error(f"{path}: missing keys {sorted(wanted - found)}, unknown keys {sorted(found - wanted)}")
-    return Profile(**{**raw, "needs": Needs(**raw["needs"])})
+    return Profile(**{**raw, "needs": Needs(**raw["needs"]), "launch": Launch(**raw["launch"])})
 
 
 def digest(value: Any) -> str:

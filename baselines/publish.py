@@ -15,19 +15,17 @@ from baselines.profile import digest
 LOG_NAME = "training_log.sqlite"
 SETTINGS_NAME = "training.json"
 POLICIES = "policies"
-"""Folder of the unfinished work in which an RL run keeps its policies; see `baselines/trainers/policies.py`."""
+"""Folder of the unfinished work in which a run keeps its policies; see `baselines/trainers/policies.py`."""
+OWN = "own"
+"""The policy at the end of the method's own budget."""
 
 
-def publish(trainer: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
+def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
     """Model, processor, log and settings under the final name; the policy of equal tokens in a folder within."""
     ready = work / "ready"
     shutil.rmtree(ready, ignore_errors=True)
-    if (work / POLICIES).is_dir():
-        record = {**record, **_take_policies(work, ready, trainer.processing_class)}
-    else:
-        trainer.model.save_pretrained(ready)
-        record = {**record, "spent": spent(work / LOG_NAME)}
-    trainer.processing_class.save_pretrained(ready)
+    record = {**record, **_take_policies(work, ready, processor)}
+    processor.save_pretrained(ready)
     shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
     (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
     shutil.rmtree(out, ignore_errors=True)
@@ -38,10 +36,11 @@ def publish(trainer: Any, work: Path, out: Path, record: dict[str, Any]) -> None
 
 def _take_policies(work: Path, ready: Path, processor: Any) -> dict[str, Any]:
     """Links what was kept: a killed publication must find it again, and a copy may be large."""
-    from baselines.trainers.policies import OWN, read_reached
+    from baselines.trainers.policies import REACHED, read_reached
 
     kept = {name: work / POLICIES / name for name in (OWN, EQUAL_TOKENS) if (work / POLICIES / name).is_dir()}
-    costs: dict[str, Any] = {"spent": spent(work / LOG_NAME, read_reached(kept[OWN])["step"])}
+    ended = read_reached(kept[OWN])["step"] if (kept[OWN] / REACHED).exists() else None  # SFT has one budget
+    costs: dict[str, Any] = {"spent": spent(work / LOG_NAME, ended)}
     shutil.copytree(kept[OWN], ready, copy_function=os.link)
     if EQUAL_TOKENS in kept:
         shutil.copytree(kept[EQUAL_TOKENS], ready / EQUAL_TOKENS, copy_function=os.link)

@@ -144,12 +144,11 @@ def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similar
         similarity: true similarities; the placebo shuffles them here.
 
     Raises:
-        AnatomyR1Error: when other distractors would not be safe, or no question's options are known to the encoder.
+        AnatomyR1Error: when other distractors would not be safe, or the similarities are of other options.
     """
     if settings.curriculum != "ordered":
         _check_pool(prepared)
-    if not any(similarity.knows(question.options) for question in prepared.questions):
-        raise AnatomyR1Error(f"{similarity.encoder}: knows the options of no question in {prepared.root}")
+    _check_options(similarity, prepared, whole=settings.similarity != "mini")
     if settings.shuffle_similarity:
         groups = [sorted(names) for _, names in sorted(kinds(prepared.questions).items())]
         similarity = shuffled(similarity, groups, settings.seed)
@@ -167,6 +166,17 @@ def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similar
         chunk=groups_a_batch,
         also_right=prepared.manifest.get("also_right", {}),
     )
+
+
+def _check_options(similarity: Similarity, prepared: PreparedSet, *, whole: bool) -> None:
+    """A file must know every option; of the mini world's own, modalities have none, and are then not served."""
+    unknown = [one for question in prepared.questions for one in question.options if one not in similarity.names]
+    if unknown and (whole or not any(similarity.knows(question.options) for question in prepared.questions)):
+        raise AnatomyR1Error(
+            f"similarities by {similarity.encoder}: made of other options than those in {prepared.root}, which has "
+            f"{len(set(unknown))} more, such as {unknown[0]!r}. "
+            f"Cure: anatomy-r1 similarity make --data {prepared.root} and the options it was made with"
+        )
 
 
 def _check_pool(prepared: PreparedSet) -> None:

@@ -8,10 +8,11 @@ import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
+from anatomy_r1.views import parts
 from baselines.cell import Cell, Run
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, reporter, write_progress
@@ -25,9 +26,14 @@ def parse_cell(name: str) -> Cell:
 
 
 def parse_evaluation(name: str) -> tuple[Cell, str]:
-    """`benchmark/model/method/arm/seed0` -> Cell and arm."""
-    benchmark, model, method, arm, seed = name.split("/")
-    return parse_cell(f"{benchmark}/{model}/{method}/{seed}"), arm
+    """`benchmark/model/method/arm/seed0` -> Cell and arm; behind the method may stand a view."""
+    benchmark, model, row, arm, seed = name.split("/")
+    method, view = parts(row)
+    return replace(parse_cell(f"{benchmark}/{model}/{method}/{seed}"), view=view), arm
+
+
+ON_CPU = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
+"""For several processes without GPUs. accelerate calls their devices `cpu:0`, which torch.load refuses at a resume."""
 
 
 def run_stage(stage: str, name: str, run: Run) -> None:
@@ -88,10 +94,10 @@ def _data(run: Run, benchmark: str, report: Report) -> None:
 def _base(run: Run, model: str, report: Report) -> None:
     source = run.profile.models[model]
     if "mini" not in source:
-        raise AnatomyR1Error(
-            f"profile {run.profile.name}: loading {source.get('hub', model)!r} from a hub cache is not built yet; "
-            f"put the weights into {run.layout.base(model)} by hand"
-        )
+        from baselines.hub import fetch
+
+        fetch(source, run.layout.base(model))
+        return
     from anatomy_r1.mini.base import build_base
     from anatomy_r1.mini.recipe import toy
 
@@ -102,13 +108,44 @@ def _base(run: Run, model: str, report: Report) -> None:
 def _train(run: Run, name: str, report: Report) -> None:
     from baselines.train import train
 
+    if run.profile.launch.processes == 1:
+        train(run, parse_cell(name), report)
+    else:
+        start_training(name, run)
+
+
+def start_training(name: str, run: Run) -> None:
+    """Start this machine's processes of a training, and wait for their end."""
+    from baselines.processes import start_workers
+
+    words = ["--profile", run.source, "--root", str(run.layout.root), "--report-to", run.report_to]
+    words += [word for file in run.method_files for word in ("--method-file", file)]
+    start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else ON_CPU)
+
+
+def work(name: str, run: Run) -> None:
+    """One process of several to one training; the first of them reports."""
+    from baselines.processes import die_with_parent, is_first
+    from baselines.train import train
+
+    die_with_parent()
+    _limit_threads(run.profile)
+    report = reporter(run.layout.progress("train", name), name) if is_first() else _silent
     train(run, parse_cell(name), report)
+
+
+def _silent(done: int, total: int) -> None:
+    return None
 
 
 def _evaluate(run: Run, name: str, report: Report) -> None:
     from baselines.evaluate import evaluate_cell
+    from baselines.gpus import one_gpu, visible
+    from baselines.requirements import gpu_memory_gb
 
-    evaluate_cell(run, *parse_evaluation(name), report)
+    gpus = visible(len(gpu_memory_gb())) if run.profile.needs.gpus else []
+    with one_gpu(gpus, run.layout.root / "work" / "gpus"):
+        evaluate_cell(run, *parse_evaluation(name), report)
 
 
 _STAGES: dict[str, Callable[[Run, str, Report], None]] = {

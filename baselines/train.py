@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from anatomy_r1.provenance import provenance
 from anatomy_r1.training_log import TrainingLog
 from baselines.cell import Cell, Run
 from baselines.method import Method
+from baselines.policy import adapters, load_policy, merge_adapters, save_policy
+from baselines.processes import barrier, is_first
 from baselines.profile import Profile, digest
-from baselines.publish import LOG_NAME, POLICIES, is_published, publish
+from baselines.publish import LOG_NAME, OWN, POLICIES, is_published, publish
 
 Report = Callable[[int, int], None]
 
@@ -36,10 +39,15 @@ def arguments(profile: Profile, method: Method, seed: int) -> dict[str, Any]:
 def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
     """Everything that decides what training yields; its digest names the work folder."""
     parent = cell.parent()
+    method = cell.method
+    own = {"rewards": list(method.rewards), "file_sha256": method.file_sha256}
     return {
         "cell": cell.name,
-        "method": {"trainer": cell.method.trainer, "style": cell.method.style, "start": cell.method.start},
-        "arguments": arguments(profile, cell.method, cell.seed),
+        "method": {
+            **{"trainer": method.trainer, "style": method.style, "start": method.start},
+            **{name: value for name, value in own.items() if value},  # of most methods neither: old plans stay equal
+        },
+        "arguments": arguments(profile, method, cell.seed),
         "data": dict(profile.data[cell.benchmark]),
         "model": dict(profile.models[cell.model]),
         "parent": settings(profile, parent) if parent else None,
@@ -55,30 +63,40 @@ def train(run: Run, cell: Cell, report: Report) -> Path:
     trainer, log, checkpoint = build(run, cell, work, report)
     if not _done(trainer):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    log.close(max(trainer.state.global_step, _step(checkpoint)))
-    publish(trainer, work, out, {"plan": plan, "provenance": provenance()})
+    if cell.method.kind == "sft":
+        save_policy(trainer, work / POLICIES / OWN)
+    if log:
+        log.close(max(trainer.state.global_step, _step(checkpoint)))
+        for policy in (work / POLICIES).iterdir():
+            merge_adapters(policy, run.layout.start(cell), run.profile.models[cell.model])
+        publish(trainer.processing_class, work, out, {"plan": plan, "provenance": provenance()})
+    barrier()
     return out
 
 
-def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, TrainingLog, Path | None]:
-    """The trainer, its log, and the checkpoint to resume from (None for a fresh run)."""
+def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, TrainingLog | None, Path | None]:
+    """The trainer, its log (of the first process alone), and the checkpoint to resume from (None for a fresh run)."""
     from baselines.trainers import KeepPolicies, LogSteps
 
-    method, start = cell.method, run.layout.start(cell)
+    method, start, source = cell.method, run.layout.start(cell), run.profile.models[cell.model]
     checkpoint = last_whole_checkpoint(work)
     if checkpoint:
         print(f"resuming from {checkpoint.name}; warnings about missing keys are moot: we load the weights ourselves")
-    log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint))
-    model, processor = load_policy(checkpoint or start, start)
-    prepared = load(run.layout.data(cell.benchmark), "train")
+    log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint)) if is_first() else None
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder does not last
     reporting = {"report_to": run.report_to, "run_name": cell.name}
     config = {**arguments(run.profile, method, cell.seed), **reporting, "output_dir": str(work)}
-    trainer = _trainer(method, config, model, processor, prepared)
+    args = _args(method, config)  # before the model: DeepSpeed's stage 3 shards it while it is loaded
+    model, processor = load_policy(checkpoint or start, start, source)
+    prepared = load(run.layout.data(cell.benchmark), "train")
+    common = {"model": model, "processing_class": processor, "peft_config": adapters(source), "args": args}
+    trainer = _trainer(method, prepared, common)
     trainer.add_callback(LogSteps(log, report))
     if method.kind == "rl":
-        trainer.training_log, trainer.rollout_tokens = log, log.rollout_tokens()
-        keep = KeepPolicies(work / POLICIES, lambda: trainer.rollout_tokens, _step(checkpoint))
+        trainer.training_log, trainer.rollout_tokens = log, _everywhere(log.rollout_tokens() if log else 0)
+        keep = KeepPolicies(
+            work / POLICIES, lambda: trainer.rollout_tokens, partial(save_policy, trainer), _step(checkpoint)
+        )
         trainer.add_callback(keep)
     return trainer, log, checkpoint
 
@@ -89,45 +107,50 @@ def _done(trainer: Any) -> bool:
     return any(isinstance(one, KeepPolicies) and one.done(trainer.args) for one in trainer.callback_handler.callbacks)
 
 
-def load_policy(weights: Path, start: Path) -> tuple[Any, Any]:
-    """Model in float32 and its processor. Left padding: right padding silently corrupts token types in TRL."""
-    import torch
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+def _everywhere(value: int) -> int:
+    """The first process's number, in all of them."""
+    from accelerate.utils import broadcast_object_list
 
-    processor = AutoProcessor.from_pretrained(start, padding_side="left")
-    processor.tokenizer.padding_side = "left"
-    model = AutoModelForImageTextToText.from_pretrained(weights, dtype=torch.float32, use_safetensors=True)
-    model.config._name_or_path = str(start)
-    return model, processor
+    found = [value]
+    broadcast_object_list(found)
+    return int(found[0])
 
 
-def _trainer(method: Method, config: dict[str, Any], model: Any, processor: Any, prepared: PreparedSet) -> Any:
+def _args(method: Method, config: dict[str, Any]) -> Any:
     from trl import SFTConfig
 
-    from baselines.rows import dataset, rl_rows, sft_rows
     from baselines.trainers import RLConfig
 
-    module, _, name = method.trainer.rpartition(".")
-    trainer_class = getattr(importlib.import_module(module), name)
-    common = {"model": model, "processing_class": processor}
+    return SFTConfig(**config) if method.kind == "sft" else RLConfig(**config)
+
+
+def _trainer(method: Method, prepared: PreparedSet, common: dict[str, Any]) -> Any:
+    from baselines.rows import dataset, rl_rows, sft_rows
+
+    trainer_class = _named(method.trainer)
     if method.kind == "sft":
         rows = dataset(sft_rows(prepared, method.style))
-        return trainer_class(args=SFTConfig(**config), train_dataset=rows, **common)
-    args = RLConfig(**config)
+        return trainer_class(train_dataset=rows, **common)
     rows = dataset(rl_rows(prepared, method.style))
-    trainer = trainer_class(args=args, train_dataset=rows, reward_funcs=_rewards(args), **common)
+    trainer = trainer_class(train_dataset=rows, reward_funcs=_rewards(common["args"], method.rewards), **common)
     return _serving(trainer, prepared, method.style)
 
 
-def _rewards(args: Any) -> list[Any]:
-    """Accuracy and format; DAPO's soft punishment of overlong responses where the method asks for it."""
+def _named(dotted: str) -> Any:
+    """The class or function of a dotted name."""
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
+    """Accuracy and format; DAPO's soft punishment of overlong responses where the method asks for it; its own."""
     from trl.rewards import get_soft_overlong_punishment
 
     from anatomy_r1.rewards import accuracy_reward, format_reward
 
     cache = round(args.overlong_share * args.max_completion_length)
     overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
-    return [accuracy_reward, format_reward, *overlong]
+    return [accuracy_reward, format_reward, *overlong, *map(_named, own)]
 
 
 def _serving(trainer: Any, prepared: PreparedSet, style: Style) -> Any:
@@ -151,8 +174,8 @@ def last_whole_checkpoint(work: Path) -> Path | None:
     for path in work.glob("checkpoint-*"):
         if (path / COMPLETE).exists():
             whole.append(path)
-        else:
-            shutil.rmtree(path)
+        elif is_first():
+            shutil.rmtree(path, ignore_errors=True)
     return max(whole, key=_step, default=None)
 
 

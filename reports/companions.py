@@ -33,12 +33,13 @@ def responses_table(found: Mapping[Key, Score], results: Sequence[Result], bench
     def cells(group: Group) -> list[Cell]:
         if group not in styles:
             return [Cell() for _ in titles]
-        parsed, truncated, greedy = (found[group, metric, ALL] for metric in ("parsed", "truncated", "greedy"))
+        parsed, greedy = (found[group, metric, ALL] for metric in ("parsed", "greedy"))
+        truncated = found.get((group, "truncated", ALL))
         spread = found[group, f"avg@{K}", ALL].seed_sd
         return [
             Cell(styles[group]),
             Cell(f"{parsed.percent:.1f}"),
-            Cell(f"{truncated.percent:.1f}"),
+            Cell(f"{truncated.percent:.1f}" if truncated else MISSING),
             Cell(greedy.shown(), bounds(greedy, 2)),
             Cell(str(parsed.seeds)),
             Cell(MISSING if spread is None else f"{spread:.2f}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from anatomy_r1.tables.table import Block, Cell, Row
-from reports.names import BENCHMARKS, MINI, MODELS, TITLES, method_title, model_title, rank
+from reports.names import BENCHMARKS, MINI, MODELS, method_rank, method_title, model_title, rank
 from reports.scores import Group
 
 Key = tuple[Group, str, str]
@@ -28,10 +28,12 @@ def benchmarks(found: Iterable[Key], always: Iterable[str] = BENCHMARKS) -> list
 
 
 def row_names(found: Iterable[Key], model: str, always: Iterable[str] = ()) -> list[RowName]:
-    """The methods in `always`, whether they ran or not, and whatever else ran: known methods first, then by name."""
+    """The methods in `always`, whether they ran or not, and whatever else ran: known methods first, then by
+    name, and views of policies last.
+    """
     ours = {(key[0].method, key[0].arm) for key in found if key[0].model == model}
     wanted = ours | {(method, "matched") for method in always}
-    return sorted(wanted, key=lambda name: (rank(TITLES, name[0]), name[1] != "matched", name[1]))
+    return sorted(wanted, key=lambda name: (method_rank(name[0]), name[1] != "matched", name[1]))
 
 
 def run_blocks(found: Iterable[Key], cells: Callable[[str, RowName], Iterable[Cell]]) -> tuple[Block, ...]:

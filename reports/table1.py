@@ -20,13 +20,19 @@ from reports.differences import differences
 from reports.equal_tokens import BASELINE, equal_tokens_table
 from reports.extractors import order_alarms
 from reports.fitness import unfit, unfit_notes
-from reports.names import METHODS
+from reports.names import METHODS, is_view
 from reports.notes import notes, warning
 from reports.rows import Key, benchmarks, models, row_names
 from reports.scores import Group, Score, scores
+from reports.submitted import submitted_notes
 
 NUMBER = 1
 """Which of the paper's tables this is."""
+_VIEWS = (
+    "no image, wrong image, rotations: the policy of that name, shown no picture, one of another video (slide, "
+    "patient, image), or the options in every cyclic order (mean over these). Controls, outside best and second; what "
+    "they say of a policy: python -m reports controls (docs/controls.md)."
+)
 
 
 def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
@@ -43,13 +49,19 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     tables = (
         _main_table(found, numbers or paper.load(), shown, unfit(results)),
         *_equal_tokens({key: score for key, score in every.items() if key not in found}, results),
-        training_cost_table(found, costs(results), shown),
+        training_cost_table(_policies(found), costs(results), shown),
         responses_table(found, results, shown),
         categories_table(found),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    alarms = (*unfit_notes(results), *order_alarms(found))
-    return Report(title, warning(results), tables, (*alarms, *notes(results, every.values(), NUMBER)))
+    alarms = (*unfit_notes(results), *submitted_notes(results), *order_alarms(found))
+    views = (_VIEWS,) if len(_policies(every)) < len(every) else ()
+    return Report(title, warning(results), tables, (*alarms, *views, *notes(results, every.values(), NUMBER)))
+
+
+def _policies(found: Mapping[Key, Score]) -> dict[Key, Score]:
+    """Without views, whose training is that of their policy."""
+    return {key: score for key, score in found.items() if not is_view(key[0].method)}
 
 
 def _equal_tokens(found: Mapping[Key, Score], results: Sequence[Result]) -> tuple[Table, ...]:

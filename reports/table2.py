@@ -25,6 +25,7 @@ from reports.notes import notes, warning
 from reports.rows import Key, RowName, benchmarks, models, row_names
 from reports.scores import ALL, Group, Score, scores
 from reports.signed import points, signed
+from reports.submitted import submitted_notes
 
 NUMBER = 2
 """Which of the paper's tables this is."""
@@ -58,7 +59,7 @@ def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
         responses_table(found, kept, shown),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    alarms = (*unfit_notes(kept), *order_alarms(found))
+    alarms = (*unfit_notes(kept), *submitted_notes(kept), *order_alarms(found))
     below = notes(kept, [*found.values(), *paired.values()], NUMBER)
     return Report(title, warning(kept), tables, (*alarms, *below))
 

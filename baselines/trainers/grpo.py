@@ -16,6 +16,7 @@ from baselines.augmentation import Augment, group_rng
 from baselines.sampler import GroupSampler
 from baselines.serving import Curriculum, Moment
 from baselines.trainers.draw import Draw, varied
+from baselines.trainers.pads import one_pad_an_image
 from baselines.trainers.records import Place, ends, rollout
 
 Row = dict[str, Any]
@@ -44,6 +45,11 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             repeats=repeats,
             seed=arguments.seed,
         )
+
+    def _generate_single_turn(self, prompt_ids: Any, images: Any, *rest: Any, **named: Any) -> Any:
+        if self.use_vllm and self.vllm_mode == "colocate" and self._image_pad_token_id is not None:
+            prompt_ids = [one_pad_an_image(ids, self._image_pad_token_id) for ids in prompt_ids]
+        return super()._generate_single_turn(prompt_ids, images, *rest, **named)
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids: Any) -> torch.Tensor:
         rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids)

@@ -9,6 +9,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from anatomy_r1.training_log import Step, TrainingLog
+from baselines.processes import barrier
 
 COMPLETE = "complete"
 """File that marks a checkpoint as whole: transformers writes a checkpoint in place, and a kill may cut it."""
@@ -17,7 +18,7 @@ COMPLETE = "complete"
 class LogSteps(TrainerCallback):  # type: ignore[misc]
     """Writes one `Step` an optimiser step, tells how far the run is, and marks checkpoints that are whole."""
 
-    def __init__(self, log: TrainingLog, report: Any) -> None:
+    def __init__(self, log: TrainingLog | None, report: Any) -> None:
         self.log, self.report, self.began = log, report, time.perf_counter()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -26,7 +27,7 @@ class LogSteps(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """One row; transformers also logs a summary at the end, which has no `loss`."""
-        if not logs or "loss" not in logs or not state.is_world_process_zero:
+        if not logs or "loss" not in logs or self.log is None:
             return
         level = logs.get("curriculum/level")
         self.log.add_step(
@@ -48,5 +49,7 @@ class LogSteps(TrainerCallback):  # type: ignore[misc]
         self.report(state.global_step, own if state.global_step <= own else state.max_steps)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Runs after everything of the checkpoint has been written."""
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        """Runs after everything of the checkpoint has been written, by all processes."""
+        barrier()
+        if state.is_world_process_zero:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()

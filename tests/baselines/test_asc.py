@@ -9,7 +9,7 @@ from anatomy_r1.curriculum import Rule, bin_of, bins, levels
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prepared import load
 from anatomy_r1.prompts import prompt_hash
-from anatomy_r1.similarity import mini_similarity, served_difficulty
+from anatomy_r1.similarity import Similarity, mini_similarity, served_difficulty
 from anatomy_r1.training_log import read
 from baselines.cell import Cell
 from baselines.methods import method
@@ -26,10 +26,16 @@ def prepared(smoke_root):
     return {b: load(smoke_root / "data" / b, "train") for b in ("sgg_anatomy_mini", "omnimed_mi_mini")}
 
 
-def curriculum(prepared, id_, **changes):
-    fixed = {"generation_batch_size": 8 * CHUNK, "num_generations": 8, "own_steps": STEPS, "seed": 4}
-    knobs = {"shuffle_similarity": False, **method(id_).knobs, **fixed, **changes}
-    return build_curriculum(SimpleNamespace(**knobs), prepared, "think", LIKENESS)
+def curriculum(prepared, id_, likeness=LIKENESS, **changes):
+    fixed = {
+        "similarity": "mini",
+        "generation_batch_size": 8 * CHUNK,
+        "num_generations": 8,
+        "own_steps": STEPS,
+        "seed": 4,
+    }
+    knobs = {"similarity": "mini", "shuffle_similarity": False, **method(id_).knobs, **fixed, **changes}
+    return build_curriculum(SimpleNamespace(**knobs), prepared, "think", likeness)
 
 
 def run_of(found, accuracy):
@@ -109,6 +115,21 @@ def test_new_distractors_are_refused_where_they_could_be_right(prepared):
     with pytest.raises(AnatomyR1Error, match="5 times an anatomy would be right as well"):
         curriculum(risky, "grpo-asc")
     assert curriculum(risky, "grpo-asc-released").serve(Moment(0, CHUNK, [])).rows
+
+
+def test_a_file_of_other_options_is_refused(prepared):
+    """The world's own has no modalities, which are then not served; a file that lacks any option is another set's."""
+    names = LIKENESS.names[:-1]
+    rows = tuple(row[:-1] for row in LIKENESS.matrix[:-1])
+    lacking = Similarity(names, rows, "another encoder")
+    for likeness, task in ((lacking, "omnimed_mi_mini"), (LIKENESS, "omnimed_mi_mini")):
+        with pytest.raises(AnatomyR1Error, match=r"made of other options .* Cure: anatomy-r1 similarity make"):
+            curriculum(prepared[task], "grpo-asc", likeness, similarity="similarity/medclip.json")
+    assert curriculum(prepared["omnimed_mi_mini"], "grpo-asc").serve(Moment(0, CHUNK, [])).rows
+    assert curriculum(prepared["sgg_anatomy_mini"], "grpo-asc", similarity="similarity/medclip.json").pools
+    foreign = Similarity(("x", "y"), ((1.0, 0.0), (0.0, 1.0)), "of other names")
+    with pytest.raises(AnatomyR1Error, match="made of other options"):
+        curriculum(prepared["sgg_anatomy_mini"], "grpo-asc", foreign)
 
 
 def test_what_is_also_right_is_never_served_as_a_distractor(prepared):

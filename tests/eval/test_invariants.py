@@ -27,6 +27,7 @@ from anatomy_r1.question import LETTERS
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.score import score
 from anatomy_r1.score_text import as_json
+from anatomy_r1.shards import Shard, merge
 from anatomy_r1.sources.errors import DataError
 from tests.eval.conftest import questions, write_set
 from tests.eval.deterministic import MADE_LINE, HashEngine, hashed, weights_folder
@@ -233,6 +234,21 @@ def test_6_the_score_does_not_depend_on_batch_size_or_order(ask, data, tmp_path)
     first, *others = (outcomes(tmp_path / f"log{n}", at) for n, (at, _) in enumerate(cases))
     assert all(other == first for other in others)
     assert len(set(first.values())) > 12, "answers that are all alike show nothing"
+
+
+@pytest.mark.parametrize("count", [2, 5, 24])
+def test_6_the_score_does_not_depend_on_the_number_of_shards(ask, data, tmp_path, count):
+    whole = ask(tmp_path / "whole", images="swapped")
+    logs = [tmp_path / f"part{number}" for number in range(1, count + 1)]
+    made = [ask(log, images="swapped", shard=Shard(number, count)).made for number, log in enumerate(logs, 1)]
+    assert sum(made) == len(ASKED) * (K + 1)
+    assert max(made) - min(made) <= K + 1, "parts are as equal as questions allow"
+    merged = merge(random.Random(count).sample(logs, count), tmp_path / "merged")
+    assert (merged.responses, merged.runs) == (sum(made), 1)
+    assert rows(tmp_path / "merged") == rows(tmp_path / "whole")
+    assert score(tmp_path / "merged", data) == score(tmp_path / "whole", data)
+    again = ask(tmp_path / "merged", images="swapped")
+    assert (again.made, again.run, again.metrics) == (0, whole.run, whole.metrics)
 
 
 @pytest.fixture

@@ -1,13 +1,17 @@
-"""What is asked, when, and how often: only what the log lacks, a question at a time, each once."""
+"""What is asked, when and how often, and what an engine must hand back: a response to each job, to nothing else."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
 
 from anatomy_r1.engines.logged import answer
-from anatomy_r1.engines.requests import jobs
+from anatomy_r1.engines.requests import Job, jobs
+from anatomy_r1.engines.sampling import Sampling
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response import Response
 from anatomy_r1.responses import ResponseLog
+from tests.eval import test_log_damage
 
 
 def request(question, sampled=True):
@@ -99,3 +103,51 @@ def test_one_request_that_comes_again_later_goes_on_with_its_repeats():
     same, other = request("a"), request("b")
     found = list(jobs([same, same, other, same], "w", 0, {}))
     assert [(job.key.question_id, job.key.repeat) for job in found] == [("a", 0), ("a", 1), ("b", 0), ("a", 2)]
+
+
+MADE = test_log_damage.responses(6)
+JOBS = [Job(one.key, Sampling("sample", 1.0, 8), "prompt", [], "think", "real", "") for one in MADE]
+
+
+@pytest.fixture
+def log(tmp_path):
+    with ResponseLog(tmp_path / "log") as opened:
+        yield opened
+
+
+def asked(log, generate):
+    return answer(JOBS, len(JOBS), log, lambda questions: generate(list(questions)), progress=False)
+
+
+def test_texts_come_in_the_order_of_the_jobs_whatever_the_engine_does(log):
+    texts, made = asked(log, lambda _: [MADE[4:], MADE[:4][::-1]])
+    assert (texts, made) == ([one.text for one in MADE], 6)
+
+
+def test_a_response_left_out_is_an_error_with_a_count_and_the_others_are_kept(log):
+    with pytest.raises(AnatomyR1Error, match=r"left 2 of 6 responses out, the first to question VID/4"):
+        asked(log, lambda _: [MADE[:4]])
+    assert len(list(log.rows())) == 4
+    texts, made = asked(log, lambda groups: [MADE[4:]] if len(groups) == 2 else [])
+    assert (texts, made) == ([one.text for one in MADE], 2)
+
+
+def test_a_response_that_nobody_asked_for_is_not_logged(log):
+    foreign = dataclasses.replace(MADE[0], key=dataclasses.replace(MADE[0].key, question_id="VID/99"))
+    with pytest.raises(AnatomyR1Error, match="was not asked: question VID/99"):
+        asked(log, lambda _: [[*MADE[:5], foreign]])
+    assert not list(log.rows())
+
+
+def test_an_engine_that_stops_asking_has_left_the_rest_out(log):
+    def generate(questions):
+        yield [MADE[0]] if next(questions) else []
+
+    with pytest.raises(AnatomyR1Error, match=r"left 5 of 6 responses out, the first to question VID/1"):
+        answer(JOBS, len(JOBS), log, generate, progress=False)
+    assert list(log.rows()) == MADE[:1]
+
+
+def test_one_response_twice_is_logged_once(log):
+    asked(log, lambda _: [[*MADE, MADE[2]]])
+    assert list(log.rows()) == MADE

@@ -223,3 +223,11 @@ def logged(path):
         return len(texts(path))
     except AnatomyR1Error:
         return 0
+
+
+def test_the_doctor_finds_its_rollouts_like_those_of_transformers(data, taught, tmp_path):
+    from baselines.doctor import smoke
+
+    found = smoke.parity(taught, data, "sgg_anatomy_mini", tmp_path, engine_args=OPTIONS)
+    assert found.passed, found
+    assert "of 8 greedy answers" in found.found

@@ -1,0 +1,78 @@
+"""Where weights come from: a local folder or the hub's cache, and safetensors only.
+
+MedCLIP and BiomedCLIP are given away as PyTorch's own files, which are pickles. They are converted once, by a command
+of its own, through PyTorch's reader of tensors alone (`weights_only`), which runs no code that a file names.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+
+
+def folder_of(source: str) -> Path:
+    """A local folder as it is; a hub id by its snapshot in the cache, or from the hub unless HF_HUB_OFFLINE is set.
+
+    Raises:
+        AnatomyR1Error: when it is neither here nor to be had.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    name, _, revision = source.partition("@")
+    patterns = ["*.json", "*.txt", "*.safetensors"]
+    try:
+        return Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns))
+    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise AnatomyR1Error(
+            f"{source}: no such folder, and not to be had from the hub ({type(error).__name__}). "
+            "Cure: name a folder, or fetch it where there is a network: `hf download " + name + "`"
+        ) from error
+
+
+def convert(source: Path, target: Path) -> int:
+    """A PyTorch state dict as safetensors, tensors unchanged; returns how many there are.
+
+    Raises:
+        AnatomyR1Error: when `source` holds anything but tensors by name, or `target` is there already.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    if target.exists():
+        raise AnatomyR1Error(f"{target}: is there already. Cure: name a file that is not")
+    try:
+        found = torch.load(source, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise AnatomyR1Error(f"{source}: no file of tensors alone ({reason}). Cure: fetch it again") from error
+    found = found.get("state_dict", found) if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise AnatomyR1Error(f"{source}: holds something else than tensors by name. Cure: name a state dict")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(target.name + ".tmp")
+    save_file({name: value.contiguous().clone() for name, value in found.items()}, temporary)
+    temporary.replace(target)
+    return len(found)
+
+
+def tensors(path: Path) -> dict[str, object]:
+    """Tensors by name, from safetensors.
+
+    Raises:
+        AnatomyR1Error: when the file is missing or another kind.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if path.suffix != ".safetensors":
+        cure = f"`anatomy-r1 similarity convert {path} NEW.safetensors`"
+        raise AnatomyR1Error(f"{path}: is no .safetensors. Cure: {cure}")
+    try:
+        return dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise AnatomyR1Error(f"{path}: no safetensors ({error}). Cure: convert or fetch it again") from error

@@ -1,0 +1,91 @@
+"""`anatomy-r1 similarity`: similarities of option texts, for S(q). Only argparse is imported here."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+CONVERT = "similarity convert medclip-vit-pretrained/pytorch_model.bin medclip/model.safetensors"
+MEDCLIP = """similarity make --encoder medclip --weights medclip/model.safetensors \\
+    --bert emilyalsentzer/Bio_ClinicalBERT --data prepared/sgg --out similarity/medclip.json"""
+OPEN_CLIP = """  anatomy-r1 similarity make --encoder open_clip --weights biomedclip --data prepared/sgg \\
+    --out similarity/biomedclip.json"""
+SHOW = "similarity show similarity/medclip.json"
+
+
+def add_similarity_commands(subparsers: Any) -> None:
+    """Add `similarity` and its subcommands; each sets `run`, which returns an exit code."""
+    group = _command(
+        subparsers, "similarity", "how alike option texts are to a text encoder: S(q), eq. 3 and 4", MEDCLIP
+    )
+    commands = group.add_subparsers(dest="similarity_command", required=True, metavar="COMMAND")
+    _add_make(commands)
+    convert = _command(commands, "convert", "PyTorch weights (a pickle) as safetensors; read as tensors alone", CONVERT)
+    convert.add_argument("source", type=Path, metavar="BIN", help="state dict, as MedCLIP and BiomedCLIP give it away")
+    convert.add_argument("target", type=Path, metavar="SAFETENSORS", help="file to be made")
+    convert.set_defaults(run=_convert)
+    show = _command(commands, "show", "print a file of similarities as a table", SHOW)
+    show.add_argument("path", type=Path, metavar="JSON")
+    show.set_defaults(run=_show)
+
+
+def _add_make(commands: Any) -> None:
+    make = _command(commands, "make", "encode the options of a prepared set and write their similarities", MEDCLIP)
+    make.epilog = f"{make.epilog}\n{OPEN_CLIP}"
+    make.add_argument("--encoder", choices=("medclip", "open_clip"), default="medclip", help="(default: medclip)")
+    about = "medclip: its checkpoint as safetensors; open_clip: a folder of its format, or a hub id (ID@REVISION)"
+    make.add_argument("--weights", required=True, metavar="PATH", help=about)
+    about = "medclip: folder or hub id of Bio_ClinicalBERT's configuration and tokenizer"
+    make.add_argument("--bert", default="emilyalsentzer/Bio_ClinicalBERT", metavar="PATH", help=about)
+    make.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="prepared sets")
+    make.add_argument("--wording", default="{}", help="what is encoded, {} for the option (default: the option alone)")
+    make.add_argument("--out", type=Path, required=True, metavar="JSON", help="file to be made")
+    make.set_defaults(run=_make)
+
+
+def _command(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
+    shape = argparse.RawDescriptionHelpFormatter
+    text = f"example:\n  anatomy-r1 {example}".replace("%", "%%")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=about, epilog=text, formatter_class=shape
+    )
+    return parser
+
+
+def _make(args: argparse.Namespace) -> int:
+    from anatomy_r1.encoders.encoder import similarities, write
+    from anatomy_r1.encoders.weights import folder_of
+    from anatomy_r1.prepared import load
+
+    if args.encoder == "medclip":
+        from anatomy_r1.encoders.medclip import medclip
+
+        encoder = medclip(Path(args.weights), folder_of(args.bert))
+    else:
+        from anatomy_r1.encoders.openclip import open_clip_encoder
+
+        encoder = open_clip_encoder(folder_of(args.weights))
+    options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
+    made = similarities(encoder, options, args.wording)
+    write(made, args.out)
+    print(f"{args.out}: {len(made.similarity.names)} option texts by {made.similarity.encoder}")
+    return 0
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from anatomy_r1.encoders.weights import convert
+
+    print(f"{args.target}: {convert(args.source, args.target)} tensors")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from anatomy_r1.similarity import read
+
+    found = read(args.path)
+    print(found.encoder)
+    width = max(len(name) for name in found.names)
+    for name, row in zip(found.names, found.matrix, strict=True):
+        print(f"{name:{width}}  " + " ".join(f"{value:6.3f}" for value in row))
+    return 0

@@ -1,0 +1,97 @@
+"""Memory of a training on each GPU, part by part, in bytes.
+
+Model states are exact arithmetic: DeepSpeed's estimators (`estimate_zero2_model_states_mem_needs` and its namesake of
+stage 3, DeepSpeed 0.19.8) where all is trained, with the frozen part counted at two bytes. What a step needs besides is
+a model of ours, with a factor that the GPU bench is there to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from baselines.estimate.shape import Shape
+from baselines.profile import Launch
+
+GB = 2**30
+PRECISE = 16
+"""Bytes of gradient and optimiser to a trained parameter in stage 3: DeepSpeed counts 18 with the weight's own two. In
+stage 2 it counts 18 beside them."""
+ADAPTER = 16
+"""Bytes an adapter parameter, which PEFT keeps in float32: itself, gradient, two moments."""
+OVERHEAD = 2 * GB
+"""CUDA context, NCCL and fragmentation (a guess of ours)."""
+LOGITS = 12
+"""Bytes a logit over its life in a step: bfloat16, float32, and the gradient's float32 and bfloat16 (ours)."""
+INNER = 34
+"""Bytes a token and width of one recomputed layer's activations (Korthikanti et al. 2022, arXiv:2205.05198, eq. 2, its
+attention scores left out: `sdpa` does not store them)."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of one GPU, in bytes."""
+
+    states: int
+    """Weights, gradients and the optimiser's."""
+    reference: int
+    """The reference model of the KL term."""
+    step: int
+    """Activations and logits while it learns."""
+    rollout: int
+    """vLLM while it samples; asleep while the policy learns, if the profile says so."""
+    overhead: int
+    asleep: bool
+
+    @property
+    def peak(self) -> int:
+        """The most at one time."""
+        busy = max(self.step, self.rollout) if self.asleep else self.step + self.rollout
+        return self.states + self.reference + busy + self.overhead
+
+
+def states(shape: Shape, launch: Launch) -> int:
+    """Bytes of weights, gradients and optimiser on each GPU."""
+    own = shape.trainable - shape.adapters
+    sharded = {"zero3": 3, "fsdp2": 3, "zero2": 2}.get(launch.accelerate, 0)
+    adapters = ADAPTER * shape.adapters
+    if sharded == 3:
+        whole = 4 * shape.largest_layer  # gathered for its turn, with its gradient
+        return whole + (2 * shape.parameters + PRECISE * own + adapters) // launch.processes
+    if sharded == 2:
+        return 2 * shape.parameters + ((PRECISE + 2) * own + adapters) // launch.processes
+    return 2 * shape.parameters + 6 * own + adapters  # bfloat16 throughout: gradient 2, moments 4
+
+
+def training_memory(
+    shape: Shape, launch: Launch, arguments: Mapping[str, Any], *, prompt: int, gpu: float, kind: str
+) -> Memory:
+    """Memory of one training.
+
+    Args:
+        shape: of the model.
+        launch: processes, and how they share.
+        arguments: the trainer's (`baselines.train.arguments`).
+        prompt: tokens of a prompt, its picture's included.
+        gpu: memory of a GPU in GB, of which vLLM takes its share.
+        kind: `sft` or `rl`.
+    """
+    rows = int(arguments["per_device_train_batch_size"])
+    completion = int(arguments.get("max_completion_length", 64)) if kind == "rl" else 64
+    tokens = rows * (prompt + completion)
+    kept = shape.layers if arguments.get("gradient_checkpointing") else 0
+    inner = INNER * shape.width + 6 * shape.inner
+    activations = tokens * (2 * shape.width * kept + inner * (1 if kept else shape.layers))
+    logits = rows * (completion if kind == "rl" else prompt + completion) * shape.vocabulary * LOGITS
+    has_reference = kind == "rl" and arguments.get("beta", 0.0) > 0 and not shape.adapters
+    sharing = launch.processes if launch.accelerate in ("zero3", "fsdp2") else 1
+    share = float(arguments.get("vllm_gpu_memory_utilization", 0.0)) if arguments.get("use_vllm") else 0.0
+    return Memory(
+        states=states(shape, launch),
+        reference=2 * shape.parameters // sharing if has_reference else 0,
+        step=activations + logits,
+        rollout=round(share * gpu * GB),
+        overhead=OVERHEAD,
+        asleep=bool(arguments.get("vllm_enable_sleep_mode")),
+    )

@@ -1,0 +1,89 @@
+"""What a profile needs that is not here: GPUs, weights, data, similarities, each with the page or command to get it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from baselines.cell import Layout
+from baselines.data import ROOT_VARIABLE
+from baselines.plan import Selection
+from baselines.profile import Profile
+from baselines.requirements import lacking
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One thing."""
+
+    what: str
+    cure: str
+
+
+def missing(profile: Profile, layout: Layout, selection: Selection) -> list[Missing]:
+    """Everything that would stop a run, in the order in which it would."""
+    gpus = [Missing(reason, "another machine, or profile paper-1gpu or mini") for reason in lacking(profile)]
+    return [*gpus, *missing_inputs(profile, layout, selection)]
+
+
+def missing_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Missing]:
+    """The same without the machine."""
+    if profile.generated:
+        return []
+    weights = [_weights(profile.models[model], layout.base(model)) for model in selection.models]
+    data = [one for benchmark in selection.benchmarks for one in _data(benchmark, layout)]
+    found = [*weights, *data, _similarity(profile, selection)]
+    return [one for one in found if one is not None]
+
+
+def _weights(source: Mapping[str, Any], folder: Path) -> Missing | None:
+    name, revision = str(source["hub"]), source.get("revision")
+    if (folder / "config.json").is_file() or Path(name).is_dir() or _cached(name, revision):
+        return None
+    pin = f" --revision {revision}" if revision else ""
+    return Missing(f"weights of {name}", f"hf download {name}{pin}   (https://huggingface.co/{name})")
+
+
+def _cached(name: str, revision: str | None) -> bool:
+    """Whether the hub's cache has a snapshot of it; nothing is fetched."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(name, "config.json", revision=revision or "main"), str)
+
+
+FOLDERS = {
+    "sgg_anatomy": {
+        "SSG-VQA/qa_txt": "SSG-VQA's questions: on request, https://github.com/CAMMA-public/SSG-VQA",
+        "SSG-VQA/scene_graph": "SSG-VQA's scene graphs: as its questions",
+        "CholecT45/data": "CholecT45's frames: on request, https://github.com/CAMMA-public/cholect45",
+    },
+    "omnimed_mi": {
+        "OmniMedVQA/QA_information": "OmniMedVQA: https://huggingface.co/datasets/foreverbeliever/OmniMedVQA",
+        "OmniMedVQA/Images": "OmniMedVQA's images: as its questions; the restricted part from its sources",
+    },
+}
+"""Benchmark -> folders below the data root, and where to ask for them. Their terms: DATA_LICENSES.md."""
+
+
+def _data(benchmark: str, layout: Layout) -> list[Missing]:
+    if (layout.data(benchmark) / "manifest.json").is_file():
+        return []
+    root = os.environ.get(ROOT_VARIABLE)
+    if not root:
+        cure = f"export {ROOT_VARIABLE}=/folder, laid out as README's section Real data says"
+        return [Missing(f"the root of the data of {benchmark}", cure)]
+    wanted = FOLDERS.get(benchmark, {})
+    return [
+        Missing(f"{Path(root) / name}", where) for name, where in wanted.items() if not (Path(root) / name).is_dir()
+    ]
+
+
+def _similarity(profile: Profile, selection: Selection) -> Missing | None:
+    source = profile.training.get("rl", {}).get("similarity")
+    if not source or source == "mini" or Path(source).is_file() or not any("asc" in m for m in selection.methods):
+        return None
+    cure = "anatomy-r1 similarity make, once the data are prepared (README, Real data); needs MedCLIP's weights"
+    return Missing(f"similarities {source}, which ASC-Learning serves by", cure)

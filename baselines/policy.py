@@ -1,0 +1,105 @@
+"""The policy as a profile's model entry says: in which precision, with what frozen, with which adapters; and saved.
+
+Entries beside where the weights come from (`mini`, or `hub` and `revision`):
+
+- `dtype`: float32 unless stated;
+- `attention`: transformers' `attn_implementation`;
+- `frozen`: parts that are not trained, by name: `[model.visual]` is Qwen2.5-VL's vision tower;
+- `lora`: arguments of PEFT's `LoraConfig`; without it everything that is not frozen is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.errors import AnatomyR1Error
+
+Source = Mapping[str, Any]
+"""A profile's model entry."""
+ADAPTER = "adapter_config.json"
+"""File by which a folder of adapters is known."""
+
+
+def load_policy(weights: Path, start: Path, source: Source) -> tuple[Any, Any]:
+    """Model and processor. Left padding: right padding silently corrupts token types in TRL.
+
+    Args:
+        weights: what the model goes on from: `start`, or a checkpoint of the same run.
+        start: what training started from; the reference of the KL term is loaded from it.
+        source: the profile's model entry.
+
+    Raises:
+        AnatomyR1Error: when a part that is to be frozen does not exist.
+    """
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(start, padding_side="left")
+    processor.tokenizer.padding_side = "left"
+    model = load_model(start if source.get("lora") else weights, source)  # adapters are resumed by PEFT itself
+    model.config._name_or_path = str(start)
+    freeze(model, source.get("frozen", ()))
+    return model, processor
+
+
+def load_model(folder: Path, source: Source) -> Any:
+    """The model in the entry's precision, safetensors only."""
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    dtype = getattr(torch, source.get("dtype", "float32"))
+    attention = {"attn_implementation": source["attention"]} if source.get("attention") else {}
+    return AutoModelForImageTextToText.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, **attention
+    )
+
+
+def freeze(model: Any, parts: Sequence[str]) -> None:
+    """Leave these parts as they are.
+
+    Raises:
+        AnatomyR1Error: when there is no such part.
+    """
+    for part in parts:
+        try:
+            model.get_submodule(part).requires_grad_(False)
+        except AttributeError as error:
+            names = ", ".join(f"model.{name}" for name, _ in model.model.named_children())
+            raise AnatomyR1Error(f"frozen part {part!r}: the model has none such. Cure: one of {names}") from error
+
+
+def adapters(source: Source) -> Any | None:
+    """PEFT's configuration of the entry's LoRA; None where everything is trained."""
+    if not source.get("lora"):
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(task_type="CAUSAL_LM", **source["lora"])
+
+
+def save_policy(trainer: Any, folder: Path) -> None:
+    """Save the policy as it is now, or its adapters; sharded weights are gathered, so every process must call this."""
+    accelerator = trainer.accelerator
+    if accelerator.num_processes == 1:
+        trainer.model.save_pretrained(folder)
+        return
+    state = accelerator.get_state_dict(trainer.model_wrapped)
+    if accelerator.is_main_process:
+        accelerator.unwrap_model(trainer.model_wrapped).save_pretrained(folder, state_dict=state)
+    accelerator.wait_for_everyone()
+
+
+def merge_adapters(folder: Path, start: Path, source: Source) -> None:
+    """Turn a folder of adapters into one of whole weights, in place; any other folder is left as it is.
+
+    What evaluates a policy, or starts from it, need not know that it was trained with adapters.
+    """
+    if not (folder / ADAPTER).is_file():
+        return
+    from peft import PeftModel
+
+    merged = PeftModel.from_pretrained(load_model(start, source), folder).merge_and_unload()
+    for path in [folder / ADAPTER, *folder.glob("adapter_model*"), *folder.glob("README.md")]:
+        path.unlink(missing_ok=True)
+    merged.save_pretrained(folder)

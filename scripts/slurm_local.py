@@ -1,0 +1,114 @@
+"""A real SLURM of one node on this machine, with two pretend GPUs, for `tox -e slurm`. Debian, as root.
+
+    python scripts/slurm_local.py -- python -m pytest -m slurm tests/slurm
+
+Scheduling is SLURM's own; the GPUs are /dev/null and /dev/zero. Packages: slurm-wlm and munge, which are installed if
+they are missing. A machine that belongs to a cluster is left alone: its /etc/slurm/slurm.conf is not ours.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+MARK = "# Written by anatomy-r1's scripts/slurm_local.py"
+CONFIG = Path("/etc/slurm/slurm.conf")
+HOME = Path("/var/lib/anatomy-r1-slurm")
+PACKAGES = ("slurm-wlm", "munge")
+PLUGIN = Path(__file__).resolve().parent.parent / "baselines" / "cluster.txt"
+
+
+def main(words: list[str]) -> int:
+    """Start SLURM, run a command, stop SLURM; returns the command's status."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        print("slurm_local: needs root on Debian; the tests of SLURM were not run", file=sys.stderr)
+        return 1
+    if CONFIG.is_file() and MARK not in CONFIG.read_text():
+        print(f"slurm_local: {CONFIG} is not ours: this machine has a SLURM already; nothing was done", file=sys.stderr)
+        return 1
+    if not shutil.which("slurmctld"):
+        _quietly("apt-get", "update", "-qq")
+        _quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES)
+    stop()
+    start()
+    try:
+        return subprocess.run(words, check=False).returncode if words else 0
+    finally:
+        stop()
+
+
+def start() -> None:
+    """Both daemons, until the node is idle."""
+    for name in ("state", "spool", "log"):
+        (HOME / name).mkdir(parents=True, exist_ok=True)
+    _munge()
+    CONFIG.parent.mkdir(exist_ok=True)
+    CONFIG.write_text(configuration(os.uname().nodename.split(".")[0], os.cpu_count() or 1))
+    node = os.uname().nodename.split(".")[0]
+    gres = [f"NodeName={node} Name=gpu File={path} Count=1" for path in ("/dev/null", "/dev/zero")]
+    (CONFIG.parent / "gres.conf").write_text("\n".join([MARK, *gres, ""]))
+    _quietly("slurmctld")
+    time.sleep(2)
+    _quietly("slurmd", "-N", node)
+    until = time.monotonic() + 30
+    while "idle" not in subprocess.run(["sinfo", "-h"], capture_output=True, text=True, check=False).stdout:
+        if time.monotonic() > until:
+            raise SystemExit(f"slurm_local: the node does not come up; logs: {HOME / 'log'}")
+        time.sleep(0.5)
+
+
+def configuration(node: str, cpus: int) -> str:
+    """slurm.conf: no accounting, no control groups, GPUs and memory as resources."""
+    shape = f"CPUs={cpus} Boards=1 SocketsPerBoard=1 CoresPerSocket={cpus} ThreadsPerCore=1"
+    lines = [
+        MARK, "ClusterName=anatomy-r1", f"SlurmctldHost={node}(127.0.0.1)", "SlurmctldPort=16817", "SlurmdPort=16818",
+        "AuthType=auth/munge", "SlurmUser=root", "SlurmdUser=root",
+        f"StateSaveLocation={HOME}/state", f"SlurmdSpoolDir={HOME}/spool",
+        f"SlurmctldPidFile={HOME}/ctld.pid", f"SlurmdPidFile={HOME}/d.pid",
+        f"SlurmctldLogFile={HOME}/log/ctld.log", f"SlurmdLogFile={HOME}/log/d.log",
+        "ProctrackType=proctrack/linuxproc", "TaskPlugin=task/none", "MpiDefault=none", "ReturnToService=2",
+        "SelectType=select/cons_tres", "SelectTypeParameters=CR_Core_Memory",
+        "JobAcctGatherType=jobacct_gather/none", "AccountingStorageType=accounting_storage/none", "GresTypes=gpu",
+        f"NodeName={node} NodeAddr=127.0.0.1 {shape} RealMemory=16000 Gres=gpu:2 State=UNKNOWN",
+        f"PartitionName=main Nodes={node} Default=YES MaxTime=INFINITE State=UP",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _munge() -> None:
+    """The daemon by which jobs are signed; it refuses keys and folders that others may write."""
+    runs = Path("/run/munge")
+    runs.mkdir(exist_ok=True)
+    shutil.chown(runs, "munge", "munge")
+    key = Path("/etc/munge/munge.key")
+    if not key.is_file():
+        _quietly("/usr/sbin/mungekey")
+    shutil.chown(key, "munge")
+    if subprocess.run(["pgrep", "-x", "munged"], capture_output=True, check=False).returncode:
+        _quietly("su", "-s", "/bin/sh", "munge", "-c", "/usr/sbin/munged")
+
+
+def stop() -> None:
+    """Both daemons, if they run."""
+    for name in ("d.pid", "ctld.pid"):
+        try:
+            os.kill(int((HOME / name).read_text()), 15)
+        except (OSError, ValueError):
+            continue
+    time.sleep(1)
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+def _quietly(*words: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise SystemExit(f"slurm_local: {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]))
