@@ -1,4 +1,4 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, submit, log.
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, certify, submit, log.
 
 Only argparse is imported here: `--help` is quick.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1 import __version__, compare_cli, submit_cli
+from anatomy_r1 import __version__, certify_cli, compare_cli, submit_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
@@ -62,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     about, example = compare_cli.ABOUT, f"compare {compare_cli.EXAMPLE}"
     compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
+    about, example = certify_cli.ABOUT, f"certify {certify_cli.EXAMPLE}"
+    certify_cli.add_certify_options(_command(commands, "certify", about, example, certify_cli.run_certify))
     about, example = submit_cli.ABOUT, submit_cli.EXAMPLE
     submit_cli.add_submit_options(_command(commands, "submit", about, example, submit_cli.run_submit))
     add_log_commands(commands)

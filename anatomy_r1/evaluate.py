@@ -53,6 +53,7 @@ def evaluate(
     log: Path,
     *,
     style: Style = "think",
+    wording: str | None = None,
     seed: int = 0,
     images: Images = "real",
     options: Options = "given",
@@ -79,6 +80,7 @@ def evaluate(
         model: folder of the checkpoint, or the name by which a server knows it.
         log: response log; made if missing.
         style: prompt style.
+        wording: of the prompt (`anatomy_r1.prompts.WORDINGS`); the benchmark's canonical one unless told.
         seed: of sampling, and of the picture swap.
         images: `real`; `swapped` or `none` are controls.
         options: `given`; `rotated` is a control: each question in every cyclic order of its options, one prompt each.
@@ -105,6 +107,8 @@ def evaluate(
         raise AnatomyR1Error(f"repeats {repeats}: the metrics are defined over {K} sampled responses. Cure: {K}")
     began = time.perf_counter()
     asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
+    if wording is not None:  # left out of the plan where it is the canonical one: the run keeps the name it had
+        asked["wording"] = wording
     documents = limit  # lm-eval's limit
     if options != "given":  # named only then, so that the name of every other run stays what it was
         asked, documents = {**asked, "options": options, "questions": limit}, None

@@ -18,7 +18,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.images import LazyImages, check_pictures, swapped
 from anatomy_r1.lm_eval_request import Request, Template
 from anatomy_r1.locate import find_set
-from anatomy_r1.prompts import render
+from anatomy_r1.prompts import WORDINGS, render
 from anatomy_r1.question import Question
 from anatomy_r1.rotations import prompted
 from anatomy_r1.score import question_metrics
@@ -94,6 +94,7 @@ def documents(
     split: str = "test",
     category: str | None = None,
     seed: int = 0,
+    wording: str | None = None,
     **_: Any,
 ) -> dict[str, Documents]:
     """`custom_dataset`: the questions of one benchmark as lm-eval documents, which hold paths and no picture.
@@ -108,6 +109,7 @@ def documents(
         split: of the prepared set.
         category: keep only these questions.
         seed: of the swap.
+        wording: of the prompt; the benchmark's canonical one unless told.
         _: everything else that lm-eval hands over (`--metadata` and all model arguments).
 
     Raises:
@@ -117,7 +119,7 @@ def documents(
     shown = _shown(prepared.questions, images, int(seed))
     paths = {name: str(prepared.image_root / name) if name else "" for name in dict.fromkeys(shown)}
     rows = [
-        _document(one, style, images, name, paths[name])
+        _document(one, style, images, name, paths[name], wording=wording)
         for question, name in list(zip(prepared.questions, shown, strict=True))[:questions]
         if category in (None, question.category)
         for one in prompted([question], options)
@@ -135,13 +137,17 @@ def _shown(questions: Sequence[Question], images: str, seed: int) -> list[str]:
     return ["" if images == "none" else question.image for question in questions]
 
 
-def _document(question: Question, style: str, images: str, shown: str, path: str) -> dict[str, Any]:
+def _document(
+    question: Question, style: str, images: str, shown: str, path: str, *, wording: str | None
+) -> dict[str, Any]:
     if style not in ("think", "direct"):
         raise AnatomyR1Error(f"style {style!r}: neither think nor direct")
+    if wording is not None and wording not in WORDINGS:
+        raise AnatomyR1Error(f"wording {wording!r}: none of {', '.join(WORDINGS)}")
     return {
         "id": question.id,
         "benchmark": question.benchmark,
-        "prompt": render(question, "think" if style == "think" else "direct"),
+        "prompt": render(question, "think" if style == "think" else "direct", wording),
         "options": list(question.options),
         "letter": question.letter,
         "category": question.category,

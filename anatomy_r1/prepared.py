@@ -41,6 +41,18 @@ class PreparedSet:
     questions: tuple[Question, ...]
     """In the seeded order of the draw, so that the first n are a sample too."""
 
+    @property
+    def wording(self) -> str | None:
+        """Wording of the prompts that the source states; None where it states none: the benchmark's canonical one.
+
+        Raises:
+            DataError: when the source mixes wordings.
+        """
+        stated = self.manifest.get("wordings", {})
+        if len(stated) > 1:
+            raise DataError(f"{self.root}: prompts of several wordings ({', '.join(stated)}). Cure: a file a set")
+        return next(iter(stated), None)
+
     def image_path(self, question: Question) -> Path:
         """Where a question's picture lies."""
         return self.image_root / question.image

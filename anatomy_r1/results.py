@@ -25,6 +25,8 @@ MATCHED = "matched"
 """Arm in which all methods learn from the same questions, each with its own budget."""
 EQUAL_TOKENS = "equal-tokens"
 """Arm in which the methods that sample in training have all sampled as many tokens, on the questions of `MATCHED`."""
+AS_RELEASED = "as-released"
+"""Arm in which GRPO, GDQA and ASC learn from the authors' three files, and every other method from GRPO.json."""
 SUBMITTED = "submitted"
 """Arm of results that others made and this project scored: what they were trained on is theirs to say."""
 COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
@@ -61,7 +63,7 @@ class Result:
     method: str
     """Its id; under another view than the plain one, with the view behind it (`anatomy_r1.views`)."""
     arm: str
-    """`MATCHED`, `EQUAL_TOKENS`, or whatever else a user tells results apart by."""
+    """`MATCHED`, `EQUAL_TOKENS`, `AS_RELEASED`, or whatever else a user tells results apart by."""
     seed: int
     """Seed of training and of sampling."""
     style: str

@@ -113,8 +113,22 @@ def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: st
     }
 
 
-def score(log: Path, data: Path, run: str | None = None) -> Scores:
-    """Score one run of a log; `run` names it where the log holds several.
+@dataclass(frozen=True)
+class Answered:
+    """One run's responses, whole: each question of it with its six, no slot missing and none twice."""
+
+    run: str
+    plan: Mapping[str, Any]
+    questions: tuple[Question, ...]
+    """In the prepared set's order."""
+    responses: tuple[tuple[Response, ...], ...]
+    """Six a question: the five sampled ones in order, then the greedy one."""
+    asked: int
+    """Questions that the run asked for, as the data's manifest counts them."""
+
+
+def answered(log: Path, data: Path, run: str | None = None) -> Answered:
+    """The responses of one run of a log; `run` names it where the log holds several.
 
     Raises:
         AnatomyR1Error: when the run is not unique, the data are not those it used, or any response is missing, doubled
@@ -131,7 +145,16 @@ def score(log: Path, data: Path, run: str | None = None) -> Scores:
     by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
     counted = prepared.manifest["counts"][plan["split"]]["questions"]
     asked = counted if plan["limit"] is None else min(counted, plan["limit"])
-    return scores_of(name, plan, questions, by_slot, asked + len(questions) - len(given))
+    return Answered(name, plan, tuple(questions), _sixes(questions, by_slot), asked + len(questions) - len(given))
+
+
+def score(log: Path, data: Path, run: str | None = None) -> Scores:
+    """Score one run of a log; `run` names it where the log holds several.
+
+    Raises:
+        AnatomyR1Error: as `answered`.
+    """
+    return _score(answered(log, data, run))
 
 
 def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
@@ -192,7 +215,15 @@ def scores_of(
     name: str, plan: dict[str, Any], questions: Sequence[Question], by_slot: Mapping[Slot, Response], asked: int
 ) -> Scores:
     """Scores of responses that have been checked: six a question, wherever they are from."""
-    responses = [[by_slot[slot] for slot in _slots(question)] for question in questions]
+    return _score(Answered(name, plan, tuple(questions), _sixes(questions, by_slot), asked))
+
+
+def _sixes(questions: Sequence[Question], by_slot: Mapping[Slot, Response]) -> tuple[tuple[Response, ...], ...]:
+    return tuple(tuple(by_slot[slot] for slot in _slots(question)) for question in questions)
+
+
+def _score(of: Answered) -> Scores:
+    plan, questions, responses = of.plan, of.questions, of.responses
     outcomes = tuple(
         tuple(outcome(response, question.options) for response in six)
         for six, question in zip(responses, questions, strict=True)
@@ -202,13 +233,13 @@ def scores_of(
     truncated = tuple(sum(one.truncated for one in six[:K]) for six in outcomes)
     categories = tuple(question.category for question in questions)
 
-    def means(of: Sequence[int]) -> dict[str, float]:
-        strict = summary([metrics[i] for i in of], [truncated[i] for i in of])
-        return strict | extraction_rates([outcomes[i] for i in of], [gold[i] for i in of])
+    def means(some: Sequence[int]) -> dict[str, float]:
+        strict = summary([metrics[i] for i in some], [truncated[i] for i in some])
+        return strict | extraction_rates([outcomes[i] for i in some], [gold[i] for i in some])
 
     return Scores(
         benchmark=plan["benchmark"],
-        run=name,
+        run=of.run,
         plan=plan,
         ids=tuple(question.id for question in questions),
         clusters=tuple(question.cluster for question in questions),
@@ -220,7 +251,7 @@ def scores_of(
         truncated=truncated,
         outcomes=outcomes,
         distinct=tuple(len({response.text for response in six[:K]}) for six in responses),
-        asked=asked,
+        asked=of.asked,
         overall=means(range(len(questions))),
         by_category={
             category: means([i for i, one in enumerate(categories) if one == category])

@@ -95,7 +95,7 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--models", nargs="+", default=[], metavar="ID")
     command.add_argument("--seeds", nargs="+", default=[], type=int, metavar="N")
     command.add_argument(
-        "--arms", nargs="+", default=[], metavar="ID", help="matched (own budgets), equal-tokens (default: matched)"
+        "--arms", nargs="+", default=[], metavar="ID", help="matched, equal-tokens, as-released (default: matched)"
     )
     command.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept (default: runs)")
     command.add_argument("--jobs", type=int, default=0, help="processes at a time (default: one a core)")

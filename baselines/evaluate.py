@@ -13,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from anatomy_r1.certificate.certify import certify
+from anatomy_r1.certificate.evidence import load_evidence
 from anatomy_r1.controls import CONTROLS, of_other_clusters, table
 from anatomy_r1.evaluate import evaluate
 from anatomy_r1.extraction import reason_counts
@@ -26,12 +28,12 @@ from anatomy_r1.prepared import load, load_manifest
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
 from anatomy_r1.responses import ResponseLog
-from anatomy_r1.results import EQUAL_TOKENS, Result, save_result
+from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS, Result, save_result
 from anatomy_r1.rotation_scores import as_dict as rotations_as_dict
 from anatomy_r1.rotation_scores import counts_of_scores, rotation_scores
 from anatomy_r1.score import score
 from anatomy_r1.views import VIEWS, row
-from baselines.cell import Cell, Run
+from baselines.cell import Cell, Layout, Run
 from baselines.control import NAMES
 from baselines.method import Method
 from baselines.profile import digest
@@ -69,12 +71,14 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
     data, options = layout.data(cell.benchmark), {**profile.evaluation, **VIEWS[cell.view]}
     log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
     weights, seed = layout.policy(cell, arm), cell.seed
-    done = evaluate(cell.benchmark, data, weights, log, style=cell.method.style, seed=seed, split="test", **options)
+    wording, style = _wording(layout, cell), cell.method.style
+    asked: dict[str, Any] = {"style": style, "wording": wording, "seed": seed, "split": "test"}
+    done = evaluate(cell.benchmark, data, weights, log, **asked, **options)
     scores = score(log, data, run=done.run)
     questions = scores.table()
     return questions, {
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
-        "prompt": prompt_hash(render_text("", ("",), cell.method.style, canonical_wording(cell.benchmark))),
+        "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.benchmark))),
         "sampling": dict(scores.plan),
         "spent": _spent(log, scores.plan["weights"]),
         "metrics": dict(scores.overall),
@@ -82,7 +86,9 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
         **({"rotations": rotations_as_dict(rotation_scores(questions))} if scores.rotated else {}),
         "reasons": reason_counts(scores.outcomes),
         "unfit": list(unfit(scores)),
-        "leakage": _leakage(data, trained=cell.method.trained).as_dict(),
+        "leakage": _leakage(layout, cell).as_dict(),
+        "certificate": _certificate(layout, cell),
+        **_released(layout, cell),
     }
 
 
@@ -101,9 +107,33 @@ def _controlled(run: Run, cell: Cell) -> Outcome:
     }
 
 
-def _leakage(data: Path, *, trained: bool) -> Passport:
-    """That of the prepared set; what was not trained has learnt from none of it."""
-    return leakage(data) if trained else passport((), load(data, "test").questions, hashes=({}, {}))
+def _leakage(layout: Layout, cell: Cell) -> Passport:
+    """That of the questions it learnt from; what was not trained has learnt from none of them."""
+    data, learnt = layout.data(cell.benchmark), layout.learns_from(cell)
+    if not cell.method.trained:
+        return passport((), load(data, "test").questions, hashes=({}, {}))
+    return leakage(data) if learnt == data else leakage(learnt, data)
+
+
+def _certificate(layout: Layout, cell: Cell) -> dict[str, Any] | None:
+    """What the training log proves; None for a policy that was not trained."""
+    if not cell.method.trained:
+        return None
+    return certify(load_evidence(layout.train(cell), load(layout.learns_from(cell), "train"))).as_dict()
+
+
+def _wording(layout: Layout, cell: Cell) -> str | None:
+    """That of its training prompts (ours; the paper is silent): another would be one that the policy never read."""
+    return load(layout.learns_from(cell), "train").wording if cell.data == AS_RELEASED else None
+
+
+def _released(layout: Layout, cell: Cell) -> dict[str, Any]:
+    """Which file a cell of the arm as released learnt from, and in which wording it was asked."""
+    if cell.data != AS_RELEASED:
+        return {}
+    manifest = load_manifest(layout.learns_from(cell))
+    stated = {"questions_sha256": manifest["questions_sha256"], "generated": manifest["generated"]}
+    return {"released": {"file": cell.method.release, "wording": _wording(layout, cell), **stated}}
 
 
 def _provenance(run: Run, cell: Cell) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from anatomy_r1.views import VIEWS
 from baselines.cell import Layout, Run
 from baselines.cluster import Cluster, by_output, executor_words
 from baselines.methods import add_methods
-from baselines.plan import Selection, Stage, cells, lineage, stages
+from baselines.plan import Selection, Stage, evaluations, lineage, stages
 from baselines.pool import pool
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, read_progress, share_done
@@ -71,9 +71,8 @@ def run_grid(run: Run, selection: Selection, jobs: int, cluster: Cluster = LOCAL
 def configuration(run: Run, selection: Selection) -> dict[str, Any]:
     """What the Snakefile needs to know. A digest that changes makes Snakemake run its stage again."""
     profile, here = run.profile, Layout(Path())
-    wanted = cells(selection)
-    evaluated = [(cell, arm) for cell in wanted for arm in cell.arms(selection.arms)]
-    every = {cell.name: cell for leaf in wanted for cell in lineage(leaf)}
+    evaluated = evaluations(profile, selection)
+    every = {cell.name: cell for leaf, _ in evaluated for cell in lineage(leaf)}
     starts = {
         name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
         for name, cell in every.items()
@@ -95,6 +94,7 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
         "world": ["world/world.json"] if profile.generated else [],
         "targets": [str(here.result(cell, arm)) for cell, arm in evaluated],
         "starts": starts,
+        "sets": {name: str(here.learns_from(cell) / "manifest.json") for name, cell in every.items()},
         "policies": policies,
         "digests": digests,
     }
@@ -114,6 +114,7 @@ def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
     else:
         digests = {f"base/{model}": digest(profile.models[model]) for model in selection.models}
     digests["world"] = world
+    digests |= {f"released/{b}": digest([world, dict(options)]) for b, options in profile.released.items()}
     return digests | {f"data/{b}": digest([world, profile.data[b]]) for b in selection.benchmarks}
 
 

@@ -44,6 +44,11 @@ class Method:
     file_sha256: str = ""
     """Of the file that defines it, where that is no part of this project (`baselines/method_file.py`)."""
 
+    release: str = ""
+    """Released file, without its suffix, that it learns from in the arm as released; empty: it is not in that arm."""
+    release_knobs: Mapping[str, Knob] = field(default_factory=dict)
+    """Trainer arguments of that arm, over its knobs."""
+
     def __post_init__(self) -> None:
         if self.trained != bool(self.trainer):
             raise ValueError(f"method {self.id}: kind {self.kind!r} does not go with trainer {self.trainer!r}")
@@ -52,6 +57,7 @@ class Method:
                 f"method {self.id}: kind {self.kind!r} is not rewarded, so {self.rewards} would not be read"
             )
         object.__setattr__(self, "knobs", MappingProxyType(dict(self.knobs)))
+        object.__setattr__(self, "release_knobs", MappingProxyType(dict(self.release_knobs)))
         object.__setattr__(self, "budget", self.budget or self.id)
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS
 from anatomy_r1.views import ROTATIONS, VIEWS, parts
 from baselines.cell import Cell, Layout
 from baselines.profile import Profile
@@ -30,7 +31,7 @@ class Stage:
     """One process of the grid."""
 
     stage: str
-    """`world`, `data`, `base`, `train` or `evaluate`."""
+    """`world`, `data`, `released`, `base`, `train` or `evaluate`."""
     name: str
     """What it is for; with `stage`, the path of its log and progress file."""
     output: Path
@@ -85,30 +86,39 @@ def cells(selection: Selection) -> list[Cell]:
     ]
 
 
+def evaluations(profile: Profile, selection: Selection) -> list[tuple[Cell, str]]:
+    """Every cell with each arm in which there is something of it to evaluate."""
+    return [
+        (cell.in_arm(arm), arm) for cell in cells(selection) for arm in selection.arms if _stands_in(profile, cell, arm)
+    ]
+
+
+def _stands_in(profile: Profile, cell: Cell, arm: str) -> bool:
+    """Only sampling can be made equal; as released is what learns from a file, where the benchmark has files."""
+    if arm == EQUAL_TOKENS:
+        return cell.method.kind == "rl"
+    return arm != AS_RELEASED or (bool(cell.method.release) and cell.benchmark in profile.released)
+
+
 def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage]:
     """Every stage that the selection needs, shared ones once, in an order in which they could run."""
-    wanted = cells(selection)
-    trained = {cell.name: cell for leaf in wanted for cell in lineage(leaf) if cell.method.trained}
+    wanted = evaluations(profile, selection)
+    trained = {cell.name: cell for leaf, _ in wanted for cell in lineage(leaf) if cell.method.trained}
+    files = dict.fromkeys((c.benchmark, c.method.release) for c in trained.values() if c.data == AS_RELEASED)
     cost = profile.cost
-    models = dict.fromkeys(cell.model for cell in wanted if cell.method.kind != "control")
-
-    def arms(cell: Cell) -> list[str]:
-        return cell.arms(selection.arms)
+    models = dict.fromkeys(cell.model for cell, _ in wanted if cell.method.kind != "control")
 
     world = [Stage("world", "world", layout.world() / "world.json", cost["world"])] if profile.generated else []
     return [
         *world,
         *(Stage("data", b, layout.data(b) / "manifest.json", cost["data"]) for b in selection.benchmarks),
+        *(Stage("released", f"{b}/{f}", layout.released(b, f) / "manifest.json", cost["data"]) for b, f in files),
         *(Stage("base", m, layout.base(m) / "config.json", cost["base"]) for m in models),
         *(
             Stage("train", cell.name, layout.train(cell) / "training.json", _training_cost(cost, cell))
             for cell in trained.values()
         ),
-        *(
-            Stage("evaluate", c.under(a), layout.result(c, a), _evaluation_cost(cost, c))
-            for c in wanted
-            for a in arms(c)
-        ),
+        *(Stage("evaluate", c.under(a), layout.result(c, a), _evaluation_cost(cost, c)) for c, a in wanted),
     ]
 
 

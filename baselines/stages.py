@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from anatomy_r1.provenance import ROOT
+from anatomy_r1.results import MATCHED
 from anatomy_r1.views import parts
 from baselines.cell import Cell, Run
 from baselines.profile import Profile, digest
@@ -20,16 +21,16 @@ from baselines.train import Report
 
 
 def parse_cell(name: str) -> Cell:
-    """`benchmark/model/method/seed0` -> Cell."""
-    benchmark, model, method, seed = name.split("/")
-    return Cell(benchmark, model, method, int(seed.removeprefix("seed")))
+    """`benchmark/model/method/seed0`, or with the arm as released before the seed, -> Cell."""
+    benchmark, model, method, *data, seed = name.split("/")
+    return Cell(benchmark, model, method, int(seed.removeprefix("seed")), data=data[0] if data else MATCHED)
 
 
 def parse_evaluation(name: str) -> tuple[Cell, str]:
     """`benchmark/model/method/arm/seed0` -> Cell and arm; behind the method may stand a view."""
     benchmark, model, row, arm, seed = name.split("/")
     method, view = parts(row)
-    return replace(parse_cell(f"{benchmark}/{model}/{method}/{seed}"), view=view), arm
+    return replace(parse_cell(f"{benchmark}/{model}/{method}/{seed}"), view=view).in_arm(arm), arm
 
 
 ON_CPU = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
@@ -89,6 +90,12 @@ def _data(run: Run, benchmark: str, report: Report) -> None:
     from baselines.data import prepare
 
     prepare(run, benchmark)
+
+
+def _released(run: Run, name: str, report: Report) -> None:
+    from baselines.data import prepare_released
+
+    prepare_released(run, *name.split("/"))
 
 
 def _base(run: Run, model: str, report: Report) -> None:
@@ -151,6 +158,7 @@ def _evaluate(run: Run, name: str, report: Report) -> None:
 _STAGES: dict[str, Callable[[Run, str, Report], None]] = {
     "world": _world,
     "data": _data,
+    "released": _released,
     "base": _base,
     "train": _train,
     "evaluate": _evaluate,

@@ -14,6 +14,7 @@ from pathlib import Path
 from reports.audit import command as audit_command
 from reports.commands import add_commands
 from reports.ledger import command as ledger_command
+from reports.site import command as site
 
 _DESCRIPTION = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
 What the store's methods cost, seconds included, is printed before it and goes to cost.txt and cost.csv.
@@ -44,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     add_commands(commands)
     audit_command.add(commands)
     ledger_command.add(commands)
+    pages = commands.add_parser("site", help=site.SUMMARY, description=site.DESCRIPTION, formatter_class=raw)
+    site.add_site_options(pages)
     options = parser.parse_args(arguments)
     return int(options.function(options)) if "function" in options else _other(options)
 

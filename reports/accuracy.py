@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, emphases
 from reports import paper
-from reports.fitness import marked
+from reports.marks import Marks, marked
 from reports.names import METRICS, benchmark_title, is_view, method_title, model_title
 from reports.rows import Key, RowName
 from reports.scores import ALL, Group, Score
@@ -33,13 +33,13 @@ def accuracy_block(
     benchmarks: Sequence[str],
     *,
     table: int,
-    unfit: Collection[Group] = (),
+    marks: Marks,
 ) -> Block:
-    """One model's rows; `table` says which of the paper's tables stands beside, `unfit` which rows get a mark."""
+    """One model's rows; `table` says which of the paper's tables stands beside, `marks` what follows a row's name."""
     sides = [_cells(found, numbers, model, names, benchmark, table=table) for benchmark in benchmarks]
     rows = [
         Row(
-            marked(method_title(*name), (Group(benchmark, model, *name) for benchmark in benchmarks), unfit),
+            marked(method_title(*name), (Group(benchmark, model, *name) for benchmark in benchmarks), marks),
             tuple(cell for side in sides for cell in side[index]),
         )
         for index, name in enumerate(names)

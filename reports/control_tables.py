@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from anatomy_r1.question import LETTERS
@@ -11,7 +11,7 @@ from anatomy_r1.stats import Interval, SeededInterval
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
 from anatomy_r1.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row
 from reports.accuracy import bounds
-from reports.fitness import marked
+from reports.marks import Marks, marked
 from reports.names import benchmark_title, method_title, model_title
 from reports.picture import AVG, Worth
 from reports.rows import benchmarks, models, row_names
@@ -47,7 +47,7 @@ Found = TypeVar("Found", Worth, Turned)
 def _table(
     found: Sequence[Found],
     cells: Callable[[Found], Sequence[Cell]],
-    flagged: Collection[Group],
+    flagged: Marks,
     *,
     name: str,
     title: str,
@@ -84,7 +84,7 @@ def _table(
     return Table(name, title, "Policy", columns, blocks, (note,))
 
 
-def picture_table(found: Sequence[Worth], without_model: Sequence[Score], flagged: Collection[Group]) -> Table:
+def picture_table(found: Sequence[Worth], without_model: Sequence[Score], flagged: Marks) -> Table:
     """What the picture is worth to each policy, and what controls without a model score without any."""
     titles: tuple[str, ...] = ("real image", _NO_IMAGE, "wrong image", "real minus none", "real minus wrong")
     titles += ("p (Holm)", "MDD", "seeds", "verdict")
@@ -108,7 +108,7 @@ def picture_table(found: Sequence[Worth], without_model: Sequence[Score], flagge
     return _table(found, cells, flagged, name="picture", title=title, titles=titles, note=_PICTURE, others=others)
 
 
-def rotation_table(found: Sequence[Turned], flagged: Collection[Group]) -> Table:
+def rotation_table(found: Sequence[Turned], flagged: Marks) -> Table:
     """Mean and worst case over rotations, and position bias in a word."""
     titles: tuple[str, ...] = (
         "as given",
@@ -129,7 +129,7 @@ def rotation_table(found: Sequence[Turned], flagged: Collection[Group]) -> Table
     return _table(found, cells, flagged, name="rotations", title=title, titles=titles, note=_ROTATED)
 
 
-def letter_table(found: Sequence[Turned], flagged: Collection[Group]) -> Table:
+def letter_table(found: Sequence[Turned], flagged: Marks) -> Table:
     """Position bias letter by letter."""
     count = max((len(one.bias.letters) for one in found if one.bias), default=0)
     titles = [f"{letter} {what}" for letter in LETTERS[:count] for what in ("excess", "recall")]

@@ -13,7 +13,8 @@ from anatomy_r1.results import Result
 from anatomy_r1.tables.table import Report
 from anatomy_r1.views import NO_IMAGE, WRONG_IMAGE
 from reports.control_tables import letter_table, picture_table, rotation_table
-from reports.fitness import unfit, unfit_notes
+from reports.fitness import unfit_notes
+from reports.marks import marks
 from reports.names import CONTROLS
 from reports.notes import USE, leaks, made_from, warning
 from reports.picture import AVG, Worth, worths
@@ -68,7 +69,7 @@ def controls(results: Sequence[Result], found: Findings | None = None) -> Report
         AnatomyR1Error: as `findings`, which are made here unless given.
     """
     found = found or findings(results)
-    pictures, rotated, flagged = found.pictures, found.rotated, unfit(results)
+    pictures, rotated, flagged = found.pictures, found.rotated, marks(results)
     tables = (
         *([picture_table(pictures, found.without_model, flagged)] if pictures else []),
         *([rotation_table(rotated, flagged), letter_table(rotated, flagged)] if rotated else []),

@@ -31,16 +31,23 @@ def differences(results: Sequence[Result], other: str) -> tuple[Score, ...]:
     """
     cells = {(group_of(result), result.seed): result for result in sorted(results, key=lambda result: result.key)}
     groups = dict.fromkeys(group for group, _ in cells if group.method != other and not is_view(group.method))
-    return tuple(score for group in groups for score in _against(cells, group, other))
+    return tuple(score for group in groups for score in _against(cells, group, replace(group, method=other), other))
 
 
 def between(results: Sequence[Result], group: Group, other: str) -> tuple[Score, ...]:
     """The difference of one group to the method (or view) `other`, in every metric; none as in `differences`."""
-    return tuple(_against({(group_of(result), result.seed): result for result in results}, group, other))
+    cells = {(group_of(result), result.seed): result for result in results}
+    return tuple(_against(cells, group, replace(group, method=other), other))
 
 
-def _against(cells: Cells, group: Group, other: str) -> Iterator[Score]:
-    base = replace(group, method=other)
+def between_arms(results: Sequence[Result], arm: str, other: str) -> tuple[Score, ...]:
+    """What each method in `arm` differs by from itself in the arm `other`, as `differences`."""
+    cells = {(group_of(result), result.seed): result for result in sorted(results, key=lambda result: result.key)}
+    groups = dict.fromkeys(group for group, _ in cells if group.arm == arm)
+    return tuple(score for group in groups for score in _against(cells, group, replace(group, arm=other), other))
+
+
+def _against(cells: Cells, group: Group, base: Group, other: str) -> Iterator[Score]:
     seeds = sorted(seed for of, seed in cells if of == group and (base, seed) in cells)
     first = [_sorted(cells[group, seed]) for seed in seeds]
     second = [_sorted(cells[base, seed]) for seed in seeds]

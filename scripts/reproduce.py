@@ -32,6 +32,8 @@ FIGURE_METHODS = ("grpo", "grpo-asc", "grpo-gdqa")
 """Lines of the paper's figures."""
 FIGURE_SEEDS = ("0", "1", "2")
 """Ours: a line without a second seed has no band, and no statement an interval."""
+CONTROLLED = ("zero-shot", "cot-sft", "grpo", "control-majority", "control-naive-bayes")
+"""Rows of the table of controls: a policy of either kind of training, and the untrained one."""
 PAPER_BENCHMARK = "sgg_anatomy"
 """Benchmark of the paper's Table 2 and figures; the generated one's name has a suffix."""
 
@@ -63,23 +65,26 @@ def main(arguments: list[str]) -> int:
     for artefact in (ARTEFACTS[name] for name in names):
         if known.store:
             worst = max(worst, artefact.report(known.store, known.store))
-        elif worst <= NOT_ALL_CELLS:
-            worst = max(worst, trained_and_reported(artefact, known.profile, known.runs, others))
+            continue
+        grid, report = trained_and_reported(artefact, known.profile, known.runs, others)
+        worst = max(worst, grid, report)
+        if grid > NOT_ALL_CELLS:
+            break
     return worst
 
 
-def trained_and_reported(artefact: Artefact, profile: str, runs: Path, others: Sequence[str]) -> int:
-    """An artefact's part of the grid, then its report."""
+def trained_and_reported(artefact: Artefact, profile: str, runs: Path, others: Sequence[str]) -> tuple[int, int]:
+    """An artefact's part of the grid, then its report: the exit status of each."""
     # What the person names comes later, and so wins.
     status = command("baselines", "run", "--profile", profile, "--runs", str(runs), *artefact.rows(profile), *others)
     # A profile may be given as a file; it is kept under its name, which is the file's.
     run = runs / Path(profile).stem
     if status > NOT_ALL_CELLS or not (ROOT / run / "results").is_dir():
-        return status  # it refused, was stopped, or only helped, and has said so itself
+        return status, 0  # it refused, was stopped, or only helped, and has said so itself
     reported = artefact.report(run, run / "reports")
     asks = artefact.report is table1 and any(word.startswith("--method-file") for word in others)
     compared = [compare(run, method) for method in (own_methods(run / "grid.json") if asks else [])]
-    return status or reported or max(compared, default=0)
+    return status, max(reported, *compared, 0)
 
 
 def own_methods(grid: Path) -> list[str]:
@@ -118,6 +123,28 @@ def cards(folder: Path, out: Path) -> int:
     return command("reports", "cards", "--store", str(store_in(folder)), "--out", str(out / "cards"))
 
 
+def controls(folder: Path, out: Path) -> int:
+    """What the controls say of each policy."""
+    return command("reports", "controls", "--store", str(store_in(folder)), "--out", str(out))
+
+
+def ledger(folder: Path, out: Path) -> int:
+    """The audit of the paper's numbers, and every claim with what was done about it."""
+    audit = out / "audit"
+    status = command("reports", "audit", "--out", str(audit))
+    statements = out / "figures" / "figure_statements.csv"
+    curves = ["--curves", str(statements)] if (ROOT / statements).is_file() else []
+    words = ["--store", str(store_in(folder)), "--audit", str(audit / "audit.json"), "--out", str(audit)]
+    return max(status, command("reports", "ledger", *words, *curves))
+
+
+def site(folder: Path, out: Path) -> int:
+    """The static site, with responses and rollouts where there is a run."""
+    store = store_in(folder)
+    source = ["--run", str(folder)] if store.name == "results" else ["--store", str(store)]
+    return command("reports", "site", "--out", str(out / "site"), *source)
+
+
 def store_in(folder: Path) -> Path:
     """The result store of a folder of runs, or of a committed one."""
     return folder / "results" if (ROOT / folder / "results").is_dir() else folder / "store"
@@ -131,6 +158,11 @@ def table2_rows(profile: str) -> list[str]:
 def figure_rows(profile: str) -> list[str]:
     """The same for the figures, with seeds."""
     return ["--methods", *FIGURE_METHODS, *papers_benchmark(profile), "--seeds", *FIGURE_SEEDS]
+
+
+def control_rows(profile: str) -> list[str]:
+    """Three policies under every view, and the controls without a model."""
+    return ["--methods", *CONTROLLED, "--views", "all"]
 
 
 def everything_default(profile: str) -> list[str]:
@@ -168,6 +200,9 @@ ARTEFACTS = {
     "table2": Artefact(table2_rows, table2),
     "figures": Artefact(figure_rows, figures),
     "cards": Artefact(everything_default, cards),
+    "controls": Artefact(control_rows, controls),
+    "ledger": Artefact(everything_default, ledger),
+    "site": Artefact(everything_default, site),
 }
 """All of them, in the order in which `--artefact all` makes them. A new one is a line here."""
 
