@@ -9,8 +9,11 @@ Example:
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,11 +113,10 @@ def evaluate(
     if options != "given":  # named only then, so that the name of every other run stays what it was
         asked, documents = {**asked, "options": options, "questions": limit}, None
     manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
-    plan = {name: value for name, value in asked.items() if name not in ("data", "questions")} | _data_plan(
-        task, data, split, limit
-    )
+    plan = {name: value for name, value in asked.items() if name not in ("data", "questions")}
+    plan |= _data_plan(task, data, limit)
     settings = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
-    with ResponseLog(log, wait=wait) as opened:
+    with ResponseLog(log, wait=wait) as opened, _fewer_collections():
         lm = open_engine(engine, model, benchmark=task, log=opened, **settings, **(engine_args or {}))
         plan |= getattr(lm, "plan", {})
         decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **lm.settings}
@@ -126,6 +128,16 @@ def evaluate(
     found = report["results"][task]
     metrics = {name.removesuffix(",letter"): value for name, value in found.items() if _is_metric(name)}
     return Evaluation(run, log, path, metrics, found["sample_len"], lm.made, time.perf_counter() - began)
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Keep Python's garbage collector from going through all that was imported and read, again and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) -> tuple[Any, Any]:
@@ -142,10 +154,11 @@ def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) 
     return manager, loaded
 
 
-def _data_plan(task: str, data: Path, split: str, limit: int | None) -> dict[str, Any]:
-    from anatomy_r1.locate import find_set
+def _data_plan(task: str, data: Path, limit: int | None) -> dict[str, Any]:
+    from anatomy_r1.locate import find_folder
+    from anatomy_r1.prepared import load_manifest
 
-    manifest = find_set(task, data, split).manifest
+    manifest = load_manifest(find_folder(task, data))  # the questions were held against it when the task was loaded
     return {"questions_sha256": manifest["questions_sha256"], "limit": limit}
 
 

@@ -216,9 +216,12 @@ def _write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None
 def _rows(path: Path) -> Iterator[tuple[str, Question]]:
     import pyarrow.parquet as pq
 
-    for row in pq.read_table(path).to_pylist():
-        split = row.pop("split")
-        yield split, Question(**{**row, "options": tuple(row["options"])})
+    table = pq.read_table(path)
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    splits = columns.pop("split")
+    columns["options"] = [tuple(options) for options in columns["options"]]
+    for split, *values in zip(splits, *columns.values(), strict=True):
+        yield split, Question(**dict(zip(columns, values, strict=True)))
 
 
 def _swap(new: Path, root: Path) -> None:
