@@ -7,10 +7,11 @@ question, which says more than two intervals that overlap.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
-from anatomy_r1.results import Result
+from anatomy_r1.results import MATCHED, Result
 from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
 from reports import paper
 from reports.accuracy import accuracy_block, accuracy_columns
@@ -84,7 +85,10 @@ def _main_table(
     blocks: list[Block] = []
     for model in models(found):
         names = row_names(found, model, ABLATION)
-        blocks.append(accuracy_block(found, numbers, model, names, shown, table=NUMBER, marks=known))
+        for arm in dict.fromkeys(arm for _, arm in names):  # apart: best and second are of rows with one budget
+            own = [name for name in names if name[1] == arm]
+            block = accuracy_block(found, numbers, model, own, shown, table=NUMBER, marks=known)
+            blocks.append(block if arm == MATCHED else replace(block, title=f"{block.title}: {arm}"))
         blocks.append(_difference_block(paired, numbers, model, names, shown, known=known))
     title = "Table 2. Ablation of GDQA, in percent, beside the paper's"
     return Table("table2", title, "Method", accuracy_columns(shown), tuple(blocks), (_DIFFERENCES,))

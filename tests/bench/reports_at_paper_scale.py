@@ -33,6 +33,8 @@ def make(folder, questions=1000, steps=500):
     world = site_worlds.World(methods=methods, benchmarks=(site_worlds.SGG, site_worlds.OMNIMED), hostile=False, **size)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     site_worlds.make(partial, world)
+    curves = [sys.executable, "-m", "baselines", "curves", "--root", str(partial), "--out", str(partial / "curves")]
+    subprocess.run(curves, cwd=ROOT, check=True)  # the grid makes them while it runs
     partial.rename(folder)
 
 
@@ -41,7 +43,14 @@ def reports(folder, out):
     store = ["--store", str(folder / "results")]
     yield ["table1", *store, "--out", str(out / "tables")]
     yield ["table2", *store, "--out", str(out / "tables")]
-    yield ["site", *store, "--run", str(folder), "--out", str(out / "site")]
+    yield ["controls", *store, "--out", str(out / "tables")]
+    yield ["figures", "--store", str(folder), "--out", str(out / "figures")]
+    yield ["cards", *store, "--out", str(out / "cards")]
+    yield ["audit", "--out", str(out / "audit")]
+    statements = ["--curves", str(out / "figures" / "figure_statements.csv")]
+    yield ["ledger", *store, "--audit", str(out / "audit" / "audit.json"), *statements, "--out", str(out / "audit")]
+    artefacts = ["--artefacts", str(out), str(out / "audit")]
+    yield ["site", *store, "--run", str(folder), *artefacts, "--out", str(out / "site")]
 
 
 def measured(command):
