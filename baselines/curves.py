@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from anatomy_r1.curves import distil, save_curves
-from baselines.methods import METHODS
+from baselines.methods import all_methods
 from baselines.publish import LOG_NAME, SETTINGS_NAME
 
 FOLDER = "curves"
@@ -26,7 +26,7 @@ def write_curves(root: Path, out: Path, methods: Collection[str] = ()) -> list[P
         out: where to, usually `root`/curves.
         methods: only these; all that sample in training where none is named.
     """
-    wanted = set(methods) or {method.id for method in METHODS if method.kind == "rl"}
+    wanted = set(methods) or {method.id for method in all_methods() if method.kind == "rl"}
     written = []
     for record in sorted((root / "train").glob(f"*/*/*/seed*/{SETTINGS_NAME}")):
         cell = record.parent.relative_to(root / "train")

@@ -33,6 +33,10 @@ def make(folder, questions=1000, steps=500):
     world = site_worlds.World(methods=methods, benchmarks=(site_worlds.SGG, site_worlds.OMNIMED), hostile=False, **size)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     site_worlds.make(partial, world)
+    for log in partial.glob("train/*/*/*/seed*/training_log.sqlite"):
+        cell = str(log.parent.relative_to(partial / "train"))
+        plan = {"cell": cell, "arguments": {"max_steps": steps, "own_steps": steps, "num_generations": 8}}
+        (log.parent / "training.json").write_text(json.dumps({"plan": plan}))
     curves = [sys.executable, "-m", "baselines", "curves", "--root", str(partial), "--out", str(partial / "curves")]
     subprocess.run(curves, cwd=ROOT, check=True)  # the grid makes them while it runs
     partial.rename(folder)
@@ -43,7 +47,6 @@ def reports(folder, out):
     store = ["--store", str(folder / "results")]
     yield ["table1", *store, "--out", str(out / "tables")]
     yield ["table2", *store, "--out", str(out / "tables")]
-    yield ["controls", *store, "--out", str(out / "tables")]
     yield ["figures", "--store", str(folder), "--out", str(out / "figures")]
     yield ["cards", *store, "--out", str(out / "cards")]
     yield ["audit", "--out", str(out / "audit")]

@@ -71,8 +71,9 @@ def large_site(tmp_path_factory):
     return build_site(tmp_path_factory.mktemp("large"), world)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """Closed after its module: Playwright's event loop runs as long as it is open, in the thread of all tests."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
