@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from anatomy_r1.question import LETTERS
@@ -43,6 +44,10 @@ _LETTER = re.compile(r"\(?([A-Z])[.):]?")
 _LETTER_TEXT = re.compile(r"\(?([A-Z])(?:[.):]|(?=\s))\s*(\S.*)", re.DOTALL)
 
 
+SHORT = 100
+"""Letters of an answer that is remembered: models give the same few again and again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a completion chose, and why or why not."""
@@ -55,29 +60,38 @@ class Answer:
 def extract(completion: str, options: Sequence[str]) -> Answer:
     """The option that `completion` chooses among `options` (shown as A, B, ...). Linear in the completion's length."""
     body = _body(completion)
-    return body if isinstance(body, Answer) else _read(body, options)
+    if isinstance(body, Answer):
+        return body
+    text = body.strip()
+    return (_read_short if len(text) <= SHORT else _read)(text, tuple(options))
 
 
 def _body(completion: str) -> str | Answer:
     """The text that states the answer, or the reason why there is none."""
-    tags = [(m.group(), m.start(), m.end()) for m in _TAG.finditer(completion)]
-    names = [tag for tag, _, _ in tags]
-    start = 0
-    if names[:1] == ["<think>"]:
-        if "</think>" not in names:
-            return Answer(None, "unclosed_think")
-        if names[1] != "</think>" or completion[: tags[0][1]].strip():
-            return Answer(None, "nested_tags" if names[1] != "</think>" else "text_outside_answer")
-        start, tags, names = tags[1][2], tags[2:], names[2:]
+    names = _TAG.findall(completion)
+    if names[:1] != ["<think>"]:
+        return _stated(completion, names)
+    if "</think>" not in names:
+        return Answer(None, "unclosed_think")
+    if names[1] != "</think>":
+        return Answer(None, "nested_tags")
+    before, _, rest = completion.partition("<think>")
+    if before.strip():
+        return Answer(None, "text_outside_answer")
+    return _stated(rest.partition("</think>")[2], names[2:])
+
+
+def _stated(text: str, names: list[str]) -> str | Answer:
+    """The same of what follows the thinking; `names` are its tags."""
     if not names:
-        return completion[start:] if completion[start:].strip() else Answer(None, "empty")
-    if names == ["<answer>", "</answer>"]:
-        around = completion[start : tags[0][1]] + completion[tags[1][2] :]
-        inside = completion[tags[0][2] : tags[1][1]]
-        if around.strip():
-            return Answer(None, "text_outside_answer")
-        return inside if inside.strip() else Answer(None, "empty")
-    return Answer(None, _broken(names))
+        return text if text.strip() else Answer(None, "empty")
+    if names != ["<answer>", "</answer>"]:
+        return Answer(None, _broken(names))
+    before, _, rest = text.partition("<answer>")
+    inside, _, after = rest.partition("</answer>")
+    if before.strip() or after.strip():
+        return Answer(None, "text_outside_answer")
+    return inside if inside.strip() else Answer(None, "empty")
 
 
 def _broken(names: list[str]) -> Reason:
@@ -88,8 +102,7 @@ def _broken(names: list[str]) -> Reason:
     return "unclosed_answer"
 
 
-def _read(text: str, options: Sequence[str]) -> Answer:
-    text = text.strip()
+def _read(text: str, options: tuple[str, ...]) -> Answer:
     same = [letter for letter, option in zip(LETTERS, options, strict=False) if _plain(option) == _plain(text)]
     if len(same) == 1:
         return Answer(same[0], "text")
@@ -99,6 +112,9 @@ def _read(text: str, options: Sequence[str]) -> Answer:
     if (match := _LETTER_TEXT.fullmatch(text)) and match.group(1) in LETTERS[: len(options)]:
         return _letter_and_text(match.group(1), match.group(2), options)
     return Answer(None, "unrecognised")
+
+
+_read_short = lru_cache(maxsize=16384)(_read)
 
 
 def _letter_and_text(letter: str, text: str, options: Sequence[str]) -> Answer:

@@ -1,4 +1,7 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, log. Only argparse is imported here: `--help` is quick."""
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, regress, certify, submit, log, similarity.
+
+Only argparse is imported here: `--help` is quick.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1 import __version__, compare_cli
+from anatomy_r1 import __version__, certify_cli, compare_cli, regress_cli, submit_cli
 from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.engines.open import ENGINES
 from anatomy_r1.log_cli import add_log_commands
@@ -28,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status.
 
     0: done. 2: an error that the message tells how to mend. 3: some responses are missing for want of an answer, and
-    the same command asks for them.
+    the same command asks for them. `regress` has 1 and 4 besides.
     """
     args = _parser().parse_args(arguments)
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError
@@ -59,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     about, example = compare_cli.ABOUT, f"compare {compare_cli.EXAMPLE}"
     compare_cli.add_compare_options(_command(commands, "compare", about, example, compare_cli.run_compare))
+    about, example = certify_cli.ABOUT, f"certify {certify_cli.EXAMPLE}"
+    certify_cli.add_certify_options(_command(commands, "certify", about, example, certify_cli.run_certify))
+    about, example = regress_cli.ABOUT, regress_cli.EXAMPLE
+    regress_cli.add_regress_options(_command(commands, "regress", about, example, regress_cli.run_regress))
+    about, example = submit_cli.ABOUT, submit_cli.EXAMPLE
+    submit_cli.add_submit_options(_command(commands, "submit", about, example, submit_cli.run_submit))
     add_log_commands(commands)
     add_similarity_commands(commands)
     return parser
@@ -106,6 +115,9 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--style", choices=("think", "direct"), default="think", help="prompt (default: think)")
     parser.add_argument(
         "--images", choices=("real", "swapped", "none"), default="real", help="controls: another cluster's, or none"
+    )
+    parser.add_argument(
+        "--options", choices=("given", "rotated"), default="given", help="a control: every cyclic order of the options"
     )
     parser.add_argument("--split", choices=("train", "validation", "test"), default="test", help="(default: test)")
     parser.add_argument("--seed", type=int, default=0, help="of sampling and swap (default: 0)")

@@ -16,7 +16,8 @@ Systems are named as [NAME=]PATH: a folder of a result store (all its seeds), on
 (LOG#RUN where it holds several runs; needs --data). Files under one NAME are seeds of one system. The first system
 named on each benchmark is its baseline. How to read what is printed: docs/statistics.md."""
 EXAMPLE = """results/mini/store/*/mini-l/zero-shot results/mini/store/*/mini-l/grpo/matched --out compare.html
-  anatomy-r1 compare base=old.sqlite new=new.sqlite --data prepared --format markdown"""
+  anatomy-r1 compare base=old.sqlite new=new.sqlite --data prepared --format markdown
+  anatomy-r1 compare results/mini/store --new grpo-gdqa --allow-different prompts"""
 FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
 KINDS = ("questions", "prompts", "sampling", "arms", "seeds")
 METRICS = ("avg@5", "pass@1", "major@5", "greedy")
@@ -26,6 +27,8 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument("systems", nargs="+", metavar="SYSTEM", help="[NAME=]PATH; the first is the baseline")
     parser.add_argument("--all-pairs", action="store_true", help="every system against every other")
+    new = "this method or system against every other of its benchmark, model and arm: what it adds to each"
+    parser.add_argument("--new", metavar="NAME", default="", help=new)
     parser.add_argument("--data", type=Path, metavar="DIR", help="prepared set of response logs, or its parent")
     parser.add_argument("--family", type=Path, metavar="FILE", help="comparisons declared before the run (YAML)")
     parser.add_argument("--metric", choices=METRICS, help="that is tested (default: avg@5; a family declares its own)")
@@ -49,6 +52,8 @@ def run_compare(args: argparse.Namespace) -> int:
     for path in args.out:
         if path.suffix not in FORMATS.values():
             raise AnatomyR1Error(f"{path}: no such format. Cure: end it in one of {', '.join(FORMATS.values())}")
+    if args.new and args.all_pairs:
+        raise AnatomyR1Error("--new and --all-pairs ask for different pairs. Cure: leave one of them out")
     if args.family and (args.metric or args.smallest_difference is not None):
         raise AnatomyR1Error(f"{args.family} declares metric and smallest difference. Cure: leave the options out")
     outcome = _outcome(args)
@@ -80,7 +85,7 @@ def _outcome(args: argparse.Namespace) -> Outcome:
 
     family = load_family(args.family) if args.family else None
     systems = load_systems(args.systems, args.data)
-    found = panels(systems, args.allow_different, args.all_pairs)
+    found = panels(systems, args.allow_different, args.all_pairs, args.new)
     family = family or family_of(found, args.metric or METRICS[0], args.smallest_difference)
     commits = [commit for system in systems for run in system.runs for commit in run.commits]
     return Outcome(

@@ -123,6 +123,7 @@ def _add_released(sources: Any) -> None:
     _common(parser)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released JSON files")
     parser.add_argument("--frames", type=Path, required=True, metavar="DIR", help="CholecT45/data")
+    parser.add_argument("--scene-graphs", type=Path, metavar="DIR", help="SSG-VQA/scene_graph, for rationales")
 
 
 def _add_leakage(commands: Any) -> None:

@@ -88,7 +88,7 @@ def released(args: argparse.Namespace) -> None:
         "seed": 0,
     }
     problems = _problems(args)
-    prepare_released.prepare(args.files, args.frames, problems, args.out, notes)
+    prepare_released.prepare(args.files, args.frames, problems, args.out, notes, scene_graphs=args.scene_graphs)
     _report(args.out, problems, {})
 
 

@@ -9,8 +9,11 @@ Example:
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from anatomy_r1.images import Images
 from anatomy_r1.metrics import K
 from anatomy_r1.prompts import Style
 from anatomy_r1.responses import ResponseLog
+from anatomy_r1.rotations import Options
 from anatomy_r1.shards import Shard
 
 
@@ -34,7 +38,8 @@ class Evaluation:
     results: Path
     """lm-eval's results as JSON."""
     metrics: dict[str, float]
-    """Means over the questions asked: `avg@5`, `pass@1`, `major@5`, `greedy`, `parse_rate`."""
+    """Means over the questions asked: `avg@5`, `pass@1`, `major@5`, `greedy`, `parse_rate`; over prompts, where options
+    are rotated."""
     questions: int
     made: int
     """Responses generated now; the others were in the log."""
@@ -48,8 +53,10 @@ def evaluate(
     log: Path,
     *,
     style: Style = "think",
+    wording: str | None = None,
     seed: int = 0,
     images: Images = "real",
+    options: Options = "given",
     split: str = "test",
     repeats: int = K,
     temperature: float = 1.0,
@@ -73,14 +80,16 @@ def evaluate(
         model: folder of the checkpoint, or the name by which a server knows it.
         log: response log; made if missing.
         style: prompt style.
+        wording: of the prompt (`anatomy_r1.prompts.WORDINGS`); the benchmark's canonical one unless told.
         seed: of sampling, and of the picture swap.
         images: `real`; `swapped` or `none` are controls.
+        options: `given`; `rotated` is a control: each question in every cyclic order of its options, one prompt each.
         split: of the prepared set.
         repeats: sampled responses a question; the metrics are defined over five.
         temperature: of the sampled responses.
         max_new_tokens: most tokens of a response.
         batch_size: questions at a time; the engine's default (16) unless told.
-        limit: only the first so many questions.
+        limit: only the first so many questions, with all their rotations.
         shard: only this part of them; the log notes the whole run, see `anatomy_r1.shards`.
         device: `cuda` where there is one, unless told.
         dtype: the checkpoint's unless told.
@@ -98,21 +107,37 @@ def evaluate(
         raise AnatomyR1Error(f"repeats {repeats}: the metrics are defined over {K} sampled responses. Cure: {K}")
     began = time.perf_counter()
     asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
+    if wording is not None:  # left out of the plan where it is the canonical one: the run keeps the name it had
+        asked["wording"] = wording
+    documents = limit  # lm-eval's limit
+    if options != "given":  # named only then, so that the name of every other run stays what it was
+        asked, documents = {**asked, "options": options, "questions": limit}, None
     manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
-    plan = {name: value for name, value in asked.items() if name != "data"} | _data_plan(task, data, split, limit)
-    options = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
-    with ResponseLog(log, wait=wait) as opened:
-        lm = open_engine(engine, model, benchmark=task, log=opened, **options, **(engine_args or {}))
+    plan = {name: value for name, value in asked.items() if name not in ("data", "questions")}
+    plan |= _data_plan(task, data, limit)
+    settings = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
+    with ResponseLog(log, wait=wait) as opened, _fewer_collections():
+        lm = open_engine(engine, model, benchmark=task, log=opened, **settings, **(engine_args or {}))
         plan |= getattr(lm, "plan", {})
         decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **lm.settings}
         run = opened.add_run({**plan, "weights": lm.weights, "decoding": decoding})
-        report = _run(lm, manager, loaded, limit, shard)
+        report = _run(lm, manager, loaded, documents, shard)
     report["anatomy_r1"] = {"run": run, "plan": plan, "decoding": decoding, "weights": lm.weights}
     part = f".part{shard.number}of{shard.count}" if shard else ""
     path = _write(report, results or log.with_name(f"{log.stem}.{run}{part}.json"))
     found = report["results"][task]
     metrics = {name.removesuffix(",letter"): value for name, value in found.items() if _is_metric(name)}
     return Evaluation(run, log, path, metrics, found["sample_len"], lm.made, time.perf_counter() - began)
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Keep Python's garbage collector from going through all that was imported and read, again and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) -> tuple[Any, Any]:
@@ -129,10 +154,11 @@ def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) 
     return manager, loaded
 
 
-def _data_plan(task: str, data: Path, split: str, limit: int | None) -> dict[str, Any]:
-    from anatomy_r1.locate import find_set
+def _data_plan(task: str, data: Path, limit: int | None) -> dict[str, Any]:
+    from anatomy_r1.locate import find_folder
+    from anatomy_r1.prepared import load_manifest
 
-    manifest = find_set(task, data, split).manifest
+    manifest = load_manifest(find_folder(task, data))  # the questions were held against it when the task was loaded
     return {"questions_sha256": manifest["questions_sha256"], "limit": limit}
 
 

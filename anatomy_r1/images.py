@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,17 @@ class LazyImages(list[str]):
     def paths(self) -> list[str]:
         """The paths themselves."""
         return list(super().__iter__())
+
+
+def check_pictures(paths: Iterable[str]) -> None:
+    """See that pictures are there, without reading them: of 100,000, that would take longer than to load a model.
+
+    Raises:
+        AnatomyR1Error: when one is not.
+    """
+    if missing := sorted(path for path in paths if not Path(path).is_file()):
+        cure = "Cure: run `anatomy-r1 data check` on the prepared set"
+        raise AnatomyR1Error(f"{missing[0]}: no such picture ({len(missing)} in all). {cure}")
 
 
 def open_image(path: str) -> Any:

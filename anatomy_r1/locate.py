@@ -16,6 +16,19 @@ WHERE = (
 )
 
 
+def find_folder(benchmark: str, data: str | Path | None) -> Path:
+    """Folder of a benchmark's prepared set; `data` as in `find_set`.
+
+    Raises:
+        AnatomyR1Error: when there is none.
+    """
+    root = Path(data or os.environ.get(DATA_VARIABLE) or DEFAULT_DATA)
+    folder = next((f for f in (root, root / benchmark) if (f / MANIFEST).is_file()), None)
+    if folder is None:
+        raise AnatomyR1Error(f"{root}: no prepared set of {benchmark} there. Cure: {WHERE}")
+    return folder
+
+
 def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet:
     """One split of the prepared set of a benchmark.
 
@@ -27,10 +40,7 @@ def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet
     Raises:
         AnatomyR1Error: when there is none, or it is another benchmark's (a mini set under a real task's name).
     """
-    root = Path(data or os.environ.get(DATA_VARIABLE) or DEFAULT_DATA)
-    folder = next((f for f in (root, root / benchmark) if (f / MANIFEST).is_file()), None)
-    if folder is None:
-        raise AnatomyR1Error(f"{root}: no prepared set of {benchmark} there. Cure: {WHERE}")
+    folder = find_folder(benchmark, data)
     try:
         prepared = load(folder, split)
     except ValueError as error:

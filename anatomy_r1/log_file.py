@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.response import COLUMNS, KINDS, OTHER_FIELDS, Response
+from anatomy_r1.response import COLUMNS, KINDS
 
-FORMAT_VERSION = 2
-"""2 has a checksum in each row. A log of format 1 is read as it is, and made one of format 2 by its next writer."""
+FORMAT_VERSION = 3
+"""2 has a checksum in each row: SQLite itself notices bytes overwritten in a text as little as we would. 3 has its rows
+in the order of writing, and no index (`anatomy_r1.log_index`). A log of format 2 is read and gone on with as it is, and
+so is one of format 1, which its next writer makes one of format 2."""
+READ_VERSIONS = (2, 3)
 CHECKED_COLUMNS = f"{', '.join(COLUMNS)}, digest, checksum"
-
-
-def checksum(response: Response) -> str:
-    """16 hex digits over a whole row: SQLite itself notices bytes overwritten in a text as little as we would."""
-    values = [*response.key.values, *(getattr(response, name) for name in OTHER_FIELDS)]
-    return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()[:16]
 
 
 def connect(path: Path, read_only: bool, shortened: bool = False) -> sqlite3.Connection:
@@ -36,7 +31,7 @@ def connect(path: Path, read_only: bool, shortened: bool = False) -> sqlite3.Con
         _make_tables(db)
     elif version == 1:
         _add_checksum(db, read_only)
-    elif version != FORMAT_VERSION:
+    elif version not in READ_VERSIONS:
         db.close()
         raise AnatomyR1Error(f"it has format {version}")
     return db
@@ -67,7 +62,7 @@ def _make_tables(db: sqlite3.Connection) -> None:
     columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in KINDS.items())
     with db:
         db.execute("BEGIN IMMEDIATE")  # or each statement would commit by itself, and kill -9 leave half a schema
-        db.execute(f"CREATE TABLE responses (digest TEXT PRIMARY KEY, {columns}, checksum TEXT NOT NULL) WITHOUT ROWID")
+        db.execute(f"CREATE TABLE responses (digest TEXT NOT NULL, {columns}, checksum TEXT NOT NULL)")
         db.execute("CREATE TABLE runs (name TEXT PRIMARY KEY, plan TEXT NOT NULL)")
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
@@ -80,7 +75,13 @@ def _add_checksum(db: sqlite3.Connection, read_only: bool) -> None:
     with db:
         db.execute("BEGIN IMMEDIATE")
         db.execute("ALTER TABLE responses ADD COLUMN checksum TEXT NOT NULL DEFAULT ''")
-        db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        db.execute("PRAGMA user_version = 2")
+
+
+def place_column(db: sqlite3.Connection) -> str:
+    """The column by which a row is found at once: `rowid`, or `digest` in a log of format 1 or 2."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    return "rowid" if version == FORMAT_VERSION else "digest"
 
 
 def is_damage(error: sqlite3.Error) -> bool:

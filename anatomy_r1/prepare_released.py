@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1 import prepared
 from anatomy_r1.question import Question
+from anatomy_r1.rationales import surgical
 from anatomy_r1.sources.errors import BadRecord, DataError, Problems
-from anatomy_r1.sources.files import Inputs, existing_folder
+from anatomy_r1.sources.files import Inputs, existing_folder, read_json
+from anatomy_r1.sources.labels import label
 from anatomy_r1.sources.released import Record, records
+from anatomy_r1.sources.scene_graph import SceneGraph, parse_graph
+from anatomy_r1.templates import parse_stem
 
 
-def prepare(files: Sequence[Path], frames: Path, problems: Problems, out: Path, notes: Mapping[str, Any]) -> None:
+def prepare(
+    files: Sequence[Path],
+    frames: Path,
+    problems: Problems,
+    out: Path,
+    notes: Mapping[str, Any],
+    *,
+    scene_graphs: Path | None = None,
+) -> None:
     """Read and write.
 
     Args:
@@ -23,6 +36,7 @@ def prepare(files: Sequence[Path], frames: Path, problems: Problems, out: Path, 
         problems: what to do with bad records; filled with those left out.
         out: folder to write.
         notes: further entries of the manifest, `benchmark` among them.
+        scene_graphs: `SSG-VQA/scene_graph`, for rationales (the files have none); without, those of the stem alone.
 
     Raises:
         DataError: see `BadRecord`; nothing is written then.
@@ -32,6 +46,8 @@ def prepare(files: Sequence[Path], frames: Path, problems: Problems, out: Path, 
     if len(folders) != len(files):
         raise DataError("two of the files have one name. Cure: rename one")
     inputs = Inputs({"frames": frames, **{f"file {name}": folder for name, folder in folders.items()}})
+    if scene_graphs:
+        inputs.folders["scene_graph"] = existing_folder(scene_graphs, "the scene graphs of SSG-VQA (VID01_0.json ...)")
     kept = [record for path in files for record in _records(path, inputs, problems, str(notes["benchmark"]))]
     manifest = {
         **notes,
@@ -42,7 +58,8 @@ def prepare(files: Sequence[Path], frames: Path, problems: Problems, out: Path, 
         "skipped": problems.skipped,
         "sources": {role: prepared.relative(path, out) for role, path in inputs.folders.items()},
     }
-    prepared.write(out, {"train": [record.question for record in kept]}, frames, manifest, inputs.sha256)
+    questions = [_with_rationale(record.question, inputs, problems) for record in kept]
+    prepared.write(out, {"train": questions}, frames, manifest, inputs.sha256)
 
 
 def conflicts(questions: Iterable[Question]) -> int:
@@ -60,6 +77,26 @@ def _records(path: Path, inputs: Inputs, problems: Problems, benchmark: str) -> 
     for record in tqdm(read, desc=path.name, unit="record", mininterval=1, disable=None):
         if _has_picture(record.question, inputs, problems):
             yield record
+
+
+def _with_rationale(question: Question, inputs: Inputs, problems: Problems) -> Question:
+    """By the rule that SSG-VQA's own questions get theirs by."""
+    found = surgical(parse_stem(question.stem), label(question.answer), _graph(question, inputs, problems))
+    return replace(question, rationale=found.text)
+
+
+def _graph(question: Question, inputs: Inputs, problems: Problems) -> SceneGraph | None:
+    if "scene_graph" not in inputs.folders:
+        return None
+    path = inputs.folders["scene_graph"] / f"{question.cluster}_{int(Path(question.image).stem)}.json"
+    if not path.is_file():
+        return None
+    name = inputs.key("scene_graph", path)
+    try:
+        return parse_graph(read_json(inputs.read("scene_graph", path), name), name)
+    except BadRecord as bad:
+        problems.bad(bad)
+        return None
 
 
 def _has_picture(question: Question, inputs: Inputs, problems: Problems) -> bool:

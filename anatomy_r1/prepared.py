@@ -41,6 +41,18 @@ class PreparedSet:
     questions: tuple[Question, ...]
     """In the seeded order of the draw, so that the first n are a sample too."""
 
+    @property
+    def wording(self) -> str | None:
+        """Wording of the prompts that the source states; None where it states none: the benchmark's canonical one.
+
+        Raises:
+            DataError: when the source mixes wordings.
+        """
+        stated = self.manifest.get("wordings", {})
+        if len(stated) > 1:
+            raise DataError(f"{self.root}: prompts of several wordings ({', '.join(stated)}). Cure: a file a set")
+        return next(iter(stated), None)
+
     def image_path(self, question: Question) -> Path:
         """Where a question's picture lies."""
         return self.image_root / question.image
@@ -204,9 +216,12 @@ def _write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None
 def _rows(path: Path) -> Iterator[tuple[str, Question]]:
     import pyarrow.parquet as pq
 
-    for row in pq.read_table(path).to_pylist():
-        split = row.pop("split")
-        yield split, Question(**{**row, "options": tuple(row["options"])})
+    table = pq.read_table(path)
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    splits = columns.pop("split")
+    columns["options"] = [tuple(options) for options in columns["options"]]
+    for split, *values in zip(splits, *columns.values(), strict=True):
+        yield split, Question(**dict(zip(columns, values, strict=True)))
 
 
 def _swap(new: Path, root: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from anatomy_r1.question import LETTERS, Question
@@ -96,6 +97,7 @@ def messages(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}]
 
 
+@lru_cache(maxsize=16)  # a question's sampled and greedy requests follow each other
 def prompt_hash(text: str) -> str:
     """Identity of a rendered prompt: 16 hex digits of SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

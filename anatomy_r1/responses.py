@@ -22,9 +22,12 @@ from types import TracebackType
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locks import FileLock
-from anatomy_r1.log_file import CHECKED_COLUMNS, checksum, connect, is_damage, is_foreign, reading_error, writing_error
-from anatomy_r1.response import COLUMNS, KINDS, OTHER_FIELDS, Response, ResponseKey
+from anatomy_r1.log_file import CHECKED_COLUMNS, connect, is_damage, is_foreign, reading_error, writing_error
+from anatomy_r1.log_index import LogIndex, Place
+from anatomy_r1.response import COLUMNS, KINDS, Response, ResponseKey
 from anatomy_r1.salvage import as_response, damage_error, run_name
+
+INSERT = f"INSERT INTO responses VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
 
 
 class ResponseLog:
@@ -38,6 +41,7 @@ class ResponseLog:
         """Open `path`; `wait`: seconds to wait for another writer before refusing."""
         self.path = path
         self._lock: FileLock | None = None
+        self._known: LogIndex | None = None
         if read_only and not path.is_file():
             raise AnatomyR1Error(f"{path}: no such response log. Cure: run `anatomy-r1 evaluate` with --log {path}")
         if not read_only:
@@ -55,19 +59,21 @@ class ResponseLog:
         Raises:
             AnatomyR1Error: when a key is there with another text, or the log cannot be written; nothing is kept then.
         """
-        marks = ", ".join("?" * (len(COLUMNS) + 2))
-        statement = f"INSERT INTO responses VALUES ({marks}) ON CONFLICT (digest) DO NOTHING"
-        with self._sound(writing=True), self._db:
+        new: dict[str, Response] = {}
+        with self._sound(writing=True):
+            index = self._index()
             for response in responses:
-                values = (*response.key.values, *(getattr(response, name) for name in OTHER_FIELDS))
-                row = (response.key.digest, *values, checksum(response))
-                if self._db.execute(statement, row).rowcount == 0:
-                    self._check_same(response)
+                digest = response.key.digest
+                if digest in index:
+                    self._check_same(self.get([response.key])[response.key], response)
+                else:
+                    self._check_same(new.setdefault(digest, response), response)
+            with self._db:
+                self._db.executemany(INSERT, [_row(digest, response) for digest, response in new.items()])
+        index.add(list(new))
 
-    def _check_same(self, response: Response) -> None:
-        query = "SELECT text FROM responses WHERE digest = ?"
-        (text,) = self._db.execute(query, (response.key.digest,)).fetchone()
-        if text != response.text:
+    def _check_same(self, logged: Response, response: Response) -> None:
+        if logged.text != response.text:
             key = response.key
             raise AnatomyR1Error(
                 f"{self.path}: question {key.question_id}, {key.decoding} {key.repeat} is logged with another text. "
@@ -80,12 +86,22 @@ class ResponseLog:
         Raises:
             AnatomyR1Error: when the file is damaged; says how much of it can be read.
         """
-        digests, found = list({key.digest for key in keys}), {}
-        for start in range(0, len(digests), 500):  # SQLite bounds the number of parameters
-            part = digests[start : start + 500]
-            for response in self._select(f"WHERE digest IN ({', '.join('?' * len(part))})", part):
+        with self._sound():
+            index = self._index()
+        found, places = {}, index.places(dict.fromkeys(key.digest for key in keys))
+        for start in range(0, len(places), 500):  # SQLite bounds the number of parameters
+            part = places[start : start + 500]
+            for response in self._select(f"WHERE {index.column} IN ({', '.join('?' * len(part))})", part):
                 found[response.key] = response
         return found
+
+    def _index(self) -> LogIndex:
+        """The writer's own, read once; a reader's, anew, because of what a writer may have added."""
+        if self._known is None:
+            index = LogIndex(self._db)
+            self._known = index if self._lock else None
+            return index
+        return self._known
 
     def rows(self) -> Iterator[Response]:
         """All responses, in the order of their keys (so that the order of writing does not show).
@@ -95,7 +111,7 @@ class ResponseLog:
         """
         return self._select("ORDER BY benchmark, question_id, decoding, repeat, digest")
 
-    def _select(self, which: str, values: Sequence[str] = ()) -> Iterator[Response]:
+    def _select(self, which: str, values: Sequence[Place] = ()) -> Iterator[Response]:
         with self._sound():
             for row in self._db.execute(f"SELECT {CHECKED_COLUMNS} FROM responses {which}", values):
                 response = as_response(row)
@@ -180,6 +196,10 @@ class ResponseLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _row(digest: str, response: Response) -> tuple[object, ...]:
+    return (digest, *response.values, response.checksum)
 
 
 def _lock(path: Path, wait: float) -> FileLock:

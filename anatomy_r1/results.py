@@ -19,17 +19,31 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from anatomy_r1.metrics import K
+from anatomy_r1.question import LETTERS
 
 MATCHED = "matched"
 """Arm in which all methods learn from the same questions, each with its own budget."""
 EQUAL_TOKENS = "equal-tokens"
 """Arm in which the methods that sample in training have all sampled as many tokens, on the questions of `MATCHED`."""
+AS_RELEASED = "as-released"
+"""Arm in which GRPO, GDQA and ASC learn from the authors' three files, and every other method from GRPO.json."""
+SUBMITTED = "submitted"
+"""Arm of results that others made and this project scored: what they were trained on is theirs to say."""
 COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
-"""Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five."""
+"""Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five.
+Where it is not known which responses were cut off, `truncated` is empty."""
 
 EXTRACTION = (*(f"lenient_{r}" for r in range(K)), "malformed", "several", "refused")
 """Further columns, which stores of before they were counted lack: five right/wrong flags by the lenient extractor,
 and counts out of five."""
+ALL_RIGHT = {"all_right_greedy": "greedy", "all_right_major": "major"}
+"""Whether a question is right under all its rotations -> by which flag."""
+LETTER_COUNTS = ("chosen", "readable", "right")
+"""Of the sampled answers over all rotations: those that chose a letter; and, where the right option stood at it, those
+that could be read, and that were right."""
+ROTATIONS = ("rotations", *ALL_RIGHT, *(f"{name}_{letter}" for name in LETTER_COUNTS for letter in LETTERS))
+"""Further columns of a view in which every rotation of the options was asked (`anatomy_r1.rotation_scores`). The flags
+and counts of `COLUMNS` and `EXTRACTION` are means over a question's rotations there."""
 LENIENT = f"avg@{K}_lenient"
 """Avg@5 by the lenient extractor: shown beside the strict one, which decides."""
 
@@ -39,27 +53,29 @@ class Result:
     """One trained (or zero-shot) policy, evaluated on one benchmark.
 
     Raises:
-        ValueError: when the question table lacks a column (of `EXTRACTION`: some, not all) or names a question twice.
+        ValueError: when the question table lacks a column (of `EXTRACTION` or `ROTATIONS`: some, not all) or names a
+            question twice.
     """
 
     profile: str
     benchmark: str
     model: str
     method: str
+    """Its id; under another view than the plain one, with the view behind it (`anatomy_r1.views`)."""
     arm: str
-    """`MATCHED`, `EQUAL_TOKENS`, or whatever else a user tells results apart by."""
+    """`MATCHED`, `EQUAL_TOKENS`, `AS_RELEASED`, or whatever else a user tells results apart by."""
     seed: int
     """Seed of training and of sampling."""
     style: str
     """Prompt style in evaluation: `think` or `direct`; `none` for a control, which has no prompt."""
     questions: pd.DataFrame
-    """One row a question, columns `COLUMNS`, and `EXTRACTION` or none of these."""
+    """One row a question, columns `COLUMNS`, and `EXTRACTION` or none of these; `ROTATIONS` likewise."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds; `unfit`: what
     speaks against using the numbers (`anatomy_r1.gates`)."""
 
     def __post_init__(self) -> None:
-        wanted = (*COLUMNS, *(EXTRACTION if self.has_extraction else ()))
+        wanted = self._columns
         missing = [column for column in wanted if column not in self.questions.columns]
         if missing:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
@@ -72,6 +88,16 @@ class Result:
         return any(column in self.questions.columns for column in EXTRACTION)
 
     @property
+    def has_rotations(self) -> bool:
+        """Whether each row is a mean over the rotations of a question's options."""
+        return any(column in self.questions.columns for column in ROTATIONS)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        more = (EXTRACTION if self.has_extraction else (), ROTATIONS if self.has_rotations else ())
+        return (*COLUMNS, *more[0], *more[1])
+
+    @property
     def key(self) -> str:
         """Path of the cell below the store, without suffix."""
         return f"{self.benchmark}/{self.model}/{self.method}/{self.arm}/seed{self.seed}"
@@ -80,7 +106,7 @@ class Result:
 def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     """From a result's question table, per question: each metric as a share between 0 and 1.
 
-    Those of extraction only where the table has them.
+    Those of extraction only where the table has them, and `truncated` where it is known.
     """
     right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
     return {
@@ -89,7 +115,7 @@ def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
         f"major@{K}": table["major"].to_numpy(dtype=float),
         "greedy": table["greedy"].to_numpy(dtype=float),
         "parsed": table["parsed"].to_numpy(dtype=float) / K,
-        "truncated": table["truncated"].to_numpy(dtype=float) / K,
+        **({} if table["truncated"].isna().any() else {"truncated": table["truncated"].to_numpy(dtype=float) / K}),
         **(_extraction_metrics(table) if set(EXTRACTION) <= set(table.columns) else {}),
     }
 
@@ -105,8 +131,7 @@ def save_result(store: Path, result: Result) -> Path:
     path = store / f"{result.key}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     table = path.with_suffix(".parquet")
-    columns = [*COLUMNS, *(EXTRACTION if result.has_extraction else ())]
-    result.questions[columns].to_parquet(table.with_suffix(".tmp"), index=False)
+    result.questions[list(result._columns)].to_parquet(table.with_suffix(".tmp"), index=False)
     table.with_suffix(".tmp").replace(table)
     head = {key: value for key, value in asdict(result).items() if key != "questions"}
     path.with_suffix(".json.tmp").write_text(json.dumps(head, indent=1, sort_keys=True) + "\n")

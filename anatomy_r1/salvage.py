@@ -17,8 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.log_file import CHECKED_COLUMNS, checksum, connect
+from anatomy_r1.log_file import CHECKED_COLUMNS, connect, place_column
 from anatomy_r1.response import KEY_FIELDS, Response, ResponseKey
+
+STRETCH = 16
+"""Rows that are looked for together in a damaged log."""
+LEAST_ROW = 64
+"""Bytes that a row has at the very least: its digest and its checksum have 48."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ def as_response(row: tuple[Any, ...]) -> Response | None:
     *values, digest, stated = row
     response = Response(ResponseKey(*values[: len(KEY_FIELDS)]), *values[len(KEY_FIELDS) :])
     try:
-        whole = response.key.digest == digest and stated in ("", checksum(response))
+        whole = response.key.digest == digest and stated in ("", response.checksum)
     except TypeError:  # bytes where a text was
         return None
     return response if whole else None
@@ -99,18 +104,30 @@ def readable(path: Path) -> tuple[list[Response], list[str]]:
 
 
 def _rows(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """By digest, in 4,096 stretches: a bad page costs what lies in it, for each stretch is read from both its ends."""
+    """In stretches: a bad page costs what lies in it, for each stretch is read from both its ends."""
+    place = place_column(db)
+    where = f"SELECT {CHECKED_COLUMNS} FROM responses WHERE {place} >= ? AND {place} < ? ORDER BY {place}"
+    for first, end in _by_number(db) if place == "rowid" else _by_digest():
+        yield from _both_ends(db, where, (first, end))
+
+
+def _by_digest() -> Iterator[tuple[str, str]]:
     for digits in product("0123456789abcdef", repeat=3):
         first = "".join(digits)
-        where = f"SELECT {CHECKED_COLUMNS} FROM responses WHERE digest >= ? AND digest < ? ORDER BY digest"
-        yield from _both_ends(db, where, (first, first + "g"))
+        yield first, first + "g"
+
+
+def _by_number(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """Up to as many rows as the file's pages could hold, for the page that says how many there are may be a bad one."""
+    (pages,), (size,) = (db.execute(f"PRAGMA page_{name}").fetchone() for name in ("count", "size"))
+    return ((first, first + STRETCH) for first in range(1, pages * size // LEAST_ROW + 1, STRETCH))
 
 
 def _runs(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     return _both_ends(db, "SELECT rowid, name, plan FROM runs ORDER BY rowid", ())
 
 
-def _both_ends(db: sqlite3.Connection, query: str, values: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+def _both_ends(db: sqlite3.Connection, query: str, values: tuple[str | int, ...]) -> Iterator[tuple[Any, ...]]:
     try:
         yield from db.execute(query, values)
     except sqlite3.Error:

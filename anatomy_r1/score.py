@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.engines.sampling import Sampling
-from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.extraction import extraction_columns, extraction_rates
 from anatomy_r1.locate import find_set
 from anatomy_r1.metrics import K, avg_at_k, major_at_k, majority, parse_rate, pass_at_1
@@ -25,6 +25,7 @@ from anatomy_r1.outcome import Outcome, outcome
 from anatomy_r1.question import Question
 from anatomy_r1.response import Response
 from anatomy_r1.responses import ResponseLog
+from anatomy_r1.rotations import original, prompted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,10 +68,22 @@ class Scores:
     """The same by category."""
     prompts: str = ""
     """Identity of all prompts as the model read them, chat template included: 16 hex digits."""
+    options: tuple[int, ...] = ()
+    """How many each question has."""
+
+    @property
+    def rotated(self) -> bool:
+        """Whether every rotation of the options was asked; all fields then have a rotation for a question."""
+        return bool(self.plan.get("options", "given") == "rotated")
 
     def table(self) -> pd.DataFrame:
-        """One row a question, as the result store wants it (`anatomy_r1.results.COLUMNS`, then `EXTRACTION`)."""
+        """One row a question, as the result store wants it (`anatomy_r1.results.COLUMNS`, then `EXTRACTION`).
+
+        Where every rotation was asked, means over a question's rotations, then `ROTATIONS`.
+        """
         import pandas as pd
+
+        from anatomy_r1.rotation_scores import folded
 
         columns: dict[str, Any] = {"id": self.ids, "cluster": self.clusters, "category": self.categories}
         for repeat in range(K):
@@ -79,7 +92,8 @@ class Scores:
         columns["greedy"] = [choice == gold for choice, gold in zip(self.greedy, self.gold, strict=True)]
         columns["parsed"] = [sum(choice is not None for choice in c) for c in self.choices]
         columns["truncated"] = self.truncated
-        return pd.DataFrame(columns | extraction_columns(self.outcomes, self.gold))
+        table = pd.DataFrame(columns | extraction_columns(self.outcomes, self.gold))
+        return folded(table, self) if self.rotated else table
 
 
 def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: str) -> dict[str, float]:
@@ -99,12 +113,27 @@ def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: st
     }
 
 
-def score(log: Path, data: Path, run: str | None = None) -> Scores:
-    """Score one run of a log; `run` names it where the log holds several.
+@dataclass(frozen=True)
+class Answered:
+    """One run's responses, whole: each question of it with its six, no slot missing and none twice."""
+
+    run: str
+    plan: Mapping[str, Any]
+    questions: tuple[Question, ...]
+    """In the prepared set's order."""
+    responses: tuple[tuple[Response, ...], ...]
+    """Six a question: the five sampled ones in order, then the greedy one."""
+    asked: int
+    """Questions that the run asked for, as the data's manifest counts them."""
+
+
+def answered(log: Path, data: Path, run: str | None = None) -> Answered:
+    """The responses of one run of a log; `run` names it where the log holds several.
 
     Raises:
-        AnatomyR1Error: when the run is not unique, the data are not those it used, or any response is missing, doubled
-            or of a question that the data do not have.
+        IncompleteError: when a response is missing.
+        AnatomyR1Error: when the run is not unique, the data are not those it used, or a response is doubled or of a
+            question that the data do not have.
     """
     with ResponseLog(log, read_only=True) as opened:
         name, plan = _pick_run(log, opened.runs(), run)
@@ -112,11 +141,21 @@ def score(log: Path, data: Path, run: str | None = None) -> Scores:
         if prepared.manifest["questions_sha256"] != plan["questions_sha256"]:
             raise AnatomyR1Error(f"{prepared.root}: not the questions that run {name} of {log} was asked. Cure: --data")
         found = [response for response in opened.rows() if _belongs(response, plan)]
-    questions = prepared.questions[: plan["limit"]]
+    given = prepared.questions[: plan["limit"]]
+    questions = prompted(given, plan.get("options", "given"))
     by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
     counted = prepared.manifest["counts"][plan["split"]]["questions"]
     asked = counted if plan["limit"] is None else min(counted, plan["limit"])
-    return _score(name, plan, questions, by_slot, asked)
+    return Answered(name, plan, tuple(questions), _sixes(questions, by_slot), asked + len(questions) - len(given))
+
+
+def score(log: Path, data: Path, run: str | None = None) -> Scores:
+    """Score one run of a log; `run` names it where the log holds several.
+
+    Raises:
+        AnatomyR1Error: as `answered`.
+    """
+    return _score(answered(log, data, run))
 
 
 def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
@@ -156,10 +195,10 @@ def _by_slot(
     wanted = {slot for question in questions for slot in _slots(question)}
     doubled = [slot for slot, count in Counter(slots).items() if count > 1 and slot in wanted]
     _refuse(log, "responses logged twice (prompt or picture changed in between)", doubled, "start a new --log")
-    foreign = [slot for slot in slots if slot[0] not in known]
+    foreign = [slot for slot in slots if original(slot[0])[0] not in known]
     _refuse(log, "responses to questions that the data do not have", foreign, "name the data it was made with")
     missing = sorted(wanted - set(slots))
-    _refuse(log, "responses missing", missing, "run the same `anatomy-r1 evaluate` command again")
+    _refuse(log, "responses missing", missing, "run the same `anatomy-r1 evaluate` command again", IncompleteError)
     return dict(zip(slots, found, strict=True))
 
 
@@ -167,16 +206,27 @@ def _slots(question: Question) -> list[Slot]:
     return [*((question.id, "sample", repeat) for repeat in range(K)), (question.id, "greedy", 0)]
 
 
-def _refuse(log: Path, what: str, slots: Sequence[Slot], cure: str) -> None:
+def _refuse(
+    log: Path, what: str, slots: Sequence[Slot], cure: str, kind: type[AnatomyR1Error] = AnatomyR1Error
+) -> None:
     if slots:
         named = ", ".join(dict.fromkeys(question_id for question_id, _, _ in slots[:5]))
-        raise AnatomyR1Error(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
+        raise kind(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
 
 
-def _score(
+def scores_of(
     name: str, plan: dict[str, Any], questions: Sequence[Question], by_slot: Mapping[Slot, Response], asked: int
 ) -> Scores:
-    responses = [[by_slot[slot] for slot in _slots(question)] for question in questions]
+    """Scores of responses that have been checked: six a question, wherever they are from."""
+    return _score(Answered(name, plan, tuple(questions), _sixes(questions, by_slot), asked))
+
+
+def _sixes(questions: Sequence[Question], by_slot: Mapping[Slot, Response]) -> tuple[tuple[Response, ...], ...]:
+    return tuple(tuple(by_slot[slot] for slot in _slots(question)) for question in questions)
+
+
+def _score(of: Answered) -> Scores:
+    plan, questions, responses = of.plan, of.questions, of.responses
     outcomes = tuple(
         tuple(outcome(response, question.options) for response in six)
         for six, question in zip(responses, questions, strict=True)
@@ -186,13 +236,13 @@ def _score(
     truncated = tuple(sum(one.truncated for one in six[:K]) for six in outcomes)
     categories = tuple(question.category for question in questions)
 
-    def means(of: Sequence[int]) -> dict[str, float]:
-        strict = summary([metrics[i] for i in of], [truncated[i] for i in of])
-        return strict | extraction_rates([outcomes[i] for i in of], [gold[i] for i in of])
+    def means(some: Sequence[int]) -> dict[str, float]:
+        strict = summary([metrics[i] for i in some], [truncated[i] for i in some])
+        return strict | extraction_rates([outcomes[i] for i in some], [gold[i] for i in some])
 
     return Scores(
         benchmark=plan["benchmark"],
-        run=name,
+        run=of.run,
         plan=plan,
         ids=tuple(question.id for question in questions),
         clusters=tuple(question.cluster for question in questions),
@@ -204,13 +254,14 @@ def _score(
         truncated=truncated,
         outcomes=outcomes,
         distinct=tuple(len({response.text for response in six[:K]}) for six in responses),
-        asked=asked,
+        asked=of.asked,
         overall=means(range(len(questions))),
         by_category={
             category: means([i for i, one in enumerate(categories) if one == category])
             for category in sorted(set(categories))
         },
         prompts=_prompts(responses),
+        options=tuple(len(question.options) for question in questions),
     )
 
 

@@ -4,7 +4,7 @@ Every part notes the whole run's plan, so that the parts' logs together are the 
 one. What a response says does not depend on the part it was made in: seeds and keys are those of the whole run.
 
 Example:
-    >>> Shard.read("2/4").questions(10)
+    >>> list(Shard.read("2/4").questions(10))
     [1, 5, 9]
     >>> merge([Path("part1.sqlite"), Path("part2.sqlite")], Path("whole.sqlite"))     # doctest: +SKIP
     Merged(responses=6000, runs=1)
@@ -57,15 +57,17 @@ class Shard:
             raise ValueError(f"{text!r} is no shard such as 2/4, the second of four")
         return Shard(int(found[1]), int(found[2]))
 
-    def questions(self, total: int) -> list[int]:
+    def questions(self, total: int) -> range:
         """Places of its questions among `total`, from 0. Neighbours are often of one video: they go to different parts.
+
+        A range, because lm-eval asks of every question whether its place is among them.
 
         Raises:
             AnatomyR1Error: when no question is left for it.
         """
         if self.number > total:
             raise AnatomyR1Error(f"shard {self}: {total} questions have no such part. Cure: at most {total} parts")
-        return list(range(self.number - 1, total, self.count))
+        return range(self.number - 1, total, self.count)
 
 
 @dataclass(frozen=True, slots=True)

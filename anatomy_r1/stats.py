@@ -119,6 +119,23 @@ def paired_interval(first: ArrayLike, second: ArrayLike, clusters: Labels, confi
     return cluster_interval(a - b, clusters, confidence)
 
 
+def ratio_interval(parts: ArrayLike, wholes: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of sum(parts) / sum(wholes), of n questions each, where the wholes differ or are themselves counted.
+
+    Linearised (the delta method): the residual of a question is its part less the ratio times its whole. With wholes
+    of 1 it is `cluster_interval`; in general it equals `statsmodels` WLS of part / whole on a constant with the wholes
+    as weights. Clusters without any whole count as clusters.
+
+    Raises:
+        ValueError: as `cluster_interval`, or when the wholes sum to nothing.
+    """
+    part, whole = _checked(parts, len(clusters)), _checked(wholes, len(clusters))
+    if (total := float(whole.sum())) <= 0:
+        raise ValueError("the wholes sum to nothing: there is no share of it")
+    ratio = float(part.sum()) / total
+    return cluster_interval(ratio + (part - ratio * whole) * len(whole) / total, clusters, confidence)
+
+
 def seeded_interval(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> SeededInterval:
     """Interval over `values` of shape [seeds, n]: a question is averaged over seeds first, so that it counts once.
 

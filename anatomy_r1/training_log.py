@@ -6,6 +6,8 @@ One SQLite file (WAL) a training run. The schema is fixed here; a change of mean
 - `rollouts`: one row a completion, `member` in 0..G-1 within group `group_index` of `step`; `kept` is 0 where DAPO drew
   and did not learn from it. `prompt` and `completion`
   hold text for sampled steps only (see `keep_text`); hashes are always there. `rewards` is JSON, by function name.
+- `served`: one row an example of supervised fine-tuning, in the order in which it was learned from; logs of before
+  certificates have no such table.
 - `events`: start, resume and end, with the step at which they happened.
 
 A resumed run deletes what came after its checkpoint before it goes on, so the log equals an uninterrupted one except
@@ -81,6 +83,18 @@ class Rollout:
     """Whether it was learned from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example that supervised fine-tuning learned from."""
+
+    step: int
+    place: int
+    """Within the step, from 0."""
+    prompt_hash: str
+    completion: str
+    """What it imitates."""
+
+
 _TYPES = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL", "str": "TEXT"}
 
 
@@ -102,7 +116,7 @@ class TrainingLog:
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._create()
-        for table in ("steps", "rollouts"):
+        for table in ("steps", "rollouts", "served"):
             self._db.execute(f"DELETE FROM {table} WHERE step > ?", (resume_step,))
         self.event("resume" if resume_step else "start", resume_step)
 
@@ -110,6 +124,7 @@ class TrainingLog:
         self._db.execute(f"CREATE TABLE IF NOT EXISTS steps ({_columns(Step)}, PRIMARY KEY (step))")
         key = "PRIMARY KEY (step, group_index, member)"
         self._db.execute(f"CREATE TABLE IF NOT EXISTS rollouts ({_columns(Rollout)}, {key})")
+        self._db.execute(f"CREATE TABLE IF NOT EXISTS served ({_columns(Example)}, PRIMARY KEY (step, place))")
         self._db.execute("CREATE TABLE IF NOT EXISTS events (kind TEXT, step INTEGER, unix_time REAL)")
         self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
@@ -122,12 +137,16 @@ class TrainingLog:
         """Add completions; they are committed with their step."""
         self._insert("rollouts", Rollout, rollouts)
 
+    def add_examples(self, examples: Iterable[Example]) -> None:
+        """Add examples; they are committed with their step."""
+        self._insert("served", Example, examples)
+
     def add_step(self, step: Step) -> None:
-        """Add a step and commit it with its rollouts."""
+        """Add a step and commit it with its rollouts or examples."""
         self._insert("steps", Step, [step])
         self._db.commit()
 
-    def _insert(self, table: str, record: type, rows: Iterable[Step] | Iterable[Rollout]) -> None:
+    def _insert(self, table: str, record: type, rows: Iterable[Step] | Iterable[Rollout] | Iterable[Example]) -> None:
         names = [f.name for f in fields(record)]
         marks = ", ".join("?" for _ in names)
         self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", map(attrgetter(*names), rows))
@@ -143,8 +162,16 @@ class TrainingLog:
         self._db.close()
 
 
+_ORDER = {"steps": "step", "rollouts": "step, group_index, member", "served": "step, place", "events": "step"}
+
+
+def _has(db: sqlite3.Connection, table: str) -> bool:
+    found = db.execute("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
+    return bool(found[0])
+
+
 def read(path: Path, table: str) -> pd.DataFrame:
-    """`steps`, `rollouts` (rewards spread into columns `reward_<function>`) or `events` as a frame.
+    """`steps`, `rollouts` (rewards spread into columns `reward_<function>`), `served` or `events` as a frame.
 
     Raises:
         ValueError: when the file was written with another schema version.
@@ -153,9 +180,11 @@ def read(path: Path, table: str) -> pd.DataFrame:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             raise ValueError(f"{path}: training-log schema {version}, this code reads {SCHEMA_VERSION}; train again")
-        if table not in ("steps", "rollouts", "events"):
-            raise ValueError(f"no table {table!r} in a training log: steps, rollouts, events")
-        order = "ORDER BY step, group_index, member" if table == "rollouts" else "ORDER BY step"
+        if table not in _ORDER:
+            raise ValueError(f"no table {table!r} in a training log: {', '.join(_ORDER)}")
+        if table == "served" and not _has(db, table):  # written before there was one
+            return pd.DataFrame(columns=[f.name for f in fields(Example)])
+        order = f"ORDER BY {_ORDER[table]}"
         frame = pd.read_sql_query(f"SELECT * FROM {table} {order}", db)
     if table == "rollouts" and len(frame):
         spread = pd.DataFrame([json.loads(value) for value in frame["rewards"]]).add_prefix("reward_")

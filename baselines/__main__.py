@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -54,10 +55,16 @@ def _parser() -> argparse.ArgumentParser:
             about = "also train one step and compare rollouts on each model: minutes, on the real weights"
             command.add_argument("--smoke", action="store_true", help=about)
     add_bench(commands)
+    curves = commands.add_parser("curves", help="what figures need of the training logs; `run` does it at its end")
+    curves.add_argument("--root", type=Path, required=True, help="runs of one profile, for example runs/mini")
+    curves.add_argument("--out", type=Path, help="folder to write to (default: ROOT/curves)")
+    curves.add_argument("--methods", nargs="+", default=[], metavar="ID", help="default: all that sample in training")
+    curves.set_defaults(function=_curves)
     stage = commands.add_parser("stage", help="one stage of the grid; called by Snakemake")
     stage.add_argument("--profile", required=True)
     stage.add_argument("--root", type=Path, required=True)
     stage.add_argument("--report-to", default="none")
+    _method_file_argument(stage)
     stage.add_argument("--pool", default="", help="socket of a grid that forks stages; empty: run it here")
     stage.add_argument("stage")
     stage.add_argument("name")
@@ -70,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--profile", required=True)
         command.add_argument("--root", type=Path, required=True)
         command.add_argument("--report-to", default="none")
+        _method_file_argument(command)
         command.add_argument("name", help="benchmark/model/method/seed0")
         command.set_defaults(function=function)
     return parser
@@ -77,12 +85,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _selection_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
-    command.add_argument("--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`")
+    _method_file_argument(command)
+    command.add_argument(
+        "--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`, controls included"
+    )
+    command.add_argument(
+        "--views", nargs="+", default=[], metavar="ID",
+        help="of each method: plain, no-image, wrong-image, rotations, or `all`; all but plain are controls",
+    )  # fmt: skip
     command.add_argument("--benchmarks", nargs="+", default=[], metavar="ID")
     command.add_argument("--models", nargs="+", default=[], metavar="ID")
     command.add_argument("--seeds", nargs="+", default=[], type=int, metavar="N")
     command.add_argument(
-        "--arms", nargs="+", default=[], metavar="ID", help="matched (own budgets), equal-tokens (default: matched)"
+        "--arms", nargs="+", default=[], metavar="ID", help="matched, equal-tokens, as-released (default: matched)"
     )
     command.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept (default: runs)")
     command.add_argument("--jobs", type=int, default=0, help="processes at a time (default: one a core)")
@@ -97,16 +112,29 @@ def _cluster_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--sbatch", default="", metavar="WORDS", help="further words for sbatch")
 
 
+def _method_file_argument(command: argparse.ArgumentParser) -> None:
+    text = "your own methods, which run besides those named (docs/add-a-method.md); it is run as code. May be repeated"
+    command.add_argument("--method-file", action="append", default=[], metavar="FILE.py", help=text)
+
+
+def _method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Absolute, for stages run elsewhere; each once."""
+    return tuple(dict.fromkeys(str(Path(file).resolve()) for file in arguments.method_file))
+
+
 def _selection(profile: Profile, arguments: argparse.Namespace) -> Selection:
+    from baselines.methods import add_methods
     from baselines.plan import select
 
-    asked = ("methods", "benchmarks", "models", "seeds", "arms")
-    return select(profile, **{name: getattr(arguments, name) for name in asked})
+    own = [method.id for method in add_methods(_method_files(arguments))]
+    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
+    return select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from baselines.cell import Layout, Run
     from baselines.cluster import Cluster
+    from baselines.curves import FOLDER, write_curves
     from baselines.grid import default_jobs, run_grid, wait_note
     from baselines.profile import load_profile
     from baselines.requirements import lacking
@@ -120,9 +148,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return 3
     started = time.monotonic()
     layout = Layout((arguments.runs / profile.name).resolve())
-    run = Run(profile, layout, arguments.profile, arguments.report_to)
+    run = Run(profile, layout, arguments.profile, arguments.report_to, _method_files(arguments))
     cluster = Cluster(arguments.executor, arguments.partition, arguments.account, arguments.sbatch)
     done = run_grid(run, selection, arguments.jobs or default_jobs(), cluster)
+    write_curves(layout.root, layout.root / FOLDER)
     print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {layout.root}", file=sys.stderr)
     return 0 if done else 1
 
@@ -158,7 +187,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     if arguments.smoke and all(one.passed for one in found):
         from baselines.doctor.smoke import smoke
 
-        run = Run(profile, layout, arguments.profile, arguments.report_to)
+        run = Run(profile, layout, arguments.profile, arguments.report_to, _method_files(arguments))
         more = smoke(run, selection, selection.benchmarks[0])
         print(as_text(more))
         found += more
@@ -167,19 +196,34 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return 3 if failed else 0
 
 
+def _curves(arguments: argparse.Namespace) -> int:
+    from baselines.curves import FOLDER, write_curves
+
+    root = arguments.root.resolve()
+    if not (root / "train").is_dir():
+        raise AnatomyR1Error(f"{arguments.root}: no train/ in it; name the runs of one profile, for example runs/mini")
+    out = arguments.out or root / FOLDER
+    print(f"{len(write_curves(root, out, arguments.methods))} trainings distilled into {out}")
+    return 0
+
+
 def _stage(arguments: argparse.Namespace) -> int:
+    files = _method_files(arguments)
     if arguments.pool:
         from baselines.pool import ask
 
         names = ("profile", "report_to", "stage", "name")
         asked = {name: str(getattr(arguments, name)) for name in names}
+        asked["method_files"] = json.dumps(files)
         return ask(arguments.pool, {**asked, "root": str(arguments.root.resolve())})
     from baselines.cell import Layout, Run
+    from baselines.methods import add_methods
     from baselines.profile import load_profile
     from baselines.stages import run_stage
 
     layout = Layout(arguments.root.resolve())
-    run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
+    run = Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to, files)
+    add_methods(files)
     run_stage(arguments.stage, arguments.name, run)
     return 0
 
@@ -200,10 +244,12 @@ def _worker(arguments: argparse.Namespace) -> int:
 
 def _run_at(arguments: argparse.Namespace) -> Run:
     from baselines.cell import Layout, Run
+    from baselines.methods import add_methods
     from baselines.profile import load_profile
 
-    layout = Layout(arguments.root.resolve())
-    return Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to)
+    files, layout = _method_files(arguments), Layout(arguments.root.resolve())
+    add_methods(files)
+    return Run(load_profile(arguments.profile), layout, arguments.profile, arguments.report_to, files)
 
 
 if __name__ == "__main__":

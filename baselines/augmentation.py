@@ -39,6 +39,8 @@ class Augmentation:
     """Standard deviation of the noise, as a share of the full range."""
     known: Callable[[str], bool]
     """Whether the policy's tokenizer has all words of a text."""
+    wording: str | None = None
+    """Of the prompt; None is the benchmark's canonical one."""
 
     def __call__(self, row: Row, members: int, rng: random.Random) -> list[Row]:
         """The row as each member of its group sees it."""
@@ -53,7 +55,7 @@ class Augmentation:
     def _prompt(self, row: Row, question: Question, stem: str) -> list[dict[str, str]]:
         """The turn in other words, with the options that are really served: a curriculum may have changed them."""
         served = replace(question, stem=stem, options=tuple(row["options"]))
-        return [{"role": "user", "content": render(served, self.style)}]
+        return [{"role": "user", "content": render(served, self.style, self.wording)}]
 
 
 def group_rng(seed: int, generation: int, question_id: str) -> random.Random:
@@ -72,6 +74,7 @@ def build_augmentation(settings: Any, prepared: PreparedSet, style: Style, token
         image=settings.augment_image,
         strength=settings.noise_strength,
         known=partial(_known, tokenizer),
+        wording=prepared.wording,
     )
 
 

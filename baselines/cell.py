@@ -1,7 +1,9 @@
 """One cell of the grid (benchmark, model, method, seed) and where its files are below `runs/<profile>/`.
 
 world/  data/<benchmark>/  models/<model>/          shared stages
+released/<benchmark>/<file>/                         training sets of the arm as released (twin: file.json beside)
 train/<benchmark>/<model>/<method>/seed<k>/          checkpoint, arguments, training log; equal-tokens/ within
+train/<benchmark>/<model>/<method>/as-released/...   the same, trained in the arm as released; likewise responses/
 responses/<benchmark>/<model>/<method>/seed<k>/      response log, lm-eval results
 results/...                                          result store (anatomy_r1/results.py)
 work/<digest>/                                       unfinished work, keyed by everything that goes into it
@@ -10,11 +12,11 @@ logs/<stage>/...                                     what a stage printed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anatomy_r1.results import EQUAL_TOKENS, MATCHED
+from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS, MATCHED
+from anatomy_r1.views import PLAIN, row
 from baselines.method import Method
 from baselines.methods import method as find_method
 from baselines.profile import Profile
@@ -28,6 +30,10 @@ class Cell:
     model: str
     method_id: str
     seed: int
+    view: str = PLAIN
+    """What is shown in evaluation (`anatomy_r1.views`); training knows nothing of it."""
+    data: str = MATCHED
+    """What it learns from: the questions of `MATCHED`, or its file of `AS_RELEASED`."""
 
     @property
     def method(self) -> Method:
@@ -36,21 +42,22 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Path of the cell below any stage's folder."""
-        return f"{self.benchmark}/{self.model}/{self.method_id}/seed{self.seed}"
+        """Path of the cell below any stage's folder, whatever the view."""
+        own = "" if self.data == MATCHED else f"{self.data}/"
+        return f"{self.benchmark}/{self.model}/{self.method_id}/{own}seed{self.seed}"
 
     def under(self, arm: str) -> str:
         """Path of the cell's evaluation in one arm, as in the result store."""
-        return f"{self.benchmark}/{self.model}/{self.method_id}/{arm}/seed{self.seed}"
+        return f"{self.benchmark}/{self.model}/{row(self.method_id, self.view)}/{arm}/seed{self.seed}"
 
-    def arms(self, wanted: Sequence[str]) -> list[str]:
-        """The arms in which there is something of this cell to evaluate: only sampling can be made equal."""
-        return [arm for arm in wanted if arm != EQUAL_TOKENS or self.method.kind == "rl"]
+    def in_arm(self, arm: str) -> Cell:
+        """The cell that is evaluated in an arm: as released, another training."""
+        return replace(self, data=AS_RELEASED if arm == AS_RELEASED else MATCHED)
 
     def parent(self) -> Cell | None:
         """Cell whose checkpoint this one starts from; None when it starts from the base model."""
         start = self.method.start
-        return None if start == "base" else Cell(self.benchmark, self.model, start, self.seed)
+        return None if start == "base" else replace(self, method_id=start, view=PLAIN)
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,16 @@ class Layout:
     def data(self, benchmark: str) -> Path:
         """Prepared set."""
         return self.root / "data" / benchmark
+
+    def released(self, benchmark: str, file: str) -> Path:
+        """Prepared set of one of the released files, or of its generated twin."""
+        return self.root / "released" / benchmark / file
+
+    def learns_from(self, cell: Cell) -> Path:
+        """Prepared set that the cell is trained on."""
+        if cell.data == AS_RELEASED:
+            return self.released(cell.benchmark, cell.method.release)
+        return self.data(cell.benchmark)
 
     def base(self, model: str) -> Path:
         """Base model."""
@@ -131,3 +148,5 @@ class Run:
     """The profile's name or file, as given: stages load it again."""
     report_to: str = "none"
     """Where trainers report to, besides the training log."""
+    method_files: tuple[str, ...] = ()
+    """Absolute paths of files with methods of one's own: stages load them again (`baselines/method_file.py`)."""

@@ -13,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from anatomy_r1.certificate.certify import certify
+from anatomy_r1.certificate.evidence import load_evidence
 from anatomy_r1.controls import CONTROLS, of_other_clusters, table
 from anatomy_r1.evaluate import evaluate
 from anatomy_r1.extraction import reason_counts
@@ -20,14 +22,20 @@ from anatomy_r1.gates import unfit
 from anatomy_r1.leakage.of_set import leakage
 from anatomy_r1.leakage.passport import Passport, passport
 from anatomy_r1.metrics import K
+from anatomy_r1.positions import as_dict as positions_as_dict
+from anatomy_r1.positions import position_bias
 from anatomy_r1.prepared import load, load_manifest
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
 from anatomy_r1.responses import ResponseLog
-from anatomy_r1.results import EQUAL_TOKENS, Result, save_result
+from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS, Result, save_result
+from anatomy_r1.rotation_scores import as_dict as rotations_as_dict
+from anatomy_r1.rotation_scores import counts_of_scores, rotation_scores
 from anatomy_r1.score import score
-from baselines.cell import Cell, Run
+from anatomy_r1.views import VIEWS, row
+from baselines.cell import Cell, Layout, Run
 from baselines.control import NAMES
+from baselines.method import Method
 from baselines.profile import digest
 from baselines.publish import SETTINGS_NAME
 from baselines.train import Report, settings
@@ -43,7 +51,7 @@ def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:
             profile=run.profile.name,
             benchmark=cell.benchmark,
             model=cell.model,
-            method=cell.method_id,
+            method=row(cell.method_id, cell.view),
             arm=arm,
             seed=cell.seed,
             style="none" if cell.method.kind == "control" else cell.method.style,
@@ -60,20 +68,27 @@ Outcome = tuple[pd.DataFrame, dict[str, Any]]
 def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
     """Sample what the log lacks, and score all of it."""
     profile, layout = run.profile, run.layout
-    data, options = layout.data(cell.benchmark), dict(profile.evaluation)
+    data, options = layout.data(cell.benchmark), {**profile.evaluation, **VIEWS[cell.view]}
     log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
     weights, seed = layout.policy(cell, arm), cell.seed
-    done = evaluate(cell.benchmark, data, weights, log, style=cell.method.style, seed=seed, split="test", **options)
+    wording, style = _wording(layout, cell), cell.method.style
+    asked: dict[str, Any] = {"style": style, "wording": wording, "seed": seed, "split": "test"}
+    done = evaluate(cell.benchmark, data, weights, log, **asked, **options)
     scores = score(log, data, run=done.run)
-    return scores.table(), {
+    questions = scores.table()
+    return questions, {
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
-        "prompt": prompt_hash(render_text("", ("",), cell.method.style, canonical_wording(cell.benchmark))),
+        "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.benchmark))),
         "sampling": dict(scores.plan),
         "spent": _spent(log, scores.plan["weights"]),
         "metrics": dict(scores.overall),
+        "positions": positions_as_dict(position_bias(counts_of_scores(scores))),
+        **({"rotations": rotations_as_dict(rotation_scores(questions))} if scores.rotated else {}),
         "reasons": reason_counts(scores.outcomes),
         "unfit": list(unfit(scores)),
-        "leakage": _leakage(data, trained=cell.method.trained).as_dict(),
+        "leakage": _leakage(layout, cell).as_dict(),
+        "certificate": _certificate(layout, cell),
+        **_released(layout, cell),
     }
 
 
@@ -92,9 +107,33 @@ def _controlled(run: Run, cell: Cell) -> Outcome:
     }
 
 
-def _leakage(data: Path, *, trained: bool) -> Passport:
-    """That of the prepared set; what was not trained has learnt from none of it."""
-    return leakage(data) if trained else passport((), load(data, "test").questions, hashes=({}, {}))
+def _leakage(layout: Layout, cell: Cell) -> Passport:
+    """That of the questions it learnt from; what was not trained has learnt from none of them."""
+    data, learnt = layout.data(cell.benchmark), layout.learns_from(cell)
+    if not cell.method.trained:
+        return passport((), load(data, "test").questions, hashes=({}, {}))
+    return leakage(data) if learnt == data else leakage(learnt, data)
+
+
+def _certificate(layout: Layout, cell: Cell) -> dict[str, Any] | None:
+    """What the training log proves; None for a policy that was not trained."""
+    if not cell.method.trained:
+        return None
+    return certify(load_evidence(layout.train(cell), load(layout.learns_from(cell), "train"))).as_dict()
+
+
+def _wording(layout: Layout, cell: Cell) -> str | None:
+    """That of its training prompts (ours; the paper is silent): another would be one that the policy never read."""
+    return load(layout.learns_from(cell), "train").wording if cell.data == AS_RELEASED else None
+
+
+def _released(layout: Layout, cell: Cell) -> dict[str, Any]:
+    """Which file a cell of the arm as released learnt from, and in which wording it was asked."""
+    if cell.data != AS_RELEASED:
+        return {}
+    manifest = load_manifest(layout.learns_from(cell))
+    stated = {"questions_sha256": manifest["questions_sha256"], "generated": manifest["generated"]}
+    return {"released": {"file": cell.method.release, "wording": _wording(layout, cell), **stated}}
 
 
 def _provenance(run: Run, cell: Cell) -> dict[str, Any]:
@@ -104,7 +143,15 @@ def _provenance(run: Run, cell: Cell) -> dict[str, Any]:
         **provenance(),
         "note": run.profile.note.strip(),
         "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
+        **_own_method(cell.method),
     }
+
+
+def _own_method(method: Method) -> dict[str, Any]:
+    """What a method of a user's file says of itself, and which file it was."""
+    if not method.file_sha256:
+        return {}
+    return {"method": {name: getattr(method, name) for name in ("label", "paper", "file_sha256")}}
 
 
 def _training(settings: Path, arm: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ GDQA = GRPO.but(
     "GRPO-GDQA",
     paper="arXiv:2512.19512, Table 1 and 2",
     knobs={"augment_text": True, "augment_image": True},
+    release="GRPO-GDQA",
 )
 GDQA_NO_TEXT = GDQA.but("grpo-gdqa-no-text", "GRPO-GDQA \N{MINUS SIGN}Text", knobs={"augment_text": False})
 GDQA_NO_IMAGE = GDQA.but("grpo-gdqa-no-image", "GRPO-GDQA \N{MINUS SIGN}Image", knobs={"augment_image": False})

@@ -22,9 +22,11 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.views import VIEWS
 from baselines.cell import Layout, Run
 from baselines.cluster import Cluster, by_output, executor_words
-from baselines.plan import Selection, Stage, cells, lineage, stages
+from baselines.methods import add_methods
+from baselines.plan import Selection, Stage, evaluations, lineage, stages
 from baselines.pool import pool
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, read_progress, share_done
@@ -69,9 +71,8 @@ def run_grid(run: Run, selection: Selection, jobs: int, cluster: Cluster = LOCAL
 def configuration(run: Run, selection: Selection) -> dict[str, Any]:
     """What the Snakefile needs to know. A digest that changes makes Snakemake run its stage again."""
     profile, here = run.profile, Layout(Path())
-    wanted = cells(selection)
-    evaluated = [(cell, arm) for cell in wanted for arm in cell.arms(selection.arms)]
-    every = {cell.name: cell for leaf in wanted for cell in lineage(leaf)}
+    evaluated = evaluations(profile, selection)
+    every = {cell.name: cell for leaf, _ in evaluated for cell in lineage(leaf)}
     starts = {
         name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
         for name, cell in every.items()
@@ -81,15 +82,19 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
     for name, cell in every.items():
         digests[f"train/{name}"] = digest(settings(profile, cell))
     for cell, arm in evaluated:
-        parts = [digests[f"train/{cell.name}"], profile.evaluation, profile.data[cell.benchmark]]
+        evaluation = {**profile.evaluation, **VIEWS[cell.view]}
+        parts = [digests[f"train/{cell.name}"], evaluation, profile.data[cell.benchmark]]
         digests[f"evaluate/{cell.under(arm)}"] = digest(parts)
     return {
         "python": sys.executable,
         "profile": str(Path(run.source).resolve()) if run.source.endswith((".yaml", ".yml")) else run.source,
         "report_to": run.report_to,
+        "method_files": list(run.method_files),
+        "own": [method.id for method in add_methods(run.method_files)],
         "world": ["world/world.json"] if profile.generated else [],
         "targets": [str(here.result(cell, arm)) for cell, arm in evaluated],
         "starts": starts,
+        "sets": {name: str(here.learns_from(cell) / "manifest.json") for name, cell in every.items()},
         "policies": policies,
         "digests": digests,
     }
@@ -109,6 +114,7 @@ def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
     else:
         digests = {f"base/{model}": digest(profile.models[model]) for model in selection.models}
     digests["world"] = world
+    digests |= {f"released/{b}": digest([world, dict(options)]) for b, options in profile.released.items()}
     return digests | {f"data/{b}": digest([world, profile.data[b]]) for b in selection.benchmarks}
 
 

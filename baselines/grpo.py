@@ -19,6 +19,7 @@ GRPO = Method(
     style="think",
     trainer="baselines.trainers.LoggedGRPOTrainer",
     budget="rl",
+    release="GRPO",
     knobs={
         "loss_type": "grpo",  # mean over tokens of a response, then over responses (DeepSeekMath eq. 3)
         "scale_rewards": "group",  # eq. 1: sample standard deviation of the group

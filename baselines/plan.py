@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS
+from anatomy_r1.views import ROTATIONS, VIEWS, parts
 from baselines.cell import Cell, Layout
-from baselines.methods import METHODS
-from baselines.methods import method as find_method
 from baselines.profile import Profile
+from baselines.views import rows
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Selection:
     """What to run, by id."""
 
     methods: tuple[str, ...]
+    """Rows: a method's id, with a view behind it unless it is the plain one (`anatomy_r1.views`)."""
     benchmarks: tuple[str, ...]
     models: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -29,7 +31,7 @@ class Stage:
     """One process of the grid."""
 
     stage: str
-    """`world`, `data`, `base`, `train` or `evaluate`."""
+    """`world`, `data`, `released`, `base`, `train` or `evaluate`."""
     name: str
     """What it is for; with `stage`, the path of its log and progress file."""
     output: Path
@@ -46,6 +48,7 @@ def select(
     models: Sequence[str] = (),
     seeds: Sequence[int] = (),
     arms: Sequence[str] = (),
+    views: Sequence[str] = (),
 ) -> Selection:
     """The rows asked for; what is left out comes from the profile's default.
 
@@ -55,20 +58,15 @@ def select(
     _known("benchmark", benchmarks, profile.data)
     _known("model", models, profile.models)
     _known("arm", arms, profile.arms())
+    _known("view", views, (*VIEWS, "all"))
     default = profile.default
-    chosen = tuple(dict.fromkeys(id_ for name in methods or default["methods"] for id_ in _methods(name)))
     return Selection(
-        methods=chosen,
+        methods=rows(methods or default["methods"], tuple(VIEWS) if "all" in views else views),
         benchmarks=tuple(benchmarks) or tuple(default["benchmarks"]),
         models=tuple(models) or tuple(default["models"]),
         seeds=tuple(seeds) or tuple(default["seeds"]),
         arms=tuple(arms) or tuple(default["arms"]),
     )
-
-
-def _methods(name: str) -> list[str]:
-    """Ids behind a word on the command line: a method, or all of them."""
-    return [one.id for one in METHODS] if name == "all" else [find_method(name).id]
 
 
 def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
@@ -78,40 +76,49 @@ def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
 
 
 def cells(selection: Selection) -> list[Cell]:
-    """One cell for each benchmark, model, method and seed."""
+    """One cell for each benchmark, model, row and seed."""
     return [
-        Cell(benchmark, model, method, seed)
+        Cell(benchmark, model, method, seed, view)
         for benchmark in selection.benchmarks
         for model in selection.models
-        for method in selection.methods
+        for method, view in map(parts, selection.methods)
         for seed in selection.seeds
     ]
 
 
+def evaluations(profile: Profile, selection: Selection) -> list[tuple[Cell, str]]:
+    """Every cell with each arm in which there is something of it to evaluate."""
+    return [
+        (cell.in_arm(arm), arm) for cell in cells(selection) for arm in selection.arms if _stands_in(profile, cell, arm)
+    ]
+
+
+def _stands_in(profile: Profile, cell: Cell, arm: str) -> bool:
+    """Only sampling can be made equal; as released is what learns from a file, where the benchmark has files."""
+    if arm == EQUAL_TOKENS:
+        return cell.method.kind == "rl"
+    return arm != AS_RELEASED or (bool(cell.method.release) and cell.benchmark in profile.released)
+
+
 def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage]:
     """Every stage that the selection needs, shared ones once, in an order in which they could run."""
-    wanted = cells(selection)
-    trained = {cell.name: cell for leaf in wanted for cell in lineage(leaf) if cell.method.trained}
+    wanted = evaluations(profile, selection)
+    trained = {cell.name: cell for leaf, _ in wanted for cell in lineage(leaf) if cell.method.trained}
+    files = dict.fromkeys((c.benchmark, c.method.release) for c in trained.values() if c.data == AS_RELEASED)
     cost = profile.cost
-    models = dict.fromkeys(cell.model for cell in wanted if cell.method.kind != "control")
-
-    def arms(cell: Cell) -> list[str]:
-        return cell.arms(selection.arms)
+    models = dict.fromkeys(cell.model for cell, _ in wanted if cell.method.kind != "control")
 
     world = [Stage("world", "world", layout.world() / "world.json", cost["world"])] if profile.generated else []
     return [
         *world,
         *(Stage("data", b, layout.data(b) / "manifest.json", cost["data"]) for b in selection.benchmarks),
+        *(Stage("released", f"{b}/{f}", layout.released(b, f) / "manifest.json", cost["data"]) for b, f in files),
         *(Stage("base", m, layout.base(m) / "config.json", cost["base"]) for m in models),
         *(
             Stage("train", cell.name, layout.train(cell) / "training.json", _training_cost(cost, cell))
             for cell in trained.values()
         ),
-        *(
-            Stage("evaluate", c.under(a), layout.result(c, a), _evaluation_cost(cost, c))
-            for c in wanted
-            for a in arms(c)
-        ),
+        *(Stage("evaluate", c.under(a), layout.result(c, a), _evaluation_cost(cost, c)) for c, a in wanted),
     ]
 
 
@@ -121,8 +128,9 @@ def _training_cost(cost: Mapping[str, float], cell: Cell) -> float:
 
 
 def _evaluation_cost(cost: Mapping[str, float], cell: Cell) -> float:
-    """Controls only read the data."""
-    return cost["data" if cell.method.kind == "control" else "evaluate"]
+    """Controls without a model only read the data; both benchmarks have mostly four options, so four rotations."""
+    once = cost["data" if cell.method.kind == "control" else "evaluate"]
+    return 4 * once if cell.view == ROTATIONS else once
 
 
 def lineage(cell: Cell) -> list[Cell]:

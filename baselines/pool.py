@@ -68,15 +68,19 @@ def _serve(connection: Connection, forks: Any) -> None:
 
 def _stage(asked: dict[str, str]) -> None:
     """In the fork: what `python -m baselines stage` does, with its output in the stage's log."""
+    from baselines.methods import add_methods
     from baselines.stages import run_stage
 
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no stage outlives the grid
-    run = Run(load_profile(asked["profile"]), Layout(Path(asked["root"])), asked["profile"], asked["report_to"])
+    files = tuple(json.loads(asked.get("method_files", "[]")))
+    profile, layout = load_profile(asked["profile"]), Layout(Path(asked["root"]))
+    run = Run(profile, layout, asked["profile"], asked["report_to"], files)
     log = run.layout.log(asked["stage"], asked["name"])
     log.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(handle, stream)
+    add_methods(files)
     run_stage(asked["stage"], asked["name"], run)
 
 

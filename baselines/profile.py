@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import EQUAL_TOKENS, MATCHED
+from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS, MATCHED
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -68,10 +68,13 @@ class Profile:
     """Budget section -> trainer arguments; `common` goes below all of them."""
     cost: Mapping[str, float]
     """Rough CPU or GPU seconds a stage, for the estimate of the time left only."""
+    released: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Benchmark -> options of its arm as released: `size` and `seed` of the generated twin, none for the real files."""
 
     def arms(self) -> tuple[str, ...]:
-        """Arms that this profile can be run in: that of equal tokens needs their number."""
-        return (MATCHED, EQUAL_TOKENS) if self.budget("rl").get("rollout_tokens") else (MATCHED,)
+        """Arms that this profile can be run in: that of equal tokens needs their number, as released its files."""
+        equal = (EQUAL_TOKENS,) if self.budget("rl").get("rollout_tokens") else ()
+        return (MATCHED, *equal, *((AS_RELEASED,) if self.released else ()))
 
     def budget(self, section: str) -> dict[str, Any]:
         """Trainer arguments of a section over those common to all.
@@ -92,13 +95,14 @@ def load_profile(name: str) -> Profile:
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
-        raise AnatomyR1Error(f"no profile {name!r}; there are: {known}, or give the path of a .yaml file")
+        there = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
+        raise AnatomyR1Error(f"no profile {name!r}; there are: {there}, or give the path of a .yaml file")
     raw = yaml.safe_load(path.read_text())
-    wanted = {f.name for f in fields(Profile)}
-    if not isinstance(raw, dict) or set(raw) != wanted:
-        found = set(raw) if isinstance(raw, dict) else set()
-        raise AnatomyR1Error(f"{path}: missing keys {sorted(wanted - found)}, unknown keys {sorted(found - wanted)}")
+    known = {f.name for f in fields(Profile)}
+    wanted = {f.name for f in fields(Profile) if f.default_factory is MISSING}
+    found = set(raw) if isinstance(raw, dict) else set()
+    if not isinstance(raw, dict) or not wanted <= found <= known:
+        raise AnatomyR1Error(f"{path}: missing keys {sorted(wanted - found)}, unknown keys {sorted(found - known)}")
     return Profile(**{**raw, "needs": Needs(**raw["needs"]), "launch": Launch(**raw["launch"])})
 
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.certificate.batches import FOLDER
 from anatomy_r1.results import EQUAL_TOKENS
 from anatomy_r1.training_log import read
 from baselines.profile import digest
@@ -27,6 +28,8 @@ def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> No
     record = {**record, **_take_policies(work, ready, processor)}
     processor.save_pretrained(ready)
     shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
+    if (work / FOLDER).is_dir():
+        shutil.copytree(work / FOLDER, ready / FOLDER)
     (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ def rl_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
 def _shown(prepared: PreparedSet, question: Question, style: Style) -> dict[str, Any]:
     """Prompt without an image part: TRL puts the image before the text, as the release does."""
     return {
-        "prompt": [{"role": "user", "content": render(question, style)}],
+        "prompt": [{"role": "user", "content": render(question, style, prepared.wording)}],
         "image": str(prepared.image_root / question.image),
     }
 

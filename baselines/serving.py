@@ -65,6 +65,8 @@ class Curriculum:
     """Questions in a batch."""
     also_right: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Question -> what must not stand beside its answer."""
+    wording: str | None = None
+    """Of the prompt; None is the benchmark's canonical one."""
 
     @cached_property
     def pools(self) -> tuple[Pool, ...]:
@@ -117,7 +119,7 @@ class Curriculum:
         return index, self._columns(question, None if score is None else bin_of(score, self.edges))
 
     def _columns(self, question: Question, level: int | None) -> dict[str, Any]:
-        prompt = [{"role": "user", "content": render(question, self.style)}]
+        prompt = [{"role": "user", "content": render(question, self.style, self.wording)}]
         return {"prompt": prompt, "options": list(question.options), "letter": question.letter, "level": level}
 
     def _rng(self, moment: Moment, place: int) -> random.Random:
@@ -165,6 +167,7 @@ def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similar
         total=total,
         chunk=groups_a_batch,
         also_right=prepared.manifest.get("also_right", {}),
+        wording=prepared.wording,
     )
 
 

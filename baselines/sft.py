@@ -14,6 +14,7 @@ SFT = Method(
     kind="sft",
     style="direct",
     trainer="baselines.trainers.OrderedSFTTrainer",
+    release="GRPO",
 )
 
 COT_SFT = SFT.but(

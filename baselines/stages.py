@@ -8,9 +8,12 @@ import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from anatomy_r1.provenance import ROOT
+from anatomy_r1.results import MATCHED
+from anatomy_r1.views import parts
 from baselines.cell import Cell, Run
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, reporter, write_progress
@@ -18,15 +21,16 @@ from baselines.train import Report
 
 
 def parse_cell(name: str) -> Cell:
-    """`benchmark/model/method/seed0` -> Cell."""
-    benchmark, model, method, seed = name.split("/")
-    return Cell(benchmark, model, method, int(seed.removeprefix("seed")))
+    """`benchmark/model/method/seed0`, or with the arm as released before the seed, -> Cell."""
+    benchmark, model, method, *data, seed = name.split("/")
+    return Cell(benchmark, model, method, int(seed.removeprefix("seed")), data=data[0] if data else MATCHED)
 
 
 def parse_evaluation(name: str) -> tuple[Cell, str]:
-    """`benchmark/model/method/arm/seed0` -> Cell and arm."""
-    benchmark, model, method, arm, seed = name.split("/")
-    return parse_cell(f"{benchmark}/{model}/{method}/{seed}"), arm
+    """`benchmark/model/method/arm/seed0` -> Cell and arm; behind the method may stand a view."""
+    benchmark, model, row, arm, seed = name.split("/")
+    method, view = parts(row)
+    return replace(parse_cell(f"{benchmark}/{model}/{method}/{seed}"), view=view).in_arm(arm), arm
 
 
 ON_CPU = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
@@ -88,6 +92,12 @@ def _data(run: Run, benchmark: str, report: Report) -> None:
     prepare(run, benchmark)
 
 
+def _released(run: Run, name: str, report: Report) -> None:
+    from baselines.data import prepare_released
+
+    prepare_released(run, *name.split("/"))
+
+
 def _base(run: Run, model: str, report: Report) -> None:
     source = run.profile.models[model]
     if "mini" not in source:
@@ -116,6 +126,7 @@ def start_training(name: str, run: Run) -> None:
     from baselines.processes import start_workers
 
     words = ["--profile", run.source, "--root", str(run.layout.root), "--report-to", run.report_to]
+    words += [word for file in run.method_files for word in ("--method-file", file)]
     start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else ON_CPU)
 
 
@@ -147,6 +158,7 @@ def _evaluate(run: Run, name: str, report: Report) -> None:
 _STAGES: dict[str, Callable[[Run, str, Report], None]] = {
     "world": _world,
     "data": _data,
+    "released": _released,
     "base": _base,
     "train": _train,
     "evaluate": _evaluate,

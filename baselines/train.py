@@ -10,14 +10,16 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.certificate.batches import FOLDER
 from anatomy_r1.prepared import PreparedSet, load
 from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
+from anatomy_r1.results import AS_RELEASED, MATCHED
 from anatomy_r1.training_log import TrainingLog
 from baselines.cell import Cell, Run
 from baselines.method import Method
@@ -29,24 +31,42 @@ from baselines.publish import LOG_NAME, OWN, POLICIES, is_published, publish
 Report = Callable[[int, int], None]
 
 
-def arguments(profile: Profile, method: Method, seed: int) -> dict[str, Any]:
+def arguments(profile: Profile, method: Method, seed: int, data: str = MATCHED) -> dict[str, Any]:
     """Trainer arguments of a method at one scale: the method's knobs over the profile's budget; none if untrained."""
     if not method.trained:
         return {}
-    return {**profile.budget(method.budget), **method.knobs, "seed": seed}
+    budget = profile.budget(method.budget)
+    own = {**method.release_knobs, **_own_budget_only(budget)} if data == AS_RELEASED else {}
+    return {**budget, **method.knobs, **own, "seed": seed}
+
+
+def _own_budget_only(budget: Mapping[str, Any]) -> dict[str, Any]:
+    """As released has no arm of equal tokens: the run ends with its own steps."""
+    return {"max_steps": budget["own_steps"], "rollout_tokens": 0} if "own_steps" in budget else {}
 
 
 def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
     """Everything that decides what training yields; its digest names the work folder."""
     parent = cell.parent()
+    method = cell.method
+    own = {"rewards": list(method.rewards), "file_sha256": method.file_sha256}
     return {
         "cell": cell.name,
-        "method": {"trainer": cell.method.trainer, "style": cell.method.style, "start": cell.method.start},
-        "arguments": arguments(profile, cell.method, cell.seed),
-        "data": dict(profile.data[cell.benchmark]),
+        "method": {
+            **{"trainer": method.trainer, "style": method.style, "start": method.start},
+            **{name: value for name, value in own.items() if value},  # of most methods neither: old plans stay equal
+        },
+        "arguments": arguments(profile, method, cell.seed, cell.data),
+        "data": _data_of(profile, cell),
         "model": dict(profile.models[cell.model]),
         "parent": settings(profile, parent) if parent else None,
     }
+
+
+def _data_of(profile: Profile, cell: Cell) -> dict[str, Any]:
+    if cell.data == AS_RELEASED:
+        return {"arm": AS_RELEASED, "file": cell.method.release, **profile.released[cell.benchmark]}
+    return dict(profile.data[cell.benchmark])
 
 
 def train(run: Run, cell: Cell, report: Report) -> Path:
@@ -71,7 +91,7 @@ def train(run: Run, cell: Cell, report: Report) -> Path:
 
 def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, TrainingLog | None, Path | None]:
     """The trainer, its log (of the first process alone), and the checkpoint to resume from (None for a fresh run)."""
-    from baselines.trainers import KeepPolicies, LogSteps
+    from baselines.trainers import KeepPolicies, LogSteps, Recorder
 
     method, start, source = cell.method, run.layout.start(cell), run.profile.models[cell.model]
     checkpoint = last_whole_checkpoint(work)
@@ -80,13 +100,15 @@ def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, Traini
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint)) if is_first() else None
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder does not last
     reporting = {"report_to": run.report_to, "run_name": cell.name}
-    config = {**arguments(run.profile, method, cell.seed), **reporting, "output_dir": str(work)}
+    config = {**arguments(run.profile, method, cell.seed, cell.data), **reporting, "output_dir": str(work)}
     args = _args(method, config)  # before the model: DeepSpeed's stage 3 shards it while it is loaded
     policy = load_policy(checkpoint or start, start, source)
-    trainer = assemble(method, load(run.layout.data(cell.benchmark), "train"), policy, source, args)
+    trainer = assemble(method, load(run.layout.learns_from(cell), "train"), policy, source, args)
     trainer.add_callback(LogSteps(log, report))
+    trainer.training_log = log
     if method.kind == "rl":
-        trainer.training_log, trainer.rollout_tokens = log, _everywhere(log.rollout_tokens() if log else 0)
+        trainer.rollout_tokens = _everywhere(log.rollout_tokens() if log else 0)
+        trainer.recorder = Recorder(work / FOLDER)
         keep = KeepPolicies(
             work / POLICIES, lambda: trainer.rollout_tokens, partial(save_policy, trainer), _step(checkpoint)
         )
@@ -135,25 +157,30 @@ def _args(method: Method, config: dict[str, Any]) -> Any:
 def _trainer(method: Method, prepared: PreparedSet, common: dict[str, Any]) -> Any:
     from baselines.rows import dataset, rl_rows, sft_rows
 
-    module, _, name = method.trainer.rpartition(".")
-    trainer_class = getattr(importlib.import_module(module), name)
+    trainer_class = _named(method.trainer)
     if method.kind == "sft":
         rows = dataset(sft_rows(prepared, method.style))
         return trainer_class(train_dataset=rows, **common)
     rows = dataset(rl_rows(prepared, method.style))
-    trainer = trainer_class(train_dataset=rows, reward_funcs=_rewards(common["args"]), **common)
+    trainer = trainer_class(train_dataset=rows, reward_funcs=_rewards(common["args"], method.rewards), **common)
     return _serving(trainer, prepared, method.style)
 
 
-def _rewards(args: Any) -> list[Any]:
-    """Accuracy and format; DAPO's soft punishment of overlong responses where the method asks for it."""
+def _named(dotted: str) -> Any:
+    """The class or function of a dotted name."""
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
+    """Accuracy and format; DAPO's soft punishment of overlong responses where the method asks for it; its own."""
     from trl.rewards import get_soft_overlong_punishment
 
     from anatomy_r1.rewards import accuracy_reward, format_reward
 
     cache = round(args.overlong_share * args.max_completion_length)
     overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
-    return [accuracy_reward, format_reward, *overlong]
+    return [accuracy_reward, format_reward, *overlong, *map(_named, own)]
 
 
 def _serving(trainer: Any, prepared: PreparedSet, style: Style) -> Any:

@@ -1,6 +1,8 @@
 """`python -m reports`: tables and figures from a result store.
 
 python -m reports table1 --store runs/mini/results --out runs/mini/reports
+python -m reports audit --out runs/audit
+python -m reports ledger --store runs/mini/results --out runs/audit
 """
 
 from __future__ import annotations
@@ -9,13 +11,18 @@ import argparse
 import sys
 from pathlib import Path
 
+from reports.audit import command as audit_command
+from reports.commands import add_commands
+from reports.ledger import command as ledger_command
+from reports.site import command as site
+
 _DESCRIPTION = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
 What the store's methods cost, seconds included, is printed before it and goes to cost.txt and cost.csv.
 
 example:
   python -m reports {name} --store runs/mini/results --out runs/mini/reports
 """
-_TABLES = {"table1": "Table 1", "table2": "Table 2"}
+_TABLES = {"table1": "Table 1", "table2": "Table 2", "controls": "what the controls say of each policy"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,13 +41,31 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument(
             "--out", type=Path, help=f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}}; default: none"
         )
-    return _table(parser.parse_args(arguments))
+        command.set_defaults(function=_table)
+    add_commands(commands)
+    audit_command.add(commands)
+    ledger_command.add(commands)
+    pages = commands.add_parser("site", help=site.SUMMARY, description=site.DESCRIPTION, formatter_class=raw)
+    site.add_site_options(pages)
+    options = parser.parse_args(arguments)
+    return int(options.function(options)) if "function" in options else _other(options)
+
+
+def _other(options: argparse.Namespace) -> int:
+    """A command that brings its own function."""
+    try:
+        return int(options.run(options))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
 
 
 def _table(options: argparse.Namespace) -> int:
     from reports import write
 
-    make = {"table1": write.table1_files, "table2": write.table2_files}[options.command]
+    make = {"table1": write.table1_files, "table2": write.table2_files, "controls": write.controls_files}[
+        options.command
+    ]
     try:
         files, costs = make(options.store), write.cost_files(options.store)
     except ValueError as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, emphases
 from reports import paper
-from reports.fitness import marked
-from reports.names import METRICS, benchmark_title, method_title, model_title
+from reports.marks import Marks, marked
+from reports.names import METRICS, benchmark_title, is_view, method_title, model_title
 from reports.rows import Key, RowName
 from reports.scores import ALL, Group, Score
 
@@ -33,13 +33,13 @@ def accuracy_block(
     benchmarks: Sequence[str],
     *,
     table: int,
-    unfit: Collection[Group] = (),
+    marks: Marks,
 ) -> Block:
-    """One model's rows; `table` says which of the paper's tables stands beside, `unfit` which rows get a mark."""
+    """One model's rows; `table` says which of the paper's tables stands beside, `marks` what follows a row's name."""
     sides = [_cells(found, numbers, model, names, benchmark, table=table) for benchmark in benchmarks]
     rows = [
         Row(
-            marked(method_title(*name), (Group(benchmark, model, *name) for benchmark in benchmarks), unfit),
+            marked(method_title(*name), (Group(benchmark, model, *name) for benchmark in benchmarks), marks),
             tuple(cell for side in sides for cell in side[index]),
         )
         for index, name in enumerate(names)
@@ -63,14 +63,16 @@ def _cells(
         theirs = [
             numbers.beside(model, name[0], benchmark, metric, table) if name[1] == "matched" else None for name in names
         ]
-        columns += [_ranked(ours), _plain(theirs)]
+        columns += [_ranked(ours, [is_view(name[0]) for name in names]), _plain(theirs)]
     clusters = [found.get((Group(benchmark, model, *name), "avg@5", ALL)) for name in names]
     columns.append([Cell(str(score.clusters)) if score else Cell() for score in clusters])
     return list(zip(*columns, strict=True))
 
 
-def _ranked(column: Sequence[Score | None], decimals: int = 2) -> list[Cell]:
-    marks = emphases([score.percent if score else None for score in column], decimals)
+def _ranked(column: Sequence[Score | None], apart: Sequence[bool], decimals: int = 2) -> list[Cell]:
+    """`apart`: rows that take no part in best and second."""
+    ranked = [score.percent if score and not out else None for score, out in zip(column, apart, strict=True)]
+    marks = emphases(ranked, decimals)
     return [
         Cell(score.shown(decimals), bounds(score, decimals), mark) if score else Cell()
         for score, mark in zip(column, marks, strict=True)

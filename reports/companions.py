@@ -8,6 +8,7 @@ from anatomy_r1.metrics import K
 from anatomy_r1.results import LENIENT, Result
 from anatomy_r1.tables.table import MISSING, Cell, Column, Table
 from reports.accuracy import bounds
+from reports.marks import Marks
 from reports.names import BENCHMARKS, MINI, benchmark_title, rank
 from reports.rows import Key, RowName, run_blocks
 from reports.scores import ALL, Group, Score
@@ -20,7 +21,9 @@ _EXTRACTION = (
 )
 
 
-def responses_table(found: Mapping[Key, Score], results: Sequence[Result], benchmarks: Sequence[str]) -> Table:
+def responses_table(
+    found: Mapping[Key, Score], results: Sequence[Result], benchmarks: Sequence[str], known: Marks
+) -> Table:
     """How the responses came out: what was read, what was cut off, and the greedy response besides the five.
 
     Where the store says so, also what the lenient extractor makes of them, and how they failed.
@@ -33,12 +36,13 @@ def responses_table(found: Mapping[Key, Score], results: Sequence[Result], bench
     def cells(group: Group) -> list[Cell]:
         if group not in styles:
             return [Cell() for _ in titles]
-        parsed, truncated, greedy = (found[group, metric, ALL] for metric in ("parsed", "truncated", "greedy"))
+        parsed, greedy = (found[group, metric, ALL] for metric in ("parsed", "greedy"))
+        truncated = found.get((group, "truncated", ALL))
         spread = found[group, f"avg@{K}", ALL].seed_sd
         return [
             Cell(styles[group]),
             Cell(f"{parsed.percent:.1f}"),
-            Cell(f"{truncated.percent:.1f}"),
+            Cell(f"{truncated.percent:.1f}" if truncated else MISSING),
             Cell(greedy.shown(), bounds(greedy, 2)),
             Cell(str(parsed.seeds)),
             Cell(MISSING if spread is None else f"{spread:.2f}"),
@@ -46,13 +50,16 @@ def responses_table(found: Mapping[Key, Score], results: Sequence[Result], bench
         ]
 
     columns = tuple(Column(title, benchmark_title(name)) for name in benchmarks for title in titles)
-    blocks = run_blocks(found, lambda model, name: (c for b in benchmarks for c in cells(Group(b, model, *name))))
+
+    def row(model: str, name: RowName) -> list[Cell]:
+        return [cell for benchmark in benchmarks for cell in cells(Group(benchmark, model, *name))]
+
     return Table(
         "responses",
         "Responses: share parsed and cut off (percent of the five), accuracy of the greedy response",
         "Method",
         columns,
-        blocks,
+        run_blocks(found, row, known),
         (_SPREAD, _EXTRACTION) if extraction else (_SPREAD,),
     )
 
@@ -64,7 +71,7 @@ def _extraction_cells(found: Mapping[Key, Score], group: Group) -> list[Cell]:
     return [Cell(lenient.shown(), bounds(lenient, 2)) if lenient else Cell(), *shares]
 
 
-def categories_table(found: Mapping[Key, Score]) -> Table:
+def categories_table(found: Mapping[Key, Score], known: Marks) -> Table:
     """Avg@5 by anatomy or question type: which ones a method learns and which it does not (the paper's Fig. 1)."""
     sizes: dict[tuple[str, str], int] = {}
     for group, _, category in found:
@@ -85,5 +92,5 @@ def categories_table(found: Mapping[Key, Score]) -> Table:
         "Avg@5 by anatomy and by question type, in percent (compare the paper's Fig. 1)",
         "Method",
         columns,
-        run_blocks(found, lambda model, name: (cell(model, name, *pair) for pair in order)),
+        run_blocks(found, lambda model, name: (cell(model, name, *pair) for pair in order), known),
     )

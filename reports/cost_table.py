@@ -13,6 +13,7 @@ from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
 from anatomy_r1.tables.table import MISSING, Cell, Column, Report, Table
 from reports.cost import Amount, Cost, costs
+from reports.marks import Marks, marks
 from reports.names import benchmark_title
 from reports.notes import USE, leaks, machines, made_from, warning
 from reports.rows import Key, benchmarks, run_blocks
@@ -29,7 +30,9 @@ _TOKENS = (
 )
 
 
-def training_cost_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost], shown: Sequence[str]) -> Table:
+def training_cost_table(
+    found: Mapping[Key, Score], spent: Mapping[Group, Cost], shown: Sequence[str], known: Marks
+) -> Table:
     """Optimiser steps and rollout tokens of each method beside its Avg@5."""
 
     def cells(group: Group) -> list[Cell]:
@@ -44,20 +47,27 @@ def training_cost_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost],
         "What it cost: optimiser steps and tokens sampled in training",
         "Method",
         tuple(Column(title, benchmark_title(name)) for name in shown for title in titles),
-        run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name)))),
+        run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known),
         (f"{_READING} {_UNKNOWN} {_ELSEWHERE}",),
     )
 
 
-def cost_report(results: Sequence[Result]) -> Report:
+def cost_report(
+    results: Sequence[Result],
+    found: Mapping[Key, Score] | None = None,
+    spent: Mapping[Group, Cost] | None = None,
+) -> Report:
     """Everything that is known about costs, seconds included; differs from run to run.
+
+    `found` and `spent`: scores and costs where they are known already; what a method started from may have been paid
+    for by results that are not among these.
 
     Raises:
         AnatomyR1Error: as `scores`, or when there are no results.
     """
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
-    found = {(score.group, score.metric, score.category): score for score in scores(results)}
+    found = found or {(score.group, score.metric, score.category): score for score in scores(results)}
     notes = (
         _READING,
         _UNKNOWN,
@@ -65,12 +75,12 @@ def cost_report(results: Sequence[Result]) -> Report:
         *leaks(found.values()),
         f"Seconds: wall-clock on {machines(results)}, with whatever else it did.",
     )
-    table = _full_table(found, costs(results))
+    table = _full_table(found, spent or costs(results), marks(results))
     title = f"Anatomy-R1, costs: profile {results[0].profile}"
     return Report(title, warning(results), (table,), (*notes, made_from(results, found.values()), USE))
 
 
-def _full_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost]) -> Table:
+def _full_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost], known: Marks) -> Table:
     titles = ("Avg@5", "steps", "rollout tokens", "training s", "evaluation tokens", "evaluation s", "seeds")
     shown = benchmarks(found, always=())
 
@@ -93,7 +103,7 @@ def _full_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost]) -> Tabl
         "What it cost: training and evaluation of each method",
         "Method",
         tuple(Column(title, benchmark_title(name)) for name in shown for title in titles),
-        run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name)))),
+        run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known),
     )
 
 

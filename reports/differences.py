@@ -11,7 +11,7 @@ import pandas as pd
 from anatomy_r1.results import Result, question_metrics
 from anatomy_r1.stats import SeededInterval, paired_interval
 from reports.leakage import not_clean
-from reports.names import METRICS
+from reports.names import METRICS, is_view
 from reports.scores import ALL, Group, Score, group_of, score_of
 
 Cells = Mapping[tuple[Group, int], Result]
@@ -24,18 +24,30 @@ def minus(metric: str, other: str) -> str:
 
 
 def differences(results: Sequence[Result], other: str) -> tuple[Score, ...]:
-    """Each method's difference to `other` in points, under the same benchmark, model and arm.
+    """Each method's difference to `other` in points, under the same benchmark, model and arm; views have none.
 
     Seeds that both ran are averaged question by question first. There is no difference where the two share no seed, or
     answered other questions.
     """
     cells = {(group_of(result), result.seed): result for result in sorted(results, key=lambda result: result.key)}
-    groups = dict.fromkeys(group for group, _ in cells if group.method != other)
-    return tuple(score for group in groups for score in _against(cells, group, other))
+    groups = dict.fromkeys(group for group, _ in cells if group.method != other and not is_view(group.method))
+    return tuple(score for group in groups for score in _against(cells, group, replace(group, method=other), other))
 
 
-def _against(cells: Cells, group: Group, other: str) -> Iterator[Score]:
-    base = replace(group, method=other)
+def between(results: Sequence[Result], group: Group, other: str) -> tuple[Score, ...]:
+    """The difference of one group to the method (or view) `other`, in every metric; none as in `differences`."""
+    cells = {(group_of(result), result.seed): result for result in results}
+    return tuple(_against(cells, group, replace(group, method=other), other))
+
+
+def between_arms(results: Sequence[Result], arm: str, other: str) -> tuple[Score, ...]:
+    """What each method in `arm` differs by from itself in the arm `other`, as `differences`."""
+    cells = {(group_of(result), result.seed): result for result in sorted(results, key=lambda result: result.key)}
+    groups = dict.fromkeys(group for group, _ in cells if group.arm == arm)
+    return tuple(score for group in groups for score in _against(cells, group, replace(group, arm=other), other))
+
+
+def _against(cells: Cells, group: Group, base: Group, other: str) -> Iterator[Score]:
     seeds = sorted(seed for of, seed in cells if of == group and (base, seed) in cells)
     first = [_sorted(cells[group, seed]) for seed in seeds]
     second = [_sorted(cells[base, seed]) for seed in seeds]

@@ -14,6 +14,7 @@ from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
 from reports.accuracy import bounds
 from reports.cost import Cost
 from reports.differences import minus
+from reports.marks import Marks, marked
 from reports.names import benchmark_title, method_title, model_title
 from reports.rows import Key, models, row_names
 from reports.scores import ALL, Group, Score
@@ -32,7 +33,11 @@ _READING = (
 
 
 def equal_tokens_table(
-    found: Mapping[Key, Score], paired: Mapping[Key, Score], spent: Mapping[Group, Cost], shown: Sequence[str]
+    found: Mapping[Key, Score],
+    paired: Mapping[Key, Score],
+    spent: Mapping[Group, Cost],
+    shown: Sequence[str],
+    known: Marks,
 ) -> Table:
     """A row for each method of the arm.
 
@@ -41,6 +46,7 @@ def equal_tokens_table(
         paired: differences to GRPO, of all arms.
         spent: costs, of all arms.
         shown: benchmarks.
+        known: marks of rows.
     """
 
     def cells(group: Group) -> list[Cell]:
@@ -57,7 +63,10 @@ def equal_tokens_table(
         Block(
             model_title(model, paper_beside=False),
             tuple(
-                Row(method_title(method, MATCHED), tuple(c for b in shown for c in cells(Group(b, model, method, arm))))
+                Row(
+                    marked(method_title(method, MATCHED), (Group(b, model, method, arm) for b in shown), known),
+                    tuple(c for b in shown for c in cells(Group(b, model, method, arm))),
+                )
                 for method, arm in row_names(found, model)
             ),
         )

@@ -7,7 +7,7 @@ from itertools import combinations, groupby
 
 from anatomy_r1.metrics import K
 from anatomy_r1.results import LENIENT
-from reports.names import benchmark_title, method_title, model_title
+from reports.names import benchmark_title, is_view, method_title, model_title
 from reports.rows import Key
 from reports.scores import ALL, Group, Score
 
@@ -18,12 +18,13 @@ Pair = tuple[Group, float, float]
 def order_alarms(found: Mapping[Key, Score]) -> tuple[str, ...]:
     """A note on each two rows of one benchmark and model whose order by Avg@5 is another by the lenient extractor.
 
-    Values are compared as printed, as the marks of best and second are. Rows without a lenient score are left out.
+    Values are compared as printed, as the marks of best and second are. Rows without a lenient score are left out, and
+    so are views, which compete with nothing.
     """
     pairs = [
         (group, round(found[group, f"avg@{K}", ALL].percent, 2), round(found[group, LENIENT, ALL].percent, 2))
         for group, metric, category in found
-        if metric == LENIENT and category == ALL
+        if metric == LENIENT and category == ALL and not is_view(group.method)
     ]
     ordered = sorted(pairs, key=lambda pair: (pair[0].benchmark, pair[0].model, -pair[1], pair[0].method, pair[0].arm))
     blocks = groupby(ordered, key=lambda pair: (pair[0].benchmark, pair[0].model))

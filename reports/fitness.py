@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from anatomy_r1.results import Result
 from reports.names import benchmark_title, method_title, model_title
@@ -15,11 +15,6 @@ MARK = " (unfit)"
 def unfit(results: Iterable[Result]) -> frozenset[Group]:
     """Groups with at least one unfit run; results of before the gates say nothing and are none."""
     return frozenset(group_of(result) for result in results if _reasons(result))
-
-
-def marked(title: str, groups: Iterable[Group], flagged: Collection[Group]) -> str:
-    """A row's name, with the mark where one of the groups that it shows is unfit."""
-    return title + (MARK if any(group in flagged for group in groups) else "")
 
 
 def unfit_notes(results: Iterable[Result]) -> tuple[str, ...]:

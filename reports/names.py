@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from anatomy_r1.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, parts
+
 METHODS: dict[str, str] = {  # Table 1's rows, in its order
     "zero-shot": "Zero-Shot",
     "sft": "SFT",
@@ -33,6 +35,12 @@ BEYOND: dict[str, str] = {  # not in the paper; short, so that Table 1 still fit
 CONTROLS: dict[str, str] = {  # no model, no picture
     "control-majority": "Majority class (control)",
     "control-naive-bayes": "Naive Bayes (control)",
+}
+
+VIEWS: dict[str, str] = {  # the same policy, shown something else
+    NO_IMAGE: "no image",
+    WRONG_IMAGE: "wrong image",
+    ROTATIONS: "rotations",
 }
 
 TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND, **CONTROLS}
@@ -83,9 +91,21 @@ def model_title(model: str, paper_beside: bool = True) -> str:
 
 
 def method_title(method: str, arm: str) -> str:
-    """Row name; the matched arm is the rule and goes without saying."""
-    title = TITLES.get(method, method)
+    """Row name; the matched arm and the plain view are the rule and go without saying."""
+    policy, view = parts(method)
+    title = TITLES.get(policy, policy) + (f", {VIEWS[view]}" if view in VIEWS else "")
     return title if arm == "matched" else f"{title} ({arm})"
+
+
+def is_view(method: str) -> bool:
+    """Whether a row is a control that shows a policy something else: it competes with no method."""
+    return parts(method)[1] != PLAIN
+
+
+def method_rank(method: str) -> tuple[int, tuple[int, str], int]:
+    """Sort key: methods and controls without a model in their order, then the views, those of one policy together."""
+    policy, view = parts(method)
+    return (int(view != PLAIN), rank(TITLES, policy), list(VIEWS).index(view) if view in VIEWS else -1)
 
 
 def rank(known: dict[str, str] | dict[str, Model], name: str) -> tuple[int, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from anatomy_r1.results import MATCHED, Result
 from anatomy_r1.tables.table import Block, Cell, Row
-from reports.names import BENCHMARKS, MINI, MODELS, TITLES, method_title, model_title, rank
+from reports.marks import Marks, marked
+from reports.names import BENCHMARKS, MINI, MODELS, method_rank, method_title, model_title, rank
 from reports.scores import Group
 
 Key = tuple[Group, str, str]
@@ -28,19 +30,35 @@ def benchmarks(found: Iterable[Key], always: Iterable[str] = BENCHMARKS) -> list
 
 
 def row_names(found: Iterable[Key], model: str, always: Iterable[str] = ()) -> list[RowName]:
-    """The methods in `always`, whether they ran or not, and whatever else ran: known methods first, then by name."""
+    """The methods in `always`, whether they ran or not, and whatever else ran: known methods first, then by
+    name, and views of policies last.
+    """
     ours = {(key[0].method, key[0].arm) for key in found if key[0].model == model}
     wanted = ours | {(method, "matched") for method in always}
-    return sorted(wanted, key=lambda name: (rank(TITLES, name[0]), name[1] != "matched", name[1]))
+    return sorted(wanted, key=lambda name: (method_rank(name[0]), name[1] != "matched", name[1]))
 
 
-def run_blocks(found: Iterable[Key], cells: Callable[[str, RowName], Iterable[Cell]]) -> tuple[Block, ...]:
-    """A block a model, with only the rows that ran."""
+def in_order(result: Result) -> tuple[object, ...]:
+    """Sort key of results: benchmarks, models and methods as tables have them, the matched arm first, then seeds."""
+    benchmark = rank(BENCHMARKS, result.benchmark.removesuffix(MINI))
+    arm = (result.arm != MATCHED, result.arm)
+    return (benchmark, rank(MODELS, result.model), method_rank(result.method), arm, result.seed, result.key)
+
+
+def run_blocks(
+    found: Iterable[Key], cells: Callable[[str, RowName], Iterable[Cell]], known: Marks
+) -> tuple[Block, ...]:
+    """A block a model, with only the rows that ran, each with its marks."""
     keys = list(found)
+
+    def title(model: str, name: RowName) -> str:
+        groups = dict.fromkeys(key[0] for key in keys if key[0].model == model and (key[0].method, key[0].arm) == name)
+        return marked(method_title(*name), groups, known)
+
     return tuple(
         Block(
             model_title(model, paper_beside=False),
-            tuple(Row(method_title(*name), tuple(cells(model, name))) for name in row_names(keys, model)),
+            tuple(Row(title(model, name), tuple(cells(model, name))) for name in row_names(keys, model)),
         )
         for model in models(keys)
     )

@@ -69,7 +69,7 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
         AnatomyR1Error: when results do not belong in one table (profiles mixed, a cell twice, or seeds of one group on
             different questions).
     """
-    _check_one_profile(results)
+    check_one_profile(results)
     ordered = sorted(results, key=lambda result: result.key)
     return tuple(
         score for group, seeds in groupby(ordered, key=group_of) for score in _group_scores(group, list(seeds))
@@ -131,7 +131,12 @@ def _aligned(group: Group, seeds: list[Result]) -> list[pd.DataFrame]:
     return tables
 
 
-def _check_one_profile(results: Sequence[Result]) -> None:
+def check_one_profile(results: Sequence[Result]) -> None:
+    """Pass if all results are of one profile.
+
+    Raises:
+        AnatomyR1Error: when they are not.
+    """
     profiles = sorted({result.profile for result in results})
     if len(profiles) > 1:
         raise AnatomyR1Error(f"results of several profiles ({', '.join(profiles)}); a table shows one: give one store")

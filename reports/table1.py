@@ -6,27 +6,38 @@ responses parsed, and accuracy by anatomy or question type (the pattern of the p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import EQUAL_TOKENS, Result
+from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS, Result
 from anatomy_r1.tables.table import Report, Table
 from reports import paper
 from reports.accuracy import accuracy_block, accuracy_columns
+from reports.as_released import as_released_table
+from reports.certificates import certificate_notes
 from reports.companions import categories_table, responses_table
 from reports.cost import costs
 from reports.cost_table import training_cost_table
 from reports.differences import differences
 from reports.equal_tokens import BASELINE, equal_tokens_table
 from reports.extractors import order_alarms
-from reports.fitness import unfit, unfit_notes
-from reports.names import METHODS
+from reports.fitness import unfit_notes
+from reports.marks import Marks, marks
+from reports.names import METHODS, is_view
 from reports.notes import notes, warning
 from reports.rows import Key, benchmarks, models, row_names
-from reports.scores import Group, Score, scores
+from reports.scores import Score, scores
+from reports.submitted import submitted_notes
 
 NUMBER = 1
 """Which of the paper's tables this is."""
+APART = (EQUAL_TOKENS, AS_RELEASED)
+"""Arms with a table of their own."""
+_VIEWS = (
+    "no image, wrong image, rotations: the policy of that name, shown no picture, one of another video (slide, "
+    "patient, image), or the options in every cyclic order (mean over these). Controls, outside best and second; what "
+    "they say of a policy: python -m reports controls (docs/controls.md)."
+)
 
 
 def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
@@ -38,28 +49,45 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
     every = {(score.group, score.metric, score.category): score for score in scores(results)}
-    found = {key: score for key, score in every.items() if key[0].arm != EQUAL_TOKENS}
+    found = {key: score for key, score in every.items() if key[0].arm not in APART}
     shown = benchmarks(found)
+    known = marks(results)
     tables = (
-        _main_table(found, numbers or paper.load(), shown, unfit(results)),
-        *_equal_tokens({key: score for key, score in every.items() if key not in found}, results),
-        training_cost_table(found, costs(results), shown),
-        responses_table(found, results, shown),
-        categories_table(found),
+        _main_table(found, numbers or paper.load(), shown, known),
+        *_equal_tokens(_of_arm(every, EQUAL_TOKENS), results, known),
+        *_as_released(_of_arm(every, AS_RELEASED), results, known),
+        training_cost_table(_policies(found), costs(results), shown, known),
+        responses_table(found, results, shown, known),
+        categories_table(found, known),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    alarms = (*unfit_notes(results), *order_alarms(found))
-    return Report(title, warning(results), tables, (*alarms, *notes(results, every.values(), NUMBER)))
+    alarms = (*unfit_notes(results), *certificate_notes(results), *submitted_notes(results), *order_alarms(found))
+    views = (_VIEWS,) if len(_policies(every)) < len(every) else ()
+    return Report(title, warning(results), tables, (*alarms, *views, *notes(results, every.values(), NUMBER)))
 
 
-def _equal_tokens(found: Mapping[Key, Score], results: Sequence[Result]) -> tuple[Table, ...]:
+def _policies(found: Mapping[Key, Score]) -> dict[Key, Score]:
+    """Without views, whose training is that of their policy."""
+    return {key: score for key, score in found.items() if not is_view(key[0].method)}
+
+
+def _of_arm(every: Mapping[Key, Score], arm: str) -> dict[Key, Score]:
+    return {key: score for key, score in every.items() if key[0].arm == arm}
+
+
+def _as_released(found: Mapping[Key, Score], results: Sequence[Result], known: Marks) -> tuple[Table, ...]:
+    """The companion of that arm, where it ran."""
+    return (as_released_table(found, results, known),) if found else ()
+
+
+def _equal_tokens(found: Mapping[Key, Score], results: Sequence[Result], known: Marks) -> tuple[Table, ...]:
     """The companion of that arm, where it ran."""
     if not found:
         return ()
     ran = {_cell(result) for result in results if result.arm == EQUAL_TOKENS}
     both = [result for result in results if _cell(result) in ran]  # else the two differences were over other seeds
     paired = {(score.group, score.metric, score.category): score for score in differences(both, BASELINE)}
-    return (equal_tokens_table(found, paired, costs(results), benchmarks(found, always=())),)
+    return (equal_tokens_table(found, paired, costs(results), benchmarks(found, always=()), known),)
 
 
 def _cell(result: Result) -> tuple[str, str, str, int]:
@@ -67,12 +95,10 @@ def _cell(result: Result) -> tuple[str, str, str, int]:
     return (result.benchmark, result.model, result.method, result.seed)
 
 
-def _main_table(
-    found: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str], flagged: Collection[Group]
-) -> Table:
+def _main_table(found: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str], known: Marks) -> Table:
     """The paper's ten in its order, whether they ran or not; then other arms of these and other methods."""
     blocks = tuple(
-        accuracy_block(found, numbers, model, row_names(found, model, METHODS), shown, table=NUMBER, unfit=flagged)
+        accuracy_block(found, numbers, model, row_names(found, model, METHODS), shown, table=NUMBER, marks=known)
         for model in models(found)
     )
     title = "Table 1. Performance on both benchmarks, in percent, beside the paper's"

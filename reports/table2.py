@@ -6,25 +6,29 @@ question, which says more than two intervals that overlap.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
-from anatomy_r1.results import Result
+from anatomy_r1.results import MATCHED, Result
 from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
 from reports import paper
 from reports.accuracy import accuracy_block, accuracy_columns
+from reports.certificates import certificate_notes
 from reports.companions import responses_table
 from reports.cost import costs
 from reports.cost_table import training_cost_table
 from reports.differences import differences, minus
 from reports.extractors import order_alarms
-from reports.fitness import marked, unfit, unfit_notes
+from reports.fitness import unfit_notes
+from reports.marks import Marks, marked, marks
 from reports.names import ABLATION, METRICS, MINI, method_title, model_title
 from reports.notes import notes, warning
 from reports.rows import Key, RowName, benchmarks, models, row_names
 from reports.scores import ALL, Group, Score, scores
 from reports.signed import points, signed
+from reports.submitted import submitted_notes
 
 NUMBER = 2
 """Which of the paper's tables this is."""
@@ -52,13 +56,14 @@ def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     found = {(score.group, score.metric, score.category): score for score in scores(kept)}
     paired = {(score.group, score.metric, score.category): score for score in differences(kept, WHOLE)}
     shown = benchmarks(found, always=(BENCHMARK,))
+    known = marks(kept)
     tables = (
-        _main_table(found, paired, numbers, shown, unfit(kept)),
-        training_cost_table(found, costs(results), shown),
-        responses_table(found, kept, shown),
+        _main_table(found, paired, numbers, shown, known),
+        training_cost_table(found, costs(results), shown, known),
+        responses_table(found, kept, shown, known),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    alarms = (*unfit_notes(kept), *order_alarms(found))
+    alarms = (*unfit_notes(kept), *certificate_notes(kept), *submitted_notes(kept), *order_alarms(found))
     below = notes(kept, [*found.values(), *paired.values()], NUMBER)
     return Report(title, warning(kept), tables, (*alarms, *below))
 
@@ -75,13 +80,16 @@ def _main_table(
     paired: Mapping[Key, Score],
     numbers: paper.PaperNumbers,
     shown: Sequence[str],
-    flagged: Collection[Group],
+    known: Marks,
 ) -> Table:
     blocks: list[Block] = []
     for model in models(found):
         names = row_names(found, model, ABLATION)
-        blocks.append(accuracy_block(found, numbers, model, names, shown, table=NUMBER, unfit=flagged))
-        blocks.append(_difference_block(paired, numbers, model, names, shown, flagged=flagged))
+        for arm in dict.fromkeys(arm for _, arm in names):  # apart: best and second are of rows with one budget
+            own = [name for name in names if name[1] == arm]
+            block = accuracy_block(found, numbers, model, own, shown, table=NUMBER, marks=known)
+            blocks.append(block if arm == MATCHED else replace(block, title=f"{block.title}: {arm}"))
+        blocks.append(_difference_block(paired, numbers, model, names, shown, known=known))
     title = "Table 2. Ablation of GDQA, in percent, beside the paper's"
     return Table("table2", title, "Method", accuracy_columns(shown), tuple(blocks), (_DIFFERENCES,))
 
@@ -93,15 +101,15 @@ def _difference_block(
     names: Sequence[RowName],
     shown: Sequence[str],
     *,
-    flagged: Collection[Group],
+    known: Marks,
 ) -> Block:
-    """A difference to an unfit whole, or of an unfit ablation, is marked as well."""
+    """A difference to a marked whole, or of a marked ablation, is marked as well."""
     rows = [
         Row(
             marked(
                 method_title(*name),
                 (Group(b, model, method, name[1]) for b in shown for method in (name[0], WHOLE)),
-                flagged,
+                known,
             ),
             tuple(c for b in shown for c in _cells(paired, numbers, Group(b, model, *name))),
         )

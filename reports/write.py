@@ -10,6 +10,7 @@ from anatomy_r1.results import Result, load_results
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import Report
 from reports import paper
+from reports.controls import controls, findings
 from reports.cost import costs
 from reports.cost_table import cost_report
 from reports.differences import differences
@@ -41,6 +42,17 @@ def table2_files(store: Path) -> dict[str, str]:
     report, kept = table2(results, numbers), of_table2(results)
     shown = [*scores(kept), *differences(kept, WHOLE)]
     return _files("table2", report, results, shown, lambda score: paper_beside(numbers, score))
+
+
+def controls_files(store: Path) -> dict[str, str]:
+    """File name -> content of what the controls say, in every format.
+
+    Raises:
+        AnatomyR1Error: as `table1_files`, or when no policy ran under another view.
+    """
+    results = _results(store, "reproduce-table1")
+    found = findings(results)
+    return _files("controls", controls(results, found), results, found.numbers(), lambda _: None)
 
 
 def cost_files(store: Path) -> dict[str, str]:
@@ -78,10 +90,10 @@ def _files(
     }
 
 
-def write_all(out: Path, files: Mapping[str, str]) -> None:
+def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
     """Write each file below `out` under a temporary name, then rename: a reader never sees half a file."""
     out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         temporary = out / f".{name}.tmp"
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         temporary.replace(out / name)

@@ -1,55 +1,179 @@
-"""Run the grid, then print a table from what it left: two commands, because training and reporting never import
-each other.
+"""Run the grid, then report what it left: two commands, because training and reporting never import each other.
 
     python scripts/reproduce.py                                    Table 1 in the mini profile
     python scripts/reproduce.py --profile smoke                    another profile
     python scripts/reproduce.py --table 2                          Table 2, with its methods on its benchmark
+    python scripts/reproduce.py --artefact figures                 every figure, likewise, of three seeds
+    python scripts/reproduce.py --artefact all                     everything there is, one after the other
+    python scripts/reproduce.py --artefact all --store results/mini    from a store, without training
     python scripts/reproduce.py --methods zero-shot sft --seeds 0  everything else goes to `python -m baselines run`
+    python scripts/reproduce.py --method-file my_method.py         a method of your own: its row, then what it adds to
+                                                                   every other method (docs/add-a-method.md)
 
-Where cells of the grid failed, the table still shows the others, and the exit status is the grid's.
+Where cells of the grid failed, the report still shows the others, and the exit status is the grid's.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_ALL_CELLS = 1
 """Exit status of a grid in which a cell failed; any higher one means that it did not run at all."""
 TABLE2_METHODS = ("grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image")
 """Rows of the paper's Table 2."""
-TABLE2_BENCHMARK = "sgg_anatomy"
-"""Its benchmark; the generated one's name has a suffix."""
+FIGURE_METHODS = ("grpo", "grpo-asc", "grpo-gdqa")
+"""Lines of the paper's figures."""
+FIGURE_SEEDS = ("0", "1", "2")
+"""Ours: a line without a second seed has no band, and no statement an interval."""
+CONTROLLED = ("zero-shot", "cot-sft", "grpo", "control-majority", "control-naive-bayes")
+"""Rows of the table of controls: a policy of either kind of training, and the untrained one."""
+PAPER_BENCHMARK = "sgg_anatomy"
+"""Benchmark of the paper's Table 2 and figures; the generated one's name has a suffix."""
+
+
+class Artefact(NamedTuple):
+    """Something that the paper has and this repeats."""
+
+    rows: Callable[[str], list[str]]
+    """Profile -> arguments that select its part of the grid."""
+    report: Callable[[Path, Path], int]
+    """(folder with a store, folder to write to) -> exit status."""
 
 
 def main(arguments: list[str]) -> int:
-    """Both commands; returns an exit status."""
+    """The grid and the report of each artefact asked for; returns an exit status."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--profile", default="mini")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--table", type=int, choices=(1, 2), default=1)
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument("--table", type=int, choices=(1, 2), default=1)
+    wanted.add_argument("--artefact", choices=(*ARTEFACTS, "all"))
+    parser.add_argument("--store", type=Path, help="folder with a result store and curves: nothing is trained")
     known, others = parser.parse_known_args(arguments)
     if {"-h", "--help"} & set(others):
         print(__doc__)
         return command("baselines", "run", "--help")
+    names = list(ARTEFACTS) if known.artefact == "all" else [known.artefact or f"table{known.table}"]
+    worst = 0
+    for artefact in (ARTEFACTS[name] for name in names):
+        if known.store:
+            worst = max(worst, artefact.report(known.store, known.store))
+            continue
+        grid, report = trained_and_reported(artefact, known.profile, known.runs, others)
+        worst = max(worst, grid, report)
+        if grid > NOT_ALL_CELLS:
+            break
+    return worst
+
+
+def trained_and_reported(artefact: Artefact, profile: str, runs: Path, others: Sequence[str]) -> tuple[int, int]:
+    """An artefact's part of the grid, then its report: the exit status of each."""
     # What the person names comes later, and so wins.
-    rows = table2_rows(known.profile) if known.table == 2 else []
-    status = command("baselines", "run", "--profile", known.profile, "--runs", str(known.runs), *rows, *others)
+    status = command("baselines", "run", "--profile", profile, "--runs", str(runs), *artefact.rows(profile), *others)
     # A profile may be given as a file; it is kept under its name, which is the file's.
-    run = known.runs / Path(known.profile).stem
+    run = runs / Path(profile).stem
     if status > NOT_ALL_CELLS or not (ROOT / run / "results").is_dir():
-        return status  # it refused, was stopped, or only helped, and has said so itself
-    reported = command("reports", f"table{known.table}", "--store", str(run / "results"), "--out", str(run / "reports"))
-    return status or reported
+        return status, 0  # it refused, was stopped, or only helped, and has said so itself
+    reported = artefact.report(run, run / "reports")
+    asks = artefact.report is table1 and any(word.startswith("--method-file") for word in others)
+    compared = [compare(run, method) for method in (own_methods(run / "grid.json") if asks else [])]
+    return status, max(reported, *compared, 0)
+
+
+def own_methods(grid: Path) -> list[str]:
+    """Ids of the methods that the grid took from files; it has written them down."""
+    return list(json.loads((ROOT / grid).read_text(encoding="utf-8"))["own"])
+
+
+def compare(run: Path, method: str) -> int:
+    """What a method adds to every other one, on the screen and in files.
+
+    Methods are asked in their own prompts, which the comparison says before any number.
+    """
+    files = [word for suffix in ("html", "json", "md") for word in ("--out", f"{run}/reports/{method}.{suffix}")]
+    print(f"\n{method} against every other method (docs/statistics.md):\n", flush=True)
+    options = ["--new", method, "--allow-different", "prompts", "--flips", "3"]
+    return command("anatomy_r1.cli", "compare", str(run / "results"), *options, *files)
+
+
+def table1(folder: Path, out: Path) -> int:
+    """Table 1 and what it cost."""
+    return command("reports", "table1", "--store", str(store_in(folder)), "--out", str(out))
+
+
+def table2(folder: Path, out: Path) -> int:
+    """Table 2 and what it cost."""
+    return command("reports", "table2", "--store", str(store_in(folder)), "--out", str(out))
+
+
+def figures(folder: Path, out: Path) -> int:
+    """Every figure, and their statements."""
+    return command("reports", "figures", "--store", str(folder), "--out", str(out / "figures"))
+
+
+def cards(folder: Path, out: Path) -> int:
+    """Model and data cards."""
+    return command("reports", "cards", "--store", str(store_in(folder)), "--out", str(out / "cards"))
+
+
+def controls(folder: Path, out: Path) -> int:
+    """What the controls say of each policy."""
+    return command("reports", "controls", "--store", str(store_in(folder)), "--out", str(out))
+
+
+def ledger(folder: Path, out: Path) -> int:
+    """The audit of the paper's numbers, and every claim with what was done about it."""
+    audit = out / "audit"
+    status = command("reports", "audit", "--out", str(audit))
+    statements = out / "figures" / "figure_statements.csv"
+    curves = ["--curves", str(statements)] if (ROOT / statements).is_file() else []
+    words = ["--store", str(store_in(folder)), "--audit", str(audit / "audit.json"), "--out", str(audit)]
+    return max(status, command("reports", "ledger", *words, *curves))
+
+
+def site(folder: Path, out: Path) -> int:
+    """The static site, with responses and rollouts where there is a run."""
+    store = store_in(folder)
+    source = ["--run", str(folder)] if store.name == "results" else ["--store", str(store)]
+    return command("reports", "site", "--out", str(out / "site"), *source)
+
+
+def store_in(folder: Path) -> Path:
+    """The result store of a folder of runs, or of a committed one."""
+    return folder / "results" if (ROOT / folder / "results").is_dir() else folder / "store"
 
 
 def table2_rows(profile: str) -> list[str]:
     """Arguments that select Table 2's methods and, where the profile can be read, its benchmark."""
-    benchmarks = [name for name in profile_benchmarks(profile) if name.removesuffix("_mini") == TABLE2_BENCHMARK]
-    return ["--methods", *TABLE2_METHODS, *(["--benchmarks", *benchmarks] if benchmarks else [])]
+    return ["--methods", *TABLE2_METHODS, *papers_benchmark(profile)]
+
+
+def figure_rows(profile: str) -> list[str]:
+    """The same for the figures, with seeds."""
+    return ["--methods", *FIGURE_METHODS, *papers_benchmark(profile), "--seeds", *FIGURE_SEEDS]
+
+
+def control_rows(profile: str) -> list[str]:
+    """Three policies under every view, and the controls without a model."""
+    return ["--methods", *CONTROLLED, "--views", "all"]
+
+
+def everything_default(profile: str) -> list[str]:
+    """What the profile runs when nothing is named."""
+    return []
+
+
+def papers_benchmark(profile: str) -> list[str]:
+    """Arguments that select the benchmark of the paper's Table 2 and figures."""
+    benchmarks = [name for name in profile_benchmarks(profile) if name.removesuffix("_mini") == PAPER_BENCHMARK]
+    return ["--benchmarks", *benchmarks] if benchmarks else []
 
 
 def profile_benchmarks(profile: str) -> list[str]:
@@ -70,6 +194,17 @@ def command(app: str, *arguments: str) -> int:
     """One app in its own process, from the checkout's root."""
     return subprocess.run([sys.executable, "-m", app, *arguments], cwd=ROOT, check=False).returncode
 
+
+ARTEFACTS = {
+    "table1": Artefact(everything_default, table1),
+    "table2": Artefact(table2_rows, table2),
+    "figures": Artefact(figure_rows, figures),
+    "cards": Artefact(everything_default, cards),
+    "controls": Artefact(control_rows, controls),
+    "ledger": Artefact(everything_default, ledger),
+    "site": Artefact(everything_default, site),
+}
+"""All of them, in the order in which `--artefact all` makes them. A new one is a line here."""
 
 if __name__ == "__main__":
     try:

@@ -78,3 +78,16 @@ def test_gold_in_every_accepted_form_scores_right(options, answer):
 def test_noise_of_100_kb_is_read_once():
     assert extract("<think>" * 15_000, OPTIONS).reason == "unclosed_think"
     assert extract("A " * 50_000, OPTIONS).choice is None
+
+
+@pytest.mark.parametrize("length", [1, 99, 100, 101], ids=lambda n: f"{n} letters")
+def test_an_answer_that_is_remembered_is_so_for_these_options_only(length):
+    """Short ones are remembered, long ones are not; the verdict is the same."""
+    name = "x" * length
+    for options, expected in (
+        (("Liver", name), Answer("B", "text")),
+        ((name, "Liver"), Answer("A", "text")),
+        (("Liver", "Gut"), Answer(None, "unrecognised")),
+        ([name, "Gut"], Answer("A", "text")),
+    ):
+        assert extract(f"<answer> {name} </answer>", options) == extract(name, options) == expected

@@ -60,12 +60,13 @@ def test_the_readmes_tox_environments_exist():
 
 
 def test_ci_runs_the_readmes_test_command():
-    """Bare `tox`, which lints, tests and runs the smoke profile; then vLLM, which not every machine can have."""
+    """Bare `tox`, which lints, tests and runs the smoke profile; then what not every machine can have."""
     run = (ROOT / ".ci" / "run").read_text()
     assert [line.strip() for line in run.splitlines() if "bin/tox" in line] == [
         "if [[ ! -x $tools/bin/tox ]]; then",
         '"$tools/bin/tox" "$@"',
         '"$tools/bin/tox" -e vllm',
+        '"$tools/bin/tox" -e slurm',
     ]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert tox()["tox"]["env_list"] == "lint, tests, smoke"
@@ -206,8 +207,8 @@ def test_the_readmes_table_is_the_committed_result():
 def test_committed_tables_regenerate_byte_for_byte(tmp_path):
     from reports.__main__ import main
 
-    for table in ("table1", "table2"):
+    for table in ("table1", "table2", "controls"):
         assert main([table, "--store", str(ROOT / "results" / "mini" / "store"), "--out", str(tmp_path)]) == 0
-    assert len(list(tmp_path.iterdir())) == 2 * 5 + 2
+    assert len(list(tmp_path.iterdir())) == 3 * 5 + 2
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (ROOT / "results" / "mini" / path.name).read_bytes(), path.name

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from anatomy_r1.results import COLUMNS, EXTRACTION, Result, load_result, load_results, save_result
+from anatomy_r1.results import COLUMNS, EXTRACTION, ROTATIONS, Result, load_result, load_results, save_result
 
 
 def result(method="grpo", seed=0, ids=("a", "b")):
@@ -32,6 +32,16 @@ def test_extraction_is_kept_whole_or_not_there(tmp_path):
     assert tuple(load_result(save_result(tmp_path / "new", new)).questions.columns) == (*COLUMNS, *EXTRACTION)
     with pytest.raises(ValueError, match=r"lacks \['refused'\]"):
         replace(old, questions=table.drop(columns="refused"))
+
+
+def test_rotations_are_kept_whole_or_not_there(tmp_path):
+    table = result().questions.assign(**dict.fromkeys(ROTATIONS, 1), correct_0=0.25)
+    turned = replace(result(), questions=table)
+    kept = load_result(save_result(tmp_path, turned)).questions
+    assert tuple(kept.columns) == (*COLUMNS, *ROTATIONS)
+    assert kept["correct_0"].tolist() == [0.25, 0.25]
+    with pytest.raises(ValueError, match=r"lacks \['right_C'\]"):
+        replace(turned, questions=table.drop(columns="right_C"))
 
 
 def test_same_result_same_bytes(tmp_path):

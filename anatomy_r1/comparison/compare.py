@@ -179,7 +179,9 @@ def _discordances(panel: Panel, baseline: System, other: System) -> Iterator[Dis
     a, b = panel.shares[baseline.name], panel.shares[other.name]
     for metric in BINARY:
         for seed in _common(baseline, other):
-            yield Discordance(metric, seed, mcnemar(a[seed][metric], b[seed][metric]))
+            outcomes = a[seed][metric], b[seed][metric]
+            if np.isin(outcomes, (0.0, 1.0)).all():  # means over the rotations of a question are shares
+                yield Discordance(metric, seed, mcnemar(*outcomes))
 
 
 def _flips(panel: Panel, baseline: System, other: System, metric: str) -> Flips:

@@ -17,7 +17,7 @@ from anatomy_r1.metrics import K
 from anatomy_r1.stats import Interval
 
 BINARY = (f"major@{K}", "greedy")
-"""Outcomes that McNemar's test is given."""
+"""Outcomes that McNemar's test is given, unless they are means over rotations of the options."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from anatomy_r1.comparison.conditions import Disagreement, disagreements
+from anatomy_r1.comparison.new_system import against, beside_new
 from anatomy_r1.comparison.runs import System
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import question_metrics
@@ -44,12 +45,17 @@ class Panel:
         return self.questions["category"].to_numpy(dtype=str)
 
 
-def panels(systems: Sequence[System], allowed: Collection[str] = (), all_pairs: bool = False) -> tuple[Panel, ...]:
+def panels(
+    systems: Sequence[System], allowed: Collection[str] = (), all_pairs: bool = False, new: str = ""
+) -> tuple[Panel, ...]:
     """One panel a benchmark; the first system named on a benchmark is its baseline, unless all pairs are asked for.
 
+    With `new`, that system is held against every other of its benchmark, model and arm, each a baseline in its turn:
+    one panel for each of these; systems of other models and arms are left out.
+
     Raises:
-        AnatomyR1Error: when a system stands alone on its benchmark, or systems differ in what `allowed` does not name;
-            all that differs is listed.
+        AnatomyR1Error: when a system stands alone on its benchmark, there is none called `new`, or systems differ in
+            what `allowed` does not name; all that differs is listed.
     """
     by_benchmark: dict[str, list[System]] = {}
     for system in systems:
@@ -60,7 +66,10 @@ def panels(systems: Sequence[System], allowed: Collection[str] = (), all_pairs: 
         if len(of) < 2:
             cure = "Cure: name another result on the same benchmark"
             raise AnatomyR1Error(f"{of[0].name}: nothing to compare with on {benchmark}. {cure}")
-    return tuple(_panel(benchmark, of, allowed, all_pairs) for benchmark, of in by_benchmark.items())
+    if new:
+        sides = beside_new(systems, new)
+        return tuple(_panel(of[0].benchmark, of, allowed, against(of, new)) for of in sides)
+    return tuple(_panel(benchmark, of, allowed, _pairs(of, all_pairs)) for benchmark, of in by_benchmark.items())
 
 
 def seeds_of_pair(first: System, second: System) -> tuple[list[int], list[int]]:
@@ -70,8 +79,13 @@ def seeds_of_pair(first: System, second: System) -> tuple[list[int], list[int]]:
     return (common, common) if common else (a, b)
 
 
-def _panel(benchmark: str, systems: Sequence[System], allowed: Collection[str], all_pairs: bool) -> Panel:
-    pairs = [(a, b) for i, a in enumerate(systems[: None if all_pairs else 1]) for b in systems[i + 1 :]]
+def _pairs(systems: Sequence[System], all_pairs: bool) -> list[tuple[System, System]]:
+    return [(a, b) for i, a in enumerate(systems[: None if all_pairs else 1]) for b in systems[i + 1 :]]
+
+
+def _panel(
+    benchmark: str, systems: Sequence[System], allowed: Collection[str], pairs: Sequence[tuple[System, System]]
+) -> Panel:
     found = [*disagreements(systems), *_question_disagreements(systems), *_seed_disagreements(pairs)]
     _refuse(benchmark, [one for one in found if one.refused and one.kind not in allowed])
     questions = _common_questions(benchmark, systems)

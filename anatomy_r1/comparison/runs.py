@@ -23,7 +23,7 @@ Conditions = Mapping[str, Mapping[str, str]]
 """Kind (`questions`, `prompts`, `sampling`, `arms`) -> field -> value; a field that was not recorded is not there."""
 _LABELS = ("id", "cluster", "category")
 _APART = "Cure: name them apart: old=PATH new=PATH"
-_ELSEWHERE = {"benchmark", "questions_sha256", "style", "images", "seed", "weights", "decoding"}
+_ELSEWHERE = {"benchmark", "questions_sha256", "style", "images", "options", "seed", "weights", "decoding"}
 """Fields of a run's plan that are not its sampling, or, like seed and weights, differ by design."""
 
 
@@ -109,7 +109,9 @@ def run_of_result(result: Result, source: str, name: str | None = None) -> Run:
     """A cell of a result store."""
     recorded = result.provenance
     plan, data = _mapping(recorded.get("sampling")), _mapping(recorded.get("data"))
+    options = plan.get("options", "given") if plan else None  # noted only where they are rotated
     prompts = {"style": result.style, "images": plan.get("images"), "wording": recorded.get("prompt")}
+    prompts |= {"options": options}
     commit = str(recorded.get("commit") or "")
     return Run(
         name=name or f"{result.benchmark}/{result.model}/{result.method}/{result.arm}",
@@ -138,6 +140,7 @@ def run_of_scores(scores: Scores, source: str, name: str) -> Run:
     """A scored response log. It knows neither the arm nor the commit, and says so by leaving them out."""
     plan = scores.plan
     prompts = {"style": plan["style"], "images": plan["images"], "as read": scores.prompts}
+    prompts |= {"options": plan.get("options", "given")}
     return Run(
         name=name,
         benchmark=scores.benchmark,

@@ -45,8 +45,13 @@ def system_scores(panel: Panel, metric: str) -> tuple[SystemScore, ...]:
     return tuple(found)
 
 
+def _known(panel: Panel, system: System, metric: str) -> bool:
+    """Whether all seeds of a system have a metric: of some, it is not known which responses were cut off."""
+    return all(metric in panel.shares[system.name][run.seed] for run in system.runs)
+
+
 def _scores(panel: Panel, metrics: tuple[str, ...], category: str, of: np.ndarray) -> Iterator[SystemScore]:
-    cells = [(system, metric) for system in panel.systems for metric in metrics]
+    cells = [(system, metric) for system in panel.systems for metric in metrics if _known(panel, system, metric)]
     seeds = [
         np.stack([panel.shares[system.name][run.seed][metric][of] for run in system.runs]) for system, metric in cells
     ]

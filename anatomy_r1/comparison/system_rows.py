@@ -29,7 +29,7 @@ def scores_table(outcome: Outcome) -> Table:
         main = next(score for score in of if score.metric == metric)
         yield from (shown[name] for name in METRICS)
         yield Cell(str(main.interval.clusters))
-        yield from (shown[name] for name in RESPONSES)
+        yield from (shown.get(name, Cell()) for name in RESPONSES)
         yield Cell(", ".join(str(run.seed) for run in main.system.runs))
         yield points(main.spread)
         yield _over_seeds(main)

@@ -33,7 +33,7 @@ class LocalEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
         """Responses generated so far, not counting those found in the log."""
 
     @abstractmethod
-    def _generate(self, questions: Sequence[Sequence[Job]]) -> Iterable[list[Response]]:
+    def _generate(self, questions: Iterable[Sequence[Job]]) -> Iterable[list[Response]]:
         """Responses to jobs, those of one question together, in any order, as soon as there are some."""
 
     @property
@@ -62,7 +62,8 @@ class LocalEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """One text a request, in order; what the log has is not generated again."""
         wanted = jobs(requests, self.weights, self.seed, self.settings)
-        texts, made = answer(wanted, self.log, self._generate, progress=self._progress and not disable_tqdm)
+        shown = self._progress and not disable_tqdm
+        texts, made = answer(wanted, len(requests), self.log, self._generate, progress=shown)
         self.made += made
         return texts
 

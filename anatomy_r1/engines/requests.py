@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from anatomy_r1.engines.sampling import Sampling
@@ -30,9 +32,23 @@ class Job:
     images: str
     shown: str
 
+    @property
+    def question(self) -> tuple[str, str, str, str]:
+        """What jobs that share a prompt and its pictures have in common."""
+        key = self.key
+        return key.benchmark, key.question_id, key.prompt_hash, key.image_hash
 
-def jobs(requests: Iterable[Any], weights: str, seed: int, settings: dict[str, Any]) -> list[Job]:
+    def again(self, repeat: int) -> Job:
+        """The same, as the response of this number."""
+        key = self.key.again(repeat)
+        return Job(key, self.sampling, self.prompt, self.pictures, self.style, self.images, self.shown)
+
+
+def jobs(requests: Iterable[Any], weights: str, seed: int, settings: dict[str, Any]) -> Iterator[Job]:
     """One job a request, in order. The n-th occurrence of one request is its n-th repeat, as lm-eval clones them.
+
+    Requests are read as the jobs are asked for, so that the first of a hundred thousand does not wait for the pictures
+    of them all.
 
     Args:
         requests: lm-eval instances of type `generate_until`.
@@ -43,38 +59,57 @@ def jobs(requests: Iterable[Any], weights: str, seed: int, settings: dict[str, A
     Raises:
         AnatomyR1Error: when a request asks for what the engine does not do.
     """
-    repeats: dict[int, list[Job]] = {}
-    hash_file = cache(image_hash)  # for this call only: a picture may change before the next
-    found = []
+    reader = _Reader(weights, seed, settings)
+    repeats: dict[int, int] = {}
+    last, first = None, None
     for request in requests:
-        made = repeats.setdefault(id(request), [])
-        made.append(_again(made[0], len(made)) if made else _job(request, weights, seed, settings, hash_file))
-        found.append(made[-1])
-    return found
+        if first is None or request is not last:
+            last, first = request, reader.job(request)
+        repeat = repeats.get(id(request), 0)
+        repeats[id(request)] = repeat + 1
+        yield first.again(repeat) if repeat else first
 
 
-def _again(first: Job, repeat: int) -> Job:
-    return replace(first, key=replace(first.key, repeat=repeat))
+class _Reader:
+    """Reads requests; what many of them share is made once."""
+
+    def __init__(self, weights: str, seed: int, settings: dict[str, Any]) -> None:
+        self._weights, self._seed, self._settings = weights, seed, settings
+        self._hash_file = cache(image_hash)  # for this call only: a picture may change before the next
+        self._stated: dict[str, tuple[Sampling, str]] = {}
+
+    def job(self, request: Any) -> Job:
+        """The first response that a request asks for."""
+        prompt, arguments, *media = request.args
+        pictures = (media[0].get("visual") if media else None) or []
+        sampling, stated = self._sampling(arguments)
+        doc = request.doc if isinstance(request.doc, dict) else {}
+        key = ResponseKey(
+            benchmark=doc.get("benchmark", request.task_name),
+            question_id=str(doc.get("id", request.doc_id)),
+            repeat=0,
+            decoding=sampling.decoding,
+            prompt_hash=prompt_hash(prompt),
+            image_hash=_pictures_hash(pictures, self._hash_file),
+            weights=self._weights,
+            sampling=stated,
+            seed=self._seed,
+        )
+        said = (doc.get("style", ""), doc.get("images", ""), doc.get("shown", ""))
+        return Job(key, sampling, prompt, pictures, *said)
+
+    def _sampling(self, arguments: dict[str, Any]) -> tuple[Sampling, str]:
+        """As a value, and as the key states it."""
+        name = repr(arguments)
+        if name not in self._stated:
+            sampling = read_sampling(arguments)
+            self._stated[name] = sampling, json.dumps({**self._settings, **sampling.as_dict()}, sort_keys=True)
+        return self._stated[name]
 
 
-def _job(request: Any, weights: str, seed: int, settings: dict[str, Any], hash_file: Callable[[str], str]) -> Job:
-    prompt, arguments, *media = request.args
-    sampling = read_sampling(arguments)
-    pictures = media[0].get("visual") if media else None
-    doc = request.doc if isinstance(request.doc, dict) else {}
-    key = ResponseKey(
-        benchmark=doc.get("benchmark", request.task_name),
-        question_id=str(doc.get("id", request.doc_id)),
-        repeat=0,
-        decoding=sampling.decoding,
-        prompt_hash=prompt_hash(prompt),
-        image_hash=_pictures_hash(pictures, hash_file),
-        weights=weights,
-        sampling=json.dumps({**settings, **sampling.as_dict()}, sort_keys=True),
-        seed=seed,
-    )
-    said = {name: doc.get(name, "") for name in ("style", "images", "shown")}
-    return Job(key, sampling, prompt, pictures or [], **said)
+def by_question(wanted: Iterable[Job]) -> Iterator[list[Job]]:
+    """Jobs that follow each other and share a prompt and its pictures, together."""
+    return (list(group) for _, group in groupby(wanted, key=attrgetter("question")))
 
 
 def read_sampling(arguments: dict[str, Any]) -> Sampling:
@@ -97,15 +132,6 @@ def read_sampling(arguments: dict[str, Any]) -> Sampling:
         top_k=int(arguments.get("top_k") or 0),
         repetition_penalty=float(arguments.get("repetition_penalty") or 1.0),
     )
-
-
-def by_question(wanted: Sequence[Job]) -> list[list[Job]]:
-    """Jobs that share a prompt and its pictures, together, in order of first appearance."""
-    groups: dict[tuple[str, ...], list[Job]] = {}
-    for job in wanted:
-        key = job.key
-        groups.setdefault((key.benchmark, key.question_id, key.prompt_hash, key.image_hash), []).append(job)
-    return list(groups.values())
 
 
 def _pictures_hash(pictures: Any, hash_file: Callable[[str], str]) -> str:

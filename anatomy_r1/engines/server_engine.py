@@ -14,17 +14,19 @@ Example:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import openai
 from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
-from tqdm import tqdm
 
 from anatomy_r1.engines.address import read_address
 from anatomy_r1.engines.chat import as_prompt
+from anatomy_r1.engines.logged import Answers
 from anatomy_r1.engines.requests import Job, jobs
 from anatomy_r1.engines.server_client import ask, ask_for_models, open_client
 from anatomy_r1.engines.server_failures import Failure
@@ -120,41 +122,40 @@ class ServerEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
             IncompleteError: when some got no answer; all others are in the log.
         """
         wanted = jobs(requests, self.weights, self.seed, self.settings)
-        found = {key: response.text for key, response in self.log.get(job.key for job in wanted).items()}
-        missing = {job.key: job for job in wanted if job.key not in found}
-        hidden = disable_tqdm or not self._progress
-        with tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit="response", disable=hidden) as bar:
-            tally = asyncio.run(self._ask_all(list(missing.values()), found, bar))
-        if lacking := sum(job.key not in found for job in wanted):
-            raise IncompleteError(tally.account(self.address.base, self.log.path, lacking, len(wanted)))
-        return [found[job.key] for job in wanted]
+        answers = Answers(wanted, len(requests), self.log, progress=self._progress and not disable_tqdm)
+        try:
+            tally = asyncio.run(self._ask_all(answers))
+        finally:
+            self.made += answers.made
+            answers.close()
+        texts = [text for text in answers.texts if text is not None]
+        if lacking := len(requests) - len(texts):
+            raise IncompleteError(tally.account(self.address.base, self.log.path, lacking, len(requests)))
+        return texts
 
-    async def _ask_all(self, missing: Sequence[Job], found: dict[Any, str], bar: Any) -> Tally:
-        tally, waiting = Tally(patience=max(8, 2 * self._concurrency)), iter(missing)
+    async def _ask_all(self, answers: Answers) -> Tally:
+        tally, waiting = Tally(patience=max(8, 2 * self._concurrency)), chain.from_iterable(answers)
         async with self._open() as client:
-            count = min(self._concurrency, len(missing))
-            workers = [asyncio.create_task(self._work(client, waiting, tally, found, bar)) for _ in range(count)]
+            workers = [
+                asyncio.create_task(self._work(client, waiting, tally, answers)) for _ in range(self._concurrency)
+            ]
             try:
                 await asyncio.gather(*workers)
             finally:  # one that fails, for want of space say, ends the others
                 for worker in workers:
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
+        deque(waiting, maxlen=0)  # after a run that was given up: the log may have some of those not come to
         return tally
 
-    async def _work(
-        self, client: openai.AsyncOpenAI, waiting: Iterator[Job], tally: Tally, found: dict[Any, str], bar: Any
-    ) -> None:
+    async def _work(self, client: openai.AsyncOpenAI, waiting: Iterator[Job], tally: Tally, answers: Answers) -> None:
         for job in waiting:
-            answer = await ask(client, job, self.name, self._plain, self._longest)
-            if isinstance(answer, Failure):
-                tally.add(answer)
+            response = await ask(client, job, self.name, self._plain, self._longest)
+            if isinstance(response, Failure):
+                tally.add(response)
             else:
-                self.log.add([answer])
+                answers.add([response])
                 tally.add(None)
-                found[answer.key] = answer.text
-                self.made += 1
-                bar.update(1)
             if tally.hopeless:
                 return
 

@@ -9,7 +9,8 @@ Example:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,10 @@ class TransformersEngine(LocalEngine):
         self.batch_size = batch_size
         self.settings = {"engine": "transformers", "dtype": str(self.model.dtype).removeprefix("torch.")}
 
-    def _generate(self, questions: Sequence[Sequence[Job]]) -> Iterator[list[Response]]:
-        for start in range(0, len(questions), self.batch_size):
-            yield self._respond(questions[start : start + self.batch_size])
+    def _generate(self, questions: Iterable[Sequence[Job]]) -> Iterator[list[Response]]:
+        waiting = iter(questions)
+        while batch := list(islice(waiting, self.batch_size)):
+            yield self._respond(batch)
 
     def _respond(self, questions: Sequence[Sequence[Job]]) -> list[Response]:
         began = time.perf_counter()

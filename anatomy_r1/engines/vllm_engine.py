@@ -14,7 +14,7 @@ Example:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ class VllmEngine(LocalEngine):
         self.settings = {"engine": "vllm", "dtype": self.vllm.dtype, **_that_count(options)}
         self._in_hand = batch_size * RESPONSES if batch_size else self.vllm.most_at_once * 5 // 4
 
-    def _generate(self, questions: Sequence[Sequence[Job]]) -> Iterator[list[Response]]:
+    def _generate(self, questions: Iterable[Sequence[Job]]) -> Iterator[list[Response]]:
         waiting = iter(questions)
         asked: dict[str, Job] = {}
         began = time.perf_counter()

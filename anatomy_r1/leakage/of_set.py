@@ -21,17 +21,21 @@ FILE = "leakage.json"
 VERSION = 1
 
 
-def leakage(root: Path) -> Passport:
+def leakage(root: Path, test: Path | None = None) -> Passport:
     """The passport of the prepared set in `root`; written beside it where the folder can be written to.
+
+    Args:
+        root: the set with the training questions.
+        test: the set with the test questions, where it is another one.
 
     Raises:
         DataError: when the set is not whole, or lacks train or test.
         AnatomyR1Error: when a picture cannot be read.
     """
-    key = _key(root)
+    key = _key(root) if test is None else {**_key(root), "test": _key(test)}
     found = _read(root / FILE, key)
     if found is None:
-        found = _compute(root)
+        found = _compute(root) if test is None else _compute_pair(root, test)
         with contextlib.suppress(PermissionError):  # a set that others own is still read, only slower
             _write(root / FILE, {**key, "passport": found.as_dict()})
     return found
@@ -46,6 +50,12 @@ def _compute(root: Path) -> Passport:
         )
     sides = tuple(hash_pictures(images, (q.image for q in splits[split])) for split in ("train", "test"))
     return passport(splits["train"], splits["test"], hashes=(sides[0], sides[1]))
+
+
+def _compute_pair(root: Path, test: Path) -> Passport:
+    learnt, asked = load(root, "train"), load(test, "test")
+    sides = tuple(hash_pictures(one.image_root, (q.image for q in one.questions)) for one in (learnt, asked))
+    return passport(learnt.questions, asked.questions, hashes=(sides[0], sides[1]))
 
 
 def _key(root: Path) -> dict[str, Any]:

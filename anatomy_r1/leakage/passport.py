@@ -39,7 +39,8 @@ class Side:
     name: str
     questions: int | None
     """None where only its videos are known; likewise `images`."""
-    clusters: int
+    clusters: int | None
+    """None where nothing is known of the side."""
     images: int | None
 
 
@@ -141,6 +142,11 @@ def passport_of_videos(train: Sequence[Question], videos: frozenset[str], names:
     found = Overlap(len(shared), touched, None, tuple(sorted(shared)[:EXAMPLES]))
     missing = {kind: "only the videos of the test side are known" for kind in KINDS if kind != "cluster"}
     return Passport(_side(names[0], train), Side(names[1], None, len(videos), None), {"cluster": found}, missing)
+
+
+def unknown_training(test: Sequence[Question], why: str) -> Passport:
+    """The passport of what was trained on nobody knows what: nothing was looked for."""
+    return Passport(Side("not known", None, None, None), _side("test", test), {}, dict.fromkeys(KINDS, why))
 
 
 def plain_text(stem: str) -> str:

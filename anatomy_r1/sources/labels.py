@@ -71,6 +71,11 @@ COLOUR_OF = {
 }
 
 
+def label(shown: str) -> str:
+    """Inverse of `display`."""
+    return "_".join(shown.lower().split())
+
+
 def display(label: str) -> str:
     """A label as the release shows it among the options."""
     return " ".join(word.capitalize() for word in label.split("_"))

@@ -90,6 +90,7 @@ def build(case: Case, work: Path) -> tuple[Any, Any]:
     from baselines.policy import load_policy
     from baselines.train import assemble
     from baselines.trainers import LoggedGRPOTrainer, LogSteps, RLConfig
+    from baselines.trainers.record import FOLDER, Recorder
 
     method, start, entry = find(case.method), model_of(work, case), source(case)
     out = work / "cases" / case.name
@@ -102,6 +103,7 @@ def build(case: Case, work: Path) -> tuple[Any, Any]:
         return trainer, None
     (out / "log.sqlite").unlink(missing_ok=True)
     trainer.training_log = TrainingLog(out / "log.sqlite")
+    trainer.recorder = Recorder(out / FOLDER)
     trainer.add_callback(LogSteps(trainer.training_log, _silent))
     return trainer, trainer.training_log
 

@@ -41,7 +41,7 @@ def rollouts(profile: Profile, cell: Cell) -> int:
     """Completions that a training samples in its own budget; of DAPO at most."""
     if cell.method.kind != "rl":
         return 0
-    given = arguments(profile, cell.method, cell.seed)
+    given = arguments(profile, cell.method, cell.seed, cell.data)
     step = _completions_a_step(profile, given)
     return int(step * given.get("own_steps", given["max_steps"]) * (1 + given.get("resample_rounds", 0)))
 

@@ -17,6 +17,7 @@ from baselines.sampler import GroupSampler
 from baselines.serving import Curriculum, Moment
 from baselines.trainers.draw import Draw, varied
 from baselines.trainers.pads import one_pad_an_image
+from baselines.trainers.record import Recorder
 from baselines.trainers.records import Place, ends, rollout
 
 Row = dict[str, Any]
@@ -32,6 +33,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     """Scores what is served, for the log."""
     curriculum: Curriculum | None = None
     augment: Augment | None = None
+    recorder: Recorder | None = None
+    """Keeps some batches for certificates."""
 
     def _get_train_sampler(self, dataset: Any = None) -> GroupSampler:
         arguments = self.args
@@ -61,6 +64,17 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             evaluated: dict[str, Any] = super()._generate_and_score_completions(inputs)
             return evaluated
         return self.collect(self.vary(self.chosen(inputs)))
+
+    def _get_per_token_logps_and_entropies(self, *arguments: Any, **named: Any) -> Any:
+        found = super()._get_per_token_logps_and_entropies(*arguments, **named)
+        self._log_probabilities = found[0].detach()
+        return found
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        loss: torch.Tensor = super()._compute_loss(model, inputs)
+        if self.recorder is not None and self.model.training:
+            self.recorder.record(self, inputs, self._log_probabilities, loss)
+        return loss
 
     @property
     def generation(self) -> int:

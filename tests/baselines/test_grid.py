@@ -41,8 +41,13 @@ def start(profile, runs, *more):
     return subprocess.Popen(command(profile, runs, *more), cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
 
 
+def _logs(root):
+    """Of unfinished and finished trainings; a folder that is just being replaced cannot be walked through."""
+    return [log for where in ("work", "train") for log in (root / where).glob("**/training_log.sqlite")]
+
+
 def steps_logged(runs):
-    return sum(steps_in(log) for log in (runs / "smoke").glob("*/**/training_log.sqlite"))
+    return sum(steps_in(log) for log in _logs(runs / "smoke"))
 
 
 def steps_in(log):
@@ -57,7 +62,10 @@ def events(runs):
     """How far a grid is: stages done and training steps logged."""
     outputs = ("world/world.json", "data/*/manifest.json", "models/*/config.json", "train/**/training.json")
     root = runs / "smoke"
-    return steps_logged(runs) + sum(len(list(root.glob(one))) for one in (*outputs, "results/**/*.json"))
+    try:
+        return steps_logged(runs) + sum(len(list(root.glob(one))) for one in (*outputs, "results/**/*.json"))
+    except FileNotFoundError:  # a folder was renamed or removed while it was being looked through
+        return 0
 
 
 def kill_when(process, condition, deadline=240):

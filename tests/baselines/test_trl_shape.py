@@ -29,6 +29,8 @@ def test_private_methods_that_are_overridden_exist_with_these_parameters():
         "completions",
         "completion_ids_list",
     ]
+    assert parameters(GRPOTrainer, "_compute_loss") == ["self", "model", "inputs"]
+    assert hasattr(GRPOTrainer, "_get_per_token_logps_and_entropies")
     assert parameters(GRPOTrainer, "_generate_single_turn")[:3] == ["self", "prompt_ids", "images"]
     assert parameters(SFTTrainer, "_get_train_sampler") == ["self", "train_dataset"]
 

@@ -34,7 +34,7 @@ def asked(data, engine):
 
     arguments = {"do_sample": True, "temperature": 1.0, "max_gen_toks": NEW}
     requests = []
-    docs = documents(benchmark="sgg_anatomy_mini", data=str(data))["test"].select(range(QUESTIONS))
+    docs = documents(benchmark="sgg_anatomy_mini", data=str(data))["test"][:QUESTIONS]
     for number, doc in enumerate(docs):
         prompt = engine.apply_chat_template([{"role": "user", "content": doc_to_text(doc)}])
         args = (prompt, arguments, {"visual": doc_to_image(doc)})

@@ -159,3 +159,16 @@ def test_the_commands_choices_are_those_of_the_code():
     """Kept apart so that --help imports nothing heavy."""
     assert compare_cli.KINDS == KINDS
     assert compare_cli.METRICS == METRICS
+
+
+def test_means_over_rotations_are_compared_without_mcnemar():
+    """A question may be right under a part of its rotations: a difference it has, four cells it has not."""
+    rng = np.random.default_rng(0)
+    labels = unequal(rng, 8, 80)
+    turned = table(answers(rng, labels), labels)
+    turned = turned.assign(major=turned["major"] * 0.75, greedy=turned["greedy"] * 1.0)
+    shown = outcome(result("a", table(answers(rng, labels), labels)), result("a@rotations", turned))
+    (found,) = shown.comparisons
+    assert {one.metric for one in found.discordances} == {"greedy"}
+    assert found.difference("major@5").interval.se > 0
+    assert "a@rotations" in text.render(document(shown))

@@ -25,6 +25,7 @@ OTHERS = {
     "another style": ("prompts", {"style": "direct"}),
     "another wording": ("prompts", {"prompt": "q"}),
     "a control's pictures": ("prompts", {"sampling": sampling(images="swapped")}),
+    "options in every order": ("prompts", {"sampling": sampling(options="rotated")}),
     "another temperature": ("sampling", {"sampling": sampling(temperature=0.5)}),
     "another limit": ("sampling", {"sampling": sampling(limit=60)}),
     "another arm": ("arms", {"arm": "equal-tokens"}),

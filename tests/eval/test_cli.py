@@ -11,7 +11,7 @@ from anatomy_r1.cli import main
 COMMANDS = [
     (), ("data",), ("data", "mini"), ("data", "prepare"), ("data", "prepare", "sgg"), ("data", "check"), ("tasks",),
     ("tasks", "list"), ("tasks", "install"), ("tasks", "uninstall"), ("evaluate",), ("score",), ("compare",),
-    ("log",), ("log", "salvage"), ("log", "merge"), ("similarity",),
+    ("regress",), ("certify",), ("submit",), ("log",), ("log", "salvage"), ("log", "merge"), ("similarity",),
     ("similarity", "make"), ("similarity", "convert"), ("similarity", "show"),
 ]  # fmt: skip
 

@@ -144,3 +144,89 @@ def test_schema_appears_whole_or_not_at_all(tmp_path):
                 log_file.connect(tmp_path / "log", False)
         ResponseLog(tmp_path / "log").close()
         (tmp_path / "log").unlink()
+
+
+def old_log(path, version):
+    """A log as the releases with this format made it."""
+    import sqlite3
+
+    from anatomy_r1.response import KINDS
+
+    columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in KINDS.items())
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"CREATE TABLE responses (digest TEXT PRIMARY KEY, {columns}, checksum TEXT NOT NULL) WITHOUT ROWID")
+        db.execute("CREATE TABLE runs (name TEXT PRIMARY KEY, plan TEXT NOT NULL)")
+        db.execute(f"PRAGMA user_version = {version}")
+        for one in (response(repeat=repeat) for repeat in range(3)):
+            values = (*dataclasses.astuple(one.key), *dataclasses.astuple(one)[1:])
+            marks = ", ".join("?" * (len(values) + 2))
+            db.execute(f"INSERT INTO responses VALUES ({marks})", (one.key.digest, *values, one.checksum))
+    db.close()
+
+
+def test_a_log_of_format_2_is_read_resumed_and_gone_on_with_in_its_own_format(tmp_path):
+    old_log(tmp_path / "log", 2)
+    five = [response(repeat=repeat) for repeat in range(5)]
+    with ResponseLog(tmp_path / "log") as log:
+        assert list(log.rows()) == five[:3]
+        assert log.get(one.key for one in five) == {one.key: one for one in five[:3]}
+        log.add(five)
+        assert log.get([five[4].key, five[1].key]) == {five[4].key: five[4], five[1].key: five[1]}
+        with pytest.raises(AnatomyR1Error, match="logged with another text"):
+            log.add([response(text="C", repeat=1)])
+        assert log._db.execute("PRAGMA user_version").fetchone() == (2,)
+    with ResponseLog(tmp_path / "log", read_only=True) as log:
+        assert list(log.rows()) == five
+
+
+def test_a_log_of_a_later_format_is_refused(tmp_path):
+    old_log(tmp_path / "log", 4)
+    with pytest.raises(AnatomyR1Error, match="it has format 4"):
+        ResponseLog(tmp_path / "log")
+
+
+def test_rows_lie_in_the_file_in_the_order_of_writing(tmp_path):
+    """So that a batch touches the file's last pages only; by digest, each response would touch one of its own."""
+    order = [5, 0, 3, 1, 4, 2]
+    with ResponseLog(tmp_path / "log") as log:
+        for repeat in order:
+            log.add([response(repeat=repeat)])
+        assert [repeat for (repeat,) in log._db.execute("SELECT repeat FROM responses ORDER BY rowid")] == order
+
+
+@pytest.mark.parametrize("where", ["in one batch", "in two", "after it was opened again"])
+def test_a_key_is_kept_once_although_the_file_has_no_index(tmp_path, where):
+    one, other = response(), response(repeat=1)
+    with ResponseLog(tmp_path / "log") as log:
+        log.add([one, other, one] if where == "in one batch" else [one, other])
+        if where == "in two":
+            log.add([one])
+    with ResponseLog(tmp_path / "log") as log:
+        log.add([other, one])
+        assert list(log.rows()) == [one, other]
+        with pytest.raises(AnatomyR1Error, match="logged with another text"):
+            log.add([response(repeat=2), response(repeat=2, text="C")])
+        assert len(list(log.rows())) == 2
+
+
+def test_a_reader_finds_what_the_writer_adds_later(tmp_path):
+    with ResponseLog(tmp_path / "log") as log, ResponseLog(tmp_path / "log", read_only=True) as reader:
+        assert reader.get([KEY]) == {}
+        log.add([response()])
+        assert reader.get([KEY]) == {KEY: response()}
+
+
+def test_what_was_not_committed_is_not_known(tmp_path):
+    """After a full disk the same batch is added, and found, again."""
+    with ResponseLog(tmp_path / "log") as log:
+        log.add([response()])
+        (pages,) = log._db.execute("PRAGMA page_count").fetchone()
+        log._db.execute(f"PRAGMA max_page_count = {pages}")
+        many = [response(question_id=str(number)) for number in range(200)]
+        with pytest.raises(AnatomyR1Error, match="cannot be written"):
+            log.add(many)
+        assert log.get(one.key for one in many) == {}
+        log._db.execute("PRAGMA max_page_count = 100000")
+        log.add(many)
+        assert log.get(one.key for one in many) == {one.key: one for one in many}

@@ -99,7 +99,7 @@ def test_a_picture_that_changed_since_the_key_was_made_is_not_sent(tmp_path):
         prompt = as_prompt([{"role": "user", "content": text}])
         Image.new("RGB", (8, 8)).save(tmp_path / name)
         media = {"visual": LazyImages([str(tmp_path / name)])}
-        return jobs([SimpleNamespace(args=(prompt, {}, media), doc=doc, task_name="t", doc_id=0)], "w", 0, {})[0]
+        return next(jobs([SimpleNamespace(args=(prompt, {}, media), doc=doc, task_name="t", doc_id=0)], "w", 0, {}))
 
     assert as_messages(job("a.png", "<image>What ?"))[0]["content"][1] == {"type": "text", "text": "What ?"}
     changed = job("b.png", "<image>What ?")

@@ -36,6 +36,7 @@ def asked(tmp_path_factory):
 @pytest.fixture(scope="module")
 def stock(taught, asked):
     """lm-eval's report of a run by its own backend, samples and all."""
+    import lm_eval.models  # noqa: F401  (registers its own, where another test has registered ours before)
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 

@@ -72,6 +72,74 @@ def test_a_profile_of_ones_own_names_its_benchmark_and_the_grid_refuses_a_bad_on
     assert reproduce.called[0] == ["baselines", "run", "--profile", "own.yaml", "--runs", "runs", *ROWS, *added]
 
 
+FIGURE_ROWS = [
+    "--methods",
+    "grpo",
+    "grpo-asc",
+    "grpo-gdqa",
+    "--benchmarks",
+    "sgg_anatomy_mini",
+    "--seeds",
+    "0",
+    "1",
+    "2",
+]
+
+
+def test_figures_train_their_methods_with_seeds_and_read_the_folder_of_the_run(reproduce):
+    assert reproduce.main(["--artefact", "figures", "--jobs", "1"]) == 0
+    grid, report = reproduce.called
+    assert grid == ["baselines", "run", "--profile", "mini", "--runs", "runs", *FIGURE_ROWS, "--jobs", "1"]
+    assert report == ["reports", "figures", "--store", "runs/mini", "--out", "runs/mini/reports/figures"]
+
+
+REPORTS = ["table1", "table2", "figures", "cards", "controls", "audit", "ledger", "site"]
+
+
+def test_all_runs_every_artefact_in_turn(reproduce):
+    assert reproduce.main(["--artefact", "all", "--profile", "smoke"]) == 0
+    assert [words[1] for words in reproduce.called if words[0] == "reports"] == REPORTS
+    assert sum(words[0] == "baselines" for words in reproduce.called) == len(reproduce.ARTEFACTS)
+    assert reproduce.called[-1] == ["reports", "site", "--out", "runs/smoke/reports/site", "--run", "runs/smoke"]
+
+
+def test_from_a_store_nothing_is_trained(reproduce):
+    (reproduce.ROOT / "results" / "mini" / "store").mkdir(parents=True)
+    assert reproduce.main(["--artefact", "all", "--store", "results/mini"]) == 0
+    assert [words[:4] for words in reproduce.called] == [
+        ["reports", "table1", "--store", "results/mini/store"],
+        ["reports", "table2", "--store", "results/mini/store"],
+        ["reports", "figures", "--store", "results/mini"],
+        ["reports", "cards", "--store", "results/mini/store"],
+        ["reports", "controls", "--store", "results/mini/store"],
+        ["reports", "audit", "--out", "results/mini/audit"],
+        ["reports", "ledger", "--store", "results/mini/store"],
+        ["reports", "site", "--out", "results/mini/site"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("grid", "reports", "status", "calls"),
+    [(1, 0, 1, 15), (0, 2, 2, 15), (3, 0, 3, 1), (130, 0, 130, 1)],
+    ids=[
+        "a cell failed: all is still reported",
+        "a report was refused: the others are made",
+        "the machine lacks something",
+        "stopped",
+    ],
+)
+def test_the_worst_status_is_told_and_a_grid_that_did_not_run_ends_it(
+    reproduce, monkeypatch, grid, reports, status, calls
+):
+    def command(*words):
+        reproduce.called.append(list(words))
+        return grid if words[0] == "baselines" else reports
+
+    monkeypatch.setattr(reproduce, "command", command)
+    assert reproduce.main(["--artefact", "all"]) == status
+    assert len(reproduce.called) == calls
+
+
 def test_help_runs_and_reports_nothing(reproduce, capsys):
     assert reproduce.main(["--table", "2", "--help"]) == 0
     assert reproduce.called == [["baselines", "run", "--help"]]
@@ -91,4 +159,9 @@ def test_tox_has_an_environment_for_each_table():
     one, two = parser["testenv:reproduce-table1"], parser["testenv:reproduce-table2"]
     assert one["commands"] == "{[testenv]shared} python scripts/reproduce.py {posargs}"
     assert two["commands"] == "{[testenv]shared} python scripts/reproduce.py --table 2 {posargs}"
-    assert two["set_env"] == "{[testenv:reproduce-table1]set_env}"
+    for name, artefact in (("figures", "figures"), ("all", "all")):
+        section = parser[f"testenv:reproduce-{name}"]
+        assert (
+            section["commands"] == f"{{[testenv]shared}} python scripts/reproduce.py --artefact {artefact} {{posargs}}"
+        )
+        assert section["set_env"] == two["set_env"] == "{[testenv:reproduce-table1]set_env}"

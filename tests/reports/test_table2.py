@@ -151,7 +151,10 @@ def test_an_arm_is_compared_within_itself_and_never_with_the_paper():
     cells = difference(results, f"{TITLE[NO_TEXT]} (equal-tokens)")
     assert [cell.text for cell in cells[:2]] == ["+20.00", MISSING]
     assert difference(results)[0].text == "-10.00"
-    titles = [r.title for r in named(table2(results), "table2").blocks[1].rows]
+    own, other, differences = named(table2(results), "table2").blocks
+    assert own.rows[0].title == TITLE[WHOLE]
+    assert other.title.endswith(": equal-tokens"), "best and second are of rows with one budget"
+    titles = [r.title for r in differences.rows]
     assert titles == [TITLE[NO_TEXT], f"{TITLE[NO_TEXT]} (equal-tokens)", TITLE[NO_IMAGE]]
 
 

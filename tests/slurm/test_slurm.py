@@ -14,8 +14,8 @@ from anatomy_r1.training_log import read
 from baselines.cell import Cell, Layout, Run
 from baselines.grid import run_grid
 from baselines.plan import select
-from baselines.profile import PROFILES, load_profile
-from baselines.train import LOG_NAME
+from baselines.profile import PROFILES, digest, load_profile
+from baselines.train import LOG_NAME, settings
 
 pytestmark = pytest.mark.slurm
 TASK, METHODS = "sgg_anatomy_mini", ["zero-shot", "sft", "grpo"]
@@ -69,10 +69,9 @@ def grid(tmp_path):
     process.kill()
 
 
-def of_cell(folder, cell):
-    """The work folder of a training, by what its stage's process has open."""
-    found = said("pgrep", "-f", f"baselines stage .* train {cell}").split()
-    return [int(word) for word in found if int(word) != os.getpid()] if list(folder.glob("work/*/checkpoint-*")) else []
+def processes(cell):
+    """The processes of a cell's training, once it has a whole checkpoint to go on from."""
+    return [int(word) for word in said("pgrep", "-f", f"baselines stage .* train {cell.name}").split()]
 
 
 def test_a_grid_on_slurm_with_a_killed_and_a_requeued_job_gives_the_local_results(grid, tmp_path):
@@ -84,7 +83,10 @@ def test_a_grid_on_slurm_with_a_killed_and_a_requeued_job_gives_the_local_result
         return next((job for job, state, _, comment in jobs() if state == "RUNNING" and f"_{method}_" in comment), None)
 
     cells = {method: Cell(TASK, "mini-l", method, 0) for method in METHODS}
-    for process in wait_for(lambda: running("grpo") and of_cell(runs, cells["grpo"].name)):
+    plan = settings(load_profile(str(tmp_path / "gpus.yaml")), cells["grpo"])
+    work = Layout(runs).work(digest(plan))
+    wait_for(lambda: running("grpo") and list(work.glob("checkpoint-*/complete")))
+    for process in processes(cells["grpo"]):
         os.kill(process, signal.SIGKILL)
     requeued = wait_for(lambda: running("sft") or Layout(runs).train(cells["sft"]).exists())
     if requeued is not True:

@@ -1,0 +1,40 @@
+"""`anatomy-r1 certify`: does a training's log bear out what was stated? Only argparse is imported here."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+ABOUT = """what a training log proves: loss, advantages, curriculum, S(q), budget, groups, data
+
+Exit status 1 where any check failed; docs/certificates.md says what each one compares."""
+EXAMPLE = "runs/mini/train/sgg_anatomy_mini/mini-l/grpo/seed0 --data runs/mini/data/sgg_anatomy_mini"
+
+
+def add_certify_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "trainings", type=Path, nargs="+", metavar="TRAINING", help="folder of a finished training, or its log"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="prepared set that it learned from; without it less is checkable"
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON object, by training")
+
+
+def run_certify(args: argparse.Namespace) -> int:
+    """Certify each training; 1 if any certificate failed."""
+    import json
+
+    from anatomy_r1.certificate.certify import certify
+    from anatomy_r1.certificate.evidence import load_evidence
+    from anatomy_r1.certificate.value import as_text
+    from anatomy_r1.prepared import load
+
+    learned = load(args.data, "train") if args.data else None
+    found = {str(path): certify(load_evidence(path, learned)) for path in args.trainings}
+    if args.json:
+        print(json.dumps({path: one.as_dict() for path, one in found.items()}, indent=1))
+    else:
+        print("\n\n".join(f"{path}\n{as_text(one)}" for path, one in found.items()))
+    return int(any(one.failed for one in found.values()))

@@ -1,0 +1,62 @@
+"""A question with its options in every cyclic order, and answers brought back to the order as given.
+
+Rotation s of a question shows option s first: what stood at letter j + s (modulo their number) stands at letter j. Over
+all rotations every option stands once at every letter, so that what a policy prefers there it prefers for the letter.
+Cyclic orders are those of CircularEval (MMBench, arXiv:2307.06281); all orders of four would cost six times as much.
+
+Example:
+    >>> q = Question(id="1", benchmark="b", stem="What is this ?", options=("Gut", "Liver"), answer="Gut",
+    ...              image="1.png", category="Gut", cluster="VID01")
+    >>> [(one.id, one.options, one.letter) for one in rotations(q)]
+    [('1#rotated0', ('Gut', 'Liver'), 'A'), ('1#rotated1', ('Liver', 'Gut'), 'B')]
+    >>> as_given("B", shift=1, count=2)
+    'A'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.question import LETTERS, Question
+
+Options = Literal["given", "rotated"]
+"""How a question's options are shown: in the order of the prepared set, or in every cyclic order, one prompt each."""
+
+MARK = "#rotated"
+"""Between a question's id and the number of its rotation."""
+
+
+def rotated(question: Question, shift: int) -> Question:
+    """The question with option number `shift` first, the others behind it in their order, under an id of its own."""
+    options = question.options[shift:] + question.options[:shift]
+    return replace(question, id=f"{question.id}{MARK}{shift}", options=options)
+
+
+def rotations(question: Question) -> tuple[Question, ...]:
+    """One question a cyclic order, as many as it has options; the first has the order as given."""
+    return tuple(rotated(question, shift) for shift in range(len(question.options)))
+
+
+def prompted(questions: Sequence[Question], options: str) -> list[Question]:
+    """What is asked: the questions as they are, or all their rotations, those of one question together.
+
+    Raises:
+        AnatomyR1Error: when `options` is neither `given` nor `rotated`.
+    """
+    if options not in ("given", "rotated"):
+        raise AnatomyR1Error(f"options {options!r}: neither given nor rotated")
+    return list(questions) if options == "given" else [one for q in questions for one in rotations(q)]
+
+
+def original(id: str) -> tuple[str, int]:  # noqa: A002
+    """Id of the question that was rotated, and by how much; a question that was not is its own, by nothing."""
+    name, mark, shift = id.rpartition(MARK)
+    return (name, int(shift)) if mark and shift.isdigit() else (id, 0)
+
+
+def as_given(choice: str | None, shift: int, count: int) -> str | None:
+    """The letter that the option chosen under rotation `shift` has in the order as given, of `count` options."""
+    return None if choice is None else LETTERS[(LETTERS.index(choice) + shift) % count]

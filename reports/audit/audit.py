@@ -1,0 +1,118 @@
+"""The whole audit: every check, made or skipped. Pure but for reading the files that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports.audit import (
+    claims,
+    definitions,
+    grim,
+    grim_check,
+    paper_text,
+    prose,
+    released_augmentation,
+    released_gold,
+    released_keys,
+    released_options,
+    released_overlap,
+    released_shortcuts,
+    released_templates,
+    resolution,
+    sampling,
+    statements,
+    twice,
+)
+from reports.audit.cells import Cells
+from reports.audit.cells import load as load_cells
+from reports.audit.finding import Check, Finding
+from reports.audit.released import SKIPPED, Released
+from reports.audit.released import load as load_released
+from reports.names import BENCHMARKS
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What the paper says, as data."""
+
+    cells: Cells
+    figures: Sequence[prose.Quoted]
+    claims: Sequence[claims.Claim]
+    definitions: Sequence[definitions.Pair]
+
+
+def load_paper() -> Paper:
+    """From the files of this project."""
+    return Paper(load_cells(), prose.load(), claims.load(), definitions.load())
+
+
+def sizes(cells: Cells) -> dict[str, int]:
+    """Number of questions of each benchmark, inferred from its cells."""
+    return {
+        name: grim.inferred(grim.fits([cell for cell in cells if cell.benchmark == name])).n
+        for name in BENCHMARKS
+        if any(cell.benchmark == name for cell in cells)
+    }
+
+
+def paper_checks(paper: Paper) -> tuple[Check, ...]:
+    """From the numbers and words of the paper alone."""
+    found = sizes(paper.cells)
+    return (
+        *(grim_check.check(paper.cells, name) for name in found),
+        prose.check(paper.figures, paper.cells),
+        statements.check(paper.claims, paper.cells),
+        twice.check(paper.cells),
+        sampling.check(paper.cells, found),
+        resolution.check(paper.claims, paper.cells, found),
+        definitions.check(paper.definitions, paper.cells),
+    )
+
+
+RELEASED: dict[str, tuple[str, Callable[[Sequence[Released]], Check]]] = {
+    "released-keys": ("keys, paths, sound records", released_keys.check),
+    "released-gold": ("repeated questions and conflicting gold answers", released_gold.check),
+    "released-overlap": ("shared frames and questions, and the official split", released_overlap.check),
+    "released-templates": ("template families and surface forms", released_templates.check),
+    "released-prompts": ("wording of the prompts", released_templates.check_prompts),
+    "released-distractors": ("are distractors drawn evenly?", released_options.check),
+    "released-order": ("is the curriculum's file in order of difficulty?", released_options.check_order),
+    "released-colour": ("does a colour in the question give the answer away?", released_shortcuts.check_colour),
+    "released-text": ("how far does a guess without a picture come?", released_shortcuts.check_text),
+    "released-augmentation": ("are the augmented images and questions there?", released_augmentation.check),
+}
+"""Check of the released files -> what it asks, and the check."""
+
+
+def released_checks(files: Sequence[Released] | None) -> tuple[Check, ...]:
+    """Of the released files; all skipped where there are none."""
+    if files is None:
+        return tuple(
+            Check(name, f"Released files: {title}", "the released files", skipped=SKIPPED)
+            for name, (title, _) in RELEASED.items()
+        )
+    return tuple(check(files) for _, check in RELEASED.values())
+
+
+def audit(released: Path | None = None, text: Path | None = None, paper: Paper | None = None) -> tuple[Check, ...]:
+    """All checks.
+
+    Args:
+        released: folder with the authors' released files.
+        text: the paper's text.
+        paper: the paper as data; this project's own where none is given.
+
+    Raises:
+        AnatomyR1Error: when a file cannot be read.
+    """
+    paper = paper or load_paper()
+    of_text = paper_text.check(paper_text.read(text), paper.figures) if text else paper_text.skipped()
+    files = load_released(released) if released else None
+    return (*paper_checks(paper), of_text, *released_checks(files))
+
+
+def findings(checks: Iterable[Check]) -> tuple[Finding, ...]:
+    """Of all checks, in order."""
+    return tuple(finding for check in checks for finding in check.findings)

@@ -1,0 +1,107 @@
+"""The paper's cells with their decimals, as integers: arithmetic on them is exact."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.metrics import K
+from reports import paper
+from reports.names import ABLATION, BENCHMARKS, METRICS, TITLES
+
+Row = tuple[int, str, str]
+"""Table, model, method."""
+Address = tuple[int, str, str, str, str]
+"""Table, model, method, benchmark, metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One printed percentage."""
+
+    table: int
+    model: str
+    method: str
+    benchmark: str
+    metric: str
+    hundredths: int
+    """The percentage times 100: 47.32 is 4732."""
+
+    @property
+    def address(self) -> Address:
+        """What the cell is found by."""
+        return (self.table, self.model, self.method, self.benchmark, self.metric)
+
+    @property
+    def k(self) -> int:
+        """Responses to a question that the percentage counts."""
+        return K if self.metric == f"avg@{K}" else 1
+
+    @property
+    def shown(self) -> str:
+        """As printed."""
+        return percent(self.hundredths)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return name_of(self.address)
+
+
+Cells = Sequence[Cell]
+
+
+def name_of(address: Address) -> str:
+    """`Table 1, Qwen-2.5-VL-7B, GPG, SGG-VQA (Anatomy), Avg@5`."""
+    table, model, method, benchmark, metric = address
+    title = ABLATION.get(method, TITLES.get(method, method))
+    return f"Table {table}, {model}, {title}, {BENCHMARKS.get(benchmark, benchmark)}, {METRICS.get(metric, metric)}"
+
+
+def percent(hundredths: int) -> str:
+    """4732 -> `47.32`."""
+    return f"{hundredths / 100:.2f}"
+
+
+def hundredths(text: str, where: str) -> int:
+    """`47.32` -> 4732.
+
+    Raises:
+        AnatomyR1Error: when it is no number, or has not exactly two decimals.
+    """
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise AnatomyR1Error(f"{where}: {text!r} is no number. Cure: write it as the paper prints it") from error
+    if value.as_tuple().exponent != -2:
+        raise AnatomyR1Error(f"{where}: {text!r} has not two decimals. Cure: write it as the paper prints it")
+    return int(value * 100)
+
+
+def load(path: Path = paper.FILE) -> tuple[Cell, ...]:
+    """All printed cells, in the file's order; what the paper leaves out is not there.
+
+    Raises:
+        AnatomyR1Error: when a cell stands twice or is no percentage with two decimals.
+    """
+    found: dict[Address, Cell] = {}
+    with path.open(encoding="utf-8", newline="") as handle:
+        for line, row in enumerate(csv.DictReader(handle), start=2):
+            if not row["percent"]:
+                continue
+            where = f"{path.name}:{line}"
+            value = hundredths(row["percent"], where)
+            cell = Cell(int(row["table"]), row["model"], row["method"], row["benchmark"], row["metric"], value)
+            if cell.address in found or not 0 <= value <= 10_000:
+                raise AnatomyR1Error(f"{where}: stands twice, or is no percentage. Cure: correct the line")
+            found[cell.address] = cell
+    return tuple(found.values())
+
+
+def by_address(cells: Cells) -> dict[Address, int]:
+    """Hundredths by address."""
+    return {cell.address: cell.hundredths for cell in cells}

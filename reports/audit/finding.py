@@ -1,0 +1,74 @@
+"""What an audit consists of: checks, and the findings that they came to. A finding is a question to the authors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.page.page import Grid
+
+Strength = Literal["counted", "strong", "suggestive", "reading"]
+
+STRENGTHS: dict[Strength, str] = {
+    "counted": "counting or arithmetic on printed figures or on the files; anyone can repeat it by hand",
+    "strong": "chance alone would bring it about in fewer than 1 of 1,000 cases, given all that was looked at",
+    "suggestive": "chance alone would bring it about in fewer than 1 of 20 cases, or it rests on a named assumption "
+    "of ours",
+    "reading": "two passages do not agree as we read them; another reading may dissolve it",
+}
+"""How strong a finding is, from the strongest. The scale is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not fit.
+
+    Raises:
+        ValueError: when a field that a reader needs is empty, or the strength is none of `STRENGTHS`.
+    """
+
+    id: str
+    """`check.what`: stable, unique in an audit."""
+    title: str
+    test: str
+    """What was done."""
+    figure: str
+    """What came out, with its numbers."""
+    strength: Strength
+    limits: str
+    """What it does not show."""
+    question: str
+    """To the authors."""
+
+    def __post_init__(self) -> None:
+        empty = [name for name in self.__slots__ if not str(getattr(self, name)).strip()]
+        if empty or self.strength not in STRENGTHS:
+            raise ValueError(f"finding {self.id!r}: empty {empty}, strength {self.strength!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One test, whether it found something or not.
+
+    Raises:
+        ValueError: when a check that was skipped has findings.
+    """
+
+    id: str
+    title: str
+    looked_at: str
+    """What was tested, with counts; for a skipped check, what would have been."""
+    findings: tuple[Finding, ...] = ()
+    grids: tuple[Grid, ...] = ()
+    """The numbers behind it."""
+    skipped: str = ""
+    """Why it could not be made; empty where it was."""
+
+    def __post_init__(self) -> None:
+        if self.skipped and self.findings:
+            raise ValueError(f"check {self.id}: skipped, yet with findings")
+
+
+def of_p(p: float) -> Strength | None:
+    """Strength of a finding by a p that allows for all that was looked at; None where it is no finding."""
+    return "strong" if p < 0.001 else "suggestive" if p < 0.05 else None

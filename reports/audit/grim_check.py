@@ -1,0 +1,97 @@
+"""GRIM on every cell, at the number of questions that the cells themselves imply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.audit.cells import Cells
+from reports.audit.finding import Check, Finding
+from reports.audit.grim import LARGEST, Fit, fits, impossible, inferred, possible_if_cut
+from reports.names import BENCHMARKS, METRICS, TITLES
+from reports.page.page import Grid
+
+SHOWN = 6
+"""Numbers of questions shown with their fit."""
+
+
+def check(cells: Cells, benchmark: str) -> Check:
+    """For one benchmark's cells."""
+    of = [cell for cell in cells if cell.benchmark == benchmark]
+    title = BENCHMARKS.get(benchmark, benchmark)
+    found = fits(of)
+    best = inferred(found)
+    return Check(
+        id=f"grim-{benchmark}",
+        title=f"GRIM, {title}: can the percentages come out of whole numbers of right answers?",
+        looked_at=f"{len(of)} cells against every number of questions N up to {LARGEST:,}; five responses a question "
+        "for Avg@5, one for Pass@1 and Major@5",
+        findings=_findings(of, benchmark, title, found, best),
+        grids=(_fits_grid(found, title), _cells_grid(of, best.n, title)),
+    )
+
+
+def _findings(of: Cells, benchmark: str, title: str, found: Sequence[Fit], best: Fit) -> tuple[Finding, ...]:
+    wrong = impossible(of, best.n)
+    if not wrong:
+        return ()
+    listed = "; ".join(f"{cell.name} {cell.shown}" for cell in wrong[:8])
+    more = f"; and {len(wrong) - 8} more (table below)" if len(wrong) > 8 else ""
+    cut = sum(not possible_if_cut(cell.hundredths, cell.k * best.n) for cell in wrong)
+    return (
+        Finding(
+            id=f"grim-{benchmark}.impossible",
+            title=f"{title}: {len(wrong)} of {len(of)} cells cannot come out of N = {best.n:,} questions",
+            test="Is there a whole number of right responses that rounds to the printed percentage? N is the number "
+            "of questions whose fit chance explains least.",
+            figure=f"N = {best.n:,} allows {best.fitting} of {len(of)} cells; {best.expected:.1f} random percentages "
+            f"would fit (chance {_small(best.tail)}). Not possible: {listed}{more}. {cut} of these would not be "
+            f"possible either if percentages were cut off after two decimals. {_all_fit(found)}",
+            strength="counted",
+            limits="That N is as inferred: the paper states none. A cell may have been rounded twice, or be over other "
+            "questions or responses than its neighbours; GRIM does not say which, nor that a result is wrong by much.",
+            question="How many test questions has this benchmark, and over how many responses is each of these cells?",
+        ),
+    )
+
+
+def _all_fit(found: Sequence[Fit]) -> str:
+    """Which numbers of questions allow every cell, and how likely the cells' own regularity is then."""
+    whole = [one for one in found if one.fitting == one.cells]
+    if not whole:
+        return f"No N up to {LARGEST:,} allows all {found[0].cells}."
+    shown = ", ".join(f"{one.n:,}" for one in whole[:5])
+    more = ", ..." if len(whole) > 5 else ""
+    return f"N that allow all cells: {shown}{more} (the first by chance {_small(whole[0].tail)})."
+
+
+def _fits_grid(found: Sequence[Fit], title: str) -> Grid:
+    ranked = sorted(found, key=lambda one: (one.tail, one.n))[:SHOWN]
+    rows = tuple(
+        (f"{one.n:,}", f"{one.fitting} of {one.cells}", f"{one.expected:.1f}", _small(one.tail)) for one in ranked
+    )
+    note = (
+        "Expected and chance: if each percentage were drawn evenly from 0.00 to 100.00, apart from the others. Chance "
+        f"is for one N; times {LARGEST:,} allows for all that were tried. Multiples of a good N fit too, less surely."
+    )
+    return Grid(f"{title}: numbers of questions that explain most", ("N", "fit", "expected", "chance"), rows, note)
+
+
+def _cells_grid(of: Cells, n: int, title: str) -> Grid:
+    """A line a row of the paper's tables, with the cells that `n` does not allow."""
+    wrong = {cell.address for cell in impossible(of, n)}
+    rows: dict[tuple[int, str, str], list[str]] = {}
+    for cell in of:
+        mark = " (not possible)" if cell.address in wrong else ""
+        rows.setdefault((cell.table, cell.model, cell.method), []).append(
+            f"{METRICS.get(cell.metric, cell.metric)} {cell.shown}{mark}"
+        )
+    lines = tuple(
+        (f"Table {table}, {model}", TITLES.get(method, method), "; ".join(texts))
+        for (table, model, method), texts in rows.items()
+        if any("not possible" in text for text in texts)
+    )
+    return Grid(f"{title}: rows with a cell that N = {n:,} does not allow", ("where", "row", "cells"), lines)
+
+
+def _small(p: float) -> str:
+    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"

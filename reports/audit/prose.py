@@ -1,0 +1,127 @@
+"""Figures quoted in the paper's prose against its tables. `prose.csv` says which cell each should equal.
+
+A figure with `minus` is a difference: the cell less the same cell of the method `minus`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from reports.audit.cells import Address, Cells, by_address, hundredths, name_of, percent
+from reports.audit.finding import Check, Finding
+from reports.names import TITLES
+from reports.page.page import Grid
+
+FILE = Path(__file__).with_name("prose.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A figure in the prose."""
+
+    id: str
+    locator: str
+    quote: str
+    """A few words around it, for finding the place."""
+    hundredths: int
+    address: Address
+    minus: str
+    """Method that is taken off; empty where the figure is the cell itself."""
+
+    @property
+    def meant(self) -> str:
+        """The cell or difference, for people."""
+        name = name_of(self.address)
+        return f"{name}, less that of {TITLES.get(self.minus, self.minus)}" if self.minus else name
+
+
+def load(path: Path = FILE) -> tuple[Quoted, ...]:
+    """Read the file, in its order.
+
+    Raises:
+        AnatomyR1Error: when an id stands twice or a figure has not two decimals.
+    """
+    found: dict[str, Quoted] = {}
+    with path.open(encoding="utf-8", newline="") as handle:
+        for line, row in enumerate(csv.DictReader(handle), start=2):
+            where = f"{path.name}:{line}"
+            if row["id"] in found:
+                raise AnatomyR1Error(f"{where}: {row['id']} stands twice. Cure: give each figure an id of its own")
+            address = (int(row["table"]), row["model"], row["method"], row["benchmark"], row["metric"])
+            value = hundredths(row["figure"], where)
+            found[row["id"]] = Quoted(row["id"], row["locator"], row["quote"], value, address, row["minus"])
+    return tuple(found.values())
+
+
+def expected(quoted: Quoted, cells: Mapping[Address, int]) -> int:
+    """What the tables give for it, in hundredths.
+
+    Raises:
+        AnatomyR1Error: when the tables lack a cell that it names.
+    """
+    table, model, _, benchmark, metric = quoted.address
+    try:
+        taken = cells[table, model, quoted.minus, benchmark, metric] if quoted.minus else 0
+        return cells[quoted.address] - taken
+    except KeyError as error:
+        raise AnatomyR1Error(f"prose {quoted.id}: the tables have no {quoted.meant}. Cure: correct the line") from error
+
+
+def agrees(quoted: Quoted, cells: Mapping[Address, int]) -> bool:
+    """Whether prose and table say the same."""
+    return quoted.hundredths == expected(quoted, cells)
+
+
+def check(figures: Sequence[Quoted], cells: Cells) -> Check:
+    """Every figure, with a finding a sentence that has one the tables do not bear out."""
+    known = by_address(cells)
+    wrong = [one for one in figures if not agrees(one, known)]
+    by_sentence = groupby(wrong, key=lambda one: one.locator)
+    rows = tuple(
+        (
+            one.id,
+            one.locator,
+            one.quote,
+            percent(one.hundredths),
+            one.meant,
+            percent(expected(one, known)),
+            "yes" if agrees(one, known) else "no",
+        )
+        for one in figures
+    )
+    return Check(
+        id="prose",
+        title="Figures in the prose against the tables",
+        looked_at=f"{len(figures)} figures of the main results, each against the cell or difference that it names; "
+        f"{len(figures) - len(wrong)} agree",
+        findings=tuple(_finding(place, list(group), known) for place, group in by_sentence),
+        grids=(Grid("Quoted figures", ("id", "place", "quote", "figure", "which is to be", "tables", "agree"), rows),),
+    )
+
+
+def _finding(place: str, wrong: Sequence[Quoted], known: Mapping[Address, int]) -> Finding:
+    figures = "; ".join(
+        f"{percent(one.hundredths)} for {one.meant}, where the table has {percent(expected(one, known))} "
+        f"({_elsewhere(one, known)})"
+        for one in wrong
+    )
+    return Finding(
+        id=f"prose.{wrong[0].id}",
+        title=f"{place}: {len(wrong)} figure{'s' if len(wrong) > 1 else ''} that the tables do not have there",
+        test="The figure in the sentence against the cell that the sentence names (method, metric, benchmark, model).",
+        figure=figures + ".",
+        strength="counted",
+        limits="Which of the two is right, or whether either belongs to another version of the experiment. Where the "
+        "sentence says RL, the row of GRPO-GDQA was taken, to which the sentence's figures that do agree belong.",
+        question="Which experiment do these figures come from, and which should stand: the sentence or the table?",
+    )
+
+
+def _elsewhere(one: Quoted, known: Mapping[Address, int]) -> str:
+    places = [name_of(address) for address, value in known.items() if value == one.hundredths]
+    return f"it stands at {places[0]}" if places else "it stands in no cell"

@@ -1,0 +1,154 @@
+"""Distractors and order in the released curriculum file: chosen by similarity, easy ones first?
+
+Neither test needs an encoder. Distractors: of all sets of that size from the other options, is each as frequent as the
+next? Any choice by similarity favours some. Order: is the place of a record independent of its answer and options (the
+only things that S(q) depends on)? Any order by S(q) moves some groups to the front.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb
+
+from scipy.optimize import brentq
+from scipy.stats import chi2, chisquare, kruskal, ncx2
+
+from anatomy_r1.question import Question
+from reports.audit.finding import Check, Finding, of_p
+from reports.audit.released import ASC, Released
+from reports.page.page import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A chi-square statistic."""
+
+    statistic: float
+    freedom: int
+    p: float
+
+
+def uniform(questions: Sequence[Question]) -> Test:
+    """Of every set of distractors being as likely, answer by answer."""
+    names = {option for question in questions for option in question.options}
+    sets: dict[tuple[str, int], Counter[frozenset[str]]] = defaultdict(Counter)
+    for question in questions:
+        others = frozenset(question.options) - {question.answer}
+        sets[question.answer, len(others)][others] += 1
+    statistic, freedom = 0.0, 0
+    for (_, size), counts in sets.items():
+        ways, total = comb(len(names) - 1, size), counts.total()
+        mean = total / ways
+        statistic += sum((count - mean) ** 2 / mean for count in counts.values()) + mean * (ways - len(counts))
+        freedom += ways - 1
+    return Test(statistic, freedom, float(chi2.sf(statistic, freedom)) if freedom else 1.0)
+
+
+def ordered(questions: Sequence[Question]) -> Test:
+    """Kruskal-Wallis of a record's place by its answer and options."""
+    places: dict[tuple[str, frozenset[str]], list[int]] = defaultdict(list)
+    for place, question in enumerate(questions):
+        places[question.answer, frozenset(question.options)].append(place)
+    if len(places) < 2:
+        return Test(0.0, 0, 1.0)
+    found = kruskal(*places.values())
+    return Test(float(found.statistic), len(places) - 1, float(found.pvalue))
+
+
+def detectable_effect(n: int, freedom: int) -> float:
+    """Cohen's w that a chi-square test of `n` questions finds four times in five at 5 %."""
+    limit = chi2.ppf(0.95, freedom)
+    noncentral = brentq(lambda x: ncx2.sf(limit, freedom, x) - 0.8, 1e-6, 1e4)
+    return float((noncentral / n) ** 0.5)
+
+
+def check(files: Sequence[Released]) -> Check:
+    """Distractors and the place of the right option, in every file; only the curriculum's says something."""
+    tests = {file.name: uniform(file.questions) for file in files}
+    letters = {file.name: _letters(file.questions) for file in files}
+    rows = tuple(
+        (file.name, _text(tests[file.name]), _text(letters[file.name]), str(sorted(_sizes(file)))) for file in files
+    )
+    skewed = [name for name, test in letters.items() if of_p(min(1.0, len(files) * test.p))]
+    asc = next((file for file in files if file.name == ASC), None)
+    found = [_uniform(asc, tests[ASC])] if asc and tests[ASC].freedom and tests[ASC].p >= 0.05 else []
+    return Check(
+        id="released-distractors",
+        title="Released files: are distractors drawn evenly?",
+        looked_at=f"distractors and the place of the right option in {len(files)} files",
+        findings=(*found, *(_skewed(name, letters[name]) for name in skewed)),
+        grids=(Grid("Evenness", ("file", "sets of distractors", "place of the right option", "options"), rows),),
+    )
+
+
+def check_order(files: Sequence[Released]) -> Check:
+    """Order of the curriculum's file, and of the others for comparison."""
+    tests = {file.name: ordered(file.questions) for file in files}
+    rows = tuple((name, _text(test), f"{test.statistic / max(test.freedom, 1):.2f}") for name, test in tests.items())
+    found = [_unordered(tests[ASC])] if ASC in tests and tests[ASC].p >= 0.05 else []
+    note = "Statistic over degrees of freedom: 1 is what chance gives."
+    return Check(
+        id="released-order",
+        title="Released files: is the curriculum's file in order of difficulty?",
+        looked_at=f"place of every record by its answer and options, {len(files)} files",
+        findings=tuple(found),
+        grids=(Grid("Order", ("file", "place by answer and options", "ratio"), rows, note),),
+    )
+
+
+def _letters(questions: Sequence[Question]) -> Test:
+    size = max(len(question.options) for question in questions)
+    counts = Counter(question.letter for question in questions)
+    found = chisquare([counts[letter] for letter in "ABCDEFGH"[:size]])
+    return Test(float(found.statistic), size - 1, float(found.pvalue))
+
+
+def _sizes(file: Released) -> set[int]:
+    return {len(question.options) for question in file.questions}
+
+
+def _text(test: Test) -> str:
+    return f"chi-square {test.statistic:.1f}, {test.freedom} degrees of freedom, p = {test.p:.3g}"
+
+
+def _uniform(asc: Released, test: Test) -> Finding:
+    w = detectable_effect(len(asc.records), test.freedom)
+    return Finding(
+        id="released-distractors.uniform",
+        title="The curriculum file's distractors look drawn evenly, not chosen by similarity",
+        test="Chi-square test that every set of distractors is as likely, answer by answer. Needs no encoder: any "
+        "choice by similarity favours some sets.",
+        figure=f"{_text(test)}. An effect of w = {w:.2f} would have been found four times in five; one fixed set an "
+        f"answer is w = 3.",
+        strength="suggestive",
+        limits="That training used these options: they may be chosen anew while it runs. A test that finds nothing "
+        "does not show evenness.",
+        question="Where in the release is the choice of distractors by similarity?",
+    )
+
+
+def _unordered(test: Test) -> Finding:
+    return Finding(
+        id="released-order.unordered",
+        title="The curriculum file is not in an order of difficulty",
+        test="Kruskal-Wallis test of a record's place by its answer and options, on which alone S(q) depends. Needs "
+        "no encoder: an order by S(q), or in bins of it, moves some groups to the front.",
+        figure=f"{_text(test)}.",
+        strength="suggestive",
+        limits="That training took the records in this order: a loader may sort them.",
+        question="Which code puts the training questions in order, and by which similarities?",
+    )
+
+
+def _skewed(name: str, test: Test) -> Finding:
+    return Finding(
+        id=f"released-distractors.letter-{name.removesuffix('.json')}",
+        title=f"{name}: the right option stands more often in some places",
+        test="Chi-square test of the letter of the right option, times the number of files.",
+        figure=f"{_text(test)}.",
+        strength=of_p(test.p) or "suggestive",
+        limits="Whether a policy made use of it.",
+        question="How were the options put in order?",
+    )

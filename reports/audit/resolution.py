@@ -1,0 +1,165 @@
+"""The smallest difference that so many questions, from so few videos, can tell from none, beside those claimed.
+
+A difference of two methods on the same N questions has the standard error
+
+    se = sqrt(d r (1 + (N/G - 1) icc) / N)
+
+with d the share of questions on which one response of the one is right and of the other wrong, r = 1 for Pass@1 and
+Major@5 and (1 + 4 rho) / 5 for Avg@5 (rho: correlation of a question's five differences), and icc the correlation of
+differences within one of G videos (Kish's design effect). The smallest difference that a two-sided t test with G - 1
+degrees of freedom finds four times in five is se times `anatomy_r1.comparison.power.detectable`. The paper gives none
+of d, rho, icc, so three sets of values are tried; all are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from anatomy_r1.comparison.power import detectable
+from anatomy_r1.comparison.verdict import LEVEL
+from anatomy_r1.metrics import K
+from reports.audit.cells import Cells, by_address
+from reports.audit.claims import Claim, Printed, printed
+from reports.audit.finding import Check, Finding
+from reports.audit.statements import difference_text
+from reports.names import BENCHMARKS
+from reports.page.page import Grid
+
+VIDEOS = 7
+"""Videos that the release leaves out: presumably the SGG-VQA test videos (`anatomy_r1.splits.UNUSED`, inferred)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One set of assumptions."""
+
+    name: str
+    discordance: float
+    rho: float
+    icc: float
+    videos: bool
+    """Whether questions hang together by video; else all are independent."""
+
+
+SCENARIOS = (
+    Scenario("favourable", discordance=0.2, rho=0.25, icc=0.0, videos=False),
+    Scenario("middle", discordance=0.3, rho=0.5, icc=0.01, videos=True),
+    Scenario("strict", discordance=0.4, rho=0.75, icc=0.05, videos=True),
+)
+
+
+def smallest(scenario: Scenario, n: int, metric: str, videos: int | None) -> float:
+    """Smallest detectable difference in points; `videos` None where questions are taken for independent anyway."""
+    groups = videos if scenario.videos and videos else n
+    ratio = (1 + (K - 1) * scenario.rho) / K if metric == f"avg@{K}" else 1.0
+    effect = 1 + (n / groups - 1) * scenario.icc
+    return 100 * sqrt(scenario.discordance * ratio * effect / n) * detectable(groups, LEVEL)
+
+
+def unresolved(of: Sequence[Printed], sizes: dict[str, int], scenario: Scenario = SCENARIOS[0]) -> list[Printed]:
+    """Differences in the claimed direction that are below what the scenario can tell from none."""
+    return [
+        one
+        for one in of
+        if 0 < one.hundredths / 100 < smallest(scenario, sizes[one.benchmark], one.metric, _videos(one.benchmark))
+    ]
+
+
+def check(claims: Sequence[Claim], cells: Cells, sizes: dict[str, int]) -> Check:
+    """Claims that one method is above another; `sizes`: questions of each benchmark."""
+    known = by_address(cells)
+    found = [(claim, printed(claim, known)) for claim in claims if claim.kind == "higher"]
+    rows = tuple(
+        (claim.id, str(len(of)), *(str(len(unresolved(of, sizes, scenario))) for scenario in SCENARIOS))
+        for claim, of in found
+    )
+    head = ("claim", "differences", *(f"too small, {scenario.name}" for scenario in SCENARIOS))
+    return Check(
+        id="resolution",
+        title="Smallest difference that the questions can resolve, against those claimed",
+        looked_at=f"{len(found)} claims that one method is above another, each difference at 80 % power and 5 %, "
+        "one test at a time",
+        findings=_findings(found, sizes),
+        grids=(_limits(sizes), Grid("Differences below the smallest detectable one", head, rows)),
+    )
+
+
+def mostly(of: Sequence[Printed], sizes: dict[str, int], scenario: Scenario) -> bool:
+    """Whether at least half of a claim's differences cannot be resolved."""
+    return bool(of) and 2 * len(unresolved(of, sizes, scenario)) >= len(of)
+
+
+def _findings(found: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[str, int]) -> tuple[Finding, ...]:
+    """One for each claim that fails under the favourable assumptions, one for all that fail under the middle ones."""
+    favourable = [(claim, of) for claim, of in found if mostly(of, sizes, SCENARIOS[0])]
+    rest = [(claim, of) for claim, of in found if (claim, of) not in favourable and mostly(of, sizes, SCENARIOS[1])]
+    return (
+        *(_finding(claim, of, sizes) for claim, of in favourable),
+        *([_videos_finding(rest, sizes)] if rest else []),
+    )
+
+
+def _videos_finding(rest: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[str, int]) -> Finding:
+    listed = "; ".join(f"{claim.id}: {len(unresolved(of, sizes, SCENARIOS[1]))} of {len(of)}" for claim, of in rest)
+    return Finding(
+        id="resolution.middle",
+        title=f"{len(rest)} more claims: most differences are too small under the middle assumptions",
+        test="The same under the middle assumptions: 30 % of answers differ, and the SGG-VQA questions come from "
+        "seven videos with a little correlation within each; those of OmniMedVQA are independent.",
+        figure=f"Differences too small: {listed}.",
+        strength="suggestive",
+        limits="Seven videos are an inference from what the released files leave out, and the correlation within a "
+        "video is assumed; with independent questions most of these differences could be resolved.",
+        question="Which videos are the test questions from, and how do the differences look video by video?",
+    )
+
+
+def _finding(claim: Claim, of: Sequence[Printed], sizes: dict[str, int]) -> Finding:
+    small = unresolved(of, sizes)
+    middle = len(unresolved(of, sizes, SCENARIOS[1]))
+    listed = "; ".join(difference_text(one) for one in small[:6])
+    return Finding(
+        id=f"resolution.{claim.id}",
+        title=f"{claim.locator}: {len(small)} of {len(of)} differences are smaller than the questions can resolve",
+        test="Each printed difference against the smallest that the questions could tell from none, under the "
+        f"favourable assumptions (table below). {claim.text}",
+        figure=f"Too small: {listed}{'; ...' if len(small) > 6 else ''}. Under the middle assumptions {middle} of "
+        f"{len(of)} are.",
+        strength="suggestive",
+        limits="A difference that cannot be resolved may still be real; several in one direction say more than one. "
+        "N is inferred, and how often two methods disagree is assumed: the answers to single questions would tell.",
+        question="Could the right and wrong answers to each question be published, or the results of several seeds?",
+    )
+
+
+def _limits(sizes: dict[str, int]) -> Grid:
+    rows = [
+        (
+            BENCHMARKS.get(name, name),
+            f"{n:,}",
+            scenario.name,
+            _assumed(scenario, _videos(name)),
+            *_both(scenario, name, n),
+        )
+        for name, n in sizes.items()
+        for scenario in SCENARIOS
+    ]
+    head = ("benchmark", "N", "assumptions", "which are", "Avg@5", "Pass@1, Major@5")
+    return Grid("Smallest detectable difference, in points", head, tuple(rows), "All assumptions are ours.")
+
+
+def _both(scenario: Scenario, name: str, n: int) -> tuple[str, str]:
+    average, single = (f"{smallest(scenario, n, metric, _videos(name)):.2f}" for metric in (f"avg@{K}", "pass@1"))
+    return average, single
+
+
+def _assumed(scenario: Scenario, videos: int | None) -> str:
+    together = f"{videos} videos, ICC {scenario.icc}" if scenario.videos and videos else "questions independent"
+    return f"{100 * scenario.discordance:.0f} % discordant, rho {scenario.rho}, {together}"
+
+
+def _videos(benchmark: str) -> int | None:
+    """OmniMedVQA's groups are small and not known, so its questions are taken for independent."""
+    return VIDEOS if benchmark.startswith("sgg") else None

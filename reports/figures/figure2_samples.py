@@ -1,0 +1,92 @@
+"""Figure 2's groups: what GRPO answered to one question at the beginning, in the middle and at the end of training.
+
+Which groups these are is decided by a rule (`anatomy_r1/group_samples.py`), for the lowest seed. Equal texts are shown
+once, with how many they are: a uniform group is one line.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from anatomy_r1.curves import Curves
+from anatomy_r1.group_samples import SampleGroup
+from reports.figures.look import SMALL
+from reports.figures.panels import page_of, wrapped
+from reports.figures.scope import Scope
+from reports.figures.visible import FONT, visible
+from reports.names import is_mini
+
+METHOD = "grpo"
+WIDTH, MOST_LINES = 54, 3
+"""Characters a line, and lines a text; what is longer ends in three dots."""
+INDENT = "   "
+LINE = 0.118
+"""Inches a line."""
+RIGHT, WRONG = "#007A5A", "#B34700"
+"""Okabe and Ito's green and vermilion, darkened until 7-point text has a contrast of 4.5 on white (ours)."""
+Lines = list[tuple[str, str]]
+"""Text and colour."""
+
+
+def samples(curves: Sequence[Curves], scope: Scope) -> tuple[int | None, tuple[SampleGroup, ...]]:
+    """Lowest seed of the scope's GRPO, and its sample groups; none where there is none."""
+    fitting = [
+        one for one in curves if (one.benchmark, one.model, one.method) == (scope.benchmark, scope.model, METHOD)
+    ]
+    if not fitting:
+        return None, ()
+    lowest = min(fitting, key=lambda one: one.seed)
+    return lowest.seed, lowest.samples
+
+
+def table(groups: Sequence[SampleGroup]) -> pd.DataFrame:
+    """One row a response; texts as JSON strings, which no spreadsheet takes for a formula."""
+    rows = [
+        (group.step, group.group, group.anatomy, group.question_id, member, choice, right, json.dumps(text))
+        for group in groups
+        for member, (choice, right, text) in enumerate(zip(group.choices, group.right, group.completions, strict=True))
+    ]
+    names = ("step", "group", "anatomy", "question_id", "member", "choice", "right", "completion")
+    return pd.DataFrame(rows, columns=list(names))
+
+
+def figure(groups: Sequence[SampleGroup], seed: int | None, scope: Scope) -> Figure:
+    """The groups below one another."""
+    lines = [line for group in groups for line in [*_block(group), ("", "black")]][:-1]
+    words = (
+        f"{scope.title}; GRPO, seed {seed}. First, middle and last step with texts: the first group that is all wrong, "
+        "else the first group. \N{MULTIPLICATION SIGN}: responses of the group with this text."
+    )
+    mini = " Mini world: says nothing about Qwen2.5-VL." if is_mini(scope.benchmark) else ""
+    note = wrapped(words + mini)
+    height = LINE * (len(lines) + 0.5)
+    above = page_of(height, note)
+    for number, (text, colour) in enumerate(lines):
+        top = 1 - LINE * (number + 0.4) / height
+        above.text(0.012, top, text, color=colour, family=FONT, fontsize=SMALL, va="top", parse_math=False)
+    return above.figure
+
+
+def _block(group: SampleGroup) -> Iterator[tuple[str, str]]:
+    right, total = sum(group.right), len(group.right)
+    yield f"Step {group.step}, {visible(group.anatomy)}: {right} of {total} right", "black"
+    asked = " ".join((group.prompt.partition("Question:")[2] or group.prompt[-200:]).split())
+    yield from _wrapped("", asked, "#555555", most=MOST_LINES + 1)
+    answers = Counter(zip(group.completions, group.choices, group.right, strict=True))
+    for (text, choice, good), count in answers.most_common():
+        head = f"{count}\N{MULTIPLICATION SIGN} {visible(choice or '-')} {'✓' if good else '✗'} "
+        yield from _wrapped(head, text, RIGHT if good else WRONG)
+
+
+def _wrapped(head: str, text: str, colour: str, most: int = MOST_LINES) -> Lines:
+    """The text in lines of `WIDTH`, all but the first one indented."""
+    lines = textwrap.wrap(head + visible(text), WIDTH, subsequent_indent=INDENT, break_on_hyphens=False) or [head]
+    if len(lines) > most:
+        lines = [*lines[: most - 1], lines[most - 1][: WIDTH - 3] + "..."]
+    return [(line, colour) for line in lines]

@@ -1,0 +1,37 @@
+"""Figure 5: reward and S(q) during training, GRPO and GRPO-ASC-Learning.
+
+The paper does not say whether its reward counts form. Both stand here: the sum that was trained on, and accuracy alone.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.figures import panels
+from reports.figures.points import points
+from reports.figures.scope import Scope, note, of
+
+METHODS = ("grpo", "grpo-asc")
+QUANTITIES = {"reward": "Reward:\naccuracy, form", "accuracy": "Reward:\naccuracy alone", "similarity": "S(q)"}
+
+
+def table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
+    """Points of each quantity, a panel a quantity."""
+    rows = of(frame, scope, METHODS)
+    return pd.concat([points(rows, quantity, panel=[], axis=axis) for quantity in QUANTITIES], ignore_index=True)
+
+
+def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
+    """Three panels, one above the other."""
+    found = table(frame, scope, axis)
+    return panels.draw(
+        found,
+        panels.Page(
+            panels=tuple(panels.Panel(name, label=label) for name, label in QUANTITIES.items()),
+            columns=1,
+            axis=axis,
+            note=note(of(frame, scope, METHODS), found, scope, "S(q): of the options served, where it is known"),
+            panel_height=1.05,
+        ),
+    )

@@ -1,0 +1,89 @@
+"""Thin writer: a folder of curves in, files of every figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from anatomy_r1.curves import Curves, load_curves
+from anatomy_r1.errors import AnatomyR1Error
+from reports.figures import figure1, figure2, figure2_samples, figure5, figure6, training
+from reports.figures.frame import groups_frame
+from reports.figures.save import rendered
+from reports.figures.scope import chosen
+from reports.figures.statements import as_csv, as_json, statements
+
+FOLDER = "curves"
+FIGURES = {"figure1": figure1, "figure2": figure2, "figure5": figure5, "figure6": figure6, "training_curves": training}
+AXES = {"kilotokens": "", "seconds": "_seconds"}
+"""Column of the x axis -> end of the file's name. Seconds stand apart, for no two runs share them."""
+
+
+def curves_folder(store: Path) -> Path:
+    """`curves/` in the folder given, or beside it where that is a result store.
+
+    Raises:
+        AnatomyR1Error: when there is none.
+    """
+    for folder in (store / FOLDER, store.parent / FOLDER):
+        if folder.is_dir():
+            return folder
+    raise AnatomyR1Error(f"no {FOLDER}/ in it or beside it. Run `tox -e reproduce-figures` first")
+
+
+def figure_files(store: Path, benchmark: str | None = None, model: str | None = None) -> dict[str, bytes]:
+    """File name -> content: each figure as PDF, SVG, PNG and CSV over either axis, and the statements of all.
+
+    A figure whose methods did not run is left out.
+
+    Raises:
+        AnatomyR1Error: when there are no curves, or none of that benchmark and model.
+    """
+    curves = load_curves(curves_folder(store))
+    drawn = {
+        f"{drawing.name}.{suffix}": content
+        for drawing in drawings(curves, benchmark, model)
+        for suffix, content in rendered(drawing.draw).items()
+    }
+    return {**data_files(curves, benchmark, model), **drawn}
+
+
+def data_files(curves: Sequence[Curves], benchmark: str | None = None, model: str | None = None) -> dict[str, bytes]:
+    """File name -> content of what needs no drawing: the CSV of each figure, and the statements."""
+    stated = statements(groups_frame(curves))
+    files = {"figure_statements.csv": as_csv(stated).encode(), "figure_statements.json": as_json(stated).encode()}
+    for drawing in drawings(curves, benchmark, model):
+        files[f"{drawing.name}.csv"] = drawing.table.to_csv(index=False, lineterminator="\n").encode()
+    return files
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure over one axis."""
+
+    name: str
+    """Of its files, without suffix."""
+    draw: Callable[[], Figure]
+    table: pd.DataFrame
+    """What it shows, and its CSV."""
+
+
+def drawings(curves: Sequence[Curves], benchmark: str | None = None, model: str | None = None) -> list[Drawing]:
+    """Every figure for which there are data."""
+    frame = groups_frame(curves)
+    scope = chosen(frame, benchmark, model)
+    found = [
+        Drawing(name + end, partial(module.figure, frame, scope, axis), module.table(frame, scope, axis))
+        for name, module in FIGURES.items()
+        for axis, end in AXES.items()
+    ]
+    seed, groups = figure2_samples.samples(curves, scope)
+    shown = Drawing(
+        "figure2_samples", partial(figure2_samples.figure, groups, seed, scope), figure2_samples.table(groups)
+    )
+    return [drawing for drawing in [*found, shown] if len(drawing.table)]

@@ -1,0 +1,74 @@
+"""Verdicts on claims, and how several come to one. The rules are ours.
+
+The two scales are never mixed: `paper` is what the paper's own numbers, the released files and results on its models
+and data say; `mini` is what a tiny network in a generated world did, which says nothing about Qwen2.5-VL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from anatomy_r1.comparison.verdict import Verdict as Compared
+from reports.audit.claims import Quantifier
+
+Verdict = Literal[
+    "confirmed", "not confirmed", "contradicted", "underpowered", "not testable without the real data", "none"
+]
+
+MEANINGS: dict[Verdict, str] = {
+    "confirmed": "shown by the test named, in the direction claimed",
+    "not confirmed": "tested, and not shown; or what was released does not show it",
+    "contradicted": "the test shows the opposite, or the paper's own numbers do",
+    "underpowered": "the questions (or videos) could not have shown a difference that matters",
+    "not testable without the real data": "needs the paper's models and data, which nobody can fetch by a program",
+    "none": "nothing at this scale bears on it",
+}
+_OF_COMPARISON: dict[Compared, Verdict] = {
+    "better": "confirmed",
+    "worse": "contradicted",
+    "no detectable difference": "not confirmed",
+    "underpowered": "underpowered",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one scale says of one claim."""
+
+    verdict: Verdict
+    why: str
+    """What was done and what came out, with numbers."""
+
+
+NONE = Judgement("none", "Nothing at this scale bears on it.")
+
+
+def of_comparison(word: Compared) -> Verdict:
+    """Verdict on the claim that a method is better, from a comparison's."""
+    return _OF_COMPARISON[word]
+
+
+def of_interval(low: float | None, high: float | None, null: float = 0.0) -> Verdict:
+    """Verdict on the claim that a value is above `null`, from its interval; without one nothing is shown."""
+    if low is None or high is None:
+        return "not confirmed"
+    return "confirmed" if low > null else "contradicted" if high < null else "not confirmed"
+
+
+def combined(verdicts: Sequence[Verdict], quantifier: Quantifier = "all") -> Verdict:
+    """Of a claim that is about several comparisons.
+
+    `all`: confirmed where all are; contradicted where any is; else underpowered where any is; else not confirmed.
+    `most`: confirmed or contradicted where more than half are; else not confirmed.
+    """
+    if not verdicts:
+        return "none"
+    if quantifier == "most":
+        ends: tuple[Verdict, ...] = ("confirmed", "contradicted")
+        return next((word for word in ends if 2 * verdicts.count(word) > len(verdicts)), "not confirmed")
+    if all(word == "confirmed" for word in verdicts):
+        return "confirmed"
+    worst: tuple[Verdict, ...] = ("contradicted", "underpowered")
+    return next((word for word in worst if word in verdicts), "not confirmed")

@@ -1,0 +1,119 @@
+"""The ledger: claims, a result store and an audit in, a line a claim out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results import Result, load_results
+from reports.audit.audit import Paper, findings, load_paper, sizes
+from reports.audit.claims import Claim, Kind
+from reports.audit.finding import Check
+from reports.ledger import curves, printed
+from reports.ledger.compared import NOTHING, Compared, Scale, compared
+from reports.ledger.curves import Statement
+from reports.ledger.judgement import NONE, Judgement
+from reports.ledger.measured import Found, measured
+from reports.names import is_mini
+from reports.notes import commits
+from reports.scores import scores
+
+_NOTHING: dict[Kind, str] = {
+    "row": "Not run.",
+    "quoted": "Figures of the paper's own; the claims that compare have lines of their own.",
+    "higher": "Not run.",
+    "gain": "Not run.",
+    "uneven": "Not run.",
+    "curve": "No statement about training curves bears on it, or none were given (--curves FILE).",
+    "words": "Nothing to test here.",
+}
+"""Kind of claim -> why there is no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One claim with its two judgements."""
+
+    claim: Claim
+    paper: Judgement
+    """At the paper's scale: its numbers, its release, and results on its models and data where there are any."""
+    mini: Judgement
+    """In the mini world: says nothing about Qwen2.5-VL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Everything that is printed."""
+
+    lines: tuple[Line, ...]
+    family: int
+    """Comparisons tested together in the mini world."""
+    told: tuple[str, ...]
+    """What differs between the systems that were compared."""
+    skipped: tuple[str, ...]
+    """Audit checks that were not made."""
+    commits: tuple[str, ...]
+    """Of the results."""
+
+
+def ledger(
+    store: Path, checks: Sequence[Check], statements: Sequence[Statement] = (), paper: Paper | None = None
+) -> Ledger:
+    """Every claim.
+
+    Args:
+        store: result store, of any profile.
+        checks: an audit, of the paper's numbers at least.
+        statements: about training curves.
+        paper: the paper as data; this project's own where none is given.
+
+    Raises:
+        AnatomyR1Error: when the store does not exist, or holds what cannot be compared.
+    """
+    if not store.is_dir():
+        raise AnatomyR1Error(f"{store}: no such folder. Cure: name a result store, for example results/mini/store")
+    paper, results = paper or load_paper(), load_results(store)
+    made = {scale: _made(store, results, paper.claims, scale) for scale in ("paper", "mini")}
+    papers = printed.Papers(
+        paper.cells,
+        {one.id: one for one in paper.figures},
+        {finding.id: finding for finding in findings(checks)},
+        sizes(paper.cells),
+    )
+    lines = tuple(_line(claim, papers, made, statements) for claim in paper.claims)
+    mini = made["mini"][0]
+    skipped = tuple(check.title for check in checks if check.skipped)
+    return Ledger(lines, mini.family, mini.told, skipped, tuple(commits(results)))
+
+
+def _made(store: Path, results: Sequence[Result], claims: Sequence[Claim], scale: Scale) -> tuple[Compared, Found]:
+    """Comparisons and scores of the results at one scale."""
+    of = [result for result in results if is_mini(result.benchmark) == (scale == "mini")]
+    if not of:
+        return NOTHING, {}
+    found = {(score.group, score.metric, score.category): score for score in scores(of)}
+    return compared(store, claims, scale), found
+
+
+def _line(
+    claim: Claim, papers: printed.Papers, made: dict[str, tuple[Compared, Found]], statements: Sequence[Statement]
+) -> Line:
+    of_print, run = printed.judged(claim, papers), _run(claim, made["paper"], statements, "paper")
+    # What was measured on the paper's models and data outranks what print alone can tell, unless print contradicts
+    # itself.
+    paper = of_print if run.verdict == "none" or of_print.verdict == "contradicted" else _joined(run, of_print)
+    return Line(claim, paper, _run(claim, made["mini"], statements, "mini"))
+
+
+def _run(claim: Claim, made: tuple[Compared, Found], statements: Sequence[Statement], scale: Scale) -> Judgement:
+    """From results and statements about curves at one scale; where there is nothing, why."""
+    found = curves.judged(claim, statements, scale)
+    if found.verdict == "none" and claim.kind != "curve":
+        found = measured(claim, *made, scale)
+    return found if found != NONE else Judgement("none", _NOTHING[claim.kind])
+
+
+def _joined(run: Judgement, of_print: Judgement) -> Judgement:
+    return Judgement(run.verdict, f"{run.why} {of_print.why}")

@@ -1,0 +1,176 @@
+"""Puts the site together: pages, data, static files. The same store and run give the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results import Result, load_results
+from anatomy_r1.tables.table import Report
+from reports import paper
+from reports.comparisons import comparisons
+from reports.controls import controls
+from reports.cost import costs
+from reports.cost_table import cost_report
+from reports.notes import made_from, warning
+from reports.scores import scores
+from reports.site import artefacts, data
+from reports.site.method_page import method_page
+from reports.site.page import HERE, Link, Page, render, table_page
+from reports.site.pictures import LICENCE
+from reports.site.provenance import again, facts
+from reports.site.run import open_run
+from reports.table1 import table1
+from reports.table2 import of_table2, table2
+from reports.untrained import untrained_report
+
+_TABLE1 = "All methods on both benchmarks, ours beside the paper's."
+_TABLE2 = "GDQA without its text, and without its images."
+_COSTS = "What each method cost, and what that bought."
+_CONTROLS = "What is reached without a picture, or without training."
+_COMPARISONS = "Each method against GRPO, on the same questions."
+MARK = ".anatomy-r1-site"
+"""File by which a folder is known to be a site, so that only a site is ever replaced by one."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a site is built from."""
+
+    store: Path
+    run: Path | None = None
+    artefacts: tuple[Path, ...] = ()
+    """Folders with figures, JSON files and cards, as `reports/site/artefacts.py` has it."""
+    with_images: bool = False
+
+
+def build(out: Path, sources: Sources) -> data.Written:
+    """Write a site whole, in place of an older one.
+
+    Raises:
+        AnatomyR1Error: when the store is empty or does not hang together, or `out` holds something else.
+    """
+    if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise AnatomyR1Error(f"{out}: holds something that is no site. Cure: choose another folder for --out")
+    if not sources.store.is_dir():
+        raise AnatomyR1Error(f"{sources.store}: no such folder. Run `tox -e reproduce-table1` first, or name another")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        written = _fill(temporary, sources)
+        temporary.chmod(0o755)  # mkdtemp makes it private
+        _swap(temporary, out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return written
+
+
+def _fill(site: Path, sources: Sources) -> data.Written:
+    results = load_results(sources.store)
+    if not results:
+        raise AnatomyR1Error(f"{sources.store}: no results in it. Run `tox -e reproduce-table1` first")
+    written = data.write(site, results, open_run(sources.run), with_images=sources.with_images)
+    drawn = artefacts.figures(sources.artefacts, site)
+    pages = (*_pages(results, written, drawn), *artefacts.pages(sources.artefacts))
+    pages = tuple(_with_provenance(page, results) for page in pages)
+    _check_names(pages)
+    navigation = tuple(Link(page.file, page.title) for page in pages if not page.section)
+    licence = LICENCE if LICENCE in written.notices else ""
+    for page in pages:
+        text = render(page, navigation, " ".join(filter(None, (warning(results), licence))))
+        (site / page.file).write_bytes(text.encode("utf-8", "replace"))
+    shutil.copytree(HERE / "static", site / "static")
+    (site / MARK).write_text("Made by `python -m reports site`, which may replace this folder.\n", encoding="utf-8")
+    return written
+
+
+def _check_names(pages: Sequence[Page]) -> None:
+    names = [page.file for page in pages]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise AnatomyR1Error(f"{', '.join(twice)}: two pages of that name. Cure: name the JSON file differently")
+
+
+def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[Page]:
+    tables, absent = _tables(results)
+    methods = _methods(results)
+    viewer = {"written": written, "notices": written.notices}
+    scripts = ("shards.js", "dom.js", "data/index.js")
+    content = {"tables": tables, "absent": absent, "written": written, "made_from": made_from(results, scores(results))}
+    return [
+        Page("index.html", "Overview", "index.html.j2", {**content, "figures": drawn}),
+        *tables,
+        Page("methods.html", "Methods", "methods.html.j2", {"methods": methods}),
+        *methods,
+        Page(
+            "samples.html",
+            "Samples",
+            "samples.html.j2",
+            viewer,
+            (*scripts, "virtual.js", "filters.js", "sample.js", "samples.js"),
+        ),
+        Page("rollouts.html", "Rollouts", "rollouts.html.j2", viewer, (*scripts, "chart.js", "rollouts.js")),
+        *([Page("figures.html", "Figures", "figures.html.j2", {"figures": drawn})] if drawn else []),
+    ]
+
+
+def _tables(results: Sequence[Result]) -> tuple[list[Page], list[tuple[str, str]]]:
+    """Pages of tables, and (title, reason) of those that could not be made."""
+    numbers = paper.load()
+    made: tuple[tuple[str, str, str, Callable[[], tuple[Report, ...]]], ...] = (
+        ("table1.html", "Table 1", _TABLE1, lambda: (table1(results, numbers),)),
+        ("table2.html", "Table 2", _TABLE2, lambda: (table2(results, numbers),)),
+        ("costs.html", "Costs", _COSTS, lambda: (cost_report(results),)),
+        ("controls.html", "Controls", _CONTROLS, lambda: _controls(results)),
+        ("comparisons.html", "Comparisons", _COMPARISONS, lambda: comparisons(results)),
+    )
+    pages, absent = [], []
+    for file, title, lead, make in made:
+        try:
+            pages.append(table_page(file, title, lead, make()))
+        except AnatomyR1Error as error:
+            absent.append((title, str(error)))
+    if not any(page.file == "table1.html" for page in pages):
+        raise AnatomyR1Error(dict(absent)["Table 1"])
+    return pages, absent
+
+
+def _controls(results: Sequence[Result]) -> tuple[Report, ...]:
+    """Rows without a model, and what policies do under another view: each where it ran."""
+    found, reasons = [], []
+    for make in (untrained_report, controls):
+        try:
+            found.append(make(results))
+        except AnatomyR1Error as error:
+            reasons.append(str(error))
+    if not found:
+        raise AnatomyR1Error("; ".join(reasons))
+    return tuple(found)
+
+
+def _methods(results: Sequence[Result]) -> list[Page]:
+    numbers, spent = paper.load(), costs(results)
+    found = {(score.group, score.metric, score.category): score for score in scores(results)}
+    return [
+        method_page(name, [result for result in results if result.method == name], found, spent, numbers)
+        for name in data.titles(results)
+    ]
+
+
+def _with_provenance(page: Page, results: Sequence[Result]) -> Page:
+    """What a page was made from: all results, unless it says otherwise itself."""
+    if page.facts:
+        return page
+    kept = of_table2(results) if page.file == "table2.html" else results
+    return replace(page, facts=facts(kept), commands=again(kept))
+
+
+def _swap(new: Path, out: Path) -> None:
+    old = new.with_name(new.name + ".old")
+    if out.exists():
+        out.rename(old)
+    new.rename(out)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,136 @@
+"""A page a method: what it is, what it scored by anatomy, what it cost, what it was trained with, what it may share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anatomy_r1.metrics import K
+from anatomy_r1.results import LENIENT, Result
+from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
+from anatomy_r1.views import parts
+from reports.accuracy import bounds
+from reports.certificates import certificate_notes
+from reports.cost import Cost
+from reports.cost_table import cost_report
+from reports.fitness import unfit_notes
+from reports.marks import marked, marks
+from reports.names import METRICS, benchmark_title, method_title, model_title
+from reports.notes import notes
+from reports.paper import PaperNumbers
+from reports.rows import Key, in_order
+from reports.scores import ALL, Group, Score, group_of
+from reports.site.about import METHODS, About
+from reports.site.page import Page
+from reports.site.provenance import again, facts
+from reports.site.shards import slug
+
+_SHOWN = {
+    **METRICS,
+    "greedy": "Greedy",
+    LENIENT: "Avg@5, lenient extractor",
+    "parsed": "Parsed",
+    "truncated": "Cut off",
+}
+_COLUMNS = ("percent", "paper", "clusters", "questions", "seeds", "seed SD")
+_UNKNOWN = About("No description is kept of this method here.", "")
+
+
+def method_file(method: str) -> str:
+    """Name of the page."""
+    return f"method-{slug(method)}.html"
+
+
+def method_page(
+    method: str,
+    results: Sequence[Result],
+    found: Mapping[Key, Score],
+    spent: Mapping[Group, Cost],
+    numbers: PaperNumbers,
+) -> Page:
+    """The page of one method from its results, all scores of the store and all costs."""
+    mine = {key: score for key, score in found.items() if key[0].method == method}
+    scored = Report("Scores", "", tuple(_score_tables(results, mine, numbers)), notes(results, mine.values(), 1))
+    title = method_title(method, "matched")
+    content = {
+        "about": METHODS.get(parts(method)[0], _UNKNOWN),
+        "report": scored,
+        "cost": cost_report(results, mine, spent),
+        "unfit": (*unfit_notes(results), *certificate_notes(results)),
+        "leakage": leakage_rows(results),
+        "knobs": knob_rows(results),
+    }
+    return Page(
+        method_file(method),
+        title,
+        "method.html.j2",
+        content,
+        ("sort.js",),
+        facts(results),
+        again(results),
+        section="methods.html",
+    )
+
+
+def _score_tables(results: Sequence[Result], mine: Mapping[Key, Score], numbers: PaperNumbers) -> list[Table]:
+    flagged = marks(results)
+    found: dict[str, list[Block]] = {}
+    for group in dict.fromkeys(group_of(result) for result in sorted(results, key=in_order)):
+        title = f"{model_title(group.model, paper_beside=False)}, {method_title(group.method, group.arm)}"
+        found.setdefault(group.benchmark, []).append(
+            Block(marked(title, [group], flagged), _rows(mine, numbers, group))
+        )
+    columns = tuple(Column(title, "", title == "paper") for title in _COLUMNS)
+    return [
+        Table(f"scores-{slug(name)}", benchmark_title(name), "Metric", columns, tuple(blocks))
+        for name, blocks in found.items()
+    ]
+
+
+def _rows(mine: Mapping[Key, Score], numbers: PaperNumbers, group: Group) -> tuple[Row, ...]:
+    metrics = [(title, mine.get((group, metric, ALL))) for metric, title in _SHOWN.items()]
+    categories = sorted(category for of, metric, category in mine if of == group and metric == f"avg@{K}" and category)
+    by_category = [(f"Avg@5: {category}", mine[group, f"avg@{K}", category]) for category in categories]
+    return tuple(Row(title, _cells(score, numbers)) for title, score in (*metrics, *by_category) if score)
+
+
+def _cells(score: Score, numbers: PaperNumbers) -> tuple[Cell, ...]:
+    theirs = numbers.of_score(score, 1)
+    return (
+        Cell(score.shown(), bounds(score, 2)),
+        Cell(MISSING if theirs is None else f"{theirs:.2f}"),
+        Cell(str(score.clusters)),
+        Cell(str(score.questions)),
+        Cell(str(score.seeds)),
+        Cell(MISSING if score.seed_sd is None else f"{score.seed_sd:.2f}"),
+    )
+
+
+def leakage_rows(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
+    """(benchmark, kind of overlap, test questions concerned, whether it makes the number not clean), each once."""
+    found: dict[tuple[str, str, str, str], None] = {}
+    for result in sorted(results, key=lambda one: one.key):
+        stated = result.provenance.get("leakage")
+        passport: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
+        for kind, overlap in sorted(passport.get("overlaps", {}).items()):
+            unclean = "not clean" if kind in passport.get("not_clean", ()) else ""
+            count = f"{overlap.get('test_questions', MISSING)} of {passport.get('test', {}).get('questions', MISSING)}"
+            found[benchmark_title(result.benchmark), kind.replace("_", " "), count, unclean] = None
+    return list(found)
+
+
+def knob_rows(results: Sequence[Result]) -> list[tuple[str, str]]:
+    """(setting, values): every argument of training, start and trainer, over all seeds and benchmarks."""
+    found: dict[str, set[str]] = {}
+    for result in results:
+        plan = (result.provenance.get("training") or {}).get("plan") or {}
+        parent = plan.get("parent")
+        start = {"starts from": parent.get("cell") if isinstance(parent, Mapping) else None}
+        for name, value in {**(plan.get("method") or {}), **start, **(plan.get("arguments") or {})}.items():
+            found.setdefault(name, set()).add(_plain(value))
+    return [(name, ", ".join(sorted(values))) for name, values in sorted(found.items())]
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -1,0 +1,104 @@
+"""Pages from templates. Every text is escaped: names and notes come from stores that anyone may have written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from anatomy_r1.tables.table import MISSING, Cell, Report, Table, groups
+from reports.site.provenance import Facts
+
+HERE = Path(__file__).parent
+_NUMBER = re.compile(r"[<>]?\s*([+\-\N{MINUS SIGN}]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)")
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry of the navigation."""
+
+    file: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page before it is HTML."""
+
+    file: str
+    title: str
+    template: str
+    content: dict[str, Any] = field(default_factory=dict)
+    scripts: tuple[str, ...] = ()
+    """Below `static/` or `data/`, in order, besides those of every page."""
+    facts: Facts = ()
+    commands: tuple[str, ...] = ()
+    section: str = ""
+    """File of the navigation's entry that it belongs to, where it has none of its own."""
+
+
+def render(page: Page, navigation: tuple[Link, ...], warning: str) -> str:
+    """The whole page."""
+    here = page.section or page.file
+    return (
+        _environment()
+        .get_template(page.template)
+        .render(page=page, navigation=navigation, here=here, warning=warning, **page.content)
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {"spans": spans, "starts": starts, "wordy": wordy}
+    environment.filters |= {"sortable": sortable, "counted": counted}
+    return environment
+
+
+def spans(table: Table) -> list[tuple[str, int]]:
+    """Headings above the columns, and over how many each stands."""
+    return [(name, len(indices)) for name, indices in groups(table)]
+
+
+def starts(table: Table) -> set[int]:
+    """Columns that begin a group."""
+    return {indices[0] for _, indices in groups(table)}
+
+
+def wordy(table: Table) -> set[int]:
+    """Columns of words: no cell in them is a number, and one at least says something."""
+    rows = [row for block in table.blocks for row in block.rows]
+    columns = [[row.cells[index] for row in rows] for index in range(len(table.columns))]
+    return {
+        index
+        for index, cells in enumerate(columns)
+        if not any(map(sortable, cells)) and any(cell.text != MISSING for cell in cells)
+    }
+
+
+def sortable(cell: Cell | str) -> str:
+    """What a cell sorts by: its number without marks, signs as JavaScript reads them; empty where it has none."""
+    match = _NUMBER.match(cell.text if isinstance(cell, Cell) else cell)
+    return match.group(1).replace(",", "").replace("\N{MINUS SIGN}", "-") if match else ""
+
+
+def counted(title: str) -> bool:
+    """Whether a row is named by a number and nothing else."""
+    return _NUMBER.fullmatch(title) is not None
+
+
+def table_page(file: str, title: str, lead: str, reports: tuple[Report, ...], **more: Any) -> Page:
+    """A page of one or several reports; tables of several get names of their own."""
+    content = {"lead": lead, "reports": reports, "many": len(reports) > 1}
+    return Page(file, title, "tables.html.j2", content, ("sort.js",), **more)

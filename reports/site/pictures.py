@@ -1,0 +1,61 @@
+"""Pictures of questions, under names made of their content. Real data's come only on request, with their licence."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.images import image_hash
+from reports.site.run import Benchmark
+
+LICENCE = (
+    "Pictures of real data sets belong to their owners. SSG-VQA and CholecT45 (CAMMA, University of Strasbourg) are "
+    "for research and non-commercial use (CC BY-NC-SA 4.0), OmniMedVQA's sources have terms of their own; see "
+    "DATA_LICENSES.md. Do not pass this folder on unless those terms allow it."
+)
+QUESTIONS = (
+    "Questions and options are those of real data sets, whose terms hold for this folder: SSG-VQA's are CC BY-NC-SA "
+    "4.0, OmniMedVQA's follow their sources (DATA_LICENSES.md)."
+)
+LEFT_OUT = "The pictures of this data set are not in this site: they are real. Build it with --with-images to see them."
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+"""What a browser shows."""
+
+
+@dataclass
+class Pictures:
+    """Copies what is asked for into the site."""
+
+    folder: Path
+    """The site's own."""
+    with_real: bool
+    """Whether frames of real data sets may be copied."""
+    _names: dict[Path, str] = field(default_factory=dict)
+
+    def allowed(self, benchmark: Benchmark) -> bool:
+        """Whether this benchmark's pictures enter the site."""
+        return benchmark.generated or self.with_real
+
+    def name(self, benchmark: Benchmark, image: str) -> str:
+        """Path of a picture below the site; empty where it may not enter.
+
+        Raises:
+            AnatomyR1Error: when it is missing, or of a kind that no browser shows.
+        """
+        return self._copied(benchmark.test.image_root / image) if image and self.allowed(benchmark) else ""
+
+    def _copied(self, source: Path) -> str:
+        if source not in self._names:
+            suffix = source.suffix.lower()
+            if suffix not in SUFFIXES:
+                raise AnatomyR1Error(f"{source}: a picture that no browser shows. Cure: {', '.join(sorted(SUFFIXES))}")
+            self._names[source] = f"images/{image_hash(str(source))}{suffix}"
+            self._copy(source, self.folder / self._names[source])
+        return self._names[source]
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)

@@ -1,0 +1,97 @@
+"""Data of the rollout viewer: each training's steps as numbers, and whole groups where the log kept their texts.
+
+The paper's Fig. 2 shows a few groups by hand; here is every group of every tenth step, as it was served and rewarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from anatomy_r1.training_log import read
+from reports.site.pictures import Pictures
+from reports.site.run import Benchmark
+
+SERIES = ("step", "reward", "distinct", "entropy", "idle", "seconds", "tokens")
+"""A step's numbers: mean reward; different choices a group; entropy of a group's choices in bits; share of groups whose
+rewards are all equal, which teach nothing; wall-clock seconds; completion tokens so far."""
+_REWARD = "reward_"
+
+
+def training(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any] | None:
+    """A training's data; None where it sampled nothing, as imitation does.
+
+    Raises:
+        ValueError: when the log is of another schema.
+    """
+    rollouts = read(path, "rollouts")
+    if rollouts.empty:
+        return None
+    names = [name for name in rollouts.columns if name.startswith(_REWARD)]
+    rollouts["reward"] = rollouts[names].fillna(0).sum(axis=1)
+    kept = rollouts[rollouts["prompt"].notna()]
+    return {
+        "series": _series(read(path, "steps"), rollouts),
+        "rewards": [name.removeprefix(_REWARD) for name in names],
+        "groups": [_group(group, names, benchmark, pictures) for _, group in kept.groupby(["step", "group_index"])],
+    }
+
+
+def _series(steps: pd.DataFrame, rollouts: pd.DataFrame) -> list[list[float | None]]:
+    groups = rollouts.groupby(["step", "group_index"])
+    choices = rollouts.assign(choice=rollouts["choice"].fillna("")).groupby(["step", "group_index", "choice"]).size()
+    share = choices / choices.groupby(level=[0, 1]).transform("sum")
+    by_group = pd.DataFrame(
+        {
+            "distinct": choices.groupby(level=[0, 1]).size(),
+            "entropy": -(share * np.log2(share)).groupby(level=[0, 1]).sum(),
+            "idle": groups["reward"].max() == groups["reward"].min(),
+        }
+    )
+    means = by_group.astype(float).groupby(level=0).mean()
+    means["reward"] = rollouts.groupby("step")["reward"].mean()
+    means["seconds"] = steps.set_index("step")["seconds"]
+    means["tokens"] = steps.set_index("step")["rollout_tokens"]
+    means["step"] = means.index
+    return [[_number(value) for value in row] for row in means[list(SERIES)].itertuples(index=False)]
+
+
+def _group(group: pd.DataFrame, names: list[str], benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any]:
+    first = group.iloc[0]
+    question = benchmark.train.get(first["question_id"]) if benchmark else None
+    prompts = list(dict.fromkeys(group["prompt"]))
+    return {
+        "step": int(first["step"]),
+        "group": int(first["group_index"]),
+        "question": first["question_id"],
+        "anatomy": first["anatomy"],
+        "gold": question.answer if question else "",
+        "picture": pictures.name(benchmark, question.image) if benchmark and question else "",
+        "pictures": int(group["image_hash"].nunique()),
+        "similarity": _number(first["similarity"]),
+        "level": _number(first["level"]),
+        "draw": int(first["draw"]),
+        "kept": bool(first["kept"]),
+        "prompts": prompts,
+        "members": [_member(dict(row), prompts, names) for row in group.to_dict("records")],
+    }
+
+
+def _member(row: Mapping[Hashable, Any], prompts: list[str], names: list[str]) -> list[Any]:
+    rewards = [_number(row[name]) for name in names]
+    choice = row["choice"] if isinstance(row["choice"], str) else ""
+    cut = row["finish_reason"] == "length"
+    advantage = _number(row["advantage"])
+    return [prompts.index(row["prompt"]), row["completion"] or "", choice, rewards, advantage, int(row["tokens"]), cut]
+
+
+def _number(value: Any) -> float | None:
+    """Six digits, as many as anyone reads; None for what is not there."""
+    if value is None or pd.isna(value):
+        return None
+    number = float(f"{float(value):.6g}")
+    return int(number) if number.is_integer() else number
