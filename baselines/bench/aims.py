@@ -60,7 +60,11 @@ def ratio(title: str, where: str, first: Found | None, second: Found | None, lim
     if first["device"]["name"] != second["device"]["name"]:
         return Aim(title, where, aim, None, None, None, "not measured (on two devices)")
     above, below = first["seconds"], second["seconds"]
-    value, least, most = above["median"] / below["median"], above["least"] / below["most"], above["most"] / below["least"]
+    value, least, most = (
+        above["median"] / below["median"],
+        above["least"] / below["most"],
+        above["most"] / below["least"],
+    )
     open_ = ", but single steps lie on both sides" if least <= limit < most else ""
     return Aim(title, where, aim, value, least, most, ("met" if value <= limit else "missed") + open_)
 

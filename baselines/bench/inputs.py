@@ -65,9 +65,7 @@ def build_processor(pixels: tuple[int, int]) -> Any:
 def _texts() -> list[str]:
     from dataclasses import replace
 
-    return [
-        render(replace(one, stem=stem), "think") for one in questions() for stem in (one.stem, *rewrites(one))
-    ]
+    return [render(replace(one, stem=stem), "think") for one in questions() for stem in (one.stem, *rewrites(one))]
 
 
 def _tokenizer() -> Any:
@@ -94,7 +92,11 @@ def forbidden(tokenizer: Any) -> list[int]:
     """Tokens that must not be sampled: a picture's would stand for a picture that is not there."""
     from anatomy_r1.mini.tokenizer import SPECIAL
 
-    return [int(tokenizer.convert_tokens_to_ids(one)) for one in SPECIAL if one.startswith(("<|vision", "<|image", "<|video"))]
+    return [
+        int(tokenizer.convert_tokens_to_ids(one))
+        for one in SPECIAL
+        if one.startswith(("<|vision", "<|image", "<|video"))
+    ]
 
 
 def write_model(folder: Path, case: Case, device: str) -> None:

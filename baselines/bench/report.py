@@ -32,7 +32,12 @@ def as_markdown(found: Sequence[Found], judged: Sequence[Aim]) -> str:
     rehearsed = any(one["case"]["rehearsal"] for one in found)
     lines = ["# A step of each method on one GPU", ""]
     if rehearsed:
-        lines = ["# Rehearsal on a CPU", "", "**The mini architecture, no GPU: these numbers say nothing about one.**", ""]
+        lines = [
+            "# Rehearsal on a CPU",
+            "",
+            "**The mini architecture, no GPU: these numbers say nothing about one.**",
+            "",
+        ]
     lines += [*_facts(found), "", *_aims(judged), "", *_times(found), "", *_memory(found), "", *_how(found, rehearsed)]
     return "\n".join(lines) + "\n"
 
@@ -95,7 +100,9 @@ def _how(found: Sequence[Found], rehearsed: bool) -> Iterator[str]:
     cases = [one["case"] for one in found]
     lengths = ", ".join(str(n) for n in sorted({case["completion"] for case in cases}))
     prompts = ", ".join(str(n) for n in sorted({one["prompt"] for one in found if "prompt" in one})) or DASH
-    clock = "process CPU seconds of one thread" if rehearsed else "wall seconds, the GPU waited for at every span's ends"
+    clock = (
+        "process CPU seconds of one thread" if rehearsed else "wall seconds, the GPU waited for at every span's ends"
+    )
     yield f"Random weights, random pictures. Longest prompt: {prompts} tokens, its picture's included. Every completion"
     yield f"has {lengths} tokens: random weights do not end by themselves. Sampled by transformers, not by vLLM. No answer"
     yield "is ever right, so that DAPO always takes all of its draws. Times are " + clock + ";"

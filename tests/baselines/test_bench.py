@@ -180,7 +180,10 @@ def test_aims_are_ratios_of_medians_and_say_when_they_were_not_measured():
     found = verdicts(result("grpo"), short)
     assert found["GDQA against GRPO"] == (None, "not measured (grpo-gdqa: out of memory)")
     assert found["plan's memory, grpo-gdqa"] == (None, "not measured (out of memory)")
-    assert verdicts(result("trl"), result("grpo", card="A"))["ours against plain TRL"][1] == "not measured (on two devices)"
+    assert (
+        verdicts(result("trl"), result("grpo", card="A"))["ours against plain TRL"][1]
+        == "not measured (on two devices)"
+    )
 
 
 @pytest.mark.parametrize(
