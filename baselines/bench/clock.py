@@ -122,7 +122,8 @@ def summary(steps: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Medians over the steps but the first, and the fastest and slowest of them.
 
     Returns:
-        seconds: {median, least, most} a step; share: span -> part of the time, `other` what no span covers; own: the same for `OWN`;
+        seconds: {median, least, most} a step; share: span -> part of the time, `other` what no span covers;
+        own: the same for `OWN`;
         tokens_per_second: sampled tokens over all of a step; completions: sampled in a step, discarded draws included.
     """
     counted = steps[1:]

@@ -37,7 +37,8 @@ class Memory:
 
     def peak(self) -> dict[str, int | None]:
         """Bytes: allocated by tensors, reserved by PyTorch, given out by the driver (CUDA's own included); None without
-        a GPU."""
+        a GPU.
+        """
         import torch
 
         if not torch.cuda.is_available():

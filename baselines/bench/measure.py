@@ -85,12 +85,12 @@ SHOWN = (
 
 def build(case: Case, work: Path) -> tuple[Any, Any]:
     """The trainer as a run of the grid has it, log included, but for TRL's own; sampling never ends early."""
+    from anatomy_r1.certificate.batches import FOLDER
     from anatomy_r1.prepared import load
     from anatomy_r1.training_log import TrainingLog
     from baselines.policy import load_policy
     from baselines.train import assemble
-    from baselines.trainers import LoggedGRPOTrainer, LogSteps, RLConfig
-    from baselines.trainers.record import FOLDER, Recorder
+    from baselines.trainers import LoggedGRPOTrainer, LogSteps, Recorder, RLConfig
 
     method, start, entry = find(case.method), model_of(work, case), source(case)
     out = work / "cases" / case.name

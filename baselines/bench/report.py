@@ -69,7 +69,8 @@ def _aims(judged: Sequence[Aim]) -> Iterator[str]:
 
 
 def _times(found: Sequence[Found]) -> Iterator[str]:
-    yield f"| case | seconds a step | least to most | completions | tokens/s | {' | '.join(SPANS)} | other | {' | '.join(OWN)} |"
+    spans = " | ".join((*SPANS, "other", *OWN))
+    yield f"| case | seconds a step | least to most | completions | tokens/s | {spans} |"
     yield f"| :-- | --: | --: | --: | --: |{' --: |' * (len(SPANS) + len(OWN) + 1)}"
     for one in found:
         yield f"| {_name(one)} | {' | '.join(_row(one))} |"
@@ -104,10 +105,10 @@ def _how(found: Sequence[Found], rehearsed: bool) -> Iterator[str]:
         "process CPU seconds of one thread" if rehearsed else "wall seconds, the GPU waited for at every span's ends"
     )
     yield f"Random weights, random pictures. Longest prompt: {prompts} tokens, its picture's included. Every completion"
-    yield f"has {lengths} tokens: random weights do not end by themselves. Sampled by transformers, not by vLLM. No answer"
-    yield "is ever right, so that DAPO always takes all of its draws. Times are " + clock + ";"
-    yield "the first step is not counted. `vary` and `write` are what ours does besides TRL's, within scoring: augmentation"
-    yield "and training log. docs/gpu-bench.md says how."
+    yield f"has {lengths} tokens: random weights do not end by themselves. Sampled by transformers, not by vLLM. No"
+    yield "answer is ever right, so that DAPO always takes all of its draws. Times are " + clock + ";"
+    yield "the first step is not counted. `vary` and `write` are what ours does besides TRL's, within scoring:"
+    yield "augmentation and training log. docs/gpu-bench.md says how."
     for one in found:
         if one["status"] != "measured":
             words = " ".join(str(one["error"]).split())[:300].replace("|", "/").replace("`", "'")

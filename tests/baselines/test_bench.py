@@ -1,4 +1,4 @@
-"""The bench of one GPU: its cases, arithmetic and report; and, slow, its rehearsal on a CPU, killed and gone on with."""
+"""The bench of one GPU: its cases, arithmetic and report; and, slow, its rehearsal, killed and gone on with."""
 
 import dataclasses
 import json
@@ -312,8 +312,8 @@ def test_without_a_gpu_it_says_so(monkeypatch, tmp_path, capsys):
 SHORT = {"completion": 3, "steps": 2, "rehearsal": True}
 FIELDS = {
     "case", "command", "commit", "dirty", "packages", "date", "device", "status", "plan", "memory", "said", "losses",
-    "prompt", "settings", "seconds", "share", "own", "tokens_per_second", "rollout_tokens_per_second", "completions", "steps",
-    "each_step", "case_seconds",
+    "prompt", "settings", "seconds", "share", "own", "tokens_per_second", "rollout_tokens_per_second", "completions",
+    "steps", "each_step", "case_seconds",
 }  # fmt: skip
 
 
