@@ -40,7 +40,7 @@ class Clock:
     prompts: list[int] = field(default_factory=list)
     """Lengths of the first step's prompts, pictures included."""
     said: str = ""
-    """Hash of the first step's completions: equal for two trainers that served and sampled the same."""
+    """Hash of the first step's prompts and completions: equal for two trainers that served and sampled the same."""
     began: float = 0.0
 
     def add(self, name: str, seconds: float) -> None:
@@ -68,7 +68,9 @@ class Clock:
                 self.sampled[name] = self.sampled.get(name, 0) + more
             if not self.steps and not self.said:
                 self.prompts = [len(ids) for ids in out[0]]
-                self.said = hashlib.sha256(repr([list(map(int, ids)) for ids in out[1]]).encode()).hexdigest()[:16]
+                self.said = hashlib.sha256(
+                    repr([list(map(int, ids)) for part in out[:2] for ids in part]).encode()
+                ).hexdigest()[:16]
             return out
 
         return measured
