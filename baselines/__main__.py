@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anatomy_r1.errors import AnatomyR1Error
+from baselines.bench.command import add_command as add_bench
 
 if TYPE_CHECKING:
     from baselines.cell import Run
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "doctor":
             about = "also train one step and compare rollouts on each model: minutes, on the real weights"
             command.add_argument("--smoke", action="store_true", help=about)
+    add_bench(commands)
     curves = commands.add_parser("curves", help="what figures need of the training logs; `run` does it at its end")
     curves.add_argument("--root", type=Path, required=True, help="runs of one profile, for example runs/mini")
     curves.add_argument("--out", type=Path, help="folder to write to (default: ROOT/curves)")

@@ -23,7 +23,7 @@ from anatomy_r1.results import AS_RELEASED, MATCHED
 from anatomy_r1.training_log import TrainingLog
 from baselines.cell import Cell, Run
 from baselines.method import Method
-from baselines.policy import adapters, load_policy, merge_adapters, save_policy
+from baselines.policy import Source, adapters, load_policy, merge_adapters, save_policy
 from baselines.processes import barrier, is_first
 from baselines.profile import Profile, digest
 from baselines.publish import LOG_NAME, OWN, POLICIES, is_published, publish
@@ -102,10 +102,8 @@ def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, Traini
     reporting = {"report_to": run.report_to, "run_name": cell.name}
     config = {**arguments(run.profile, method, cell.seed, cell.data), **reporting, "output_dir": str(work)}
     args = _args(method, config)  # before the model: DeepSpeed's stage 3 shards it while it is loaded
-    model, processor = load_policy(checkpoint or start, start, source)
-    prepared = load(run.layout.learns_from(cell), "train")
-    common = {"model": model, "processing_class": processor, "peft_config": adapters(source), "args": args}
-    trainer = _trainer(method, prepared, common)
+    policy = load_policy(checkpoint or start, start, source)
+    trainer = assemble(method, load(run.layout.learns_from(cell), "train"), policy, source, args)
     trainer.add_callback(LogSteps(log, report))
     trainer.training_log = log
     if method.kind == "rl":
@@ -116,6 +114,21 @@ def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, Traini
         )
         trainer.add_callback(keep)
     return trainer, log, checkpoint
+
+
+def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], source: Source, args: Any) -> Any:
+    """The trainer of a method, serving and rewarding as its settings ask, without log or callbacks.
+
+    Args:
+        method: names the trainer's class.
+        prepared: training questions.
+        policy: model and processor, as `load_policy` gives them.
+        source: the profile's model entry.
+        args: `RLConfig`, or TRL's `SFTConfig`.
+    """
+    model, processor = policy
+    common = {"model": model, "processing_class": processor, "peft_config": adapters(source), "args": args}
+    return _trainer(method, prepared, common)
 
 
 def _done(trainer: Any) -> bool:

@@ -49,7 +49,7 @@ def read_machine(runs: Path) -> Machine:
     """This machine."""
     import sys
 
-    driver, cuda = _driver()
+    driver, cuda = read_driver()
     torch_cuda, works, nccl = _torch()
     at = next(path for path in (runs, *runs.parents) if path.exists())
     return Machine(
@@ -93,7 +93,8 @@ def parse_gpus(text: str) -> tuple[Gpu, ...]:
     return tuple(Gpu(name.strip(), float(total) / 1024, float(free) / 1024) for name, total, free in lines)
 
 
-def _driver() -> tuple[str, tuple[int, int]]:
+def read_driver() -> tuple[str, tuple[int, int]]:
+    """Driver and the newest CUDA it runs; empty and (0, 0) where there is none."""
     return parse_driver(_smi())
 
 
