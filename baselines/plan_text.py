@@ -16,8 +16,8 @@ from baselines.requirements import gpu_memory_gb
 from baselines.train import arguments
 
 PROMPT = 640
-"""Tokens of a prompt: a frame of 854 x 480 is 523 (28 pixels to a token's side), the question and its instruction about
-115 (counted over the released files)."""
+"""Tokens of a prompt, rounded up: a frame of 854 x 480 is 30 x 17 = 510 (28 pixels to a token's side), the question and
+its instruction about 115 (counted over the released files)."""
 TEST = {"omnimed_mi": 522}
 """Where the profile does not state the size of a test set: 10 % of 5,212 (inferred)."""
 
