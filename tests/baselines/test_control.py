@@ -57,7 +57,7 @@ def test_a_control_becomes_a_result(smoke_run, method):
 def test_the_data_stage_keeps_the_passport_and_a_result_carries_it(smoke_run):
     data = smoke_run.layout.data(SGG)
     assert (data / FILE).is_file()
-    found, untrained = (_leakage(data, trained=trained) for trained in (True, False))
+    found, untrained = (_leakage(smoke_run.layout, Cell(SGG, "mini-l", m, 0)) for m in ("grpo", "zero-shot"))
     sizes = {split: len(load(data, split).questions) for split in ("train", "test")}
     assert (found.train.questions, found.test.questions) == (sizes["train"], sizes["test"])
     assert "near_duplicate" in found.overlaps and found.not_clean == ()

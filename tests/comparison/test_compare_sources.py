@@ -190,7 +190,7 @@ def test_the_command_on_the_committed_results(tmp_path, capsys):
 
 
 def test_prompts_of_the_committed_results_differ_for_sft(capsys):
-    paths = [str(MINI / "sgg_anatomy_mini" / "mini-l" / m) for m in ("zero-shot", "sft")]
+    paths = [str(MINI / "sgg_anatomy_mini" / "mini-l" / m) for m in ("zero-shot", "sft/matched")]
     assert main(["compare", *paths]) == 2
     assert "--allow-different prompts" in capsys.readouterr().err
     assert main(["compare", *paths, "--allow-different", "prompts", "--format", "markdown"]) == 0
