@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from anatomy_r1.locate import find_set
 from anatomy_r1.metrics import K, avg_at_k, major_at_k, majority, parse_rate, pass_at_1
 from anatomy_r1.outcome import Outcome, outcome
 from anatomy_r1.question import Question
-from anatomy_r1.response import Response
+from anatomy_r1.response import Decoding, Response
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.rotations import original, prompted
 
@@ -140,7 +141,7 @@ def answered(log: Path, data: Path, run: str | None = None) -> Answered:
         prepared = find_set(plan["benchmark"], data, plan["split"])
         if prepared.manifest["questions_sha256"] != plan["questions_sha256"]:
             raise AnatomyR1Error(f"{prepared.root}: not the questions that run {name} of {log} was asked. Cure: --data")
-        found = [response for response in opened.rows() if _belongs(response, plan)]
+        found = list(filter(_belongs(plan), opened.rows()))
     given = prepared.questions[: plan["limit"]]
     questions = prompted(given, plan.get("options", "given"))
     by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
@@ -175,16 +176,23 @@ def _pick_run(log: Path, runs: dict[str, dict[str, Any]], name: str | None) -> t
     raise AnatomyR1Error("\n".join([f"{log}: holds {what}. Cure: name one with --run", *lines]))
 
 
-def _belongs(response: Response, plan: Mapping[str, Any]) -> bool:
-    key, decoding = response.key, dict(plan["decoding"])
-    temperature = decoding.pop("temperature") if key.decoding == "sample" else decoding.pop("temperature") * 0.0
-    sampling = Sampling(key.decoding, temperature, decoding.pop("max_new_tokens"))
-    stated = {"benchmark": key.benchmark, "weights": key.weights, "seed": key.seed}
-    stated |= {"style": response.style, "images": response.images}
-    return all(plan[name] == value for name, value in stated.items()) and json.loads(key.sampling) == {
-        **decoding,
-        **sampling.as_dict(),
-    }
+def _belongs(plan: Mapping[str, Any]) -> Callable[[Response], bool]:
+    """Whether a response is one of those that the plan asked for; all of one kind have the same sampling, read once."""
+
+    @cache
+    def as_planned(decoding: Decoding, sampling: str) -> bool:
+        planned = dict(plan["decoding"])
+        temperature = planned.pop("temperature") * (1.0 if decoding == "sample" else 0.0)
+        stated = Sampling(decoding, temperature, planned.pop("max_new_tokens"))
+        return bool(json.loads(sampling) == {**planned, **stated.as_dict()})
+
+    def belongs(response: Response) -> bool:
+        key = response.key
+        stated = {"benchmark": key.benchmark, "weights": key.weights, "seed": key.seed}
+        stated |= {"style": response.style, "images": response.images}
+        return all(plan[name] == value for name, value in stated.items()) and as_planned(key.decoding, key.sampling)
+
+    return belongs
 
 
 def _by_slot(

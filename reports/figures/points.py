@@ -40,13 +40,21 @@ def points(frame: pd.DataFrame, quantity: str, *, panel: Sequence[str], axis: st
     if kept.empty:
         return pd.DataFrame(columns=list(COLUMNS)).astype(_NUMBERS)
     named = kept.assign(
-        panel=kept[list(panel)].astype(str).agg(", ".join, axis=1) if panel else quantity,
+        panel=_joined(kept, panel) if panel else quantity,
         series=kept["method"],
         value=kept[quantity].astype(float),
     )
     binned = named.assign(bin=_bin(named, bins(named)))
     places = _places(frame.assign(bin=_bin(frame, bins(named))), axis)
     return _rows(binned, places).round(DECIMALS)
+
+
+def _joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
+    """Columns as one text a row, whole columns at a time."""
+    first, *others = (frame[name].astype(str).astype(object) for name in columns)
+    for other in others:
+        first = first + ", " + other
+    return first
 
 
 def bins(named: pd.DataFrame) -> int:

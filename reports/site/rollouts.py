@@ -6,6 +6,7 @@ The paper's Fig. 2 shows a few groups by hand; here is every group of every tent
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ SERIES = ("step", "reward", "distinct", "entropy", "idle", "seconds", "tokens")
 """A step's numbers: mean reward; different choices a group; entropy of a group's choices in bits; share of groups whose
 rewards are all equal, which teach nothing; wall-clock seconds; completion tokens so far."""
 _REWARD = "reward_"
+Record = dict[Hashable, Any]
+"""A row of the training log."""
 
 
 def training(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any] | None:
@@ -37,7 +40,7 @@ def training(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dic
     return {
         "series": _series(read(path, "steps"), rollouts),
         "rewards": [name.removeprefix(_REWARD) for name in names],
-        "groups": [_group(group, names, benchmark, pictures) for _, group in kept.groupby(["step", "group_index"])],
+        "groups": [_group(group, names, benchmark, pictures) for group in _groups(kept)],
     }
 
 
@@ -60,10 +63,16 @@ def _series(steps: pd.DataFrame, rollouts: pd.DataFrame) -> list[list[float | No
     return [[_number(value) for value in row] for row in means[list(SERIES)].itertuples(index=False)]
 
 
-def _group(group: pd.DataFrame, names: list[str], benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any]:
-    first = group.iloc[0]
+def _groups(kept: pd.DataFrame) -> list[list[Record]]:
+    """Rows of each group, in order, as plain values: taken out of a frame one by one they cost most of a page."""
+    rows = [dict(row) for row in kept.sort_values(["step", "group_index"], kind="stable").to_dict("records")]
+    return [list(group) for _, group in groupby(rows, key=lambda row: (row["step"], row["group_index"]))]
+
+
+def _group(group: list[Record], names: list[str], benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any]:
+    first = group[0]
     question = benchmark.train.get(first["question_id"]) if benchmark else None
-    prompts = list(dict.fromkeys(group["prompt"]))
+    prompts = list(dict.fromkeys(row["prompt"] for row in group))
     return {
         "step": int(first["step"]),
         "group": int(first["group_index"]),
@@ -71,13 +80,13 @@ def _group(group: pd.DataFrame, names: list[str], benchmark: Benchmark | None, p
         "anatomy": first["anatomy"],
         "gold": question.answer if question else "",
         "picture": pictures.name(benchmark, question.image) if benchmark and question else "",
-        "pictures": int(group["image_hash"].nunique()),
+        "pictures": len({row["image_hash"] for row in group}),
         "similarity": _number(first["similarity"]),
         "level": _number(first["level"]),
         "draw": int(first["draw"]),
         "kept": bool(first["kept"]),
         "prompts": prompts,
-        "members": [_member(dict(row), prompts, names) for row in group.to_dict("records")],
+        "members": [_member(row, prompts, names) for row in group],
     }
 
 
