@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +88,9 @@ class Vllm:
 
     def ask(self, name: str, read: Any, sampling: Sampling, seed: int, end_tokens: frozenset[int]) -> None:
         """Queue one response to a prompt that was read."""
-        self._engine.add_request(name, read, sampling_params(sampling, seed, end_tokens))
+        params = copy(_unseeded(sampling, end_tokens))  # as vLLM does for n > 1: building them checks all again
+        params.seed = seed if sampling.decoding == "sample" else None
+        self._engine.add_request(name, read, params)
 
     def step(self) -> list[Finished]:
         """Go on until vLLM reports; the responses that have ended, often none.
@@ -110,6 +114,11 @@ class Vllm:
 def prompt_tokens(read: Any) -> int:
     """Length of a prompt that was read, the picture's tokens included."""
     return len(read["prompt_token_ids"])
+
+
+@lru_cache(maxsize=16)
+def _unseeded(sampling: Sampling, end_tokens: frozenset[int]) -> Any:
+    return sampling_params(sampling, 0, end_tokens)
 
 
 def sampling_params(sampling: Sampling, seed: int, end_tokens: frozenset[int]) -> Any:

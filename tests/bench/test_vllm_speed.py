@@ -14,7 +14,7 @@ if not find_spec("vllm"):
 
 pytestmark = [pytest.mark.bench, pytest.mark.vllm]
 __all__ = ["babbling", "data", "loaded_once", "shape"]
-NEW, PAIRS, QUESTIONS = 40, 5, 100
+NEW, PAIRS, QUESTIONS = 40, 12, 100
 
 
 @pytest.fixture
