@@ -51,13 +51,14 @@ def method_page(
 ) -> Page:
     """The page of one method from its results, all scores of the store and all costs."""
     mine = {key: score for key, score in found.items() if key[0].method == method}
-    scored = Report("Scores", "", tuple(_score_tables(results, mine, numbers)), notes(results, mine.values(), 1))
+    said = (*certificate_notes(results), *notes(results, mine.values(), 1))
+    scored = Report("Scores", "", tuple(_score_tables(results, mine, numbers)), said)
     title = method_title(method, "matched")
     content = {
         "about": METHODS.get(parts(method)[0], _UNKNOWN),
         "report": scored,
         "cost": cost_report(results, mine, spent),
-        "unfit": (*unfit_notes(results), *certificate_notes(results)),
+        "unfit": unfit_notes(results),
         "leakage": leakage_rows(results),
         "knobs": knob_rows(results),
     }
