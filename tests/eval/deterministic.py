@@ -6,6 +6,7 @@ imported everything, so that a command costs no more than its own work and can b
 
 import json
 import os
+import signal
 import sys
 import time
 from importlib import import_module
@@ -35,6 +36,8 @@ class HashEngine(transformers_engine.TransformersEngine):
 
     pause, made_file = 0.0, None
     """Seconds a batch; where the digest of each generated response is written down, before it is logged."""
+    said, hold = 0, None
+    """Responses so far; after `hold` of them it waits to be killed, however late on a busy machine that comes."""
 
     def __init__(self, pretrained, *, log, seed=0, batch_size=16, say=hashed, **_):
         LM.__init__(self)
@@ -51,6 +54,9 @@ class HashEngine(transformers_engine.TransformersEngine):
 
     def _respond(self, questions):
         wanted = [job for group in questions for job in group]
+        if self.hold is not None and self.said >= self.hold:
+            signal.pause()
+        self.said += len(wanted)
         time.sleep(self.pause)
         if self.made_file:
             with self.made_file.open("ab", buffering=0) as file:
@@ -68,7 +74,7 @@ def weights_folder(folder, content=b"weights"):
 
 
 def serve(pause, made_file):
-    """Say the process id of each command's fork, then its exit status."""
+    """Say the process id of each command's fork, then its exit status; one to be killed never ends by itself."""
     from anatomy_r1.cli import main
 
     for name in ("torch", "anatomy_r1.evaluate", "anatomy_r1.lm_eval_task"):  # or each fork would import them
@@ -78,9 +84,13 @@ def serve(pause, made_file):
     transformers_engine.TransformersEngine = HashEngine
     print("ready", flush=True)
     for line in sys.stdin:
+        arguments, HashEngine.hold = json.loads(line)
         if not (child := os.fork()):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            os._exit(main(json.loads(line)))
+            status = main(arguments)
+            if HashEngine.hold is not None:
+                signal.pause()
+            os._exit(status)
         print(child, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 

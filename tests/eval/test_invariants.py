@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 import json
+import os
 import random
 import shutil
 import signal
@@ -147,13 +148,13 @@ class Commands:
     def _line(self):
         return self._server.stdout.readline().strip()
 
-    def run(self, arguments, moment=None):
-        """The exit status; `moment` returns when it is time to kill."""
-        print(json.dumps(arguments), file=self._server.stdin, flush=True)
+    def run(self, arguments, moment=None, hold=None):
+        """The exit status; `moment` returns when it is time to kill, for which it waits after `hold` responses."""
+        print(json.dumps([arguments, hold]), file=self._server.stdin, flush=True)
         process = int(self._line())
         if moment:
             moment()
-            subprocess.run(["kill", "-9", str(process)], check=True)
+            os.kill(process, signal.SIGKILL)
         return int(self._line())
 
     def __enter__(self):
@@ -187,8 +188,12 @@ def test_4_kill_9_anywhere_then_the_same_command_gives_the_same_and_nothing_is_d
         for count, most in [*moments, (None, 0.0)]:
             logged = {one.key.digest for one in rows(killed)} if killed.exists() and killed.stat().st_size else set()
             before = made.stat().st_size
-            kill = None if count is None else functools.partial(when, count, most, before, len(logged))
-            assert commands.run(command(killed), kill) == (-signal.SIGKILL if kill else 0)
+            if count is None:
+                assert commands.run(command(killed)) == 0
+            else:
+                kill = functools.partial(when, count, most, before, len(logged))
+                hold = max(count - len(logged), 0) + 4  # later than any `most`
+                assert commands.run(command(killed), kill, hold) == -signal.SIGKILL
             assert not logged & set(made.read_text()[before:].split()), "a logged response was generated again"
     assert rows(killed) == rows(whole)
     results = [json.loads(next(tmp_path.glob(f"{log.name}.*.json")).read_text())["results"] for log in (whole, killed)]
