@@ -10,7 +10,7 @@ from typing import Any
 
 from baselines.cell import Layout
 from baselines.data import ROOT_VARIABLE
-from baselines.plan import Selection
+from baselines.plan import Selection, stages
 from baselines.profile import Profile
 from baselines.requirements import lacking
 
@@ -35,7 +35,7 @@ def missing_inputs(profile: Profile, layout: Layout, selection: Selection) -> li
         return []
     weights = [_weights(profile.models[model], layout.base(model)) for model in selection.models]
     data = [one for benchmark in selection.benchmarks for one in _data(benchmark, layout)]
-    found = [*weights, *data, _similarity(profile, selection)]
+    found = [*weights, *data, *_released(profile, layout, selection), _similarity(profile, selection)]
     return [one for one in found if one is not None]
 
 
@@ -68,6 +68,9 @@ FOLDERS = {
 """Benchmark -> folders below the data root, and where to ask for them. Their terms: DATA_LICENSES.md."""
 
 
+RELEASE = "the authors' training files: https://github.com/tomato996/Anatomy-R1 (the paper's abstract)"
+
+
 def _data(benchmark: str, layout: Layout) -> list[Missing]:
     if (layout.data(benchmark) / "manifest.json").is_file():
         return []
@@ -79,6 +82,16 @@ def _data(benchmark: str, layout: Layout) -> list[Missing]:
     return [
         Missing(f"{Path(root) / name}", where) for name, where in wanted.items() if not (Path(root) / name).is_dir()
     ]
+
+
+def _released(profile: Profile, layout: Layout, selection: Selection) -> list[Missing]:
+    """Files of the authors that rows of the arm as released learn from; without a root, that alone is missing."""
+    root = os.environ.get(ROOT_VARIABLE)
+    if not root:
+        return []
+    to_do = [one for one in stages(profile, layout, selection) if one.stage == "released" and not one.output.is_file()]
+    paths = [Path(root) / "released" / f"{one.name.split('/')[1]}.json" for one in to_do]
+    return [Missing(str(path), RELEASE) for path in paths if not path.is_file()]
 
 
 def _similarity(profile: Profile, selection: Selection) -> Missing | None:

@@ -134,6 +134,19 @@ def test_everything_missing_is_told_with_where_to_get_it(tmp_path, no_gpu, monke
     assert str(tmp_path / "SSG-VQA" / "qa_txt") not in named
 
 
+def test_the_arm_as_released_needs_the_files_that_its_methods_learn_from(tmp_path, no_gpu, monkeypatch):
+    monkeypatch.setenv("ANATOMY_R1_DATA_ROOT", str(tmp_path))
+    (tmp_path / "released").mkdir()
+    (tmp_path / "released" / "GRPO.json").write_text("[]")
+
+    def named(*arms):
+        selection = select(PAPER, methods=["zero-shot", "sft-grpo", "grpo-asc"], arms=arms)
+        return [one.what for one in missing(PAPER, Layout(tmp_path), selection) if one.what.endswith(".json")]
+
+    assert named("matched") == []
+    assert named("matched", "as-released") == [str(tmp_path / "released" / "GRPO-ASC-Learning.json")]
+
+
 def test_what_is_there_is_not_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(requirements, "gpu_memory_gb", lambda: [80.0] * 4)
     monkeypatch.setattr(missing_module, "_cached", lambda name, revision: True)
