@@ -63,6 +63,7 @@ def _comparison(one: Comparison) -> dict[str, Any]:
         "other": one.other.name,
         "seeds": list(one.seeds),
         "spread": one.spread,
+        "retrained": asdict(one.retrained) if one.retrained else None,
         "differences": [asdict(difference) for difference in one.differences],
         "test": asdict(one.test) if one.test else None,
         "mcnemar": [asdict(found) for found in one.discordances],

@@ -15,9 +15,10 @@ from anatomy_r1.comparison.outcome import BINARY, Comparison, Difference, Discor
 from anatomy_r1.comparison.panel import Panel, seeds_of_pair
 from anatomy_r1.comparison.permutation import SignFlip, sign_flip
 from anatomy_r1.comparison.power import detectable_difference
+from anatomy_r1.comparison.retraining import Retrained, retrained
 from anatomy_r1.comparison.runs import System
 from anatomy_r1.comparison.scores import ALL
-from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE, verdict
+from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE, of_these_weights, verdict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.stats import Interval, cluster_codes, cluster_intervals, cluster_sums
 
@@ -110,6 +111,8 @@ def _compared(
 ) -> Iterator[Comparison]:
     overall, by_category = _intervals(matrix, panel.clusters), _by_category(panel, matrix, family.metric)
     for index, (baseline, other) in enumerate(panel.pairs):
+        by_seed = _by_seed(panel, baseline, other, family.metric)
+        again = retrained(by_seed, panel.clusters) if len(by_seed) else None
         test = judged.get(_pair(baseline, other))
         strict = {family.metric: family.strictest_level} if test else {}
         differences = [
@@ -125,9 +128,10 @@ def _compared(
             baseline=baseline,
             other=other,
             seeds=_common(baseline, other),
-            spread=_spread(panel, baseline, other, family.metric),
+            spread=float(by_seed.mean(axis=1).std(ddof=1)) if len(by_seed) > 1 else None,
+            retrained=again,
             differences=tuple(differences),
-            test=_tested(family, test, tested) if test else None,
+            test=_tested(family, test, tested, again) if test else None,
             discordances=tuple(_discordances(panel, baseline, other)),
             flips=_flips(panel, baseline, other, flip_metric(family.metric)),
         )
@@ -152,7 +156,7 @@ def _with_power(metric: str, category: str, interval: Interval, level: float) ->
     return Difference(metric, category, interval, detectable_difference(interval.se, interval.clusters, level), level)
 
 
-def _tested(family: Family, test: _Judged, difference: Difference) -> Tested:
+def _tested(family: Family, test: _Judged, difference: Difference, again: Retrained | None) -> Tested:
     word = verdict(
         difference.interval.mean,
         test.p,
@@ -161,7 +165,7 @@ def _tested(family: Family, test: _Judged, difference: Difference) -> Tested:
         level=family.level,
         smallest_difference=family.smallest_difference,
     )
-    return Tested(test.flip, test.p, test.floor, word)
+    return Tested(test.flip, test.p, test.floor, word, of_these_weights(word, again, family.smallest_difference))
 
 
 def _common(baseline: System, other: System) -> tuple[int, ...]:
@@ -169,10 +173,10 @@ def _common(baseline: System, other: System) -> tuple[int, ...]:
     return tuple(first) if first == second else ()
 
 
-def _spread(panel: Panel, baseline: System, other: System, metric: str) -> float | None:
+def _by_seed(panel: Panel, baseline: System, other: System, metric: str) -> NDArray[np.float64]:
+    """Shape [shared seeds, n]."""
     a, b = panel.shares[baseline.name], panel.shares[other.name]
-    means = [float((b[seed][metric] - a[seed][metric]).mean()) for seed in _common(baseline, other)]
-    return float(np.std(means, ddof=1)) if len(means) > 1 else None
+    return np.asarray([b[seed][metric] - a[seed][metric] for seed in _common(baseline, other)])
 
 
 def _discordances(panel: Panel, baseline: System, other: System) -> Iterator[Discordance]:

@@ -52,6 +52,12 @@ def _notes(outcome: Outcome) -> Iterator[str]:
         "Differences are paired: question by question, over the seeds that both systems have, averaged first."
     )
     yield _verdict_note(outcome)
+    yield (
+        "A verdict is of the weights that were compared. Over clusters and seeds: 95 % interval of the difference for "
+        "another training on other clusters, from three seeds on. Marked (these weights): there is none, a better or "
+        "worse whose interval holds zero, no detectable difference whose interval holds "
+        f"{100 * outcome.family.smallest_difference:g} points."
+    )
     yield _family_note(outcome)
     yield _test_note(outcome)
     yield (

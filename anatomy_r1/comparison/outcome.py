@@ -10,6 +10,7 @@ from anatomy_r1.comparison.flips import Flips
 from anatomy_r1.comparison.mcnemar import McNemar
 from anatomy_r1.comparison.panel import Panel
 from anatomy_r1.comparison.permutation import SignFlip
+from anatomy_r1.comparison.retraining import Retrained
 from anatomy_r1.comparison.runs import System
 from anatomy_r1.comparison.scores import ALL, SystemScore
 from anatomy_r1.comparison.verdict import Verdict
@@ -44,6 +45,8 @@ class Tested:
     floor: float
     """Smallest adjusted p that this number of clusters allows."""
     verdict: Verdict
+    of_these_weights: bool
+    """Whether the verdict was not shown to hold for another training as well (`verdict.of_these_weights`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Comparison:
     """Seeds that both have; empty where they share none and each was averaged over its own."""
     spread: float | None
     """Standard deviation of the difference over the shared seeds; None for fewer than two."""
+    retrained: Retrained | None
+    """The family's metric with an interval over clusters and seeds together; None for fewer than three."""
     differences: tuple[Difference, ...]
     test: Tested | None
     """None outside the family."""

@@ -8,7 +8,7 @@ from itertools import groupby
 from anatomy_r1.comparison.family import METRICS
 from anatomy_r1.comparison.outcome import Comparison, Outcome
 from anatomy_r1.comparison.scores import ALL
-from anatomy_r1.comparison.words import difference_cell, p_text, points, seeds_text
+from anatomy_r1.comparison.words import difference_cell, interval_text, p_text, points, seeds_text
 from anatomy_r1.tables.table import Block, Cell, Column, Row, Table
 
 NAMED = 10
@@ -18,12 +18,13 @@ NAMED = 10
 def verdict_table(outcome: Outcome) -> Table:
     """The metric that is tested: difference, verdict, and what the verdict rests on."""
     metric = outcome.family.metric
-    titles = ("difference", "verdict", "p", "p (Holm)", "smallest p (Holm)", "MDD", "clusters", "seeds", "seed SD")
+    titles = ["difference", "verdict", "p", "p (Holm)", "smallest p (Holm)", "MDD", "clusters"]
+    titles += ["seeds", "seed SD", "over clusters and seeds"]
 
     def cells(one: Comparison) -> Iterator[Cell]:
         difference, test = one.difference(metric), one.test
         yield difference_cell(difference.interval)
-        yield Cell(test.verdict if test else "not in the family")
+        yield Cell(test.verdict, "(these weights)" if test.of_these_weights else "") if test else Cell(_OUTSIDE)
         yield Cell(p_text(test.flip.p)) if test else Cell()
         yield Cell(p_text(test.p)) if test else Cell()
         yield Cell(p_text(test.floor)) if test else Cell()
@@ -31,9 +32,13 @@ def verdict_table(outcome: Outcome) -> Table:
         yield Cell(str(difference.interval.clusters))
         yield Cell(seeds_text(one.seeds))
         yield points(one.spread)
+        yield Cell(interval_text(one.retrained.low, one.retrained.high)) if one.retrained else Cell()
 
     heads = columns(f"{metric}, points", titles)
     return Table("verdicts", f"Differences in {metric}, and verdicts", "System", heads, _pair_blocks(outcome, cells))
+
+
+_OUTSIDE = "not in the family"
 
 
 def metrics_table(outcome: Outcome) -> Table:

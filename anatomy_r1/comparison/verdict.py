@@ -8,11 +8,17 @@ In this order, for a method against a baseline, with p from the sign-flip test o
 3. The minimum detectable difference is larger than the smallest difference of interest: **underpowered**. A difference
    that matters could have gone unseen.
 4. Otherwise: **no detectable difference**. A difference smaller than the minimum detectable one may well exist.
+
+All of it is about the weights that were compared. For another training of the same methods a better or worse holds
+where the interval over clusters and seeds leaves zero out, and no detectable difference where it stays within the
+smallest difference of interest; else the verdict is **of these weights**.
 """
 
 from __future__ import annotations
 
 from typing import Literal
+
+from anatomy_r1.comparison.retraining import Retrained
 
 Verdict = Literal["better", "worse", "no detectable difference", "underpowered"]
 
@@ -39,3 +45,16 @@ def verdict(
     if detectable is not None and detectable > smallest_difference:
         return "underpowered"
     return "no detectable difference"
+
+
+def of_these_weights(
+    said: Verdict, retrained: Retrained | None, smallest_difference: float = SMALLEST_DIFFERENCE
+) -> bool:
+    """Whether the rule above leaves open what another training would give; what is underpowered was never decided."""
+    if said == "underpowered":
+        return False
+    if retrained is None:
+        return True
+    if said == "no detectable difference":
+        return max(-retrained.low, retrained.high) > smallest_difference
+    return retrained.low <= 0 <= retrained.high

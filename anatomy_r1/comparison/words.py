@@ -20,8 +20,12 @@ def difference_cell(interval: Interval) -> Cell:
     """A difference in points with its sign and interval; what is printed stays between -100 and 100."""
     if interval.low is None or interval.high is None:
         return Cell(signed(interval.mean), NO_INTERVAL)
-    low, high = max(interval.low, -1.0), min(interval.high, 1.0)
-    return Cell(signed(interval.mean), f"[{signed(low)}, {signed(high)}]")
+    return Cell(signed(interval.mean), interval_text(interval.low, interval.high))
+
+
+def interval_text(low: float, high: float) -> str:
+    """Of a difference, in points; what is printed stays between -100 and 100."""
+    return f"[{signed(max(low, -1.0))}, {signed(min(high, 1.0))}]"
 
 
 def signed(share: float) -> str:
