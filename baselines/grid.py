@@ -6,7 +6,6 @@ when both are gone, whatever killed them. Snakemake's own lock file, which goes 
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import io
 import json
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.views import VIEWS
 from baselines.cell import Layout, Run
+from baselines.children import die_with_parent
 from baselines.cluster import Cluster, by_output, executor_words
 from baselines.methods import add_methods
 from baselines.plan import Selection, Stage, evaluations, lineage, stages
@@ -139,13 +139,8 @@ def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> 
         stdout=log,
         stderr=subprocess.STDOUT,
         pass_fds=[lock.fileno()],
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  (no threads yet)
+        preexec_fn=die_with_parent,  # noqa: PLW1509  (no threads yet)
     )
-
-
-def _die_with_parent() -> None:
-    """Snakemake does not outlive a killed grid (Linux: PR_SET_PDEATHSIG = 1)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _forget_progress(layout: Layout) -> None:

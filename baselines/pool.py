@@ -7,11 +7,9 @@ work, and the outcome is the same.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import multiprocessing
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.cell import Layout, Run
+from baselines.children import die_with_parent
 from baselines.profile import load_profile
 
 PRELOADED = ["baselines.warm"]
@@ -71,7 +70,7 @@ def _stage(asked: dict[str, str]) -> None:
     from baselines.methods import add_methods
     from baselines.stages import run_stage
 
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no stage outlives the grid
+    die_with_parent()
     files = tuple(json.loads(asked.get("method_files", "[]")))
     profile, layout = load_profile(asked["profile"]), Layout(Path(asked["root"]))
     run = Run(profile, layout, asked["profile"], asked["report_to"], files)

@@ -15,6 +15,7 @@ from anatomy_r1.provenance import ROOT
 from anatomy_r1.results import MATCHED
 from anatomy_r1.views import parts
 from baselines.cell import Cell, Run
+from baselines.children import terminate_with_parent
 from baselines.profile import Profile, digest
 from baselines.progress import Progress, reporter, write_progress
 from baselines.train import Report
@@ -132,10 +133,10 @@ def start_training(name: str, run: Run) -> None:
 
 def work(name: str, run: Run) -> None:
     """One process of several to one training; the first of them reports."""
-    from baselines.processes import die_with_parent, is_first
+    from baselines.processes import is_first
     from baselines.train import train
 
-    die_with_parent()
+    terminate_with_parent()
     _limit_threads(run.profile)
     report = reporter(run.layout.progress("train", name), name) if is_first() else _silent
     train(run, parse_cell(name), report)
