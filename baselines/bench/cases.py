@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from baselines.estimate.effort import ROLLOUT_TOKENS
 from baselines.grpo import GRPO
 from baselines.method import Method
 from baselines.methods import method as find_method
@@ -21,9 +22,8 @@ TUNINGS = {"lora": "paper-1gpu", "full": "paper"}
 """How a model is tuned -> the profile whose model entry says it: adapters, or all but the vision tower."""
 PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.plain.PlainGRPOTrainer")
 METHODS = ("trl", "grpo", "grpo-gdqa", "dapo", "gpg")
-COMPLETION = 190
-"""Tokens, as the plan reckons (`baselines.estimate.effort.ROLLOUT_TOKENS`). All are that long: random weights do not
-end by themselves."""
+COMPLETION = ROLLOUT_TOKENS
+"""Tokens, as the plan reckons. All are that long: random weights do not end by themselves."""
 STEPS = 5
 """Of which the first warms up and is not counted (ours)."""
 

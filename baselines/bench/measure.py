@@ -11,9 +11,8 @@ from anatomy_r1.provenance import provenance
 from baselines.bench.cases import Case, find, profile_of, source
 from baselines.bench.device import Memory, device
 from baselines.bench.inputs import data_of, forbidden, model_of
-from baselines.estimate.memory import training_memory
+from baselines.estimate.memory import PROMPT, training_memory
 from baselines.estimate.shape import shape_of
-from baselines.plan_text import PROMPT
 from baselines.train import arguments
 
 
