@@ -17,8 +17,7 @@ from anatomy_r1.views import parts
 from baselines.cell import Cell, Run
 from baselines.children import terminate_with_parent
 from baselines.profile import Profile, digest
-from baselines.progress import Progress, reporter, write_progress
-from baselines.train import Report
+from baselines.progress import Progress, Report, reporter, silent, write_progress
 
 
 def parse_cell(name: str) -> Cell:
@@ -138,12 +137,8 @@ def work(name: str, run: Run) -> None:
 
     terminate_with_parent()
     _limit_threads(run.profile)
-    report = reporter(run.layout.progress("train", name), name) if is_first() else _silent
+    report = reporter(run.layout.progress("train", name), name) if is_first() else silent
     train(run, parse_cell(name), report)
-
-
-def _silent(done: int, total: int) -> None:
-    return None
 
 
 def _evaluate(run: Run, name: str, report: Report) -> None:

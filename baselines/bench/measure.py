@@ -13,7 +13,8 @@ from baselines.bench.device import Memory, device
 from baselines.bench.inputs import data_of, forbidden, model_of
 from baselines.estimate.memory import PROMPT, training_memory
 from baselines.estimate.shape import shape_of
-from baselines.train import arguments
+from baselines.progress import silent
+from baselines.settings import arguments
 
 
 def measure(case: Case, work: Path, command: str) -> dict[str, Any]:
@@ -103,9 +104,5 @@ def build(case: Case, work: Path) -> tuple[Any, Any]:
     (out / "log.sqlite").unlink(missing_ok=True)
     trainer.training_log = TrainingLog(out / "log.sqlite")
     trainer.recorder = Recorder(out / FOLDER)
-    trainer.add_callback(LogSteps(trainer.training_log, _silent))
+    trainer.add_callback(LogSteps(trainer.training_log, silent))
     return trainer, trainer.training_log
-
-
-def _silent(done: int, total: int) -> None:
-    return None

@@ -12,7 +12,7 @@ from baselines.estimate.memory import BFLOAT16, FLOAT32
 from baselines.estimate.shape import Shape
 from baselines.plan import Selection, Stage, evaluations, gpus, lineage, times_asked
 from baselines.profile import Profile
-from baselines.train import arguments
+from baselines.settings import arguments
 
 ROLLOUT_TOKENS = 190
 """Of a completion, where the profile states no budget of tokens (a guess of ours until a first run)."""

@@ -10,7 +10,7 @@ from baselines.estimate.memory import PROMPT, Memory, training_memory
 from baselines.estimate.shape import Shape
 from baselines.plan import Selection
 from baselines.profile import Profile
-from baselines.train import arguments
+from baselines.settings import arguments
 
 
 def memory_rows(

@@ -86,7 +86,7 @@ def training_memory(
     Args:
         shape: of the model.
         launch: processes, and how they share.
-        arguments: the trainer's (`baselines.train.arguments`).
+        arguments: the trainer's (`baselines.settings.arguments`).
         prompt: tokens of a prompt, its picture's included.
         gpu: memory of a GPU in GB, of which vLLM takes its share.
         kind: `sft` or `rl`.

@@ -23,7 +23,7 @@ from baselines.estimate.effort import ROLLOUT_TOKENS
 from baselines.estimate.memory import GB
 from baselines.estimate.shape import ARCHITECTURES, shape_of
 from baselines.profile import load_profile
-from baselines.train import arguments
+from baselines.settings import arguments
 
 
 def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_told():

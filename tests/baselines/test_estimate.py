@@ -8,7 +8,7 @@ from baselines.estimate.memory import ADAPTER, GB, Memory, states, training_memo
 from baselines.estimate.shape import Shape, shape_of
 from baselines.plan import select, stages
 from baselines.profile import Launch, load_profile
-from baselines.train import arguments
+from baselines.settings import arguments
 
 PAPER, ONE = load_profile("paper"), load_profile("paper-1gpu")
 SIZES = {"qwen2.5-vl-3b": (2048, 11008, 36, 2, True, 151_936), "qwen2.5-vl-7b": (3584, 18944, 28, 4, False, 152_064)}

@@ -11,7 +11,7 @@ from baselines.grpo import GRPO
 from baselines.method import Method
 from baselines.methods import METHODS, method
 from baselines.profile import PROFILES, load_profile
-from baselines.train import arguments
+from baselines.settings import arguments
 
 
 def test_but_merges_knobs_and_leaves_the_original_alone():
