@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from baselines.cell import Layout
-from baselines.estimate.effort import ROLLOUT_TOKENS, disk, effort
+from baselines.estimate.effort import disk, effort
 from baselines.estimate.fit import memory_rows
-from baselines.estimate.memory import GB
+from baselines.estimate.memory import GB, ROLLOUT_TOKENS
 from baselines.estimate.shape import Shape, shape_of
 from baselines.missing import Missing
 from baselines.plan import Selection, Stage

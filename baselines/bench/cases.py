@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.estimate.effort import ROLLOUT_TOKENS
+from baselines.estimate.memory import ROLLOUT_TOKENS
 from baselines.grpo import GRPO
 from baselines.method import Method
 from baselines.methods import method as find_method
-from baselines.profile import Profile, load_profile
+
+if TYPE_CHECKING:
+    from baselines.profile import Profile
 
 BENCHMARK = "sgg_anatomy_mini"
 """Whose prompts are asked: those of SGG-VQA, on generated questions."""
@@ -82,6 +84,8 @@ def cases(
 
 def profile_of(case: Case) -> Profile:
     """`paper-1gpu` (rehearsal: `mini`) with the case's model, steps and length, sampled by transformers."""
+    from baselines.profile import load_profile
+
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
     common = {**profile.training["common"], "save_strategy": "no"}
     rl = {**profile.training["rl"], **_changed(case)}
@@ -102,6 +106,8 @@ def _changed(case: Case) -> dict[str, Any]:
 
 def source(case: Case) -> Mapping[str, Any]:
     """The model entry: precision, what is frozen, adapters."""
+    from baselines.profile import load_profile
+
     model = MODELS["3b"] if case.rehearsal else MODELS[case.model]
     entry = load_profile(TUNINGS[case.tuning]).models[model]
     return {**entry, "dtype": "float32"} if case.rehearsal else entry

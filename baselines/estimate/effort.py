@@ -8,14 +8,11 @@ from typing import Any
 
 from anatomy_r1.metrics import K
 from baselines.cell import Cell
-from baselines.estimate.memory import BFLOAT16, FLOAT32
+from baselines.estimate.memory import BFLOAT16, FLOAT32, ROLLOUT_TOKENS
 from baselines.estimate.shape import Shape
 from baselines.plan import Selection, Stage, evaluations, gpus, lineage, times_asked
 from baselines.profile import Profile
 from baselines.settings import arguments
-
-ROLLOUT_TOKENS = 190
-"""Of a completion, where the profile states no budget of tokens (a guess of ours until a first run)."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from baselines.estimate.shape import Shape
-from baselines.profile import Launch
+
+if TYPE_CHECKING:  # `--help` shows a default of this module, and profiles need pandas
+    from baselines.profile import Launch
 
 GB = 2**30
 BFLOAT16, FLOAT32 = 2, 4
@@ -38,6 +40,8 @@ GATED = 3 * BFLOAT16
 PROMPT = 640
 """Tokens of a prompt, rounded up: a frame of 854 x 480 is 30 x 17 = 510 (28 pixels to a token's side), the question and
 its instruction about 115 (counted over the released files)."""
+ROLLOUT_TOKENS = 190
+"""Tokens of a completion that is sampled (a guess of ours until a first run)."""
 ANSWER = 64
 """Tokens of what SFT imitates, rounded up (a guess of ours)."""
 TRL_COMPLETION = 512

@@ -19,8 +19,7 @@ from baselines.bench.cases import COMPLETION, METHODS, Case, cases, find, profil
 from baselines.bench.chunk import Call, Ended, run
 from baselines.bench.report import as_markdown, write_report
 from baselines.bench.store import path_of, read_one, write_whole
-from baselines.estimate.effort import ROLLOUT_TOKENS
-from baselines.estimate.memory import GB
+from baselines.estimate.memory import GB, ROLLOUT_TOKENS
 from baselines.estimate.shape import ARCHITECTURES, shape_of
 from baselines.profile import load_profile
 from baselines.settings import arguments

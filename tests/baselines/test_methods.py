@@ -35,8 +35,9 @@ def test_ids_are_unique():
     assert len({m.id for m in METHODS}) == len(METHODS)
 
 
-def test_listing_methods_imports_nothing_heavy():
-    code = "import sys, baselines.methods; assert not {'torch', 'trl', 'transformers', 'pandas'} & set(sys.modules)"
+@pytest.mark.parametrize("module", ["methods", "__main__"], ids=["listing methods", "help"])
+def test_what_is_asked_often_imports_nothing_heavy(module):
+    code = f"import sys, baselines.{module}; assert not {{'torch', 'trl', 'transformers', 'pandas'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
