@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shutil
 import subprocess
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from anatomy_r1.nvidia import gpus
 
 PACKAGES = ("torch", "transformers", "trl", "lm-eval", "datasets", "accelerate", "peft", "vllm", "deepspeed")
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,9 +22,13 @@ def provenance() -> dict[str, Any]:
     return {
         **git_state(),
         "lock_sha256": _lock_hash(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": versions(PACKAGES),
         "python": platform.python_version(),
-        "machine": {"system": f"{platform.system()} {platform.machine()}", "processor": _processor(), "gpus": _gpus()},
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "processor": processor(),
+            "gpus": [gpu.name for gpu in gpus()],
+        },
     }
 
 
@@ -49,26 +55,21 @@ def _lock_hash() -> str:
     return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
 
 
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Name -> version of the packages that are installed; the others are absent."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
-def _processor() -> str:
+def processor() -> str:
     """Model and number of the processors this process may use."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{cores} x {names[0] if names else platform.processor()}"
-
-
-def _gpus() -> list[str]:
-    """Names of NVIDIA GPUs, as the driver gives them."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    done = subprocess.run(query, capture_output=True, text=True, check=False)
-    return done.stdout.splitlines() if done.returncode == 0 else []

@@ -12,14 +12,16 @@ logs/<stage>/...                                     what a stage printed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anatomy_r1.results import AS_RELEASED, EQUAL_TOKENS, MATCHED
 from anatomy_r1.views import PLAIN, row
 from baselines.method import Method
+from baselines.methods import add_methods
 from baselines.methods import method as find_method
-from baselines.profile import Profile
+from baselines.profile import Profile, load_profile
 
 
 @dataclass(frozen=True)
@@ -150,3 +152,9 @@ class Run:
     """Where trainers report to, besides the training log."""
     method_files: tuple[str, ...] = ()
     """Absolute paths of files with methods of one's own: stages load them again (`baselines/method_file.py`)."""
+
+
+def open_run(source: str, root: Path, report_to: str, method_files: Sequence[str]) -> Run:
+    """The run that another process began: its profile is loaded again, and the methods of its files become known."""
+    add_methods(method_files)
+    return Run(load_profile(source), Layout(root), source, report_to, tuple(method_files))

@@ -10,12 +10,12 @@ import math
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.plan import Stage
+from baselines.plan import Stage, gpus
 from baselines.profile import Profile
 
 MARGIN = 3.0
@@ -41,10 +41,10 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job of one stage asks for."""
+    """What a job of one stage asks for, by Snakemake's names."""
 
     gpu: int
-    cpus: int
+    cpus_per_task: int
     mem_mb: int
     runtime: int
     """Minutes."""
@@ -52,12 +52,13 @@ class Resources:
 
 def resources(profile: Profile, stage: Stage) -> Resources:
     """Of one stage; on this machine only `gpu` counts."""
-    gpus = {"train": profile.launch.processes, "evaluate": 1}.get(stage.stage, 0) if profile.needs.gpus else 0
     processes = profile.launch.processes if stage.stage == "train" else 1
-    memory = round(processes * profile.needs.host_memory_gb * 1000)
-    cpus = processes * profile.needs.cpus
-    minutes = max(SHORTEST, math.ceil(stage.seconds * MARGIN / 60))
-    return Resources(gpu=gpus, cpus=cpus, mem_mb=memory, runtime=minutes)
+    return Resources(
+        gpu=gpus(profile, stage.stage),
+        cpus_per_task=processes * profile.needs.cpus,
+        mem_mb=round(processes * profile.needs.host_memory_gb * 1000),
+        runtime=max(SHORTEST, math.ceil(stage.seconds * MARGIN / 60)),
+    )
 
 
 def executor_words(cluster: Cluster, profile: Profile, jobs: int, logs: Path) -> list[str]:
@@ -98,9 +99,4 @@ def _accounting(shown: str) -> str:
 
 def by_output(profile: Profile, root: Path, every: Sequence[Stage]) -> dict[str, dict[str, int]]:
     """Output of a stage, relative to the runs folder -> what its job asks for, for the Snakefile."""
-    found = {}
-    for stage in every:
-        one = resources(profile, stage)
-        asked = {"gpu": one.gpu, "mem_mb": one.mem_mb, "runtime": one.runtime, "cpus_per_task": one.cpus}
-        found[str(stage.output.relative_to(root))] = asked
-    return found
+    return {str(stage.output.relative_to(root)): asdict(resources(profile, stage)) for stage in every}

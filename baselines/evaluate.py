@@ -37,8 +37,9 @@ from baselines.cell import Cell, Layout, Run
 from baselines.control import NAMES
 from baselines.method import Method
 from baselines.profile import digest
+from baselines.progress import Report
 from baselines.publish import SETTINGS_NAME
-from baselines.train import Report, settings
+from baselines.settings import settings
 
 
 def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:

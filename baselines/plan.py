@@ -128,9 +128,18 @@ def _training_cost(cost: Mapping[str, float], cell: Cell) -> float:
 
 
 def _evaluation_cost(cost: Mapping[str, float], cell: Cell) -> float:
-    """Controls without a model only read the data; both benchmarks have mostly four options, so four rotations."""
-    once = cost["data" if cell.method.kind == "control" else "evaluate"]
-    return 4 * once if cell.view == ROTATIONS else once
+    """Controls without a model only read the data."""
+    return times_asked(cell) * cost["data" if cell.method.kind == "control" else "evaluate"]
+
+
+def times_asked(cell: Cell) -> int:
+    """How often an evaluation asks each question: in every rotation of its options, mostly four in both benchmarks."""
+    return 4 if cell.view == ROTATIONS else 1
+
+
+def gpus(profile: Profile, stage: str) -> int:
+    """GPUs that one stage of this kind computes on."""
+    return {"train": profile.launch.processes, "evaluate": 1}.get(stage, 0) if profile.needs.gpus else 0
 
 
 def lineage(cell: Cell) -> list[Cell]:

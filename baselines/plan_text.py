@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from baselines.cell import Cell, Layout
-from baselines.estimate.effort import disk, effort, trainings
-from baselines.estimate.memory import GB, Memory, training_memory
+from baselines.cell import Layout
+from baselines.estimate.effort import disk, effort
+from baselines.estimate.fit import memory_rows
+from baselines.estimate.memory import GB, ROLLOUT_TOKENS
 from baselines.estimate.shape import Shape, shape_of
 from baselines.missing import Missing
 from baselines.plan import Selection, Stage
 from baselines.profile import Profile
 from baselines.requirements import gpu_memory_gb
-from baselines.train import arguments
 
-PROMPT = 640
-"""Tokens of a prompt, rounded up: a frame of 854 x 480 is 30 x 17 = 510 (28 pixels to a token's side), the question and
-its instruction about 115 (counted over the released files)."""
 TEST = {"omnimed_mi": 522}
 """Where the profile does not state the size of a test set: 10 % of 5,212 (inferred)."""
 
@@ -43,7 +40,8 @@ def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequenc
     took = effort(profile, selection, every, sizes)
     yield ""
     yield f"samples: {took.trainings} trainings with {took.rollouts:,} completions (DAPO at its most), about"
-    yield f"  {took.rollout_tokens / 1e6:,.0f} million tokens (190 a completion: a guess); {took.responses:,} responses"
+    tokens = f"{took.rollout_tokens / 1e6:,.0f} million tokens ({ROLLOUT_TOKENS} a completion: a guess)"
+    yield f"  {tokens}; {took.responses:,} responses"
     yield f"GPU-hours: about {took.gpu_hours:,.0f} ({took.source})"
     yield f"disk: about {disk(profile, selection, shapes) / GB:,.0f} GB for models, policies and checkpoints below"
     yield f"  {_shown(layout.root)}"
@@ -63,28 +61,6 @@ def _memory_lines(profile: Profile, selection: Selection, shapes: Mapping[str, S
         cells = "".join(f"{n / GB:{w}.1f}" for n, w in zip(numbers, (8, 11, 7, 7, 7), strict=True))
         fits = "fits" if found.peak / GB <= size else "TOO BIG"
         yield f"  {name:38}{cells}{fits:>9}"
-
-
-def memory_rows(
-    profile: Profile, selection: Selection, shapes: Mapping[str, Shape], gpu: float
-) -> list[tuple[str, Memory]]:
-    """Memory of each kind of training: those that differ in nothing that memory depends on stand together."""
-    rows: dict[tuple[str, Memory], list[str]] = {}
-    for cell in trainings(selection):
-        found = _memory(profile, cell, shapes[cell.model], gpu)
-        methods = rows.setdefault((cell.model, found), [])
-        if cell.method_id not in methods:
-            methods.append(cell.method_id)
-    return [(f"{model} {_together(methods)}", found) for (model, found), methods in rows.items()]
-
-
-def _memory(profile: Profile, cell: Cell, shape: Shape, gpu: float) -> Memory:
-    given = arguments(profile, cell.method, cell.seed)
-    return training_memory(shape, profile.launch, given, prompt=PROMPT, gpu=gpu, kind=cell.method.kind)
-
-
-def _together(methods: Sequence[str]) -> str:
-    return methods[0] if len(methods) == 1 else f"{methods[0]} and {len(methods) - 1} more"
 
 
 def _shown(path: Path) -> str:

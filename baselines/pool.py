@@ -7,11 +7,9 @@ work, and the outcome is the same.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import multiprocessing
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -21,8 +19,8 @@ from multiprocessing.connection import Client, Connection, Listener, wait
 from pathlib import Path
 from typing import Any
 
-from baselines.cell import Layout, Run
-from baselines.profile import load_profile
+from baselines.cell import Layout, open_run
+from baselines.children import die_with_parent
 
 PRELOADED = ["baselines.warm"]
 
@@ -66,25 +64,22 @@ def _serve(connection: Connection, forks: Any) -> None:
         return  # nobody waits any more
 
 
-def _stage(asked: dict[str, str]) -> None:
+def _stage(asked: dict[str, Any]) -> None:
     """In the fork: what `python -m baselines stage` does, with its output in the stage's log."""
-    from baselines.methods import add_methods
     from baselines.stages import run_stage
 
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no stage outlives the grid
-    files = tuple(json.loads(asked.get("method_files", "[]")))
-    profile, layout = load_profile(asked["profile"]), Layout(Path(asked["root"]))
-    run = Run(profile, layout, asked["profile"], asked["report_to"], files)
-    log = run.layout.log(asked["stage"], asked["name"])
+    die_with_parent()
+    root = Path(asked["root"])
+    log = Layout(root).log(asked["stage"], asked["name"])
     log.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(handle, stream)
-    add_methods(files)
+    run = open_run(asked["profile"], root, asked["report_to"], asked.get("method_files", ()))
     run_stage(asked["stage"], asked["name"], run)
 
 
-def ask(address: str, asked: dict[str, str]) -> int:
+def ask(address: str, asked: dict[str, Any]) -> int:
     """Have a pool run a stage; its exit status, or 1 when the pool is gone."""
     try:
         with Client(address, "AF_UNIX") as connection:

@@ -7,9 +7,7 @@ accelerate where the profile names one of the files in `baselines/accelerate/` (
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
+from baselines.children import terminate_with_parent
 from baselines.profile import Launch
 
 ACCELERATE = Path(__file__).parent / "accelerate"
@@ -63,9 +62,8 @@ def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str
     """
     command = launch_command(launch, words)
     print(" ".join(command), flush=True)
-    dies = die_with_parent if sys.platform == "linux" else None
     env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=dies)  # noqa: PLW1509  (no threads yet)
+    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=terminate_with_parent)  # noqa: PLW1509  (no threads yet)
     try:
         code = process.wait()
     except BaseException:
@@ -74,8 +72,3 @@ def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str
         raise
     if code:
         raise AnatomyR1Error(f"a process of the training ended with status {code}; the reason stands above in this log")
-
-
-def die_with_parent() -> None:
-    """Linux: PR_SET_PDEATHSIG = 1."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.certificate.batches import FOLDER
+from anatomy_r1.certificate.evidence import LOG, SETTINGS
 from anatomy_r1.results import EQUAL_TOKENS
 from anatomy_r1.training_log import read
 from baselines.profile import digest
 
-LOG_NAME = "training_log.sqlite"
-SETTINGS_NAME = "training.json"
+LOG_NAME, SETTINGS_NAME = LOG, SETTINGS
 POLICIES = "policies"
 """Folder of the unfinished work in which a run keeps its policies; see `baselines/trainers/policies.py`."""
 OWN = "own"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-
+from anatomy_r1.nvidia import gpus
 from baselines.profile import Profile
 
 
@@ -25,8 +23,4 @@ def lacking(profile: Profile) -> list[str]:
 
 def gpu_memory_gb() -> list[float]:
     """Memory of each NVIDIA GPU, as the driver reports it; empty without a driver."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    done = subprocess.run(query, capture_output=True, text=True, check=False)
-    return [float(line) / 1024 for line in done.stdout.split()] if done.returncode == 0 else []
+    return [gpu.memory for gpu in gpus()]

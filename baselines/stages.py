@@ -15,9 +15,9 @@ from anatomy_r1.provenance import ROOT
 from anatomy_r1.results import MATCHED
 from anatomy_r1.views import parts
 from baselines.cell import Cell, Run
+from baselines.children import terminate_with_parent
 from baselines.profile import Profile, digest
-from baselines.progress import Progress, reporter, write_progress
-from baselines.train import Report
+from baselines.progress import Progress, Report, reporter, silent, write_progress
 
 
 def parse_cell(name: str) -> Cell:
@@ -132,17 +132,13 @@ def start_training(name: str, run: Run) -> None:
 
 def work(name: str, run: Run) -> None:
     """One process of several to one training; the first of them reports."""
-    from baselines.processes import die_with_parent, is_first
+    from baselines.processes import is_first
     from baselines.train import train
 
-    die_with_parent()
+    terminate_with_parent()
     _limit_threads(run.profile)
-    report = reporter(run.layout.progress("train", name), name) if is_first() else _silent
+    report = reporter(run.layout.progress("train", name), name) if is_first() else silent
     train(run, parse_cell(name), report)
-
-
-def _silent(done: int, total: int) -> None:
-    return None
 
 
 def _evaluate(run: Run, name: str, report: Report) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,54 +19,15 @@ from anatomy_r1.certificate.batches import FOLDER
 from anatomy_r1.prepared import PreparedSet, load
 from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
-from anatomy_r1.results import AS_RELEASED, MATCHED
 from anatomy_r1.training_log import TrainingLog
 from baselines.cell import Cell, Run
 from baselines.method import Method
 from baselines.policy import Source, adapters, load_policy, merge_adapters, save_policy
 from baselines.processes import barrier, is_first
-from baselines.profile import Profile, digest
+from baselines.profile import digest
+from baselines.progress import Report
 from baselines.publish import LOG_NAME, OWN, POLICIES, is_published, publish
-
-Report = Callable[[int, int], None]
-
-
-def arguments(profile: Profile, method: Method, seed: int, data: str = MATCHED) -> dict[str, Any]:
-    """Trainer arguments of a method at one scale: the method's knobs over the profile's budget; none if untrained."""
-    if not method.trained:
-        return {}
-    budget = profile.budget(method.budget)
-    own = {**method.release_knobs, **_own_budget_only(budget)} if data == AS_RELEASED else {}
-    return {**budget, **method.knobs, **own, "seed": seed}
-
-
-def _own_budget_only(budget: Mapping[str, Any]) -> dict[str, Any]:
-    """As released has no arm of equal tokens: the run ends with its own steps."""
-    return {"max_steps": budget["own_steps"], "rollout_tokens": 0} if "own_steps" in budget else {}
-
-
-def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
-    """Everything that decides what training yields; its digest names the work folder."""
-    parent = cell.parent()
-    method = cell.method
-    own = {"rewards": list(method.rewards), "file_sha256": method.file_sha256}
-    return {
-        "cell": cell.name,
-        "method": {
-            **{"trainer": method.trainer, "style": method.style, "start": method.start},
-            **{name: value for name, value in own.items() if value},  # of most methods neither: old plans stay equal
-        },
-        "arguments": arguments(profile, method, cell.seed, cell.data),
-        "data": _data_of(profile, cell),
-        "model": dict(profile.models[cell.model]),
-        "parent": settings(profile, parent) if parent else None,
-    }
-
-
-def _data_of(profile: Profile, cell: Cell) -> dict[str, Any]:
-    if cell.data == AS_RELEASED:
-        return {"arm": AS_RELEASED, "file": cell.method.release, **profile.released[cell.benchmark]}
-    return dict(profile.data[cell.benchmark])
+from baselines.settings import arguments, settings
 
 
 def train(run: Run, cell: Cell, report: Report) -> Path:
@@ -126,9 +87,16 @@ def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], sou
         source: the profile's model entry.
         args: `RLConfig`, or TRL's `SFTConfig`.
     """
+    from baselines.rows import dataset, rl_rows, sft_rows
+
     model, processor = policy
     common = {"model": model, "processing_class": processor, "peft_config": adapters(source), "args": args}
-    return _trainer(method, prepared, common)
+    trainer_class = _named(method.trainer)
+    if method.kind == "sft":
+        return trainer_class(train_dataset=dataset(sft_rows(prepared, method.style)), **common)
+    rewards = _rewards(args, method.rewards)
+    rows = dataset(rl_rows(prepared, method.style))
+    return _serving(trainer_class(train_dataset=rows, reward_funcs=rewards, **common), prepared, method.style)
 
 
 def _done(trainer: Any) -> bool:
@@ -152,18 +120,6 @@ def _args(method: Method, config: dict[str, Any]) -> Any:
     from baselines.trainers import RLConfig
 
     return SFTConfig(**config) if method.kind == "sft" else RLConfig(**config)
-
-
-def _trainer(method: Method, prepared: PreparedSet, common: dict[str, Any]) -> Any:
-    from baselines.rows import dataset, rl_rows, sft_rows
-
-    trainer_class = _named(method.trainer)
-    if method.kind == "sft":
-        rows = dataset(sft_rows(prepared, method.style))
-        return trainer_class(train_dataset=rows, **common)
-    rows = dataset(rl_rows(prepared, method.style))
-    trainer = trainer_class(train_dataset=rows, reward_funcs=_rewards(common["args"], method.rewards), **common)
-    return _serving(trainer, prepared, method.style)
 
 
 def _named(dotted: str) -> Any:

@@ -14,11 +14,11 @@ Exit status: that of `anatomy-r1 regress`; 3 where the grid could not be finishe
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from reproduce import ROOT, command, run_folder
+
 FRESH_SEEDS = ("100", "101", "102")
 """Ours: three, so that five points lost fire; the committed results have 0 to 4."""
 STAGE_FAILED, INCOMPLETE = 1, 3
@@ -47,8 +47,7 @@ def main(arguments: list[str]) -> int:
     cells = ("--models", known.model, "--methods", known.method, "--benchmarks", *benchmarks, "--arms", "matched")
     if status := command("baselines", "run", *run, *cells, "--seeds", *known.seeds):
         return INCOMPLETE if status == STAGE_FAILED else status
-    # A profile may be given as a file; its runs are kept under its name, which is the file's.
-    store = known.runs / Path(known.profile).stem / "results"
+    store = run_folder(known.runs, known.profile) / "results"
     fresh = [
         str(store / benchmark / known.model / known.method / "matched" / f"seed{seed}.json")
         for benchmark in benchmarks
@@ -56,11 +55,6 @@ def main(arguments: list[str]) -> int:
     ]
     against = [str(path.relative_to(ROOT)) for path in references]
     return command("anatomy_r1.cli", "regress", *fresh, "--mode", "training", "--against", *against, *others)
-
-
-def command(app: str, *arguments: str) -> int:
-    """One app in its own process, from the checkout's root."""
-    return subprocess.run([sys.executable, "-m", app, *arguments], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_ALL_CELLS = 1
@@ -38,13 +38,22 @@ PAPER_BENCHMARK = "sgg_anatomy"
 """Benchmark of the paper's Table 2 and figures; the generated one's name has a suffix."""
 
 
+Report = Callable[[Path, Path], int]
+"""(folder with a store, folder to write to) -> exit status."""
+
+
 class Artefact(NamedTuple):
     """Something that the paper has and this repeats."""
 
-    rows: Callable[[str], list[str]]
-    """Profile -> arguments that select its part of the grid."""
-    report: Callable[[Path, Path], int]
-    """(folder with a store, folder to write to) -> exit status."""
+    report: Report
+    methods: tuple[str, ...] = ()
+    """Its part of the grid; where none are named, what the profile runs by itself."""
+    one_benchmark: bool = False
+    """Whether it is about the benchmark of the paper's Table 2 and figures alone."""
+    further: tuple[str, ...] = ()
+    """Further arguments of the grid."""
+    compares: bool = False
+    """Whether a method of one's own is then held against every other."""
 
 
 def main(arguments: list[str]) -> int:
@@ -76,15 +85,21 @@ def main(arguments: list[str]) -> int:
 def trained_and_reported(artefact: Artefact, profile: str, runs: Path, others: Sequence[str]) -> tuple[int, int]:
     """An artefact's part of the grid, then its report: the exit status of each."""
     # What the person names comes later, and so wins.
-    status = command("baselines", "run", "--profile", profile, "--runs", str(runs), *artefact.rows(profile), *others)
-    # A profile may be given as a file; it is kept under its name, which is the file's.
-    run = runs / Path(profile).stem
+    status = command("baselines", "run", "--profile", profile, "--runs", str(runs), *rows(artefact, profile), *others)
+    run = run_folder(runs, profile)
     if status > NOT_ALL_CELLS or not (ROOT / run / "results").is_dir():
         return status, 0  # it refused, was stopped, or only helped, and has said so itself
     reported = artefact.report(run, run / "reports")
-    asks = artefact.report is table1 and any(word.startswith("--method-file") for word in others)
+    asks = artefact.compares and any(word.startswith("--method-file") for word in others)
     compared = [compare(run, method) for method in (own_methods(run / "grid.json") if asks else [])]
     return status, max(reported, *compared, 0)
+
+
+def rows(artefact: Artefact, profile: str) -> list[str]:
+    """Arguments that select an artefact's part of the grid."""
+    methods = ["--methods", *artefact.methods] if artefact.methods else []
+    benchmarks = papers_benchmark(profile) if artefact.one_benchmark else []
+    return [*methods, *benchmarks, *artefact.further]
 
 
 def own_methods(grid: Path) -> list[str]:
@@ -103,29 +118,14 @@ def compare(run: Path, method: str) -> int:
     return command("anatomy_r1.cli", "compare", str(run / "results"), *options, *files)
 
 
-def table1(folder: Path, out: Path) -> int:
-    """Table 1 and what it cost."""
-    return command("reports", "table1", "--store", str(store_in(folder)), "--out", str(out))
-
-
-def table2(folder: Path, out: Path) -> int:
-    """Table 2 and what it cost."""
-    return command("reports", "table2", "--store", str(store_in(folder)), "--out", str(out))
+def of_store(name: str, below: str = "") -> Report:
+    """The report of that name, which needs the result store alone; written to a folder `below`."""
+    return lambda folder, out: command("reports", name, "--store", str(store_in(folder)), "--out", str(out / below))
 
 
 def figures(folder: Path, out: Path) -> int:
     """Every figure, and their statements."""
     return command("reports", "figures", "--store", str(folder), "--out", str(out / "figures"))
-
-
-def cards(folder: Path, out: Path) -> int:
-    """Model and data cards."""
-    return command("reports", "cards", "--store", str(store_in(folder)), "--out", str(out / "cards"))
-
-
-def controls(folder: Path, out: Path) -> int:
-    """What the controls say of each policy."""
-    return command("reports", "controls", "--store", str(store_in(folder)), "--out", str(out))
 
 
 def ledger(folder: Path, out: Path) -> int:
@@ -150,34 +150,21 @@ def store_in(folder: Path) -> Path:
     return folder / "results" if (ROOT / folder / "results").is_dir() else folder / "store"
 
 
-def table2_rows(profile: str) -> list[str]:
-    """Arguments that select Table 2's methods and, where the profile can be read, its benchmark."""
-    return ["--methods", *TABLE2_METHODS, *papers_benchmark(profile)]
-
-
-def figure_rows(profile: str) -> list[str]:
-    """The same for the figures, with seeds."""
-    return ["--methods", *FIGURE_METHODS, *papers_benchmark(profile), "--seeds", *FIGURE_SEEDS]
-
-
-def control_rows(profile: str) -> list[str]:
-    """Three policies under every view, and the controls without a model."""
-    return ["--methods", *CONTROLLED, "--views", "all"]
-
-
-def everything_default(profile: str) -> list[str]:
-    """What the profile runs when nothing is named."""
-    return []
-
-
 def papers_benchmark(profile: str) -> list[str]:
     """Arguments that select the benchmark of the paper's Table 2 and figures."""
-    benchmarks = [name for name in profile_benchmarks(profile) if name.removesuffix("_mini") == PAPER_BENCHMARK]
-    return ["--benchmarks", *benchmarks] if benchmarks else []
+    data = read_profile(profile).get("data")
+    benchmarks = [str(name) for name in data] if isinstance(data, dict) else []
+    papers = [name for name in benchmarks if name.removesuffix("_mini") == PAPER_BENCHMARK]
+    return ["--benchmarks", *papers] if papers else []
 
 
-def profile_benchmarks(profile: str) -> list[str]:
-    """Benchmarks of a profile, a name or a file; none where there is no such profile, which the grid itself refuses."""
+def run_folder(runs: Path, profile: str) -> Path:
+    """Where the grid keeps a profile's runs: under its name, which may be another than its file's."""
+    return runs / str(read_profile(profile).get("name") or Path(profile).stem)
+
+
+def read_profile(profile: str) -> dict[str, Any]:
+    """A profile, by name or file; empty where there is no such profile, which the grid itself refuses."""
     import yaml  # of the shared environment, as everything that this script starts
 
     is_file = profile.endswith((".yaml", ".yml"))
@@ -185,9 +172,8 @@ def profile_benchmarks(profile: str) -> list[str]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return []
-    data = content.get("data") if isinstance(content, dict) else None
-    return [str(name) for name in data] if isinstance(data, dict) else []
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def command(app: str, *arguments: str) -> int:
@@ -196,13 +182,13 @@ def command(app: str, *arguments: str) -> int:
 
 
 ARTEFACTS = {
-    "table1": Artefact(everything_default, table1),
-    "table2": Artefact(table2_rows, table2),
-    "figures": Artefact(figure_rows, figures),
-    "cards": Artefact(everything_default, cards),
-    "controls": Artefact(control_rows, controls),
-    "ledger": Artefact(everything_default, ledger),
-    "site": Artefact(everything_default, site),
+    "table1": Artefact(of_store("table1"), compares=True),
+    "table2": Artefact(of_store("table2"), TABLE2_METHODS, one_benchmark=True),
+    "figures": Artefact(figures, FIGURE_METHODS, one_benchmark=True, further=("--seeds", *FIGURE_SEEDS)),
+    "cards": Artefact(of_store("cards", "cards")),
+    "controls": Artefact(of_store("controls"), CONTROLLED, further=("--views", "all")),
+    "ledger": Artefact(ledger),
+    "site": Artefact(site),
 }
 """All of them, in the order in which `--artefact all` makes them. A new one is a line here."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-Found = Mapping[str, Any]
+from baselines.bench.store import Found
+
 RATIOS = (
     ("GDQA against GRPO", "grpo-gdqa", "grpo", 1.10),
     ("ours against plain TRL", "grpo", "trl", 1.02),
@@ -60,11 +60,8 @@ def ratio(title: str, where: str, first: Found | None, second: Found | None, lim
     if first["device"]["name"] != second["device"]["name"]:
         return Aim(title, where, aim, None, None, None, "not measured (on two devices)")
     above, below = first["seconds"], second["seconds"]
-    value, least, most = (
-        above["median"] / below["median"],
-        above["least"] / below["most"],
-        above["most"] / below["least"],
-    )
+    value = above["median"] / below["median"]
+    least, most = above["least"] / below["most"], above["most"] / below["least"]
     open_ = ", but single steps lie on both sides" if least <= limit < most else ""
     return Aim(title, where, aim, value, least, most, ("met" if value <= limit else "missed") + open_)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from baselines.estimate.memory import ROLLOUT_TOKENS
 from baselines.grpo import GRPO
 from baselines.method import Method
 from baselines.methods import method as find_method
-from baselines.profile import Profile, load_profile
+
+if TYPE_CHECKING:
+    from baselines.profile import Profile
 
 BENCHMARK = "sgg_anatomy_mini"
 """Whose prompts are asked: those of SGG-VQA, on generated questions."""
@@ -21,9 +24,8 @@ TUNINGS = {"lora": "paper-1gpu", "full": "paper"}
 """How a model is tuned -> the profile whose model entry says it: adapters, or all but the vision tower."""
 PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.plain.PlainGRPOTrainer")
 METHODS = ("trl", "grpo", "grpo-gdqa", "dapo", "gpg")
-COMPLETION = 190
-"""Tokens, as the plan reckons (`baselines.estimate.effort.ROLLOUT_TOKENS`). All are that long: random weights do not
-end by themselves."""
+COMPLETION = ROLLOUT_TOKENS
+"""Tokens, as the plan reckons. All are that long: random weights do not end by themselves."""
 STEPS = 5
 """Of which the first warms up and is not counted (ours)."""
 
@@ -82,6 +84,8 @@ def cases(
 
 def profile_of(case: Case) -> Profile:
     """`paper-1gpu` (rehearsal: `mini`) with the case's model, steps and length, sampled by transformers."""
+    from baselines.profile import load_profile
+
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
     common = {**profile.training["common"], "save_strategy": "no"}
     rl = {**profile.training["rl"], **_changed(case)}
@@ -102,6 +106,8 @@ def _changed(case: Case) -> dict[str, Any]:
 
 def source(case: Case) -> Mapping[str, Any]:
     """The model entry: precision, what is frozen, adapters."""
+    from baselines.profile import load_profile
+
     model = MODELS["3b"] if case.rehearsal else MODELS[case.model]
     entry = load_profile(TUNINGS[case.tuning]).models[model]
     return {**entry, "dtype": "float32"} if case.rehearsal else entry

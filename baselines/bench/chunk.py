@@ -19,7 +19,7 @@ from baselines.bench.cases import Case
 from baselines.bench.inputs import prepared
 from baselines.bench.measure import head
 from baselines.bench.store import done, path_of, read_one, write_whole
-from baselines.processes import die_with_parent
+from baselines.children import die_with_parent
 
 FRESH = 0.5
 """Share of a call's time that a case must have had for its being cut off to be a result; else the next call tries it
@@ -88,11 +88,10 @@ def _child(call: Call, case: Case, do: str, seconds: float) -> Ended:
     asked["out"] = str(path_of(call.out, case))
     log = call.work / "logs" / f"{case.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    dies = die_with_parent if sys.platform == "linux" else None
     command = [sys.executable, "-m", "baselines.bench", json.dumps(asked)]
     with log.open("w") as words:
         where: dict[str, Any] = {"stdout": words, "stderr": subprocess.STDOUT, "env": _environment(case)}
-        process = subprocess.Popen(command, cwd=ROOT, preexec_fn=dies, **where)  # noqa: PLW1509  (no threads yet)
+        process = subprocess.Popen(command, cwd=ROOT, preexec_fn=die_with_parent, **where)  # noqa: PLW1509  (no threads yet)
         try:
             code: int | None = process.wait(timeout=None if seconds == float("inf") else max(1.0, seconds))
         except subprocess.TimeoutExpired:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from baselines.doctor.machine import read_driver
+from anatomy_r1.nvidia import read_driver
+from anatomy_r1.provenance import processor
 
 
 def device() -> dict[str, Any]:
     """Name, driver, CUDA and torch of the card; of a rehearsal, of the processor."""
     import torch
 
-    from anatomy_r1.provenance import provenance
-
     common = {"torch": torch.__version__, "cuda": torch.version.cuda or ""}
     if not torch.cuda.is_available():
-        return {**common, "name": provenance()["machine"]["processor"], "kind": "cpu", "driver": "", "memory": None}
+        return {**common, "name": processor(), "kind": "cpu", "driver": "", "memory": None}
     card = torch.cuda.get_device_properties(0)
     driver, _ = read_driver()
     return {**common, "name": card.name, "kind": "cuda", "driver": driver, "memory": card.total_memory}

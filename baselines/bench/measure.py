@@ -11,10 +11,10 @@ from anatomy_r1.provenance import provenance
 from baselines.bench.cases import Case, find, profile_of, source
 from baselines.bench.device import Memory, device
 from baselines.bench.inputs import data_of, forbidden, model_of
-from baselines.estimate.memory import training_memory
+from baselines.estimate.memory import PROMPT, training_memory
 from baselines.estimate.shape import shape_of
-from baselines.plan_text import PROMPT
-from baselines.train import arguments
+from baselines.progress import silent
+from baselines.settings import arguments
 
 
 def measure(case: Case, work: Path, command: str) -> dict[str, Any]:
@@ -104,9 +104,5 @@ def build(case: Case, work: Path) -> tuple[Any, Any]:
     (out / "log.sqlite").unlink(missing_ok=True)
     trainer.training_log = TrainingLog(out / "log.sqlite")
     trainer.recorder = Recorder(out / FOLDER)
-    trainer.add_callback(LogSteps(trainer.training_log, _silent))
+    trainer.add_callback(LogSteps(trainer.training_log, silent))
     return trainer, trainer.training_log
-
-
-def _silent(done: int, total: int) -> None:
-    return None

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from baselines.bench.aims import Aim, Found, aims
+from baselines.bench.aims import Aim, aims
 from baselines.bench.clock import OWN, SPANS
-from baselines.bench.store import read_all, write_whole
+from baselines.bench.store import Found, read_all, write_text, write_whole
 from baselines.estimate.memory import GB
 
 DASH = "-"
@@ -21,23 +21,15 @@ def write_report(out: Path) -> list[Aim]:
     judged = aims(found)
     every = {"aims": [dataclasses.asdict(aim) for aim in judged], "cases": found}
     write_whole(out / "report.json", every)
-    half = out / ".report.md.half"
-    half.write_text(as_markdown(found, judged))
-    half.rename(out / "report.md")
+    write_text(out / "report.md", as_markdown(found, judged))
     return judged
 
 
 def as_markdown(found: Sequence[Found], judged: Sequence[Aim]) -> str:
     """The report in words and tables."""
     rehearsed = any(one["case"]["rehearsal"] for one in found)
-    lines = ["# A step of each method on one GPU", ""]
-    if rehearsed:
-        lines = [
-            "# Rehearsal on a CPU",
-            "",
-            "**The mini architecture, no GPU: these numbers say nothing about one.**",
-            "",
-        ]
+    warning = "**The mini architecture, no GPU: these numbers say nothing about one.**"
+    lines = ["# Rehearsal on a CPU", "", warning, ""] if rehearsed else ["# A step of each method on one GPU", ""]
     lines += [*_facts(found), "", *_aims(judged), "", *_times(found), "", *_memory(found), "", *_how(found, rehearsed)]
     return "\n".join(lines) + "\n"
 

@@ -21,10 +21,15 @@ def path_of(out: Path, case: Case) -> Path:
 
 
 def write_whole(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON under a temporary name, and rename."""
+    """Write JSON as `write_text` does."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write under a temporary name, and rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.half")
-    half.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    half.write_text(text)
     half.rename(path)
 
 

@@ -11,10 +11,10 @@ from baselines.doctor.checks import Finding
 from baselines.doctor.inputs import check_inputs
 from baselines.doctor.machine import Machine
 from baselines.estimate.effort import disk
+from baselines.estimate.fit import memory_rows
 from baselines.estimate.memory import GB
 from baselines.estimate.shape import shape_of
 from baselines.plan import Selection
-from baselines.plan_text import memory_rows
 from baselines.profile import Profile
 
 SMALL_DISK = 3.0

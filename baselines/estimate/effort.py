@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anatomy_r1.metrics import K
 from baselines.cell import Cell
+from baselines.estimate.memory import BFLOAT16, FLOAT32, ROLLOUT_TOKENS
 from baselines.estimate.shape import Shape
-from baselines.plan import Selection, Stage, cells, lineage
+from baselines.plan import Selection, Stage, evaluations, gpus, lineage, times_asked
 from baselines.profile import Profile
-from baselines.train import arguments
-
-ROLLOUT_TOKENS = 190
-"""Of a completion, where the profile states no budget of tokens (a guess of ours until a first run)."""
+from baselines.settings import arguments
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,10 @@ class Effort:
     """Where the hours are from."""
 
 
-def trainings(selection: Selection) -> list[Cell]:
+def trainings(profile: Profile, selection: Selection) -> list[Cell]:
     """Every training that the selection needs, once, parents first."""
-    every = {cell.name: cell for leaf in cells(selection) for cell in lineage(leaf) if cell.method.trained}
-    return list(every.values())
+    leaves = [leaf for leaf, _ in evaluations(profile, selection)]
+    return list({cell.name: cell for leaf in leaves for cell in lineage(leaf) if cell.method.trained}.values())
 
 
 def rollouts(profile: Profile, cell: Cell) -> int:
@@ -62,37 +61,38 @@ def effort(
         stages: of the selection; those that are done count no more hours.
         test_questions: benchmark -> size of its test set.
     """
-    every = trainings(selection)
+    every = trainings(profile, selection)
     sampled = sum(rollouts(profile, cell) for cell in every)
-    answers = profile.evaluation.get("repeats", 5) + 1
-    asked = [cell for cell in cells(selection) if cell.method.kind != "control"]
-    gpus = {"train": profile.launch.processes, "evaluate": 1}
+    asked = [cell for cell, _ in evaluations(profile, selection) if cell.method.kind != "control"]
     todo = [stage for stage in stages if not stage.output.exists()]
-    hours = sum(stage.seconds * gpus.get(stage.stage, 0) for stage in todo) / 3600
     return Effort(
         trainings=len(every),
         rollouts=sampled,
         rollout_tokens=sampled * ROLLOUT_TOKENS,
-        responses=sum(answers * test_questions.get(cell.benchmark, 0) for cell in asked),
-        gpu_hours=hours,
+        responses=(K + 1) * sum(times_asked(cell) * test_questions.get(cell.benchmark, 0) for cell in asked),
+        gpu_hours=sum(stage.seconds * gpus(profile, stage.stage) for stage in todo) / 3600,
         source=f"`cost` in profile {profile.name}, which says where its numbers are from",
     )
 
 
 def disk(profile: Profile, selection: Selection, shapes: Mapping[str, Shape]) -> int:
-    """Bytes: base models, published policies in every arm, and the checkpoints of as many trainings as run at once.
+    """Bytes: base models, published policies, and the checkpoints of one training.
 
     A checkpoint has weights in two bytes and, for what is trained, a float32 copy and two moments.
     """
-    every = trainings(selection)
-    arms = max(1, len(selection.arms))
-    policies = sum(2 * shapes[cell.model].parameters * (arms if cell.method.kind == "rl" else 1) for cell in every)
-    bases = sum(2 * shapes[model].parameters for model in selection.models)
+    every = trainings(profile, selection)
+    policies = sum(BFLOAT16 * shapes[cell.model].parameters * _policies(profile, cell) for cell in every)
+    bases = sum(BFLOAT16 * shapes[model].parameters for model in selection.models)
     kept = int(profile.training.get("common", {}).get("save_total_limit", 1)) + 1  # one more while it is written
     largest = max((_checkpoint(shapes[cell.model]) for cell in every), default=0)
     return bases + policies + kept * largest
 
 
+def _policies(profile: Profile, cell: Cell) -> int:
+    """What a training publishes: with a budget of tokens, the policy of that too, whichever arms are evaluated."""
+    return 2 if arguments(profile, cell.method, cell.seed, cell.data).get("rollout_tokens") else 1
+
+
 def _checkpoint(shape: Shape) -> int:
-    weights = 0 if shape.adapters else 2 * shape.parameters
-    return weights + 12 * shape.trainable
+    weights = 0 if shape.adapters else BFLOAT16 * shape.parameters
+    return weights + 3 * FLOAT32 * shape.trainable

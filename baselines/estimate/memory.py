@@ -9,17 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from baselines.estimate.shape import Shape
-from baselines.profile import Launch
+
+if TYPE_CHECKING:  # `--help` shows a default of this module, and profiles need pandas
+    from baselines.profile import Launch
 
 GB = 2**30
+BFLOAT16, FLOAT32 = 2, 4
+"""Bytes of a number."""
 PRECISE = 16
 """Bytes of gradient and optimiser to a trained parameter in stage 3: DeepSpeed counts 18 with the weight's own two. In
 stage 2 it counts 18 beside them."""
-ADAPTER = 16
+ADAPTER = 4 * FLOAT32
 """Bytes an adapter parameter, which PEFT keeps in float32: itself, gradient, two moments."""
+ALONE = 3 * BFLOAT16
+"""Bytes of gradient and two moments to a trained parameter without DeepSpeed: all is in bfloat16."""
+WHOLE = ("zero3", "fsdp2")
+"""Launchers that shard the weights too."""
 OVERHEAD = 2 * GB
 """CUDA context, NCCL and fragmentation (a guess of ours)."""
 LOGITS = 12
@@ -27,6 +35,17 @@ LOGITS = 12
 INNER = 34
 """Bytes a token and width of one recomputed layer's activations (Korthikanti et al. 2022, arXiv:2205.05198, eq. 2, its
 attention scores left out: `sdpa` does not store them)."""
+GATED = 3 * BFLOAT16
+"""Bytes a token and width of the feed-forward part: gate, up and their product, which eq. 2 has not (ours)."""
+PROMPT = 640
+"""Tokens of a prompt, rounded up: a frame of 854 x 480 is 30 x 17 = 510 (28 pixels to a token's side), the question and
+its instruction about 115 (counted over the released files)."""
+ROLLOUT_TOKENS = 190
+"""Tokens of a completion that is sampled (a guess of ours until a first run)."""
+ANSWER = 64
+"""Tokens of what SFT imitates, rounded up (a guess of ours)."""
+TRL_COMPLETION = 512
+"""Default of `max_completion_length` in TRL 1.16.0."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +73,13 @@ class Memory:
 def states(shape: Shape, launch: Launch) -> int:
     """Bytes of weights, gradients and optimiser on each GPU."""
     own = shape.trainable - shape.adapters
-    sharded = {"zero3": 3, "fsdp2": 3, "zero2": 2}.get(launch.accelerate, 0)
-    adapters = ADAPTER * shape.adapters
-    if sharded == 3:
-        whole = 4 * shape.largest_layer  # gathered for its turn, with its gradient
-        return whole + (2 * shape.parameters + PRECISE * own + adapters) // launch.processes
-    if sharded == 2:
-        return 2 * shape.parameters + ((PRECISE + 2) * own + adapters) // launch.processes
-    return 2 * shape.parameters + 6 * own + adapters  # bfloat16 throughout: gradient 2, moments 4
+    weights, adapters = BFLOAT16 * shape.parameters, ADAPTER * shape.adapters
+    if launch.accelerate in WHOLE:
+        gathered = 2 * BFLOAT16 * shape.largest_layer  # for its turn, with its gradient
+        return gathered + (weights + PRECISE * own + adapters) // launch.processes
+    if launch.accelerate == "zero2":
+        return weights + ((PRECISE + BFLOAT16) * own + adapters) // launch.processes
+    return weights + ALONE * own + adapters
 
 
 def training_memory(
@@ -72,24 +90,24 @@ def training_memory(
     Args:
         shape: of the model.
         launch: processes, and how they share.
-        arguments: the trainer's (`baselines.train.arguments`).
+        arguments: the trainer's (`baselines.settings.arguments`).
         prompt: tokens of a prompt, its picture's included.
         gpu: memory of a GPU in GB, of which vLLM takes its share.
         kind: `sft` or `rl`.
     """
     rows = int(arguments["per_device_train_batch_size"])
-    completion = int(arguments.get("max_completion_length", 64)) if kind == "rl" else 64
+    completion = int(arguments.get("max_completion_length", TRL_COMPLETION)) if kind == "rl" else ANSWER
     tokens = rows * (prompt + completion)
     kept = shape.layers if arguments.get("gradient_checkpointing") else 0
-    inner = INNER * shape.width + 6 * shape.inner
-    activations = tokens * (2 * shape.width * kept + inner * (1 if kept else shape.layers))
+    inner = INNER * shape.width + GATED * shape.inner
+    activations = tokens * (BFLOAT16 * shape.width * kept + inner * (1 if kept else shape.layers))
     logits = rows * (completion if kind == "rl" else prompt + completion) * shape.vocabulary * LOGITS
     has_reference = kind == "rl" and arguments.get("beta", 0.0) > 0 and not shape.adapters
-    sharing = launch.processes if launch.accelerate in ("zero3", "fsdp2") else 1
+    sharing = launch.processes if launch.accelerate in WHOLE else 1
     share = float(arguments.get("vllm_gpu_memory_utilization", 0.0)) if arguments.get("use_vllm") else 0.0
     return Memory(
         states=states(shape, launch),
-        reference=2 * shape.parameters // sharing if has_reference else 0,
+        reference=BFLOAT16 * shape.parameters // sharing if has_reference else 0,
         step=activations + logits,
         rollout=round(share * gpu * GB),
         overhead=OVERHEAD,

@@ -20,8 +20,8 @@ from baselines.grid import configuration
 from baselines.methods import TABLE_1, method
 from baselines.plan import evaluations, select, stages
 from baselines.profile import load_profile
+from baselines.settings import settings
 from baselines.stages import parse_cell, parse_evaluation
-from baselines.train import settings
 
 MINI, SGG = load_profile("mini"), "sgg_anatomy_mini"
 FILES = {"grpo-asc": "GRPO-ASC-Learning", "grpo-gdqa": "GRPO-GDQA"}

@@ -10,7 +10,8 @@ from anatomy_r1.training_log import read
 from baselines.cell import Cell
 from baselines.evaluate import evaluate_cell
 from baselines.profile import digest
-from baselines.train import LOG_NAME, settings, train
+from baselines.settings import settings
+from baselines.train import LOG_NAME, train
 
 CELL = Cell("sgg_anatomy_mini", "mini-l", "grpo", 0)
 BUDGET = {"save_steps": 2, "learning_rate": 1e-3, "warmup_steps": 1, "beta": 0.1, "max_completion_length": 12}

@@ -5,12 +5,13 @@ import json
 
 import pytest
 
+from anatomy_r1.nvidia import Gpu
 from baselines import missing as missing_module
 from baselines import requirements
 from baselines.__main__ import main
 from baselines.cell import Layout
 from baselines.doctor import checks, examine, inputs, smoke
-from baselines.doctor.machine import Gpu, Machine, parse_driver, parse_gpus, read_machine
+from baselines.doctor.machine import Machine, read_machine
 from baselines.missing import missing
 from baselines.plan import select
 from baselines.profile import load_profile
@@ -27,7 +28,6 @@ GOOD = Machine(
     cuda_works=True,
     nccl=True,
     disk_free=4000.0,
-    memory=500.0,
 )
 """A node that could run the profile `paper`."""
 
@@ -93,20 +93,6 @@ def test_one_card_is_enough_for_the_profile_of_one_card(tmp_path, monkeypatch):
         monkeypatch=monkeypatch,
     )
     assert [f.name for f in found if not f.passed] == []
-
-
-SMI = """+-----------------------------------------------------------------------------------------+
-| NVIDIA-SMI 570.124.06             Driver Version: 570.124.06     CUDA Version: 12.8     |
-|-----------------------------------------+------------------------+----------------------+"""
-
-
-def test_the_driver_s_own_words_are_read():
-    assert parse_driver(SMI) == ("570.124.06", (12, 8))
-    assert parse_driver("") == ("", (0, 0))
-    assert parse_gpus("NVIDIA A800-SXM4-80GB, 81920, 81000\nNVIDIA L4, 23034, 22000\n") == (
-        Gpu("NVIDIA A800-SXM4-80GB", 80.0, 81000 / 1024),
-        Gpu("NVIDIA L4", 23034 / 1024, 22000 / 1024),
-    )
 
 
 def test_this_machine_is_read(tmp_path):

@@ -8,7 +8,7 @@ from baselines.estimate.memory import ADAPTER, GB, Memory, states, training_memo
 from baselines.estimate.shape import Shape, shape_of
 from baselines.plan import select, stages
 from baselines.profile import Launch, load_profile
-from baselines.train import arguments
+from baselines.settings import arguments
 
 PAPER, ONE = load_profile("paper"), load_profile("paper-1gpu")
 SIZES = {"qwen2.5-vl-3b": (2048, 11008, 36, 2, True, 151_936), "qwen2.5-vl-7b": (3584, 18944, 28, 4, False, 152_064)}
@@ -116,7 +116,7 @@ def test_effort_counts_what_is_to_do(tmp_path, shapes):
     chosen = select(PAPER, methods=["zero-shot", "sft-grpo"], benchmarks=["sgg_anatomy"], models=["qwen2.5-vl-3b"])
     every = stages(PAPER, Layout(tmp_path), chosen)
     found = effort(PAPER, chosen, every, {"sgg_anatomy": 1000})
-    assert [cell.method_id for cell in trainings(chosen)] == ["sft", "sft-grpo"]
+    assert [cell.method_id for cell in trainings(PAPER, chosen)] == ["sft", "sft-grpo"]
     assert (found.trainings, found.rollouts, found.responses) == (2, 16_000, 2 * 6 * 1000)
     assert found.gpu_hours == pytest.approx((4 * (3600 + 43200) + 2 * 3600) / 3600)
     for stage in every:
@@ -126,7 +126,23 @@ def test_effort_counts_what_is_to_do(tmp_path, shapes):
     assert effort(PAPER, chosen, every, {"sgg_anatomy": 1000}).gpu_hours == pytest.approx(2.0)
     shape = shapes["qwen2.5-vl-3b"]
     checkpoint = 2 * shape.parameters + 12 * shape.trainable
-    assert disk(PAPER, chosen, shapes) == 3 * 2 * shape.parameters + 3 * checkpoint
+    published = 1 + 1 + 2  # the base, SFT's, and those of both budgets: training goes on to the second in any case
+    assert disk(PAPER, chosen, shapes) == published * 2 * shape.parameters + 3 * checkpoint
+
+
+def test_effort_counts_every_arm_and_view():
+    """What learns from a released file is a training of its own; equal tokens are asked anew, rotations four times."""
+
+    def of(methods, arms):
+        chosen = select(PAPER, methods=methods, benchmarks=["sgg_anatomy"], models=["qwen2.5-vl-3b"], arms=arms)
+        found = effort(PAPER, chosen, [], {"sgg_anatomy": 1000})
+        return found.trainings, found.rollouts, found.responses
+
+    assert of(["grpo"], ["matched"]) == (1, 16_000, 6000)
+    assert of(["grpo"], ["matched", "equal-tokens"]) == (1, 16_000, 12_000)
+    assert of(["grpo"], ["matched", "as-released"]) == (2, 32_000, 12_000)
+    assert of(["sft"], ["equal-tokens"]) == (0, 0, 0)
+    assert of(["grpo@rotations"], ["matched"]) == (1, 16_000, 24_000)
 
 
 def test_a_model_whose_configuration_is_unknown_is_told():

@@ -15,7 +15,7 @@ from baselines.method_file import read_methods
 from baselines.methods import METHODS, add_methods, method
 from baselines.plan import select
 from baselines.profile import digest, load_profile
-from baselines.train import settings
+from baselines.settings import settings
 
 HEAD = "from baselines.grpo import GRPO\nfrom baselines.method import Method\n"
 OWN = 'METHODS = (GRPO.but("mine", "Mine", paper="ours", knobs={"beta": 0.01}),)\n'

@@ -11,7 +11,7 @@ from baselines.grpo import GRPO
 from baselines.method import Method
 from baselines.methods import METHODS, method
 from baselines.profile import PROFILES, load_profile
-from baselines.train import arguments
+from baselines.settings import arguments
 
 
 def test_but_merges_knobs_and_leaves_the_original_alone():
@@ -35,8 +35,9 @@ def test_ids_are_unique():
     assert len({m.id for m in METHODS}) == len(METHODS)
 
 
-def test_listing_methods_imports_nothing_heavy():
-    code = "import sys, baselines.methods; assert not {'torch', 'trl', 'transformers', 'pandas'} & set(sys.modules)"
+@pytest.mark.parametrize("module", ["methods", "__main__"], ids=["listing methods", "help"])
+def test_what_is_asked_often_imports_nothing_heavy(module):
+    code = f"import sys, baselines.{module}; assert not {{'torch', 'trl', 'transformers', 'pandas'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -14,7 +14,8 @@ from baselines.methods import METHODS
 from baselines.policy import ADAPTER, load_model, load_policy
 from baselines.processes import ACCELERATE
 from baselines.profile import load_profile
-from baselines.train import LOG_NAME, arguments, train
+from baselines.settings import arguments
+from baselines.train import LOG_NAME, train
 
 TASK = "sgg_anatomy_mini"
 ON_CPU = {"use_cpu": True, "use_vllm": False, "similarity": "mini", "max_completion_length": 6}

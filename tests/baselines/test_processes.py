@@ -18,8 +18,9 @@ from baselines.cell import Cell, Layout, Run
 from baselines.gpus import VISIBLE, one_gpu, visible
 from baselines.processes import launch_command, start_workers
 from baselines.profile import PROFILES, Launch, digest, load_profile
+from baselines.settings import settings
 from baselines.stages import run_stage
-from baselines.train import LOG_NAME, settings, train
+from baselines.train import LOG_NAME, train
 from baselines.trainers.pads import one_pad_an_image
 
 TASK = "sgg_anatomy_mini"

@@ -8,8 +8,8 @@ from anatomy_r1.training_log import read
 from baselines.cell import Cell
 from baselines.methods import METHODS
 from baselines.profile import digest
+from baselines.settings import settings as plan_of
 from baselines.train import LOG_NAME, train
-from baselines.train import settings as plan_of
 
 TRAINED = [method.id for method in METHODS if method.kind == "rl"]
 STEPS, CUT, SAVED = 5, 4, 2

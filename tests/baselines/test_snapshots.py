@@ -11,7 +11,7 @@ import pytest
 
 from baselines.methods import METHODS
 from baselines.profile import PROFILES, load_profile
-from baselines.train import arguments
+from baselines.settings import arguments
 
 pytest.importorskip("trl")
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -12,7 +12,8 @@ from anatomy_r1.training_log import read
 from baselines.cell import Cell
 from baselines.profile import digest
 from baselines.rows import completion, rl_rows, sft_rows
-from baselines.train import LOG_NAME, last_whole_checkpoint, settings, train
+from baselines.settings import settings
+from baselines.train import LOG_NAME, last_whole_checkpoint, train
 
 CELL = {method: Cell("sgg_anatomy_mini", "mini-l", method, 0) for method in ("sft", "cot-sft", "grpo")}
 

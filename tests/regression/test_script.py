@@ -19,6 +19,7 @@ BENCHMARKS = ("omnimed_mi_mini", "sgg_anatomy_mini")
 @pytest.fixture
 def regress(monkeypatch, tmp_path):
     """The script; its grid lays down committed results of `method` under fresh seeds, its gate is the real one."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     spec = importlib.util.spec_from_file_location("regress", ROOT / "scripts" / "regress.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

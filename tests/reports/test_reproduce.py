@@ -72,6 +72,12 @@ def test_a_profile_of_ones_own_names_its_benchmark_and_the_grid_refuses_a_bad_on
     assert reproduce.called[0] == ["baselines", "run", "--profile", "own.yaml", "--runs", "runs", *ROWS, *added]
 
 
+def test_runs_are_found_under_the_profile_s_name_and_not_its_file_s(reproduce):
+    (reproduce.ROOT / "own.yaml").write_text("name: elsewhere\n")
+    assert reproduce.main(["--profile", "own.yaml"]) == 0
+    assert reproduce.called[1][2:] == ["--store", "runs/elsewhere/results", "--out", "runs/elsewhere/reports"]
+
+
 FIGURE_ROWS = [
     "--methods",
     "grpo",

@@ -15,7 +15,8 @@ from baselines.cell import Cell, Layout, Run
 from baselines.grid import run_grid
 from baselines.plan import select
 from baselines.profile import PROFILES, digest, load_profile
-from baselines.train import LOG_NAME, settings
+from baselines.settings import settings
+from baselines.train import LOG_NAME
 
 pytestmark = pytest.mark.slurm
 TASK, METHODS = "sgg_anatomy_mini", ["zero-shot", "sft", "grpo"]
