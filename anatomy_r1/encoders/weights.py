@@ -1,4 +1,4 @@
-"""Where weights come from: a local folder or the hub's cache, and safetensors only.
+"""Weights as tensors by name, from safetensors only.
 
 MedCLIP and BiomedCLIP are given away as PyTorch's own files, which are pickles. They are converted once, by a command
 of its own, through PyTorch's reader of tensors alone (`weights_only`), which runs no code that a file names.
@@ -10,28 +10,6 @@ import pickle
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-
-
-def folder_of(source: str) -> Path:
-    """A local folder as it is; a hub id by its snapshot in the cache, or from the hub unless HF_HUB_OFFLINE is set.
-
-    Raises:
-        AnatomyR1Error: when it is neither here nor to be had.
-    """
-    if Path(source).is_dir():
-        return Path(source)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    name, _, revision = source.partition("@")
-    patterns = ["*.json", "*.txt", "*.safetensors"]
-    try:
-        return Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns))
-    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise AnatomyR1Error(
-            f"{source}: no such folder, and not to be had from the hub ({type(error).__name__}). "
-            "Cure: name a folder, or fetch it where there is a network: `hf download " + name + "`"
-        ) from error
 
 
 def convert(source: Path, target: Path) -> int:
