@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.group_samples import SampleGroup, sample_groups
 from anatomy_r1.group_statistics import distinct, entropy_bits, invalid
-from anatomy_r1.training_log import read
+from anatomy_r1.training_log import ACCURACY, read
 
 SCHEMA_VERSION = 1
 COLUMNS = (
@@ -45,7 +45,6 @@ COLUMNS = (
 `accuracy` that of the accuracy reward; `similarity` is S(q) of the options served, missing where it is unknown;
 `distinct_texts` is missing but for the steps whose texts the log holds; `tokens` is the sum over members."""
 _WITH_GAPS = {"level": "Int64", "distinct_texts": "Int64"}
-ACCURACY = "reward_accuracy_reward"
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ SCHEMA_VERSION = 2
 """2 adds `rollouts.draw` and `rollouts.kept` (DAPO's discarded draws) and `steps.alpha` (GPG)."""
 TEXT_EVERY = 10
 """Texts are kept for every tenth step and the first: enough to read, small enough to keep (our choice)."""
+ACCURACY = "reward_accuracy_reward"
+"""Column of `read(..., "rollouts")` that says whether a completion is right."""
 
 
 @dataclass(frozen=True, slots=True)
