@@ -178,7 +178,7 @@ def read(path: Path, table: str) -> pd.DataFrame:
     Raises:
         ValueError: when the file was written with another schema version.
     """
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             raise ValueError(f"{path}: training-log schema {version}, this code reads {SCHEMA_VERSION}; train again")
