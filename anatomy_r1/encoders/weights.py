@@ -10,6 +10,7 @@ import pickle
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.whole_file import whole_file
 
 
 def convert(source: Path, target: Path) -> int:
@@ -31,10 +32,8 @@ def convert(source: Path, target: Path) -> int:
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise AnatomyR1Error(f"{source}: holds something else than tensors by name. Cure: name a state dict")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(target.name + ".tmp")
-    save_file({name: value.contiguous().clone() for name, value in found.items()}, temporary)
-    temporary.replace(target)
+    with whole_file(target) as temporary:
+        save_file({name: value.contiguous().clone() for name, value in found.items()}, temporary)
     return len(found)
 
 
