@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.group_samples import SampleGroup, sample_groups
 from anatomy_r1.group_statistics import distinct, entropy_bits, invalid
-from anatomy_r1.training_log import read
+from anatomy_r1.training_log import ACCURACY, read
+from anatomy_r1.whole_file import whole_file, write_whole
 
 SCHEMA_VERSION = 1
 COLUMNS = (
@@ -45,7 +46,6 @@ COLUMNS = (
 `accuracy` that of the accuracy reward; `similarity` is S(q) of the options served, missing where it is unknown;
 `distinct_texts` is missing but for the steps whose texts the log holds; `tokens` is the sum over members."""
 _WITH_GAPS = {"level": "Int64", "distinct_texts": "Int64"}
-ACCURACY = "reward_accuracy_reward"
 
 
 @dataclass(frozen=True)
@@ -145,18 +145,14 @@ def _choices(column: pd.Series[Any]) -> list[str | None]:
 def save_curves(folder: Path, curves: Curves) -> Path:
     """Write one training; the JSON comes last and by rename, so a training is there whole or not at all."""
     path = folder / f"{curves.key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table, clock = path.with_suffix(".parquet"), path.with_suffix(".seconds.csv")
     plain = pa.Table.from_pandas(curves.groups, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(plain, table.with_suffix(".tmp"), compression="zstd")
-    table.with_suffix(".tmp").replace(table)
-    clock.with_suffix(".tmp").write_text(curves.seconds.to_csv(index=False, float_format="%.3f", lineterminator="\n"))
-    clock.with_suffix(".tmp").replace(clock)
+    with whole_file(path.with_suffix(".parquet")) as temporary:
+        pq.write_table(plain, temporary, compression="zstd")
+    seconds = curves.seconds.to_csv(index=False, float_format="%.3f", lineterminator="\n")
+    write_whole(path.with_suffix(".seconds.csv"), seconds)
     head = {**curves.__dict__, "schema": SCHEMA_VERSION, "samples": [asdict(sample) for sample in curves.samples]}
     head = {key: value for key, value in head.items() if key not in ("groups", "seconds")}
-    path.with_suffix(".json.tmp").write_text(json.dumps(head, indent=1, sort_keys=True) + "\n")
-    path.with_suffix(".json.tmp").replace(path)
-    return path
+    return write_whole(path, json.dumps(head, indent=1, sort_keys=True) + "\n")
 
 
 def load_curves(folder: Path) -> list[Curves]:

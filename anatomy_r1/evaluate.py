@@ -26,6 +26,7 @@ from anatomy_r1.prompts import Style
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.rotations import Options
 from anatomy_r1.shards import Shard
+from anatomy_r1.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -181,11 +182,8 @@ def _write(report: dict[str, Any], path: Path) -> Path:
     from lm_eval.utils import handle_non_serializable
 
     text = json.dumps(report, indent=1, default=handle_non_serializable, ensure_ascii=False) + "\n"
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text)
-        return temporary.replace(path)
+        return write_whole(path, text)
     except OSError as error:
         cure = "Cure: see to space and rights, or name other --results, then run the same command; responses are kept"
         raise AnatomyR1Error(f"{path}: cannot be written ({error}). {cure}") from error

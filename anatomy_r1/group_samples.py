@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from anatomy_r1.training_log import ACCURACY
+
 LONGEST = 2000
 """Characters kept of a prompt or completion (ours)."""
 CUT = " [... cut]"
@@ -48,7 +50,7 @@ def sample_groups(rollouts: pd.DataFrame) -> tuple[SampleGroup, ...]:
 
 def _wrong_first(step: pd.DataFrame) -> Iterator[pd.DataFrame]:
     groups = [part for _, part in step.groupby("group_index", sort=True)]
-    yield from (part for part in groups if part["reward_accuracy_reward"].max() <= 0)
+    yield from (part for part in groups if part[ACCURACY].max() <= 0)
     yield from groups
 
 
@@ -62,7 +64,7 @@ def _shown(part: pd.DataFrame) -> SampleGroup:
         prompt=_cut(first["prompt"]),
         completions=tuple(map(_cut, part["completion"])),
         choices=tuple(None if pd.isna(choice) else str(choice) for choice in part["choice"]),
-        right=tuple(bool(value > 0) for value in part["reward_accuracy_reward"]),
+        right=tuple(bool(value > 0) for value in part[ACCURACY]),
     )
 
 

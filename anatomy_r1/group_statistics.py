@@ -1,6 +1,6 @@
 """What a group of G responses to one question tells: is there anything to learn from, and how unlike are they?
 
-All four are pure functions of one group. The paper's Fig. 6: "We define a group as invalid if all responses within it
+All three are pure functions of one group. The paper's Fig. 6: "We define a group as invalid if all responses within it
 are incorrect"; diversity it only shows (Fig. 2), so distinct responses and the entropy of choices are our measures.
 
 Example:
@@ -22,15 +22,6 @@ def invalid(accuracies: Sequence[float]) -> bool:
         ValueError: for an empty group.
     """
     return _some(accuracies) and max(accuracies) <= 0
-
-
-def uniform(values: Sequence[Hashable]) -> bool:
-    """Whether all responses are one and the same.
-
-    Raises:
-        ValueError: for an empty group.
-    """
-    return distinct(values) == 1
 
 
 def distinct(values: Sequence[Hashable]) -> int:

@@ -26,6 +26,7 @@ from anatomy_r1.log_file import CHECKED_COLUMNS, connect, is_damage, is_foreign,
 from anatomy_r1.log_index import LogIndex, Place
 from anatomy_r1.response import COLUMNS, KINDS, Response, ResponseKey
 from anatomy_r1.salvage import as_response, damage_error, run_name
+from anatomy_r1.whole_file import whole_file
 
 INSERT = f"INSERT INTO responses VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
 
@@ -171,12 +172,10 @@ class ResponseLog:
 
         kinds = {"INTEGER": pa.int64(), "REAL": pa.float64(), "TEXT": pa.string()}
         schema = pa.schema([(name, kinds[KINDS[name]]) for name in COLUMNS])
-        temporary = path.with_name(path.name + ".tmp")
         try:
-            with pq.ParquetWriter(temporary, schema) as writer:
+            with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
                 for part in _chunks(self.rows(), 10_000):
                     writer.write_table(pa.Table.from_pylist([_flat(response) for response in part], schema))
-            temporary.replace(path)
         except OSError as error:
             raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from anatomy_r1.metrics import K
 from anatomy_r1.question import LETTERS
+from anatomy_r1.whole_file import whole_file, write_whole
 
 MATCHED = "matched"
 """Arm in which all methods learn from the same questions, each with its own budget."""
@@ -94,8 +95,7 @@ class Result:
 
     @property
     def _columns(self) -> tuple[str, ...]:
-        more = (EXTRACTION if self.has_extraction else (), ROTATIONS if self.has_rotations else ())
-        return (*COLUMNS, *more[0], *more[1])
+        return COLUMNS + (EXTRACTION if self.has_extraction else ()) + (ROTATIONS if self.has_rotations else ())
 
     @property
     def key(self) -> str:
@@ -129,14 +129,10 @@ def _extraction_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
 def save_result(store: Path, result: Result) -> Path:
     """Write a cell; the JSON comes last and by rename, so a cell is there whole or not at all."""
     path = store / f"{result.key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table = path.with_suffix(".parquet")
-    result.questions[list(result._columns)].to_parquet(table.with_suffix(".tmp"), index=False)
-    table.with_suffix(".tmp").replace(table)
+    with whole_file(path.with_suffix(".parquet")) as temporary:
+        result.questions[list(result._columns)].to_parquet(temporary, index=False)
     head = {key: value for key, value in asdict(result).items() if key != "questions"}
-    path.with_suffix(".json.tmp").write_text(json.dumps(head, indent=1, sort_keys=True) + "\n")
-    path.with_suffix(".json.tmp").replace(path)
-    return path
+    return write_whole(path, json.dumps(head, indent=1, sort_keys=True) + "\n")
 
 
 def load_result(path: Path) -> Result:
@@ -148,7 +144,7 @@ def load_result(path: Path) -> Result:
     try:
         head = json.loads(path.read_text())
         return Result(**head, questions=pd.read_parquet(path.with_suffix(".parquet")))
-    except (json.JSONDecodeError, TypeError, FileNotFoundError) as error:
+    except (TypeError, ValueError, FileNotFoundError) as error:
         raise ValueError(f"{path}: not a whole result ({error}); delete it and run the cell again") from error
 
 

@@ -1,4 +1,4 @@
-"""A question with its options in every cyclic order, and answers brought back to the order as given.
+"""A question with its options in every cyclic order.
 
 Rotation s of a question shows option s first: what stood at letter j + s (modulo their number) stands at letter j. Over
 all rotations every option stands once at every letter, so that what a policy prefers there it prefers for the letter.
@@ -9,8 +9,6 @@ Example:
     ...              image="1.png", category="Gut", cluster="VID01")
     >>> [(one.id, one.options, one.letter) for one in rotations(q)]
     [('1#rotated0', ('Gut', 'Liver'), 'A'), ('1#rotated1', ('Liver', 'Gut'), 'B')]
-    >>> as_given("B", shift=1, count=2)
-    'A'
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from dataclasses import replace
 from typing import Literal
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.question import LETTERS, Question
+from anatomy_r1.question import Question
 
 Options = Literal["given", "rotated"]
 """How a question's options are shown: in the order of the prepared set, or in every cyclic order, one prompt each."""
@@ -55,8 +53,3 @@ def original(id: str) -> tuple[str, int]:  # noqa: A002
     """Id of the question that was rotated, and by how much; a question that was not is its own, by nothing."""
     name, mark, shift = id.rpartition(MARK)
     return (name, int(shift)) if mark and shift.isdigit() else (id, 0)
-
-
-def as_given(choice: str | None, shift: int, count: int) -> str | None:
-    """The letter that the option chosen under rotation `shift` has in the order as given, of `count` options."""
-    return None if choice is None else LETTERS[(LETTERS.index(choice) + shift) % count]

@@ -68,20 +68,15 @@ def salvage(damaged: Path, new: Path) -> Salvaged:
     Raises:
         AnatomyR1Error: when `new` is there already, or nothing can be read.
     """
-    from anatomy_r1.responses import ResponseLog
+    from anatomy_r1.new_log import new_log
 
-    if new.exists():
-        raise AnatomyR1Error(f"{new}: is there already. Cure: name a file that is not")
-    try:
-        responses, plans = readable(damaged)
-    except (sqlite3.Error, AnatomyR1Error) as error:
-        raise AnatomyR1Error(f"{damaged}: nothing can be read ({error}). Cure: start a new --log") from error
-    temporary = new.with_name(new.name + ".tmp")
-    with ResponseLog(temporary) as log:
+    with new_log(new) as log:
+        try:
+            responses, plans = readable(damaged)
+        except (sqlite3.Error, AnatomyR1Error) as error:
+            raise AnatomyR1Error(f"{damaged}: nothing can be read ({error}). Cure: start a new --log") from error
         log.add(responses)
         log.add_plans(plans)
-    temporary.replace(new)
-    temporary.with_name(temporary.name + ".lock").unlink()
     return Salvaged(len(responses), len(plans))
 
 

@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.new_log import new_log
 from anatomy_r1.responses import ResponseLog
 
 CHUNK = 10_000
@@ -84,21 +85,12 @@ def merge(logs: Sequence[Path], new: Path) -> Merged:
     Raises:
         AnatomyR1Error: when `new` is there already, a log cannot be read, or two logs have another text under one key.
     """
-    if new.exists():
-        raise AnatomyR1Error(f"{new}: is there already. Cure: name a file that is not")
-    temporary = new.with_name(new.name + ".tmp")
-    _discard(temporary)
-    try:
-        with ExitStack() as stack:
-            parts = [stack.enter_context(ResponseLog(log, read_only=True)) for log in logs]
-            whole = stack.enter_context(ResponseLog(temporary))
-            for part in parts:
-                _copy(part, whole)
-            merged = Merged(whole.count(), len(whole.runs()))
-        temporary.replace(new)
-    finally:
-        _discard(temporary)
-    return merged
+    with ExitStack() as stack:
+        whole = stack.enter_context(new_log(new))
+        parts = [stack.enter_context(ResponseLog(log, read_only=True)) for log in logs]
+        for part in parts:
+            _copy(part, whole)
+        return Merged(whole.count(), len(whole.runs()))
 
 
 def _copy(part: ResponseLog, whole: ResponseLog) -> None:
@@ -109,8 +101,3 @@ def _copy(part: ResponseLog, whole: ResponseLog) -> None:
         except AnatomyR1Error as error:
             raise AnatomyR1Error(f"{part.path} disagrees with a log named before it: {error}") from error
     whole.add_plans(part.plans())
-
-
-def _discard(temporary: Path) -> None:
-    for ending in ("", ".lock", "-wal", "-shm"):
-        temporary.with_name(temporary.name + ending).unlink(missing_ok=True)

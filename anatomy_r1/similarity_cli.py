@@ -55,17 +55,17 @@ def _command(commands: Any, name: str, about: str, example: str) -> argparse.Arg
 
 def _make(args: argparse.Namespace) -> int:
     from anatomy_r1.encoders.encoder import similarities, write
-    from anatomy_r1.encoders.weights import folder_of
+    from anatomy_r1.hub_cache import snapshot
     from anatomy_r1.prepared import load
 
     if args.encoder == "medclip":
         from anatomy_r1.encoders.medclip import medclip
 
-        encoder = medclip(Path(args.weights), folder_of(args.bert))
+        encoder = medclip(Path(args.weights), snapshot(args.bert))
     else:
         from anatomy_r1.encoders.openclip import open_clip_encoder
 
-        encoder = open_clip_encoder(folder_of(args.weights))
+        encoder = open_clip_encoder(snapshot(args.weights))
     options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
     made = similarities(encoder, options, args.wording)
     write(made, args.out)

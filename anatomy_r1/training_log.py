@@ -31,6 +31,8 @@ SCHEMA_VERSION = 2
 """2 adds `rollouts.draw` and `rollouts.kept` (DAPO's discarded draws) and `steps.alpha` (GPG)."""
 TEXT_EVERY = 10
 """Texts are kept for every tenth step and the first: enough to read, small enough to keep (our choice)."""
+ACCURACY = "reward_accuracy_reward"
+"""Column of `read(..., "rollouts")` that says whether a completion is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def read(path: Path, table: str) -> pd.DataFrame:
     Raises:
         ValueError: when the file was written with another schema version.
     """
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             raise ValueError(f"{path}: training-log schema {version}, this code reads {SCHEMA_VERSION}; train again")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.hub_cache import snapshot
 
 SOURCE_NAME = "source.json"
 LINKED = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
@@ -29,39 +30,20 @@ def fetch(source: Mapping[str, Any], out: Path) -> None:
     Raises:
         AnatomyR1Error: when it is not to be had, is not the commit of before, or has no weights or chat template.
     """
-    snapshot = _snapshot(source["hub"], source.get("revision"))
-    found = {"hub": source["hub"], "revision": source.get("revision"), "commit": snapshot.name}
+    folder = snapshot(source["hub"], source.get("revision"))
+    found = {"hub": source["hub"], "revision": source.get("revision"), "commit": folder.name}
     _check_pin(out, found)
-    if not list(snapshot.glob("*.safetensors")):
-        raise AnatomyR1Error(f"{snapshot}: no *.safetensors. Cure: fetch it again: hf download {source['hub']}")
+    if not list(folder.glob("*.safetensors")):
+        raise AnatomyR1Error(f"{folder}: no *.safetensors. Cure: fetch it again: hf download {source['hub']}")
     half = out.with_name(out.name + ".half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
-    for path in sorted({path for pattern in LINKED for path in snapshot.glob(pattern)}):
+    for path in sorted({path for pattern in LINKED for path in folder.glob(pattern)}):
         (half / path.name).symlink_to(path.resolve())
-    _save_processor(snapshot, half, source.get("pixels") or {})
+    _save_processor(folder, half, source.get("pixels") or {})
     (half / SOURCE_NAME).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
     shutil.rmtree(out, ignore_errors=True)
     half.rename(out)
-
-
-def _snapshot(name: str, revision: str | None) -> Path:
-    if Path(name).is_dir():
-        return Path(name).resolve()
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    patterns = ["*.json", "*.txt", "*.jinja", "*.safetensors"]
-    offline = constants.HF_HUB_OFFLINE
-    try:
-        found = snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=offline)
-    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        words = f"{name} --revision {revision}" if revision else name
-        raise AnatomyR1Error(
-            f"{name} at {revision or 'its head'}: not in the hub's cache, and not to be fetched "
-            f"({type(error).__name__}). Cure: where there is a network, `hf download {words}`; then HF_HUB_OFFLINE=1"
-        ) from error
-    return Path(found)
 
 
 def _check_pin(out: Path, found: Mapping[str, Any]) -> None:
@@ -77,15 +59,15 @@ def _check_pin(out: Path, found: Mapping[str, Any]) -> None:
         )
 
 
-def _save_processor(snapshot: Path, out: Path, pixels: Mapping[str, int]) -> None:
+def _save_processor(folder: Path, out: Path, pixels: Mapping[str, int]) -> None:
     """Pixel limits are saved: vLLM beside training takes no arguments of the processor (TRL 1.16)."""
     from transformers import AutoProcessor
 
     limits = {f"{end}_pixels": value for end, value in pixels.items()}
     try:
-        processor = AutoProcessor.from_pretrained(snapshot, trust_remote_code=False, **limits)
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False, **limits)
     except (OSError, ValueError) as error:
-        raise AnatomyR1Error(f"{snapshot}: its processor cannot be loaded ({error})") from error
+        raise AnatomyR1Error(f"{folder}: its processor cannot be loaded ({error})") from error
     if not getattr(processor, "chat_template", None):
-        raise AnatomyR1Error(f"{snapshot}: its processor has no chat template, so nobody knows how it is asked")
+        raise AnatomyR1Error(f"{folder}: its processor has no chat template, so nobody knows how it is asked")
     processor.save_pretrained(out)

@@ -1,10 +1,10 @@
-"""Four quantities of a group, by hand."""
+"""Three quantities of a group, by hand."""
 
 import math
 
 import pytest
 
-from anatomy_r1.group_statistics import distinct, entropy_bits, invalid, uniform
+from anatomy_r1.group_statistics import distinct, entropy_bits, invalid
 
 QUARTERS = -(0.25 * math.log2(0.25) + 0.75 * math.log2(0.75))
 
@@ -34,14 +34,13 @@ def test_a_group_is_invalid_when_all_of_it_is_wrong(accuracies, expected):
 def test_distinct_and_entropy_by_hand(choices, number, bits):
     assert distinct(choices) == number
     assert entropy_bits(choices) == pytest.approx(bits, abs=1e-12)
-    assert uniform(choices) == (number == 1)
 
 
 def test_texts_that_differ_by_a_blank_are_two_texts():
     assert distinct(["<answer> A </answer>", "<answer>A</answer>"]) == 2
 
 
-@pytest.mark.parametrize("measure", [invalid, distinct, entropy_bits, uniform])
+@pytest.mark.parametrize("measure", [invalid, distinct, entropy_bits])
 def test_an_empty_group_is_refused(measure):
     with pytest.raises(ValueError, match="empty group"):
         measure([])

@@ -57,8 +57,19 @@ def test_a_missing_column_and_a_question_twice_are_refused():
         Result("m", "b", "m", "x", "matched", 0, "think", pd.DataFrame({"id": ["a"]}))
 
 
-def test_half_a_cell_is_named_with_the_cure(tmp_path):
+DAMAGE = {
+    "no table": lambda path: path.with_suffix(".parquet").unlink(),
+    "a table cut short": lambda path: path.with_suffix(".parquet").write_bytes(b"PAR1"),
+    "a table without a column": lambda path: pd.DataFrame({"id": ["a"]}).to_parquet(path.with_suffix(".parquet")),
+    "no JSON": lambda path: path.write_text("{"),
+    "bytes that are no text": lambda path: path.write_bytes(b"\xff"),
+    "a list": lambda path: path.write_text("[]"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_half_a_cell_is_named_with_the_cure(tmp_path, what):
     path = save_result(tmp_path, result())
-    path.with_suffix(".parquet").unlink()
-    with pytest.raises(ValueError, match="delete it and run the cell again"):
+    DAMAGE[what](path)
+    with pytest.raises(ValueError, match=f"{path}: not a whole result.*delete it and run the cell again"):
         load_result(path)

@@ -52,5 +52,11 @@ def test_another_schema_is_refused(tmp_path):
         read(tmp_path / "log.sqlite", "steps")
 
 
+def test_a_folder_may_have_any_name(tmp_path):
+    path = tmp_path / "100%25 of #1?" / "log.sqlite"
+    TrainingLog(path).close(0)
+    assert read(path, "events")["kind"].tolist() == ["start", "end"]
+
+
 def test_text_is_kept_for_a_sample_of_steps():
     assert [step for step in range(1, 31) if keep_text(step)] == [1, 10, 20, 30]

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anatomy_r1.whole_file import whole_file
+
 Floats = NDArray[np.float64]
 FOLDER = "batches"
 """Beside the training log."""
@@ -53,10 +55,10 @@ def write_batch(folder: Path, batch: RecordedBatch) -> Path:
     named = {name: getattr(batch, name) for name in ("policy", "old", "reference", "advantages", "mask")}
     arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in named.items() if a is not None}
     said = {name: getattr(batch, name) for name in ("step", "loss", "tokens", "accumulation", "processes")}
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{batch.step:06d}.safetensors"
-    save_file(arrays, path.with_suffix(".tmp"), {_KEY: json.dumps(said)})
-    return path.with_suffix(".tmp").replace(path)
+    with whole_file(path) as temporary:
+        save_file(arrays, temporary, {_KEY: json.dumps(said)})
+    return path
 
 
 def read_batches(folder: Path) -> Iterator[RecordedBatch]:

@@ -13,8 +13,8 @@ from anatomy_r1.certificate.value import Check, failed, passed
 def facts(evidence: Evidence) -> dict[str, Any]:
     """What tables compare between methods, of the own budget."""
     own = evidence.steps[evidence.steps["step"] <= evidence.own_steps]
-    tokens = own["rollout_tokens"].iloc[-1] if len(own) and evidence.samples else 0
-    return {"steps": len(own), "completions": _a_step(evidence), "rollout_tokens": int(tokens or 0)}
+    tokens = own["rollout_tokens"].fillna(0).iloc[-1] if len(own) and evidence.samples else 0
+    return {"steps": len(own), "completions": _a_step(evidence), "rollout_tokens": int(tokens)}
 
 
 def _learned(evidence: Evidence) -> pd.Series:

@@ -7,6 +7,7 @@ import pandas as pd
 from anatomy_r1.certificate.advantages import CONSTANT, GROUP, spread
 from anatomy_r1.certificate.evidence import Evidence
 from anatomy_r1.certificate.value import Check, failed, not_checkable, passed
+from anatomy_r1.training_log import ACCURACY
 
 
 def invalid_ratio(evidence: Evidence) -> pd.Series:
@@ -50,8 +51,8 @@ def check_groups(evidence: Evidence) -> Check:
 def _told(evidence: Evidence) -> str:
     told = f"{len(evidence.rollouts.groupby(GROUP))} whole groups"
     if evidence.arguments.get("resample_rounds"):
-        unfilled = _by_group(evidence)
-        filled = unfilled[(unfilled["kept"] == 1) & ~unfilled["signal"]]
+        groups = _by_group(evidence)
+        filled = groups[(groups["kept"] == 1) & ~groups["signal"]]
         told += f"; dynamic sampling kept 0 < correct < G, save {len(filled)} after its last draw"
     return told
 
@@ -60,7 +61,7 @@ def _by_group(evidence: Evidence) -> pd.DataFrame:
     """A row a group: kept, draw, and whether it carries a signal (0 < correct < G, and rewards that differ)."""
     rows = evidence.rollouts.assign(live=spread(evidence) > CONSTANT)
     found = rows.groupby(GROUP).agg(
-        kept=("kept", "first"), draw=("draw", "first"), live=("live", "first"), right=("reward_accuracy_reward", "sum")
+        kept=("kept", "first"), draw=("draw", "first"), live=("live", "first"), right=(ACCURACY, "sum")
     )
     mixed = (found["right"] > CONSTANT) & (found["right"] < evidence.members - CONSTANT)
     return found.assign(signal=found["live"] & mixed)
@@ -74,6 +75,8 @@ def _kept_fault(evidence: Evidence) -> str:
         if not rounds:
             if len(kept) < len(groups):
                 return f"step {step}: {len(groups) - len(kept)} groups were dropped, and no rule says so"
+            if further := int((groups["draw"] > 0).sum()):
+                return f"step {step}: {further} groups are of a further draw, and no rule says so"
             continue
         without, wanted = kept[~kept["signal"]], int((groups["draw"] == 0).sum())
         if len(kept) != wanted:

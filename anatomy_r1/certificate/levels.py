@@ -11,6 +11,7 @@ from anatomy_r1.certificate.served import NO_ENCODER, NO_SET, TOLERANCE, questio
 from anatomy_r1.certificate.value import Check, failed, not_checkable, passed
 from anatomy_r1.curriculum import Pool, Rule, bin_of, bins, edges, kinds, levels, pools
 from anatomy_r1.similarity import Similarity, served_difficulty, shuffled
+from anatomy_r1.training_log import ACCURACY
 
 
 def check_curriculum(evidence: Evidence) -> Check:
@@ -40,10 +41,6 @@ def _told(kind: str, evidence: Evidence) -> str:
     }.get(kind, "none, and own options")
 
 
-def _accuracies(evidence: Evidence) -> Sequence[float]:
-    return list(evidence.rollouts.groupby("step")["reward_accuracy_reward"].mean())
-
-
 def rule_of(evidence: Evidence) -> Rule:
     """The stated rule."""
     given = evidence.arguments
@@ -52,8 +49,11 @@ def rule_of(evidence: Evidence) -> Rule:
 
 def _level_fault(evidence: Evidence) -> str:
     """Where the level is not the one that the rule gives for the rewards before."""
-    wanted = pd.Series(levels(_accuracies(evidence), rule_of(evidence))[:-1], index=evidence.steps["step"])
+    accuracies = evidence.rollouts.groupby("step")[ACCURACY].mean()
+    wanted = pd.Series(levels(list(accuracies), rule_of(evidence))[:-1], index=accuracies.index)
     logged = evidence.steps.set_index("step")["level"]
+    if list(wanted.index) != list(logged.index):
+        return f"rollouts of {len(wanted)} steps in the log of {len(logged)}: their levels cannot be replayed"
     if wrong := [step for step in wanted.index if logged[step] != wanted[step]]:
         return f"step {wrong[0]}: level {logged[wrong[0]]} served, the rule says {wanted[wrong[0]]}"
     rows = evidence.rollouts
@@ -75,10 +75,8 @@ def _bin_fault(evidence: Evidence) -> str:
     assert evidence.training_set is not None
     ruler, served = _ruler(evidence), evidence.training_set.questions
     every = {pool.question.id: pool for pool in pools(served, ruler, evidence.also_right)}
-    borders, by_level = (
-        edges(list(every.values()), rule_of(evidence).levels),
-        evidence.arguments["curriculum"] == "levels",
-    )
+    borders = edges(list(every.values()), rule_of(evidence).levels)
+    by_level = evidence.arguments["curriculum"] == "levels"
     for row, options in texts(evidence):
         pool = every.get(row["question_id"])
         if pool is None or not set(options) <= {pool.question.answer, *(pool.distractors or pool.question.options)}:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.similarity import Similarity, from_vectors
+from anatomy_r1.whole_file import write_whole
 
 PLAIN = "{}"
 """The option text alone (ours)."""
@@ -71,11 +72,8 @@ def write(made: Matrix, path: Path) -> None:
     rows = [[round(value, 8) for value in row] for row in found.matrix]
     content = {"encoder": found.encoder, "identity": made.identity, "wording": made.wording}
     text = json.dumps({**content, "names": found.names, "matrix": rows}, indent=1, ensure_ascii=False) + "\n"
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, text)
     except OSError as error:
         raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
 

@@ -1,4 +1,4 @@
-"""Where weights come from: a local folder or the hub's cache, and safetensors only.
+"""Weights as tensors by name, from safetensors only.
 
 MedCLIP and BiomedCLIP are given away as PyTorch's own files, which are pickles. They are converted once, by a command
 of its own, through PyTorch's reader of tensors alone (`weights_only`), which runs no code that a file names.
@@ -10,28 +10,7 @@ import pickle
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-
-
-def folder_of(source: str) -> Path:
-    """A local folder as it is; a hub id by its snapshot in the cache, or from the hub unless HF_HUB_OFFLINE is set.
-
-    Raises:
-        AnatomyR1Error: when it is neither here nor to be had.
-    """
-    if Path(source).is_dir():
-        return Path(source)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    name, _, revision = source.partition("@")
-    patterns = ["*.json", "*.txt", "*.safetensors"]
-    try:
-        return Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns))
-    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise AnatomyR1Error(
-            f"{source}: no such folder, and not to be had from the hub ({type(error).__name__}). "
-            "Cure: name a folder, or fetch it where there is a network: `hf download " + name + "`"
-        ) from error
+from anatomy_r1.whole_file import whole_file
 
 
 def convert(source: Path, target: Path) -> int:
@@ -53,10 +32,8 @@ def convert(source: Path, target: Path) -> int:
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise AnatomyR1Error(f"{source}: holds something else than tensors by name. Cure: name a state dict")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(target.name + ".tmp")
-    save_file({name: value.contiguous().clone() for name, value in found.items()}, temporary)
-    temporary.replace(target)
+    with whole_file(target) as temporary:
+        save_file({name: value.contiguous().clone() for name, value in found.items()}, temporary)
     return len(found)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def leakage(root: Path, test: Path | None = None) -> Passport:
     found = _read(root / FILE, key)
     if found is None:
         found = _compute(root) if test is None else _compute_pair(root, test)
-        with contextlib.suppress(PermissionError):  # a set that others own is still read, only slower
+        with contextlib.suppress(OSError):  # a set that others own or that is mounted read-only: read, only slower
             _write(root / FILE, {**key, "passport": found.as_dict()})
     return found
 
@@ -75,9 +74,8 @@ def _read(path: Path, key: dict[str, Any]) -> Passport | None:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """By rename: several cells of a grid may get here at once."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    Path(temporary).chmod(0o644)  # mkstemp makes it private
-    Path(temporary).replace(path)
+    """By rename from a folder of one's own: several cells of a grid may get here at once."""
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as own:
+        new = Path(own) / path.name
+        new.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        new.replace(path)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from anatomy_r1.answered import Answered
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locate import find_set
 from anatomy_r1.metrics import K
 from anatomy_r1.prepared import PreparedSet
 from anatomy_r1.prompts import Style
-from anatomy_r1.response import Decoding, Response, ResponseKey
-from anatomy_r1.score import Scores, Slot, question_metrics, scores_of
+from anatomy_r1.question import Question
+from anatomy_r1.response import Response, ResponseKey
+from anatomy_r1.score import Scores, question_metrics, scores_of
 from anatomy_r1.submission.lm_eval_files import AGAIN, Report, read_report, records
 from anatomy_r1.submission.lm_eval_origin import clean, config, model_name, not_known, origin
 from anatomy_r1.submission.lm_eval_rows import METRICS, Row, check_whole, differing, read_row
@@ -130,27 +133,27 @@ def _above_zero(value: Any) -> bool:
 
 
 def _score(plan: dict[str, Any], prepared: PreparedSet, found: Mapping[str, Row]) -> Scores:
-    decoding = json.dumps(plan["decoding"], sort_keys=True)
-    by_slot: dict[Slot, Response] = {}
-    for question in prepared.questions:
-        row = found[question.id]
-        for index, text in enumerate(row.texts):
-            kind: Decoding = "sample" if index < K else "greedy"
-            key = ResponseKey(
-                benchmark=question.benchmark,
-                question_id=question.id,
-                repeat=index % K,
-                decoding=kind,
-                prompt_hash=row.prompt_hash,
-                image_hash="",
-                weights=plan["weights"],
-                sampling=decoding,
-                seed=plan["seed"],
-            )
-            by_slot[question.id, kind, index % K] = Response(
-                key, text, "stop", style=plan["style"], shown=question.image
-            )
-    return scores_of(ENGINE, plan, prepared.questions, by_slot, len(prepared.questions))
+    responses = tuple(_responses(plan, question, found[question.id]) for question in prepared.questions)
+    return scores_of(Answered(ENGINE, plan, prepared.questions, responses, len(prepared.questions)))
+
+
+def _responses(plan: dict[str, Any], question: Question, row: Row) -> tuple[Response, ...]:
+    greedy = ResponseKey(
+        benchmark=question.benchmark,
+        question_id=question.id,
+        repeat=0,
+        decoding="greedy",
+        prompt_hash=row.prompt_hash,
+        image_hash="",
+        weights=plan["weights"],
+        sampling=json.dumps(plan["decoding"], sort_keys=True),
+        seed=plan["seed"],
+    )
+    keys = [*(replace(greedy, repeat=repeat, decoding="sample") for repeat in range(K)), greedy]
+    return tuple(
+        Response(key, text, "stop", style=plan["style"], shown=question.image)
+        for key, text in zip(keys, row.texts, strict=True)
+    )
 
 
 def _said(report: Report, task: str) -> dict[str, float]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from anatomy_r1.answered import Answered, answered
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prepared import MANIFEST, PreparedSet, load
 from anatomy_r1.question import Question
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.results import Result
-from anatomy_r1.score import Answered, answered
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Leakage of prepared sets and of real files: the numbers in the docs are those that the commands give."""
 
 import argparse
+import errno
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from anatomy_r1.data_cli import add_data_commands
 from anatomy_r1.leakage import of_set
 from anatomy_r1.leakage.of_files import VIDEOS
 from anatomy_r1.leakage.passport import from_dict
+from anatomy_r1.prepared import INPUTS, MANIFEST, QUESTIONS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 LINES = """\
@@ -71,6 +73,16 @@ def test_a_prepared_sets_passport_is_computed_once(prepared_set, capsys, monkeyp
     assert found.not_clean == ("near_duplicate",)
     assert found.overlaps["question"].shared > 0
     assert [path.name for path in prepared_set.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_set_beside_which_nothing_can_be_written_has_its_passport_all_the_same(prepared_set, monkeypatch, number):
+    def full(path, other):
+        raise OSError(number, "as of a disk that takes nothing")
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert of_set.leakage(prepared_set).not_clean == ("near_duplicate",)
+    assert {path.name for path in prepared_set.iterdir()} == {QUESTIONS, MANIFEST, INPUTS}
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", '{"passport": {}}', None])

@@ -10,7 +10,7 @@ from anatomy_r1.cli import main
 from anatomy_r1.encoders.encoder import TextEncoder, similarities, write
 from anatomy_r1.encoders.medclip import medclip
 from anatomy_r1.encoders.openclip import open_clip_encoder
-from anatomy_r1.encoders.weights import convert, folder_of
+from anatomy_r1.encoders.weights import convert
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.similarity import read
 from tests.eval.conftest import SIX, write_set
@@ -204,12 +204,6 @@ def test_open_clip_never_falls_back_to_a_pickle(clip_folder, tmp_path):
     with pytest.raises(AnatomyR1Error, match=r"Cure: anatomy-r1 similarity convert"):
         open_clip_encoder(tmp_path)
     assert not (tmp_path / "ran").exists()
-
-
-def test_an_encoder_that_is_neither_here_nor_cached_is_told(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(AnatomyR1Error, match="Cure: name a folder"):
-        folder_of("no-such-owner/no-such-model")
 
 
 def test_each_text_is_encoded_by_itself_once_and_the_wording_is_written_down(tmp_path):

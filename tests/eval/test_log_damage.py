@@ -14,6 +14,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response import COLUMNS, KINDS, Response, ResponseKey
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.salvage import readable, salvage
+from anatomy_r1.shards import merge
 from tests.eval.chat_server import MODEL, serving
 
 PAGE = 4096
@@ -116,6 +117,29 @@ def test_salvage_keeps_what_is_whole_and_leaves_the_damaged_log_alone(whole, tmp
     assert {path.name for path in tmp_path.iterdir()} - beside == {"log", "saved"}
     with pytest.raises(AnatomyR1Error, match="saved: is there already"):
         salvage(tmp_path / "log", tmp_path / "saved")
+
+
+MAKERS = {"salvage": salvage, "merge": lambda log, new: merge([log], new)}
+"""What makes a new log of one."""
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_what_a_killed_run_left_does_not_get_into_a_new_log(tmp_path, make):
+    first, other = responses(3)[:2], responses(3)[2:]
+    for name, some in (("log", first), ("new.tmp", other)):
+        with ResponseLog(tmp_path / name) as log:
+            log.add(some)
+    make(tmp_path / "log", tmp_path / "new")
+    assert read(tmp_path / "new")[0] == first
+    assert not list(tmp_path.glob("new.tmp*"))
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_new_log_below_a_file_is_refused(tmp_path, make):
+    with ResponseLog(tmp_path / "log") as log:
+        log.add(responses(1))
+    with pytest.raises(AnatomyR1Error, match="cannot be written"):
+        make(tmp_path / "log", tmp_path / "log" / "new")
 
 
 @pytest.mark.parametrize(

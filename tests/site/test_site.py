@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from site_worlds import HOSTILE, SGG, World, make
 
+from anatomy_r1.answered import answered
 from anatomy_r1.answers import Reason
 from anatomy_r1.results import load_results, save_result
-from anatomy_r1.score import answered
 from reports.__main__ import main
 from reports.site import data, samples
 from reports.site.about import METHODS, REASONS
