@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from anatomy_r1.command_line import add_command
 
 if TYPE_CHECKING:
     from anatomy_r1.comparison.outcome import Outcome
@@ -15,7 +17,7 @@ ABOUT = """is one system better than another, and could these questions have tol
 Systems are named as [NAME=]PATH: a folder of a result store (all its seeds), one of its seed*.json, or a response log
 (LOG#RUN where it holds several runs; needs --data). Files under one NAME are seeds of one system. The first system
 named on each benchmark is its baseline. How to read what is printed: docs/statistics.md."""
-EXAMPLE = """results/mini/store/*/mini-l/zero-shot results/mini/store/*/mini-l/grpo/matched --out compare.html
+EXAMPLE = """compare results/mini/store/*/mini-l/zero-shot results/mini/store/*/mini-l/grpo/matched --out compare.html
   anatomy-r1 compare base=old.sqlite new=new.sqlite --data prepared --format markdown
   anatomy-r1 compare results/mini/store --new grpo-gdqa --allow-different prompts"""
 FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
@@ -23,8 +25,9 @@ KINDS = ("questions", "prompts", "sampling", "arms", "seeds")
 METRICS = ("avg@5", "pass@1", "major@5", "greedy")
 
 
-def add_compare_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+def add_compare_command(commands: Any) -> None:
+    """Add `compare` with its arguments."""
+    parser = add_command(commands, "compare", ABOUT, EXAMPLE, _compare)
     parser.add_argument("systems", nargs="+", metavar="SYSTEM", help="[NAME=]PATH; the first is the baseline")
     parser.add_argument("--all-pairs", action="store_true", help="every system against every other")
     new = "this method or system against every other of its benchmark, model and arm: what it adds to each"
@@ -45,8 +48,7 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=files)
 
 
-def run_compare(args: argparse.Namespace) -> int:
-    """Compare, print, write."""
+def _compare(args: argparse.Namespace) -> int:
     from anatomy_r1.errors import AnatomyR1Error
 
     for path in args.out:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from anatomy_r1.command_line import add_command
 from anatomy_r1.compare_cli import FORMATS
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ PASS, REGRESSION, UNDERPOWERED = 0, 1, 4
 """Exit statuses; 2 and 3 are those of every command."""
 
 
-def add_regress_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+def add_regress_command(commands: Any) -> None:
+    """Add `regress` with its arguments."""
+    parser = add_command(commands, "regress", ABOUT, EXAMPLE, _regress)
     parser.add_argument("results", nargs="+", metavar="RESULT", help="what is judged, or recorded")
     aim = parser.add_mutually_exclusive_group(required=True)
     aim.add_argument("--against", nargs="+", metavar="REFERENCE", help="what it is held against")
@@ -60,16 +62,15 @@ def add_regress_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=files)
 
 
-def run_regress(args: argparse.Namespace) -> int:
+def _regress(args: argparse.Namespace) -> int:
     """Judge or record; a refusal reaches JUnit and GitHub too."""
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError
     from anatomy_r1.regression import github, junit
-    from anatomy_r1.sources.errors import DataError
 
     args.github = args.github or github.asked()
     try:
         return _record(args) if args.record else _judge(args)
-    except (AnatomyR1Error, DataError) as error:
+    except AnatomyR1Error as error:
         if args.junit:
             junit.write_junit(args.junit, junit.refusal(str(error)))
         if not args.github:
