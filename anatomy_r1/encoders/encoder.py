@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anatomy_r1.atomic import write_atomically
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.similarity import Similarity, from_vectors
 
@@ -66,18 +67,12 @@ def similarities(encoder: TextEncoder, names: Sequence[str], wording: str = PLAI
 
 
 def write(made: Matrix, path: Path) -> None:
-    """Write the file that `anatomy_r1.similarity.read` takes (temporary name, then rename)."""
+    """Write the file that `anatomy_r1.similarity.read` takes."""
     found = made.similarity
     rows = [[round(value, 8) for value in row] for row in found.matrix]
     content = {"encoder": found.encoder, "identity": made.identity, "wording": made.wording}
     text = json.dumps({**content, "names": found.names, "matrix": rows}, indent=1, ensure_ascii=False) + "\n"
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
+    write_atomically(path, text)
 
 
 def hash_files(paths: Sequence[Path]) -> str:
