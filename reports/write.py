@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from anatomy_r1.atomic import write_atomically
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import Result, load_results
 from anatomy_r1.tables import html, markdown, text
@@ -91,9 +92,10 @@ def _files(
 
 
 def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
-    """Write each file below `out` under a temporary name, then rename: a reader never sees half a file."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Write each file below `out`: a reader never sees half a file.
+
+    Raises:
+        AnatomyR1Error: when one cannot be written.
+    """
     for name, content in files.items():
-        temporary = out / f".{name}.tmp"
-        temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-        temporary.replace(out / name)
+        write_atomically(out / name, content)
