@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from anatomy_r1.command_line import add_command
 
 ABOUT = """what a training log proves: loss, advantages, curriculum, S(q), budget, groups, data
 
 Exit status 1 where any check failed; docs/certificates.md says what each one compares."""
-EXAMPLE = "runs/mini/train/sgg_anatomy_mini/mini-l/grpo/seed0 --data runs/mini/data/sgg_anatomy_mini"
+EXAMPLE = "certify runs/mini/train/sgg_anatomy_mini/mini-l/grpo/seed0 --data runs/mini/data/sgg_anatomy_mini"
 
 
-def add_certify_options(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def add_certify_command(commands: Any) -> None:
+    """Add `certify` with its arguments."""
+    parser = add_command(commands, "certify", ABOUT, EXAMPLE, _certify)
     parser.add_argument(
         "trainings", type=Path, nargs="+", metavar="TRAINING", help="folder of a finished training, or its log"
     )
@@ -22,8 +26,8 @@ def add_certify_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a JSON object, by training")
 
 
-def run_certify(args: argparse.Namespace) -> int:
-    """Certify each training; 1 if any certificate failed."""
+def _certify(args: argparse.Namespace) -> int:
+    """1 if any certificate failed."""
     import json
 
     from anatomy_r1.certificate.certify import certify

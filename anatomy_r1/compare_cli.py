@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from anatomy_r1.command_line import add_command
+from anatomy_r1.report_cli import add_report_options, check_formats, write_report
 
 if TYPE_CHECKING:
     from anatomy_r1.comparison.outcome import Outcome
@@ -15,16 +17,16 @@ ABOUT = """is one system better than another, and could these questions have tol
 Systems are named as [NAME=]PATH: a folder of a result store (all its seeds), one of its seed*.json, or a response log
 (LOG#RUN where it holds several runs; needs --data). Files under one NAME are seeds of one system. The first system
 named on each benchmark is its baseline. How to read what is printed: docs/statistics.md."""
-EXAMPLE = """results/mini/store/*/mini-l/zero-shot results/mini/store/*/mini-l/grpo/matched --out compare.html
+EXAMPLE = """compare results/mini/store/*/mini-l/zero-shot results/mini/store/*/mini-l/grpo/matched --out compare.html
   anatomy-r1 compare base=old.sqlite new=new.sqlite --data prepared --format markdown
   anatomy-r1 compare results/mini/store --new grpo-gdqa --allow-different prompts"""
-FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
 KINDS = ("questions", "prompts", "sampling", "arms", "seeds")
 METRICS = ("avg@5", "pass@1", "major@5", "greedy")
 
 
-def add_compare_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+def add_compare_command(commands: Any) -> None:
+    """Add `compare` with its arguments."""
+    parser = add_command(commands, "compare", ABOUT, EXAMPLE, _compare)
     parser.add_argument("systems", nargs="+", metavar="SYSTEM", help="[NAME=]PATH; the first is the baseline")
     parser.add_argument("--all-pairs", action="store_true", help="every system against every other")
     new = "this method or system against every other of its benchmark, model and arm: what it adds to each"
@@ -39,38 +41,23 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-different", nargs="+", choices=KINDS, default=[], metavar="KIND", help=different)
     parser.epilog = f"{parser.epilog}\n\nkinds that --allow-different knows: {', '.join(KINDS)}"
     parser.add_argument("--seed", type=int, default=0, help="of random sign patterns (default: 0)")
-    parser.add_argument("--flips", type=int, default=10, metavar="N", help="questions named each way (default: 10)")
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="of what is printed (default: text)")
-    files = f"also write this file ({', '.join(FORMATS.values())}); may be given several times"
-    parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=files)
+    add_report_options(parser)
 
 
-def run_compare(args: argparse.Namespace) -> int:
-    """Compare, print, write."""
+def _compare(args: argparse.Namespace) -> int:
+    from anatomy_r1.comparison.as_json import as_json
+    from anatomy_r1.comparison.document import document
     from anatomy_r1.errors import AnatomyR1Error
+    from anatomy_r1.tables.text import plain_lines
 
-    for path in args.out:
-        if path.suffix not in FORMATS.values():
-            raise AnatomyR1Error(f"{path}: no such format. Cure: end it in one of {', '.join(FORMATS.values())}")
+    check_formats(args)
     if args.new and args.all_pairs:
         raise AnatomyR1Error("--new and --all-pairs ask for different pairs. Cure: leave one of them out")
     if args.family and (args.metric or args.smallest_difference is not None):
         raise AnatomyR1Error(f"{args.family} declares metric and smallest difference. Cure: leave the options out")
     outcome = _outcome(args)
-    suffixes = {FORMATS[args.format], *(path.suffix for path in args.out)}
-    texts = {suffix: _render(outcome, suffix, args.flips) for suffix in suffixes}
-    for path in args.out:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(texts[path.suffix], encoding="utf-8")
-        temporary.replace(path)
-    sys.stdout.write(_shown(texts[FORMATS[args.format]]))
+    print(plain_lines(write_report(args, document(outcome, args.flips), lambda: as_json(outcome))), end="")
     return 0
-
-
-def _shown(text: str) -> str:
-    """Without control characters: names from a store must not command the terminal."""
-    return "\n".join("".join(c if c.isprintable() or ord(c) > 159 else "?" for c in line) for line in text.split("\n"))
 
 
 def _outcome(args: argparse.Namespace) -> Outcome:
@@ -96,14 +83,3 @@ def _outcome(args: argparse.Namespace) -> Outcome:
         declaration=declaration(args.family, commits) if args.family else None,
         code=git_state()["commit"],
     )
-
-
-def _render(outcome: Outcome, suffix: str, flips: int) -> str:
-    from anatomy_r1.comparison.as_json import as_json
-    from anatomy_r1.comparison.document import document
-    from anatomy_r1.tables import html, markdown, text
-
-    if suffix == FORMATS["json"]:
-        return as_json(outcome)
-    render = {".txt": text.render, ".md": markdown.render, ".html": html.render}[suffix]
-    return render(document(outcome, flips))

@@ -6,58 +6,47 @@ Only argparse is imported here, so that `--help` is quick; the rest comes with t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from anatomy_r1.command_line import Run, add_command, add_group, count
 
 SIZE = 1000  # of SGG's training and test set. Inferred: the table's percentages fit N = 1,000 (GRIM)
 
 
 def add_data_commands(subparsers: Any) -> None:
-    """Add `data` and its subcommands; each sets `run`, a function of the parsed arguments that returns an exit code."""
-    data = _group(subparsers, "data", "make, prepare and check the data", "data mini --out runs/world")
-    commands = data.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
+    """Add `data` and its subcommands."""
+    commands = add_group(subparsers, "data", "make, prepare and check the data", "data mini --out runs/world")
     _add_mini(commands)
     example = "data prepare sgg --root data --out prepared/sgg"
-    prepare = _group(commands, "prepare", "write a prepared set from a source", example)
-    sources = prepare.add_subparsers(dest="data_source", required=True, metavar="SOURCE")
+    sources = add_group(commands, "prepare", "write a prepared set from a source", example, metavar="SOURCE")
     _add_sgg(sources)
     _add_omnimed(sources)
     _add_released(sources)
-    check = _command(
-        commands, "check", "recount a prepared set and hash its inputs again", "data check prepared/sgg", "check"
-    )
+    about = "recount a prepared set and hash its inputs again"
+    check = _add(commands, "check", about, "data check prepared/sgg")
     check.add_argument("folder", type=Path, metavar="DIR", help="folder of the prepared set")
     _add_leakage(commands)
     _add_controls(commands)
 
 
-def _group(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
-    shape = argparse.RawDescriptionHelpFormatter
-    text = f"example:\n  anatomy-r1 {example}"
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=about, description=about, epilog=text, formatter_class=shape
-    )
-    return parser
+def _add(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
+    """A command; what it does is the function of its name in `data_commands`."""
+    return add_command(commands, name, about, example, _guarded(name))
 
 
-def _command(commands: Any, name: str, about: str, example: str, run: str) -> argparse.ArgumentParser:
-    parser = _group(commands, name, about, example)
-    parser.set_defaults(run=_guarded(run))
-    return parser
-
-
-def _guarded(name: str) -> Callable[[argparse.Namespace], int]:
+def _guarded(name: str) -> Run:
     def guarded(args: argparse.Namespace) -> int:
         import sys
 
         from anatomy_r1 import data_commands
         from anatomy_r1.sources.errors import DataError
+        from anatomy_r1.tables.text import plain_lines
 
         try:
             getattr(data_commands, name)(args)
         except (DataError, FileExistsError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {plain_lines(str(error))}", file=sys.stderr)
             return 2
         return 0
 
@@ -66,18 +55,11 @@ def _guarded(name: str) -> Callable[[argparse.Namespace], int]:
 
 def _add_mini(commands: Any) -> None:
     about = "write the generated miniature of both benchmarks, in their on-disk formats"
-    parser = _command(commands, "mini", about, "data mini --out runs/world", "mini")
+    parser = _add(commands, "mini", about, "data mini --out runs/world")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument(
         "--seed", type=int, help="of the training videos and slides (default: the recipe's); the test set stays"
     )
-
-
-def _size(text: str) -> int:
-    """A number of questions, not below 0."""
-    if (size := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return size
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +69,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 def _add_sgg(sources: Any) -> None:
     example = "data prepare sgg --root data --out prepared/sgg"
-    parser = _command(sources, "sgg", "anatomy questions of SSG-VQA on CholecT45 frames", example, "sgg")
+    parser = _add(sources, "sgg", "anatomy questions of SSG-VQA on CholecT45 frames", example)
     _common(parser)
     parser.add_argument("--root", type=Path, required=True, help="folder with SSG-VQA/ and CholecT45/")
     parser.add_argument("--questions", type=Path, metavar="DIR", help="instead of ROOT/SSG-VQA/qa_txt")
@@ -96,16 +78,18 @@ def _add_sgg(sources: Any) -> None:
     rules = "unused: test on the seven videos that the release leaves out (inferred); official: SSG-VQA's; "
     rules += "file: ROOT/SSG-VQA/splits.json. Default: file if it is there, else unused"
     parser.add_argument("--split", choices=("unused", "official", "file"), help=rules)
-    parser.add_argument("--train", type=_size, default=SIZE, metavar="N", help="questions (default: %(default)s)")
+    parser.add_argument("--train", type=count, default=SIZE, metavar="N", help="questions (default: %(default)s)")
     help_text = "questions (default: 0 with `unused`, else as --test)"
-    parser.add_argument("--validation", type=_size, metavar="N", help=help_text)
-    parser.add_argument("--test", type=_size, default=SIZE, metavar="N", help="questions (default: %(default)s)")
+    parser.add_argument("--validation", type=count, metavar="N", help=help_text)
+    parser.add_argument("--test", type=count, default=SIZE, metavar="N", help="questions (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
 
 
 def _add_omnimed(sources: Any) -> None:
     example = "data prepare omnimed --root data --out prepared/omnimed"
-    parser = _command(sources, "omnimed", "four-option microscopy records of OmniMedVQA", example, "omnimed")
+    parser = add_command(
+        sources, "omnimed", "four-option microscopy records of OmniMedVQA", example, _guarded("omnimed")
+    )
     _common(parser)
     parser.add_argument("--root", type=Path, required=True, help="folder with OmniMedVQA/")
     parser.add_argument("--questions", type=Path, metavar="DIR", help="OmniMedVQA's folder, instead of ROOT/OmniMedVQA")
@@ -113,13 +97,13 @@ def _add_omnimed(sources: Any) -> None:
     parser.add_argument("--validation-fraction", type=float, default=0.0, help="likewise (default: 0)")
     parser.add_argument("--med-r1", type=Path, metavar="DIR", help="use Med-R1's split: its micro_{train,test}.json")
     for split in ("train", "validation", "test"):
-        parser.add_argument(f"--{split}", type=_size, metavar="N", help="at most so many questions (default: all)")
+        parser.add_argument(f"--{split}", type=count, metavar="N", help="at most so many questions (default: all)")
     parser.add_argument("--seed", type=int, default=0)
 
 
 def _add_released(sources: Any) -> None:
     example = "data prepare released GRPO.json --frames data/CholecT45/data --out prepared/released"
-    parser = _command(sources, "released", "the authors' released training files", example, "released")
+    parser = _add(sources, "released", "the authors' released training files", example)
     _common(parser)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released JSON files")
     parser.add_argument("--frames", type=Path, required=True, metavar="DIR", help="CholecT45/data")
@@ -128,7 +112,7 @@ def _add_released(sources: Any) -> None:
 
 def _add_leakage(commands: Any) -> None:
     about = "what training and test share by video, image, near-duplicate image and text"
-    parser = _command(commands, "leakage", about, "data leakage --data prepared/sgg", "leakage")
+    parser = _add(commands, "leakage", about, "data leakage --data prepared/sgg")
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="prepared set: its training against its test questions"
     )
@@ -144,5 +128,5 @@ def _add_controls(commands: Any) -> None:
     about = (
         "how many questions their wording alone gives away: majority class and naive Bayes, in folds of other videos"
     )
-    parser = _command(commands, "controls", about, "data controls GRPO.json GRPO-GDQA.json", "controls")
+    parser = _add(commands, "controls", about, "data controls GRPO.json GRPO-GDQA.json")
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released or Med-R1 files, each on its own")

@@ -6,35 +6,25 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.command_line import add_command, add_group
+
 SALVAGE = "log salvage log.sqlite saved.sqlite"
 MERGE = """log merge whole.sqlite part1.sqlite part2.sqlite
   anatomy-r1 score whole.sqlite --data prepared"""
 
 
 def add_log_commands(subparsers: Any) -> None:
-    """Add `log` and its subcommands; each sets `run`, a function of the parsed arguments that returns an exit code."""
+    """Add `log` and its subcommands."""
     about = "response logs: make one of several, keep what a damaged one still holds"
-    group = _group(subparsers, "log", about, SALVAGE)
-    commands = group.add_subparsers(dest="log_command", required=True, metavar="COMMAND")
+    commands = add_group(subparsers, "log", about, SALVAGE)
     about = "write all responses of several logs to a new one: the parts of an evaluation with --shard"
-    parser = _group(commands, "merge", about, MERGE)
+    parser = add_command(commands, "merge", about, MERGE, _merge)
     parser.add_argument("new", type=Path, metavar="NEW", help="response log to be made")
     parser.add_argument("logs", type=Path, nargs="+", metavar="LOG", help="response logs, which are left as they are")
-    parser.set_defaults(run=_merge)
     about = "write what is whole in a damaged response log to a new one; the damaged one is left as it is"
-    parser = _group(commands, "salvage", about, SALVAGE)
+    parser = add_command(commands, "salvage", about, SALVAGE, _salvage)
     parser.add_argument("log", type=Path, metavar="LOG", help="damaged response log")
     parser.add_argument("new", type=Path, metavar="NEW", help="response log to be made")
-    parser.set_defaults(run=_salvage)
-
-
-def _group(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
-    shape = argparse.RawDescriptionHelpFormatter
-    text = f"example:\n  anatomy-r1 {example}"
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=about, description=about, epilog=text, formatter_class=shape
-    )
-    return parser
 
 
 def _merge(args: argparse.Namespace) -> int:

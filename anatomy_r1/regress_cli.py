@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from anatomy_r1.compare_cli import FORMATS
+from anatomy_r1.command_line import add_command
+from anatomy_r1.report_cli import add_report_options, check_formats, write_report
 
 if TYPE_CHECKING:
     from anatomy_r1.regression.judge import Gate, Rule
@@ -29,8 +31,9 @@ PASS, REGRESSION, UNDERPOWERED = 0, 1, 4
 """Exit statuses; 2 and 3 are those of every command."""
 
 
-def add_regress_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+def add_regress_command(commands: Any) -> None:
+    """Add `regress` with its arguments."""
+    parser = add_command(commands, "regress", ABOUT, EXAMPLE, _regress)
     parser.add_argument("results", nargs="+", metavar="RESULT", help="what is judged, or recorded")
     aim = parser.add_mutually_exclusive_group(required=True)
     aim.add_argument("--against", nargs="+", metavar="REFERENCE", help="what it is held against")
@@ -51,27 +54,24 @@ def add_regress_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--require-power", action="store_true", help="fail where it is underpowered")
     different = f"judge although these differ, and say so: {', '.join(KINDS)}"
     parser.add_argument("--allow-different", nargs="+", choices=KINDS, default=[], metavar="KIND", help=different)
-    parser.add_argument("--flips", type=int, default=10, metavar="N", help="questions named each way (default: 10)")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     github = "annotations and job summary of GitHub Actions (default: where GITHUB_ACTIONS is true)"
     parser.add_argument("--github", action="store_true", help=github)
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="of what is printed (default: text)")
-    files = f"also write this file ({', '.join(FORMATS.values())}); may be given several times"
-    parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=files)
+    add_report_options(parser)
 
 
-def run_regress(args: argparse.Namespace) -> int:
+def _regress(args: argparse.Namespace) -> int:
     """Judge or record; a refusal reaches JUnit and GitHub too."""
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError
     from anatomy_r1.regression import github, junit
-    from anatomy_r1.sources.errors import DataError
+    from anatomy_r1.whole_file import write_output
 
     args.github = args.github or github.asked()
     try:
         return _record(args) if args.record else _judge(args)
-    except (AnatomyR1Error, DataError) as error:
+    except AnatomyR1Error as error:
         if args.junit:
-            junit.write_junit(args.junit, junit.refusal(str(error)))
+            write_output(args.junit, junit.refusal(str(error)))
         if not args.github:
             raise
         print(github.command("error", str(error), f"{github.TITLE}: nothing was judged"))
@@ -86,30 +86,34 @@ def _record(args: argparse.Namespace) -> int:
 
     systems = load(args.results, args.data)
     write_reference(args.record, systems)
-    print(_safe("\n".join([*map(recorded, systems), f"reference: {args.record}"]), args))
+    _print([*map(recorded, systems), f"reference: {args.record}"], args)
     return PASS
 
 
 def _judge(args: argparse.Namespace) -> int:
-    from anatomy_r1.errors import AnatomyR1Error
     from anatomy_r1.provenance import git_state
     from anatomy_r1.regression import github, junit
+    from anatomy_r1.regression.as_json import as_json
+    from anatomy_r1.regression.document import document
     from anatomy_r1.regression.judge import judge
     from anatomy_r1.regression.sources import align, load
+    from anatomy_r1.regression.words import headline, verdicts
+    from anatomy_r1.tables import markdown
+    from anatomy_r1.whole_file import write_output
 
-    for path in args.out:
-        if path.suffix not in FORMATS.values():
-            raise AnatomyR1Error(f"{path}: no such format. Cure: end it in one of {', '.join(FORMATS.values())}")
+    check_formats(args)
     rule = _rule(args)
     reference, fresh = load(args.against, args.data), load(args.results, args.data)
     gate = judge(align(reference, fresh, rule.mode, args.allow_different), rule, git_state()["commit"])
-    _report(gate, args)
+    report = document(gate, args.flips)
+    shown = write_report(args, report, lambda: as_json(gate))
+    _print([shown, *([*verdicts(gate), headline(gate)] if args.format == "text" else [])], args)
     if args.junit:
-        junit.write_junit(args.junit, junit.junit(gate, require_power=args.require_power, named=args.flips))
+        write_output(args.junit, junit.junit(gate, require_power=args.require_power, named=args.flips))
     if args.github:
         for line in github.commands(gate, require_power=args.require_power, named=args.flips):
             print(line)
-        github.append_summary(_render(gate, FORMATS["markdown"], args.flips))
+        github.append_summary(markdown.render(report))
     return status(gate, args.require_power)
 
 
@@ -125,42 +129,13 @@ def _rule(args: argparse.Namespace) -> Rule:
     )
 
 
-def _report(gate: Gate, args: argparse.Namespace) -> None:
-    """Files, then the screen; on the screen the outcome comes last."""
-    from anatomy_r1.regression.words import headline, verdicts
-
-    texts = {
-        suffix: _render(gate, suffix, args.flips) for suffix in {FORMATS[args.format], *(o.suffix for o in args.out)}
-    }
-    for path in args.out:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(texts[path.suffix], encoding="utf-8")
-        temporary.replace(path)
-    shown = texts[FORMATS[args.format]]
-    if args.format == "text":
-        shown = "\n".join([shown, *verdicts(gate), headline(gate)])
-    print(_safe(shown, args))
-
-
-def _safe(text: str, args: argparse.Namespace) -> str:
-    """What names of questions and results cannot command: the terminal, or GitHub's runner."""
+def _print(lines: Sequence[str], args: argparse.Namespace) -> None:
+    """No name of a question or result can command the terminal, or GitHub's runner."""
     from anatomy_r1.regression.github import guarded
-    from anatomy_r1.tables.text import plain
+    from anatomy_r1.tables.text import plain_lines
 
-    text = "\n".join(map(plain, text.rstrip().split("\n")))
-    return guarded(text).rstrip() if args.github else text
-
-
-def _render(gate: Gate, suffix: str, flips: int) -> str:
-    from anatomy_r1.regression.as_json import as_json
-    from anatomy_r1.regression.document import document
-    from anatomy_r1.tables import html, markdown, text
-
-    if suffix == FORMATS["json"]:
-        return as_json(gate)
-    render = {".txt": text.render, ".md": markdown.render, ".html": html.render}[suffix]
-    return render(document(gate, flips))
+    text = plain_lines("\n".join(lines).rstrip())
+    print(guarded(text) if args.github else text)
 
 
 def status(gate: Gate, require_power: bool) -> int:

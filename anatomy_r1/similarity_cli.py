@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.command_line import add_command, add_group
+
 CONVERT = "similarity convert medclip-vit-pretrained/pytorch_model.bin medclip/model.safetensors"
 MEDCLIP = """similarity make --encoder medclip --weights medclip/model.safetensors \\
     --bert emilyalsentzer/Bio_ClinicalBERT --data prepared/sgg --out similarity/medclip.json"""
@@ -15,24 +17,21 @@ SHOW = "similarity show similarity/medclip.json"
 
 
 def add_similarity_commands(subparsers: Any) -> None:
-    """Add `similarity` and its subcommands; each sets `run`, which returns an exit code."""
-    group = _command(
-        subparsers, "similarity", "how alike option texts are to a text encoder: S(q), eq. 3 and 4", MEDCLIP
-    )
-    commands = group.add_subparsers(dest="similarity_command", required=True, metavar="COMMAND")
+    """Add `similarity` and its subcommands."""
+    about = "how alike option texts are to a text encoder: S(q), eq. 3 and 4"
+    commands = add_group(subparsers, "similarity", about, MEDCLIP)
     _add_make(commands)
-    convert = _command(commands, "convert", "PyTorch weights (a pickle) as safetensors; read as tensors alone", CONVERT)
+    about = "PyTorch weights (a pickle) as safetensors; read as tensors alone"
+    convert = add_command(commands, "convert", about, CONVERT, _convert)
     convert.add_argument("source", type=Path, metavar="BIN", help="state dict, as MedCLIP and BiomedCLIP give it away")
     convert.add_argument("target", type=Path, metavar="SAFETENSORS", help="file to be made")
-    convert.set_defaults(run=_convert)
-    show = _command(commands, "show", "print a file of similarities as a table", SHOW)
+    show = add_command(commands, "show", "print a file of similarities as a table", SHOW, _show)
     show.add_argument("path", type=Path, metavar="JSON")
-    show.set_defaults(run=_show)
 
 
 def _add_make(commands: Any) -> None:
-    make = _command(commands, "make", "encode the options of a prepared set and write their similarities", MEDCLIP)
-    make.epilog = f"{make.epilog}\n{OPEN_CLIP}"
+    about = "encode the options of a prepared set and write their similarities"
+    make = add_command(commands, "make", about, f"{MEDCLIP}\n{OPEN_CLIP}", _make)
     make.add_argument("--encoder", choices=("medclip", "open_clip"), default="medclip", help="(default: medclip)")
     about = "medclip: its checkpoint as safetensors; open_clip: a folder of its format, or a hub id (ID@REVISION)"
     make.add_argument("--weights", required=True, metavar="PATH", help=about)
@@ -41,16 +40,6 @@ def _add_make(commands: Any) -> None:
     make.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="prepared sets")
     make.add_argument("--wording", default="{}", help="what is encoded, {} for the option (default: the option alone)")
     make.add_argument("--out", type=Path, required=True, metavar="JSON", help="file to be made")
-    make.set_defaults(run=_make)
-
-
-def _command(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
-    shape = argparse.RawDescriptionHelpFormatter
-    text = f"example:\n  anatomy-r1 {example}".replace("%", "%%")
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=about, description=about, epilog=text, formatter_class=shape
-    )
-    return parser
 
 
 def _make(args: argparse.Namespace) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from anatomy_r1.command_line import add_command
 
 ABOUT = """take a model, a response log or lm-eval's results into a result store
 
@@ -16,8 +19,9 @@ EXAMPLE = """submit out --data prepared/sgg --store runs/paper/results --model q
     --store runs/paper/results --model qwen2.5-vl-7b --method ours --train-data GRPO.json"""
 
 
-def add_submit_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+def add_submit_command(commands: Any) -> None:
+    """Add `submit` with its arguments."""
+    parser = add_command(commands, "submit", ABOUT, EXAMPLE, _submit)
     parser.add_argument("source", type=Path, metavar="SOURCE", help="checkpoint, response log or lm-eval results")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="prepared set asked, or its parent")
     parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="result store, made if missing")
@@ -42,8 +46,7 @@ def add_submit_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_submit(args: argparse.Namespace) -> int:
-    """Submit, and say what came of it."""
+def _submit(args: argparse.Namespace) -> int:
     from anatomy_r1.submission.submit import Request, submit, told
 
     asked = ("log", "style", "temperature", "max_new_tokens", "batch_size", "device", "dtype", "engine")

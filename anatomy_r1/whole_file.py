@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from anatomy_r1.errors import AnatomyR1Error
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -23,8 +25,20 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, text: str) -> Path:
-    """Write `text` in UTF-8; returns `path`."""
+def write_whole(path: Path, content: str | bytes) -> Path:
+    """Write `content`, text in UTF-8; returns `path`."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def write_output(path: Path, content: str | bytes) -> Path:
+    """`write_whole` for what a person asked for.
+
+    Raises:
+        AnatomyR1Error: when it cannot be written.
+    """
+    try:
+        return write_whole(path, content)
+    except OSError as error:
+        raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error

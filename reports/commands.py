@@ -1,13 +1,22 @@
-"""Commands of `python -m reports` besides the tables: figures and cards."""
+"""Commands of `python -m reports` that need a result store alone: tables, figures, cards."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reports.command_line import Run, add_command, print_and_write
+
+_TABLE = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
+What the store's methods cost, seconds included, is printed before it and goes to cost.txt and cost.csv.
+
+example:
+  python -m reports {name} --store runs/mini/results --out runs/mini/reports
+"""
+_TABLES = {"table1": "Table 1", "table2": "Table 2", "controls": "what the controls say of each policy"}
 _FIGURES = """Draw every figure from curves, as PDF, SVG, PNG and CSV, over rollout tokens and (*_seconds) wall-clock.
 Also writes figure_statements.{csv,json}: what each figure of the paper says, measured, with intervals over seeds.
 
@@ -19,46 +28,74 @@ _CARDS = """Write a model card for each trained policy and a data card for each 
 example:
   python -m reports cards --store results/mini/store --out results/mini/cards
 """
-Files = Callable[[argparse.Namespace], dict[str, Any]]
 
 
-def add_commands(commands: Any) -> None:
-    """Add the subcommands to the parser."""
-    figures = _command(commands, "figures", "the paper's figures, and their statements as numbers", _FIGURES, _figures)
+def add_tables(commands: Any) -> None:
+    """Add a command for each table."""
+    for name, title in _TABLES.items():
+        about = _TABLE.format(name=name, title=title)
+        parser = add_command(commands, name, f"{title} on the screen and in files", about, _table)
+        parser.add_argument("--store", type=Path, required=True, help="result store, for example runs/mini/results")
+        out = f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}}; default: none"
+        parser.add_argument("--out", type=Path, help=out)
+        parser.set_defaults(table=name)
+
+
+def add_figures_and_cards(commands: Any) -> None:
+    """Add `figures` and `cards`."""
+    figures = _folder(commands, "figures", "the paper's figures, and their statements as numbers", _FIGURES, _figures)
     figures.add_argument("--benchmark", metavar="ID", help="default: the paper's choice, SGG-VQA")
     figures.add_argument("--model", metavar="ID", help="default: the paper's choice, the larger one")
-    _command(commands, "cards", "model and data cards", _CARDS, _cards)
+    _folder(commands, "cards", "model and data cards", _CARDS, _cards)
 
 
-def _command(commands: Any, name: str, title: str, words: str, files: Files) -> argparse.ArgumentParser:
-    raw = argparse.RawDescriptionHelpFormatter
-    command: argparse.ArgumentParser = commands.add_parser(name, help=title, description=words, formatter_class=raw)
-    command.add_argument("--store", type=Path, required=True, help="result store, or the folder that it is in")
-    command.add_argument("--out", type=Path, required=True, help="folder to write to")
-    command.set_defaults(function=lambda options: _write(options, files))
-    return command
+def _folder(commands: Any, name: str, title: str, about: str, run: Run) -> argparse.ArgumentParser:
+    parser = add_command(commands, name, title, about, run)
+    parser.add_argument("--store", type=Path, required=True, help="result store, or the folder that it is in")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    return parser
 
 
-def _write(options: argparse.Namespace, files: Files) -> int:
-    from reports.write import write_all
+@contextmanager
+def _named(store: Path) -> Iterator[None]:
+    """What is wrong with a store is said with its name."""
+    from anatomy_r1.errors import AnatomyR1Error
 
     try:
-        made = files(options)
+        yield
     except ValueError as error:
-        print(f"error: {options.store}: {error}", file=sys.stderr)
-        return 2
-    write_all(options.out, made)
-    print(f"Written to {options.out}: {', '.join(sorted(made))}")
-    return 0
+        raise AnatomyR1Error(f"{store}: {error}") from error
 
 
-def _figures(options: argparse.Namespace) -> dict[str, Any]:
+def _table(options: argparse.Namespace) -> int:
+    from reports import write
+
+    make = {"table1": write.table1_files, "table2": write.table2_files, "controls": write.controls_files}
+    with _named(options.store):
+        files, costs = make[options.table](options.store), write.cost_files(options.store)
+    shown = f"{costs['cost.txt']}\n{files[f'{options.table}.txt']}"
+    return print_and_write(shown, {**files, **costs}, options.out)
+
+
+def _figures(options: argparse.Namespace) -> int:
     from reports.figures.write import figure_files
 
-    return dict(figure_files(options.store, options.benchmark, options.model))
+    with _named(options.store):
+        made = figure_files(options.store, options.benchmark, options.model)
+    return _write(options.out, made)
 
 
-def _cards(options: argparse.Namespace) -> dict[str, Any]:
+def _cards(options: argparse.Namespace) -> int:
     from reports.cards import card_files
 
-    return dict(card_files(options.store))
+    with _named(options.store):
+        made = card_files(options.store)
+    return _write(options.out, made)
+
+
+def _write(out: Path, files: Any) -> int:
+    from reports.write import write_all
+
+    write_all(out, files)
+    print(f"Written to {out}: {', '.join(sorted(files))}")
+    return 0

@@ -9,6 +9,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import Result, load_results
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import Report
+from anatomy_r1.whole_file import write_output
 from reports import paper
 from reports.controls import controls, findings
 from reports.cost import costs
@@ -91,9 +92,10 @@ def _files(
 
 
 def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
-    """Write each file below `out` under a temporary name, then rename: a reader never sees half a file."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Write each file below `out`: a reader never sees half a file.
+
+    Raises:
+        AnatomyR1Error: when one cannot be written.
+    """
     for name, content in files.items():
-        temporary = out / f".{name}.tmp"
-        temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-        temporary.replace(out / name)
+        write_output(out / name, content)

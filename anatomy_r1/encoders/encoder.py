@@ -19,7 +19,7 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.similarity import Similarity, from_vectors
-from anatomy_r1.whole_file import write_whole
+from anatomy_r1.whole_file import write_output
 
 PLAIN = "{}"
 """The option text alone (ours)."""
@@ -67,15 +67,12 @@ def similarities(encoder: TextEncoder, names: Sequence[str], wording: str = PLAI
 
 
 def write(made: Matrix, path: Path) -> None:
-    """Write the file that `anatomy_r1.similarity.read` takes (temporary name, then rename)."""
+    """Write the file that `anatomy_r1.similarity.read` takes."""
     found = made.similarity
     rows = [[round(value, 8) for value in row] for row in found.matrix]
     content = {"encoder": found.encoder, "identity": made.identity, "wording": made.wording}
     text = json.dumps({**content, "names": found.names, "matrix": rows}, indent=1, ensure_ascii=False) + "\n"
-    try:
-        write_whole(path, text)
-    except OSError as error:
-        raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
+    write_output(path, text)
 
 
 def hash_files(paths: Sequence[Path]) -> str:

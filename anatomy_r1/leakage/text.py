@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from anatomy_r1.leakage.passport import KINDS, LEAKS, Passport, Side
+from anatomy_r1.tables.text import plain
 
 TITLES: dict[str, str] = {
     "cluster": "video, slide or patient",
@@ -23,7 +24,7 @@ def as_text(found: Passport) -> str:
     parts = [f"train: {_side(found.train)}", f"test:  {_side(found.test)}", head, *lines]
     if any(kind.startswith("near") for kind in found.overlaps):
         parts.append(f"near duplicates: {found.image_hash}; shared counts pairs")
-    parts += [f"e.g. {TITLES[kind]}: {_plain(found.overlaps[kind].examples[0])}" for kind in found.not_clean]
+    parts += [f"e.g. {TITLES[kind]}: {plain(found.overlaps[kind].examples[0])}" for kind in found.not_clean]
     return "\n".join([*parts, _verdict(found)])
 
 
@@ -50,8 +51,3 @@ def _side(side: Side) -> str:
 
 def _count(value: int | None) -> str:
     return "not known" if value is None else f"{value:,}"
-
-
-def _plain(text: str) -> str:
-    """Text from a file of someone else's, without what could move a terminal's cursor."""
-    return "".join(character if character.isprintable() else "?" for character in text)

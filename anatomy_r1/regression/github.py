@@ -14,7 +14,7 @@ from pathlib import Path
 
 from anatomy_r1.regression.judge import Gate
 from anatomy_r1.regression.words import flip_line, sentence, warnings
-from anatomy_r1.tables.text import plain
+from anatomy_r1.tables.text import plain, plain_lines
 
 TITLE = "anatomy-r1 regress"
 SUMMARY_BYTES = 1_000_000
@@ -38,14 +38,13 @@ def commands(gate: Gate, *, require_power: bool = False, named: int = 10) -> Ite
 
 def command(kind: str, message: str, title: str) -> str:
     """One workflow command, without its line end; what cannot be printed, a carriage return too, is a question mark."""
-    lines = "\n".join(map(plain, message.split("\n")))
-    return f"::{kind} title={_property(plain(title))}::{_data(lines)}"
+    return f"::{kind} title={_property(plain(title))}::{_data(plain_lines(message))}"
 
 
 def guarded(text: str) -> str:
     """`text` with the runner's commands off while it is printed."""
     token = secrets.token_hex(16)
-    return f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n"
+    return f"::stop-commands::{token}\n{text}\n::{token}::"
 
 
 def disarmed(text: str) -> str:

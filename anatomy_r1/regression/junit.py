@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from xml.etree import ElementTree
 
-from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.regression.flipped import Flipped
 from anatomy_r1.regression.judge import Gate, Judged, Pair
 from anatomy_r1.regression.words import flip_line, label, sentence, warnings
@@ -43,21 +41,6 @@ def refusal(message: str) -> bytes:
     ElementTree.SubElement(case, "error", type="refused", message=text(message)).text = text(message)
     _count(suite)
     return _bytes(root)
-
-
-def write_junit(path: Path, content: bytes) -> None:
-    """Under a temporary name, then renamed.
-
-    Raises:
-        AnatomyR1Error: when it cannot be written.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
 
 
 def text(value: str) -> str:

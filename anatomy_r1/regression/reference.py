@@ -16,6 +16,7 @@ import pandas as pd
 from anatomy_r1.comparison.runs import Run, System, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
+from anatomy_r1.whole_file import write_output
 
 MARK, VERSION = "anatomy_r1_reference", 1
 _LABELS = ("id", "cluster", "category")
@@ -25,19 +26,13 @@ _KINDS = ("questions", "prompts", "sampling", "arms")
 
 
 def write_reference(path: Path, found: Sequence[System]) -> None:
-    """Write `path` (temporary name, then rename); equal systems give equal bytes.
+    """Write `path`; equal systems give equal bytes.
 
     Raises:
         AnatomyR1Error: when it cannot be written.
     """
     content = {MARK: VERSION, "systems": [_of_system(system) for system in found]}
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content, indent=0, ensure_ascii=True) + "\n", encoding="ascii")
-        temporary.replace(path)
-    except OSError as error:
-        raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
+    write_output(path, json.dumps(content, indent=0, ensure_ascii=True) + "\n")
 
 
 def is_reference(path: Path) -> bool:

@@ -66,3 +66,8 @@ def _wrap(note: str) -> str:
 def plain(text: str) -> str:
     """Text that cannot move a terminal's cursor or colour it."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def plain_lines(text: str) -> str:
+    """As `plain`, line by line."""
+    return "\n".join(map(plain, text.split("\n")))

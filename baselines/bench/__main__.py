@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from baselines.bench.cases import Case
-from baselines.bench.store import write_whole
+from baselines.bench.store import write_json
 
 
 def main(asked: dict[str, object]) -> None:
@@ -24,7 +24,7 @@ def main(asked: dict[str, object]) -> None:
         return
     from baselines.bench.measure import measure
 
-    write_whole(Path(str(asked["out"])), measure(case, work, str(asked["command"])))
+    write_json(Path(str(asked["out"])), measure(case, work, str(asked["command"])))
 
 
 if __name__ == "__main__":

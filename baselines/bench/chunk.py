@@ -18,7 +18,7 @@ from anatomy_r1.provenance import ROOT
 from baselines.bench.cases import Case
 from baselines.bench.inputs import prepared
 from baselines.bench.measure import head
-from baselines.bench.store import done, path_of, read_one, write_whole
+from baselines.bench.store import done, path_of, read_one, write_json
 from baselines.children import die_with_parent
 
 FRESH = 0.5
@@ -117,7 +117,7 @@ def _note(call: Call, case: Case, do: str, ended: Ended) -> None:
     else:
         how = f"ended by {signal.Signals(-ended.code).name}" if ended.code < 0 else f"ended with status {ended.code}"
     error = f"{do} {how}; its last words: {ended.words.strip()}"
-    write_whole(path_of(call.out, case), {**head(case, call.command), "status": "failed", "error": error})
+    write_json(path_of(call.out, case), {**head(case, call.command), "status": "failed", "error": error})
 
 
 def _said(found: dict[str, Any]) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.whole_file import write_whole
 from baselines.bench.aims import Aim, aims
 from baselines.bench.clock import OWN, SPANS
-from baselines.bench.store import Found, read_all, write_text, write_whole
+from baselines.bench.store import Found, read_all, write_json
 from baselines.estimate.memory import GB
 
 DASH = "-"
@@ -20,8 +21,8 @@ def write_report(out: Path) -> list[Aim]:
     found = read_all(out)
     judged = aims(found)
     every = {"aims": [dataclasses.asdict(aim) for aim in judged], "cases": found}
-    write_whole(out / "report.json", every)
-    write_text(out / "report.md", as_markdown(found, judged))
+    write_json(out / "report.json", every)
+    write_whole(out / "report.md", as_markdown(found, judged))
     return judged
 
 

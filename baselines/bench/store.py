@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.whole_file import write_whole
 from baselines.bench.cases import Case
 
 Found = Mapping[str, Any]
@@ -20,17 +21,9 @@ def path_of(out: Path, case: Case) -> Path:
     return out / "cases" / f"{case.name}.json"
 
 
-def write_whole(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON as `write_text` does."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, and rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.half")
-    half.write_text(text)
-    half.rename(path)
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write it as JSON, whole or not at all."""
+    write_whole(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def done(out: Path, wanted: Sequence[Case]) -> list[Case]:

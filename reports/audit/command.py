@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
+from reports.command_line import add_command, print_and_write
 
 _ABOUT = """Test the paper's numbers against each other, and the released files if they are given. Print what was found,
 and write it as text, Markdown, JSON, CSV and HTML. How to read it: docs/audit.md.
@@ -17,29 +16,19 @@ example:
 """
 
 
-def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The arguments of the command."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser(
-        "audit", help="what the paper's numbers and the released files say", description=_ABOUT, formatter_class=raw
-    )
+def add_audit(commands: Any) -> None:
+    """Add `audit` with its arguments."""
+    parser = add_command(commands, "audit", "what the paper's numbers and the released files say", _ABOUT, _audit)
     parser.add_argument("--released", type=Path, metavar="DIR", help="folder with GRPO.json and the other two files")
     parser.add_argument("--paper-text", type=Path, metavar="FILE", help="the paper's text in UTF-8")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for audit.{txt,md,json,csv,html}; default: none"
     )
-    parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Audit, print, write."""
+def _audit(options: argparse.Namespace) -> int:
     from reports.audit.audit import audit
     from reports.audit.write import files
-    from reports.write import write_all
 
     made = files(audit(options.released, options.paper_text))
-    print(made["audit.txt"], end="")
-    if options.out:
-        write_all(options.out, made)
-        print(f"\nWritten: {', '.join(str(options.out / name) for name in sorted(made))}")
-    return 0
+    return print_and_write(made["audit.txt"], made, options.out)

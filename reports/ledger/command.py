@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
+from reports.command_line import add_command, print_and_write
 
 _ABOUT = """Every claim of the paper, what was done about it, at which scale, and the verdict: from a result store and
 an audit. How to read it: docs/audit.md.
@@ -17,12 +16,9 @@ example:
 """
 
 
-def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The arguments of the command."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser(
-        "ledger", help="every claim of the paper with its verdict", description=_ABOUT, formatter_class=raw
-    )
+def add_ledger(commands: Any) -> None:
+    """Add `ledger` with its arguments."""
+    parser = add_command(commands, "ledger", "every claim of the paper with its verdict", _ABOUT, _ledger)
     parser.add_argument("--store", type=Path, required=True, help="result store, for example results/mini/store")
     parser.add_argument("--audit", type=Path, metavar="FILE", help="audit.json; default: of the paper's numbers alone")
     curves = "figure_statements.csv: what training logs say of the paper's figures; default: none"
@@ -30,22 +26,15 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for ledger.{txt,md,json,csv,html}; default: none"
     )
-    parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Judge, print, write."""
+def _ledger(options: argparse.Namespace) -> int:
     from reports.audit.as_json import load
     from reports.audit.audit import audit
     from reports.ledger.curves import load as load_curves
     from reports.ledger.ledger import ledger
     from reports.ledger.write import files
-    from reports.write import write_all
 
     checks = load(options.audit) if options.audit else audit()
     made = files(ledger(options.store, checks, load_curves(options.curves) if options.curves else ()))
-    print(made["ledger.txt"], end="")
-    if options.out:
-        write_all(options.out, made)
-        print(f"\nWritten: {', '.join(str(options.out / name) for name in sorted(made))}")
-    return 0
+    return print_and_write(made["ledger.txt"], made, options.out)

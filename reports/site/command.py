@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+from typing import Any
 
-SUMMARY = "a static site that opens from disk: tables, methods, single answers, training rollouts"
-DESCRIPTION = """Write a static site that opens from disk: tables, methods, single answers, training rollouts.
+from reports.command_line import add_command
+
+TITLE = "a static site that opens from disk: tables, methods, single answers, training rollouts"
+ABOUT = """Write a static site that opens from disk: tables, methods, single answers, training rollouts.
 One folder, no server, no network; zip it and pass it on. The same store and run give the same bytes.
 
 examples:
@@ -19,8 +21,9 @@ AUDIT = Path("results/audit")
 """Audit and ledger of the paper, which are of no single run."""
 
 
-def add_site_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+def add_site(commands: Any) -> None:
+    """Add `site` with its arguments."""
+    parser = add_command(commands, "site", TITLE, ABOUT, _site)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder to make; an older site is replaced"
     )
@@ -36,11 +39,10 @@ def add_site_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with-images", action="store_true", help="copy real pictures too; read DATA_LICENSES.md first"
     )
-    parser.set_defaults(function=run_site)
 
 
-def run_site(options: argparse.Namespace) -> int:
-    """Build, and say where to look; returns an exit status."""
+def _site(options: argparse.Namespace) -> int:
+    """Build, and say where to look."""
     from reports.site.build import Sources, build
 
     run, store = options.run, options.store
@@ -49,11 +51,7 @@ def run_site(options: argparse.Namespace) -> int:
     store = store or run / "results"
     shown = options.artefacts or _beside(run, store)
     sources = Sources(store, run, artefacts=tuple(shown), with_images=options.with_images)
-    try:
-        written = build(options.out, sources)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    written = build(options.out, sources)
     print(f"{written.cells} cells, {written.responses:,} responses, {written.trainings} trainings with rollouts")
     print(*written.notices, sep="\n", end="\n" if written.notices else "")
     print(f"Open {options.out / 'index.html'}")

@@ -83,3 +83,9 @@ def test_the_command_prints_and_writes(tmp_path, capsys):
     assert "A finding is a question to the authors" in shown
     assert "GRIM" in shown
     assert max(map(len, shown.split("Written:")[0].splitlines())) <= 160
+
+
+def test_a_folder_that_cannot_be_written_is_refused_with_the_cure(tmp_path, capsys):
+    (tmp_path / "out").write_text("")
+    assert main(["audit", "--out", str(tmp_path / "out")]) == 2
+    assert "cannot be written" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from baselines.__main__ import main
 from baselines.bench import chunk
 from baselines.bench.cases import cases
 from baselines.bench.chunk import Call, Ended, run
-from baselines.bench.store import path_of, read_one, write_whole
+from baselines.bench.store import path_of, read_one, write_json
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def clockwork(monkeypatch, call):
                 return Ended(None, "half way")
             if code == 0:
                 found = result(case.method) | {"case": dataclasses.asdict(case)}
-                write_whole(path_of(call.out, case), found)
+                write_json(path_of(call.out, case), found)
             return Ended(code, "last words")
 
         monkeypatch.setattr(chunk, "_child", child)

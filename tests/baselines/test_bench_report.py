@@ -6,7 +6,7 @@ from bench_results import result
 from baselines.bench.aims import aims
 from baselines.bench.cases import Case
 from baselines.bench.report import as_markdown, write_report
-from baselines.bench.store import path_of, write_whole
+from baselines.bench.store import path_of, write_json
 from baselines.estimate.memory import GB
 
 
@@ -88,7 +88,7 @@ def test_the_plan_s_memory_may_be_off_by_fifteen_percent_of_the_measured(driver,
 def test_the_report_depends_on_the_cases_files_alone_and_shows_failures(tmp_path):
     failed = result("gpg") | {"status": "failed", "error": "RuntimeError: a | `b`\nc", "plan": {"peak": 3 * GB}}
     for one in (failed, result("grpo")):
-        write_whole(path_of(tmp_path, Case(**one["case"])), one)
+        write_json(path_of(tmp_path, Case(**one["case"])), one)
     write_report(tmp_path)
     first = {name: (tmp_path / name).read_bytes() for name in ("report.md", "report.json")}
     write_report(tmp_path)

@@ -74,6 +74,15 @@ def test_a_hostile_name_in_an_error_commands_no_terminal(tmp_path, capsys):
     assert "\x1b" not in error
 
 
+def test_a_name_that_is_no_unicode_stops_no_format(tmp_path, capsys):
+    *_, path = [save_result(tmp_path / "store", one) for one in pair()]
+    path.write_text(path.read_text().replace('"method": "new"', '"method": "new\\udc80"'))
+    files = [word for end in ("md", "html", "json", "txt") for word in ("--out", str(tmp_path / f"c.{end}"))]
+    assert main(["compare", str(tmp_path / "store"), "--format", "html", *files]) == 0
+    assert "mini-l/new?/matched" in capsys.readouterr().out
+    assert "mini-l/new?/matched" in (tmp_path / "c.html").read_text()
+
+
 def test_what_was_not_recorded_is_not_made_up():
     bare = [result(one.method, one.questions, commit="", data=None, sampling=None) for one in pair()]
     row = named(document(outcome(*bare)), "origins").blocks[0].rows[0]

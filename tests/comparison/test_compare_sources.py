@@ -210,3 +210,16 @@ def test_prompts_of_the_committed_results_differ_for_sft(capsys):
 def test_wrong_options_say_the_cure(store, capsys, options, message):
     assert main(["compare", str(cell(store, "base")), str(cell(store, "new")), *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_refused_with_the_cure(store, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    systems = [str(cell(store, "base")), str(cell(store, "new"))]
+    assert main(["compare", *systems, "--out", str(tmp_path / "file" / "c.txt")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_fewer_than_no_flips_are_refused(store, capsys):
+    with pytest.raises(SystemExit):
+        main(["compare", str(cell(store, "base")), str(cell(store, "new")), "--flips", "-1"])
+    assert "-1 is below 0" in capsys.readouterr().err

@@ -49,6 +49,13 @@ def test_a_negative_size_is_refused(capsys):
     assert "below 0" in capsys.readouterr().err
 
 
+def test_a_hostile_name_in_an_error_commands_no_terminal(tmp_path, capsys):
+    assert run("check", tmp_path / "set\x1b[2J") == 2
+    error = capsys.readouterr().err
+    assert "set?[2J" in error
+    assert "\x1b" not in error
+
+
 def test_there_is_no_way_to_name_the_benchmark(capsys):
     with pytest.raises(SystemExit):
         parse("prepare", "sgg", "--root", "r", "--out", "o", "--benchmark", "sgg_anatomy")

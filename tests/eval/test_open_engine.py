@@ -47,7 +47,7 @@ def test_vllm_that_is_not_there_is_named_with_its_cure(model_folder, tmp_path):
     ids=["number", "flag", "word", "a second equals sign"],
 )
 def test_engine_arguments_of_the_command_line(text, expected):
-    from anatomy_r1.cli import _engine_arg
+    from anatomy_r1.evaluate_cli import _engine_arg
 
     assert _engine_arg(text) == expected
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.cli import SERVER_OPTIONS, main
+from anatomy_r1.cli import main
 from anatomy_r1.engines.address import read_address
 from anatomy_r1.engines.completion import read_completion
 from anatomy_r1.engines.requests import jobs
@@ -16,6 +16,7 @@ from anatomy_r1.engines.server_failures import KEY_VARIABLE
 from anatomy_r1.engines.upload import data_terms
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluate import evaluate
+from anatomy_r1.evaluate_cli import SERVER_OPTIONS
 from anatomy_r1.images import image_hash
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.score import score

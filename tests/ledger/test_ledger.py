@@ -137,8 +137,10 @@ def test_a_finding_that_is_gone_changes_the_verdict(tmp_path, checks):
 def test_a_store_that_is_not_there_is_refused(tmp_path, capsys):
     with pytest.raises(AnatomyR1Error, match="no such folder"):
         ledger(tmp_path / "none", [])
-    assert main(["ledger", "--store", str(tmp_path / "none")]) == 2
-    assert "results/mini/store" in capsys.readouterr().err
+    assert main(["ledger", "--store", str(tmp_path / "none\x1b[2J")]) == 2
+    error = capsys.readouterr().err
+    assert "results/mini/store" in error
+    assert "\x1b" not in error
 
 
 def test_formats_agree_and_a_hostile_model_stays_text(tmp_path, checks):
