@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ def provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": {"system": f"{platform.system()} {platform.machine()}", "processor": _processor(), "gpus": _gpus()},
     }
+
+
+def stated(record: Any, *path: str) -> Any:
+    """What a record says at `path` of nested mappings; None where there is no such place: a store may hold anything."""
+    for name in path:
+        record = record.get(name) if isinstance(record, Mapping) else None
+    return record
 
 
 def git_state(root: Path = ROOT) -> dict[str, Any]:
