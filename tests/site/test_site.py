@@ -13,16 +13,17 @@ import pytest
 from site_worlds import HOSTILE, SGG, World, make
 
 from anatomy_r1.answers import Reason
-from anatomy_r1.results import ROTATIONS, load_results, save_result
+from anatomy_r1.results import ROTATIONS, SUBMITTED, load_results, save_result
 from anatomy_r1.score import answered
 from reports.__main__ import main
 from reports.site import data, samples
 from reports.site.about import METHODS, REASONS
 from reports.site.build import MARK, Sources, build
 from reports.site.document import document
+from reports.site.method_page import knob_rows
 from reports.site.page import sortable
 from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
-from reports.site.provenance import commands
+from reports.site.provenance import commands, facts
 from reports.site.rollouts import SERIES
 from reports.site.shards import shard, slug
 
@@ -322,6 +323,19 @@ def test_commands_name_exactly_the_cells_of_a_page(run):
             for seed in parsed.seeds
         }
     assert found == {(r.benchmark, r.model, r.method, r.seed) for r in load_results(run / "results")}
+
+
+def test_what_others_submitted_has_no_command(run):
+    results = load_results(run / "results")
+    theirs = [replace(one, arm=SUBMITTED) for one in results]
+    assert commands([*results, *theirs]) == commands(results) and commands(theirs) == ()
+
+
+@pytest.mark.parametrize("training", ["120 steps", {"plan": []}, {"plan": {"method": "m", "arguments": 3}}], ids=str)
+def test_a_training_that_says_nothing_of_its_settings_has_none(run, training):
+    (one, *_) = load_results(run / "results")
+    assert knob_rows([replace(one, provenance={"training": training})]) == [("starts from", "null")]
+    assert facts([replace(one, provenance={"training": {"provenance": training}})])
 
 
 def test_figures_and_documents_that_are_there_get_pages(tmp_path, run):
