@@ -6,7 +6,7 @@ import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,13 @@ def provenance() -> dict[str, Any]:
             "gpus": [gpu.name for gpu in gpus()],
         },
     }
+
+
+def stated(record: Any, *path: str) -> Any:
+    """What a record says at `path` of nested mappings; None where there is no such place: a store may hold anything."""
+    for name in path:
+        record = record.get(name) if isinstance(record, Mapping) else None
+    return record
 
 
 def git_state(root: Path = ROOT) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from anatomy_r1.leakage.passport import from_dict
 from anatomy_r1.leakage.text import as_text
+from anatomy_r1.provenance import stated
 from anatomy_r1.results import EQUAL_TOKENS, MATCHED, Result
 from anatomy_r1.tables.markdown import escape
 from reports.cost import Amount, Cost
@@ -18,61 +19,57 @@ UNKNOWN = "not recorded"
 Facts = dict[str, str]
 
 
-def agreed(seeds: Sequence[Result], what: str) -> Facts:
-    """Facts of one kind (`plan`, `arguments`, `data` or `made from`); where seeds differ, each value that there is."""
-    each = [_KINDS[what](result) for result in seeds]
+def agreed(seeds: Sequence[Result], kind: Callable[[Result], Facts]) -> Facts:
+    """Facts of one kind, such as `plan`; where seeds differ, each value that there is."""
+    each = [kind(result) for result in seeds]
     names = dict.fromkeys(name for facts in each for name in facts)
     return {name: ", ".join(dict.fromkeys(facts.get(name, UNKNOWN) for facts in each)) for name in names}
 
 
-def _plan(result: Result) -> Facts:
-    plan = _at(result.provenance, "training", "plan")
-    parent = _at(plan, "parent")
+def plan(result: Result) -> Facts:
+    """What it is: profile, method, base model, start, trainer, prompt."""
+    plan = stated(result.provenance, "training", "plan")
+    parent = stated(plan, "parent")
     return {
         "profile": result.profile,
         "method": result.method,
         "arm": result.arm,
-        "base model": _shown(_at(plan, "model")),
-        "started from": "the base model" if parent is None else _shown(_at(parent, "cell")),
-        "trainer": _shown(_at(plan, "method", "trainer")),
+        "base model": _shown(stated(plan, "model")),
+        "started from": "the base model" if parent is None else _shown(stated(parent, "cell")),
+        "trainer": _shown(stated(plan, "method", "trainer")),
         "prompt": f"{result.style}, {_shown(result.provenance.get('prompt'))}",
         "seed": str(result.seed),
         "note": _shown(result.provenance.get("note")),
     }
 
 
-def _arguments(result: Result) -> Facts:
-    arguments = _at(result.provenance, "training", "plan", "arguments")
+def arguments(result: Result) -> Facts:
+    """Arguments of its training."""
+    arguments = stated(result.provenance, "training", "plan", "arguments")
     return {str(k): _shown(v) for k, v in arguments.items()} if isinstance(arguments, Mapping) else {}
 
 
-def _data(result: Result) -> Facts:
-    plan, data = _at(result.provenance, "training", "plan", "data"), result.provenance.get("data")
+def data(result: Result) -> Facts:
+    """What its data were prepared with, and what is recorded of them."""
+    plan, data = stated(result.provenance, "training", "plan", "data"), result.provenance.get("data")
     prepared = {f"prepared with {k}": _shown(v) for k, v in plan.items()} if isinstance(plan, Mapping) else {}
     recorded = {str(k).replace("_", " "): _shown(v) for k, v in data.items()} if isinstance(data, Mapping) else {}
     return {**prepared, **recorded}
 
 
-def _made_from(result: Result) -> Facts:
-    trained = _at(result.provenance, "training", "provenance")
-    packages = _at(trained, "packages")
+def made_from(result: Result) -> Facts:
+    """Commit, locks, packages and hashes that it was made from."""
+    trained = stated(result.provenance, "training", "provenance")
+    packages = stated(trained, "packages")
     return {
-        "trained at": (_shown(_at(trained, "commit")))[:10] + (" + changes" if _at(trained, "dirty") else ""),
-        "lock, in training": _shown(_at(trained, "lock_sha256")),
+        "trained at": (_shown(stated(trained, "commit")))[:10] + (" + changes" if stated(trained, "dirty") else ""),
+        "lock, in training": _shown(stated(trained, "lock_sha256")),
         "lock, in scoring": _shown(result.provenance.get("lock_sha256")),
-        "python": _shown(_at(trained, "python")),
+        "python": _shown(stated(trained, "python")),
         "packages": ", ".join(f"{k} {v}" for k, v in packages.items()) if isinstance(packages, Mapping) else UNKNOWN,
-        "questions": _shown(_at(result.provenance, "data", "questions_sha256")),
-        "weights": _shown(_at(result.provenance, "sampling", "weights")),
+        "questions": _shown(stated(result.provenance, "data", "questions_sha256")),
+        "weights": _shown(stated(result.provenance, "sampling", "weights")),
     }
-
-
-_KINDS: Mapping[str, Callable[[Result], Facts]] = {
-    "plan": _plan,
-    "arguments": _arguments,
-    "data": _data,
-    "made from": _made_from,
-}
 
 
 def listed(facts: Facts) -> str:
@@ -107,7 +104,7 @@ def _amount(amount: Amount) -> str:
 def reproduce_command(seeds: Sequence[Result]) -> str:
     """Commands that train and score the group again."""
     first = seeds[0]
-    trained = [_shown(_at(one.provenance, "training", "provenance", "commit")) for one in seeds]
+    trained = [_shown(stated(one.provenance, "training", "provenance", "commit")) for one in seeds]
     options = {
         "--profile": [first.profile],
         "--methods": [first.method],
@@ -120,12 +117,6 @@ def reproduce_command(seeds: Sequence[Result]) -> str:
     at = ", ".join(dict.fromkeys(commit[:10] for commit in trained))
     head = escape_code(f"# trained at {at}, scored at {', '.join(commits(seeds))}")
     return f"{head}\n{escape_code('tox -e reproduce-table1 -- ' + ' '.join(words))}"
-
-
-def _at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
 
 
 def _shown(value: Any) -> str:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from anatomy_r1.results import Result, load_results
 from anatomy_r1.tables.markdown import escape
+from reports import card_facts
 from reports.accuracy import bounds
 from reports.card_facts import agreed, listed, overlap_lines, reproduce_command, steps_and_tokens
 from reports.cost import costs
+from reports.fitness import reasons
 from reports.names import BENCHMARKS, CONTROLS, METRICS, MINI, benchmark_title, is_mini, method_title, model_title
-from reports.notes import USE, commits
+from reports.notes import MINI_MEANS, USE, commits
 from reports.scores import ALL, Group, Score, group_of, scores
 
 LIMITS = (
@@ -68,14 +70,14 @@ def model_card(seeds: Sequence[Result], found: Scores, cost: str) -> str:
         f"Model card: {', '.join(titles)}",
         is_mini(group.benchmark),
         {
-            "What it is": listed(agreed(seeds, "plan")),
+            "What it is": listed(agreed(seeds, card_facts.plan)),
             "Intended use": f"{USE} To repeat and examine the paper's experiment; for nothing else.",
-            "Training": f"{listed(agreed(seeds, 'arguments'))}\n\n{escape(cost)}",
+            "Training": f"{listed(agreed(seeds, card_facts.arguments))}\n\n{escape(cost)}",
             "Scores": "\n".join([_HEAD, *rows]),
             "What training and test share": overlap_lines(first),
             "Fitness": listed({"speaks against the numbers": _unfit(seeds)}),
             "Limits": "\n".join(f"- {escape(line)}" for line in LIMITS),
-            "Provenance": listed({**agreed(seeds, "made from"), "scored at": ", ".join(commits(seeds))}),
+            "Provenance": listed({**agreed(seeds, card_facts.made_from), "scored at": ", ".join(commits(seeds))}),
             "To make it again": f"```sh\n{reproduce_command(seeds)}\n```",
         },
     )
@@ -88,15 +90,14 @@ def data_card(results: Sequence[Result], found: Scores) -> str:
     controls = {
         f"{title}, {group.model}": f"{found[group, 'avg@5'].shown()} {bounds(found[group, 'avg@5'], 2)}"
         for group in sorted({group_of(one) for one in results}, key=str)
-        for title in [CONTROLS.get(group.method)]
-        if title
+        if (title := CONTROLS.get(group.method))
     }
     trained = next((one for one in results if one.provenance.get("training") is not None), first)
     return _card(
         f"Data card: {benchmark_title(benchmark)}",
         is_mini(benchmark),
         {
-            "What it is": listed(agreed([trained], "data")),
+            "What it is": listed(card_facts.data(trained)),
             "Intended use": f"{USE} Licences and terms: DATA_LICENSES.md.",
             "Test questions": listed(
                 {"all": f"{len(first.questions)} in {first.questions['cluster'].nunique()} clusters"}
@@ -104,23 +105,19 @@ def data_card(results: Sequence[Result], found: Scores) -> str:
             ),
             "What training and test share": overlap_lines(trained),
             "What the wording alone gives away": listed(controls) if controls else "The controls were not run.",
-            "Limits": _DATA_LIMITS[BENCHMARKS.get(benchmark.removesuffix(MINI)) is not None],
+            "Limits": _OF_THE_PAPER if benchmark.removesuffix(MINI) in BENCHMARKS else _NOT_OF_THE_PAPER,
         },
     )
 
 
-_DATA_LIMITS = {
-    True: "- Four options a question; the wording comes from templates. What the paper leaves open about its sets, and "
-    "what was chosen here: docs/choices.md.",
-    False: "- Not one of the paper's benchmarks.",
-}
+_OF_THE_PAPER = (
+    "- Four options a question; the wording comes from templates. What the paper leaves open about its sets, and what "
+    "was chosen here: docs/choices.md."
+)
+_NOT_OF_THE_PAPER = "- Not one of the paper's benchmarks."
 _HEAD = (
     "| metric | percent \\[95 % interval\\] | seeds | SD over seeds | questions | clusters |\n"
     "| :-- | --: | --: | --: | --: | --: |"
-)
-_MINI = (
-    "Mini numbers say nothing about Qwen2.5-VL: a tiny network, trained from nothing, answered questions about "
-    "generated pictures."
 )
 
 
@@ -131,10 +128,9 @@ def _score_row(title: str, score: Score) -> str:
 
 
 def _unfit(seeds: Sequence[Result]) -> str:
-    reasons = sorted({str(reason) for one in seeds for reason in one.provenance.get("unfit") or []})
-    return "; ".join(reasons) or "nothing that the gates look for"
+    return "; ".join(sorted({reason for one in seeds for reason in reasons(one)})) or "nothing that the gates look for"
 
 
 def _card(title: str, mini: bool, sections: dict[str, str]) -> str:
-    parts = [f"# {escape(title)}", f"**{USE}**", *([f"> {escape(_MINI)}"] if mini else [])]
+    parts = [f"# {escape(title)}", f"**{USE}**", *([f"> {escape(MINI_MEANS)}"] if mini else [])]
     return "\n\n".join([*parts, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"

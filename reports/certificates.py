@@ -11,7 +11,7 @@ from itertools import groupby
 from anatomy_r1.certificate.value import Certificate, Check, failed, from_dict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import Result
-from reports.names import benchmark_title, method_title, model_title
+from reports.names import result_title
 from reports.scores import Group, group_of
 
 MARK = " (certificate failed)"
@@ -79,7 +79,9 @@ def certificate_notes(results: Sequence[Result]) -> tuple[str, ...]:
     named = {result.key: result for result in results}
     wrong = failures(results)
     lines = [
-        f"Certificate failed: {_name(named[key])}: {c.name}: {c.detail}." for key in sorted(wrong) for c in wrong[key]
+        f"Certificate failed: {result_title(named[key])}: {check.name}: {check.detail}."
+        for key in sorted(wrong)
+        for check in wrong[key]
     ]
     return (*lines, *_count(results, len(wrong)))
 
@@ -94,8 +96,3 @@ def _count(results: Sequence[Result], wrong: int) -> tuple[str, ...]:
         f"Certificates (docs/certificates.md): {have} of {len(trained)} trained results have one, {wrong} failed, "
         f"{len(trained) - have} have no certificate (stored before there were any).",
     )
-
-
-def _name(result: Result) -> str:
-    title, method = benchmark_title(result.benchmark), method_title(result.method, result.arm)
-    return f"{title}, {model_title(result.model, paper_beside=False)}, {method}, seed {result.seed}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from anatomy_r1.provenance import stated
 from anatomy_r1.results import EQUAL_TOKENS, Result
 from reports.scores import Group, group_of
 
@@ -54,7 +55,7 @@ def costs(results: Sequence[Result]) -> dict[Group, Cost]:
     records: dict[str, Any] = {}
     for result in (one for one in ordered if one.arm != EQUAL_TOKENS):  # nothing starts from a policy of that arm
         record = result.provenance.get("training")
-        records.setdefault(_plan_key(_at(record, "plan")), record)
+        records.setdefault(_plan_key(stated(record, "plan")), record)
     return {group: _cost(group, list(seeds), records) for group, seeds in groupby(ordered, key=group_of)}
 
 
@@ -74,7 +75,7 @@ def _amount(seeds: Sequence[Result], quantity: str, records: Records) -> Amount:
     return Amount(
         own=_mean([_own(result, quantity) for result in seeds]),
         whole=_mean([_with_start(result, quantity, records) for result in seeds]),
-        continued=any(_at(result.provenance, "training", "plan", "parent") is not None for result in seeds),
+        continued=any(stated(result.provenance, "training", "plan", "parent") is not None for result in seeds),
     )
 
 
@@ -93,7 +94,7 @@ def _untrained(result: Result) -> bool:
 
 def _lineage(record: Any, quantity: str, records: Records) -> float | None:
     """What `record` spent and all that it started from. A plan holds its parent's, so this comes to an end."""
-    own, parent = _number(record, "spent", quantity), _at(record, "plan", "parent")
+    own, parent = _number(record, "spent", quantity), stated(record, "plan", "parent")
     if own is None or parent is None:
         return own
     before = _lineage(records.get(_plan_key(parent)), quantity, records)
@@ -104,16 +105,9 @@ def _plan_key(plan: Any) -> str:
     return json.dumps(plan, sort_keys=True, default=str)
 
 
-def _at(value: Any, *path: str) -> Any:
-    """What stands at `path` in nested mappings; None where there is no such place."""
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
 def _number(value: Any, *path: str) -> float | None:
     """A count or duration; what is negative, not finite or no number at all is not known."""
-    found = _at(value, *path)
+    found = stated(value, *path)
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < float("inf"):
         return None
     return float(found)

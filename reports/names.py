@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from anatomy_r1.results import Result
 from anatomy_r1.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, parts
 
 METHODS: dict[str, str] = {  # Table 1's rows, in its order
@@ -95,6 +96,12 @@ def method_title(method: str, arm: str) -> str:
     policy, view = parts(method)
     title = TITLES.get(policy, policy) + (f", {VIEWS[view]}" if view in VIEWS else "")
     return title if arm == "matched" else f"{title} ({arm})"
+
+
+def result_title(result: Result) -> str:
+    """A result in words, as notes name it."""
+    title, method = benchmark_title(result.benchmark), method_title(result.method, result.arm)
+    return f"{title}, {model_title(result.model, paper_beside=False)}, {method}, seed {result.seed}"
 
 
 def is_view(method: str) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from anatomy_r1.provenance import stated
 from anatomy_r1.results import LENIENT, Result
 from reports import leakage
 from reports.names import BENCHMARKS, MINI, benchmark_title, is_mini, rank
@@ -19,10 +20,11 @@ _MARKS = (
     "Best of a column within a model in bold, second underlined, by the printed value. "
     "— = not run (ours) or not reported (paper)."
 )
-MINI_WARNING = (
+MINI_MEANS = (
     "Mini numbers say nothing about Qwen2.5-VL: a tiny network, trained from nothing, answered questions about "
-    "generated pictures. The paper's numbers stand beside them for orientation and cannot be compared with them."
+    "generated pictures."
 )
+MINI_WARNING = f"{MINI_MEANS} The paper's numbers stand beside them for orientation and cannot be compared with them."
 USE = "Research only, not for clinical use."
 _ZERO_WIDTH = "An interval of no width: all clusters scored alike, which shows lack of variation, not certainty."
 _ONE_CLUSTER = "[no interval]: one cluster allows none."
@@ -78,14 +80,13 @@ def made_from(results: Sequence[Result], found: Iterable[Score]) -> str:
 
 
 def commits(results: Iterable[Result]) -> list[str]:
-    """Commits that made the results, shortened; `+ changes` where files differed from the commit."""
-    return sorted(
-        {
-            (str(result.provenance.get("commit") or "")[:10] or "unknown")
-            + (" + uncommitted changes" if result.provenance.get("dirty") else "")
-            for result in results
-        }
-    )
+    """Commits that made the results, each once."""
+    return sorted({commit(result.provenance) for result in results})
+
+
+def commit(record: Mapping[str, Any]) -> str:
+    """The commit of a provenance, shortened; says so where files differed from it."""
+    return str(record.get("commit") or "unknown")[:10] + (" + uncommitted changes" if record.get("dirty") else "")
 
 
 def machines(results: Iterable[Result]) -> str:
@@ -93,14 +94,10 @@ def machines(results: Iterable[Result]) -> str:
     entries = [
         entry
         for result in results
-        for entry in (result.provenance, _within(_within(result.provenance, "training"), "provenance"))
+        for entry in (result.provenance, stated(result.provenance, "training", "provenance"))
         if entry is not None
     ]
-    return "; ".join(sorted({_machine(_within(entry, "machine")) for entry in entries}))
-
-
-def _within(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else None
+    return "; ".join(sorted({_machine(stated(entry, "machine")) for entry in entries}))
 
 
 def _machine(entry: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from anatomy_r1.results import SUBMITTED, Result
-from reports.names import benchmark_title, method_title, model_title
+from reports.names import result_title
 
 
 def submitted_notes(results: Iterable[Result]) -> tuple[str, ...]:
@@ -16,9 +16,7 @@ def submitted_notes(results: Iterable[Result]) -> tuple[str, ...]:
 
 
 def _note(result: Result) -> str:
-    title, method = benchmark_title(result.benchmark), method_title(result.method, result.arm)
-    name = f"{title}, {model_title(result.model, paper_beside=False)}, {method}, seed {result.seed}"
-    return f"Submitted: {name}: {'; '.join(_facts(result.provenance.get('submitted')))}."
+    return f"Submitted: {result_title(result)}: {'; '.join(_facts(result.provenance.get('submitted')))}."
 
 
 def _facts(recorded: Any) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import stated
 from anatomy_r1.results import SUBMITTED, Result, save_result
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
@@ -60,7 +61,7 @@ def profile_of(store: Path, entry: Entry, questions_sha256: str, asked: str | No
         raise AnatomyR1Error(f"{taken[0]}: is there already. Cure: another --method or --seed, or delete it yourself")
     heads = {path: _head(path) for path in sorted(store.glob("*/*/*/*/seed*.json"))}
     for path, head in heads.items():
-        theirs = _at(head, "provenance", "data", "questions_sha256")
+        theirs = stated(head, "provenance", "data", "questions_sha256")
         if head.get("benchmark") == entry.benchmark and theirs not in (None, questions_sha256):
             cure = "Cure: submit what was asked of the same prepared set, or name another --store"
             raise AnatomyR1Error(f"{path}: answers other questions of {entry.benchmark}. {cure}")
@@ -77,12 +78,6 @@ def _head(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise AnatomyR1Error(f"{path}: not a whole result ({error}). Cure: delete it") from error
     return content if isinstance(content, Mapping) else {}
-
-
-def _at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
 
 
 @contextmanager

@@ -45,7 +45,8 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
         AnatomyR1Error: when a log and the store disagree, or a log or picture is there and cannot be read.
     """
     pictures = Pictures(site, with_images)
-    ordered = sorted(results, key=in_order)
+    # A mean over the orders of a question's options is neither right nor wrong: the viewer has no mark for it.
+    ordered = sorted((result for result in results if not result.has_rotations), key=in_order)
     questions = {name: _questions(site, name, ordered, run, pictures) for name in _benchmarks(ordered)}
     cells = [_cell(site, result, questions[result.benchmark], run, pictures) for result in ordered]
     trained = _trainings(site, run, pictures) if run else []

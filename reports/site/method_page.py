@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anatomy_r1.metrics import K
+from anatomy_r1.provenance import stated
 from anatomy_r1.results import LENIENT, Result
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
 from anatomy_r1.views import parts
@@ -125,12 +126,16 @@ def knob_rows(results: Sequence[Result]) -> list[tuple[str, str]]:
     """(setting, values): every argument of training, start and trainer, over all seeds and benchmarks."""
     found: dict[str, set[str]] = {}
     for result in results:
-        plan = (result.provenance.get("training") or {}).get("plan") or {}
-        parent = plan.get("parent")
-        start = {"starts from": parent.get("cell") if isinstance(parent, Mapping) else None}
-        for name, value in {**(plan.get("method") or {}), **start, **(plan.get("arguments") or {})}.items():
+        plan = stated(result.provenance, "training", "plan")
+        start = {"starts from": stated(plan, "parent", "cell")}
+        for name, value in {**_mapping(plan, "method"), **start, **_mapping(plan, "arguments")}.items():
             found.setdefault(name, set()).add(_plain(value))
     return [(name, ", ".join(sorted(values))) for name, values in sorted(found.items())]
+
+
+def _mapping(record: Any, name: str) -> Mapping[str, Any]:
+    found = stated(record, name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _plain(value: Any) -> str:

@@ -98,7 +98,7 @@ def counted(title: str) -> bool:
     return _NUMBER.fullmatch(title) is not None
 
 
-def table_page(file: str, title: str, lead: str, reports: tuple[Report, ...], **more: Any) -> Page:
+def table_page(file: str, title: str, lead: str, reports: tuple[Report, ...]) -> Page:
     """A page of one or several reports; tables of several get names of their own."""
     content = {"lead": lead, "reports": reports, "many": len(reports) > 1}
-    return Page(file, title, "tables.html.j2", content, ("sort.js",), **more)
+    return Page(file, title, "tables.html.j2", content, ("sort.js",))

@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from anatomy_r1.results import MATCHED, Result
+from anatomy_r1.provenance import stated
+from anatomy_r1.results import MATCHED, SUBMITTED, Result
 from reports.names import ABLATION, benchmark_title
-from reports.notes import commits, machines
+from reports.notes import commit, machines
 
 Facts = tuple[tuple[str, tuple[str, ...]], ...]
 """(name, values), in reading order."""
@@ -17,28 +18,28 @@ Facts = tuple[tuple[str, tuple[str, ...]], ...]
 def facts(results: Sequence[Result]) -> Facts:
     """Profile, data, seeds, commits, locks, packages and machines behind some results. No date: it would differ."""
     provenances = [result.provenance for result in results]
-    trainings = [record for record in (_at(p, "training", "provenance") for p in provenances) if record]
-    stated = (
+    trainings = [of for p in provenances if isinstance(of := stated(p, "training", "provenance"), Mapping) and of]
+    found = (
         ("Profile", _unique(result.profile for result in results)),
         ("Seeds", (", ".join(map(str, sorted({result.seed for result in results}))),)),
-        ("Trained at commit", _commits(trainings)),
-        ("Scored at commit", tuple(commits(results))),
+        ("Trained at commit", _unique(map(commit, trainings))),
+        ("Scored at commit", _unique(map(commit, provenances))),
         ("Lock (SHA-256)", _unique(_short(p.get("lock_sha256")) for p in (*provenances, *trainings))),
         ("Data", _unique(_data(result) for result in results)),
         ("Packages", _unique(_packages(p) for p in (*provenances, *trainings))),
         ("Machines", (machines(results),)),
         ("Note", _unique(str(p.get("note") or "") for p in provenances)),
     )
-    return tuple((name, values) for name, values in stated if values)
+    return tuple((name, values) for name, values in found if values)
 
 
 def commands(results: Sequence[Result]) -> tuple[str, ...]:
     """Commands that train, sample and score these results again; each runs nothing but cells that are among them.
 
-    They are worked out from the results: what was typed is not recorded.
+    They are worked out from the results: what was typed is not recorded. What others submitted only they can make.
     """
     seeds: dict[tuple[str, str, str, str], list[int]] = {}
-    for one in sorted(results, key=lambda result: result.key):
+    for one in sorted((one for one in results if one.arm != SUBMITTED), key=lambda result: result.key):
         seeds.setdefault((one.method, one.benchmark, one.model, one.arm), []).append(one.seed)
     entries = [
         _Cells((method,), (benchmark,), (model,), (arm,), tuple(sorted(of)))
@@ -85,13 +86,6 @@ def _command(profile: str, of: _Cells) -> str:
     return shlex.join((*words, "--models", *of.models, "--methods", *of.methods, "--seeds", *map(str, of.seeds), *arms))
 
 
-def _commits(records: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    return _unique(
-        f"{str(record.get('commit') or 'unknown')[:10]}{' + uncommitted changes' if record.get('dirty') else ''}"
-        for record in records
-    )
-
-
 def _data(result: Result) -> str:
     data = result.provenance.get("data")
     if not isinstance(data, Mapping):
@@ -113,9 +107,3 @@ def _short(value: Any) -> str:
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({value for value in values if value}))
-
-
-def _at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value

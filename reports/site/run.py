@@ -11,7 +11,8 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prepared import MANIFEST, PreparedSet, load
 from anatomy_r1.question import Question
 from anatomy_r1.responses import ResponseLog
-from anatomy_r1.results import Result
+from anatomy_r1.results import AS_RELEASED, Result
+from anatomy_r1.views import parts
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,26 @@ class RunFolder:
         return {folder.name: _benchmark(folder) for folder in folders}
 
     def answers(self, result: Result) -> Answered | None:
-        """The responses behind a result; None for a control, for options in several orders, and where there is no log.
+        """The responses behind a result; None for a control, and where there is no log.
 
         Raises:
             AnatomyR1Error: when the log is damaged or not whole, or the data are not those it was asked.
         """
         plan = result.provenance.get("sampling")
-        if not plan or plan.get("options", "given") != "given" or result.benchmark not in self.benchmarks:
+        if not plan or result.benchmark not in self.benchmarks:
             return None
-        folder = self.root / "responses" / result.benchmark / result.model / result.method / f"seed{result.seed}"
-        for log in sorted(folder.glob("*.sqlite")):
+        for log in sorted(self._responses(result).glob("*.sqlite")):
             with ResponseLog(log, read_only=True) as opened:
                 run = next((name for name, asked in opened.runs().items() if asked == plan), None)
             if run is not None:
                 return answered(log, self.root / "data", run)
         return None
+
+    def _responses(self, result: Result) -> Path:
+        """Where the grid keeps the logs: all views of a policy in one folder, those of another training in another."""
+        method, _ = parts(result.method)
+        folder = self.root / "responses" / result.benchmark / result.model / method
+        return (folder / AS_RELEASED if result.arm == AS_RELEASED else folder) / f"seed{result.seed}"
 
     def training_logs(self) -> dict[tuple[str, str, str, int], Path]:
         """Training logs by (benchmark, model, method, seed)."""

@@ -68,6 +68,13 @@ def test_what_a_store_says_stays_text():
     assert card.count("```") == 2
 
 
+@pytest.mark.parametrize("stated", ["cut off", ["cut off"]])
+def test_whatever_a_store_states_against_a_run_is_shown_as_it_is(stated):
+    one = grpo()
+    one.provenance["unfit"] = stated
+    assert "against the numbers: cut off\n" in cards([one])["model-sgg_anatomy_mini-mini-l-grpo-matched.md"]
+
+
 def test_an_empty_store_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no results"):
         card_files(tmp_path)

@@ -1,5 +1,7 @@
 """A failed certificate marks its row in every table; a store without certificates says that it has none."""
 
+import re
+
 import pytest
 from stores import grid, named, paid, plan, result, row, trained
 
@@ -7,6 +9,7 @@ from anatomy_r1.certificate.value import NAMES, Certificate, failed, passed
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import save_result
 from reports.certificates import MARK
+from reports.site.page import render, table_page
 from reports.table1 import table1
 from reports.table2 import table2
 from reports.write import cost_files
@@ -50,6 +53,12 @@ def test_a_failed_one_marks_its_row_in_every_table_and_says_why(tmp_path):
     for one in results:
         save_result(tmp_path, one)
     assert MARK in cost_files(tmp_path)["cost.txt"]
+
+
+def test_the_site_shows_a_failed_one_as_an_alarm():
+    report = table1([with_one("sft", certificate("loss")), with_one("grpo", certificate())])
+    page = render(table_page("table1.html", "Table 1", "", (report,)), (), "")
+    assert re.findall(r'<li class="alarm">([^:]*)', page) == ["Certificate failed"]
 
 
 def test_one_failed_seed_is_enough_and_the_number_stays():

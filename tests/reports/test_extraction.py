@@ -12,6 +12,7 @@ from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import MISSING
 from reports.formats import latex
 from reports.scores import ALL, Group, scores
+from reports.site.page import render, table_page
 from reports.table1 import table1
 from reports.table2 import table2
 from reports.write import table1_files
@@ -34,6 +35,12 @@ ALARM = (
     "Alarm: the choice of extractor changes the order of methods. SGG-VQA (Anatomy), mini world, mini-l, Avg@5: "
     "SFT 60.00 and GRPO 50.00 by the strict extractor, 60.00 and 70.00 by the lenient one."
 )
+
+
+def test_the_site_shows_the_alarm_as_one():
+    page = render(table_page("table1.html", "Table 1", "", (table1([unfit(TURNED[0], CUT), TURNED[1]]),)), (), "")
+    assert f'<li class="alarm">{ALARM}</li>' in page
+    assert page.count('<li class="alarm">') == 2
 
 
 def test_another_order_raises_the_alarm():

@@ -11,9 +11,10 @@ from anatomy_r1.prompts import prompt_hash, render
 from anatomy_r1.question import LETTERS, Question
 from anatomy_r1.response import Response, ResponseKey
 from anatomy_r1.responses import ResponseLog
-from anatomy_r1.results import Result, save_result
+from anatomy_r1.results import MATCHED, Result, save_result
 from anatomy_r1.score import score
 from anatomy_r1.training_log import Rollout, Step, TrainingLog, keep_text
+from anatomy_r1.views import PLAIN, VIEWS, parts
 
 ANATOMIES = ("Abdominal Wall Cavity", "Cystic Plate", "Gallbladder", "Gut", "Liver", "Omentum")
 SGG, OMNIMED = "sgg_anatomy_mini", "omnimed_mi_mini"
@@ -51,6 +52,7 @@ class World:
     """How large."""
 
     methods: tuple[str, ...] = ("zero-shot", "grpo", "grpo-gdqa", "grpo-gdqa-no-text", "control-majority")
+    """Rows: under the view `wrong-image` the next picture is shown."""
     benchmarks: tuple[str, ...] = (SGG,)
     models: tuple[str, ...] = ("mini-l",)
     seeds: tuple[int, ...] = (0,)
@@ -61,8 +63,7 @@ class World:
     steps: int = 11
     groups: int = 2
     generated: bool = True
-    images: str = "real"
-    """What was shown; `swapped`: the next picture."""
+    arm: str = MATCHED
     hostile: bool = True
     """Whether the second question's first response of each method is `HOSTILE`."""
 
@@ -107,14 +108,15 @@ def _data(root, benchmark, world):
 
 
 def _cell(root, world, benchmark, model, method, seed):
-    control = method.startswith("control-")
-    name = f"{benchmark}/{model}/{method}/seed{seed}"
+    policy, view = parts(method)
+    control = policy.startswith("control-")
+    name = f"{benchmark}/{model}/{policy}/{'' if world.arm == MATCHED else f'{world.arm}/'}seed{seed}"
     data = load(root / "data" / benchmark, "test")
     weights = name.replace("/", "-")
     plan = {
         "benchmark": benchmark,
         "decoding": DECODING,
-        "images": world.images,
+        "images": VIEWS[view].get("images", "real"),
         "limit": None,
         "questions_sha256": data.manifest["questions_sha256"],
         "seed": seed,
@@ -122,14 +124,14 @@ def _cell(root, world, benchmark, model, method, seed):
         "style": "think",
         "weights": weights,
     }
-    log = (root / "controls" if control else root / "responses" / name) / f"{weights}.sqlite"
+    log = (root / "controls" if control else root / "responses" / name) / f"{view}.sqlite"
     log.parent.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(name)
+    rng = random.Random(f"{benchmark}/{model}/{method}/seed{seed}")
     with ResponseLog(log) as opened:
         opened.add_run(plan)
         opened.add([one for n, q in enumerate(data.questions) for one in _six(q, n, plan, world, rng)])
     table = score(log, root / "data").table()
-    trained = not control and method != "zero-shot"
+    trained = not control and policy != "zero-shot"
     save_result(
         root / "results",
         Result(
@@ -137,14 +139,14 @@ def _cell(root, world, benchmark, model, method, seed):
             benchmark=benchmark,
             model=model,
             method=method,
-            arm="matched",
+            arm=world.arm,
             seed=seed,
             style="none" if control else "think",
             questions=table,
             provenance=_provenance(root, data, method, seed, {} if control else {"sampling": plan}, trained),
         ),
     )
-    if trained:
+    if trained and view == PLAIN:
         _training(root / "train" / name / "training_log.sqlite", world, root, benchmark, rng)
 
 
@@ -184,8 +186,8 @@ def _six(question, place, plan, world, rng):
         )
         hostile = world.hostile and place == 1 and repeat == 0
         text, end = (HOSTILE, "stop") if hostile else _said(question, world, rng)
-        shown = question.image if world.images == "real" else f"{(int(question.image[0]) + 1) % 5}.png"
-        yield Response(key, text, end, tokens=9, style="think", images=world.images, shown=shown)
+        shown = question.image if plan["images"] == "real" else f"{(int(question.image[0]) + 1) % 5}.png"
+        yield Response(key, text, end, tokens=9, style="think", images=plan["images"], shown=shown)
 
 
 def _said(question, world, rng):

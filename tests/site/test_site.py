@@ -5,6 +5,7 @@ import json
 import math
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,15 +14,16 @@ from site_worlds import HOSTILE, SGG, World, make
 
 from anatomy_r1.answered import answered
 from anatomy_r1.answers import Reason
-from anatomy_r1.results import load_results, save_result
+from anatomy_r1.results import ROTATIONS, SUBMITTED, load_results, save_result
 from reports.__main__ import main
 from reports.site import data, samples
 from reports.site.about import METHODS, REASONS
 from reports.site.build import MARK, Sources, build
 from reports.site.document import document
+from reports.site.method_page import knob_rows
 from reports.site.page import sortable
 from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
-from reports.site.provenance import commands
+from reports.site.provenance import commands, facts
 from reports.site.rollouts import SERIES
 from reports.site.shards import shard, slug
 
@@ -235,13 +237,31 @@ def test_generated_pictures_always_enter_and_are_the_data_sets_own(run, site):
 
 
 def test_a_swapped_picture_is_the_one_that_was_shown(tmp_path):
-    run = make(tmp_path / "run", World(methods=("grpo",), images="swapped", steps=1))
+    run = make(tmp_path / "run", World(methods=("grpo", "grpo@wrong-image"), steps=1))
     build(tmp_path / "site", Sources(store=run / "results", run=run))
-    of, rows = cell(tmp_path / "site", "grpo"), delivered(tmp_path / "site", f"questions/{SGG}")
+    of, rows = cell(tmp_path / "site", "grpo@wrong-image"), delivered(tmp_path / "site", f"questions/{SGG}")
     shown = delivered(tmp_path / "site", of["texts"])["shown"]
     own = {int(row[0][-4:]) % 5: row[7] for row in rows}  # place n has picture n % 5
     assert of["images"] == "swapped" and len(set(own.values())) == 5
     assert shown == [own[(int(row[0][-4:]) + 1) % 5] for row in rows]
+
+
+def test_the_arm_as_released_has_its_own_responses(tmp_path):
+    run = make(tmp_path / "run", World(methods=("grpo",), arm="as-released", steps=1))
+    build(tmp_path / "site", Sources(store=run / "results", run=run))
+    of = cell(tmp_path / "site", "grpo/as-released")
+    assert of["logged"] and HOSTILE in delivered(tmp_path / "site", of["texts"])["texts"]
+
+
+def test_means_over_rotated_options_are_no_marks(tmp_path, run):
+    """A question that was right under some of its rotations is neither right nor wrong."""
+    store = tmp_path / "store"
+    shutil.copytree(run / "results", store)
+    (plain, *_) = [r for r in load_results(store) if r.method == "grpo"]
+    means = plain.questions.assign(**dict.fromkeys(ROTATIONS, 0), correct_0=0.75, major=0.5, parsed=4.75)
+    save_result(store, replace(plain, method="grpo@rotations", questions=means))
+    build(tmp_path / "site", Sources(store=store))
+    assert "grpo@rotations" not in {one["method"] for one in delivered(tmp_path / "site", "index")["cells"]}
 
 
 def test_a_picture_that_no_browser_shows_is_refused(tmp_path, run):
@@ -303,6 +323,19 @@ def test_commands_name_exactly_the_cells_of_a_page(run):
             for seed in parsed.seeds
         }
     assert found == {(r.benchmark, r.model, r.method, r.seed) for r in load_results(run / "results")}
+
+
+def test_what_others_submitted_has_no_command(run):
+    results = load_results(run / "results")
+    theirs = [replace(one, arm=SUBMITTED) for one in results]
+    assert commands([*results, *theirs]) == commands(results) and commands(theirs) == ()
+
+
+@pytest.mark.parametrize("training", ["120 steps", {"plan": []}, {"plan": {"method": "m", "arguments": 3}}], ids=str)
+def test_a_training_that_says_nothing_of_its_settings_has_none(run, training):
+    (one, *_) = load_results(run / "results")
+    assert knob_rows([replace(one, provenance={"training": training})]) == [("starts from", "null")]
+    assert facts([replace(one, provenance={"training": {"provenance": training}})])
 
 
 def test_figures_and_documents_that_are_there_get_pages(tmp_path, run):
