@@ -21,7 +21,7 @@ MEANINGS: dict[Verdict, str] = {
     "confirmed": "shown by the test named, in the direction claimed",
     "not confirmed": "tested, and not shown; or what was released does not show it",
     "contradicted": "the test shows the opposite, or the paper's own numbers do",
-    "underpowered": "the questions (or videos) could not have shown a difference that matters",
+    "underpowered": "the questions, videos or trainings could not have shown a difference that matters",
     "not testable without the real data": "needs the paper's models and data, which nobody can fetch by a program",
     "none": "nothing at this scale bears on it",
 }
@@ -45,9 +45,12 @@ class Judgement:
 NONE = Judgement("none", "Nothing at this scale bears on it.")
 
 
-def of_comparison(word: Compared) -> Verdict:
-    """Verdict on the claim that a method is better, from a comparison's."""
-    return _OF_COMPARISON[word]
+def of_comparison(word: Compared, of_these_weights: bool = False) -> Verdict:
+    """Verdict on the claim that a method is better, from a comparison's.
+
+    What was shown of the compared weights alone is underpowered: a claim is about a method, which is more than these.
+    """
+    return "underpowered" if of_these_weights else _OF_COMPARISON[word]
 
 
 def of_interval(low: float | None, high: float | None, null: float = 0.0) -> Verdict:

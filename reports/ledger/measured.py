@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from anatomy_r1.comparison.compare import mean_shares
-from anatomy_r1.comparison.family import METRICS
 from anatomy_r1.comparison.outcome import Comparison
-from anatomy_r1.comparison.panel import Panel, seeds_of_pair
+from anatomy_r1.comparison.panel import Panel
+from anatomy_r1.comparison.retraining import Retrained, retrained
 from anatomy_r1.comparison.scores import ALL
-from anatomy_r1.comparison.words import difference_cell, p_text
-from anatomy_r1.stats import Interval, cluster_interval
+from anatomy_r1.comparison.words import difference_cell, interval_text, p_text, signed
 from reports.audit.claims import Claim
 from reports.ledger.compared import METRIC, Compared, Scale, Wanted, ours, wanted
 from reports.ledger.judgement import NONE, Judgement, Verdict, combined, of_comparison, of_interval
@@ -44,8 +42,8 @@ def _higher(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
     words = [(one, found, found.test) for one, found in ran if found.test]
     if not words:
         return NONE
-    verdicts = [of_comparison(test.verdict) for _, _, test in words]
-    counts = Counter(test.verdict for _, _, test in words)
+    verdicts = [of_comparison(test.verdict, test.of_these_weights) for _, _, test in words]
+    counts = Counter(test.verdict + " (these weights)" * test.of_these_weights for _, _, test in words)
     told = ", ".join(f"{word} in {count}" for word, count in sorted(counts.items()))
     missing = f"; {len(asked) - len(ran)} more did not run" if len(ran) < len(asked) else ""
     shown = "; ".join(_text(one, found) for one, found in ran[:_LISTED]) if len(ran) <= _LISTED else _range(ran)
@@ -55,12 +53,14 @@ def _higher(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
 
 
 def _text(one: Wanted, found: Comparison) -> str:
-    """`mini-l, SGG-VQA (Anatomy), mini world, GRPO-GDQA less GRPO: -20.51 [-22.49, -18.54], p (Holm) 0.0001, MDD 4`."""
+    """`mini-l, SGG-VQA (Anatomy), mini world, GRPO less SFT: -20.51 [-22.49, -18.54], p (Holm) 0.0001, MDD 4, ...`."""
     difference = found.difference(METRIC)
     cell = difference_cell(difference.interval)
     p = f", p (Holm) {p_text(found.test.p)}" if found.test else ""
     power = "" if difference.detectable is None else f", MDD {100 * difference.detectable:.2f}"
-    return f"{_where(one)}: {cell.text} {cell.aside}{p}{power}"
+    again = found.retrained
+    seeds = f", over clusters and seeds {interval_text(again.low, again.high)}" if again else ""
+    return f"{_where(one)}: {cell.text} {cell.aside}{p}{power}{seeds}"
 
 
 def _where(one: Wanted) -> str:
@@ -75,29 +75,29 @@ def _range(ran: Sequence[tuple[Wanted, Comparison]]) -> str:
 
 
 def _gain(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
-    """Is the gain of the first model larger than that of the second? Question by question, with an interval."""
-    found: list[tuple[str, Interval]] = []
+    """Is the gain of the first model larger than that of the second? Question by question, over clusters and seeds."""
+    found: list[tuple[str, Retrained | None]] = []
     for benchmark in dict.fromkeys(one.benchmark for one in wanted(claim, scale)):
-        pairs = [
+        first, second = (
             compared.by_pair.get(Wanted(benchmark, ours(model, scale), claim.left[0], claim.right[0]))
-            for model in claim.models
-        ]
+            for model in claim.models[:2]
+        )
         panel = next((panel for panel in compared.panels if panel.benchmark == benchmark), None)
-        if panel and pairs[0] and pairs[1]:
-            values = _differences(panel, pairs[0]) - _differences(panel, pairs[1])
-            found.append((benchmark, cluster_interval(values, panel.clusters)))
+        if panel and first and second:
+            seeds = sorted(set(first.seeds) & set(second.seeds))
+            values = [_difference(panel, first, seed) - _difference(panel, second, seed) for seed in seeds]
+            found.append((benchmark, retrained(values, panel.clusters) if values else None))
     if not found:
         return NONE
     told = "; ".join(f"{benchmark_title(name)}: {_interval(of)}" for name, of in found)
-    verdict = combined([of_interval(of.low, of.high) for _, of in found])
+    verdict = combined([of_interval(of.low, of.high) if of else "underpowered" for _, of in found])
     return Judgement(verdict, f"Gain of the larger model less that of the smaller, Avg@5, by interval alone: {told}.")
 
 
-def _differences(panel: Panel, pair: Comparison) -> NDArray[np.float64]:
-    """Each question's difference in Avg@5, averaged over the seeds that both have."""
-    first, second = seeds_of_pair(pair.baseline, pair.other)
-    at = METRICS.index(METRIC)
-    return np.asarray(mean_shares(panel, pair.other, second)[at] - mean_shares(panel, pair.baseline, first)[at])
+def _difference(panel: Panel, pair: Comparison, seed: int) -> NDArray[np.float64]:
+    """Each question's difference in Avg@5 under one seed."""
+    before, after = (panel.shares[system.name][seed][METRIC] for system in (pair.baseline, pair.other))
+    return np.asarray(after - before)
 
 
 def _uneven(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
@@ -128,6 +128,5 @@ def _row(claim: Claim, found: Found, scale: Scale) -> Judgement:
     return Judgement("none", f"Avg@5 here, for orientation only: {'; '.join(told)}.") if told else NONE
 
 
-def _interval(of: Interval) -> str:
-    cell = difference_cell(of)
-    return f"{cell.text} {cell.aside}"
+def _interval(of: Retrained | None) -> str:
+    return f"{signed(of.mean)} {interval_text(of.low, of.high)}" if of else "fewer than three seeds in common"

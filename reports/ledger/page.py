@@ -72,7 +72,8 @@ def _notes(of: Ledger) -> tuple[str, ...]:
     family = (
         f"Mini world: {of.family} comparisons by Avg@5 in the matched arm, Holm over all of them; sign-flip test over "
         "clusters, verdicts and MDD as docs/statistics.md has them. The family follows from the claims, and was not "
-        "declared before the runs. Intervals are over videos or images, given these trainings."
+        "declared before the runs. Intervals are over videos or images, given these trainings, unless they say that "
+        "they are over clusters and seeds; all trainings of a model start from one base."
     )
     return (
         *([family] if of.family else []),

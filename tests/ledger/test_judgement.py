@@ -38,6 +38,7 @@ def test_several_verdicts_come_to_one(verdicts, quantifier, word):
 )
 def test_a_comparison_in_words(word, verdict):
     assert of_comparison(word) == verdict
+    assert of_comparison(word, of_these_weights=True) == U
 
 
 @pytest.mark.parametrize(

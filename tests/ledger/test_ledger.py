@@ -55,13 +55,18 @@ WORLD = {  # Liver is learnt by GRPO, the others are not; GDQA is above GRPO; AS
 }
 
 
-def store(path, world=None, benchmark="sgg_anatomy_mini", models=("mini-l", "mini-s")):
+def save(path, model, method, of, draw, benchmark="sgg_anatomy_mini", clusters=20, seeds=range(5)):
+    """Results of some training seeds; `draw` is that of the answers."""
+    for seed in seeds:
+        made = table(of, seed=[draw, seed], clusters=clusters)
+        provenance = {"commit": "c0ffee"}
+        save_result(path, Result("mini", benchmark, model, method, "matched", seed, "think", made, provenance))
+
+
+def store(path, world=None, benchmark="sgg_anatomy_mini", models=("mini-l", "mini-s"), seeds=range(5)):
     for number, (method, of) in enumerate((world or WORLD).items()):
         for index, model in enumerate(models):
-            made = table(of, seed=10 * number + index)
-            save_result(
-                path, Result("mini", benchmark, model, method, "matched", 0, "think", made, {"commit": "c0ffee"})
-            )
+            save(path, model, method, of, 10 * number + index, benchmark, seeds=seeds)
     return path
 
 
@@ -103,8 +108,7 @@ def _empty(path):
 
 def test_the_opposite_in_one_model_contradicts(tmp_path, checks):
     path = store(tmp_path)
-    worse = table(chances(0.05), seed=99)
-    save_result(path, Result("mini", "sgg_anatomy_mini", "mini-s", "grpo-gdqa", "matched", 0, "think", worse, {}))
+    save(path, "mini-s", "grpo-gdqa", chances(0.05), 99)
     found = lines(ledger(path, checks))["contribution-gdqa"].mini
     assert found.verdict == "contradicted"
     assert "better in 1, worse in 1" in found.why
@@ -114,17 +118,21 @@ def test_few_videos_are_underpowered(tmp_path, checks):
     few = {name: of for name, of in WORLD.items() if name in ("grpo", "grpo-gdqa")}
     for number, (method, of) in enumerate(few.items()):
         for model in ("mini-l", "mini-s"):
-            made = table(of, seed=number, clusters=4)  # the smallest p of four videos is 0.125
-            save_result(tmp_path, Result("mini", "sgg_anatomy_mini", model, method, "matched", 0, "think", made, {}))
+            save(tmp_path, model, method, of, number, clusters=4)  # the smallest p of four videos is 0.125
     assert lines(ledger(tmp_path, checks))["contribution-gdqa"].mini.verdict == "underpowered"
 
 
 def test_gain_of_the_larger_model(tmp_path, checks):
     world = {"zero-shot": chances(0.25), "grpo-gdqa": chances(0.5)}
     path = store(tmp_path, world)
-    more = table(chances(0.8), seed=5)
-    save_result(path, Result("mini", "sgg_anatomy_mini", "mini-l", "grpo-gdqa", "matched", 0, "think", more, {}))
+    save(path, "mini-l", "grpo-gdqa", chances(0.8), 5)
     assert lines(ledger(path, checks))["size-gain"].mini.verdict == "confirmed"
+
+
+def test_what_two_seeds_show_is_of_these_weights(tmp_path, checks):
+    found = lines(ledger(store(tmp_path, seeds=(0, 1)), checks))
+    assert (found["contribution-gdqa"].mini.verdict, found["size-gain"].mini.verdict) == ("underpowered",) * 2
+    assert "better (these weights) in 2" in found["contribution-gdqa"].mini.why
 
 
 def test_a_finding_that_is_gone_changes_the_verdict(tmp_path, checks):
