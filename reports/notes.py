@@ -14,7 +14,8 @@ from reports.scores import ALL, Score
 
 _OURS = (
     "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "
-    "clusters = how many of these. Several training seeds are averaged question by question first. "
+    "clusters = how many of these. Several training seeds are averaged question by question first: "
+    "intervals are of these trainings (docs/statistics.md, Seeds). "
 )
 _MARKS = (
     "Best of a column within a model in bold, second underlined, by the printed value. "
