@@ -73,10 +73,18 @@ def versions(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def processor() -> str:
-    """Model and number of the processors this process may use."""
-    info = Path("/proc/cpuinfo")
+def processor(info: Path = Path("/proc/cpuinfo")) -> str:
+    """Number, model and vector instructions of the processors that this process may use: `2 x AMD EPYC, AVX2`.
+
+    Other vectors round otherwise, and a tiny network trained from nothing ends up elsewhere.
+    """
     lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    told = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in reversed(lines)}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} x {names[0] if names else platform.processor()}"
+    flags = told.get("flags", "").split()
+    vectors = next((f", {name}" for flag, name in VECTORS.items() if flag in flags), "")
+    return f"{cores} x {told.get('model name') or platform.processor()}{vectors}"
+
+
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
+"""Flag of the kernel -> name; the widest first. PyTorch has kernels of its own for each of them."""
