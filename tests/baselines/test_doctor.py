@@ -6,8 +6,8 @@ import json
 import pytest
 
 from anatomy_r1.nvidia import Gpu
+from baselines import methods, requirements
 from baselines import missing as missing_module
-from baselines import requirements
 from baselines.__main__ import main
 from baselines.cell import Layout
 from baselines.doctor import checks, examine, inputs, smoke
@@ -131,6 +131,14 @@ def test_what_is_there_is_not_missing(tmp_path, monkeypatch):
     (tmp_path / "similarity").mkdir()
     (tmp_path / "similarity" / "medclip.json").write_text("{}")
     assert missing(PAPER, layout, select(PAPER)) == []
+
+
+def test_similarities_are_missed_by_what_serves_by_them_whatever_its_name(tmp_path, no_gpu, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = methods.method("grpo-asc").but("mine", "Mine"), methods.method("grpo").but("cascade", "Cascade")
+    monkeypatch.setattr(methods, "_added", {"own.py": own})
+    told = [[one.what for one in missing(PAPER, Layout(tmp_path), select(PAPER, methods=[m.id]))] for m in own]
+    assert [any("which ASC-Learning serves by" in what for what in each) for each in told] == [True, False]
 
 
 @pytest.mark.parametrize("command", ["plan", "doctor"])
