@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.plan import Stage, gpus
+from baselines.plan import Stage, gpus_of
 from baselines.profile import Profile
 
 MARGIN = 3.0
@@ -54,7 +54,7 @@ def resources(profile: Profile, stage: Stage) -> Resources:
     """Of one stage; on this machine only `gpu` counts."""
     processes = profile.launch.processes if stage.stage == "train" else 1
     return Resources(
-        gpu=gpus(profile, stage.stage),
+        gpu=gpus_of(profile, stage.stage),
         cpus_per_task=processes * profile.needs.cpus,
         mem_mb=round(processes * profile.needs.host_memory_gb * 1000),
         runtime=max(SHORTEST, math.ceil(stage.seconds * MARGIN / 60)),
