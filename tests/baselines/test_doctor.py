@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from small_runs import linked
 
 from anatomy_r1.nvidia import Gpu
 from baselines import methods, requirements
@@ -158,8 +159,7 @@ def test_the_mini_profile_can_be_planned_anywhere(capsys):
 def test_inputs_that_are_there_are_looked_into(smoke_root, tmp_path, monkeypatch):
     """A processor of other pixel limits, a lost picture, similarities of other options."""
     monkeypatch.chdir(tmp_path)
-    for name in ("models", "data", "world"):
-        (tmp_path / name).symlink_to(smoke_root / name)
+    linked(tmp_path, smoke_root)
     profile = load_profile("smoke")
     chosen = select(profile, benchmarks=["sgg_anatomy_mini"], methods=["grpo-asc"])
     assert [one for one in inputs.check_inputs(profile, Layout(tmp_path), chosen) if not one.passed] == []
@@ -175,8 +175,7 @@ def test_inputs_that_are_there_are_looked_into(smoke_root, tmp_path, monkeypatch
 def test_smoke_trains_one_step_of_each_kind_and_a_failure_is_a_finding(smoke_root, tmp_path, monkeypatch):
     from baselines.cell import Run
 
-    for name in ("models", "data", "world"):
-        (tmp_path / name).symlink_to(smoke_root / name)
+    linked(tmp_path, smoke_root)
     run = Run(load_profile("smoke"), Layout(tmp_path), "smoke")
     chosen = select(run.profile, benchmarks=["sgg_anatomy_mini"])
     found = smoke.smoke(run, chosen, "sgg_anatomy_mini")
