@@ -90,11 +90,8 @@ def _status_command() -> str:
     if shutil.which("scontrol") is None:
         raise AnatomyR1Error("executor slurm: no scontrol here. Cure: start the grid on a machine that submits jobs")
     shown = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
-    return "squeue" if "accounting_storage/none" in shown or "(null)" in _accounting(shown) else "sacct"
-
-
-def _accounting(shown: str) -> str:
-    return next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
+    kind = next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
+    return "squeue" if kind.rstrip().endswith(("accounting_storage/none", "(null)")) else "sacct"
 
 
 def by_output(profile: Profile, root: Path, every: Sequence[Stage]) -> dict[str, dict[str, int]]:

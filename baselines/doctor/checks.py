@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from anatomy_r1.provenance import ROOT
 from baselines.doctor.machine import PACKAGES, Machine
@@ -30,9 +29,9 @@ class Finding:
     """What mends it; empty where nothing needs to."""
 
 
-def locked(path: Path = LOCK) -> dict[str, str]:
+def locked() -> dict[str, str]:
     """Versions of the lock, by name."""
-    lines = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", path.read_text(), flags=re.MULTILINE)
+    lines = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", LOCK.read_text(), flags=re.MULTILINE)
     return {name.lower().replace("_", "-"): found for name, found in lines}
 
 

@@ -1,4 +1,4 @@
-"""Samples, tokens, hours and disk of a selection, and where each number is from."""
+"""Samples, tokens, hours and disk of a selection."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ class Effort:
     responses: int
     """Sampled in evaluation, the greedy one included."""
     gpu_hours: float
-    source: str
-    """Where the hours are from."""
 
 
 def trainings(profile: Profile, selection: Selection) -> list[Cell]:
@@ -71,7 +69,6 @@ def effort(
         rollout_tokens=sampled * ROLLOUT_TOKENS,
         responses=(K + 1) * sum(times_asked(cell) * test_questions.get(cell.benchmark, 0) for cell in asked),
         gpu_hours=sum(stage.seconds * gpus_of(profile, stage.stage) for stage in todo) / 3600,
-        source=f"`cost` in profile {profile.name}, which says where its numbers are from",
     )
 
 

@@ -37,7 +37,7 @@ def of_machine(machine, profile=PAPER, tmp_path=None, monkeypatch=None):
     layout = Layout(tmp_path)
     chosen = select(profile, benchmarks=["sgg_anatomy"], methods=["grpo"])
     monkeypatch.setattr(inputs, "missing_inputs", lambda *_: [])
-    return examine.examine(machine, profile, layout, chosen, checks.LOCK)
+    return examine.examine(machine, profile, layout, chosen)
 
 
 def test_four_cards_pass(tmp_path, monkeypatch):
