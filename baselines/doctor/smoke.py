@@ -25,10 +25,10 @@ from baselines.plan import Selection, stages
 from baselines.profile import load_profile
 from baselines.stages import run_stage
 
-QUESTIONS = 8
+QUESTIONS, TOKENS = 8, 32
+"""Greedy answers that are compared, and the most tokens of each (ours)."""
 ALIKE = 7
 """Of eight greedy answers: bfloat16 may turn a near-tie into another word once (ours)."""
-TOKENS = 32
 METHODS = ("cot-sft", "grpo")
 """One of either kind of training."""
 
