@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.plan import Stage, gpus
+from baselines.plan import Stage, gpus_of
 from baselines.profile import Profile
 
 MARGIN = 3.0
@@ -54,7 +54,7 @@ def resources(profile: Profile, stage: Stage) -> Resources:
     """Of one stage; on this machine only `gpu` counts."""
     processes = profile.launch.processes if stage.stage == "train" else 1
     return Resources(
-        gpu=gpus(profile, stage.stage),
+        gpu=gpus_of(profile, stage.stage),
         cpus_per_task=processes * profile.needs.cpus,
         mem_mb=round(processes * profile.needs.host_memory_gb * 1000),
         runtime=max(SHORTEST, math.ceil(stage.seconds * MARGIN / 60)),
@@ -90,11 +90,8 @@ def _status_command() -> str:
     if shutil.which("scontrol") is None:
         raise AnatomyR1Error("executor slurm: no scontrol here. Cure: start the grid on a machine that submits jobs")
     shown = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
-    return "squeue" if "accounting_storage/none" in shown or "(null)" in _accounting(shown) else "sacct"
-
-
-def _accounting(shown: str) -> str:
-    return next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
+    kind = next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
+    return "squeue" if kind.rstrip().endswith(("accounting_storage/none", "(null)")) else "sacct"
 
 
 def by_output(profile: Profile, root: Path, every: Sequence[Stage]) -> dict[str, dict[str, int]]:

@@ -155,11 +155,11 @@ def _own_method(method: Method) -> dict[str, Any]:
     return {"method": {name: getattr(method, name) for name in ("label", "paper", "file_sha256")}}
 
 
-def _training(settings: Path, arm: str) -> dict[str, Any] | None:
+def _training(path: Path, arm: str) -> dict[str, Any] | None:
     """The record of the training, with what the policy of this arm cost; None for a policy that was not trained."""
-    if not settings.is_file():
+    if not path.is_file():
         return None
-    record: dict[str, Any] = json.loads(settings.read_text())
+    record: dict[str, Any] = json.loads(path.read_text())
     equal = record.pop("equal_tokens", None)
     return record if arm != EQUAL_TOKENS else {**record, **equal}
 

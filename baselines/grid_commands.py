@@ -120,12 +120,11 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     """Status 0 when nothing would stop a run, 3 when something would."""
-    from baselines.doctor.checks import LOCK
     from baselines.doctor.examine import as_text, examine
     from baselines.doctor.machine import read_machine
 
     run, selection = _asked(arguments)
-    found = examine(read_machine(run.layout.root), run.profile, run.layout, selection, LOCK)
+    found = examine(read_machine(run.layout.root), run.profile, run.layout, selection)
     print(as_text(found))
     if arguments.smoke and all(one.passed for one in found):
         from baselines.doctor.smoke import smoke

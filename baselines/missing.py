@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from baselines.cell import Layout
+from baselines.cell import Cell, Layout
 from baselines.data import ROOT_VARIABLE
-from baselines.plan import Selection, stages
+from baselines.plan import Selection, cells, stages
 from baselines.profile import Profile
 from baselines.requirements import lacking
 
@@ -95,8 +95,12 @@ def _released(profile: Profile, layout: Layout, selection: Selection) -> list[Mi
 
 
 def _similarity(profile: Profile, selection: Selection) -> Missing | None:
-    source = profile.training.get("rl", {}).get("similarity")
-    if not source or source == "mini" or Path(source).is_file() or not any("asc" in m for m in selection.methods):
+    source = profile.similarity_file()
+    if source is None or source.is_file() or not any(map(_has_curriculum, cells(selection))):
         return None
     cure = "anatomy-r1 similarity make, once the data are prepared (README, Real data); needs MedCLIP's weights"
     return Missing(f"similarities {source}, which ASC-Learning serves by", cure)
+
+
+def _has_curriculum(cell: Cell) -> bool:
+    return bool(cell.method.knobs.get("curriculum"))

@@ -137,7 +137,7 @@ def times_asked(cell: Cell) -> int:
     return 4 if cell.view == ROTATIONS else 1
 
 
-def gpus(profile: Profile, stage: str) -> int:
+def gpus_of(profile: Profile, stage: str) -> int:
     """GPUs that one stage of this kind computes on."""
     return {"train": profile.launch.processes, "evaluate": 1}.get(stage, 0) if profile.needs.gpus else 0
 

@@ -42,7 +42,8 @@ def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequenc
     yield f"samples: {took.trainings} trainings with {took.rollouts:,} completions (DAPO at its most), about"
     tokens = f"{took.rollout_tokens / 1e6:,.0f} million tokens ({ROLLOUT_TOKENS} a completion: a guess)"
     yield f"  {tokens}; {took.responses:,} responses"
-    yield f"GPU-hours: about {took.gpu_hours:,.0f} ({took.source})"
+    source = f"`cost` in profile {profile.name}, which says where its numbers are from"
+    yield f"GPU-hours: about {took.gpu_hours:,.0f} ({source})"
     yield f"disk: about {disk(profile, selection, shapes) / GB:,.0f} GB for models, policies and checkpoints below"
     yield f"  {_shown(layout.root)}"
 

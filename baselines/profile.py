@@ -86,6 +86,11 @@ class Profile:
             raise AnatomyR1Error(f"profile {self.name}: no training section {section!r}; add it to its file")
         return {**self.training.get("common", {}), **self.training[section]}
 
+    def similarity_file(self) -> Path | None:
+        """File that S(q) is read from; None where there are no similarities, or the mini world's own."""
+        source = self.training.get("rl", {}).get("similarity")
+        return Path(source) if source and source != "mini" else None
+
 
 def load_profile(name: str) -> Profile:
     """The profile of that name, or the file at that path.

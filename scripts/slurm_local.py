@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -59,8 +60,8 @@ def start() -> None:
         (HOME / name).mkdir(parents=True, exist_ok=True)
     _munge()
     CONFIG.parent.mkdir(exist_ok=True)
-    CONFIG.write_text(configuration(os.uname().nodename.split(".")[0], os.cpu_count() or 1))
     node = os.uname().nodename.split(".")[0]
+    CONFIG.write_text(configuration(node, os.cpu_count() or 1))
     gres = [f"NodeName={node} Name=gpu File={path} Count=1" for path in ("/dev/null", "/dev/zero")]
     (CONFIG.parent / "gres.conf").write_text("\n".join([MARK, *gres, ""]))
     _quietly("slurmctld")
@@ -108,7 +109,7 @@ def stop() -> None:
     """Both daemons, if they run."""
     for name in ("d.pid", "ctld.pid"):
         try:
-            os.kill(int((HOME / name).read_text()), 15)
+            os.kill(int((HOME / name).read_text()), signal.SIGTERM)
         except (OSError, ValueError):
             continue
     time.sleep(1)

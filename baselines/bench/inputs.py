@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,6 @@ def build_processor(pixels: tuple[int, int]) -> Any:
 
 
 def _texts() -> list[str]:
-    from dataclasses import replace
-
     return [render(replace(one, stem=stem), "think") for one in questions() for stem in (one.stem, *rewrites(one))]
 
 

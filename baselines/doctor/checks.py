@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from anatomy_r1.provenance import ROOT
 from baselines.doctor.machine import PACKAGES, Machine
@@ -14,6 +13,8 @@ from baselines.profile import Profile
 LOCK = ROOT / "constraints.txt"
 GPU_ONLY = {"deepspeed", "vllm"}
 """Packages of the extra `gpu`."""
+FREE = 0.95
+"""Share of a card's memory that is free while nobody computes on it: the driver keeps some (ours)."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class Finding:
     """What mends it; empty where nothing needs to."""
 
 
-def locked(path: Path = LOCK) -> dict[str, str]:
+def locked() -> dict[str, str]:
     """Versions of the lock, by name."""
-    lines = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", path.read_text(), flags=re.MULTILINE)
+    lines = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", LOCK.read_text(), flags=re.MULTILINE)
     return {name.lower().replace("_", "-"): found for name, found in lines}
 
 
@@ -77,7 +78,7 @@ def check_gpus(machine: Machine, profile: Profile) -> list[Finding]:
     listed = ", ".join(f"{gpu.name} {gpu.memory:.0f} GB" for gpu in machine.gpus) or "none"
     enough = f"{needs.gpus} of {needs.gpu_memory_gb:.0f} GB or more are needed"
     found = [Finding("gpus", len(large) >= needs.gpus, f"{listed}; {enough}", "profile paper-1gpu (one card), or mini")]
-    busy = [gpu for gpu in machine.gpus if gpu.free < 0.95 * gpu.memory]
+    busy = [gpu for gpu in machine.gpus if gpu.free < FREE * gpu.memory]
     said = f"{len(busy)} in use by others" if busy else "none in use"
     return [*found, Finding("gpu memory", not busy, said, "stop what computes on them: `nvidia-smi` lists it")]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from baselines.cell import Layout
 from baselines.doctor import checks
@@ -21,9 +20,9 @@ SMALL_DISK = 3.0
 """GB of a generated profile (ours)."""
 
 
-def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selection, lock: Path) -> list[Finding]:
+def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selection) -> list[Finding]:
     """Every finding, machine first."""
-    found = [checks.check_python(machine), *checks.check_packages(machine, profile, checks.locked(lock))]
+    found = [checks.check_python(machine), *checks.check_packages(machine, profile, checks.locked())]
     if profile.needs.gpus:
         found += [
             *checks.check_driver(machine),

@@ -59,19 +59,17 @@ def _set(folder: Path, benchmark: str) -> list[Finding]:
 
 def _similarity(profile: Profile, layout: Layout, selection: Selection) -> list[Finding]:
     """A curriculum would refuse a file made of other options, hours into the run: it is refused here."""
-    source = profile.training.get("rl", {}).get("similarity")
-    if not source or source == "mini" or not Path(source).is_file():
+    source = profile.similarity_file()
+    if source is None or not source.is_file():
         return []
     try:
-        known = set(read(Path(source)).names)
+        known = set(read(source).names)
     except AnatomyR1Error as error:
         return [Finding("similarities", False, str(error), "anatomy-r1 similarity make")]
     folders = [layout.data(benchmark) for benchmark in selection.benchmarks]
     sets = [folder for folder in folders if (folder / "manifest.json").is_file()]
     options = {one for folder in sets for question in load(folder, "train").questions for one in question.options}
     unknown = sorted(options - known)
-    said = f"{len(known)} options" + (
-        f", {len(unknown)} of the data's unknown, such as {unknown[0]}" if unknown else ""
-    )
+    lacks = f", {len(unknown)} of the data's unknown, such as {unknown[0]}" if unknown else ""
     cure = f"anatomy-r1 similarity make --data {' '.join(map(str, sets))} --out {source} ..."
-    return [Finding("similarities", not unknown, said, cure)]
+    return [Finding("similarities", not unknown, f"{len(known)} options{lacks}", cure)]

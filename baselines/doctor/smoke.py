@@ -13,18 +13,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluate import evaluate
 from anatomy_r1.responses import ResponseLog
+from anatomy_r1.results import MATCHED
 from baselines.cell import Cell, Layout, Run
 from baselines.doctor.checks import Finding
-from baselines.plan import Selection
+from baselines.plan import Selection, stages
+from baselines.profile import load_profile
 from baselines.stages import run_stage
 
-QUESTIONS = 8
+QUESTIONS, TOKENS = 8, 32
+"""Greedy answers that are compared, and the most tokens of each (ours)."""
 ALIKE = 7
 """Of eight greedy answers: bfloat16 may turn a near-tie into another word once (ours)."""
-TOKENS = 32
 METHODS = ("cot-sft", "grpo")
 """One of either kind of training."""
 
@@ -47,14 +51,10 @@ def smoke(run: Run, selection: Selection, benchmark: str) -> list[Finding]:
 
 
 def _make_inputs(run: Run, selection: Selection, benchmark: str) -> None:
-    layout = run.layout
-    if run.profile.generated and not (layout.world() / "world.json").exists():
-        run_stage("world", "world", run)
-    if not (layout.data(benchmark) / "manifest.json").exists():
-        run_stage("data", benchmark, run)
-    for model in selection.models:
-        if not (layout.base(model) / "config.json").exists():
-            run_stage("base", model, run)
+    trained = dataclasses.replace(selection, methods=METHODS, benchmarks=(benchmark,), arms=(MATCHED,))
+    for stage in stages(run.profile, run.layout, trained):
+        if stage.stage in ("world", "data", "base") and not stage.output.exists():
+            run_stage(stage.stage, stage.name, run)
 
 
 def _tiny(run: Run) -> Run:
@@ -70,19 +70,9 @@ def _tiny(run: Run) -> Run:
         section: {**given, **{name: value for name, value in short.items() if name in given}}
         for section, given in run.profile.training.items()
     }
-    path = _write_profile(dataclasses.replace(run.profile, training=training), root)
-    from baselines.profile import load_profile
-
+    path = root / "doctor.yaml"  # several processes may read it
+    path.write_text(yaml.safe_dump(dataclasses.asdict(dataclasses.replace(run.profile, training=training))))
     return Run(load_profile(str(path)), Layout(root), str(path))
-
-
-def _write_profile(profile: object, root: Path) -> Path:
-    """As a file, because several processes read it."""
-    import yaml
-
-    path = root / "doctor.yaml"
-    path.write_text(yaml.safe_dump(dataclasses.asdict(profile)))  # type: ignore[call-overload]
-    return path
 
 
 def _train(run: Run, cell: Cell) -> Finding:

@@ -1,4 +1,4 @@
-"""Samples, tokens, hours and disk of a selection, and where each number is from."""
+"""Samples, tokens, hours and disk of a selection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from anatomy_r1.metrics import K
 from baselines.cell import Cell
 from baselines.estimate.memory import BFLOAT16, FLOAT32, ROLLOUT_TOKENS
 from baselines.estimate.shape import Shape
-from baselines.plan import Selection, Stage, evaluations, gpus, lineage, times_asked
+from baselines.plan import Selection, Stage, evaluations, gpus_of, lineage, times_asked
 from baselines.profile import Profile
 from baselines.settings import arguments
 
@@ -26,8 +26,6 @@ class Effort:
     responses: int
     """Sampled in evaluation, the greedy one included."""
     gpu_hours: float
-    source: str
-    """Where the hours are from."""
 
 
 def trainings(profile: Profile, selection: Selection) -> list[Cell]:
@@ -70,8 +68,7 @@ def effort(
         rollouts=sampled,
         rollout_tokens=sampled * ROLLOUT_TOKENS,
         responses=(K + 1) * sum(times_asked(cell) * test_questions.get(cell.benchmark, 0) for cell in asked),
-        gpu_hours=sum(stage.seconds * gpus(profile, stage.stage) for stage in todo) / 3600,
-        source=f"`cost` in profile {profile.name}, which says where its numbers are from",
+        gpu_hours=sum(stage.seconds * gpus_of(profile, stage.stage) for stage in todo) / 3600,
     )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from small_runs import linked
 
 from baselines.cell import Layout, Run
 from baselines.profile import load_profile
@@ -29,9 +30,7 @@ def smoke_root(tmp_path_factory):
 @pytest.fixture
 def smoke_run(smoke_root, tmp_path):
     """A run over the shared world whose trained things go to a folder of the test's own."""
-    for name in ("world", "data", "models"):
-        (tmp_path / name).symlink_to(smoke_root / name)
-    return Run(load_profile("smoke"), Layout(tmp_path), "smoke")
+    return Run(load_profile("smoke"), Layout(linked(tmp_path, smoke_root)), "smoke")
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from recording import hashed_reward, ignore
+from recording import hashed_reward
+from small_runs import ignore
 
 from anatomy_r1.curriculum import Rule, bin_of, bins, levels
 from anatomy_r1.errors import AnatomyR1Error

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from recording import hashed_reward, ignore
+from recording import hashed_reward
+from small_runs import CutError, ignore
 
 from anatomy_r1.results import load_results
 from anatomy_r1.training_log import read
@@ -16,10 +17,6 @@ from baselines.train import LOG_NAME, train
 CELL = Cell("sgg_anatomy_mini", "mini-l", "grpo", 0)
 BUDGET = {"save_steps": 2, "learning_rate": 1e-3, "warmup_steps": 1, "beta": 0.1, "max_completion_length": 12}
 A_STEP = 16 * 12  # an untrained model seldom ends by itself: sixteen completions of twelve tokens, or little less
-
-
-class CutError(Exception):
-    """Stands for a kill."""
 
 
 @pytest.fixture(autouse=True)

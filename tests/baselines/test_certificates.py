@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from recording import hashed_reward, ignore
+from recording import hashed_reward
+from small_runs import CutError, ignore, linked
 
 from anatomy_r1.certificate.batches import FOLDER, read_batches
 from anatomy_r1.certificate.certify import certify
@@ -40,9 +41,7 @@ def shortened(profile):
 
 @pytest.fixture(scope="module")
 def run(smoke_root, tmp_path_factory):
-    root = tmp_path_factory.mktemp("certified")
-    for name in ("world", "data", "models"):
-        (root / name).symlink_to(smoke_root / name)
+    root = linked(tmp_path_factory.mktemp("certified"), smoke_root)
     return Run(shortened(load_profile("smoke")), Layout(root), "smoke")
 
 
@@ -315,13 +314,8 @@ def test_what_is_no_training_is_refused(tmp_path, trained):
         load_evidence(copy)
 
 
-class CutError(Exception):
-    """Stands for a kill."""
-
-
 def test_examples_of_a_resumed_run_are_logged_as_if_nothing_had_happened(run, trained, tmp_path):
-    for name in ("world", "data", "models"):
-        (tmp_path / name).symlink_to(run.layout.root / name)
+    linked(tmp_path, run.layout.root)
     other, cell = dataclasses.replace(run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "sft", 0)
 
     def stop(done, total):
@@ -339,8 +333,7 @@ def test_examples_of_a_resumed_run_are_logged_as_if_nothing_had_happened(run, tr
 def test_recording_changes_no_weight_and_no_row(run, trained, tmp_path, monkeypatch):
     monkeypatch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
     monkeypatch.setattr("baselines.trainers.record.Recorder.record", lambda *_: None)
-    for name in ("world", "data", "models"):
-        (tmp_path / name).symlink_to(run.layout.root / name)
+    linked(tmp_path, run.layout.root)
     bare = train(dataclasses.replace(run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "grpo", 0), ignore)
     assert not list(read_batches(bare / FOLDER))
     recorded = trained("grpo")

@@ -4,10 +4,11 @@ import dataclasses
 import json
 
 import pytest
+from small_runs import linked
 
 from anatomy_r1.nvidia import Gpu
+from baselines import methods, requirements
 from baselines import missing as missing_module
-from baselines import requirements
 from baselines.__main__ import main
 from baselines.cell import Layout
 from baselines.doctor import checks, examine, inputs, smoke
@@ -36,7 +37,7 @@ def of_machine(machine, profile=PAPER, tmp_path=None, monkeypatch=None):
     layout = Layout(tmp_path)
     chosen = select(profile, benchmarks=["sgg_anatomy"], methods=["grpo"])
     monkeypatch.setattr(inputs, "missing_inputs", lambda *_: [])
-    return examine.examine(machine, profile, layout, chosen, checks.LOCK)
+    return examine.examine(machine, profile, layout, chosen)
 
 
 def test_four_cards_pass(tmp_path, monkeypatch):
@@ -146,13 +147,21 @@ def test_what_is_there_is_not_missing(tmp_path, monkeypatch):
     assert missing(PAPER, layout, select(PAPER)) == []
 
 
-@pytest.mark.parametrize("command", ["plan", "doctor"])
-def test_without_gpus_both_say_what_is_missing_and_end_with_status_3(command, no_gpu, capsys):
+def test_similarities_are_missed_by_what_serves_by_them_whatever_its_name(tmp_path, no_gpu, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = methods.method("grpo-asc").but("mine", "Mine"), methods.method("grpo").but("cascade", "Cascade")
+    monkeypatch.setattr(methods, "_added", {"own.py": own})
+    told = [[one.what for one in missing(PAPER, Layout(tmp_path), select(PAPER, methods=[m.id]))] for m in own]
+    assert [any("which ASC-Learning serves by" in what for what in each) for each in told] == [True, False]
+
+
+@pytest.mark.parametrize(("command", "of_memory"), [("plan", "  fits\n"), ("doctor", "no card to hold it against")])
+def test_without_gpus_both_say_what_is_missing_and_end_with_status_3(command, of_memory, no_gpu, capsys):
     assert main([command, "--profile", "paper", "--benchmarks", "sgg_anatomy"]) == 3
     printed = capsys.readouterr()
     said = printed.out + printed.err
     assert "hf download Qwen/Qwen2.5-VL-3B-Instruct" in said
-    assert "fits" in said or "about" in said
+    assert of_memory in said
 
 
 def test_the_mini_profile_can_be_planned_anywhere(capsys):
@@ -163,8 +172,7 @@ def test_the_mini_profile_can_be_planned_anywhere(capsys):
 def test_inputs_that_are_there_are_looked_into(smoke_root, tmp_path, monkeypatch):
     """A processor of other pixel limits, a lost picture, similarities of other options."""
     monkeypatch.chdir(tmp_path)
-    for name in ("models", "data", "world"):
-        (tmp_path / name).symlink_to(smoke_root / name)
+    linked(tmp_path, smoke_root)
     profile = load_profile("smoke")
     chosen = select(profile, benchmarks=["sgg_anatomy_mini"], methods=["grpo-asc"])
     assert [one for one in inputs.check_inputs(profile, Layout(tmp_path), chosen) if not one.passed] == []
@@ -180,8 +188,7 @@ def test_inputs_that_are_there_are_looked_into(smoke_root, tmp_path, monkeypatch
 def test_smoke_trains_one_step_of_each_kind_and_a_failure_is_a_finding(smoke_root, tmp_path, monkeypatch):
     from baselines.cell import Run
 
-    for name in ("models", "data", "world"):
-        (tmp_path / name).symlink_to(smoke_root / name)
+    linked(tmp_path, smoke_root)
     run = Run(load_profile("smoke"), Layout(tmp_path), "smoke")
     chosen = select(run.profile, benchmarks=["sgg_anatomy_mini"])
     found = smoke.smoke(run, chosen, "sgg_anatomy_mini")

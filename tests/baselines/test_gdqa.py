@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from recording import GROUP, ignore, log_probabilities, spy_on_samples, trainer_for
+from recording import GROUP, log_probabilities, spy_on_samples, trainer_for
+from small_runs import ignore
 
 import baselines.methods
 from anatomy_r1.prepared import load

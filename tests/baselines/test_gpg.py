@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from recording import GROUP, hashed_reward, ignore, trainer_for
+from recording import GROUP, hashed_reward, trainer_for
+from small_runs import ignore
 
 from anatomy_r1.training_log import read
 from baselines.cell import Cell

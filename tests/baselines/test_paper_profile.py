@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 import yaml
+from small_runs import ignore, linked
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.cell import Cell, Layout, Run
@@ -46,8 +47,7 @@ def stand_in(smoke_root):
 
 @pytest.fixture
 def run_of(smoke_root, stand_in, tmp_path):
-    for name in ("data", "world"):
-        (tmp_path / name).symlink_to(smoke_root / name)
+    linked(tmp_path, smoke_root, ("data", "world"))
 
     def make(name):
         run = Run(rehearsal(name, stand_in), Layout(tmp_path), name)
@@ -57,10 +57,6 @@ def run_of(smoke_root, stand_in, tmp_path):
         return run
 
     return make
-
-
-def ignore(done, total):
-    return None
 
 
 @pytest.mark.slow

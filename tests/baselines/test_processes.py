@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 import yaml
+from small_runs import ignore, linked
 from test_losses_distributed import free_port
 
 from anatomy_r1.errors import AnatomyR1Error
@@ -40,21 +41,13 @@ def profile_file(tmp_path):
 
 
 def run_with(profile, root, smoke_root):
-    for name in ("world", "data", "models"):
-        if not (root / name).exists():
-            root.mkdir(exist_ok=True)
-            (root / name).symlink_to(smoke_root / name)
-    return Run(load_profile(profile), Layout(root), profile)
+    return Run(load_profile(profile), Layout(linked(root, smoke_root)), profile)
 
 
 def weights(folder):
     from safetensors.torch import load_file
 
     return load_file(folder / "model.safetensors")
-
-
-def ignore(done, total):
-    return None
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """Every method: a run that was cut off and resumed equals one that was not, bit for bit, with KL where it has it."""
 
 import pytest
-from recording import hashed_reward, ignore
+from recording import hashed_reward
+from small_runs import CutError, ignore
 
 from anatomy_r1.curriculum import Rule
 from anatomy_r1.training_log import read
@@ -13,10 +14,6 @@ from baselines.train import LOG_NAME, train
 
 TRAINED = [method.id for method in METHODS if method.kind == "rl"]
 STEPS, CUT, SAVED = 5, 4, 2
-
-
-class CutError(Exception):
-    """Stands for a kill."""
 
 
 def cut(done, total):

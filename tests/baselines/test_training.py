@@ -1,10 +1,11 @@
 """Real trainers on a few questions: a run that was cut off ends exactly where an uninterrupted one does."""
 
 import dataclasses
-import hashlib
 import json
 
 import pytest
+from recording import hashed
+from small_runs import CutError, ignore
 
 from anatomy_r1.prepared import load
 from anatomy_r1.prompts import render
@@ -18,10 +19,6 @@ from baselines.train import LOG_NAME, last_whole_checkpoint, train
 CELL = {method: Cell("sgg_anatomy_mini", "mini-l", method, 0) for method in ("sft", "cot-sft", "grpo")}
 
 
-class CutError(Exception):
-    """Stands for a kill."""
-
-
 def cut_at(step):
     def report(done, total):
         if done == step:
@@ -30,15 +27,9 @@ def cut_at(step):
     return report
 
 
-def ignore(done, total):
-    return None
-
-
 def hashed_reward(completions, **_):
     """An untrained model is never right: reward its texts by a hash, so that there is something to learn from."""
-    from anatomy_r1.rewards import text_of
-
-    return [float(hashlib.sha256(text_of(c).encode()).digest()[0] % 2) for c in completions]
+    return [hashed(completion) for completion in completions]
 
 
 @pytest.mark.parametrize("method", ["cot-sft", "grpo"])
