@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.augmentation.rewrites import wordings
-from anatomy_r1.prepare_sgg import Builder, Plan, Sources
+from anatomy_r1.prepare_sgg import Sources
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
+from anatomy_r1.sgg_questions import Builder, Plan
 from anatomy_r1.sources.errors import DataError, Problems
 from anatomy_r1.sources.files import Inputs, read_json
 from anatomy_r1.sources.ssg_vqa import frames
