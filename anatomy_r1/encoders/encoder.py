@@ -11,7 +11,6 @@ Example:
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,12 +75,3 @@ def write(made: Matrix, path: Path) -> None:
         write_whole(path, text)
     except OSError as error:
         raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
-
-
-def hash_files(paths: Sequence[Path]) -> str:
-    """16 hex digits over names and bytes of some files."""
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        with path.open("rb") as file:
-            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()[:16]
