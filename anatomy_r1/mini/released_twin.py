@@ -58,7 +58,9 @@ class File:
 FILES: dict[str, File] = {
     "GRPO": File("answer", "sft_prompt", " ", {"one_hop": 0.413, "zero_hop": 0.112, "location": 0.475}, {}),
     "GRPO-GDQA": File(
-        *("choice", "sft_instruction", ""),
+        "choice",
+        "sft_instruction",
+        "",
         families={"one_hop": 0.553, "zero_hop": 0.164, "location": 0.283},
         there={"one_hop": 289 / 553, "zero_hop": 76 / 164},
     ),
