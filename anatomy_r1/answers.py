@@ -43,9 +43,8 @@ _TAG = re.compile(r"</?(?:think|answer)>")
 _LETTER = re.compile(r"\(?([A-Z])[.):]?")
 _LETTER_TEXT = re.compile(r"\(?([A-Z])(?:[.):]|(?=\s))\s*(\S.*)", re.DOTALL)
 
-
 SHORT = 100
-"""Letters of an answer that is remembered: models give the same few again and again."""
+"""Letters of an answer that is remembered (ours): models give the same few again and again."""
 
 
 @dataclass(frozen=True, slots=True)

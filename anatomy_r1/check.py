@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from anatomy_r1 import prepared
+from anatomy_r1.file_hash import file_sha256
 from anatomy_r1.prepared import AGAIN, INPUTS, load_manifest, resolve
 from anatomy_r1.sources.errors import DataError
-from anatomy_r1.sources.files import file_sha256
 
 
 def check(root: Path) -> dict[str, object]:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from anatomy_r1 import prepare_omnimed, prepare_released, prepare_sgg
+from anatomy_r1 import prepare_omnimed, prepare_released, prepare_sgg, sgg_questions
 from anatomy_r1.check import check as check_set
 from anatomy_r1.prepared import load_manifest
 from anatomy_r1.sources.errors import DataError, Problems
@@ -39,7 +39,7 @@ def sgg(args: argparse.Namespace) -> None:
     }
     generated = _generated(args.root, sources.qa_txt, sources.frames)
     inferred = {"sizes_inferred": not generated, "split_inferred": rule.name == "unused"}
-    plan = prepare_sgg.Plan(rule, sizes, args.seed, _benchmark("sgg_anatomy", generated))
+    plan = sgg_questions.Plan(rule, sizes, args.seed, _benchmark("sgg_anatomy", generated))
     problems = _problems(args)
     prepare_sgg.prepare(sources, plan, problems, args.out, {"generated": generated, **inferred})
     _report(args.out, problems, sizes)

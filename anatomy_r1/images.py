@@ -13,6 +13,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question
 
 Images = Literal["real", "swapped", "none"]
+CURE = "Cure: run `anatomy-r1 data check` on the prepared set"
 
 
 class LazyImages(list[str]):
@@ -38,8 +39,7 @@ def check_pictures(paths: Iterable[str]) -> None:
         AnatomyR1Error: when one is not.
     """
     if missing := sorted(path for path in paths if not Path(path).is_file()):
-        cure = "Cure: run `anatomy-r1 data check` on the prepared set"
-        raise AnatomyR1Error(f"{missing[0]}: no such picture ({len(missing)} in all). {cure}")
+        raise AnatomyR1Error(f"{missing[0]}: no such picture ({len(missing)} in all). {CURE}")
 
 
 def open_image(path: str) -> Any:
@@ -54,8 +54,12 @@ def open_image(path: str) -> Any:
         with Image.open(path) as image:
             return image.convert("RGB")
     except OSError as error:
-        cure = "Cure: run `anatomy-r1 data check` on the prepared set"
-        raise AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {cure}") from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str, error: Exception) -> AnatomyR1Error:
+    """The error to raise when a picture cannot be read."""
+    return AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {CURE}")
 
 
 def image_hash(path: str) -> str:
@@ -76,8 +80,7 @@ def image_bytes(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        cure = "Cure: run `anatomy-r1 data check` on the prepared set"
-        raise AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {cure}") from error
+        raise unreadable(path, error) from error
 
 
 def bytes_hash(content: bytes) -> str:

@@ -41,10 +41,7 @@ def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet
         AnatomyR1Error: when there is none, or it is another benchmark's (a mini set under a real task's name).
     """
     folder = find_folder(benchmark, data)
-    try:
-        prepared = load(folder, split)
-    except ValueError as error:
-        raise AnatomyR1Error(str(error)) from error
+    prepared = load(folder, split)
     generated, stated = bool(prepared.manifest.get("generated")), prepared.manifest.get("benchmark")
     if stated != benchmark or generated != benchmark.endswith("_mini"):
         kind = "generated" if generated else "real"

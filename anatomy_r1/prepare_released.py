@@ -11,11 +11,11 @@ from typing import Any
 from anatomy_r1 import prepared
 from anatomy_r1.question import Question
 from anatomy_r1.rationales import surgical
-from anatomy_r1.sources.errors import BadRecord, DataError, Problems
-from anatomy_r1.sources.files import Inputs, existing_folder, read_json
+from anatomy_r1.sources.errors import DataError, Problems
+from anatomy_r1.sources.files import Inputs, existing_folder
+from anatomy_r1.sources.frame_files import has_picture, scene_graph
 from anatomy_r1.sources.labels import label
 from anatomy_r1.sources.released import Record, records
-from anatomy_r1.sources.scene_graph import SceneGraph, parse_graph
 from anatomy_r1.templates import parse_stem
 
 
@@ -75,34 +75,14 @@ def _records(path: Path, inputs: Inputs, problems: Problems, benchmark: str) -> 
 
     read = records(inputs.read(f"file {path.name}", path), path.name, problems, benchmark)
     for record in tqdm(read, desc=path.name, unit="record", mininterval=1, disable=None):
-        if _has_picture(record.question, inputs, problems):
+        if has_picture(inputs, problems, record.question):
             yield record
 
 
 def _with_rationale(question: Question, inputs: Inputs, problems: Problems) -> Question:
     """By the rule that SSG-VQA's own questions get theirs by."""
-    found = surgical(parse_stem(question.stem), label(question.answer), _graph(question, inputs, problems))
+    graph = None
+    if "scene_graph" in inputs.folders:
+        graph = scene_graph(inputs, problems, question.cluster, int(Path(question.image).stem))
+    found = surgical(parse_stem(question.stem), label(question.answer), graph)
     return replace(question, rationale=found.text)
-
-
-def _graph(question: Question, inputs: Inputs, problems: Problems) -> SceneGraph | None:
-    if "scene_graph" not in inputs.folders:
-        return None
-    path = inputs.folders["scene_graph"] / f"{question.cluster}_{int(Path(question.image).stem)}.json"
-    if not path.is_file():
-        return None
-    name = inputs.key("scene_graph", path)
-    try:
-        return parse_graph(read_json(inputs.read("scene_graph", path), name), name)
-    except BadRecord as bad:
-        problems.bad(bad)
-        return None
-
-
-def _has_picture(question: Question, inputs: Inputs, problems: Problems) -> bool:
-    try:
-        inputs.image("frames", inputs.folders["frames"] / question.image, question.source)
-    except BadRecord as bad:
-        problems.bad(bad)
-        return False
-    return True

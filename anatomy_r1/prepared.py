@@ -15,19 +15,20 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.file_hash import file_sha256
 from anatomy_r1.question import Question
+from anatomy_r1.question_table import read_table, write_table
 from anatomy_r1.sources.errors import DataError
 from anatomy_r1.splits import SPLITS
 
 FORMAT_VERSION = 1
 QUESTIONS, MANIFEST, INPUTS = "questions.parquet", "manifest.json", "inputs.sha256"
 AGAIN = "make it again with `anatomy-r1 data prepare`"
-_FIELDS = tuple(field.name for field in fields(Question))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,7 @@ def load(root: Path, split: str | None = None) -> PreparedSet:
         DataError: when it is missing, of another version, changed since it was written, or lacks the split.
     """
     manifest = load_manifest(root)
-    table = root / QUESTIONS
-    data = table.read_bytes() if table.is_file() else b""
-    if hashlib.sha256(data).hexdigest() != manifest.get("questions_sha256"):
-        raise DataError(f"{table}: is missing, or not what the manifest says it is. Cure: {AGAIN}")
-    rows = list(_rows(table))
-    check_unique(question.id for _, question in rows)
+    rows = _rows(root, manifest)
     if split is not None and split not in (present := {name for name, _ in rows}):
         raise DataError(f"{root}: has no split {split!r}. Cure: use one of {', '.join(sorted(present))}, or {AGAIN}")
     questions = tuple(question for name, question in rows if split in (None, name))
@@ -136,11 +132,19 @@ def counts(by_split: Mapping[str, Iterable[Question]]) -> dict[str, dict[str, An
 
 def all_splits(root: Path) -> dict[str, tuple[Question, ...]]:
     """All questions of a prepared set, by split, as `load` checks them."""
-    load(root)
-    rows = list(_rows(root / QUESTIONS))
-    return {
-        split: tuple(q for name, q in rows if name == split) for split in SPLITS if any(n == split for n, _ in rows)
-    }
+    rows = _rows(root, load_manifest(root))
+    by_split = {split: tuple(question for name, question in rows if name == split) for split in SPLITS}
+    return {split: questions for split, questions in by_split.items() if questions}
+
+
+def _rows(root: Path, manifest: Mapping[str, Any]) -> list[tuple[str, Question]]:
+    """Every question with its split, once it is sure that they are those of the manifest."""
+    table = root / QUESTIONS
+    if not table.is_file() or file_sha256(table) != manifest.get("questions_sha256"):
+        raise DataError(f"{table}: is missing, or not what the manifest says it is. Cure: {AGAIN}")
+    rows = list(read_table(table))
+    check_unique(question.id for _, question in rows)
+    return rows
 
 
 def check_unique(ids: Iterable[str]) -> None:
@@ -186,7 +190,7 @@ def _fill(
     manifest: Mapping[str, Any],
     inputs: Mapping[str, str],
 ) -> None:
-    _write_table(folder / QUESTIONS, by_split)
+    write_table(folder / QUESTIONS, by_split)
     listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(inputs.items()))
     (folder / INPUTS).write_text(listing, encoding="utf-8")
     content = {
@@ -195,33 +199,10 @@ def _fill(
         "image_root": relative(image_root, root),
         "counts": counts(by_split),
         "inputs": {INPUTS: hashlib.sha256(listing.encode()).hexdigest()},
-        "questions_sha256": hashlib.sha256((folder / QUESTIONS).read_bytes()).hexdigest(),
+        "questions_sha256": file_sha256(folder / QUESTIONS),
     }
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-
-
-def _write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = [(split, question) for split in SPLITS for question in by_split.get(split, ())]
-    columns: dict[str, Any] = {name: [getattr(question, name) for _, question in rows] for name in _FIELDS}
-    columns["options"] = [list(options) for options in columns["options"]]
-    columns["split"] = [split for split, _ in rows]
-    kinds = {name: pa.list_(pa.string()) if name == "options" else pa.string() for name in columns}
-    pq.write_table(pa.table(columns, schema=pa.schema(list(kinds.items()))), path)
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Question]]:
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    columns = {name: table[name].to_pylist() for name in table.column_names}
-    splits = columns.pop("split")
-    columns["options"] = [tuple(options) for options in columns["options"]]
-    for split, *values in zip(splits, *columns.values(), strict=True):
-        yield split, Question(**dict(zip(columns, values, strict=True)))
 
 
 def _swap(new: Path, root: Path) -> None:

@@ -16,7 +16,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
@@ -28,6 +28,8 @@ from anatomy_r1.response import COLUMNS, KINDS, Response, ResponseKey
 from anatomy_r1.salvage import as_response, damage_error, run_name
 from anatomy_r1.whole_file import whole_file
 
+CHUNK = 10_000
+"""Responses in memory at a time, where a whole log is copied."""
 INSERT = f"INSERT INTO responses VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
 
 
@@ -174,8 +176,9 @@ class ResponseLog:
         schema = pa.schema([(name, kinds[KINDS[name]]) for name in COLUMNS])
         try:
             with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-                for part in _chunks(self.rows(), 10_000):
-                    writer.write_table(pa.Table.from_pylist([_flat(response) for response in part], schema))
+                rows = (dict(zip(COLUMNS, response.values, strict=True)) for response in self.rows())
+                while part := list(islice(rows, CHUNK)):
+                    writer.write_table(pa.Table.from_pylist(part, schema))
         except OSError as error:
             raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
 
@@ -207,19 +210,3 @@ def _lock(path: Path, wait: float) -> FileLock:
         return FileLock(path.with_name(path.name + ".lock"), wait=wait)
     except OSError as error:
         raise writing_error(path, error) from error
-
-
-def _flat(response: Response) -> dict[str, object]:
-    values = asdict(response)
-    return {**values.pop("key"), **values}
-
-
-def _chunks(rows: Iterator[Response], size: int) -> Iterator[list[Response]]:
-    part: list[Response] = []
-    for row in rows:
-        part.append(row)
-        if len(part) == size:
-            yield part
-            part = []
-    if part:
-        yield part

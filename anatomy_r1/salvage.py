@@ -21,7 +21,7 @@ from anatomy_r1.log_file import CHECKED_COLUMNS, connect, place_column
 from anatomy_r1.response import KEY_FIELDS, Response, ResponseKey
 
 STRETCH = 16
-"""Rows that are looked for together in a damaged log."""
+"""Rows that are looked for together in a damaged log (ours)."""
 LEAST_ROW = 64
 """Bytes that a row has at the very least: its digest and its checksum have 48."""
 

@@ -21,10 +21,7 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.new_log import new_log
-from anatomy_r1.responses import ResponseLog
-
-CHUNK = 10_000
-"""Responses in memory at a time."""
+from anatomy_r1.responses import CHUNK, ResponseLog
 
 
 @dataclass(frozen=True, slots=True)

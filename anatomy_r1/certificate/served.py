@@ -17,6 +17,7 @@ from anatomy_r1.similarity import served_difficulty
 NO_SET = "needs the training questions: name their prepared set"
 NO_ENCODER = "no similarities at hand (the run logged none, or their file is not here)"
 TOLERANCE = 1e-6
+"""Ours: training computes S(q) by the same function, so only rounding may differ."""
 
 
 def questions(evidence: Evidence) -> dict[str, Question]:

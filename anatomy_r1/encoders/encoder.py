@@ -11,7 +11,6 @@ Example:
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,12 +72,3 @@ def write(made: Matrix, path: Path) -> None:
     content = {"encoder": found.encoder, "identity": made.identity, "wording": made.wording}
     text = json.dumps({**content, "names": found.names, "matrix": rows}, indent=1, ensure_ascii=False) + "\n"
     write_output(path, text)
-
-
-def hash_files(paths: Sequence[Path]) -> str:
-    """16 hex digits over names and bytes of some files."""
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        with path.open("rb") as file:
-            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()[:16]

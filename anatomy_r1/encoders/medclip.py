@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.encoders.encoder import TextEncoder, hash_files
+from anatomy_r1.encoders.encoder import TextEncoder
 from anatomy_r1.encoders.weights import tensors
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.file_hash import identity_of
 
 MAX_TOKENS = 77
 """Of MedCLIP's processor."""
@@ -58,7 +59,7 @@ def medclip(weights: Path, bert: Path) -> TextEncoder:
         return list((vector / vector.norm()).tolist())
 
     files = [path for pattern in TOKENIZER_FILES for path in bert.glob(pattern)]
-    identity = {"weights": hash_files([weights]), "tokenizer": hash_files(files)}
+    identity = {"weights": identity_of([weights]), "tokenizer": identity_of(files)}
     return TextEncoder("MedCLIP text tower", identity, encode)
 
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.encoders.encoder import TextEncoder, hash_files
+from anatomy_r1.encoders.encoder import TextEncoder
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.file_hash import identity_of
 
 NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
 """Of weights, in the order in which open_clip looks for them."""
@@ -52,7 +53,7 @@ def open_clip_encoder(folder: Path) -> TextEncoder:
             return list(model.encode_text(tokenizer([text]), normalize=True)[0].float().tolist())
 
     files = [path for pattern in TOKENIZER_FILES for path in folder.glob(pattern)]
-    identity = {"weights": hash_files([weights]), "tokenizer": hash_files(files)}
+    identity = {"weights": identity_of([weights]), "tokenizer": identity_of(files)}
     return TextEncoder(f"open_clip {_name(config)}".strip(), identity, encode)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from anatomy_r1.engines.requests import Job, joint_hash
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.images import LazyImages, bytes_hash, image_bytes
+from anatomy_r1.images import LazyImages, bytes_hash, image_bytes, unreadable
 
 IMAGE = "<image>"
 """Where lm-eval's prompts have the picture."""
@@ -73,5 +73,4 @@ def _media_type(path: str, content: bytes) -> str:
         with Image.open(BytesIO(content)) as image:
             return str(image.get_format_mimetype())
     except OSError as error:
-        cure = "Cure: run `anatomy-r1 data check` on the prepared set"
-        raise AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {cure}") from error
+        raise unreadable(path, error) from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.file_hash import identity_of
 
 PATTERNS = (
     "*.safetensors", "config.json", "generation_config.json", "tokenizer*", "*processor_config.json",
@@ -21,8 +21,4 @@ def weights_identity(folder: Path) -> str:
     """
     if not any(folder.glob("*.safetensors")):
         raise AnatomyR1Error(f"{folder}: no *.safetensors weights. Cure: name a folder that `save_pretrained` wrote")
-    digest = hashlib.sha256()
-    for path in sorted({path for pattern in PATTERNS for path in folder.glob(pattern)}):
-        with path.open("rb") as file:
-            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()[:16]
+    return identity_of({path for pattern in PATTERNS for path in folder.glob(pattern)})

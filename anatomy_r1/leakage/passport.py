@@ -29,6 +29,7 @@ KINDS = (
 LEAKS = ("cluster", "image", "near_duplicate", "question_image", "question_image_options")
 """Kinds whose overlap makes a score not clean. The text alone does not: it comes from templates (our rule)."""
 EXAMPLES = 5
+"""Of each kind, named in a passport (ours)."""
 NO_PICTURES = "no pictures were given"
 
 

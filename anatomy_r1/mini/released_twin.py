@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.augmentation.rewrites import wordings
-from anatomy_r1.prepare_sgg import Builder, Plan, Sources
+from anatomy_r1.prepare_sgg import Sources
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
+from anatomy_r1.sgg_questions import Builder, Plan
 from anatomy_r1.sources.errors import DataError, Problems
 from anatomy_r1.sources.files import Inputs, read_json
 from anatomy_r1.sources.ssg_vqa import frames
@@ -57,7 +58,9 @@ class File:
 FILES: dict[str, File] = {
     "GRPO": File("answer", "sft_prompt", " ", {"one_hop": 0.413, "zero_hop": 0.112, "location": 0.475}, {}),
     "GRPO-GDQA": File(
-        *("choice", "sft_instruction", ""),
+        "choice",
+        "sft_instruction",
+        "",
         families={"one_hop": 0.553, "zero_hop": 0.164, "location": 0.283},
         there={"one_hop": 289 / 553, "zero_hop": 76 / 164},
     ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from anatomy_r1.file_hash import file_sha256
 from anatomy_r1.sources.errors import BadRecord, DataError
 
 
@@ -62,12 +63,6 @@ class Inputs:
 def missing_image(where: str, key: str, role: str) -> BadRecord:
     """What to say of an image that is not there."""
     return BadRecord(where, None, f"missing frame {key}", f"fetch it, or point the `{role}` folder at the images")
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def read_json(data: bytes, name: str, line: int | None = None) -> Any:

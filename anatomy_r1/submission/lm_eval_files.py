@@ -8,7 +8,6 @@ The files are someone else's: sizes are bounded, JSON is strict (no NaN), and no
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -137,9 +136,3 @@ def parse(data: bytes, where: str, *, strict: bool) -> Mapping[str, Any]:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not a number")
-
-
-def sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import PureWindowsPath
 from typing import Any
 
-from anatomy_r1.submission.lm_eval_files import Report, sha256
+from anatomy_r1.file_hash import file_sha256
+from anatomy_r1.submission.lm_eval_files import Report
 
 
 def config(report: Report) -> Mapping[str, Any]:
@@ -18,7 +19,7 @@ def config(report: Report) -> Mapping[str, Any]:
 def origin(report: Report) -> dict[str, Any]:
     """What the run says of itself. Its model arguments are left out: they may hold a key."""
     called = config(report)
-    files = {path.name: sha256(path) for path in (report.path, *report.tasks.values())}
+    files = {path.name: file_sha256(path) for path in (report.path, *report.tasks.values())}
     seeds = {name: called.get(name) for name in ("random_seed", "numpy_seed", "torch_seed")}
     return {
         "kind": "lm-eval results",

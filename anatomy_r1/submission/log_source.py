@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.file_hash import file_sha256
 from anatomy_r1.metrics import K
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.score import Scores, score
-from anatomy_r1.submission.lm_eval_files import sha256
 from anatomy_r1.submission.outcome import Submission
 
 
@@ -24,7 +24,7 @@ def from_log(log: Path, data: Path, run: str | None = None) -> Submission:
     unknown = ("version of the task", "wording of the prompts")
     return Submission(
         scores=scores,
-        origin={"kind": "response log", "files": {log.name: sha256(log)}, "run": scores.run},
+        origin={"kind": "response log", "files": {log.name: file_sha256(log)}, "run": scores.run},
         not_known=unknown if verified(scores) else ("weights", *unknown),
         wording_known=False,
         spent=spent(log, scores),

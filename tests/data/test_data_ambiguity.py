@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from anatomy_r1.ambiguity import FrameFacts, also_right, frame_facts
-from anatomy_r1.prepare_sgg import draw_options
 from anatomy_r1.rationales import surgical
+from anatomy_r1.sgg_questions import draw_options
 from anatomy_r1.sources.labels import SIX, display
 from anatomy_r1.sources.scene_graph import parse_graph
 from anatomy_r1.sources.ssg_vqa import parse_line
@@ -122,8 +122,9 @@ def test_distractors_and_their_order_are_uniform_and_independent_of_order():
 
 
 def test_a_question_without_three_wrong_options_is_left_out(sgg, tmp_path):
-    from anatomy_r1.prepare_sgg import Plan, Sources, prepare
+    from anatomy_r1.prepare_sgg import Sources, prepare
     from anatomy_r1.prepared import load
+    from anatomy_r1.sgg_questions import Plan
     from anatomy_r1.sources.errors import Problems
     from anatomy_r1.splits import rule_unused
 

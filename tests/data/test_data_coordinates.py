@@ -8,9 +8,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anatomy_r1.prepare_sgg import Plan, Sources, prepare
+from anatomy_r1.prepare_sgg import Sources, prepare
 from anatomy_r1.prepared import load
 from anatomy_r1.prompts import WORDINGS, render
+from anatomy_r1.sgg_questions import Plan
 from anatomy_r1.sources.errors import Problems
 from anatomy_r1.sources.labels import PLACES, SIX
 from anatomy_r1.splits import rule_unused

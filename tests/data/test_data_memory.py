@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.prepare_sgg import Builder, Plan
+from anatomy_r1.sgg_questions import Builder, Plan
 from anatomy_r1.sources.errors import Problems
 from anatomy_r1.sources.files import Inputs
 from anatomy_r1.sources.ssg_vqa import frames

@@ -38,6 +38,12 @@ def write_set(folder, count=24, benchmark="sgg_anatomy_mini", generated=True):
     return root
 
 
+def manager(folder, data, **metadata):
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager(include_defaults=False, include_path=str(folder), metadata={"data": str(data), **metadata})
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """Parent of a prepared set of 24 questions in four clusters."""

@@ -8,7 +8,7 @@ from anatomy_r1.cli import main
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.shards import Shard, merge
-from tests.eval.test_log_damage import responses
+from tests.eval.logs import responses
 
 
 @pytest.mark.parametrize(("total", "count"), [(1, 1), (10, 3), (24, 24), (7, 2)])
