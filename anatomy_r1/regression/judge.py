@@ -119,7 +119,7 @@ def judge(panels: Sequence[Panel], rule: Rule, code: str = "") -> Gate:
     """Judge the second system of each panel against the first.
 
     Raises:
-        AnatomyR1Error: when the reference does not show the noise of a metric.
+        AnatomyR1Error: when a metric is not known of every run, or the reference does not show its noise.
     """
     quantities = sum(len(rule.metrics) * len(_categories(panel, rule.by_category)) for panel in panels)
     return Gate(rule, tuple(_pair(panel, rule, quantities) for panel in panels), code)
@@ -140,7 +140,11 @@ def _pair(panel: Panel, rule: Rule, quantities: int) -> Pair:
         for metric in rule.metrics
         for category in _categories(panel, rule.by_category)
     ]
-    others = [_shown(everything, metric, ALL) for metric in METRICS if metric not in rule.metrics]
+    others = [
+        _shown(everything, metric, ALL)
+        for metric in METRICS
+        if metric not in rule.metrics and _known(everything, metric)
+    ]
     if not rule.by_category:
         categories = _categories(panel, True)[1:]
         others += [_shown(_runs(panel, category), rule.metrics[0], category) for category in categories]
@@ -155,7 +159,12 @@ def _runs(panel: Panel, category: str) -> Runs:
 
 
 def _only(run: Shares, of: NDArray[np.bool_]) -> Shares:
-    return {metric: run[metric][of] for metric in METRICS}
+    return {metric: values[of] for metric, values in run.items() if metric in METRICS}
+
+
+def _known(runs: Runs, metric: str) -> bool:
+    """Of a submission it may not be known which responses were cut off."""
+    return all(metric in run for side in runs for run in side)
 
 
 def _shown(runs: Runs, metric: str, category: str) -> Judged:
@@ -165,6 +174,8 @@ def _shown(runs: Runs, metric: str, category: str) -> Judged:
 
 def _judged(panel: Panel, metric: str, category: str, rule: Rule, quantities: int) -> Judged:
     runs = _runs(panel, category)
+    if not _known(runs, metric):
+        raise AnatomyR1Error(f"{panel.benchmark}: {metric} is not known of every run. Cure: leave it out of --metrics")
     measured, fresh = noise(metric, *runs, rule.mode), len(runs[1])
     found = tolerance(measured, fresh=fresh, mode=rule.mode, judged=quantities, false_alarms=rule.false_alarms)
     if found is None:
