@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.gates import unfit
 from anatomy_r1.leakage.passport import Passport
 from anatomy_r1.locate import find_set
 from anatomy_r1.prepared import load_manifest
@@ -17,7 +18,7 @@ from anatomy_r1.submission.entry import Entry, alone, enter, profile_of
 from anatomy_r1.submission.lm_eval_files import is_results
 from anatomy_r1.submission.lm_eval_source import from_lm_eval
 from anatomy_r1.submission.log_source import from_log, from_model
-from anatomy_r1.submission.outcome import Submission
+from anatomy_r1.submission.outcome import STATED, Submission
 from anatomy_r1.submission.training import passport_of
 
 
@@ -117,10 +118,8 @@ def _result(request: Request, found: Submission, entry: Entry, profile: str, sha
 
 def told(entered: Entered) -> str:
     """What a person is told: where it stands, what it scored, what differs and what is not known."""
-    from anatomy_r1.gates import unfit
-
     scores, made = entered.submission.scores, entered.result.provenance["submitted"]
-    numbers = "  ".join(f"{name} {scores.overall[name]:.4f}" for name in _SHOWN)
+    numbers = "  ".join(f"{name} {scores.overall[name]:.4f}" for name in STATED)
     lines: Sequence[str] = [
         f"{entered.path}: {len(scores.ids)} questions, scored again from the responses",
         numbers,
@@ -132,6 +131,3 @@ def told(entered: Entered) -> str:
     if made["said"] and not entered.submission.differences:
         lines = [*lines[:2], "the submitted numbers are ours, to the last digit", *lines[2:]]
     return "\n".join(lines)
-
-
-_SHOWN = ("avg@5", "pass@1", "major@5", "greedy", "parse_rate")
