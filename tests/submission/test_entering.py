@@ -33,6 +33,15 @@ def test_nothing_is_overwritten(stock, submitted):
     assert (entered.path.read_bytes(), entered.path.stat().st_mtime_ns) == before
 
 
+def test_a_model_is_not_asked_where_its_place_is_taken(stock, submitted, tmp_path):
+    from tests.eval.deterministic import weights_folder
+
+    submitted(stock)
+    with pytest.raises(AnatomyR1Error, match="is there already"):
+        submitted(weights_folder(tmp_path / "weights"), benchmark=TASK, options={"log": tmp_path / "log"})
+    assert not (tmp_path / "log").exists()
+
+
 def test_a_failed_write_leaves_nothing(stock, submitted, tmp_path, monkeypatch):
     rename = Path.replace
 
