@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from anatomy_r1.comparison.scores import ALL
 from anatomy_r1.gates import MAX_TRUNCATED, MAX_UNPARSED
 from anatomy_r1.regression.flipped import Flipped
-from anatomy_r1.regression.judge import HIGHER_IS_WORSE, Gate, Judged, Pair, Verdict
+from anatomy_r1.regression.gate import HIGHER_IS_WORSE, Gate, Judged, Pair, Verdict
 
 
 def label(one: Judged) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from anatomy_r1 import regress_cli
 from anatomy_r1.comparison.conditions import RECORDED
-from anatomy_r1.regression.judge import Rule
+from anatomy_r1.regression.gate import Rule
 from anatomy_r1.regression.noise import METRICS
 from tests.comparison.test_compare_sources import MINI
 from tests.regression.conftest import cells, found, regress
