@@ -11,7 +11,7 @@ from anatomy_r1.command_line import add_command
 from anatomy_r1.report_cli import add_report_options, check_formats, write_report
 
 if TYPE_CHECKING:
-    from anatomy_r1.regression.judge import Gate, Rule
+    from anatomy_r1.regression.gate import Gate, Rule
 
 ABOUT = """did a metric fall by more than the noise allows? A gate for CI
 
@@ -118,7 +118,7 @@ def _judge(args: argparse.Namespace) -> int:
 
 
 def _rule(args: argparse.Namespace) -> Rule:
-    from anatomy_r1.regression.judge import Rule
+    from anatomy_r1.regression.gate import Rule
 
     return Rule(
         mode=args.mode,

@@ -48,19 +48,21 @@ def add_submit_command(commands: Any) -> None:
 
 def _submit(args: argparse.Namespace) -> int:
     from anatomy_r1.submission.submit import Request, submit, told
+    from anatomy_r1.tables.text import plain_lines
 
     asked = ("log", "style", "temperature", "max_new_tokens", "batch_size", "device", "dtype", "engine")
-    entered = submit(
-        Request(
-            **{
-                name: getattr(args, name)
-                for name in ("source", "data", "store", "model", "method", "benchmark", "seed")
-            },
-            run=args.run_name,
-            train_data=tuple(args.train_data),
-            profile=args.profile,
-            options={name: getattr(args, name) for name in asked},
-        )
+    request = Request(
+        source=args.source,
+        data=args.data,
+        store=args.store,
+        model=args.model,
+        method=args.method,
+        benchmark=args.benchmark,
+        seed=args.seed,
+        run=args.run_name,
+        train_data=tuple(args.train_data),
+        profile=args.profile,
+        options={name: getattr(args, name) for name in asked},
     )
-    print(told(entered))
+    print(plain_lines(told(submit(request))))
     return 0

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from anatomy_r1.comparison.runs import System
 
-KINDS = ("questions", "prompts", "sampling", "arms", "seeds")
+RECORDED = ("questions", "prompts", "sampling", "arms")
+"""Kinds of conditions that a run notes."""
+KINDS = (*RECORDED, "seeds")
 """What `--allow-different` can be told."""
 
 
@@ -23,7 +25,7 @@ class Disagreement:
 
 def disagreements(systems: Sequence[System]) -> list[Disagreement]:
     """Field by field, over systems of one benchmark."""
-    return [found for kind in KINDS[:4] for found in _of_kind(kind, systems)]
+    return [found for kind in RECORDED for found in _of_kind(kind, systems)]
 
 
 def _of_kind(kind: str, systems: Sequence[System]) -> Iterator[Disagreement]:

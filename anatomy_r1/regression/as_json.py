@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from anatomy_r1.regression.judge import Gate, Judged, Pair
+from anatomy_r1.regression.gate import Gate, Judged, Pair
 from anatomy_r1.regression.words import headline, warnings
 
 VERSION = 1

@@ -9,7 +9,7 @@ from anatomy_r1.comparison.rows import NAMED, columns
 from anatomy_r1.comparison.runs import System
 from anatomy_r1.comparison.words import points, signed
 from anatomy_r1.regression.flipped import Flipped
-from anatomy_r1.regression.judge import Gate, Judged, Pair
+from anatomy_r1.regression.gate import Gate, Judged, Pair
 from anatomy_r1.regression.words import headline, label, warnings
 from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
 

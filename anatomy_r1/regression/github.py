@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from anatomy_r1.regression.judge import Gate
+from anatomy_r1.regression.gate import Gate
 from anatomy_r1.regression.words import flip_line, sentence, warnings
 from anatomy_r1.tables.text import plain, plain_lines
 

@@ -7,119 +7,28 @@ would not fire with 95 %, the gate is **underpowered**; else there is **no regre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anatomy_r1.comparison.panel import Panel, Shares
-from anatomy_r1.comparison.runs import System
 from anatomy_r1.comparison.scores import ALL
-from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.regression.flipped import Flipped, flipped
-from anatomy_r1.regression.noise import AVG, GREEDY, METRICS, Mode, noise
-from anatomy_r1.regression.tolerance import FALSE_ALARMS, Tolerance, tolerance
+from anatomy_r1.regression.flipped import flipped
+from anatomy_r1.regression.gate import Gate, Judged, Pair, Rule, Verdict
+from anatomy_r1.regression.noise import METRICS, Mode, noise
+from anatomy_r1.regression.tolerance import Tolerance, tolerance
 
-Verdict = Literal["regression", "underpowered", "no regression"]
-HIGHER_IS_WORSE = ("truncated",)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What is judged, and how strictly.
-
-    Raises:
-        AnatomyR1Error: when a part of it makes no sense; says what would.
-    """
-
-    mode: Mode = "sampling"
-    metrics: tuple[str, ...] = (AVG,)
-    by_category: bool = False
-    """Whether each anatomy or question type is judged besides the whole."""
-    false_alarms: float = FALSE_ALARMS
-    """Share of honest evaluations that may fire, over everything judged."""
-    smallest_difference: float = SMALLEST_DIFFERENCE
-    """Loss, as a share, that must be noticed with 95 %, or the gate is underpowered."""
-
-    def __post_init__(self) -> None:
-        if not self.metrics or len(set(self.metrics)) < len(self.metrics) or not set(self.metrics) <= set(METRICS):
-            raise AnatomyR1Error(f"metrics {' '.join(self.metrics)}: expected some of {', '.join(METRICS)}, each once")
-        if not 0 < self.false_alarms < 0.5:
-            raise AnatomyR1Error(f"false alarms {self.false_alarms}: expected a share, for example 0.02")
-        if not 0 < self.smallest_difference <= 1:
-            raise AnatomyR1Error("smallest difference: expected points above 0 and up to 100, for example 5")
-        if self.mode == "sampling" and GREEDY in self.metrics:
-            cure = "Cure: leave it out, or judge trainings with --mode training"
-            raise AnatomyR1Error(f"{GREEDY}: sampling seeds do not move it, so that they show no noise of it. {cure}")
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One metric, overall or of one category; all numbers are shares."""
-
-    metric: str
-    category: str
-    """Anatomy or question type; `ALL` for all questions."""
-    questions: int
-    reference: float
-    fresh: float
-    tolerance: Tolerance | None
-    """None where it is only shown."""
-    verdict: Verdict | None
-
-    @property
-    def fall(self) -> float:
-        """How much worse the fresh result is."""
-        change = self.fresh - self.reference
-        return change if self.metric in HIGHER_IS_WORSE else -change
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """A fresh result against its reference, on one benchmark."""
-
-    panel: Panel
-    reference: System
-    fresh: System
-    judged: tuple[Judged, ...]
-    shown: tuple[Judged, ...]
-    """Metrics and categories that are not judged."""
-    lost: tuple[Flipped, ...]
-    """Right in the reference, wrong now; the largest falls first."""
-    gained: tuple[Flipped, ...]
-
-    @property
-    def benchmark(self) -> str:
-        """Its name."""
-        return self.panel.benchmark
-
-
-@dataclass(frozen=True, eq=False)
-class Gate:
-    """All of one command."""
-
-    rule: Rule
-    pairs: tuple[Pair, ...]
-    code: str = ""
-    """Commit of the code that judged; empty outside a checkout."""
-
-    @property
-    def judged(self) -> tuple[tuple[Pair, Judged], ...]:
-        """Everything that has a verdict."""
-        return tuple((pair, one) for pair in self.pairs for one in pair.judged)
-
-    def of(self, verdict: Verdict) -> tuple[tuple[Pair, Judged], ...]:
-        """All with this verdict."""
-        return tuple((pair, one) for pair, one in self.judged if one.verdict == verdict)
+Runs = tuple[list[Shares], list[Shares]]
+"""Those of the reference and the fresh ones."""
 
 
 def judge(panels: Sequence[Panel], rule: Rule, code: str = "") -> Gate:
     """Judge the second system of each panel against the first.
 
     Raises:
-        AnatomyR1Error: when the reference does not show the noise of a metric.
+        AnatomyR1Error: when a metric is not known of every run, or the reference does not show its noise.
     """
     quantities = sum(len(rule.metrics) * len(_categories(panel, rule.by_category)) for panel in panels)
     return Gate(rule, tuple(_pair(panel, rule, quantities) for panel in panels), code)
@@ -129,10 +38,6 @@ def _categories(panel: Panel, each: bool) -> tuple[str, ...]:
     return (ALL, *(sorted(set(panel.categories.tolist())) if each else ()))
 
 
-Runs = tuple[list[Shares], list[Shares]]
-"""Those of the reference and the fresh ones."""
-
-
 def _pair(panel: Panel, rule: Rule, quantities: int) -> Pair:
     (reference, fresh), everything = panel.systems, _runs(panel, ALL)
     judged = [
@@ -140,7 +45,11 @@ def _pair(panel: Panel, rule: Rule, quantities: int) -> Pair:
         for metric in rule.metrics
         for category in _categories(panel, rule.by_category)
     ]
-    others = [_shown(everything, metric, ALL) for metric in METRICS if metric not in rule.metrics]
+    others = [
+        _shown(everything, metric, ALL)
+        for metric in METRICS
+        if metric not in rule.metrics and _known(everything, metric)
+    ]
     if not rule.by_category:
         categories = _categories(panel, True)[1:]
         others += [_shown(_runs(panel, category), rule.metrics[0], category) for category in categories]
@@ -155,7 +64,12 @@ def _runs(panel: Panel, category: str) -> Runs:
 
 
 def _only(run: Shares, of: NDArray[np.bool_]) -> Shares:
-    return {metric: run[metric][of] for metric in METRICS}
+    return {metric: values[of] for metric, values in run.items() if metric in METRICS}
+
+
+def _known(runs: Runs, metric: str) -> bool:
+    """Of a submission it may not be known which responses were cut off."""
+    return all(metric in run for side in runs for run in side)
 
 
 def _shown(runs: Runs, metric: str, category: str) -> Judged:
@@ -165,6 +79,8 @@ def _shown(runs: Runs, metric: str, category: str) -> Judged:
 
 def _judged(panel: Panel, metric: str, category: str, rule: Rule, quantities: int) -> Judged:
     runs = _runs(panel, category)
+    if not _known(runs, metric):
+        raise AnatomyR1Error(f"{panel.benchmark}: {metric} is not known of every run. Cure: leave it out of --metrics")
     measured, fresh = noise(metric, *runs, rule.mode), len(runs[1])
     found = tolerance(measured, fresh=fresh, mode=rule.mode, judged=quantities, false_alarms=rule.false_alarms)
     if found is None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from anatomy_r1.regression.flipped import Flipped
-from anatomy_r1.regression.judge import Gate, Judged, Pair
+from anatomy_r1.regression.gate import Gate, Judged, Pair
 from anatomy_r1.regression.words import flip_line, label, sentence, warnings
 
 SUITE = "anatomy-r1 regress"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from anatomy_r1.comparison.conditions import RECORDED
 from anatomy_r1.comparison.runs import Run, System, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
@@ -20,16 +21,16 @@ from anatomy_r1.whole_file import write_output
 
 MARK, VERSION = "anatomy_r1_reference", 1
 _LABELS = ("id", "cluster", "category")
+_CORRECT = tuple(f"correct_{repeat}" for repeat in range(K))
 _FLAGS = ("major", "greedy")
 _COUNTS = ("parsed", "truncated")
-_KINDS = ("questions", "prompts", "sampling", "arms")
 
 
 def write_reference(path: Path, found: Sequence[System]) -> None:
     """Write `path`; equal systems give equal bytes.
 
     Raises:
-        AnatomyR1Error: when it cannot be written.
+        AnatomyR1Error: when a result holds what is no whole number, or the file cannot be written.
     """
     content = {MARK: VERSION, "systems": [_of_system(system) for system in found]}
     write_output(path, json.dumps(content, indent=0, ensure_ascii=True) + "\n")
@@ -74,25 +75,27 @@ def _of_system(system: System) -> dict[str, Any]:
 
 def _of_run(run: Run) -> dict[str, Any]:
     table = run.questions
-    correct = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=int)
+    if not all(table[name].mod(1).eq(0).all() for name in (*_CORRECT, *_FLAGS, *_COUNTS)):
+        cure = "Cure: keep the result itself, and name it with --against"
+        raise AnatomyR1Error(f"{run.origin['source']}: means over rotations and unknown counts are no digits. {cure}")
     origin = {**run.origin, "source": Path(run.origin["source"]).name}  # a committed file names no folder of ours
     return {
         "seed": run.seed,
         "origin": origin,
-        "correct": [_digits(column) for column in correct.T],
-        **{name: _digits(table[name].to_numpy(dtype=int)) for name in (*_FLAGS, *_COUNTS)},
+        "correct": [_digits(table[name]) for name in _CORRECT],
+        **{name: _digits(table[name]) for name in (*_FLAGS, *_COUNTS)},
     }
 
 
-def _digits(values: Any) -> str:
-    return "".join(map(str, values))
+def _digits(values: pd.Series[Any]) -> str:
+    return "".join(map(str, values.to_numpy(dtype=int)))
 
 
 def _runs(one: Mapping[str, Any], path: Path) -> list[Run]:
     labels = {label: [_text(value) for value in one["questions"][label]] for label in _LABELS}
     if len(set(labels["id"])) < len(labels["id"]):
         raise ValueError("a question stands twice")
-    conditions = {kind: _texts(one["conditions"][kind]) for kind in _KINDS}
+    conditions = {kind: _texts(one["conditions"][kind]) for kind in RECORDED}
     return [
         Run(
             name=_text(one["name"]),
@@ -110,7 +113,7 @@ def _table(labels: Mapping[str, list[str]], run: Mapping[str, Any]) -> pd.DataFr
     count = len(labels["id"])
     if len(run["correct"]) != K:
         raise ValueError(f"{len(run['correct'])} responses a question, not {K}")
-    flags = {f"correct_{repeat}": _read(run["correct"][repeat], count, 1) for repeat in range(K)}
+    flags = {name: _read(digits, count, 1) for name, digits in zip(_CORRECT, run["correct"], strict=True)}
     flags |= {name: _read(run[name], count, 1) for name in _FLAGS}
     columns: dict[str, Any] = {**labels, **{name: [bool(value) for value in of] for name, of in flags.items()}}
     columns |= {name: _read(run[name], count, K) for name in _COUNTS}

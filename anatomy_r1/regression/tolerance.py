@@ -38,11 +38,11 @@ from scipy.stats import t as student_t
 from anatomy_r1.regression.noise import Mode, Noise
 
 FALSE_ALARMS = 0.02
-"""Share of honest re-evaluations that may fire, over all metrics judged."""
+"""Ours: share of honest re-evaluations that may fire, over all metrics judged."""
 UNLUCKY = 0.01
 """Ours: share of references for which more may fire, and of references that are taken for scattering too much."""
 POWER = 0.95
-"""Chance with which the loss called detectable is noticed."""
+"""Ours: chance with which the loss called detectable is noticed."""
 
 
 @dataclass(frozen=True, slots=True)

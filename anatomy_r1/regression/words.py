@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from anatomy_r1.comparison.runs import System
 from anatomy_r1.comparison.scores import ALL
 from anatomy_r1.gates import MAX_TRUNCATED, MAX_UNPARSED
 from anatomy_r1.regression.flipped import Flipped
-from anatomy_r1.regression.judge import HIGHER_IS_WORSE, Gate, Judged, Pair, Verdict
+from anatomy_r1.regression.gate import HIGHER_IS_WORSE, Gate, Judged, Pair, Verdict
 
 
 def label(one: Judged) -> str:
@@ -36,8 +35,8 @@ def headline(gate: Gate) -> str:
     if fell:
         return f"REGRESSION: {fell} of {of} fell by more than the noise allows"
     if weak:
-        smallest = _trimmed(gate.rule.smallest_difference)
-        return f"PASS, BUT UNDERPOWERED: a loss of {smallest} points could pass unseen in {weak} of {of}"
+        smallest = 100 * gate.rule.smallest_difference
+        return f"PASS, BUT UNDERPOWERED: a loss of {smallest:g} points could pass unseen in {weak} of {of}"
     return f"PASS: {of}, none fell by more than the noise allows"
 
 
@@ -58,15 +57,15 @@ def warnings(gate: Gate) -> Iterator[str]:
 
 def _of_pair(pair: Pair, gate: Gate) -> Iterator[str]:
     shares = {one.metric: one.fresh for one in (*pair.judged, *pair.shown) if one.category == ALL}
-    if shares["truncated"] > MAX_TRUNCATED:
-        yield f"unfit: {_points(shares['truncated'])} % of the fresh responses are cut off (limit {MAX_TRUNCATED:.0%})"
+    if (cut := shares.get("truncated", 0.0)) > MAX_TRUNCATED:
+        yield f"unfit: {_points(cut)} % of the fresh responses are cut off (limit {MAX_TRUNCATED:.0%})"
     if 1 - shares["parsed"] > MAX_UNPARSED:
         unread = _points(1 - shares["parsed"])
         yield f"unfit: {unread} % of the fresh responses have no readable answer (limit {MAX_UNPARSED:.0%})"
     old, new = ({(run.origin.get("weights"), run.seed) for run in of.runs} for of in (pair.reference, pair.fresh))
     if any(weights for weights, _ in old & new):
         yield "the fresh result has weights and seed of the reference: no fresh draw, so that it says little of noise"
-    if gate.rule.mode == "sampling" and _weights(pair.reference) != _weights(pair.fresh):
+    if gate.rule.mode == "sampling" and pair.reference.known("weights") != pair.fresh.known("weights"):
         yield "other weights than the reference's: the verdict is on these weights, not on the recipe (--mode training)"
     if any(one.tolerance and one.tolerance.rests_on == "repeats" for one in pair.judged):
         yield "the reference's repeats scatter more than sampling explains: the noise is theirs"
@@ -76,10 +75,6 @@ def _of_pair(pair: Pair, gate: Gate) -> Iterator[str]:
         yield "one reference run: that nothing but sampling moves the score is assumed, not measured"
 
 
-def _weights(system: System) -> tuple[str, ...]:
-    return system.known("weights")
-
-
 def flip_line(one: Flipped) -> str:
     """A flipped question, with the share of responses that were right before and now."""
     return f"{one.id} ({one.category}): {one.before:.0%} of the responses right, now {one.after:.0%}"
@@ -87,7 +82,3 @@ def flip_line(one: Flipped) -> str:
 
 def _points(share: float) -> str:
     return f"{100 * share:.2f}"
-
-
-def _trimmed(share: float) -> str:
-    return f"{100 * share:g}"

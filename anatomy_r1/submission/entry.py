@@ -49,6 +49,17 @@ class Entry:
         return f"{self.benchmark}/{self.model}/{self.method}/{SUBMITTED}/seed{self.seed}"
 
 
+def check_free(store: Path, entry: Entry) -> None:
+    """Whether nothing stands under these names yet.
+
+    Raises:
+        AnatomyR1Error: when something does.
+    """
+    for suffix in (".json", ".parquet"):
+        if (path := store / f"{entry.key}{suffix}").exists():
+            raise AnatomyR1Error(f"{path}: is there already. Cure: another --method or --seed, or delete it yourself")
+
+
 def profile_of(store: Path, entry: Entry, questions_sha256: str, asked: str | None) -> str:
     """The profile under which an entry enters this store: that of what is there.
 
@@ -56,9 +67,7 @@ def profile_of(store: Path, entry: Entry, questions_sha256: str, asked: str | No
         AnatomyR1Error: when the place is taken, another profile is asked for, or the store's results on this benchmark
             are of other questions.
     """
-    taken = [path for suffix in (".json", ".parquet") if (path := store / f"{entry.key}{suffix}").exists()]
-    if taken:
-        raise AnatomyR1Error(f"{taken[0]}: is there already. Cure: another --method or --seed, or delete it yourself")
+    check_free(store, entry)
     heads = {path: _head(path) for path in sorted(store.glob("*/*/*/*/seed*.json"))}
     for path, head in heads.items():
         theirs = stated(head, "provenance", "data", "questions_sha256")

@@ -13,11 +13,10 @@ from anatomy_r1.metrics import K
 from anatomy_r1.prompts import Style, prompt_hash, render
 from anatomy_r1.question import Question
 from anatomy_r1.submission.lm_eval_files import AGAIN
+from anatomy_r1.submission.outcome import STATED
 
 MAX_TEXT = 1_000_000
 """Characters of one response. Ours: 512 tokens are some 3,000."""
-METRICS = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate")
-"""Numbers that a record states, and that are computed anew here."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def read_row(where: str, record: Mapping[str, Any], known: Mapping[str, Question
         prompt_hash=prompt_hash(calls[0][0]),
         sampled=calls[0][1],
         greedy=calls[1][1],
-        said={name: _number(where, record, name) for name in METRICS},
+        said={name: _number(where, record, name) for name in STATED},
     )
 
 
@@ -160,6 +159,6 @@ def check_whole(rows: Sequence[tuple[str, Row]], questions: Sequence[Question]) 
 
 def differing(name: str, said: Mapping[str, float], ours: Mapping[str, float]) -> Iterator[str]:
     """Numbers that are not ours, both in full."""
-    for metric in METRICS:
+    for metric in STATED:
         if said[metric] != ours[metric]:
             yield f"{name}: {metric} submitted as {said[metric]!r}, {ours[metric]!r} by our scorer"

@@ -21,8 +21,8 @@ from anatomy_r1.response import Response, ResponseKey
 from anatomy_r1.score import Scores, question_metrics, scores_of
 from anatomy_r1.submission.lm_eval_files import AGAIN, Report, read_report, records
 from anatomy_r1.submission.lm_eval_origin import clean, config, model_name, not_known, origin
-from anatomy_r1.submission.lm_eval_rows import METRICS, Row, check_whole, differing, read_row
-from anatomy_r1.submission.outcome import Submission
+from anatomy_r1.submission.lm_eval_rows import Row, check_whole, differing, read_row
+from anatomy_r1.submission.outcome import STATED, Submission
 from anatomy_r1.tasks_install import task_files
 
 ENGINE = "lm-eval"
@@ -121,7 +121,7 @@ def _decoding(report: Report, rows: Sequence[Row]) -> dict[str, Any]:
         raise AnatomyR1Error(f"{report.path}: the five responses were not sampled: {what}. {AGAIN}")
     if greedy.get("do_sample") or greedy.get("temperature", 0.0) != 0 or greedy.get("max_gen_toks") != most:
         raise AnatomyR1Error(f"{report.path}: the greedy response was not greedy, or of another length. {AGAIN}")
-    unusual = {name: value for name, value in sampled.items() if USUAL.get(name, USUAL) != value}
+    unusual = {name: value for name, value in sampled.items() if name not in USUAL or USUAL[name] != value}
     engine = clean(report.content.get("model_source") or config(report).get("model"))
     told = {"temperature": temperature, "max_new_tokens": most, "engine": f"{ENGINE} {engine}"}
     dtype = config(report).get("model_dtype")
@@ -159,7 +159,7 @@ def _responses(plan: dict[str, Any], question: Question, row: Row) -> tuple[Resp
 def _said(report: Report, task: str) -> dict[str, float]:
     """The file's own numbers."""
     stated = report.of_task("results", task)
-    numbers = {name: (stated if isinstance(stated, Mapping) else {}).get(f"{name},letter") for name in METRICS}
+    numbers = {name: (stated if isinstance(stated, Mapping) else {}).get(f"{name},letter") for name in STATED}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise AnatomyR1Error(f"{report.path}: task {task}: {name} is {str(value)[:40]!r}, no share. {AGAIN}")
@@ -171,9 +171,9 @@ def _differences(report: Report, by_task: Mapping[str, list[tuple[str, Row]]], s
     chosen = zip(scores.ids, scores.choices, scores.greedy, scores.gold, strict=True)
     ours = {id_: question_metrics(five, greedy, gold) for id_, five, greedy, gold in chosen}
     for task, rows in by_task.items():
-        mean = {name: sum(ours[row.question.id][name] for _, row in rows) / len(rows) for name in METRICS}
+        mean = {name: sum(ours[row.question.id][name] for _, row in rows) / len(rows) for name in STATED}
         yield from differing(task, _said(report, task), mean)
-        unlike = [row for _, row in rows if any(row.said[name] != ours[row.question.id][name] for name in METRICS)]
+        unlike = [row for _, row in rows if any(row.said[name] != ours[row.question.id][name] for name in STATED)]
         if unlike:
             named = ", ".join(row.question.id for row in unlike[:EXAMPLES])
             yield f"{task}: numbers of {len(unlike)} questions differ from our scorer's: {named}"

@@ -8,10 +8,9 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.file_hash import file_sha256
-from anatomy_r1.metrics import K
 from anatomy_r1.responses import ResponseLog
 from anatomy_r1.score import Scores, score
-from anatomy_r1.submission.outcome import Submission
+from anatomy_r1.submission.outcome import STATED, Submission
 
 
 def from_log(log: Path, data: Path, run: str | None = None) -> Submission:
@@ -82,6 +81,6 @@ def spent(log: Path, scores: Scores) -> dict[str, float]:
 
 
 def _differences(said: Mapping[str, float], ours: Mapping[str, float]) -> Iterator[str]:
-    for name in (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate"):
+    for name in STATED:
         if said.get(name) != ours[name]:
             yield f"{name}: {said.get(name)!r} by lm-eval, {ours[name]!r} from the log"

@@ -10,8 +10,12 @@ import pandas as pd
 
 from anatomy_r1.extraction import reason_counts
 from anatomy_r1.gates import unfit
+from anatomy_r1.metrics import K
 from anatomy_r1.prompts import Style, canonical_wording, prompt_hash, render_text
 from anatomy_r1.score import Scores
+
+STATED = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate")
+"""Numbers that come with a submission, and that are computed anew here."""
 
 
 @dataclass(frozen=True)

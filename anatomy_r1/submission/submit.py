@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.gates import unfit
 from anatomy_r1.leakage.passport import Passport
 from anatomy_r1.locate import find_set
 from anatomy_r1.prepared import load_manifest
 from anatomy_r1.provenance import provenance
 from anatomy_r1.results import SUBMITTED, Result
-from anatomy_r1.submission.entry import Entry, alone, enter, profile_of
+from anatomy_r1.submission.entry import Entry, alone, check_free, enter, profile_of
 from anatomy_r1.submission.lm_eval_files import is_results
 from anatomy_r1.submission.lm_eval_source import from_lm_eval
 from anatomy_r1.submission.log_source import from_log, from_model
-from anatomy_r1.submission.outcome import Submission
+from anatomy_r1.submission.outcome import STATED, Submission
 from anatomy_r1.submission.training import passport_of
 
 
@@ -61,7 +62,7 @@ def submit(request: Request) -> Entered:
     Raises:
         AnatomyR1Error, DataError: when anything is wrong with it; nothing is written then.
     """
-    Entry("x", request.model, request.method, request.seed or 0)  # before a model is asked for hours
+    Entry("x", request.model, request.method, request.seed or 0)  # before anything is read
     found = _scored(request)
     scores = found.scores
     entry = Entry(scores.benchmark, request.model, request.method, int(scores.plan["seed"]))
@@ -79,7 +80,9 @@ def _scored(request: Request) -> Submission:
         if request.benchmark is None or options.get("log") is None:
             cure = "Cure: --benchmark NAME --log FILE"
             raise AnatomyR1Error(f"{source}: a model is asked a benchmark's questions, into a response log. {cure}")
-        return from_model(request.benchmark, request.data, source, seed=seed or 0, **options)
+        entry = Entry(request.benchmark, request.model, request.method, seed or 0)
+        check_free(request.store, entry)  # before the model is asked for hours
+        return from_model(request.benchmark, request.data, source, seed=entry.seed, **options)
     if is_results(source):
         return from_lm_eval(source, request.data, request.benchmark, seed or 0)
     if source.is_file():
@@ -117,10 +120,8 @@ def _result(request: Request, found: Submission, entry: Entry, profile: str, sha
 
 def told(entered: Entered) -> str:
     """What a person is told: where it stands, what it scored, what differs and what is not known."""
-    from anatomy_r1.gates import unfit
-
     scores, made = entered.submission.scores, entered.result.provenance["submitted"]
-    numbers = "  ".join(f"{name} {scores.overall[name]:.4f}" for name in _SHOWN)
+    numbers = "  ".join(f"{name} {scores.overall[name]:.4f}" for name in STATED)
     lines: Sequence[str] = [
         f"{entered.path}: {len(scores.ids)} questions, scored again from the responses",
         numbers,
@@ -132,6 +133,3 @@ def told(entered: Entered) -> str:
     if made["said"] and not entered.submission.differences:
         lines = [*lines[:2], "the submitted numbers are ours, to the last digit", *lines[2:]]
     return "\n".join(lines)
-
-
-_SHOWN = ("avg@5", "pass@1", "major@5", "greedy", "parse_rate")

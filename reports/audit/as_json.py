@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +10,7 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.finding import Check, Finding
+from reports.formats import inert_csv
 from reports.page.page import Grid
 
 COLUMNS = ("check", "id", "strength", "title", "test", "figure", "limits", "question")
@@ -24,18 +23,12 @@ def render(checks: Sequence[Check]) -> str:
 
 def render_csv(checks: Sequence[Check]) -> str:
     """One line a finding."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for check in checks:
-        for finding in check.findings:
-            writer.writerow([check.id, *(inert(str(getattr(finding, name))) for name in COLUMNS[1:])])
-    return buffer.getvalue()
-
-
-def inert(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    lines = (
+        [check.id, *(inert_csv.inert(str(getattr(finding, name))) for name in COLUMNS[1:])]
+        for check in checks
+        for finding in check.findings
+    )
+    return inert_csv.render(COLUMNS, lines)
 
 
 def load(path: Path) -> tuple[Check, ...]:

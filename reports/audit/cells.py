@@ -11,7 +11,7 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.metrics import K
 from reports import paper
-from reports.names import ABLATION, BENCHMARKS, METRICS, TITLES
+from reports.names import BENCHMARKS, METRICS, TITLES
 
 Row = tuple[int, str, str]
 """Table, model, method."""
@@ -58,8 +58,8 @@ Cells = Sequence[Cell]
 def name_of(address: Address) -> str:
     """`Table 1, Qwen-2.5-VL-7B, GPG, SGG-VQA (Anatomy), Avg@5`."""
     table, model, method, benchmark, metric = address
-    title = ABLATION.get(method, TITLES.get(method, method))
-    return f"Table {table}, {model}, {title}, {BENCHMARKS.get(benchmark, benchmark)}, {METRICS.get(metric, metric)}"
+    names = f"{model}, {TITLES.get(method, method)}"
+    return f"Table {table}, {names}, {BENCHMARKS.get(benchmark, benchmark)}, {METRICS.get(metric, metric)}"
 
 
 def percent(hundredths: int) -> str:

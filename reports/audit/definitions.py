@@ -52,8 +52,8 @@ def load(path: Path = FILE) -> tuple[Pair, ...]:
 
 def _same(pair: Pair, _: Cells) -> str:
     first, second = (set(map(str.strip, text.split(";"))) for text in (pair.first, pair.second))
-    only = [f"only the first: {', '.join(sorted(first - second))}"] if first - second else []
-    return "; ".join([*only, *([f"only the second: {', '.join(sorted(second - first))}"] if second - first else [])])
+    sides = (("first", first - second), ("second", second - first))
+    return "; ".join(f"only the {side}: {', '.join(sorted(only))}" for side, only in sides if only)
 
 
 def _range(pair: Pair, cells: Cells) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.audit.cells import Cells
+from reports.audit.cells import Cells, Row
 from reports.audit.finding import Check, Finding
 from reports.audit.grim import LARGEST, Fit, fits, impossible, inferred, possible_if_cut
 from reports.names import BENCHMARKS, METRICS, TITLES
@@ -79,16 +79,14 @@ def _fits_grid(found: Sequence[Fit], title: str) -> Grid:
 def _cells_grid(of: Cells, n: int, title: str) -> Grid:
     """A line a row of the paper's tables, with the cells that `n` does not allow."""
     wrong = {cell.address for cell in impossible(of, n)}
-    rows: dict[tuple[int, str, str], list[str]] = {}
+    rows: dict[Row, list[str]] = {address[:3]: [] for address in (cell.address for cell in of) if address in wrong}
     for cell in of:
         mark = " (not possible)" if cell.address in wrong else ""
-        rows.setdefault((cell.table, cell.model, cell.method), []).append(
-            f"{METRICS.get(cell.metric, cell.metric)} {cell.shown}{mark}"
-        )
+        if (row := cell.address[:3]) in rows:
+            rows[row].append(f"{METRICS.get(cell.metric, cell.metric)} {cell.shown}{mark}")
     lines = tuple(
         (f"Table {table}, {model}", TITLES.get(method, method), "; ".join(texts))
         for (table, model, method), texts in rows.items()
-        if any("not possible" in text for text in texts)
     )
     return Grid(f"{title}: rows with a cell that N = {n:,} does not allow", ("where", "row", "cells"), lines)
 

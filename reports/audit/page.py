@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from reports.audit.audit import findings
 from reports.audit.finding import STRENGTHS, Check, Finding
+from reports.notes import USE
 from reports.page.page import Entry, Grid, Page, Section
 
 TITLE = "Audit of the paper's numbers and of the released files"
 WARNING = (
     "A finding is a question to the authors, no verdict on them. It says what does not fit, and what it does not show."
 )
-USE = "Research only, not for clinical use."
 
 
 def page(checks: Sequence[Check]) -> Page:
@@ -28,11 +28,7 @@ def page(checks: Sequence[Check]) -> Page:
         warning=WARNING,
         lead=(lead, *([f"{len(skipped)} checks were skipped; the notes say why."] if skipped else [])),
         sections=(_summary(found), *(_section(check) for check in made)),
-        notes=(
-            *skipped,
-            "How to read this: docs/audit.md.",
-            USE,
-        ),
+        notes=(*skipped, "How to read this: docs/audit.md.", USE),
     )
 
 

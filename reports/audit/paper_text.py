@@ -44,7 +44,7 @@ def check(text: str, quotes: Sequence[Quoted]) -> Check:
     """On the whole text."""
     lost = [one for one in quotes if _plain(one.quote) not in _plain(text)]
     mentions, open_references = len(_APPENDIX.findall(text)), _OPEN.findall(text)
-    absent = mentions - len(_HEADING.findall(text)) if not _HEADING.search(text) else 0
+    absent = 0 if _HEADING.search(text) else mentions
     findings = [*([_appendix(absent)] if absent else []), *([_open(open_references)] if open_references else [])]
     rows = tuple((one.id, one.locator, one.quote) for one in lost)
     note = "A quote that is not found is a fault of ours, or this is another version of the text."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +66,6 @@ def meaning(question: Question) -> Meaning:
     if stem.family == "other":
         return (question.image, "other", question.stem, ())
     return (question.image, stem.family, stem.target, stem.relations)
-
-
-def pairs(files: Sequence[Released]) -> list[tuple[Released, Released]]:
-    """Every two files."""
-    return list(combinations(files, 2))
 
 
 def named(files: Sequence[Released], name: str) -> Released | None:

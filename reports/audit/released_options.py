@@ -16,8 +16,8 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, chisquare, kruskal, ncx2
 
 from anatomy_r1.question import Question
-from reports.audit.finding import Check, Finding, of_p
-from reports.audit.released import ASC, Released
+from reports.audit.finding import Check, Finding, Strength, of_p
+from reports.audit.released import ASC, Released, named
 from reports.page.page import Grid
 
 
@@ -71,14 +71,14 @@ def check(files: Sequence[Released]) -> Check:
     rows = tuple(
         (file.name, _text(tests[file.name]), _text(letters[file.name]), str(sorted(_sizes(file)))) for file in files
     )
-    skewed = [name for name, test in letters.items() if of_p(min(1.0, len(files) * test.p))]
-    asc = next((file for file in files if file.name == ASC), None)
+    skewed = [(name, test, of_p(min(1.0, len(files) * test.p))) for name, test in letters.items()]
+    asc = named(files, ASC)
     found = [_uniform(asc, tests[ASC])] if asc and tests[ASC].freedom and tests[ASC].p >= 0.05 else []
     return Check(
         id="released-distractors",
         title="Released files: are distractors drawn evenly?",
         looked_at=f"distractors and the place of the right option in {len(files)} files",
-        findings=(*found, *(_skewed(name, letters[name]) for name in skewed)),
+        findings=(*found, *(_skewed(name, test, strength) for name, test, strength in skewed if strength)),
         grids=(Grid("Evenness", ("file", "sets of distractors", "place of the right option", "options"), rows),),
     )
 
@@ -142,13 +142,13 @@ def _unordered(test: Test) -> Finding:
     )
 
 
-def _skewed(name: str, test: Test) -> Finding:
+def _skewed(name: str, test: Test, strength: Strength) -> Finding:
     return Finding(
         id=f"released-distractors.letter-{name.removesuffix('.json')}",
         title=f"{name}: the right option stands more often in some places",
         test="Chi-square test of the letter of the right option, times the number of files.",
         figure=f"{_text(test)}.",
-        strength=of_p(test.p) or "suggestive",
+        strength=strength,
         limits="Whether a policy made use of it.",
         question="How were the options put in order?",
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 from anatomy_r1.leakage.of_files import VIDEOS
 from anatomy_r1.leakage.passport import passport, passport_of_videos
 from reports.audit.finding import Check, Finding
-from reports.audit.released import Released, meaning, pairs
+from reports.audit.released import Released, meaning
 from reports.page.page import Grid
 
 
 def check(files: Sequence[Released]) -> Check:
     """Frames and questions between files (should be the same), videos with official test sides (should be none)."""
-    shared = [(a.name, b.name, *_shared(a, b)) for a, b in pairs(files)]
+    shared = [(a.name, b.name, *_shared(a, b)) for a, b in combinations(files, 2)]
     official = [(file.name, *_official(file, name)) for name in ("official", "official-validation") for file in files]
     leaks = [row for row in official if row[2]]
     between = tuple((a, b, *map(str, rest)) for a, b, *rest in shared)

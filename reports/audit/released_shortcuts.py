@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from anatomy_r1.controls import by_folds, correct, naive_bayes
 from anatomy_r1.question import Question
@@ -32,22 +32,25 @@ def check_colour(files: Sequence[Released]) -> Check:
     fixed = {c: of for c, of in found.items() if len(of) == 1 and of.total() >= LEAST}
     rows = tuple((c, ", ".join(f"{name} {count}" for name, count in of.most_common())) for c, of in found.items())
     asked = sum(of.total() for of in found.values())
-    listed = ", ".join(f"{c} is {next(iter(of))} in {of.total()} of {of.total()}" for c, of in fixed.items())
-    finding = Finding(
-        id="released-colour.fixed",
-        title="A colour in the question fixes the answer",
-        test="Questions that name the colour of the thing asked for: answers by colour.",
-        figure=f"{listed or 'none'}; {sum(of.total() for of in fixed.values())} of {asked} questions with a colour.",
-        strength="counted",
-        limits="That a policy learnt it. The colours are the data set's labels, not what is seen in a frame.",
-        question="How do the methods compare on questions without a colour?",
-    )
     return Check(
         id="released-colour",
         title="Released files: does a colour in the question give the answer away?",
         looked_at=f"{asked:,} questions that name the colour of what they ask for",
-        findings=(finding,) if fixed else (),
+        findings=(_fixed(fixed, asked),) if fixed else (),
         grids=(Grid("Answers by colour", ("colour", "answers"), rows),),
+    )
+
+
+def _fixed(fixed: Mapping[str, Counter[str]], asked: int) -> Finding:
+    listed = ", ".join(f"{c} is {next(iter(of))} in {of.total()} of {of.total()}" for c, of in fixed.items())
+    return Finding(
+        id="released-colour.fixed",
+        title="A colour in the question fixes the answer",
+        test="Questions that name the colour of the thing asked for: answers by colour.",
+        figure=f"{listed}; {sum(of.total() for of in fixed.values())} of {asked} questions with a colour.",
+        strength="counted",
+        limits="That a policy learnt it. The colours are the data set's labels, not what is seen in a frame.",
+        question="How do the methods compare on questions without a colour?",
     )
 
 
@@ -70,24 +73,27 @@ def check_text(files: Sequence[Released]) -> Check:
         (name, _percent(of), "" if of.se is None else f"{100 * of.se:.2f}", f"{100 * chance:.1f}", str(of.clusters))
         for name, (of, chance) in found.items()
     )
-    listed = "; ".join(f"{name}: {_percent(of)}" for name, (of, _) in above.items())
-    finding = Finding(
-        id="released-text.above-chance",
-        title="The wording alone answers far more questions than guessing",
-        test="Naive Bayes over the words of the question, no picture, in folds that share no video (docs/controls.md).",
-        figure=f"Right, percent [95 % cluster-robust interval]: {listed}; guessing: "
-        f"{100 * max((chance for _, chance in above.values()), default=0):.1f}.",
-        strength="strong",
-        limits="What a policy does. These are training questions, so the paper's test numbers cannot be set against "
-        "them; this one classifier is a floor of what the wording gives away, not a ceiling.",
-        question="What does each method score when the picture is left out or swapped?",
-    )
     return Check(
         id="released-text",
         title="Released files: how far does a guess without a picture come?",
         looked_at=f"{sum(len(file.records) for file in files):,} questions in {len(files)} files",
-        findings=(finding,) if above else (),
+        findings=(_above_chance(above),) if above else (),
         grids=(Grid("Without a picture", ("file", "right, percent", "SE", "guessing", "videos"), rows),),
+    )
+
+
+def _above_chance(above: Mapping[str, tuple[Interval, float]]) -> Finding:
+    listed = "; ".join(f"{name}: {_percent(of)}" for name, (of, _) in above.items())
+    return Finding(
+        id="released-text.above-chance",
+        title="The wording alone answers far more questions than guessing",
+        test="Naive Bayes over the words of the question, no picture, in folds that share no video (docs/controls.md).",
+        figure=f"Right, percent [95 % cluster-robust interval]: {listed}; guessing: "
+        f"{100 * max(chance for _, chance in above.values()):.1f}.",
+        strength="strong",
+        limits="What a policy does. These are training questions, so the paper's test numbers cannot be set against "
+        "them; this one classifier is a floor of what the wording gives away, not a ceiling.",
+        question="What does each method score when the picture is left out or swapped?",
     )
 
 

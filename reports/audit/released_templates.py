@@ -44,7 +44,7 @@ def check(files: Sequence[Released]) -> Check:
     return Check(
         id="released-templates",
         title="Released files: template families and surface forms",
-        looked_at=f"{sum(map(len, (file.records for file in files))):,} questions, by family and form",
+        looked_at=f"{sum(len(file.records) for file in files):,} questions, by family and form",
         findings=(finding,) if strength else (),
         grids=(Grid("Questions by family and form", ("family, form", *counts), rows),),
     )

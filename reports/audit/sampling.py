@@ -21,6 +21,8 @@ from reports.page.page import Grid
 
 SHARES = (1.0, 0.5, 0.25)
 """Shares of the largest possible variance that are tried. Ours."""
+NORMAL_95 = float(norm.ppf(0.975))
+"""Standard deviations, 1.96, that a normal variable exceeds either way in 5 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def surprise(found: Sequence[Gap], share: float) -> float:
 
 def one_sided(found: Sequence[Gap]) -> tuple[int, int, float]:
     """Gaps above and below zero, and the chance of a split so uneven (exact sign test)."""
-    above, below = (sum(sign * gap.points > 0.004 for gap in found) for sign in (1, -1))
+    above, below = (sum(sign * gap.points > 0 for gap in found) for sign in (1, -1))
     p = float(binomtest(above, above + below).pvalue) if above + below else 1.0
     return above, below, p
 
@@ -87,7 +89,7 @@ def _findings(found: dict[str, tuple[Gap, ...]], every: Sequence[Gap]) -> tuple[
     strength, size = of_p(p), surprise(every, 1.0)
     if strength is None and of_p(size) is None:
         return ()
-    beyond = [gap for gap in every if abs(gap.z()) > norm.ppf(0.975)]
+    beyond = [gap for gap in every if abs(gap.z()) > NORMAL_95]
     listed = "; ".join(f"{name_of(gap.cell.address)}: {gap.points:+.2f}" for gap in beyond)
     return (
         Finding(
@@ -109,14 +111,16 @@ def _findings(found: dict[str, tuple[Gap, ...]], every: Sequence[Gap]) -> tuple[
 
 def _gap_grid(every: Sequence[Gap]) -> Grid:
     ranked = sorted(every, key=lambda gap: -abs(gap.z()))[:10]
-    rows = tuple((gap.cell.name, f"{gap.points:+.2f}", f"±{1.96 * gap.bound:.2f}", f"{gap.z():+.2f}") for gap in ranked)
+    rows = tuple(
+        (gap.cell.name, f"{gap.points:+.2f}", f"±{NORMAL_95 * gap.bound:.2f}", f"{gap.z():+.2f}") for gap in ranked
+    )
     head = ("row", "Pass@1 less Avg@5", "95 % range of sampling", "standard deviations")
     return Grid("The ten largest gaps, in points", head, rows, "Range: at the largest variance that sampling allows.")
 
 
 def _share_grid(every: Sequence[Gap]) -> Grid:
     rows = tuple(
-        (f"{share:.2f}", str(sum(abs(gap.z(share)) > 1.96 for gap in every)), f"{surprise(every, share):.2g}")
+        (f"{share:.2f}", str(sum(abs(gap.z(share)) > NORMAL_95 for gap in every)), f"{surprise(every, share):.2g}")
         for share in SHARES
     )
     note = "A share of 1 means that every question is equally hard. Expected beyond: 5 % of the rows. Shares are ours."

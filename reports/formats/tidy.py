@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from reports.cost import Amount, Cost
+from reports.formats import inert_csv
+from reports.formats.inert_csv import inert
 from reports.scores import Group, Score
 
 COLUMNS = (
@@ -36,29 +36,21 @@ def render(
     shown = list(scores)
     lines = [_line(profile, score, spent[score.group], paper(score)) for score in shown]
     if not any(score.not_clean for score in shown):
-        return _csv(COLUMNS, lines)
+        return inert_csv.render(COLUMNS, lines)
     marked = ([*line, " ".join(score.not_clean)] for line, score in zip(lines, shown, strict=True))
-    return _csv((*COLUMNS, "not_clean"), marked)
+    return inert_csv.render((*COLUMNS, "not_clean"), marked)
 
 
 def render_costs(profile: str, spent: Iterable[Cost]) -> str:
     """CSV text of costs with a header, means over seeds; an empty field is not known."""
-    return _csv(COST_COLUMNS, (_cost_line(profile, cost) for cost in spent))
-
-
-def _csv(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(lines)
-    return buffer.getvalue()
+    return inert_csv.render(COST_COLUMNS, (_cost_line(profile, cost) for cost in spent))
 
 
 def _line(profile: str, score: Score, cost: Cost, theirs: float | None) -> list[str]:
     measured = [score.percent, score.low, score.high, score.se]
     return [
         *_names(profile, score.group),
-        *(_inert(score.metric), _inert(score.category)),
+        *(inert(score.metric), inert(score.category)),
         *map(_number, measured),
         *(str(score.clusters), str(score.questions), str(score.seeds)),
         *(_number(score.seed_sd), _number(theirs)),
@@ -80,7 +72,7 @@ def _cost_line(profile: str, cost: Cost) -> list[str]:
 
 
 def _names(profile: str, group: Group) -> list[str]:
-    return [_inert(name) for name in (profile, group.benchmark, group.model, group.method, group.arm)]
+    return [inert(name) for name in (profile, group.benchmark, group.model, group.method, group.arm)]
 
 
 def _amount(amount: Amount) -> list[str]:
@@ -89,8 +81,3 @@ def _amount(amount: Amount) -> list[str]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
-
-
-def _inert(text: str) -> str:
-    """A name that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

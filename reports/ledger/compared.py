@@ -20,7 +20,6 @@ from reports.names import MINI, MODELS
 Scale = Literal["paper", "mini"]
 METRIC = METRICS[0]
 """That is tested: Avg@5. The others are not, so that none is picked out afterwards."""
-_TESTED = ("higher",)
 _ALLOWED = ("prompts", "seeds")
 """May differ: methods are asked in the style they were trained in, and not all ran all seeds. The notes say so."""
 
@@ -77,17 +76,11 @@ def compared(store: Path, claims: Sequence[Claim], scale: Scale) -> Compared:
     systems = [system for system in load_systems([str(store)], None) if system.name in names]
     found = _panels(systems)
     pairs = {one: pair for of in asked.values() for one in of if (pair := _pair(found, one))}
-    tested = {
-        frozenset(s.name for s in pairs[one])
-        for c in claims
-        if c.kind in _TESTED
-        for one in asked[c.id]
-        if one in pairs
-    }
+    claimed = [one for claim in claims if claim.kind == "higher" for one in asked[claim.id]]
+    tested = {frozenset(system.name for system in pairs[one]) for one in claimed if one in pairs}
     if not tested:
         return NOTHING
-    narrowed = [replace(p, pairs=_of(p, pairs.values())) for p in found]
-    narrowed = [panel for panel in narrowed if panel.pairs]
+    narrowed = [replace(panel, pairs=of) for panel in found if (of := _of(panel, pairs.values()))]
     family = Family("claims of the paper", METRIC, tuple(sorted(tested, key=sorted)))
     made = {frozenset((c.baseline.name, c.other.name)): c for c in compare(narrowed, family)}
     by_pair = {one: made[frozenset(system.name for system in pair)] for one, pair in pairs.items()}

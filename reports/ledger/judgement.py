@@ -53,11 +53,11 @@ def of_comparison(word: Compared, of_these_weights: bool = False) -> Verdict:
     return "underpowered" if of_these_weights else _OF_COMPARISON[word]
 
 
-def of_interval(low: float | None, high: float | None, null: float = 0.0) -> Verdict:
-    """Verdict on the claim that a value is above `null`, from its interval; without one nothing is shown."""
+def of_interval(low: float | None, high: float | None) -> Verdict:
+    """Verdict on the claim that a value is above 0, from its interval; without one nothing is shown."""
     if low is None or high is None:
         return "not confirmed"
-    return "confirmed" if low > null else "contradicted" if high < null else "not confirmed"
+    return "confirmed" if low > 0 else "contradicted" if high < 0 else "not confirmed"
 
 
 def combined(verdicts: Sequence[Verdict], quantifier: Quantifier = "all") -> Verdict:

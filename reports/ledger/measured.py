@@ -13,6 +13,7 @@ from anatomy_r1.comparison.panel import Panel
 from anatomy_r1.comparison.retraining import Retrained, retrained
 from anatomy_r1.comparison.scores import ALL
 from anatomy_r1.comparison.words import difference_cell, interval_text, p_text, signed
+from anatomy_r1.results import MATCHED
 from reports.audit.claims import Claim
 from reports.ledger.compared import METRIC, Compared, Scale, Wanted, ours, wanted
 from reports.ledger.judgement import NONE, Judgement, Verdict, combined, of_comparison, of_interval
@@ -121,7 +122,7 @@ def _row(claim: Claim, found: Found, scale: Scale) -> Judgement:
     suffix = MINI if scale == "mini" else ""
     told = []
     for benchmark in claim.benchmarks:
-        group = Group(benchmark + suffix, ours(claim.models[0], scale), claim.left[0], "matched")
+        group = Group(benchmark + suffix, ours(claim.models[0], scale), claim.left[0], MATCHED)
         score = found.get((group, METRIC, ALL))
         if score and score.low is not None and score.high is not None:
             told.append(f"{benchmark_title(group.benchmark)} {score.percent:.2f} [{score.low:.2f}, {score.high:.2f}]")

@@ -9,7 +9,7 @@ from reports.audit.cells import Cells, by_address, percent
 from reports.audit.claims import Claim, printed
 from reports.audit.finding import Finding
 from reports.audit.grim import impossible
-from reports.audit.prose import Quoted, expected
+from reports.audit.prose import Quoted, agrees, expected
 from reports.ledger.judgement import Judgement, Verdict
 
 UNTESTABLE: Verdict = "not testable without the real data"
@@ -53,7 +53,7 @@ def _evidence(claim: Claim, papers: Papers) -> list[Finding]:
 def _quoted(claim: Claim, papers: Papers) -> Judgement:
     known = by_address(papers.cells)
     figures = [papers.figures[id_] for id_ in claim.evidence]
-    wrong = [one for one in figures if one.hundredths != expected(one, known)]
+    wrong = [one for one in figures if not agrees(one, known)]
     if not wrong:
         return Judgement(
             UNTESTABLE, f"All {len(figures)} figures agree with the tables; that says nothing of the tables."

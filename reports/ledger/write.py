@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 
-from reports.audit.as_json import inert
+from reports.formats import inert_csv
 from reports.ledger.ledger import Ledger
 from reports.ledger.page import page
 from reports.page import html, markdown, text
@@ -48,8 +46,4 @@ def _json(of: Ledger) -> str:
 
 
 def _csv(of: Ledger) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([inert(value) for value in line.values()] for line in _lines(of))
-    return buffer.getvalue()
+    return inert_csv.render(COLUMNS, ([inert_csv.inert(value) for value in line.values()] for line in _lines(of)))

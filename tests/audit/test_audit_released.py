@@ -2,13 +2,14 @@
 
 import random
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from reports.audit.audit import findings, released_checks
 from reports.audit.finding import Finding
-from reports.audit.released import ASC, GDQA, NAMES, load
-from reports.audit.released_options import detectable_effect, ordered, uniform
+from reports.audit.released import ASC, GDQA, NAMES, Released, load
+from reports.audit.released_options import check, detectable_effect, ordered, uniform
 
 GRPO = NAMES[0]
 
@@ -186,10 +187,21 @@ def test_the_right_option_always_first(found):
     assert set(found(plant)) == {"released-distractors.letter-GRPO", "released-text.above-chance"}
 
 
-def test_uniformity_has_its_level(write_released, clean_released):
-    """Over seeds, evenly drawn distractors give p below 0.05 about one time in twenty, and so do shuffled orders."""
-    from types import SimpleNamespace
+def test_a_skew_counts_as_strong_by_its_p_times_the_number_of_files():
+    def file(name, *counts):
+        letters = "".join(letter * count for letter, count in zip("ABCD", counts, strict=True))
+        asked = (SimpleNamespace(options=tuple("abcd"), letter=letter, answer=letter.lower()) for letter in letters)
+        return Released(name, (), tuple(SimpleNamespace(question=question) for question in asked), ())
 
+    skewed = file(GRPO, 135, 95, 85, 85)  # chi-square 17.0 with three degrees of freedom: p = 0.0007
+    even = [file(name, 100, 100, 100, 100) for name in NAMES[1:]]
+    for files, strength in (([skewed], "strong"), ([skewed, *even], "suggestive")):
+        [finding] = check(files).findings
+        assert finding.strength == strength
+
+
+def test_uniformity_has_its_level():
+    """Over seeds, evenly drawn distractors give p below 0.05 about one time in twenty, and so do shuffled orders."""
     names, below = "abcdef", [0, 0]
     for seed in range(200):
         rng = random.Random(seed)

@@ -6,7 +6,7 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from reports.__main__ import main
-from reports.audit.audit import audit, findings, paper_checks
+from reports.audit.audit import audit, findings, paper_checks, released_checks
 from reports.audit.finding import Check, Finding, of_p
 from reports.audit.released import NAMES
 
@@ -19,6 +19,8 @@ def test_a_clean_paper_and_clean_files_pass_without_a_finding(clean_paper, clean
     checks = audit(write_released(clean_released), paper=clean_paper)
     assert ids(checks) == []
     assert [check.id for check in checks if check.skipped] == ["paper-text"]
+    made = [(check.id, check.title) for check in checks if check.id.startswith("released")]
+    assert [(check.id, check.title) for check in released_checks(None)] == made
 
 
 def test_one_wrong_cell_in_a_clean_paper_is_all_that_is_found(clean_paper):

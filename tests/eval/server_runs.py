@@ -1,7 +1,7 @@
 """Runs over a stand-in server, and what they logged."""
 
-from anatomy_r1.evaluate_cli import SERVER_OPTIONS
 from anatomy_r1.evaluate import evaluate
+from anatomy_r1.evaluate_cli import SERVER_OPTIONS
 from anatomy_r1.responses import ResponseLog
 from tests.eval.chat_server import MODEL
 

@@ -1,8 +1,11 @@
 """A result store with four kinds of results, made up."""
 
+import json
+
 import numpy as np
 import pytest
 
+from anatomy_r1.cli import main
 from anatomy_r1.results import save_result
 from tests.comparison.worlds import result, table, unequal
 from tests.regression.responses import chances
@@ -10,12 +13,28 @@ from tests.regression.responses import chances
 HOSTILE = "\x1b[31m::error title=x::owned\x00 ]]> <b>&amp;</b> %0A::set-output name=a::b ##[error]no"
 
 
-def cells(root, method, chance, seeds, weights, arm="matched", ids=None, **provenance):
+@pytest.fixture(autouse=True)
+def _no_runner(monkeypatch):
+    """Whoever runs the tests: GitHub is there where a test says so."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def regress(*arguments):
+    """The command; returns its exit status."""
+    return main(["regress", *map(str, arguments)])
+
+
+def found(path):
+    return json.loads(path.read_text())
+
+
+def cells(root, method, chance, seeds, weights, arm="matched", ids=None, truncated=0, **provenance):
     """Cells of one method; `weights` is a text (repeats), or a function of the seed (trainings)."""
     labels = unequal(np.random.default_rng(0), 20, len(chance))
     for seed in seeds:
         right = np.random.default_rng([seed, 7]).random((len(chance), 5)) < chance[:, np.newaxis]
-        questions = table(right, labels)
+        questions = table(right, labels).assign(truncated=truncated)
         if ids is not None:
             questions["id"] = ids
         one = result(method, questions, seed=seed, arm=arm, **provenance)

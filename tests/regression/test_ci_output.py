@@ -4,13 +4,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from anatomy_r1.cli import main
 from anatomy_r1.regression import github, junit
-from tests.regression.conftest import HOSTILE, cells
-
-
-def regress(*arguments):
-    return main(["regress", *map(str, arguments)])
+from tests.regression.conftest import HOSTILE, cells, regress
 
 
 @pytest.fixture
@@ -78,8 +73,7 @@ def test_a_pass_annotates_no_error(at, capsys):
     assert all(kind == "warning" for kind, _, _ in Runner(capsys.readouterr().out).commands)
 
 
-def test_off_the_runner_nothing_is_guarded(at, capsys, monkeypatch):
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+def test_off_the_runner_nothing_is_guarded(at, capsys):
     regress(at("worse"), "--against", at("good"))
     assert "::" not in capsys.readouterr().out
 

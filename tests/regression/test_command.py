@@ -1,31 +1,16 @@
 """`anatomy-r1 regress`: what passes, what fires, what is refused, and with which exit status."""
 
-import json
+import argparse
 
 import numpy as np
 import pytest
 
-from anatomy_r1.cli import main
-from anatomy_r1.regression.reference import read_reference
-from anatomy_r1.regression.sources import load
-from anatomy_r1.responses import ResponseLog
-from tests.comparison.test_compare_sources import write_log
-from tests.eval.conftest import write_set
-from tests.regression.conftest import cells
-
-
-@pytest.fixture(autouse=True)
-def _no_runner(monkeypatch):
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def regress(*arguments):
-    return main(["regress", *map(str, arguments)])
-
-
-def found(path):
-    return json.loads(path.read_text())
+from anatomy_r1 import regress_cli
+from anatomy_r1.comparison.conditions import RECORDED
+from anatomy_r1.regression.gate import Rule
+from anatomy_r1.regression.noise import METRICS
+from tests.comparison.test_compare_sources import MINI
+from tests.regression.conftest import cells, found, regress
 
 
 def test_a_re_evaluation_passes_and_six_points_less_do_not(at, tmp_path, capsys):
@@ -70,21 +55,6 @@ def test_training_mode_takes_the_scatter_of_trainings(at, tmp_path, capsys):
     assert regress(*command) == 1
     (one,) = found(tmp_path / "g.json")["pairs"][0]["judged"]
     assert one["tolerance"]["rests_on"] == "trainings"
-
-
-def test_a_reference_file_says_the_same_as_what_it_was_made_from(at, tmp_path, capsys):
-    file = tmp_path / "reference.json"
-    assert regress(at("good"), "--record", file) == 0
-    assert "5 runs of 1000 questions" in capsys.readouterr().out
-    assert at("good") not in file.read_text(), "a committed file names no folder of ours"
-    verdicts = []
-    for reference in (at("good"), file):
-        assert regress(at("worse"), "--against", reference, "--out", tmp_path / "g.json") == 1
-        (pair,) = found(tmp_path / "g.json")["pairs"]
-        verdicts.append({key: pair[key] for key in ("judged", "shown", "lost", "gained")})
-    assert verdicts[0] == verdicts[1]
-    regress(at("good"), "--record", tmp_path / "again.json")
-    assert (tmp_path / "again.json").read_bytes() == file.read_bytes()
 
 
 def test_every_metric_by_every_category_shares_one_allowance(at, tmp_path):
@@ -159,69 +129,8 @@ def test_the_same_draw_is_told(at, capsys):
     assert "no fresh draw" in " ".join(capsys.readouterr().out.split())
 
 
-@pytest.fixture(scope="module")
-def logs(tmp_path_factory):
-    """Two runs of the same weights in one log, a third one elsewhere, and one that lacks a response."""
-    folder = tmp_path_factory.mktemp("logs")
-    data = write_set(folder)
-    for seed in (0, 1):
-        write_log(folder / "old.sqlite", data, "w0", lambda i, r, seed=seed: (i + r + seed) % 3 > 0, seed=seed)
-    write_log(folder / "new.sqlite", data, "w0", lambda i, r: False, seed=2)
-    with ResponseLog(folder / "new.sqlite", read_only=True) as log:
-        rows, plan = list(log.rows()), next(iter(log.runs().values()))
-    with ResponseLog(folder / "cut.sqlite") as log:
-        log.add(rows[:-1])
-        log.add_run(plan)
-    return folder, data
-
-
-def test_response_logs_all_runs_of_one_are_repeats(logs, tmp_path, capsys):
-    folder, data = logs
-    assert regress(folder / "old.sqlite", "--data", data, "--record", tmp_path / "r.json") == 0
-    (system,) = read_reference(tmp_path / "r.json")
-    assert [run.seed for run in system.runs] == [0, 1]
-    assert regress(folder / "new.sqlite", "--data", data, "--against", tmp_path / "r.json") == 1
-    assert "avg@5 fell by 66.67 points (66.67 to 0.00)" in capsys.readouterr().out
-
-
-def test_an_incomplete_log_ends_in_3(logs, capsys):
-    folder, data = logs
-    assert regress(folder / "cut.sqlite", "--data", data, "--against", folder / "old.sqlite") == 3
-    assert "1 responses missing" in capsys.readouterr().err
-
-
-def test_a_log_without_its_data_says_the_cure(logs, capsys):
-    assert regress(logs[0] / "new.sqlite", "--against", logs[0] / "old.sqlite") == 2
-    assert "--data DIR" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda text: text[:-40],
-        lambda text: text.replace('"anatomy_r1_reference": 1', '"anatomy_r1_reference": 9'),
-        lambda text: text.replace('"greedy": "1', '"greedy": "7').replace('"greedy": "0', '"greedy": "7'),
-        lambda text: text.replace('"q0001"', '"q0000"'),
-        lambda text: text.replace('"seed": 1', '"seed": 0'),
-        lambda text: text.replace('"questions": {\n"id"', '"questions": {\n"ids"'),
-    ],
-    ids=["cut off", "version", "digit", "question twice", "seed twice", "entry"],
-)
-def test_a_spoilt_reference_is_refused_whole(at, tmp_path, capsys, spoil):
-    file = tmp_path / "reference.json"
-    regress(at("good"), "--record", file)
-    text = file.read_text()
-    assert spoil(text) != text
-    file.write_text(spoil(text))
-    capsys.readouterr()
-    assert regress(at("same"), "--against", file) == 2
-    assert "reference.json" in capsys.readouterr().err
-
-
 def test_the_committed_results_against_themselves(capsys):
     """The base's five repeats: each passes against the four others."""
-    from tests.comparison.test_compare_sources import MINI
-
     for benchmark in ("sgg_anatomy_mini", "omnimed_mi_mini"):
         folder = MINI / benchmark / "mini-l" / "zero-shot" / "matched"
         for seed in range(5):
@@ -229,6 +138,10 @@ def test_the_committed_results_against_themselves(capsys):
             assert regress(folder / f"seed{seed}.json", "--against", *others) == 0
 
 
-def test_load_names_a_result_once(at):
-    with pytest.raises(ValueError, match="named twice"):
-        load([at("good"), at("good", 1)], None)
+def test_the_commands_choices_and_defaults_are_those_of_the_rule():
+    """Kept apart so that --help imports nothing heavy."""
+    assert regress_cli.KINDS == RECORDED
+    assert regress_cli.METRICS == METRICS
+    parser = argparse.ArgumentParser()
+    regress_cli.add_regress_command(parser.add_subparsers())
+    assert regress_cli._rule(parser.parse_args(["regress", "fresh", "--against", "reference"])) == Rule()

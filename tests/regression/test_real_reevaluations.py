@@ -9,7 +9,8 @@ import pytest
 
 from anatomy_r1.comparison.runs import Run, systems
 from anatomy_r1.comparison.sources import load_systems
-from anatomy_r1.regression.judge import Rule, judge
+from anatomy_r1.regression.gate import Rule
+from anatomy_r1.regression.judge import judge
 from anatomy_r1.regression.noise import noise
 from anatomy_r1.regression.sources import align
 from anatomy_r1.regression.tolerance import FALSE_ALARMS, tolerance

@@ -147,15 +147,6 @@ def test_training_on_the_test_pictures_is_marked_in_the_table(submitted, stock, 
     assert "† = not clean" in table1_files(tmp_path / "store")["table1.txt"]
 
 
-def test_the_profile_is_the_store_s(submitted, stock, tmp_path):
-    from anatomy_r1.results import save_result
-    from tests.reports.stores import result
-
-    own = result(benchmark="omnimed_mi_mini")
-    save_result(tmp_path / "store", own)
-    assert submitted(stock).result.profile == own.profile == "mini"
-
-
 @pytest.mark.slow
 def test_the_stock_command_with_its_own_backend_and_a_tiny_model(data, tmp_path, capsys):
     """lm-eval's command and `hf-multimodal`, as the documentation has it."""
