@@ -47,6 +47,16 @@ def between_arms(results: Sequence[Result], arm: str, other: str) -> tuple[Score
     return tuple(score for group in groups for score in _against(cells, group, replace(group, arm=other), other))
 
 
+def of_cells_in(results: Sequence[Result], arm: str) -> list[Result]:
+    """Results of any arm whose cell ran in `arm` too, so that differences in both are over the same seeds."""
+
+    def cell(result: Result) -> tuple[str, str, str, int]:
+        return (result.benchmark, result.model, result.method, result.seed)
+
+    ran = {cell(result) for result in results if result.arm == arm}
+    return [result for result in results if cell(result) in ran]
+
+
 def _against(cells: Cells, group: Group, base: Group, other: str) -> Iterator[Score]:
     seeds = sorted(seed for of, seed in cells if of == group and (base, seed) in cells)
     first = [_sorted(cells[group, seed]) for seed in seeds]

@@ -16,15 +16,13 @@ from anatomy_r1.comparison.panel import Panel, panels
 from anatomy_r1.comparison.runs import run_of_result, systems
 from anatomy_r1.comparison.verdict import Verdict
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
 from anatomy_r1.stats import SeededInterval
 from anatomy_r1.views import NO_IMAGE, PLAIN, WRONG_IMAGE, parts, row
 from reports.differences import minus
 from reports.leakage import not_clean
-from reports.scores import ALL, Group, Score, group_of, score_of, scores
+from reports.scores import ALL, AVG, Group, Score, group_of, score_of, scores
 
-AVG = f"avg@{K}"
 WORDS: Mapping[Verdict, str] = {
     "better": "uses the image",
     "worse": "scores less with its own image",

@@ -15,6 +15,7 @@ from anatomy_r1.results import LENIENT, Result, question_metrics
 from anatomy_r1.stats import SeededInterval, seeded_interval
 from reports.leakage import MARK, not_clean
 
+AVG = f"avg@{K}"
 ALL = ""
 """The category of a score over all questions."""
 
@@ -57,6 +58,15 @@ class Score:
         return f"{self.percent:.{decimals}f}{MARK if self.not_clean else ''}"
 
 
+Key = tuple[Group, str, str]
+"""Group, metric, category: what a score is found by."""
+
+
+def by_key(scores: Iterable[Score]) -> dict[Key, Score]:
+    """Scores where tables look for them."""
+    return {(score.group, score.metric, score.category): score for score in scores}
+
+
 def group_of(result: Result) -> Group:
     """The row that a result belongs to."""
     return Group(result.benchmark, result.model, result.method, result.arm)
@@ -86,7 +96,7 @@ def _group_scores(group: Group, results: list[Result]) -> Iterable[Score]:
         yield score_of(group, metric, ALL, seeded_interval(table, clusters), leaks)
     for category in sorted(set(categories)):
         of = categories == category
-        for metric in (f"avg@{K}", LENIENT):
+        for metric in (AVG, LENIENT):
             if metric in values:
                 seeded = seeded_interval(values[metric][:, of], clusters[of])
                 yield score_of(group, metric, str(category), seeded, leaks)

@@ -14,8 +14,8 @@ from anatomy_r1.stats import Interval, SeededInterval, seeded_interval
 from anatomy_r1.views import PLAIN, ROTATIONS, row
 from reports.differences import between, minus
 from reports.leakage import not_clean
-from reports.picture import AVG, Views, by_policy
-from reports.scores import ALL, Group, Score, score_of, scores
+from reports.picture import Views, by_policy
+from reports.scores import ALL, AVG, Group, Score, score_of, scores
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
+from anatomy_r1.results import MATCHED
 from reports.figures.look import COLUMN, QUIET, SETTINGS, SMALL, TEXT, look
 from reports.figures.points import POOLED
 from reports.names import method_title
@@ -134,4 +135,4 @@ def _series(axes: Axes, series: str, line: pd.DataFrame) -> None:
 
 def _handle(series: str) -> Line2D:
     colour, marker, dash = look(series)
-    return Line2D([], [], color=colour, marker=marker, linestyle=dash, label=method_title(series, "matched"))
+    return Line2D([], [], color=colour, marker=marker, linestyle=dash, label=method_title(series, MATCHED))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from anatomy_r1.results import MATCHED
 from reports.figures import panels
 from reports.figures.points import points
 from reports.figures.scope import Scope, note, of
@@ -27,7 +28,7 @@ def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
     return panels.draw(
         found,
         panels.Page(
-            panels=tuple(panels.Panel(name, method_title(name, "matched"), limits=(0, 1)) for name in names),
+            panels=tuple(panels.Panel(name, method_title(name, MATCHED), limits=(0, 1)) for name in names),
             columns=2,
             axis=axis,
             legend=False,
