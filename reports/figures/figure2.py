@@ -20,7 +20,7 @@ QUANTITIES = {
 def table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
     """Points of each quantity, a panel a quantity; distinct texts where the log holds texts."""
     rows = of(frame, scope, METHODS)
-    return pd.concat([points(rows, quantity, panel=[], axis=axis) for quantity in QUANTITIES], ignore_index=True)
+    return pd.concat([points(rows, quantity, panel=None, axis=axis) for quantity in QUANTITIES], ignore_index=True)
 
 
 def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
