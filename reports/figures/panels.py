@@ -57,6 +57,12 @@ class Page:
     """Whether lines are told apart by a legend; not where the panels' titles do."""
 
 
+def column(labels: Mapping[str, str], axis: str, note: str) -> Page:
+    """Panels of several quantities, one above the other: name of the points -> label."""
+    panels = tuple(Panel(name, label=label) for name, label in labels.items())
+    return Page(panels, columns=1, axis=axis, note=note, panel_height=1.05)
+
+
 def draw(points: pd.DataFrame, page: Page, context: Mapping[str, pd.DataFrame] | None = None) -> Figure:
     """The figure; `context` has quiet lines by panel. Its pixels depend on nothing but the arguments and the settings.
 

@@ -9,6 +9,8 @@ highest seed. Where it stands is the mean cost up to the steps of its bin, over 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -45,6 +47,11 @@ def points(frame: pd.DataFrame, quantity: str, *, panel: str | None, axis: str) 
     binned = named.assign(bin=_bin(named, bins(named)))
     places = _places(frame.assign(bin=_bin(frame, bins(named))), axis)
     return _rows(binned, places).round(DECIMALS)
+
+
+def stacked(frame: pd.DataFrame, quantities: Iterable[str], axis: str) -> pd.DataFrame:
+    """Points of several columns, a panel each."""
+    return pd.concat([points(frame, quantity, panel=None, axis=axis) for quantity in quantities], ignore_index=True)
 
 
 def bins(named: pd.DataFrame) -> int:
