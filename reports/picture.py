@@ -135,7 +135,12 @@ def _compare(pairs: Sequence[tuple[Group, str, Panel]]) -> Iterator[Comparison]:
 
 def _worth(group: Group, views: Views, found: Mapping[tuple[Group, str], Comparison]) -> Worth:
     every = [result for seeds in views.values() for result in seeds.values()]
-    averages = {score.group.method: score for score in scores(every) if (score.metric, score.category) == (AVG, ALL)}
-    of = {view: averages[name] for view in views if (name := row(group.method, view)) in averages}
+    averaged = averages(every)
+    of = {view: averaged[name] for view in views if (name := row(group.method, view)) in averaged}
     differences = {view: found[group, view] for view in views if (group, view) in found}
     return Worth(tuple(every), group, of, differences, not_clean(every))
+
+
+def averages(results: Sequence[Result]) -> dict[str, Score]:
+    """Avg@5 over all questions, by method and view, of results of one policy."""
+    return {score.group.method: score for score in scores(results) if (score.metric, score.category) == (AVG, ALL)}

@@ -126,11 +126,16 @@ def percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
+def questions_of(result: Result) -> pd.DataFrame:
+    """A result's question table in the one order of questions in which results are put beside each other."""
+    return result.questions.sort_values("id", ignore_index=True)
+
+
 def _aligned(group: Group, seeds: list[Result]) -> list[pd.DataFrame]:
     """The seeds' question tables in one order of questions."""
     if len({result.seed for result in seeds}) < len(seeds):
         raise AnatomyR1Error(f"{group}: a seed stands twice; give each result store on its own")
-    tables = [result.questions.sort_values("id", ignore_index=True) for result in seeds]
+    tables = [questions_of(result) for result in seeds]
     for result, table in zip(seeds, tables, strict=True):
         if not table[["id", "cluster", "category"]].equals(tables[0][["id", "cluster", "category"]]):
             raise AnatomyR1Error(
