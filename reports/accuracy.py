@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from anatomy_r1.results import MATCHED
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, emphases
 from reports import paper
 from reports.marks import Marks, marked
 from reports.names import METRICS, benchmark_title, is_view, method_title, model_title
-from reports.rows import Key, RowName
-from reports.scores import ALL, Group, Score
+from reports.rows import RowName
+from reports.scores import ALL, AVG, Group, Key, Score
 
 NO_INTERVAL = "[no interval]"
 """Beside a number from one cluster."""
@@ -61,10 +62,10 @@ def _cells(
     for metric in METRICS:
         ours = [found.get((Group(benchmark, model, *name), metric, ALL)) for name in names]
         theirs = [
-            numbers.beside(model, name[0], benchmark, metric, table) if name[1] == "matched" else None for name in names
+            numbers.beside(model, name[0], benchmark, metric, table) if name[1] == MATCHED else None for name in names
         ]
         columns += [_ranked(ours, [is_view(name[0]) for name in names]), _plain(theirs)]
-    clusters = [found.get((Group(benchmark, model, *name), "avg@5", ALL)) for name in names]
+    clusters = [found.get((Group(benchmark, model, *name), AVG, ALL)) for name in names]
     columns.append([Cell(str(score.clusters)) if score else Cell() for score in clusters])
     return list(zip(*columns, strict=True))
 

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from anatomy_r1.metrics import K
 from anatomy_r1.results import AS_RELEASED, MATCHED, Result
-from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
+from anatomy_r1.tables.table import MISSING, Cell, Table
 from reports.accuracy import bounds
-from reports.differences import between_arms, differences, minus
-from reports.equal_tokens import BASELINE
-from reports.marks import Marks, marked
-from reports.names import benchmark_title, method_title, model_title
-from reports.rows import Key, benchmarks, models, row_names
-from reports.scores import ALL, Group, Score, group_of
+from reports.differences import between_arms, differences, minus, of_cells_in
+from reports.marks import Marks
+from reports.names import BASELINE
+from reports.rows import benchmarks, columns, run_blocks
+from reports.scores import ALL, AVG, Group, Key, Score, by_key, group_of
 from reports.signed import signed
 
-_AVG = f"avg@{K}"
 _TITLES = ("file", "prompt", "Avg@5", "matched minus as released", "minus GRPO", "matched: minus GRPO", "seeds")
 _READING = (
     "A row learnt from its file alone; all were tested on the questions of the table above, each in the wording of its "
@@ -40,15 +37,13 @@ def as_released_table(found: Mapping[Key, Score], results: Sequence[Result], kno
         results: of all arms.
         known: marks of rows.
     """
-    ran = {_cell(result) for result in results if result.arm == AS_RELEASED}
-    both = [result for result in results if _cell(result) in ran]
-    paired = {(s.group, s.metric, s.category): s for s in differences(both, BASELINE)}
-    arms = {(s.group, s.metric, s.category): s for s in between_arms(results, MATCHED, AS_RELEASED)}
+    paired = by_key(differences(of_cells_in(results, AS_RELEASED), BASELINE))
+    arms = by_key(between_arms(results, MATCHED, AS_RELEASED))
     stated = {group_of(result): result.provenance.get("released") or {} for result in results}
     shown = benchmarks(found, always=())
 
     def cells(group: Group) -> list[Cell]:
-        score, own = found.get((group, _AVG, ALL)), Group(group.benchmark, group.model, group.method, MATCHED)
+        score, own = found.get((group, AVG, ALL)), Group(group.benchmark, group.model, group.method, MATCHED)
         if score is None:
             return [Cell() for _ in _TITLES]
         file = stated[group]
@@ -56,27 +51,18 @@ def as_released_table(found: Mapping[Key, Score], results: Sequence[Result], kno
             Cell(str(file.get("file", MISSING))),
             Cell(str(file.get("wording", MISSING))),
             Cell(score.shown(), bounds(score, 2)),
-            signed(arms.get((own, minus(_AVG, AS_RELEASED), ALL))),
-            *(signed(paired.get((one, minus(_AVG, BASELINE), ALL))) for one in (group, own)),
+            signed(arms.get((own, minus(AVG, AS_RELEASED), ALL))),
+            *(signed(paired.get((one, minus(AVG, BASELINE), ALL))) for one in (group, own)),
             Cell(str(score.seeds)),
         ]
-
-    def row(model: str, method: str) -> Row:
-        groups = [Group(b, model, method, AS_RELEASED) for b in shown]
-        return Row(marked(method_title(method, MATCHED), groups, known), tuple(c for g in groups for c in cells(g)))
 
     return Table(
         AS_RELEASED,
         "As released: trained on the authors' three files, or their generated twin",
         "Method",
-        tuple(Column(title, benchmark_title(name)) for name in shown for title in _TITLES),
-        tuple(
-            Block(model_title(m, paper_beside=False), tuple(row(m, method) for method, _ in row_names(found, m)))
-            for m in models(found)
+        columns(shown, _TITLES),
+        run_blocks(
+            found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known, AS_RELEASED
         ),
         (_READING,),
     )
-
-
-def _cell(result: Result) -> tuple[str, str, str, int]:
-    return (result.benchmark, result.model, result.method, result.seed)

@@ -19,7 +19,7 @@ from reports.cost import costs
 from reports.fitness import reasons
 from reports.names import BENCHMARKS, CONTROLS, METRICS, MINI, benchmark_title, is_mini, method_title, model_title
 from reports.notes import MINI_MEANS, USE, commits
-from reports.scores import ALL, Group, Score, group_of, scores
+from reports.scores import ALL, AVG, Group, Score, group_of, scores
 
 LIMITS = (
     "Trained and tested on multiple-choice questions of one benchmark; says nothing about free questions.",
@@ -88,7 +88,7 @@ def data_card(results: Sequence[Result], found: Scores) -> str:
     first, benchmark = results[0], results[0].benchmark
     sizes = first.questions.groupby("category").size()
     controls = {
-        f"{title}, {group.model}": f"{found[group, 'avg@5'].shown()} {bounds(found[group, 'avg@5'], 2)}"
+        f"{title}, {group.model}": f"{found[group, AVG].shown()} {bounds(found[group, AVG], 2)}"
         for group in sorted({group_of(one) for one in results}, key=str)
         if (title := CONTROLS.get(group.method))
     }

@@ -11,13 +11,11 @@ from itertools import groupby
 from anatomy_r1.certificate.value import Certificate, Check, failed, from_dict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results import Result
-from reports.names import result_title
+from reports.names import BASELINE, result_title
 from reports.scores import Group, group_of
 
 MARK = " (certificate failed)"
 """Behind the name of a row of which at least one training failed a check."""
-BASELINE = "grpo"
-"""The method whose steps and completions the others of a table must have."""
 
 
 def failures(results: Sequence[Result]) -> dict[str, tuple[Check, ...]]:

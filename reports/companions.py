@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from anatomy_r1.metrics import K
 from anatomy_r1.results import LENIENT, Result
 from anatomy_r1.tables.table import MISSING, Cell, Column, Table
 from reports.accuracy import bounds
 from reports.marks import Marks
 from reports.names import BENCHMARKS, MINI, benchmark_title, rank
-from reports.rows import Key, RowName, run_blocks
-from reports.scores import ALL, Group, Score
+from reports.rows import RowName, columns, run_blocks
+from reports.scores import ALL, AVG, Group, Key, Score, group_of
 
 _SPREAD = "seed SD: standard deviation of Avg@5 over training seeds, in points."
 _EXTRACTION = (
@@ -28,7 +27,7 @@ def responses_table(
 
     Where the store says so, also what the lenient extractor makes of them, and how they failed.
     """
-    styles = {Group(r.benchmark, r.model, r.method, r.arm): r.style for r in results}
+    styles = {group_of(result): result.style for result in results}
     extraction = any(metric == LENIENT for _, metric, _ in found)
     further = ("lenient", "malformed", "several", "refused") if extraction else ()
     titles = ("prompt", "parsed", "truncated", "greedy", "seeds", "seed SD", *further)
@@ -38,7 +37,7 @@ def responses_table(
             return [Cell() for _ in titles]
         parsed, greedy = (found[group, metric, ALL] for metric in ("parsed", "greedy"))
         truncated = found.get((group, "truncated", ALL))
-        spread = found[group, f"avg@{K}", ALL].seed_sd
+        spread = found[group, AVG, ALL].seed_sd
         return [
             Cell(styles[group]),
             Cell(f"{parsed.percent:.1f}"),
@@ -49,8 +48,6 @@ def responses_table(
             *(_extraction_cells(found, group) if extraction else []),
         ]
 
-    columns = tuple(Column(title, benchmark_title(name)) for name in benchmarks for title in titles)
-
     def row(model: str, name: RowName) -> list[Cell]:
         return [cell for benchmark in benchmarks for cell in cells(Group(benchmark, model, *name))]
 
@@ -58,7 +55,7 @@ def responses_table(
         "responses",
         "Responses: share parsed and cut off (percent of the five), accuracy of the greedy response",
         "Method",
-        columns,
+        columns(benchmarks, titles),
         run_blocks(found, row, known),
         (_SPREAD, _EXTRACTION) if extraction else (_SPREAD,),
     )
@@ -76,21 +73,18 @@ def categories_table(found: Mapping[Key, Score], known: Marks) -> Table:
     sizes: dict[tuple[str, str], int] = {}
     for group, _, category in found:
         if category != ALL:
-            questions = found[group, f"avg@{K}", category].questions
+            questions = found[group, AVG, category].questions
             sizes[group.benchmark, category] = max(questions, sizes.get((group.benchmark, category), 0))
     order = sorted(sizes, key=lambda pair: (rank(BENCHMARKS, pair[0].removesuffix(MINI)), pair))
 
     def cell(model: str, name: RowName, benchmark: str, category: str) -> Cell:
-        score = found.get((Group(benchmark, model, *name), f"avg@{K}", category))
+        score = found.get((Group(benchmark, model, *name), AVG, category))
         return Cell(score.shown(1), bounds(score, 1)) if score else Cell()
 
-    columns = tuple(
-        Column(f"{category} (n={sizes[name, category]})", benchmark_title(name)) for name, category in order
-    )
     return Table(
         "categories",
         "Avg@5 by anatomy and by question type, in percent (compare the paper's Fig. 1)",
         "Method",
-        columns,
+        tuple(Column(f"{category} (n={sizes[name, category]})", benchmark_title(name)) for name, category in order),
         run_blocks(found, lambda model, name: (cell(model, name, *pair) for pair in order), known),
     )

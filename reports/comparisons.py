@@ -12,15 +12,12 @@ from anatomy_r1.comparison.panel import panels
 from anatomy_r1.comparison.runs import System, run_of_result, systems
 from anatomy_r1.comparison.scores import system_scores
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.metrics import K
 from anatomy_r1.results import MATCHED, Result
 from anatomy_r1.tables.table import Report
-from reports.equal_tokens import BASELINE
-from reports.names import MODELS, is_view, rank
+from reports.names import BASELINE, MODELS, is_view, rank
 from reports.notes import USE, made_from, warning
-from reports.scores import scores
+from reports.scores import AVG, scores
 
-_METRIC = f"avg@{K}"
 _DIFFERENT = ("prompts", "seeds")
 """What methods may differ in here: SFT is asked for the answer alone, and not every method ran under every seed."""
 
@@ -56,7 +53,7 @@ def _of_model(model: str, results: Sequence[Result]) -> Report | None:
 
 def _outcome(named: Sequence[System]) -> Outcome:
     found = panels(tuple(named), _DIFFERENT, False)
-    family = family_of(found, _METRIC)
+    family = family_of(found, AVG)
     return Outcome(
         panels=found,
         comparisons=compare(found, family, seed=0),

@@ -8,14 +8,14 @@ from typing import TypeVar
 from anatomy_r1.question import LETTERS
 from anatomy_r1.results import Result
 from anatomy_r1.stats import Interval, SeededInterval
-from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
+from anatomy_r1.tables.table import MISSING, Block, Cell, Row, Table
 from anatomy_r1.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row
 from reports.accuracy import bounds
 from reports.marks import Marks, marked
-from reports.names import benchmark_title, method_title, model_title
-from reports.picture import AVG, Worth
-from reports.rows import benchmarks, models, row_names
-from reports.scores import ALL, Group, Score, score_of
+from reports.names import method_title, model_title
+from reports.picture import Worth
+from reports.rows import benchmarks, columns, models, row_names
+from reports.scores import ALL, AVG, Group, Score, score_of
 from reports.signed import signed
 from reports.turning import Turned
 
@@ -80,14 +80,15 @@ def _table(
         )
         for model in models(keys)
     )
-    columns = tuple(Column(one, benchmark_title(b)) for b in shown for one in titles)
-    return Table(name, title, "Policy", columns, blocks, (note,))
+    return Table(name, title, "Policy", columns(shown, titles), blocks, (note,))
 
 
 def picture_table(found: Sequence[Worth], without_model: Sequence[Score], flagged: Marks) -> Table:
     """What the picture is worth to each policy, and what controls without a model score without any."""
-    titles: tuple[str, ...] = ("real image", _NO_IMAGE, "wrong image", "real minus none", "real minus wrong")
-    titles += ("p (Holm)", "MDD", "seeds", "verdict")
+    titles = (
+        *("real image", _NO_IMAGE, "wrong image", "real minus none", "real minus wrong"),
+        *("p (Holm)", "MDD", "seeds", "verdict"),
+    )
 
     def cells(one: Worth) -> list[Cell]:
         wrong = one.differences.get(WRONG_IMAGE)
@@ -110,14 +111,10 @@ def picture_table(found: Sequence[Worth], without_model: Sequence[Score], flagge
 
 def rotation_table(found: Sequence[Turned], flagged: Marks) -> Table:
     """Mean and worst case over rotations, and position bias in a word."""
-    titles: tuple[str, ...] = (
-        "as given",
-        "over rotations",
-        "minus as given",
-        "all right, greedy",
-        "all right, Major@5",
+    titles = (
+        *("as given", "over rotations", "minus as given", "all right, greedy", "all right, Major@5"),
+        *("moved", "RStd", "seeds", "position bias"),
     )
-    titles += ("moved", "RStd", "seeds", "position bias")
 
     def cells(one: Turned) -> list[Cell]:
         shares = (one.bias.moved, one.bias.recall_sd) if one.bias else ()
@@ -136,7 +133,8 @@ def letter_table(found: Sequence[Turned], flagged: Marks) -> Table:
 
     def cells(one: Turned) -> list[Cell]:
         letters = one.bias.letters if one.bias else ()
-        known = [cell for letter in letters for cell in (_points(one, letter.excess), _share(one, letter.recall))]
+        pairs = [(signed(_number(one, of.excess)), _score(_number(one, of.recall))) for of in letters]
+        known = [cell for pair in pairs for cell in pair]
         return [*known, *([Cell()] * (len(titles) - len(known)))]
 
     title = "By letter: answers beyond those that are right there, in points, and recall, in percent"
@@ -151,13 +149,7 @@ def _score(score: Score | None) -> Cell:
     return Cell(score.shown(), bounds(score, 2)) if score else Cell()
 
 
-def _points(of: Turned, interval: Interval) -> Cell:
-    return signed(_number(of, interval))
-
-
-def _share(of: Turned, interval: Interval | None) -> Cell:
-    return _score(_number(of, interval)) if interval else Cell()
-
-
-def _number(of: Turned, interval: Interval) -> Score:
+def _number(of: Turned, interval: Interval | None) -> Score | None:
+    if interval is None:
+        return None
     return score_of(of.average.group, "", ALL, SeededInterval(interval, of.seeds, None), of.leaks)

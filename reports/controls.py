@@ -17,8 +17,8 @@ from reports.fitness import unfit_notes
 from reports.marks import marks
 from reports.names import CONTROLS
 from reports.notes import USE, leaks, made_from, warning
-from reports.picture import AVG, Worth, worths
-from reports.scores import ALL, Score, check_one_profile, scores
+from reports.picture import Worth, worths
+from reports.scores import ALL, AVG, Score, check_one_profile, scores
 from reports.turning import Turned, turned
 
 _EMPTY = (
@@ -74,11 +74,8 @@ def controls(results: Sequence[Result], found: Findings | None = None) -> Report
         *([picture_table(pictures, found.without_model, flagged)] if pictures else []),
         *([rotation_table(rotated, flagged), letter_table(rotated, flagged)] if rotated else []),
     )
-    title, used, shown = (
-        f"Anatomy-R1, controls: profile {results[0].profile}",
-        _used(pictures, rotated),
-        found.numbers(),
-    )
+    title = f"Anatomy-R1, controls: profile {results[0].profile}"
+    used, shown = _used(pictures, rotated), found.numbers()
     below = (*unfit_notes(used), *leaks(shown), made_from(used, shown), USE)
     return Report(title, warning(results), tables, below)
 

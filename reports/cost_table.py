@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
-from anatomy_r1.tables.table import MISSING, Cell, Column, Report, Table
+from anatomy_r1.tables.table import MISSING, Cell, Report, Table
 from reports.cost import Amount, Cost, costs
 from reports.marks import Marks, marks
-from reports.names import benchmark_title
 from reports.notes import USE, leaks, machines, made_from, warning
-from reports.rows import Key, benchmarks, run_blocks
-from reports.scores import ALL, Group, Score, scores
+from reports.rows import benchmarks, columns, run_blocks
+from reports.scores import ALL, AVG, Group, Key, Score, by_key, scores
 
 _READING = (
     "Mean over training seeds. In parentheses: with the training that the method started from, where the store has it."
@@ -46,7 +44,7 @@ def training_cost_table(
         "cost",
         "What it cost: optimiser steps and tokens sampled in training",
         "Method",
-        tuple(Column(title, benchmark_title(name)) for name in shown for title in titles),
+        columns(shown, titles),
         run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known),
         (f"{_READING} {_UNKNOWN} {_ELSEWHERE}",),
     )
@@ -67,7 +65,7 @@ def cost_report(
     """
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
-    found = found or {(score.group, score.metric, score.category): score for score in scores(results)}
+    found = found or by_key(scores(results))
     notes = (
         _READING,
         _UNKNOWN,
@@ -102,13 +100,13 @@ def _full_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost], known: 
         "costs",
         "What it cost: training and evaluation of each method",
         "Method",
-        tuple(Column(title, benchmark_title(name)) for name in shown for title in titles),
+        columns(shown, titles),
         run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known),
     )
 
 
 def _score(found: Mapping[Key, Score], group: Group) -> Cell:
-    return Cell(found[group, f"avg@{K}", ALL].shown())
+    return Cell(found[group, AVG, ALL].shown())
 
 
 def _trained(amount: Amount, decimals: int = 0) -> Cell:

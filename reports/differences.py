@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from anatomy_r1.results import Result, question_metrics
 from anatomy_r1.stats import SeededInterval, paired_interval
 from reports.leakage import not_clean
 from reports.names import METRICS, is_view
-from reports.scores import ALL, Group, Score, group_of, score_of
+from reports.scores import ALL, Group, Score, group_of, questions_of, score_of
 
 Cells = Mapping[tuple[Group, int], Result]
 """(group, seed) -> result."""
@@ -47,10 +46,20 @@ def between_arms(results: Sequence[Result], arm: str, other: str) -> tuple[Score
     return tuple(score for group in groups for score in _against(cells, group, replace(group, arm=other), other))
 
 
+def of_cells_in(results: Sequence[Result], arm: str) -> list[Result]:
+    """Results of any arm whose cell ran in `arm` too, so that differences in both are over the same seeds."""
+
+    def cell(result: Result) -> tuple[str, str, str, int]:
+        return (result.benchmark, result.model, result.method, result.seed)
+
+    ran = {cell(result) for result in results if result.arm == arm}
+    return [result for result in results if cell(result) in ran]
+
+
 def _against(cells: Cells, group: Group, base: Group, other: str) -> Iterator[Score]:
     seeds = sorted(seed for of, seed in cells if of == group and (base, seed) in cells)
-    first = [_sorted(cells[group, seed]) for seed in seeds]
-    second = [_sorted(cells[base, seed]) for seed in seeds]
+    first = [questions_of(cells[group, seed]) for seed in seeds]
+    second = [questions_of(cells[base, seed]) for seed in seeds]
     if not seeds or not all(_same_questions(cells[group, s], cells[base, s]) for s in seeds):
         return
     leaks = not_clean(cells[one, seed] for one in (group, base) for seed in seeds)
@@ -65,15 +74,11 @@ def _seeded(a: np.ndarray, b: np.ndarray, clusters: np.ndarray) -> SeededInterva
     return SeededInterval(paired_interval(a.mean(axis=0), b.mean(axis=0), clusters), len(a), spread)
 
 
-def _sorted(result: Result) -> pd.DataFrame:
-    return result.questions.sort_values("id", ignore_index=True)
-
-
 def _same_questions(first: Result, second: Result) -> bool:
     """The same ids in the same clusters and, where both results name their data, the same data: ids may be reused."""
     columns = ["id", "cluster"]
     named = {hash_ for hash_ in map(_data_hash, (first, second)) if hash_ is not None}
-    return len(named) <= 1 and _sorted(first)[columns].equals(_sorted(second)[columns])
+    return len(named) <= 1 and questions_of(first)[columns].equals(questions_of(second)[columns])
 
 
 def _data_hash(result: Result) -> str | None:

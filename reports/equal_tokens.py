@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from anatomy_r1.metrics import K
-from anatomy_r1.results import EQUAL_TOKENS, MATCHED
-from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
+from anatomy_r1.results import EQUAL_TOKENS, MATCHED, Result
+from anatomy_r1.tables.table import MISSING, Cell, Table
 from reports.accuracy import bounds
-from reports.cost import Cost
-from reports.differences import minus
-from reports.marks import Marks, marked
-from reports.names import benchmark_title, method_title, model_title
-from reports.rows import Key, models, row_names
-from reports.scores import ALL, Group, Score
+from reports.cost import costs
+from reports.differences import differences, minus, of_cells_in
+from reports.marks import Marks
+from reports.names import BASELINE
+from reports.rows import benchmarks, columns, run_blocks
+from reports.scores import ALL, AVG, Group, Key, Score, by_key
 from reports.signed import signed
 
-BASELINE = "grpo"
-"""The method that the others are compared with."""
-_AVG = f"avg@{K}"
 _TITLES = ("Avg@5", "minus GRPO", "own budgets: minus GRPO", "steps", "rollout tokens")
 _READING = (
     "A method's policy at the first step at which it had sampled as many tokens as the profile says; its own budget is "
@@ -32,52 +28,35 @@ _READING = (
 )
 
 
-def equal_tokens_table(
-    found: Mapping[Key, Score],
-    paired: Mapping[Key, Score],
-    spent: Mapping[Group, Cost],
-    shown: Sequence[str],
-    known: Marks,
-) -> Table:
+def equal_tokens_table(found: Mapping[Key, Score], results: Sequence[Result], known: Marks) -> Table:
     """A row for each method of the arm.
 
     Args:
         found: scores of the arm.
-        paired: differences to GRPO, of all arms.
-        spent: costs, of all arms.
-        shown: benchmarks.
+        results: of all arms.
         known: marks of rows.
     """
+    paired = by_key(differences(of_cells_in(results, EQUAL_TOKENS), BASELINE))
+    spent, shown = costs(results), benchmarks(found, always=())
 
     def cells(group: Group) -> list[Cell]:
-        score, own = found.get((group, _AVG, ALL)), Group(group.benchmark, group.model, group.method, MATCHED)
+        score, own = found.get((group, AVG, ALL)), Group(group.benchmark, group.model, group.method, MATCHED)
         if score is None:
             return [Cell() for _ in _TITLES]
         return [
             Cell(score.shown(), bounds(score, 2)),
-            *(signed(paired.get((one, minus(_AVG, BASELINE), ALL))) for one in (group, own)),
+            *(signed(paired.get((one, minus(AVG, BASELINE), ALL))) for one in (group, own)),
             *(_count(amount.own) for amount in (spent[group].steps, spent[group].rollout_tokens)),
         ]
 
-    blocks = tuple(
-        Block(
-            model_title(model, paper_beside=False),
-            tuple(
-                Row(
-                    marked(method_title(method, MATCHED), (Group(b, model, method, arm) for b in shown), known),
-                    tuple(c for b in shown for c in cells(Group(b, model, method, arm))),
-                )
-                for method, arm in row_names(found, model)
-            ),
-        )
-        for model in models(found)
-    )
     return Table(
         EQUAL_TOKENS,
         "For the same number of sampled tokens: accuracy and what it differs by from GRPO's",
         "Method",
-        tuple(Column(title, benchmark_title(name)) for name in shown for title in _TITLES),
-        blocks,
+        columns(shown, _TITLES),
+        run_blocks(
+            found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known, EQUAL_TOKENS
+        ),
         (_READING,),
     )
 

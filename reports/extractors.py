@@ -8,8 +8,7 @@ from itertools import combinations, groupby
 from anatomy_r1.metrics import K
 from anatomy_r1.results import LENIENT
 from reports.names import benchmark_title, is_view, method_title, model_title
-from reports.rows import Key
-from reports.scores import ALL, Group, Score
+from reports.scores import ALL, AVG, Group, Key, Score
 
 Pair = tuple[Group, float, float]
 """A row with its Avg@5 by the strict and by the lenient extractor, in percent as printed."""
@@ -22,7 +21,7 @@ def order_alarms(found: Mapping[Key, Score]) -> tuple[str, ...]:
     so are views, which compete with nothing.
     """
     pairs = [
-        (group, round(found[group, f"avg@{K}", ALL].percent, 2), round(found[group, LENIENT, ALL].percent, 2))
+        (group, round(found[group, AVG, ALL].percent, 2), round(found[group, LENIENT, ALL].percent, 2))
         for group, metric, category in found
         if metric == LENIENT and category == ALL and not is_view(group.method)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from anatomy_r1.results import Result
+from anatomy_r1.results import MATCHED, Result
 from anatomy_r1.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, parts
 
 METHODS: dict[str, str] = {  # Table 1's rows, in its order
@@ -32,6 +32,9 @@ BEYOND: dict[str, str] = {  # not in the paper; short, so that Table 1 still fit
     "grpo-asc-pool": "ASC pool only (control)",
     "grpo-asc-released": "ASC as released",
 }
+
+BASELINE = "grpo"
+"""The method that the others are compared with, and whose steps and completions they must have."""
 
 CONTROLS: dict[str, str] = {  # no model, no picture
     "control-majority": "Majority class (control)",
@@ -95,7 +98,7 @@ def method_title(method: str, arm: str) -> str:
     """Row name; the matched arm and the plain view are the rule and go without saying."""
     policy, view = parts(method)
     title = TITLES.get(policy, policy) + (f", {VIEWS[view]}" if view in VIEWS else "")
-    return title if arm == "matched" else f"{title} ({arm})"
+    return title if arm == MATCHED else f"{title} ({arm})"
 
 
 def result_title(result: Result) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from anatomy_r1.provenance import stated
 from anatomy_r1.results import LENIENT, Result
 from reports import leakage
-from reports.names import BENCHMARKS, MINI, benchmark_title, is_mini, rank
+from reports.names import BENCHMARKS, METRICS, MINI, benchmark_title, is_mini, rank
 from reports.scores import ALL, Score
 
 _OURS = (
@@ -61,7 +61,7 @@ def leaks(found: Iterable[Score]) -> list[str]:
 
 def _has_interval(metric: str) -> bool:
     """Whether tables print an interval of this metric, or of a difference in it."""
-    return metric.partition(" minus ")[0] in {"avg@5", "pass@1", "major@5", "greedy", LENIENT}
+    return metric.partition(" minus ")[0] in {*METRICS, "greedy", LENIENT}
 
 
 def made_from(results: Sequence[Result], found: Iterable[Score]) -> str:

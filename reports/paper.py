@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from anatomy_r1.results import MATCHED
 from reports.names import MINI, MODELS
 from reports.scores import ALL, Score
 
@@ -26,7 +27,7 @@ class PaperNumbers:
     def of_score(self, score: Score, table: int) -> float | None:
         """The number beside a score; the paper has one for all questions and for the matched arm only."""
         group = score.group
-        if score.category != ALL or group.arm != "matched":
+        if score.category != ALL or group.arm != MATCHED:
             return None
         return self.beside(group.model, group.method, group.benchmark, score.metric, table)
 

@@ -16,15 +16,13 @@ from anatomy_r1.comparison.panel import Panel, panels
 from anatomy_r1.comparison.runs import run_of_result, systems
 from anatomy_r1.comparison.verdict import Verdict
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.metrics import K
 from anatomy_r1.results import Result
 from anatomy_r1.stats import SeededInterval
 from anatomy_r1.views import NO_IMAGE, PLAIN, WRONG_IMAGE, parts, row
 from reports.differences import minus
 from reports.leakage import not_clean
-from reports.scores import ALL, Group, Score, group_of, score_of, scores
+from reports.scores import ALL, AVG, Group, Score, group_of, score_of, scores
 
-AVG = f"avg@{K}"
 WORDS: Mapping[Verdict, str] = {
     "better": "uses the image",
     "worse": "scores less with its own image",
@@ -137,7 +135,12 @@ def _compare(pairs: Sequence[tuple[Group, str, Panel]]) -> Iterator[Comparison]:
 
 def _worth(group: Group, views: Views, found: Mapping[tuple[Group, str], Comparison]) -> Worth:
     every = [result for seeds in views.values() for result in seeds.values()]
-    averages = {score.group.method: score for score in scores(every) if (score.metric, score.category) == (AVG, ALL)}
-    of = {view: averages[name] for view in views if (name := row(group.method, view)) in averages}
+    averaged = averages(every)
+    of = {view: averaged[name] for view in views if (name := row(group.method, view)) in averaged}
     differences = {view: found[group, view] for view in views if (group, view) in found}
     return Worth(tuple(every), group, of, differences, not_clean(every))
+
+
+def averages(results: Sequence[Result]) -> dict[str, Score]:
+    """Avg@5 over all questions, by method and view, of results of one policy."""
+    return {score.group.method: score for score in scores(results) if (score.metric, score.category) == (AVG, ALL)}

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from anatomy_r1.results import MATCHED, Result
-from anatomy_r1.tables.table import Block, Cell, Row
+from anatomy_r1.tables.table import Block, Cell, Column, Row
 from reports.marks import Marks, marked
-from reports.names import BENCHMARKS, MINI, MODELS, method_rank, method_title, model_title, rank
-from reports.scores import Group
+from reports.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
+from reports.scores import Key
 
-Key = tuple[Group, str, str]
-"""Group, metric, category: what a score is found by."""
 RowName = tuple[str, str]
 """Method and arm."""
 
@@ -34,8 +32,8 @@ def row_names(found: Iterable[Key], model: str, always: Iterable[str] = ()) -> l
     name, and views of policies last.
     """
     ours = {(key[0].method, key[0].arm) for key in found if key[0].model == model}
-    wanted = ours | {(method, "matched") for method in always}
-    return sorted(wanted, key=lambda name: (method_rank(name[0]), name[1] != "matched", name[1]))
+    wanted = ours | {(method, MATCHED) for method in always}
+    return sorted(wanted, key=lambda name: (method_rank(name[0]), name[1] != MATCHED, name[1]))
 
 
 def in_order(result: Result) -> tuple[object, ...]:
@@ -45,15 +43,22 @@ def in_order(result: Result) -> tuple[object, ...]:
     return (benchmark, rank(MODELS, result.model), method_rank(result.method), arm, result.seed, result.key)
 
 
+def columns(benchmarks: Iterable[str], titles: Iterable[str]) -> tuple[Column, ...]:
+    """The same headings under each benchmark."""
+    every = tuple(titles)
+    return tuple(Column(title, benchmark_title(name)) for name in benchmarks for title in every)
+
+
 def run_blocks(
-    found: Iterable[Key], cells: Callable[[str, RowName], Iterable[Cell]], known: Marks
+    found: Iterable[Key], cells: Callable[[str, RowName], Iterable[Cell]], known: Marks, rule: str = MATCHED
 ) -> tuple[Block, ...]:
-    """A block a model, with only the rows that ran, each with its marks."""
+    """A block a model, with only the rows that ran, each with its marks; the arm `rule` goes without saying."""
     keys = list(found)
 
     def title(model: str, name: RowName) -> str:
         groups = dict.fromkeys(key[0] for key in keys if key[0].model == model and (key[0].method, key[0].arm) == name)
-        return marked(method_title(*name), groups, known)
+        method, arm = name
+        return marked(method_title(method, MATCHED if arm == rule else arm), groups, known)
 
     return tuple(
         Block(

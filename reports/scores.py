@@ -15,6 +15,7 @@ from anatomy_r1.results import LENIENT, Result, question_metrics
 from anatomy_r1.stats import SeededInterval, seeded_interval
 from reports.leakage import MARK, not_clean
 
+AVG = f"avg@{K}"
 ALL = ""
 """The category of a score over all questions."""
 
@@ -57,6 +58,15 @@ class Score:
         return f"{self.percent:.{decimals}f}{MARK if self.not_clean else ''}"
 
 
+Key = tuple[Group, str, str]
+"""Group, metric, category: what a score is found by."""
+
+
+def by_key(scores: Iterable[Score]) -> dict[Key, Score]:
+    """Scores where tables look for them."""
+    return {(score.group, score.metric, score.category): score for score in scores}
+
+
 def group_of(result: Result) -> Group:
     """The row that a result belongs to."""
     return Group(result.benchmark, result.model, result.method, result.arm)
@@ -86,7 +96,7 @@ def _group_scores(group: Group, results: list[Result]) -> Iterable[Score]:
         yield score_of(group, metric, ALL, seeded_interval(table, clusters), leaks)
     for category in sorted(set(categories)):
         of = categories == category
-        for metric in (f"avg@{K}", LENIENT):
+        for metric in (AVG, LENIENT):
             if metric in values:
                 seeded = seeded_interval(values[metric][:, of], clusters[of])
                 yield score_of(group, metric, str(category), seeded, leaks)
@@ -116,11 +126,16 @@ def percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
+def questions_of(result: Result) -> pd.DataFrame:
+    """A result's question table in the one order of questions in which results are put beside each other."""
+    return result.questions.sort_values("id", ignore_index=True)
+
+
 def _aligned(group: Group, seeds: list[Result]) -> list[pd.DataFrame]:
     """The seeds' question tables in one order of questions."""
     if len({result.seed for result in seeds}) < len(seeds):
         raise AnatomyR1Error(f"{group}: a seed stands twice; give each result store on its own")
-    tables = [result.questions.sort_values("id", ignore_index=True) for result in seeds]
+    tables = [questions_of(result) for result in seeds]
     for result, table in zip(seeds, tables, strict=True):
         if not table[["id", "cluster", "category"]].equals(tables[0][["id", "cluster", "category"]]):
             raise AnatomyR1Error(

@@ -18,21 +18,20 @@ from reports.certificates import certificate_notes
 from reports.companions import categories_table, responses_table
 from reports.cost import costs
 from reports.cost_table import training_cost_table
-from reports.differences import differences
-from reports.equal_tokens import BASELINE, equal_tokens_table
+from reports.equal_tokens import equal_tokens_table
 from reports.extractors import order_alarms
 from reports.fitness import unfit_notes
 from reports.marks import Marks, marks
 from reports.names import METHODS, is_view
 from reports.notes import notes, warning
-from reports.rows import Key, benchmarks, models, row_names
-from reports.scores import Score, scores
+from reports.rows import benchmarks, models, row_names
+from reports.scores import Key, Score, by_key, scores
 from reports.submitted import submitted_notes
 
 NUMBER = 1
 """Which of the paper's tables this is."""
-APART = (EQUAL_TOKENS, AS_RELEASED)
-"""Arms with a table of their own."""
+APART = {EQUAL_TOKENS: equal_tokens_table, AS_RELEASED: as_released_table}
+"""Arms with a table of their own, in the order of these."""
 _VIEWS = (
     "no image, wrong image, rotations: the policy of that name, shown no picture, one of another video (slide, "
     "patient, image), or the options in every cyclic order (mean over these). Controls, outside best and second; what "
@@ -48,14 +47,13 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     """
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
-    every = {(score.group, score.metric, score.category): score for score in scores(results)}
+    every = by_key(scores(results))
     found = {key: score for key, score in every.items() if key[0].arm not in APART}
     shown = benchmarks(found)
     known = marks(results)
     tables = (
         _main_table(found, numbers or paper.load(), shown, known),
-        *_equal_tokens(_of_arm(every, EQUAL_TOKENS), results, known),
-        *_as_released(_of_arm(every, AS_RELEASED), results, known),
+        *(make(own, results, known) for arm, make in APART.items() if (own := _of_arm(every, arm))),
         training_cost_table(_policies(found), costs(results), shown, known),
         responses_table(found, results, shown, known),
         categories_table(found, known),
@@ -73,26 +71,6 @@ def _policies(found: Mapping[Key, Score]) -> dict[Key, Score]:
 
 def _of_arm(every: Mapping[Key, Score], arm: str) -> dict[Key, Score]:
     return {key: score for key, score in every.items() if key[0].arm == arm}
-
-
-def _as_released(found: Mapping[Key, Score], results: Sequence[Result], known: Marks) -> tuple[Table, ...]:
-    """The companion of that arm, where it ran."""
-    return (as_released_table(found, results, known),) if found else ()
-
-
-def _equal_tokens(found: Mapping[Key, Score], results: Sequence[Result], known: Marks) -> tuple[Table, ...]:
-    """The companion of that arm, where it ran."""
-    if not found:
-        return ()
-    ran = {_cell(result) for result in results if result.arm == EQUAL_TOKENS}
-    both = [result for result in results if _cell(result) in ran]  # else the two differences were over other seeds
-    paired = {(score.group, score.metric, score.category): score for score in differences(both, BASELINE)}
-    return (equal_tokens_table(found, paired, costs(results), benchmarks(found, always=()), known),)
-
-
-def _cell(result: Result) -> tuple[str, str, str, int]:
-    """What a result is of, whatever the arm."""
-    return (result.benchmark, result.model, result.method, result.seed)
 
 
 def _main_table(found: Mapping[Key, Score], numbers: paper.PaperNumbers, shown: Sequence[str], known: Marks) -> Table:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.metrics import K
 from anatomy_r1.results import MATCHED, Result
 from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
 from reports import paper
@@ -25,8 +24,8 @@ from reports.fitness import unfit_notes
 from reports.marks import Marks, marked, marks
 from reports.names import ABLATION, METRICS, MINI, method_title, model_title
 from reports.notes import notes, warning
-from reports.rows import Key, RowName, benchmarks, models, row_names
-from reports.scores import ALL, Group, Score, scores
+from reports.rows import RowName, benchmarks, models, row_names
+from reports.scores import ALL, AVG, Group, Key, Score, by_key, scores
 from reports.signed import points, signed
 from reports.submitted import submitted_notes
 
@@ -53,8 +52,8 @@ def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     if not kept:
         raise AnatomyR1Error("no results of Table 2's methods. Run `tox -e reproduce-table2` first")
     numbers = numbers or paper.load()
-    found = {(score.group, score.metric, score.category): score for score in scores(kept)}
-    paired = {(score.group, score.metric, score.category): score for score in differences(kept, WHOLE)}
+    found = by_key(scores(kept))
+    paired = by_key(differences(kept, WHOLE))
     shown = benchmarks(found, always=(BENCHMARK,))
     known = marks(kept)
     tables = (
@@ -125,13 +124,13 @@ def _cells(paired: Mapping[Key, Score], numbers: paper.PaperNumbers, group: Grou
         (signed(paired.get((group, minus(metric, WHOLE), ALL))), Cell(points(theirs(numbers, group, metric))))
         for metric in METRICS
     ]
-    score = paired.get((group, minus(f"avg@{K}", WHOLE), ALL))
+    score = paired.get((group, minus(AVG, WHOLE), ALL))
     return [*(cell for pair in pairs for cell in pair), Cell(str(score.clusters)) if score else Cell()]
 
 
 def theirs(numbers: paper.PaperNumbers, group: Group, metric: str) -> float | None:
     """The paper's difference of an ablation to the whole, in points; None where it has not both numbers."""
-    if group.arm != "matched":
+    if group.arm != MATCHED:
         return None
     ablated, whole = (numbers.beside(group.model, m, group.benchmark, metric, NUMBER) for m in (group.method, WHOLE))
     return None if ablated is None or whole is None else ablated - whole

@@ -14,8 +14,8 @@ from anatomy_r1.stats import Interval, SeededInterval, seeded_interval
 from anatomy_r1.views import PLAIN, ROTATIONS, row
 from reports.differences import between, minus
 from reports.leakage import not_clean
-from reports.picture import AVG, Views, by_policy
-from reports.scores import ALL, Group, Score, score_of, scores
+from reports.picture import Views, averages, by_policy
+from reports.scores import ALL, AVG, Group, Score, questions_of, score_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,18 +69,14 @@ def turned(results: Sequence[Result]) -> tuple[Turned, ...]:
 
 def _turned(policy: Group, views: Views) -> Turned:
     plain, rotated = list(views.get(PLAIN, {}).values()), list(views[ROTATIONS].values())
-    averages = {
-        score.group.method: score
-        for score in scores([*plain, *rotated])
-        if (score.metric, score.category) == (AVG, ALL)
-    }
-    average = averages[row(policy.method, ROTATIONS)]
+    found = averages([*plain, *rotated])
+    average = found[row(policy.method, ROTATIONS)]
     changes = {score.metric: score for score in between([*plain, *rotated], average.group, policy.method)}
     leaks = not_clean([*plain, *rotated])
     return Turned(
         results=(*plain, *rotated),
         policy=policy,
-        given=averages.get(policy.method),
+        given=found.get(policy.method),
         average=average,
         change=changes.get(minus(AVG, policy.method)),
         all_right={name: _flag(rotated, average.group, name, leaks) for name in ALL_RIGHT},
@@ -91,14 +87,14 @@ def _turned(policy: Group, views: Views) -> Turned:
 
 
 def _flag(results: Sequence[Result], group: Group, name: str, leaks: tuple[str, ...]) -> Score:
-    tables = [result.questions.sort_values("id", ignore_index=True) for result in results]
+    tables = [questions_of(result) for result in results]
     values = np.stack([table[name].to_numpy(dtype=float) for table in tables])
     return score_of(group, name, ALL, seeded_interval(values, tables[0]["cluster"].to_numpy()), leaks)
 
 
 def _counts(results: Sequence[Result]) -> LetterCounts:
     """Summed over seeds question by question, so that a question counts once for its interval."""
-    every = [counts_of_table(result.questions.sort_values("id", ignore_index=True)) for result in results]
+    every = [counts_of_table(questions_of(result)) for result in results]
     names = ("chosen", "readable", "right", "asked")
     chosen, readable, right, asked = (np.sum([getattr(one, name) for one in every], axis=0) for name in names)
     return LetterCounts(chosen, readable, right, asked, every[0].clusters)

@@ -15,7 +15,7 @@ from reports.marks import marks
 from reports.names import CONTROLS, is_view
 from reports.notes import notes, warning
 from reports.rows import benchmarks, models, row_names
-from reports.scores import scores
+from reports.scores import by_key, scores
 
 UNTRAINED = "zero-shot"
 _READING = (
@@ -34,7 +34,7 @@ def untrained_report(results: Sequence[Result], numbers: paper.PaperNumbers | No
     kept = [result for result in kept if result.arm == MATCHED and not is_view(result.method)]
     if not any(_is_control(result) for result in kept):
         raise AnatomyR1Error("no control ran. Run `tox -e reproduce-table1` with --methods control-majority")
-    found = {(score.group, score.metric, score.category): score for score in scores(kept)}
+    found = by_key(scores(kept))
     shown, known = benchmarks(found), marks(kept)
     blocks: list[Block] = [
         accuracy_block(found, numbers or paper.load(), model, row_names(found, model), shown, table=1, marks=known)

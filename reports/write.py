@@ -15,8 +15,8 @@ from reports.controls import controls, findings
 from reports.cost import costs
 from reports.cost_table import cost_report
 from reports.differences import differences
-from reports.equal_tokens import BASELINE
 from reports.formats import latex, tidy
+from reports.names import BASELINE
 from reports.scores import Score, scores
 from reports.table1 import table1
 from reports.table2 import WHOLE, of_table2, paper_beside, table2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from anatomy_r1.tables.table import Cell, Report, Table, groups
 from anatomy_r1.tables.text import plain
@@ -24,12 +25,12 @@ def _table(table: Table) -> str:
 
 def _panel(table: Table, indices: list[int]) -> str:
     lines = [
-        _line([escape(table.corner), *(escape(table.columns[index].title) for index in indices)]),
-        _line([":--", *("--:" for _ in indices)]),
+        line([escape(table.corner), *(escape(table.columns[index].title) for index in indices)]),
+        line([":--", *("--:" for _ in indices)]),
     ]
     for block in table.blocks:
-        lines.append(_line([f"*{escape(block.title)}*", *("" for _ in indices)]))
-        lines += [_line([escape(row.title), *(_cell(row.cells[index]) for index in indices)]) for row in block.rows]
+        lines.append(line([f"*{escape(block.title)}*", *("" for _ in indices)]))
+        lines += [line([escape(row.title), *(_cell(row.cells[index]) for index in indices)]) for row in block.rows]
     return "\n".join(lines)
 
 
@@ -38,7 +39,8 @@ def _cell(cell: Cell) -> str:
     return f"{before}{escape(cell.text)}{after} {escape(cell.aside)}".rstrip()
 
 
-def _line(cells: list[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """A row of a Markdown table, of cells that are escaped."""
     return f"| {' | '.join(cells)} |"
 
 

@@ -14,7 +14,7 @@ METHODS = ("grpo",)
 
 def table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
     """Points of mean accuracy (share of responses that are right), a panel an anatomy or question type."""
-    return points(of(frame, scope, METHODS), "accuracy", panel=["anatomy"], axis=axis)
+    return points(of(frame, scope, METHODS), "accuracy", panel="anatomy", axis=axis)
 
 
 def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures import panels
-from reports.figures.points import points
+from reports.figures.points import stacked
 from reports.figures.scope import Scope, note, of
 
 METHODS = ("grpo", "grpo-gdqa")
@@ -19,8 +19,7 @@ QUANTITIES = {
 
 def table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
     """Points of each quantity, a panel a quantity; distinct texts where the log holds texts."""
-    rows = of(frame, scope, METHODS)
-    return pd.concat([points(rows, quantity, panel=[], axis=axis) for quantity in QUANTITIES], ignore_index=True)
+    return stacked(of(frame, scope, METHODS), QUANTITIES, axis)
 
 
 def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
@@ -29,11 +28,9 @@ def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
     words = "texts: every tenth step; unparsed responses count as one choice"
     return panels.draw(
         found,
-        panels.Page(
-            panels=tuple(panels.Panel(name, label=label) for name, label in QUANTITIES.items()),
-            columns=1,
-            axis=axis,
-            note=note(of(frame, scope, METHODS), found, scope, words),
-            panel_height=1.05,
+        panels.column(
+            QUANTITIES,
+            axis,
+            note(of(frame, scope, METHODS), found, scope, words),
         ),
     )

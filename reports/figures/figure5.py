@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures import panels
-from reports.figures.points import points
+from reports.figures.points import stacked
 from reports.figures.scope import Scope, note, of
 
 METHODS = ("grpo", "grpo-asc")
@@ -18,8 +18,7 @@ QUANTITIES = {"reward": "Reward:\naccuracy, form", "accuracy": "Reward:\naccurac
 
 def table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
     """Points of each quantity, a panel a quantity."""
-    rows = of(frame, scope, METHODS)
-    return pd.concat([points(rows, quantity, panel=[], axis=axis) for quantity in QUANTITIES], ignore_index=True)
+    return stacked(of(frame, scope, METHODS), QUANTITIES, axis)
 
 
 def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
@@ -27,11 +26,9 @@ def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
     found = table(frame, scope, axis)
     return panels.draw(
         found,
-        panels.Page(
-            panels=tuple(panels.Panel(name, label=label) for name, label in QUANTITIES.items()),
-            columns=1,
-            axis=axis,
-            note=note(of(frame, scope, METHODS), found, scope, "S(q): of the options served, where it is known"),
-            panel_height=1.05,
+        panels.column(
+            QUANTITIES,
+            axis,
+            note(of(frame, scope, METHODS), found, scope, "S(q): of the options served, where it is known"),
         ),
     )

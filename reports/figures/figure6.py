@@ -14,7 +14,7 @@ METHODS = ("grpo", "grpo-gdqa")
 
 def table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
     """Points of the share of invalid groups, a panel an anatomy or question type."""
-    return points(of(frame, scope, METHODS), "invalid", panel=["anatomy"], axis=axis)
+    return points(of(frame, scope, METHODS), "invalid", panel="anatomy", axis=axis)
 
 
 def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:

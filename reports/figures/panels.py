@@ -14,6 +14,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
+from anatomy_r1.results import MATCHED
 from reports.figures.look import COLUMN, QUIET, SETTINGS, SMALL, TEXT, look
 from reports.figures.points import POOLED
 from reports.names import method_title
@@ -54,6 +55,12 @@ class Page:
     """Inches."""
     legend: bool = True
     """Whether lines are told apart by a legend; not where the panels' titles do."""
+
+
+def column(labels: Mapping[str, str], axis: str, note: str) -> Page:
+    """Panels of several quantities, one above the other: name of the points -> label."""
+    panels = tuple(Panel(name, label=label) for name, label in labels.items())
+    return Page(panels, columns=1, axis=axis, note=note, panel_height=1.05)
 
 
 def draw(points: pd.DataFrame, page: Page, context: Mapping[str, pd.DataFrame] | None = None) -> Figure:
@@ -134,4 +141,4 @@ def _series(axes: Axes, series: str, line: pd.DataFrame) -> None:
 
 def _handle(series: str) -> Line2D:
     colour, marker, dash = look(series)
-    return Line2D([], [], color=colour, marker=marker, linestyle=dash, label=method_title(series, "matched"))
+    return Line2D([], [], color=colour, marker=marker, linestyle=dash, label=method_title(series, MATCHED))

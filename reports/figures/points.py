@@ -9,7 +9,7 @@ highest seed. Where it stands is the mean cost up to the steps of its bin, over 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -27,20 +27,20 @@ DECIMALS = 6
 """Points are rounded before they are drawn, so that a CSV has what a figure shows."""
 
 
-def points(frame: pd.DataFrame, quantity: str, *, panel: Sequence[str], axis: str) -> pd.DataFrame:
+def points(frame: pd.DataFrame, quantity: str, *, panel: str | None, axis: str) -> pd.DataFrame:
     """Points of one column of the frame of groups; a line for each method.
 
     Args:
         frame: from `groups_frame`, of one benchmark and model; groups without the quantity are left out.
         quantity: a column.
-        panel: columns that tell panels apart besides the quantity; none for one panel.
+        panel: column that tells panels apart; None for one panel, which the quantity names.
         axis: `kilotokens` or `seconds`.
     """
     kept = frame[frame[quantity].notna()]
     if kept.empty:
         return pd.DataFrame(columns=list(COLUMNS)).astype(_NUMBERS)
     named = kept.assign(
-        panel=_joined(kept, panel) if panel else quantity,
+        panel=kept[panel].astype(str) if panel else quantity,
         series=kept["method"],
         value=kept[quantity].astype(float),
     )
@@ -49,12 +49,9 @@ def points(frame: pd.DataFrame, quantity: str, *, panel: Sequence[str], axis: st
     return _rows(binned, places).round(DECIMALS)
 
 
-def _joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
-    """Columns as one text a row, whole columns at a time."""
-    first, *others = (frame[name].astype(str).astype(object) for name in columns)
-    for other in others:
-        first = first + ", " + other
-    return first
+def stacked(frame: pd.DataFrame, quantities: Iterable[str], axis: str) -> pd.DataFrame:
+    """Points of several columns, a panel each."""
+    return pd.concat([points(frame, quantity, panel=None, axis=axis) for quantity in quantities], ignore_index=True)
 
 
 def bins(named: pd.DataFrame) -> int:

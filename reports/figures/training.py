@@ -5,29 +5,30 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from anatomy_r1.results import MATCHED
 from reports.figures import panels
-from reports.figures.points import points
+from reports.figures.points import POOLED, points
 from reports.figures.scope import Scope, note, of
+from reports.names import BASELINE, method_title
 from reports.names import METHODS as TITLES
-from reports.names import method_title
 
 METHODS = tuple(TITLES)
 
 
 def table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
     """Points of mean accuracy, a panel a method."""
-    return points(of(frame, scope, METHODS), "accuracy", panel=["method"], axis=axis)
+    return points(of(frame, scope, METHODS), "accuracy", panel="method", axis=axis)
 
 
 def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
     """A panel a method; GRPO's mean in grey beside each other."""
     found = table(frame, scope, axis)
-    grpo = found[(found["series"] == "grpo") & (found["seed"] == "all")]
+    grpo = found[(found["series"] == BASELINE) & (found["seed"] == POOLED)]
     names = list(dict.fromkeys(of(frame, scope, METHODS)["method"]))
     return panels.draw(
         found,
         panels.Page(
-            panels=tuple(panels.Panel(name, method_title(name, "matched"), limits=(0, 1)) for name in names),
+            panels=tuple(panels.Panel(name, method_title(name, MATCHED), limits=(0, 1)) for name in names),
             columns=2,
             axis=axis,
             legend=False,
@@ -36,5 +37,5 @@ def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
                 of(frame, scope, METHODS), found, scope, "grey: GRPO; each method's own budget and own questions"
             ),
         ),
-        {name: grpo for name in names if name != "grpo"},
+        {name: grpo for name in names if name != BASELINE},
     )

@@ -45,19 +45,18 @@ def figure_files(store: Path, benchmark: str | None = None, model: str | None = 
         AnatomyR1Error: when there are no curves, or none of that benchmark and model.
     """
     curves = load_curves(curves_folder(store))
+    found = drawings(curves, benchmark, model)
     drawn = {
-        f"{drawing.name}.{suffix}": content
-        for drawing in drawings(curves, benchmark, model)
-        for suffix, content in rendered(drawing.draw).items()
+        f"{drawing.name}.{suffix}": content for drawing in found for suffix, content in rendered(drawing.draw).items()
     }
-    return {**data_files(curves, benchmark, model), **drawn}
+    return {**data_files(curves, found), **drawn}
 
 
-def data_files(curves: Sequence[Curves], benchmark: str | None = None, model: str | None = None) -> dict[str, bytes]:
+def data_files(curves: Sequence[Curves], found: Sequence[Drawing]) -> dict[str, bytes]:
     """File name -> content of what needs no drawing: the CSV of each figure, and the statements."""
     stated = statements(groups_frame(curves))
     files = {"figure_statements.csv": as_csv(stated).encode(), "figure_statements.json": as_json(stated).encode()}
-    for drawing in drawings(curves, benchmark, model):
+    for drawing in found:
         files[f"{drawing.name}.csv"] = drawing.table.to_csv(index=False, lineterminator="\n").encode()
     return files
 

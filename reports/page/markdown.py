@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from anatomy_r1.tables.markdown import escape
+from anatomy_r1.tables.markdown import escape, line
 from reports.page.page import Entry, Grid, Page, Section
 
 
@@ -29,9 +29,6 @@ def _entry(entry: Entry) -> str:
 
 
 def _grid(grid: Grid) -> str:
-    table = "\n".join([_line(grid.head), _line([":--"] * len(grid.head), escaped=True), *map(_line, grid.rows)])
+    rows = [line(map(escape, row)) for row in (grid.head, *grid.rows)]
+    table = "\n".join([rows[0], line([":--"] * len(grid.head)), *rows[1:]])
     return "\n\n".join(filter(None, [f"**{escape(grid.title)}**", table, escape(grid.note)]))
-
-
-def _line(cells: Sequence[str], escaped: bool = False) -> str:
-    return f"| {' | '.join(cells if escaped else map(escape, cells))} |"

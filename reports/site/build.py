@@ -17,7 +17,7 @@ from reports.controls import controls
 from reports.cost import costs
 from reports.cost_table import cost_report
 from reports.notes import made_from, warning
-from reports.scores import scores
+from reports.scores import by_key, scores
 from reports.site import artefacts, data
 from reports.site.method_page import method_page
 from reports.site.page import HERE, Link, Page, render, table_page
@@ -153,7 +153,7 @@ def _controls(results: Sequence[Result]) -> tuple[Report, ...]:
 
 def _methods(results: Sequence[Result]) -> list[Page]:
     numbers, spent = paper.load(), costs(results)
-    found = {(score.group, score.metric, score.category): score for score in scores(results)}
+    found = by_key(scores(results))
     return [
         method_page(name, [result for result in results if result.method == name], found, spent, numbers)
         for name in data.titles(results)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.results import Result
+from anatomy_r1.metrics import K
+from anatomy_r1.results import MATCHED, Result
 from reports.fitness import unfit
 from reports.leakage import not_clean
 from reports.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
@@ -61,7 +62,7 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
     }
     _put(site, "index", index)
     read = sum(
-        len(questions[result.benchmark].ids) * 5 for result, cell in zip(ordered, cells, strict=True) if cell["logged"]
+        len(questions[result.benchmark].ids) * K for result, cell in zip(ordered, cells, strict=True) if cell["logged"]
     )
     return Written(len(cells), read, len(trained), notices)
 
@@ -111,7 +112,7 @@ def _names(benchmark: str, model: str, method: str, arm: str, seed: int) -> dict
     return {
         "benchmark": benchmark,
         "model": model,
-        "method": method if arm == "matched" else f"{method}/{arm}",
+        "method": method if arm == MATCHED else f"{method}/{arm}",
         "title": method_title(method, arm),
         "page": method_file(method),
         "seed": seed,
@@ -136,7 +137,7 @@ def _training(
         return None
     name = f"rollouts/{slug(f'{benchmark}/{model}/{method}/seed{seed}')}"
     _put(site, name, content)
-    return {**_names(benchmark, model, method, "matched", seed), "shard": name}
+    return {**_names(benchmark, model, method, MATCHED, seed), "shard": name}
 
 
 def _notices(run: RunFolder | None, with_images: bool) -> list[str]:
@@ -155,4 +156,4 @@ def _put(site: Path, name: str, value: Any) -> None:
 def titles(results: Sequence[Result]) -> Mapping[str, str]:
     """Methods of these results and their titles, in the order of rows."""
     ordered = sorted({result.method for result in results}, key=method_rank)
-    return {name: method_title(name, "matched") for name in ordered}
+    return {name: method_title(name, MATCHED) for name in ordered}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anatomy_r1.tables.table import Block, Cell, Column, Row, Table
+from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
 from reports.site.sections import Section
 
 _COLUMNS = (("locator", "Where"), ("paper_verdict", "At the paper's scale"), ("mini_verdict", "In the mini world"))
@@ -25,7 +25,9 @@ def is_ledger(content: Any) -> bool:
 def ledger_sections(content: Mapping[str, Any]) -> Iterator[Section]:
     """Sections of `ledger.json`; what was said of the comparisons comes last, being long."""
     claims = content["claims"]
-    rows = tuple(Row(str(one["claim"]), tuple(Cell(str(one.get(key) or "—")) for key, _ in _COLUMNS)) for one in claims)
+    rows = tuple(
+        Row(str(one["claim"]), tuple(Cell(str(one.get(key) or MISSING)) for key, _ in _COLUMNS)) for one in claims
+    )
     columns = tuple(Column(title) for _, title in _COLUMNS)
     yield Section(2, "Every claim", Table("claims", "Claims and verdicts", "Claim", columns, (Block("", rows),)), ())
     yield Section(2, "Why", None, ())

@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anatomy_r1.metrics import K
 from anatomy_r1.provenance import stated
-from anatomy_r1.results import LENIENT, Result
+from anatomy_r1.results import LENIENT, MATCHED, Result
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
 from anatomy_r1.views import parts
 from reports.accuracy import bounds
@@ -20,8 +19,8 @@ from reports.marks import marked, marks
 from reports.names import METRICS, benchmark_title, method_title, model_title
 from reports.notes import notes
 from reports.paper import PaperNumbers
-from reports.rows import Key, in_order
-from reports.scores import ALL, Group, Score, group_of
+from reports.rows import in_order
+from reports.scores import ALL, AVG, Group, Key, Score, group_of
 from reports.site.about import METHODS, About
 from reports.site.page import Page
 from reports.site.provenance import again, facts
@@ -54,7 +53,7 @@ def method_page(
     mine = {key: score for key, score in found.items() if key[0].method == method}
     said = (*certificate_notes(results), *notes(results, mine.values(), 1))
     scored = Report("Scores", "", tuple(_score_tables(results, mine, numbers)), said)
-    title = method_title(method, "matched")
+    title = method_title(method, MATCHED)
     content = {
         "about": METHODS.get(parts(method)[0], _UNKNOWN),
         "report": scored,
@@ -92,8 +91,8 @@ def _score_tables(results: Sequence[Result], mine: Mapping[Key, Score], numbers:
 
 def _rows(mine: Mapping[Key, Score], numbers: PaperNumbers, group: Group) -> tuple[Row, ...]:
     metrics = [(title, mine.get((group, metric, ALL))) for metric, title in _SHOWN.items()]
-    categories = sorted(category for of, metric, category in mine if of == group and metric == f"avg@{K}" and category)
-    by_category = [(f"Avg@5: {category}", mine[group, f"avg@{K}", category]) for category in categories]
+    categories = sorted(category for of, metric, category in mine if of == group and metric == AVG and category)
+    by_category = [(f"Avg@5: {category}", mine[group, AVG, category]) for category in categories]
     return tuple(Row(title, _cells(score, numbers)) for title, score in (*metrics, *by_category) if score)
 
 

@@ -8,9 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
-from anatomy_r1.tables.table import MISSING, Cell, Report, Table, groups
+from anatomy_r1.tables.html import environment
+from anatomy_r1.tables.table import MISSING, Cell, Report, Table
 from reports.site.provenance import Facts
 
 HERE = Path(__file__).parent
@@ -53,27 +54,10 @@ def render(page: Page, navigation: tuple[Link, ...], warning: str) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"spans": spans, "starts": starts, "wordy": wordy}
-    environment.filters |= {"sortable": sortable, "counted": counted}
-    return environment
-
-
-def spans(table: Table) -> list[tuple[str, int]]:
-    """Headings above the columns, and over how many each stands."""
-    return [(name, len(indices)) for name, indices in groups(table)]
-
-
-def starts(table: Table) -> set[int]:
-    """Columns that begin a group."""
-    return {indices[0] for _, indices in groups(table)}
+    made = environment(HERE / "templates")
+    made.globals |= {"wordy": wordy}
+    made.filters |= {"sortable": sortable, "counted": counted}
+    return made
 
 
 def wordy(table: Table) -> set[int]:

@@ -52,10 +52,6 @@ class Pictures:
             if suffix not in SUFFIXES:
                 raise AnatomyR1Error(f"{source}: a picture that no browser shows. Cure: {', '.join(sorted(SUFFIXES))}")
             self._names[source] = f"images/{image_hash(str(source))}{suffix}"
-            self._copy(source, self.folder / self._names[source])
+            (self.folder / "images").mkdir(exist_ok=True)
+            shutil.copyfile(source, self.folder / self._names[source])
         return self._names[source]
-
-    @staticmethod
-    def _copy(source: Path, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)

@@ -10,9 +10,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from anatomy_r1.group_statistics import distinct, entropy_bits
 from anatomy_r1.training_log import read
 from reports.site.pictures import Pictures
 from reports.site.run import Benchmark
@@ -45,13 +45,12 @@ def training(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dic
 
 
 def _series(steps: pd.DataFrame, rollouts: pd.DataFrame) -> list[list[float | None]]:
-    groups = rollouts.groupby(["step", "group_index"])
-    choices = rollouts.assign(choice=rollouts["choice"].fillna("")).groupby(["step", "group_index", "choice"]).size()
-    share = choices / choices.groupby(level=[0, 1]).transform("sum")
+    groups = rollouts.assign(choice=rollouts["choice"].fillna("")).groupby(["step", "group_index"])
+    choices = groups["choice"].agg(list)
     by_group = pd.DataFrame(
         {
-            "distinct": choices.groupby(level=[0, 1]).size(),
-            "entropy": -(share * np.log2(share)).groupby(level=[0, 1]).sum(),
+            "distinct": choices.map(distinct),
+            "entropy": choices.map(entropy_bits),
             "idle": groups["reward"].max() == groups["reward"].min(),
         }
     )

@@ -3,6 +3,14 @@
 import pandas as pd
 
 from anatomy_r1.curves import Curves
+from anatomy_r1.group_samples import SampleGroup
+from reports.figures.scope import Scope
+
+SCOPE = Scope("sgg_anatomy_mini", "mini-l")
+HOSTILE = (
+    "$\\frac{1}{0}$ <script>alert(1)</script> \x1b[31mred\x07 \u202eabc\u202c \u05d0\u05d1 \u0627 \ue000 "
+    "=cmd|' /C calc'!A0 --> ]]> \n\t " + "long " * 400
+)
 
 
 def groups(method, accuracies, *, steps=None, anatomy="Gut", **columns):
@@ -32,3 +40,10 @@ def training(method="grpo", seed=0, accuracies=(0.0, 0.5, 1.0, 0.5), own=None, s
     last = int(table["step"].max())
     seconds = pd.DataFrame({"step": range(1, last + 1), "seconds": 2.0})
     return Curves("mini", *("sgg_anatomy_mini", "mini-l", method), seed, own or last, "abc", samples, table, seconds)
+
+
+def sample(text=HOSTILE, step=1, choice="B"):
+    completions = (text, "plain", "plain")
+    return SampleGroup(
+        step, 0, "Gut $x$", "q", f"Ask\nQuestion:\n{text}", completions, (choice, None, "A"), (False,) * 3
+    )
