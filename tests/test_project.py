@@ -204,6 +204,7 @@ def test_the_readmes_table_is_the_committed_result():
     assert all(cell.strip() in committed for row in rows for cell in row)
 
 
+@pytest.mark.slow
 def test_committed_tables_regenerate_byte_for_byte(tmp_path):
     from reports.__main__ import main
 

@@ -32,6 +32,7 @@ def record(out):
     return json.loads((out / "training.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("own", "tokens", "steps"),
     [(4, int(1.5 * A_STEP), 4), (2, int(3.5 * A_STEP), 4)],
@@ -56,6 +57,7 @@ def test_both_policies_are_those_of_runs_that_ended_there(own, tokens, steps, sm
     assert weights(out) != weights(out / "equal-tokens")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [2, 3, 4])
 def test_a_run_that_was_cut_off_keeps_the_same_policies(cut, smoke_run, with_budget, tmp_path):
     run = with_budget(smoke_run, "rl", **BUDGET, own_steps=3, rollout_tokens=int(3.5 * A_STEP), max_steps=9)
@@ -73,6 +75,7 @@ def test_a_run_that_was_cut_off_keeps_the_same_policies(cut, smoke_run, with_bud
     assert read(again / LOG_NAME, "rollouts").equals(read(whole / LOG_NAME, "rollouts"))
 
 
+@pytest.mark.slow
 def test_a_run_killed_after_its_last_step_does_not_train_on(smoke_run, with_budget, tmp_path, monkeypatch):
     run = with_budget(smoke_run, "rl", **BUDGET, own_steps=4, rollout_tokens=A_STEP, max_steps=9)
     whole = train(run, CELL, ignore).rename(tmp_path / "whole")
@@ -97,6 +100,7 @@ def test_a_budget_that_is_not_reached_says_so(smoke_run, with_budget):
     assert equal["spent"]["steps"] == 2
 
 
+@pytest.mark.slow
 def test_each_arm_is_stored_with_what_its_policy_cost(smoke_run, with_budget):
     run = with_budget(smoke_run, "rl", **BUDGET, own_steps=2, rollout_tokens=A_STEP // 2, max_steps=3)
     train(run, CELL, ignore)

@@ -85,6 +85,7 @@ def test_a_group_is_seen_again_after_a_resume_and_otherwise_later(smoke_run, tmp
     assert [image_hash(row["image"]) for row in rows][1:] != first[0][1][1:]
 
 
+@pytest.mark.slow
 def test_with_augmentation_off_it_is_grpo_bit_for_bit(smoke_run, monkeypatch):
     off = GDQA.but("gdqa-off", "off", knobs={"augment_text": False, "augment_image": False})
     monkeypatch.setattr(baselines.methods, "METHODS", (*baselines.methods.METHODS, off))

@@ -49,6 +49,7 @@ def processes():
     return set(psutil.Process().children(recursive=True))
 
 
+@pytest.mark.slow
 def test_a_stage_ends_with_its_client(address, tmp_path):
     pools.ask(address, asked(tmp_path, "data", "none"))  # whatever a first stage starts is there
     before = processes()
@@ -78,6 +79,7 @@ def test_there_is_no_pool_where_a_fork_would_break_cuda():
         assert found == ""
 
 
+@pytest.mark.slow
 def test_what_is_imported_beforehand_starts_no_thread_that_a_fork_would_lose():
     tasks = "pathlib.Path('/proc/self/task').glob('*/comm')"
     code = f"import baselines.warm, pathlib; print(*(path.read_text() for path in {tasks}))"

@@ -32,6 +32,7 @@ def hashed_reward(completions, **_):
     return [hashed(completion) for completion in completions]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["cot-sft", "grpo"])
 def test_resume_is_bitwise(method, smoke_run, with_budget, tmp_path_factory, monkeypatch):
     hashed_reward.__name__ = "accuracy_reward"

@@ -35,6 +35,7 @@ def stated(questions, runs, shape):
 REFERENCES = 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("runs", "questions"), [(1, 1000), (5, 1000), (1, 60)])
 def test_two_hundred_reevaluations_with_fresh_seeds_fire_in_at_most_two_percent(shape, runs, questions):
@@ -92,6 +93,7 @@ def lose(chance, shape, rng, points=0.06):
     return worse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 5])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_six_points_lost_at_a_thousand_questions_fire(shape, runs):
@@ -145,6 +147,7 @@ def trainings(rng, runs, fresh, draws, spread=0.03, within=0.005, loss=0.0):
     return fired / draws
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("runs", "fresh"), [(3, 1), (5, 1), (5, 3)])
 def test_honest_retrainings_fire_in_two_percent(runs, fresh):
     share = trainings(np.random.default_rng(runs), runs, fresh, 4000)

@@ -99,6 +99,7 @@ def test_no_curves_says_what_to_do(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_command_finds_curves_beside_a_store_and_writes_all_files(tmp_path, capsys):
     from reports.__main__ import main
 
@@ -111,6 +112,7 @@ def test_the_command_finds_curves_beside_a_store_and_writes_all_files(tmp_path, 
     assert {"figure2_samples.png", "figure_statements.csv", "figure_statements.json"} <= names
 
 
+@pytest.mark.slow
 def test_the_committed_curves_give_the_committed_data_and_statements():
     curves = load_curves(MINI / "curves")
     made = data_files(curves, drawings(curves))

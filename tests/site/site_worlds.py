@@ -124,7 +124,7 @@ def _cell(root, world, benchmark, model, method, seed):
         "style": "think",
         "weights": weights,
     }
-    log = root / ("controls" if control else "responses") / name / f"{view}.sqlite"
+    log = (root / "controls" if control else root / "responses" / name) / f"{weights}-{view}.sqlite"
     log.parent.mkdir(parents=True, exist_ok=True)
     rng = random.Random(f"{benchmark}/{model}/{method}/seed{seed}")
     with ResponseLog(log) as opened:
