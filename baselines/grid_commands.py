@@ -119,8 +119,8 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    """Status 0 when nothing would stop a run, 3 when something would."""
-    from baselines.doctor.examine import as_text, examine
+    """Status 0 when nothing would stop a run, 3 when something would or could not be looked at."""
+    from baselines.doctor.examine import as_text, examine, summary
     from baselines.doctor.machine import read_machine
 
     run, selection = _asked(arguments)
@@ -132,9 +132,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
         more = smoke(run, selection, selection.benchmarks[0])
         print(as_text(more))
         found += more
-    failed = [one for one in found if not one.passed]
-    print(f"\n{len(failed)} of {len(found)} would stop a run" if failed else "\nnothing found that would stop a run")
-    return 3 if failed else 0
+    print(f"\n{summary(found)}")
+    return 0 if all(one.passed for one in found) else 3
 
 
 def _curves(arguments: argparse.Namespace) -> int:

@@ -48,3 +48,10 @@ def as_text(found: Sequence[Finding]) -> str:
         if not one.passed and one.cure:
             lines.append(f"{'':9}  cure: {one.cure}")
     return "\n".join(lines)
+
+
+def summary(found: Sequence[Finding]) -> str:
+    """The last line: how many findings would stop a run, and of how many nobody knows."""
+    failed, unknown = (sum(one.passed is word for one in found) for word in (False, None))
+    told = f"{failed} of {len(found)} would stop a run" if failed else "nothing found that would stop a run"
+    return told + (f"; {unknown} not known" if unknown else "")

@@ -84,6 +84,13 @@ def test_what_is_wrong_is_named_with_its_cure_and_nothing_else_is(what, tmp_path
     assert text.count("FAILED") == len(expected)
 
 
+def test_what_is_not_known_is_not_counted_as_a_failure():
+    found = [checks.Finding(str(passed), passed, "") for passed in (True, False, None, None)]
+    assert examine.summary(found) == "1 of 4 would stop a run; 2 not known"
+    assert examine.summary(found[2:]) == "nothing found that would stop a run; 2 not known"
+    assert examine.summary(found[:1]) == "nothing found that would stop a run"
+
+
 def test_one_card_is_enough_for_the_profile_of_one_card(tmp_path, monkeypatch):
     one = dataclasses.replace(GOOD, gpus=GOOD.gpus[:1])
     without = {k: v for k, v in GOOD.packages.items() if k != "deepspeed"}
