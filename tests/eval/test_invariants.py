@@ -4,15 +4,12 @@ import dataclasses
 import functools
 import itertools
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -30,11 +27,12 @@ from anatomy_r1.score import score
 from anatomy_r1.score_text import as_json
 from anatomy_r1.shards import Shard, merge
 from anatomy_r1.sources.errors import DataError
+from tests.eval.commands import Commands
 from tests.eval.conftest import questions, write_set
 from tests.eval.deterministic import MADE_LINE, HashEngine, hashed, weights_folder
+from tests.eval.greedy_responses import asking
 from tests.test_hostile_outputs import CASES, text_of
 
-ROOT = Path(__file__).resolve().parents[2]
 TASK = "sgg_anatomy_mini"
 METRICS = ("avg@5", "pass@1", "major@5", "greedy", "parse_rate")
 ASKED = {question.id: question for question in questions(24)}
@@ -137,33 +135,6 @@ def test_3_a_cache_key_covers_all_that_decides_a_response(ask, tmp_path, what):
     assert ask(tmp_path / "log", data=tmp_path / "data", limit=4, **options).made == made
 
 
-class Commands:
-    """The command line over the engine without a model; each command can be killed."""
-
-    def __init__(self, made_file, pause):
-        words = [sys.executable, "-m", "tests.eval.deterministic", str(pause), str(made_file)]
-        self._server = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._line() == "ready"
-
-    def _line(self):
-        return self._server.stdout.readline().strip()
-
-    def run(self, arguments, moment=None, hold=None):
-        """The exit status; `moment` returns when it is time to kill, for which it waits after `hold` responses."""
-        print(json.dumps([arguments, hold]), file=self._server.stdin, flush=True)
-        process = int(self._line())
-        if moment:
-            moment()
-            os.kill(process, signal.SIGKILL)
-        return int(self._line())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._server.communicate()
-
-
 @pytest.mark.slow
 def test_4_kill_9_anywhere_then_the_same_command_gives_the_same_and_nothing_is_done_twice(data, weights, tmp_path):
     """At 25 random moments: twice while it starts, 22 times between the first response and the last, once after it."""
@@ -256,54 +227,10 @@ def test_6_the_score_does_not_depend_on_the_number_of_shards(ask, data, tmp_path
     assert (again.made, again.run, again.metrics) == (0, whole.run, whole.metrics)
 
 
-@pytest.fixture
-def greedy(tmp_path):
-    """Ask the transformers engine 200 questions in an order, so many at a time: the greedy response to each, by id.
-
-    The model is untrained, in float32, with weights wide enough that what it says depends on prompt and picture.
-    """
-    import torch
-
-    from anatomy_r1.mini.architecture import build_model, build_processor, save
-
-    processor = build_processor()
-    model = build_model("mini-s", processor).float()
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for weight in model.parameters():
-            if weight.dim() > 1:
-                weight.normal_(0, 0.15)
-    save(model, processor, tmp_path / "model")
-    write_set(tmp_path / "data", count=200)
-
-    def run(order, batch_size):
-        with ResponseLog(tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite") as log:
-            engine = transformers_engine.TransformersEngine(
-                tmp_path / "model", log=log, batch_size=batch_size, device="cpu", dtype="float32", progress=False
-            )
-            requests = [greedy_request(engine, question, tmp_path / "data" / "images") for question in order]
-            texts = engine.generate_until(requests)
-        return dict(zip((question.id for question in order), texts, strict=True))
-
-    return run
-
-
-def greedy_request(engine, question, images):
-    from lm_eval.api.instance import Instance
-
-    from anatomy_r1.images import LazyImages
-
-    prompt = engine.apply_chat_template([{"role": "user", "content": "<image>" + render(question, "think")}])
-    arguments = {"until": [], "do_sample": False, "temperature": 0.0, "max_gen_toks": 8}
-    doc = {"id": question.id, "benchmark": TASK}
-    shown = {"visual": LazyImages([str(images / question.image)])}
-    return Instance("generate_until", doc, (prompt, arguments, shown), 0, (TASK, question.id, 1))
-
-
 @pytest.mark.slow
-def test_6_in_float32_at_least_995_of_1000_greedy_responses_do_not_depend_on_batch_size_or_order(greedy):
+def test_6_in_float32_at_least_995_of_1000_greedy_responses_do_not_depend_on_batch_size_or_order(tmp_path):
     """The real engine: its logits differ in their last bits, which only a near-tie can turn into another token."""
-    asked = questions(200)
+    greedy, asked = asking(tmp_path), questions(200)
     first = greedy(asked, 1)
     assert len(set(first.values())) > 50, "a model that ignores its prompt tests nothing"
     for order, size in ((asked, 8), (asked, 16), (asked[::-1], 16), (random.Random(0).sample(asked, 200), 8)):
