@@ -112,7 +112,8 @@ def compare(what: str, ours: dict[str, str], theirs: dict[str, str]) -> Finding:
     said = f"{len(ours) - len(unequal)} of {len(ours)} greedy answers as transformers'"
     said += f"; others at {', '.join(unequal[:3])}" if unequal else ""
     cure = "set use_vllm: false in the profile (slow), and see huggingface/trl#6294; do not train over wrong rollouts"
-    return Finding(what, len(ours) - len(unequal) >= len(ours) * ALIKE / QUESTIONS, said, cure)
+    alike = len(ours) - len(unequal) >= len(ours) * ALIKE / QUESTIONS
+    return Finding(what, bool(ours) and alike, said, cure)
 
 
 def _greedy(log: Path) -> dict[str, str]:

@@ -216,3 +216,4 @@ def test_rollouts_that_differ_are_not_advised():
     assert not wrong.passed
     assert "6 of 8" in wrong.found
     assert not smoke.compare("x", ours, {}).passed
+    assert not smoke.compare("x", {}, {}).passed, "no answer was compared"

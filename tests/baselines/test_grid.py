@@ -68,7 +68,7 @@ def events(runs):
         return 0
 
 
-def kill_when(process, condition, deadline=240):
+def kill_when(process, condition, deadline=600):
     until = time.monotonic() + deadline
     while not condition():
         assert process.poll() is None, "the grid ended before it could be killed"
