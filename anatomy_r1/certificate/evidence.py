@@ -79,7 +79,7 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
         record = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         frames = {table: read(folder / LOG, table) for table in ("steps", "rollouts", "served")}
         batches = tuple(read_batches(folder / FOLDER))
-        plan, spent = record["plan"], record["spent"]
+        plan, spent = _stated(record["plan"]), record["spent"]
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error, pd.errors.DatabaseError) as error:
         cure = f"name the folder of a finished training, with {LOG} and {SETTINGS}"
         raise AnatomyR1Error(f"{folder}: no training to certify ({type(error).__name__}: {error}). Cure: {cure}") from (
@@ -94,6 +94,23 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
         similarity=_similarity(plan["arguments"].get("similarity")),
         also_right=training_set.manifest.get("also_right", {}) if training_set else {},
     )
+
+
+def _stated(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan, with all that the checks take for given.
+
+    Raises:
+        KeyError, TypeError, ValueError: when an argument is missing or no number.
+    """
+    arguments = plan["arguments"]
+    given = ["max_steps", *(LEVEL_RULE if arguments.get("curriculum") in ("levels", "pool") else ())]
+    for name in given:
+        float(arguments[name])
+    return plan
+
+
+LEVEL_RULE = ("level_count", "level_window", "level_threshold")
+"""Arguments of the rule by which the curriculum's level rises."""
 
 
 def _similarity(source: str | None) -> Similarity | None:

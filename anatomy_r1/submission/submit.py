@@ -63,26 +63,35 @@ def submit(request: Request) -> Entered:
         AnatomyR1Error, DataError: when anything is wrong with it; nothing is written then.
     """
     Entry("x", request.model, request.method, request.seed or 0)  # before anything is read
+    early = _before_asking(request) if _is_model(request.source) else None
     found = _scored(request)
     scores = found.scores
     entry = Entry(scores.benchmark, request.model, request.method, int(scores.plan["seed"]))
-    shared = passport_of(scores.benchmark, request.data, request.train_data)
+    shared = early or passport_of(scores.benchmark, request.data, request.train_data)
     with alone(request.store):
         profile = profile_of(request.store, entry, scores.plan["questions_sha256"], request.profile)
         result = _result(request, found, entry, profile, shared)
         return Entered(enter(request.store, result), result, found, shared)
 
 
+def _is_model(source: Path) -> bool:
+    return any(source.glob("*.safetensors"))
+
+
+def _before_asking(request: Request) -> Passport:
+    """All that can be wrong with the request is found before the model is asked for hours."""
+    if request.benchmark is None or (request.options or {}).get("log") is None:
+        cure = "Cure: --benchmark NAME --log FILE"
+        raise AnatomyR1Error(f"{request.source}: a model is asked a benchmark's questions, into a response log. {cure}")
+    check_free(request.store, Entry(request.benchmark, request.model, request.method, request.seed or 0))
+    return passport_of(request.benchmark, request.data, request.train_data)
+
+
 def _scored(request: Request) -> Submission:
     source, seed = request.source, request.seed
-    if any(source.glob("*.safetensors")):
+    if _is_model(source):
         options = dict(request.options or {})
-        if request.benchmark is None or options.get("log") is None:
-            cure = "Cure: --benchmark NAME --log FILE"
-            raise AnatomyR1Error(f"{source}: a model is asked a benchmark's questions, into a response log. {cure}")
-        entry = Entry(request.benchmark, request.model, request.method, seed or 0)
-        check_free(request.store, entry)  # before the model is asked for hours
-        return from_model(request.benchmark, request.data, source, seed=entry.seed, **options)
+        return from_model(str(request.benchmark), request.data, source, seed=seed or 0, **options)
     if is_results(source):
         return from_lm_eval(source, request.data, request.benchmark, seed or 0)
     if source.is_file():

@@ -1,5 +1,6 @@
 """Logs that no training could have written: a certificate of them fails in words, it does not break off."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,9 @@ import pandas as pd
 import pytest
 
 from anatomy_r1.certificate.certify import certify
-from anatomy_r1.certificate.evidence import Evidence
+from anatomy_r1.certificate.evidence import LOG, SETTINGS, Evidence, load_evidence
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training_log import TrainingLog
 
 REWARDS = ((1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 0.0))
 """Of two groups of four, the same at each step."""
@@ -64,3 +67,24 @@ DAMAGE = {
 def test_damage_fails_the_checks_that_it_concerns(clean, what):
     damage, checks = DAMAGE[what]
     assert failed(replace(clean, **damage(clean))) == checks
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A training's folder with an empty log; a function that writes its plan."""
+    TrainingLog(tmp_path / LOG)
+
+    def stated(arguments):
+        (tmp_path / SETTINGS).write_text(json.dumps({"plan": {"arguments": arguments}, "spent": {"steps": STEPS}}))
+        return tmp_path
+
+    return stated
+
+
+@pytest.mark.parametrize("name", ["max_steps", "level_count", "level_window", "level_threshold"])
+def test_a_plan_without_what_checks_take_for_given_is_refused_by_name(folder, name):
+    assert load_evidence(folder(ARGUMENTS)).own_steps == STEPS
+    with pytest.raises(AnatomyR1Error, match=rf"no training to certify .*{name}"):
+        load_evidence(folder({key: value for key, value in ARGUMENTS.items() if key != name}))
+    with pytest.raises(AnatomyR1Error, match=r"no training to certify .*'many'"):
+        load_evidence(folder({**ARGUMENTS, name: "many"}))

@@ -8,6 +8,7 @@ import pytest
 
 from anatomy_r1.cli import main
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.sources.errors import DataError
 from tests.submission.conftest import TASK
 
 
@@ -39,6 +40,15 @@ def test_a_model_is_not_asked_where_its_place_is_taken(stock, submitted, tmp_pat
     submitted(stock)
     with pytest.raises(AnatomyR1Error, match="is there already"):
         submitted(weights_folder(tmp_path / "weights"), benchmark=TASK, options={"log": tmp_path / "log"})
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_model_is_not_asked_where_its_training_data_cannot_be_read(submitted, tmp_path):
+    from tests.eval.deterministic import weights_folder
+
+    given = {"benchmark": TASK, "options": {"log": tmp_path / "log"}, "train_data": (tmp_path / "none.json",)}
+    with pytest.raises((AnatomyR1Error, DataError), match=r"none\.json"):
+        submitted(weights_folder(tmp_path / "weights"), **given)
     assert not (tmp_path / "log").exists()
 
 
