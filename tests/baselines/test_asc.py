@@ -176,6 +176,7 @@ def test_a_curriculum_needs_similarities_and_one_batch_a_step(tmp_path):
         RLConfig(**{**common, "curriculum": "nope"})
 
 
+@pytest.mark.slow
 def test_decisions_and_what_was_served_replay_from_the_training_log(smoke_run, with_budget, monkeypatch, prepared):
     monkeypatch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
     monkeypatch.setattr("baselines.serving.Rule", lambda *_: Rule(levels=3, window=2, threshold=0.3))

@@ -31,6 +31,7 @@ def dapo(smoke_run, with_budget, monkeypatch):
     return make
 
 
+@pytest.mark.slow
 def test_a_full_batch_has_no_group_without_signal_and_no_prompt_twice(dapo):
     out = train(dapo(hashed_reward), CELL, ignore)
     rollouts, steps = read(out / LOG_NAME, "rollouts"), read(out / LOG_NAME, "steps")
@@ -48,6 +49,7 @@ def test_a_full_batch_has_no_group_without_signal_and_no_prompt_twice(dapo):
     assert rollouts["tokens"].sum() > rollouts[rollouts["kept"] == 1]["tokens"].sum()
 
 
+@pytest.mark.slow
 def test_after_three_further_draws_the_first_draws_groups_fill_the_batch(dapo):
     out = train(dapo(never), CELL, ignore)
     first = read(out / LOG_NAME, "rollouts").query("step == 1")

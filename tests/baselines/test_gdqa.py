@@ -96,6 +96,7 @@ def test_with_augmentation_off_it_is_grpo_bit_for_bit(smoke_run, monkeypatch):
     assert logs["grpo"].equals(logs["gdqa-off"])
 
 
+@pytest.mark.slow
 def test_the_log_has_each_members_own_prompt_and_image(smoke_run):
     out = train(smoke_run, Cell("sgg_anatomy_mini", "mini-l", "grpo-gdqa", 0), ignore)
     groups = read(out / LOG_NAME, "rollouts").groupby(["step", "group_index"])

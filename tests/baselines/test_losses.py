@@ -70,7 +70,10 @@ def by_rows(trainer, model, seen, picks):
     return [log_probabilities(trainer, model, seen[d][0][r], seen[d][1][r]) for d, r in picks]
 
 
-@pytest.mark.parametrize(("method", "moved"), [*((m, False) for m in RL), *((m, True) for m in OFF_POLICY)])
+MOVED = [pytest.param(method, True, marks=pytest.mark.slow) for method in OFF_POLICY]
+
+
+@pytest.mark.parametrize(("method", "moved"), [*((method, False) for method in RL), *MOVED])
 def test_loss_and_gradient_equal_the_formula(method, moved, small, tmp_path):
     """`moved`: weights have changed since the rollout; ratios leave the clip's bounds and the KL term is not zero."""
     trainer, _ = make(small(), method, tmp_path / "work")

@@ -29,6 +29,7 @@ def asked(root, stage, name):
     return {"profile": "smoke", "root": str(root), "report_to": "none", "stage": stage, "name": name}
 
 
+@pytest.mark.slow
 def test_a_forked_stage_leaves_what_it_leaves_in_a_process_of_its_own(address, tmp_path):
     forked, own = tmp_path / "forked", tmp_path / "own"
     assert pools.ask(address, asked(forked, "world", "world")) == 0
@@ -38,6 +39,7 @@ def test_a_forked_stage_leaves_what_it_leaves_in_a_process_of_its_own(address, t
     assert json.loads(Layout(forked).progress("world", "world").read_text())["state"] == "done"
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_says_so_in_its_status_and_its_log(address, tmp_path):
     assert pools.ask(address, asked(tmp_path, "data", "no_such_benchmark")) == 1
     assert "KeyError: 'no_such_benchmark'" in Layout(tmp_path).log("data", "no_such_benchmark").read_text()

@@ -125,6 +125,7 @@ def test_two_machines_end_where_one_does(profile_file, smoke_root, tmp_path):
     assert found == expected
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_is_told(tmp_path):
     with pytest.raises(AnatomyR1Error, match="ended with status"):
         start_workers(Launch(2), ["worker", "--profile", "nope", "--root", str(tmp_path), "x"], {})

@@ -63,6 +63,7 @@ def test_resume_is_bitwise(method, smoke_run, with_budget, tmp_path_factory, mon
         assert steps["kl"].iloc[-1] > 0
 
 
+@pytest.mark.slow
 def test_the_training_log_says_what_was_served(smoke_run):
     out = train(smoke_run, CELL["grpo"], ignore)
     rollouts = read(out / LOG_NAME, "rollouts")

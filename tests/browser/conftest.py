@@ -32,6 +32,7 @@ def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     for item in (one for one in items if here in one.path.parents):
         item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.slow)
         if CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason="no chromium on the path: `apt-get install chromium`"))
 

@@ -57,6 +57,7 @@ def counted(files):
     }
 
 
+@pytest.mark.slow
 def test_the_twin_is_confounded_in_proportion(files):
     found = counted(files)
     assert found["there"] == {"GRPO": 0, "GRPO-GDQA": pytest.approx(0.365, abs=0.01), "GRPO-ASC-Learning": 0}

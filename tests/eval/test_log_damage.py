@@ -134,6 +134,7 @@ def test_a_shortened_log_is_told(whole, tmp_path):
     assert found
 
 
+@pytest.mark.slow
 def test_score_and_evaluate_say_so_and_the_salvaged_log_is_completed(data, tmp_path, capsys):
     arguments = ["evaluate", "sgg_anatomy_mini", "--data", str(data), "--model", MODEL, "--max-new-tokens", "24"]
     with serving() as server:

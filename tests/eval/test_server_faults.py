@@ -52,6 +52,7 @@ def test_all_faults_are_tried_here():
     assert {*PASSING, *LASTING, *FATAL, "echo"} == set(FAULTS)
 
 
+@pytest.mark.slow
 def test_what_passes_is_asked_again_and_nothing_is_counted_twice(data, tmp_path):
     with serving() as server:
         assert command(server, data, tmp_path / "calm", "--limit", "4") == 0
@@ -65,6 +66,7 @@ def test_what_passes_is_asked_again_and_nothing_is_counted_twice(data, tmp_path)
         assert texts(tmp_path / "stormy") == texts(tmp_path / "calm")
 
 
+@pytest.mark.slow
 def test_what_does_not_pass_is_counted_by_reason_and_the_same_command_asks_for_it_alone(data, tmp_path, capsys):
     faults = [*PASSING, *LASTING]
     with serving(by_turns(faults, always=True)) as server:
@@ -134,6 +136,7 @@ def test_retry_after_is_waited_for(data, tmp_path):
     assert times[1] - times[0] >= 1, "without the header the first wait is half a second"
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_midway_ends_the_run_and_the_same_command_completes_it(data, tmp_path, capsys):
     options = ("--retries", "0", "--concurrency", "4")
     with serving() as server:

@@ -89,6 +89,7 @@ def test_a_planted_world_is_read_right(tmp_path, checks):
     assert found["sft-consistent"].mini.why == "Not run."
 
 
+@pytest.mark.slow
 def test_the_two_scales_are_kept_apart(tmp_path, checks):
     """Mini results change no verdict at the paper's scale, and results on its data no verdict of the mini world."""
     before = lines(ledger(_empty(tmp_path / "none"), checks))
@@ -151,6 +152,7 @@ def test_a_store_that_is_not_there_is_refused(tmp_path, capsys):
     assert "\x1b" not in error
 
 
+@pytest.mark.slow
 def test_formats_agree_and_a_hostile_model_stays_text(tmp_path, checks):
     hostile = "<script>alert(1)</script>"
     made = files(ledger(store(tmp_path), checks))

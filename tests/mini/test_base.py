@@ -90,6 +90,7 @@ def test_rotary_positions_are_the_model_s_own():
     assert (theirs == encoder.positions(ids.shape[1])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["mini-l", "mini-s"])
 def test_the_recipe_runs_and_repeats(tmp_path, size):
     from transformers import AutoModelForImageTextToText, AutoProcessor

@@ -70,6 +70,7 @@ def test_lines_are_told_apart_without_colour():
     assert {to_hex(look.colour) for look in looks} <= okabe_ito
 
 
+@pytest.mark.slow
 def test_the_same_points_give_the_same_bytes_whatever_was_drawn_before(frame):
     import matplotlib as mpl
 
