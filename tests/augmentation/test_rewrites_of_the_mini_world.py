@@ -20,6 +20,7 @@ MICROSCOPY = [stem for stems in STEMS.values() for stem in stems] + [HEALTH_STEM
 ALL = {"location": LOCATION, "zero_hop": ZERO_HOP, "one_hop": ONE_HOP, "microscopy": MICROSCOPY}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ALL)
 def test_every_stem_has_four_forms_that_read_back_to_it(family):
     for stem in ALL[family]:

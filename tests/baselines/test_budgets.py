@@ -93,6 +93,7 @@ def test_a_run_killed_after_its_last_step_does_not_train_on(smoke_run, with_budg
     assert weights(again / "equal-tokens") == weights(whole / "equal-tokens")
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_not_reached_says_so(smoke_run, with_budget):
     run = with_budget(smoke_run, "rl", **BUDGET, own_steps=1, rollout_tokens=10**6, max_steps=2)
     equal = record(train(run, CELL, ignore))["equal_tokens"]

@@ -192,6 +192,7 @@ def test_inputs_that_are_there_are_looked_into(smoke_root, tmp_path, monkeypatch
     assert "of the data's unknown" in failed["similarities"].found
 
 
+@pytest.mark.slow
 def test_smoke_trains_one_step_of_each_kind_and_a_failure_is_a_finding(smoke_root, tmp_path, monkeypatch):
     from baselines.cell import Run
 

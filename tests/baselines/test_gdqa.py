@@ -58,6 +58,7 @@ def test_all_wordings_are_words_to_the_policy(smoke_run, tmp_path):
         assert all(tokenizer.unk_token_id not in tokenizer(stem)["input_ids"] for stem in stems)
 
 
+@pytest.mark.slow
 def test_each_members_log_probabilities_equal_a_batch_of_one(smoke_run, tmp_path):
     trainer, _ = trainer_for(smoke_run, "grpo-gdqa", tmp_path / "work")
     seen = spy_on_samples(trainer)

@@ -43,6 +43,7 @@ def test_constant_groups_get_advantages_of_exactly_zero(smoke_run, with_budget, 
         assert not zero.all()
 
 
+@pytest.mark.slow
 def test_alpha_is_in_the_training_log_and_replays_from_it(smoke_run, with_budget, monkeypatch):
     monkeypatch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
     run = with_budget(smoke_run, "rl", per_device_train_batch_size=3 * GROUP, max_steps=2)

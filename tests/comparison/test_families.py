@@ -48,6 +48,7 @@ def test_the_floor_of_seven_clusters_in_a_family_of_nine_cannot_reject():
     assert nine.strictest_level == pytest.approx(0.05 / 9)
 
 
+@pytest.mark.slow
 def test_the_floor_is_never_above_the_p_that_was_reached():
     """It is what Holm itself gives with that p in the place of the found one."""
     four = family(4)

@@ -145,6 +145,7 @@ def test_microscopy_records_have_omnimed_s_fields(tiny_world):
     assert {"option_C" in record for record in records} == {True, False}, "two- and four-option records"
 
 
+@pytest.mark.slow
 def test_same_spec_same_bytes_and_another_seed_keeps_the_frozen_test(tmp_path, tiny_world, tiny_spec):
     again = write_world(tmp_path / "again", tiny_spec, progress=False)
     facts = json.loads((tiny_world / "world.json").read_text())
