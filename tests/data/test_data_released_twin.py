@@ -97,6 +97,7 @@ def test_distractors_of_the_asc_twin_are_uniform_and_unordered(files):
     assert chisquare(list(others.values()), [expected[name] for name in others]).pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_questions_differ_between_files_and_the_draw_is_repeatable(world, files):
     stems = {name: {(r["images"].strip(), r["instruction"][-200:]) for r in records} for name, records in files.items()}
     assert all(len(stems[a] & stems[b]) <= 2 for a, b in combinations(stems, 2))

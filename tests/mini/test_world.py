@@ -97,6 +97,7 @@ def test_left_lists_what_lies_left(tiny_world):
     assert all(s["objects"][j]["bbox"][0] < s["objects"][i]["bbox"][0] for s, i, j in pairs)
 
 
+@pytest.mark.slow
 def test_cells_say_what_their_pixels_show():
     rng = np.random.default_rng(5)
     look = replace(draw_look(rng), tint=np.zeros(3), gain=1.0)
