@@ -63,8 +63,9 @@ def _against(cells: Cells, group: Group, base: Group, other: str) -> Iterator[Sc
     if not seeds or not all(_same_questions(cells[group, s], cells[base, s]) for s in seeds):
         return
     leaks = not_clean(cells[one, seed] for one in (group, base) for seed in seeds)
+    shares = [[question_metrics(table) for table in tables] for tables in (first, second)]
     for metric in METRICS:
-        a, b = (np.stack([question_metrics(table)[metric] for table in tables]) for tables in (first, second))
+        a, b = (np.stack([one[metric] for one in of]) for of in shares)
         yield score_of(group, minus(metric, other), ALL, _seeded(a, b, first[0]["cluster"].to_numpy()), leaks)
 
 
