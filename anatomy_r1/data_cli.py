@@ -87,9 +87,7 @@ def _add_sgg(sources: Any) -> None:
 
 def _add_omnimed(sources: Any) -> None:
     example = "data prepare omnimed --root data --out prepared/omnimed"
-    parser = add_command(
-        sources, "omnimed", "four-option microscopy records of OmniMedVQA", example, _guarded("omnimed")
-    )
+    parser = _add(sources, "omnimed", "four-option microscopy records of OmniMedVQA", example)
     _common(parser)
     parser.add_argument("--root", type=Path, required=True, help="folder with OmniMedVQA/")
     parser.add_argument("--questions", type=Path, metavar="DIR", help="OmniMedVQA's folder, instead of ROOT/OmniMedVQA")

@@ -20,6 +20,8 @@ from anatomy_r1.training_log import read
 
 LOG, SETTINGS = "training_log.sqlite", "training.json"
 """Files of a training's folder."""
+LEVEL_RULE = ("level_count", "level_window", "level_threshold")
+"""Arguments of the rule by which the curriculum's level rises."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,6 @@ def _stated(plan: dict[str, Any]) -> dict[str, Any]:
     for name in given:
         float(arguments[name])
     return plan
-
-
-LEVEL_RULE = ("level_count", "level_window", "level_threshold")
-"""Arguments of the rule by which the curriculum's level rises."""
 
 
 def _similarity(source: str | None) -> Similarity | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from anatomy_r1.certificate.evidence import Evidence
+from anatomy_r1.certificate.evidence import LEVEL_RULE, Evidence
 from anatomy_r1.certificate.served import NO_ENCODER, NO_SET, TOLERANCE, questions, texts
 from anatomy_r1.certificate.value import Check, failed, not_checkable, passed
 from anatomy_r1.curriculum import Pool, Rule, bin_of, bins, edges, kinds, levels, pools
@@ -43,8 +43,8 @@ def _told(kind: str, evidence: Evidence) -> str:
 
 def rule_of(evidence: Evidence) -> Rule:
     """The stated rule."""
-    given = evidence.arguments
-    return Rule(int(given["level_count"]), int(given["level_window"]), float(given["level_threshold"]))
+    count, window, threshold = (evidence.arguments[name] for name in LEVEL_RULE)
+    return Rule(int(count), int(window), float(threshold))
 
 
 def _level_fault(evidence: Evidence) -> str:

@@ -12,7 +12,7 @@ from anatomy_r1.comparison.family import METRICS, Family, Pair
 from anatomy_r1.comparison.flips import Flips, flip_metric, flips
 from anatomy_r1.comparison.mcnemar import mcnemar
 from anatomy_r1.comparison.outcome import BINARY, Comparison, Difference, Discordance, Tested
-from anatomy_r1.comparison.panel import Panel, seeds_of_pair
+from anatomy_r1.comparison.panel import Panel, difference, seeds_of_pair
 from anatomy_r1.comparison.permutation import SignFlip, sign_flip
 from anatomy_r1.comparison.power import detectable_difference
 from anatomy_r1.comparison.retraining import Retrained, retrained
@@ -175,8 +175,7 @@ def _common(baseline: System, other: System) -> tuple[int, ...]:
 
 def _by_seed(panel: Panel, baseline: System, other: System, metric: str) -> NDArray[np.float64]:
     """Shape [shared seeds, n]."""
-    a, b = panel.shares[baseline.name], panel.shares[other.name]
-    return np.asarray([b[seed][metric] - a[seed][metric] for seed in _common(baseline, other)])
+    return np.asarray([difference(panel, baseline, other, seed, metric) for seed in _common(baseline, other)])
 
 
 def _discordances(panel: Panel, baseline: System, other: System) -> Iterator[Discordance]:

@@ -72,6 +72,12 @@ def panels(
     return tuple(_panel(benchmark, of, allowed, _pairs(of, all_pairs)) for benchmark, of in by_benchmark.items())
 
 
+def difference(panel: Panel, baseline: System, other: System, seed: int, metric: str) -> NDArray[np.float64]:
+    """Other minus baseline of each question under one seed that both have, shape [n]."""
+    before, after = (panel.shares[system.name][seed][metric] for system in (baseline, other))
+    return np.asarray(after - before)
+
+
 def seeds_of_pair(first: System, second: System) -> tuple[list[int], list[int]]:
     """Seeds to average over for either: those they share, or where they share none, each its own."""
     a, b = ([run.seed for run in system.runs] for system in (first, second))

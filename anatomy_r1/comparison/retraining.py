@@ -29,6 +29,7 @@ from scipy.stats import t as student_t
 from anatomy_r1.stats import CONFIDENCE, Labels, seeded_interval
 
 FEWEST_SEEDS = 3
+"""Ours: see above."""
 
 
 @dataclass(frozen=True, slots=True)

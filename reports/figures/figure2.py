@@ -28,9 +28,5 @@ def figure(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
     words = "texts: every tenth step; unparsed responses count as one choice"
     return panels.draw(
         found,
-        panels.column(
-            QUANTITIES,
-            axis,
-            note(of(frame, scope, METHODS), found, scope, words),
-        ),
+        panels.column(QUANTITIES, axis, note(of(frame, scope, METHODS), found, scope, words)),
     )

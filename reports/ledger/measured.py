@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from anatomy_r1.comparison.outcome import Comparison
-from anatomy_r1.comparison.panel import Panel
+from anatomy_r1.comparison.panel import difference
 from anatomy_r1.comparison.retraining import Retrained, retrained
 from anatomy_r1.comparison.scores import ALL
 from anatomy_r1.comparison.words import difference_cell, interval_text, p_text, signed
@@ -86,19 +83,17 @@ def _gain(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
         panel = next((panel for panel in compared.panels if panel.benchmark == benchmark), None)
         if panel and first and second:
             seeds = sorted(set(first.seeds) & set(second.seeds))
-            values = [_difference(panel, first, seed) - _difference(panel, second, seed) for seed in seeds]
+            gains = (
+                [difference(panel, pair.baseline, pair.other, seed, METRIC) for seed in seeds]
+                for pair in (first, second)
+            )
+            values = [a - b for a, b in zip(*gains, strict=True)]
             found.append((benchmark, retrained(values, panel.clusters) if values else None))
     if not found:
         return NONE
     told = "; ".join(f"{benchmark_title(name)}: {_interval(of)}" for name, of in found)
     verdict = combined([of_interval(of.low, of.high) if of else "underpowered" for _, of in found])
     return Judgement(verdict, f"Gain of the larger model less that of the smaller, Avg@5, by interval alone: {told}.")
-
-
-def _difference(panel: Panel, pair: Comparison, seed: int) -> NDArray[np.float64]:
-    """Each question's difference in Avg@5 under one seed."""
-    before, after = (panel.shares[system.name][seed][METRIC] for system in (pair.baseline, pair.other))
-    return np.asarray(after - before)
 
 
 def _uneven(claim: Claim, compared: Compared, scale: Scale) -> Judgement:

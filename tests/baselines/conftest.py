@@ -3,9 +3,9 @@
 import dataclasses
 
 import pytest
-from small_runs import linked
+from small_runs import ignore, linked
 
-from baselines.cell import Layout, Run
+from baselines.cell import Cell, Layout, Run
 from baselines.profile import load_profile
 
 
@@ -44,3 +44,41 @@ def with_budget():
         return dataclasses.replace(run, profile=dataclasses.replace(run.profile, training=training))
 
     return change
+
+
+RECORDED = {
+    "max_steps": 10, "own_steps": 10, "rollout_tokens": 0, "max_completion_length": 8, "beta": 0.04, "save_steps": 50,
+    "learning_rate": 1e-3,
+}  # fmt: skip
+
+
+def shortened(profile):
+    """Long enough for two recorded batches and a level or two."""
+    training = {**profile.training, "rl": {**profile.training["rl"], **RECORDED}}
+    return dataclasses.replace(profile, training=training)
+
+
+@pytest.fixture(scope="module")
+def recorded_run(smoke_root, tmp_path_factory):
+    """What `trained` trains in."""
+    root = linked(tmp_path_factory.mktemp("certified"), smoke_root)
+    return Run(shortened(load_profile("smoke")), Layout(root), "smoke")
+
+
+@pytest.fixture(scope="module")
+def trained(recorded_run):
+    """Method -> folder of its training; each is trained once."""
+    from recording import hashed_reward
+
+    from baselines.train import train
+
+    folders = {}
+
+    def folder(method):
+        if method not in folders:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
+                folders[method] = train(recorded_run, Cell("sgg_anatomy_mini", "mini-l", method, 0), ignore)
+        return folders[method]
+
+    return folder

@@ -7,10 +7,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from recording import hashed_reward
-from small_runs import CutError, ignore, linked
 
-from anatomy_r1.certificate.batches import FOLDER, read_batches
+from anatomy_r1.certificate.batches import FOLDER
 from anatomy_r1.certificate.certify import certify
 from anatomy_r1.certificate.evidence import LOG, load_evidence
 from anatomy_r1.certificate.losses import recomputed
@@ -18,51 +16,16 @@ from anatomy_r1.certificate.value import NAMES, as_text, from_dict
 from anatomy_r1.cli import main
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prepared import load
-from anatomy_r1.training_log import read
-from baselines.cell import Cell, Layout, Run
-from baselines.profile import load_profile
-from baselines.train import train
 
 pytestmark = pytest.mark.slow  # nine short trainings
 
 SGG = "sgg_anatomy_mini"
 METHODS = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-asc-pool", "grpo-asc-released", "grpo-gdqa", "sft", "cot-sft")
-RL = {
-    "max_steps": 10, "own_steps": 10, "rollout_tokens": 0, "max_completion_length": 8, "beta": 0.04, "save_steps": 50,
-    "learning_rate": 1e-3,
-}  # fmt: skip
-
-
-def shortened(profile):
-    """Long enough for two recorded batches and a level or two."""
-    training = {**profile.training, "rl": {**profile.training["rl"], **RL}}
-    return dataclasses.replace(profile, training=training)
-
-
-@pytest.fixture(scope="module")
-def run(smoke_root, tmp_path_factory):
-    root = linked(tmp_path_factory.mktemp("certified"), smoke_root)
-    return Run(shortened(load_profile("smoke")), Layout(root), "smoke")
-
-
-@pytest.fixture(scope="module")
-def trained(run):
-    """Method -> folder of its training; each is trained once."""
-    folders = {}
-
-    def folder(method):
-        if method not in folders:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
-                folders[method] = train(run, Cell(SGG, "mini-l", method, 0), ignore)
-        return folders[method]
-
-    return folder
 
 
 @pytest.fixture
-def evidence(run, trained):
-    return lambda method: load_evidence(trained(method), load(run.layout.data(SGG), "train"))
+def evidence(recorded_run, trained):
+    return lambda method: load_evidence(trained(method), load(recorded_run.layout.data(SGG), "train"))
 
 
 def outcomes(evidence):
@@ -256,10 +219,12 @@ def test_members_that_saw_the_same_where_they_should_not_and_the_other_way(evide
     assert broken(changed(grpo, image_hash=lambda rows: rows["member"].astype(str))) == {"groups"}
 
 
-def test_questions_of_another_set(evidence, run):
+def test_questions_of_another_set(evidence, recorded_run):
     for method in ("grpo", "sft", "cot-sft"):
         clean = evidence(method)
-        other = dataclasses.replace(clean.training_set, questions=load(run.layout.data(SGG), "validation").questions)
+        other = dataclasses.replace(
+            clean.training_set, questions=load(recorded_run.layout.data(SGG), "validation").questions
+        )
         assert "data" in broken(dataclasses.replace(clean, training_set=other))
 
 
@@ -291,8 +256,8 @@ def test_a_certificate_survives_json(evidence):
     assert found.facts["completions"] == 16
 
 
-def test_the_command_shows_each_check_and_its_status_tells(trained, run, tmp_path, capsys):
-    folder, data = trained("grpo"), ["--data", str(run.layout.data(SGG))]
+def test_the_command_shows_each_check_and_its_status_tells(trained, recorded_run, tmp_path, capsys):
+    folder, data = trained("grpo"), ["--data", str(recorded_run.layout.data(SGG))]
     assert main(["certify", str(folder / LOG), *data]) == 0
     assert "8 checks passed, 0 not checkable" in capsys.readouterr().out
     copy = shutil.copytree(folder, tmp_path / "copy")
@@ -312,30 +277,3 @@ def test_what_is_no_training_is_refused(tmp_path, trained):
     (copy / FOLDER / "000001.safetensors").write_bytes(b"no tensors")
     with pytest.raises(AnatomyR1Error, match=r"000001.safetensors: no recorded batch"):
         load_evidence(copy)
-
-
-def test_examples_of_a_resumed_run_are_logged_as_if_nothing_had_happened(run, trained, tmp_path):
-    linked(tmp_path, run.layout.root)
-    other, cell = dataclasses.replace(run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "sft", 0)
-
-    def stop(done, total):
-        if done == 3:
-            raise CutError
-
-    with pytest.raises(CutError):
-        train(other, cell, stop)
-    again = train(other, cell, ignore)
-    assert set(read(again / LOG, "events")["kind"]) == {"start", "resume", "end"}
-    assert len(read(again / LOG, "served")) == 3 * 8
-    assert read(again / LOG, "served").equals(read(trained("sft") / LOG, "served"))
-
-
-def test_recording_changes_no_weight_and_no_row(run, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
-    monkeypatch.setattr("baselines.trainers.record.Recorder.record", lambda *_: None)
-    linked(tmp_path, run.layout.root)
-    bare = train(dataclasses.replace(run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "grpo", 0), ignore)
-    assert not list(read_batches(bare / FOLDER))
-    recorded = trained("grpo")
-    assert (bare / "model.safetensors").read_bytes() == (recorded / "model.safetensors").read_bytes()
-    assert read(bare / LOG, "rollouts").equals(read(recorded / LOG, "rollouts"))

@@ -1,4 +1,4 @@
-"""The command line over the engine without a model, command by command, each of which can be killed."""
+"""`anatomy-r1` over the engine without a model (`deterministic.py`), for tests that kill it."""
 
 import json
 import os
