@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from baselines.cell import Run
+    from baselines.experiment.cell import Run
 
 EXAMPLE = (
     "example: ANATOMY_R1_LAUNCH_ARGS='--num_machines 2 --machine_rank 1 ...' python -m baselines launch "
@@ -53,32 +53,32 @@ def method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def _stage(arguments: argparse.Namespace) -> int:
     if arguments.pool:
-        from baselines.pool import ask
+        from baselines.grid.pool import ask
 
         asked = {name: getattr(arguments, name) for name in ("profile", "report_to", "stage", "name")}
         asked |= {"root": str(arguments.root.resolve()), "method_files": method_files(arguments)}
         return ask(arguments.pool, asked)
-    from baselines.stages import run_stage
+    from baselines.stages.stages import run_stage
 
     run_stage(arguments.stage, arguments.name, _run(arguments))
     return 0
 
 
 def _launch(arguments: argparse.Namespace) -> int:
-    from baselines.stages import start_training
+    from baselines.stages.stages import start_training
 
     start_training(arguments.name, _run(arguments))
     return 0
 
 
 def _worker(arguments: argparse.Namespace) -> int:
-    from baselines.stages import work
+    from baselines.stages.stages import work
 
     work(arguments.name, _run(arguments))
     return 0
 
 
 def _run(arguments: argparse.Namespace) -> Run:
-    from baselines.cell import open_run
+    from baselines.experiment.cell import open_run
 
     return open_run(arguments.profile, arguments.root.resolve(), arguments.report_to, method_files(arguments))

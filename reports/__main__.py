@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from reports.audit.command import add_audit
+from reports.command import add_audit
 from reports.commands import add_figures_and_cards, add_tables
-from reports.ledger.command import add_ledger
-from reports.site.command import add_site
+from reports.ledger_command import add_ledger
+from reports.site_command import add_site
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,13 +7,13 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from anatomy_r1.leakage.passport import from_dict
-from anatomy_r1.leakage.text import as_text
+from anatomy_r1.data.leakage.passport import from_dict
+from anatomy_r1.data.leakage.text import as_text
 from anatomy_r1.provenance import stated
-from anatomy_r1.results import EQUAL_TOKENS, MATCHED, Result
+from anatomy_r1.results.store import EQUAL_TOKENS, MATCHED, Result
 from anatomy_r1.tables.markdown import escape
-from reports.cost import Amount, Cost
-from reports.notes import commits
+from reports.scores.cost import Amount, Cost
+from reports.scores.notes import commits
 
 UNKNOWN = "not recorded"
 Facts = dict[str, str]

@@ -10,16 +10,25 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from anatomy_r1.results import Result, load_results
+from anatomy_r1.results.store import Result, load_results
 from anatomy_r1.tables.markdown import escape
 from reports import card_facts
-from reports.accuracy import bounds
 from reports.card_facts import agreed, listed, overlap_lines, reproduce_command, steps_and_tokens
-from reports.cost import costs
-from reports.fitness import reasons
-from reports.names import BENCHMARKS, CONTROLS, METRICS, MINI, benchmark_title, is_mini, method_title, model_title
-from reports.notes import MINI_MEANS, USE, commits
-from reports.scores import ALL, AVG, Group, Score, group_of, scores
+from reports.scores.cost import costs
+from reports.scores.fitness import reasons
+from reports.scores.names import (
+    BENCHMARKS,
+    CONTROLS,
+    METRICS,
+    MINI,
+    benchmark_title,
+    is_mini,
+    method_title,
+    model_title,
+)
+from reports.scores.notes import MINI_MEANS, USE, commits
+from reports.scores.scores import ALL, AVG, Group, Score, group_of, scores
+from reports.tables.accuracy import bounds
 
 LIMITS = (
     "Trained and tested on multiple-choice questions of one benchmark; says nothing about free questions.",

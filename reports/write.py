@@ -6,20 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import Result, load_results
+from anatomy_r1.files import write_output
+from anatomy_r1.results.store import Result, load_results
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import Report
-from anatomy_r1.whole_file import write_output
-from reports import paper
-from reports.controls import controls, findings
-from reports.cost import costs
-from reports.cost_table import cost_report
-from reports.differences import differences
-from reports.formats import latex, tidy
-from reports.names import BASELINE
-from reports.scores import Score, scores
-from reports.table1 import table1
-from reports.table2 import WHOLE, of_table2, paper_beside, table2
+from reports.controls.controls import controls, findings
+from reports.formats import csv_files as tidy
+from reports.formats import latex
+from reports.scores import paper
+from reports.scores.cost import costs
+from reports.scores.differences import differences
+from reports.scores.names import BASELINE
+from reports.scores.scores import Score, scores
+from reports.tables.cost_table import cost_report
+from reports.tables.table1 import table1
+from reports.tables.table2 import WHOLE, of_table2, paper_beside, table2
 
 
 def table1_files(store: Path) -> dict[str, str]:

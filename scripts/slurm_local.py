@@ -20,7 +20,7 @@ MARK = "# Written by anatomy-r1's scripts/slurm_local.py"
 CONFIG = Path("/etc/slurm/slurm.conf")
 HOME = Path("/var/lib/anatomy-r1-slurm")
 PACKAGES = ("slurm-wlm", "munge")
-PLUGIN = Path(__file__).resolve().parent.parent / "baselines" / "cluster.txt"
+PLUGIN = Path(__file__).resolve().parent.parent / "baselines" / "grid" / "cluster.txt"
 
 
 def main(words: list[str]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from anatomy_r1.comparison.outcome import Comparison, Outcome
-from anatomy_r1.comparison.runs import System
+from anatomy_r1.comparison.systems import System
 
 VERSION = 1
 """Of this format."""

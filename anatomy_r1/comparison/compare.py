@@ -12,15 +12,15 @@ from anatomy_r1.comparison.family import METRICS, Family, Pair
 from anatomy_r1.comparison.flips import Flips, flip_metric, flips
 from anatomy_r1.comparison.mcnemar import mcnemar
 from anatomy_r1.comparison.outcome import BINARY, Comparison, Difference, Discordance, Tested
+from anatomy_r1.comparison.paired_tests import SignFlip, sign_flip
 from anatomy_r1.comparison.panel import Panel, difference, seeds_of_pair
-from anatomy_r1.comparison.permutation import SignFlip, sign_flip
 from anatomy_r1.comparison.power import detectable_difference
 from anatomy_r1.comparison.retraining import Retrained, retrained
-from anatomy_r1.comparison.runs import System
 from anatomy_r1.comparison.scores import ALL
+from anatomy_r1.comparison.systems import System
 from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE, of_these_weights, verdict
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.stats import Interval, cluster_codes, cluster_intervals, cluster_sums
+from anatomy_r1.scoring.intervals import Interval, cluster_codes, cluster_intervals, cluster_sums
 
 
 def family_of(panels: Sequence[Panel], metric: str, smallest_points: float | None = None) -> Family:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from anatomy_r1.comparison.runs import System
+from anatomy_r1.comparison.systems import System
 
 RECORDED = ("questions", "prompts", "sampling", "arms")
 """Kinds of conditions that a run notes."""

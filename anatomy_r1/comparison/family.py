@@ -27,7 +27,7 @@ from statsmodels.stats.multitest import multipletests
 
 from anatomy_r1.comparison.verdict import LEVEL, SMALLEST_DIFFERENCE
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.metrics import K
+from anatomy_r1.scoring.metrics import K
 
 METRICS = (f"avg@{K}", "pass@1", f"major@{K}", "greedy")
 """Metrics that can be tested; each is a share of right responses a question."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anatomy_r1.metrics import K
+from anatomy_r1.scoring.metrics import K
 
 
 @dataclass(frozen=True, slots=True)

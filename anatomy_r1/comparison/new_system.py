@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anatomy_r1.comparison.runs import System
+from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 
 

@@ -8,14 +8,14 @@ from anatomy_r1.comparison.declared import Declaration
 from anatomy_r1.comparison.family import Family
 from anatomy_r1.comparison.flips import Flips
 from anatomy_r1.comparison.mcnemar import McNemar
+from anatomy_r1.comparison.paired_tests import SignFlip
 from anatomy_r1.comparison.panel import Panel
-from anatomy_r1.comparison.permutation import SignFlip
 from anatomy_r1.comparison.retraining import Retrained
-from anatomy_r1.comparison.runs import System
 from anatomy_r1.comparison.scores import ALL, SystemScore
+from anatomy_r1.comparison.systems import System
 from anatomy_r1.comparison.verdict import Verdict
-from anatomy_r1.metrics import K
-from anatomy_r1.stats import Interval
+from anatomy_r1.scoring.intervals import Interval
+from anatomy_r1.scoring.metrics import K
 
 BINARY = (f"major@{K}", "greedy")
 """Outcomes that McNemar's test is given, unless they are means over rotations of the options."""

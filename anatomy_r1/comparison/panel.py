@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from anatomy_r1.comparison.conditions import Disagreement, disagreements
 from anatomy_r1.comparison.new_system import against, beside_new
-from anatomy_r1.comparison.runs import System
+from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import question_metrics
+from anatomy_r1.results.store import question_metrics
 
 Shares = Mapping[str, NDArray[np.float64]]
 """Metric -> share between 0 and 1 of each question, shape [n]."""

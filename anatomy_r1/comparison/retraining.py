@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import t as student_t
 
-from anatomy_r1.stats import CONFIDENCE, Labels, seeded_interval
+from anatomy_r1.scoring.intervals import CONFIDENCE, Labels, seeded_interval
 
 FEWEST_SEEDS = 3
 """Ours: see above."""
@@ -48,7 +48,7 @@ def retrained(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENC
     """Of `values`, shape [seeds, n]; None with fewer than three seeds or two clusters, or where nothing varies.
 
     Raises:
-        ValueError: as `anatomy_r1.stats.seeded_interval`.
+        ValueError: as `anatomy_r1.scoring.intervals.seeded_interval`.
     """
     table = np.asarray(values, dtype=float)
     found = seeded_interval(table, clusters, confidence)

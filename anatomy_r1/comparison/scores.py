@@ -9,9 +9,9 @@ import numpy as np
 
 from anatomy_r1.comparison.family import METRICS
 from anatomy_r1.comparison.panel import Panel
-from anatomy_r1.comparison.runs import System
 from anatomy_r1.comparison.seeds import SeedMean, interquartile_mean
-from anatomy_r1.stats import Interval, cluster_intervals
+from anatomy_r1.comparison.systems import System
+from anatomy_r1.scoring.intervals import Interval, cluster_intervals
 
 RESPONSES = ("parsed", "truncated")
 """Shares of the sampled responses from which an answer could be read, and that ended at the token limit."""

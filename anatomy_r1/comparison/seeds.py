@@ -23,7 +23,7 @@ from scipy.stats import t as student_t
 from scipy.stats import trim_mean
 from statsmodels.stats.robust_compare import TrimmedMean
 
-from anatomy_r1.stats import CONFIDENCE
+from anatomy_r1.scoring.intervals import CONFIDENCE
 
 TRIM = 0.25
 """Share of the seeds left out at either end."""

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from anatomy_r1.comparison.family import METRICS
 from anatomy_r1.comparison.outcome import Outcome
-from anatomy_r1.comparison.rows import columns
+from anatomy_r1.comparison.report_tables import columns
 from anatomy_r1.comparison.scores import ALL, RESPONSES, SystemScore
 from anatomy_r1.comparison.words import points, score_cell
 from anatomy_r1.tables.table import Block, Cell, Row, Table

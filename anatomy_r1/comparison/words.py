@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anatomy_r1.stats import Interval
+from anatomy_r1.scoring.intervals import Interval
 from anatomy_r1.tables.table import MISSING, Cell
 
 NO_INTERVAL = "[no interval]"

@@ -22,16 +22,16 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.augmentation.rewrites import wordings
-from anatomy_r1.prepare_sgg import Sources
+from anatomy_r1.data.augmentation.rewrites import wordings
+from anatomy_r1.data.prepare.sgg import Sources
+from anatomy_r1.data.prepare.sgg_questions import Builder, Plan
+from anatomy_r1.data.problems import DataError, Problems
+from anatomy_r1.data.readers.files import Inputs, read_json
+from anatomy_r1.data.readers.ssg_vqa import frames
+from anatomy_r1.data.splits import priority, rule_file
+from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
-from anatomy_r1.sgg_questions import Builder, Plan
-from anatomy_r1.sources.errors import DataError, Problems
-from anatomy_r1.sources.files import Inputs, read_json
-from anatomy_r1.sources.ssg_vqa import frames
-from anatomy_r1.splits import priority, rule_file
-from anatomy_r1.templates import parse_stem
 
 SHARED = 0.048
 """Share of a file's records whose frame another file has too: 43 to 53 of 1,000 in the release."""

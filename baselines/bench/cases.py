@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.estimate.memory import ROLLOUT_TOKENS
-from baselines.grpo import GRPO
-from baselines.method import Method
-from baselines.methods import method as find_method
+from baselines.methods.grpo import GRPO
+from baselines.methods.method import Method
+from baselines.methods.registry import method as find_method
+from baselines.preflight.memory import ROLLOUT_TOKENS
 
 if TYPE_CHECKING:
-    from baselines.profile import Profile
+    from baselines.experiment.profile import Profile
 
 BENCHMARK = "sgg_anatomy_mini"
 """Whose prompts are asked: those of SGG-VQA, on generated questions."""
@@ -84,7 +84,7 @@ def cases(
 
 def profile_of(case: Case) -> Profile:
     """`paper-1gpu` (rehearsal: `mini`) with the case's model, steps and length, sampled by transformers."""
-    from baselines.profile import load_profile
+    from baselines.experiment.profile import load_profile
 
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
     common = {**profile.training["common"], "save_strategy": "no"}
@@ -106,7 +106,7 @@ def _changed(case: Case) -> dict[str, Any]:
 
 def source(case: Case) -> Mapping[str, Any]:
     """The model entry: precision, what is frozen, adapters."""
-    from baselines.profile import load_profile
+    from baselines.experiment.profile import load_profile
 
     model = MODELS["3b"] if case.rehearsal else MODELS[case.model]
     entry = load_profile(TUNINGS[case.tuning]).models[model]

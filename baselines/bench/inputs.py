@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.augmentation.rewrites import rewrites
+from anatomy_r1.data.augmentation.rewrites import rewrites
+from anatomy_r1.data.prepared import write
 from anatomy_r1.mini.classes import ANATOMIES, POSITIONS
-from anatomy_r1.prepared import write
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
 from baselines.bench.cases import BENCHMARK, Case, source
-from baselines.estimate.shape import ARCHITECTURES
+from baselines.preflight.model_shape import ARCHITECTURES
 
 FRAME, MINI_FRAME = (854, 480), (84, 84)
 """Width and height: CholecT45's, and the mini world's."""

@@ -11,10 +11,10 @@ from anatomy_r1.provenance import provenance
 from baselines.bench.cases import Case, find, profile_of, source
 from baselines.bench.device import Memory, device
 from baselines.bench.inputs import data_of, forbidden, model_of
-from baselines.estimate.memory import PROMPT, training_memory
-from baselines.estimate.shape import shape_of
-from baselines.progress import silent
-from baselines.settings import arguments
+from baselines.experiment.settings import arguments
+from baselines.preflight.memory import PROMPT, training_memory
+from baselines.preflight.model_shape import shape_of
+from baselines.runtime.progress import silent
 
 
 def measure(case: Case, work: Path, command: str) -> dict[str, Any]:
@@ -85,11 +85,11 @@ SHOWN = (
 
 def build(case: Case, work: Path) -> tuple[Any, Any]:
     """The trainer as a run of the grid has it, log included, but for TRL's own; sampling never ends early."""
-    from anatomy_r1.certificate.batches import FOLDER
-    from anatomy_r1.prepared import load
-    from anatomy_r1.training_log import TrainingLog
-    from baselines.policy import load_policy
-    from baselines.train import assemble
+    from anatomy_r1.data.prepared import load
+    from anatomy_r1.training.recorded_batches import FOLDER
+    from anatomy_r1.training.training_log import TrainingLog
+    from baselines.stages.policy import load_policy
+    from baselines.stages.train import assemble
     from baselines.trainers import LoggedGRPOTrainer, LogSteps, Recorder, RLConfig
 
     method, start, entry = find(case.method), model_of(work, case), source(case)

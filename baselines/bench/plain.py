@@ -6,8 +6,8 @@ from typing import Any
 
 from trl import GRPOTrainer
 
-from baselines.sampler import GroupSampler
 from baselines.trainers import LoggedGRPOTrainer
+from baselines.trainers.sampler import GroupSampler
 
 
 class PlainGRPOTrainer(GRPOTrainer):  # type: ignore[misc]

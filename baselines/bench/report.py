@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.whole_file import write_whole
+from anatomy_r1.files import write_whole
 from baselines.bench.aims import Aim, aims
 from baselines.bench.clock import OWN, SPANS
 from baselines.bench.store import Found, read_all, write_json
-from baselines.estimate.memory import GB
+from baselines.preflight.memory import GB
 
 DASH = "-"
 

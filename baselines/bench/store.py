@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.whole_file import write_whole
+from anatomy_r1.files import write_whole
 from baselines.bench.cases import Case
 
 Found = Mapping[str, Any]

@@ -1,6 +1,6 @@
 """TRL's trainers with the few overrides this project needs. Nothing else in the project touches TRL's private methods.
 
-Overridden, with a test that TRL 1.16.0 still has them (tests/baselines/test_trl_shape.py):
+Overridden, with a test that TRL 1.16.0 still has them (tests/baselines/trainers/test_trl_shape.py):
 - `_get_train_sampler` (grpo.py, sft.py): our order, so that a resumed run serves the same questions;
 - `_generate_single_turn` (grpo.py): hands vLLM unexpanded prompts in colocate mode;
 - `_calculate_rewards` (grpo.py): keeps the gathered rewards by function, for the log, GPG and DAPO;

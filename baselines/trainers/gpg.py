@@ -18,7 +18,7 @@ def alpha(totals: torch.Tensor, group: int) -> float:
 
 
 class GPGTrainer(LoggedGRPOTrainer):
-    """A = alpha (R - mean). Its knobs (baselines/gpg.py) leave out clip, KL term and standard deviation."""
+    """A = alpha (R - mean). Its knobs (baselines/methods/gpg.py) leave out clip, KL term and standard deviation."""
 
     def draw(self, rows: Sequence[dict[str, Any]]) -> Draw:
         """As GRPO's, with alpha in the advantages and among the step's metrics."""

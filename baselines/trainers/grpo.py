@@ -10,15 +10,15 @@ import torch
 from accelerate.utils import gather_object
 from trl import GRPOTrainer
 
-from anatomy_r1.similarity import Similarity
-from anatomy_r1.training_log import Rollout, TrainingLog, keep_text
-from baselines.augmentation import Augment, group_rng
-from baselines.sampler import GroupSampler
-from baselines.serving import Curriculum, Moment
+from anatomy_r1.training.similarity import Similarity
+from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
 from baselines.trainers.draw import Draw, varied
 from baselines.trainers.pads import one_pad_an_image
 from baselines.trainers.record import Recorder
 from baselines.trainers.records import Place, ends, rollout
+from baselines.trainers.sampler import GroupSampler
+from baselines.trainers.serve_augmented import Augment, group_rng
+from baselines.trainers.serve_curriculum import Curriculum, Moment
 
 Row = dict[str, Any]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from anatomy_r1.results import EQUAL_TOKENS
-from baselines.processes import is_first
-from baselines.publish import OWN
+from anatomy_r1.results.store import EQUAL_TOKENS
+from baselines.runtime.processes import is_first
+from baselines.stages.publish import OWN
 
 REACHED = "reached.json"
 """File in a policy's folder that says after how many steps and tokens it was kept."""

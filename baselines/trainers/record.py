@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from anatomy_r1.certificate.batches import RecordedBatch, write_batch
-from anatomy_r1.training_log import keep_text
+from anatomy_r1.training.recorded_batches import RecordedBatch, write_batch
+from anatomy_r1.training.training_log import keep_text
 
 
 class Recorder:

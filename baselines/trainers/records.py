@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from anatomy_r1.answers import extract
 from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.question import LETTERS
-from anatomy_r1.rewards import text_of
-from anatomy_r1.similarity import Similarity, served_difficulty
-from anatomy_r1.training_log import Rollout
+from anatomy_r1.scoring.strict import extract
+from anatomy_r1.training.rewards import text_of
+from anatomy_r1.training.similarity import Similarity, served_difficulty
+from anatomy_r1.training.training_log import Rollout
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from accelerate.utils import gather_object
 from trl import SFTTrainer
 
 from anatomy_r1.prompts import prompt_hash
-from anatomy_r1.training_log import Example, TrainingLog
-from baselines.sampler import GroupSampler
+from anatomy_r1.training.training_log import Example, TrainingLog
+from baselines.trainers.sampler import GroupSampler
 
 Served = tuple[str, str]
 """Hash of the prompt, and completion."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from anatomy_r1.training_log import Step, TrainingLog
-from baselines.processes import barrier
+from anatomy_r1.training.training_log import Step, TrainingLog
+from baselines.runtime.processes import barrier
 
 COMPLETE = "complete"
 """File that marks a checkpoint as whole: transformers writes a checkpoint in place, and a kill may cut it."""

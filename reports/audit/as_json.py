@@ -11,7 +11,7 @@ from typing import Any
 from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.finding import Check, Finding
 from reports.formats import inert_csv
-from reports.page.page import Grid
+from reports.formats.page import Grid
 
 COLUMNS = ("check", "id", "strength", "title", "test", "figure", "limits", "question")
 

@@ -17,20 +17,20 @@ from reports.audit import (
     released_gold,
     released_keys,
     released_options,
-    released_overlap,
-    released_shortcuts,
     released_templates,
     resolution,
     sampling,
     statements,
     twice,
 )
+from reports.audit import released_records as released_overlap
+from reports.audit import released_wording as released_shortcuts
 from reports.audit.cells import Cells
 from reports.audit.cells import load as load_cells
 from reports.audit.finding import Check, Finding
 from reports.audit.released import SKIPPED, Released
 from reports.audit.released import load as load_released
-from reports.names import BENCHMARKS
+from reports.scores.names import BENCHMARKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.metrics import K
-from reports import paper
-from reports.names import BENCHMARKS, METRICS, TITLES
+from anatomy_r1.scoring.metrics import K
+from reports.scores import paper
+from reports.scores.names import BENCHMARKS, METRICS, TITLES
 
 Row = tuple[int, str, str]
 """Table, model, method."""

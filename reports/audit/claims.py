@@ -17,7 +17,7 @@ from typing import Literal, get_args
 
 from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.cells import Address
-from reports.names import BENCHMARKS, METRICS, MODELS
+from reports.scores.names import BENCHMARKS, METRICS, MODELS
 
 FILE = Path(__file__).with_name("claims.csv")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.cells import Cells
 from reports.audit.finding import Check, Finding, Strength
-from reports.names import METRICS
-from reports.page.page import Grid
+from reports.formats.page import Grid
+from reports.scores.names import METRICS
 
 FILE = Path(__file__).with_name("definitions.csv")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.page.page import Grid
+from reports.formats.page import Grid
 
 Strength = Literal["counted", "strong", "suggestive", "reading"]
 

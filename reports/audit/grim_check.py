@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from reports.audit.cells import Cells, Row
 from reports.audit.finding import Check, Finding
 from reports.audit.grim import LARGEST, Fit, fits, impossible, inferred, possible_if_cut
-from reports.names import BENCHMARKS, METRICS, TITLES
-from reports.page.page import Grid
+from reports.formats.page import Grid
+from reports.scores.names import BENCHMARKS, METRICS, TITLES
 
 SHOWN = 6
 """Numbers of questions shown with their fit."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.finding import Check, Finding
 from reports.audit.prose import Quoted
-from reports.page.page import Grid
+from reports.formats.page import Grid
 
 _ID = "paper-text"
 _TITLE = "The paper's text: announced parts, open references, our quotes"

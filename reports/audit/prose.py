@@ -14,8 +14,8 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.cells import Address, Cells, by_address, hundredths, name_of, percent
 from reports.audit.finding import Check, Finding
-from reports.names import TITLES
-from reports.page.page import Grid
+from reports.formats.page import Grid
+from reports.scores.names import TITLES
 
 FILE = Path(__file__).with_name("prose.csv")
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.data.problems import Problems
+from anatomy_r1.data.readers.released import Record, records
+from anatomy_r1.data.stems import Stem, parse_stem
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question
-from anatomy_r1.sources.errors import Problems
-from anatomy_r1.sources.released import Record, records
-from anatomy_r1.templates import Stem, parse_stem
 
 NAMES = ("GRPO.json", "GRPO-GDQA.json", "GRPO-ASC-Learning.json")
 GDQA, ASC = NAMES[1], NAMES[2]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from anatomy_r1.question import Question
 from reports.audit.finding import Check, Finding
 from reports.audit.released import GDQA, Meaning, Released, meaning, named
-from reports.page.page import Grid
+from reports.formats.page import Grid
 
 _FRAME = re.compile(r"VID\d{2}/\d{6}\.png")
 _TITLE = "Released files: are the augmented images and questions there?"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from anatomy_r1.question import Question
 from reports.audit.finding import Check, Finding
 from reports.audit.released import Released
-from reports.page.page import Grid
+from reports.formats.page import Grid
 
 
 def repeated(questions: Iterable[Question]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reports.audit.finding import Check, Finding
 from reports.audit.released import Released
-from reports.page.page import Grid
+from reports.formats.page import Grid
 
 
 def check(files: Sequence[Released]) -> Check:

@@ -18,7 +18,7 @@ from scipy.stats import chi2, chisquare, kruskal, ncx2
 from anatomy_r1.question import Question
 from reports.audit.finding import Check, Finding, Strength, of_p
 from reports.audit.released import ASC, Released, named
-from reports.page.page import Grid
+from reports.formats.page import Grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from scipy.stats import chi2_contingency
 
-from anatomy_r1.templates import FAMILIES, parse_stem
+from anatomy_r1.data.stems import FAMILIES, parse_stem
 from reports.audit.finding import Check, Finding, of_p
 from reports.audit.released import Released
-from reports.page.page import Grid
+from reports.formats.page import Grid
 
 KINDS = tuple(f"{family}, {form}" for family in (*FAMILIES, "other") for form in ("what", "there"))
 """Family and surface form: a plain question, or "There is ...; what is it?"."""

@@ -19,16 +19,16 @@ from math import sqrt
 
 from anatomy_r1.comparison.power import detectable
 from anatomy_r1.comparison.verdict import LEVEL
-from anatomy_r1.metrics import K
+from anatomy_r1.scoring.metrics import K
 from reports.audit.cells import Cells, by_address
 from reports.audit.claims import Claim, Printed, printed
 from reports.audit.finding import Check, Finding
 from reports.audit.statements import difference_text
-from reports.names import BENCHMARKS
-from reports.page.page import Grid
+from reports.formats.page import Grid
+from reports.scores.names import BENCHMARKS
 
 VIDEOS = 7
-"""Videos that the release leaves out: presumably the SGG-VQA test videos (`anatomy_r1.splits.UNUSED`, inferred)."""
+"""Videos that the release leaves out: presumably the SGG-VQA test videos (inferred; `data.splits.UNUSED`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from math import sqrt
 
 from scipy.stats import binomtest, chi2, norm
 
-from anatomy_r1.metrics import K
+from anatomy_r1.scoring.metrics import K
 from reports.audit.cells import Cell, Cells, by_address, name_of
 from reports.audit.finding import Check, Finding, of_p
-from reports.page.page import Grid
+from reports.formats.page import Grid
 
 SHARES = (1.0, 0.5, 0.25)
 """Shares of the largest possible variance that are tried. Ours."""

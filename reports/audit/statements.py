@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from reports.audit.cells import Cells, by_address
 from reports.audit.claims import Claim, Printed, holds, printed
 from reports.audit.finding import Check, Finding
-from reports.names import BENCHMARKS, METRICS, TITLES
-from reports.page.page import Grid
+from reports.formats.page import Grid
+from reports.scores.names import BENCHMARKS, METRICS, TITLES
 
 
 def check(claims: Sequence[Claim], cells: Cells) -> Check:

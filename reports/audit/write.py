@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from reports.audit import as_json
 from reports.audit.finding import Check
-from reports.audit.page import page
-from reports.page import html, markdown, text
+from reports.audit.report import page
+from reports.formats import html, markdown
+from reports.formats import page_text as text
 
 
 def files(checks: Sequence[Check]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.figures import panels
+from reports.figures import draw as panels
 from reports.figures.points import stacked
 from reports.figures.scope import Scope, note, of
 

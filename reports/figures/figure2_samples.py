@@ -1,7 +1,7 @@
 """Figure 2's groups: what GRPO answered to one question at the beginning, in the middle and at the end of training.
 
-Which groups these are is decided by a rule (`anatomy_r1/group_samples.py`), for the lowest seed. Equal texts are shown
-once, with how many they are: a uniform group is one line.
+Which groups these are is decided by a rule (`anatomy_r1/training/group_samples.py`), for the lowest seed. Equal texts
+are shown once, with how many they are: a uniform group is one line.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from anatomy_r1.curves import Curves
-from anatomy_r1.group_samples import SampleGroup
+from anatomy_r1.training.curves import Curves
+from anatomy_r1.training.group_samples import SampleGroup
+from reports.figures.draw import page_of, wrapped
 from reports.figures.look import SMALL
-from reports.figures.panels import page_of, wrapped
 from reports.figures.scope import Scope
 from reports.figures.visible import FONT, visible
-from reports.names import is_mini
+from reports.scores.names import is_mini
 
 METHOD = "grpo"
 WIDTH, MOST_LINES = 54, 3

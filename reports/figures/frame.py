@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from anatomy_r1.curves import Curves
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.curves import Curves
 
 KEYS = ("benchmark", "model", "method", "seed")
 

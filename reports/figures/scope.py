@@ -9,7 +9,7 @@ import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
 from reports.figures.points import POOLED
-from reports.names import BENCHMARKS, MINI, MODELS, benchmark_title, is_mini, model_title, rank
+from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, is_mini, model_title, rank
 
 
 @dataclass(frozen=True)

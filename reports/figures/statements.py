@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
 
-from anatomy_r1.stats import Interval, cluster_interval
+from anatomy_r1.scoring.intervals import Interval, cluster_interval
 from reports.figures.claim import Claim
 from reports.figures.claims import claims
 from reports.figures.scope import Scope, of, scopes
-from reports.names import METHODS
+from reports.scores.names import METHODS
 
 AS_PAPER, CONTRADICTS, OPEN = "as in the paper, in direction", "contradicts the paper", "not resolved"
 NO_INTERVAL, NOT_RUN, NO_CLAIM = "no interval: one seed", "not run, or too few seeds", "no claim"

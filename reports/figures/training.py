@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from anatomy_r1.results import MATCHED
-from reports.figures import panels
+from anatomy_r1.results.store import MATCHED
+from reports.figures import draw as panels
 from reports.figures.points import POOLED, points
 from reports.figures.scope import Scope, note, of
-from reports.names import BASELINE, method_title
-from reports.names import METHODS as TITLES
+from reports.scores.names import BASELINE, method_title
+from reports.scores.names import METHODS as TITLES
 
 METHODS = tuple(TITLES)
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from anatomy_r1.curves import Curves, load_curves
 from anatomy_r1.errors import AnatomyR1Error
-from reports.figures import figure1, figure2, figure2_samples, figure5, figure6, training
+from anatomy_r1.training.curves import Curves, load_curves
+from reports.figures import curve_figures as figure1
+from reports.figures import figure2, figure2_samples, figure5, figure6, training
 from reports.figures.frame import groups_frame
 from reports.figures.save import rendered
 from reports.figures.scope import chosen

@@ -9,13 +9,13 @@ from typing import Literal, NamedTuple
 
 from anatomy_r1.comparison.compare import compare
 from anatomy_r1.comparison.family import METRICS, Family
+from anatomy_r1.comparison.load import load_systems
 from anatomy_r1.comparison.outcome import Comparison
 from anatomy_r1.comparison.panel import Panel, panels
-from anatomy_r1.comparison.runs import System
-from anatomy_r1.comparison.sources import load_systems
-from anatomy_r1.results import MATCHED
+from anatomy_r1.comparison.systems import System
+from anatomy_r1.results.store import MATCHED
 from reports.audit.claims import Claim
-from reports.names import MINI, MODELS
+from reports.scores.names import MINI, MODELS
 
 Scale = Literal["paper", "mini"]
 METRIC = METRICS[0]

@@ -15,7 +15,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.claims import Claim
 from reports.ledger.compared import Scale, ours
 from reports.ledger.judgement import NONE, Judgement, Verdict, combined
-from reports.names import MINI, benchmark_title, model_title
+from reports.scores.names import MINI, benchmark_title, model_title
 
 COLUMNS = ("figure", "statement", "benchmark", "model", "quantity", "estimate", "low", "high", "verdict")
 _WORDS: dict[str, Verdict] = {

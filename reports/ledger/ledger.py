@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import Result, load_results
+from anatomy_r1.results.store import Result, load_results
 from reports.audit.audit import Paper, findings, load_paper, sizes
 from reports.audit.claims import Claim, Kind
 from reports.audit.finding import Check
@@ -16,9 +16,9 @@ from reports.ledger.compared import NOTHING, Compared, Scale, compared
 from reports.ledger.curves import Statement
 from reports.ledger.judgement import NONE, Judgement
 from reports.ledger.measured import Found, measured
-from reports.names import is_mini
-from reports.notes import commits
-from reports.scores import scores
+from reports.scores.names import is_mini
+from reports.scores.notes import commits
+from reports.scores.scores import scores
 
 _NOTHING: dict[Kind, str] = {
     "row": "Not run.",

@@ -10,12 +10,12 @@ from anatomy_r1.comparison.panel import difference
 from anatomy_r1.comparison.retraining import Retrained, retrained
 from anatomy_r1.comparison.scores import ALL
 from anatomy_r1.comparison.words import difference_cell, interval_text, p_text, signed
-from anatomy_r1.results import MATCHED
+from anatomy_r1.results.store import MATCHED
 from reports.audit.claims import Claim
 from reports.ledger.compared import METRIC, Compared, Scale, Wanted, ours, wanted
 from reports.ledger.judgement import NONE, Judgement, Verdict, combined, of_comparison, of_interval
-from reports.names import MINI, TITLES, benchmark_title, model_title
-from reports.scores import Group, Score
+from reports.scores.names import MINI, TITLES, benchmark_title, model_title
+from reports.scores.scores import Group, Score
 
 Found = Mapping[tuple[Group, str, str], Score]
 """Scores by group, metric and category."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from reports.formats import inert_csv
+from reports.formats import html, inert_csv, markdown
+from reports.formats import page_text as text
 from reports.ledger.ledger import Ledger
-from reports.ledger.page import page
-from reports.page import html, markdown, text
+from reports.ledger.report import page
 
 COLUMNS = ("id", "locator", "kind", "claim", "paper_verdict", "paper_why", "mini_verdict", "mini_why")
 

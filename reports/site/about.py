@@ -88,4 +88,4 @@ REASONS: dict[str, str] = {
     "letter_contradicts_text": "unparsed: a letter with another option's text",
     "unrecognised": "unparsed: neither a letter nor the text of an option",
 }
-"""What the extractor's reasons mean (`anatomy_r1/answers.py`)."""
+"""What the extractor's reasons mean (`anatomy_r1/scoring/strict.py`)."""

@@ -9,24 +9,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import Result, load_results
+from anatomy_r1.results.store import Result, load_results
 from anatomy_r1.tables.table import Report
-from reports import paper
-from reports.comparisons import comparisons
-from reports.controls import controls
-from reports.cost import costs
-from reports.cost_table import cost_report
-from reports.notes import made_from, warning
-from reports.scores import by_key, scores
+from reports.controls.controls import controls
+from reports.controls.untrained import untrained_report
+from reports.scores import paper
+from reports.scores.cost import costs
+from reports.scores.notes import made_from, warning
+from reports.scores.scores import by_key, scores
 from reports.site import artefacts, data
 from reports.site.method_page import method_page
 from reports.site.page import HERE, Link, Page, render, table_page
 from reports.site.pictures import LICENCE
 from reports.site.provenance import again, facts
 from reports.site.run import open_run
-from reports.table1 import table1
-from reports.table2 import of_table2, table2
-from reports.untrained import untrained_report
+from reports.tables.comparisons import comparisons
+from reports.tables.cost_table import cost_report
+from reports.tables.table1 import table1
+from reports.tables.table2 import of_table2, table2
 
 _TABLE1 = "All methods on both benchmarks, ours beside the paper's."
 _TABLE2 = "GDQA without its text, and without its images."

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.metrics import K
-from anatomy_r1.results import MATCHED, Result
-from reports.fitness import unfit
-from reports.leakage import not_clean
-from reports.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
-from reports.rows import in_order
+from anatomy_r1.results.store import MATCHED, Result
+from anatomy_r1.scoring.metrics import K
+from reports.scores.fitness import unfit
+from reports.scores.leakage import not_clean
+from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
+from reports.scores.rows import in_order
 from reports.site import rollouts
 from reports.site.about import REASONS
 from reports.site.method_page import method_file

@@ -6,25 +6,25 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from anatomy_r1.evaluation.views import parts
 from anatomy_r1.provenance import stated
-from anatomy_r1.results import LENIENT, MATCHED, Result
+from anatomy_r1.results.store import LENIENT, MATCHED, Result
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
-from anatomy_r1.views import parts
-from reports.accuracy import bounds
-from reports.certificates import certificate_notes
-from reports.cost import Cost
-from reports.cost_table import cost_report
-from reports.fitness import unfit_notes
-from reports.marks import marked, marks
-from reports.names import METRICS, benchmark_title, method_title, model_title
-from reports.notes import notes
-from reports.paper import PaperNumbers
-from reports.rows import in_order
-from reports.scores import ALL, AVG, Group, Key, Score, group_of
+from reports.scores.caveats import certificate_notes
+from reports.scores.cost import Cost
+from reports.scores.fitness import unfit_notes
+from reports.scores.marks import marked, marks
+from reports.scores.names import METRICS, benchmark_title, method_title, model_title
+from reports.scores.notes import notes
+from reports.scores.paper import PaperNumbers
+from reports.scores.rows import in_order
+from reports.scores.scores import ALL, AVG, Group, Key, Score, group_of
 from reports.site.about import METHODS, About
 from reports.site.page import Page
 from reports.site.provenance import again, facts
 from reports.site.shards import slug
+from reports.tables.accuracy import bounds
+from reports.tables.cost_table import cost_report
 
 _SHOWN = {
     **METRICS,

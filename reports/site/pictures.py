@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from anatomy_r1.data.images import image_hash
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.images import image_hash
 from reports.site.run import Benchmark
 
 LICENCE = (

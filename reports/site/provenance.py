@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from anatomy_r1.provenance import stated
-from anatomy_r1.results import MATCHED, SUBMITTED, Result
-from reports.names import ABLATION, benchmark_title
-from reports.notes import commit, machines
+from anatomy_r1.results.store import MATCHED, SUBMITTED, Result
+from reports.scores.names import ABLATION, benchmark_title
+from reports.scores.notes import commit, machines
 
 Facts = tuple[tuple[str, tuple[str, ...]], ...]
 """(name, values), in reading order."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from anatomy_r1.answered import Answered, answered
+from anatomy_r1.data.prepared import MANIFEST, PreparedSet, load
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.prepared import MANIFEST, PreparedSet, load
+from anatomy_r1.evaluation.views import parts
 from anatomy_r1.question import Question
-from anatomy_r1.responses import ResponseLog
-from anatomy_r1.results import AS_RELEASED, Result
-from anatomy_r1.views import parts
+from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.results.store import AS_RELEASED, Result
+from anatomy_r1.scoring.complete_run import Answered, answered
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anatomy_r1.answered import Answered
-from anatomy_r1.answers import Answer, extract
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.metrics import K
 from anatomy_r1.question import Question
-from anatomy_r1.results import Result
+from anatomy_r1.results.store import Result
+from anatomy_r1.scoring.complete_run import Answered
+from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.strict import Answer, extract
 from reports.site.about import REASONS
 from reports.site.pictures import Pictures
 from reports.site.run import Benchmark

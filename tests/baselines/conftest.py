@@ -3,10 +3,10 @@
 import dataclasses
 
 import pytest
-from small_runs import ignore, linked
 
-from baselines.cell import Cell, Layout, Run
-from baselines.profile import load_profile
+from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.profile import load_profile
+from tests.helpers.small_runs import ignore, linked
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def smoke_root(tmp_path_factory):
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
     from anatomy_r1.mini.architecture import build_model, build_processor, save
-    from baselines.stages import run_stage
+    from baselines.stages.stages import run_stage
 
     root = tmp_path_factory.mktemp("runs")
     run = Run(load_profile("smoke"), Layout(root), "smoke")
@@ -68,16 +68,15 @@ def recorded_run(smoke_root, tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(recorded_run):
     """Method -> folder of its training; each is trained once."""
-    from recording import hashed_reward
-
-    from baselines.train import train
+    from baselines.stages.train import train
+    from tests.helpers.recording import hashed_reward
 
     folders = {}
 
     def folder(method):
         if method not in folders:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("anatomy_r1.rewards.accuracy_reward", hashed_reward)
+                patch.setattr("anatomy_r1.training.rewards.accuracy_reward", hashed_reward)
                 folders[method] = train(recorded_run, Cell("sgg_anatomy_mini", "mini-l", method, 0), ignore)
         return folders[method]
 

@@ -25,7 +25,7 @@ def load(model, log):
     import torch
     from lm_eval.models.hf_vlms import HFMultimodalLM
 
-    from anatomy_r1.engines.transformers_engine import TransformersEngine
+    from anatomy_r1.evaluation.engines.transformers_engine import TransformersEngine
 
     torch.set_num_threads(1)
     ours = TransformersEngine(model, log=log, device="cpu", dtype="float32", progress=False)
@@ -36,7 +36,7 @@ def requests(engine, task, data, count):
     """The sampled requests of the first questions, each five times, as lm-eval clones them."""
     from lm_eval.tasks import TaskManager
 
-    from anatomy_r1.tasks_install import tasks_folder
+    from anatomy_r1.evaluation.task_files import tasks_folder
 
     manager = TaskManager(include_defaults=False, include_path=str(tasks_folder()), metadata={"data": str(data)})
     loaded = manager.load([task])["tasks"][task]
@@ -62,7 +62,7 @@ def seconds(engine, asked, size, seed):
 
 def compare(model, data, task, count, rounds, sizes=SIZES):
     """Seconds of each engine at each batch size, the best of the rounds, and the ratio of the best sizes."""
-    from anatomy_r1.responses import ResponseLog
+    from anatomy_r1.response_log.log import ResponseLog
 
     with tempfile.TemporaryDirectory() as folder, ResponseLog(Path(folder) / "log") as log:
         engines = dict(zip(("ours", "stock"), load(Path(model), log), strict=True))

@@ -23,9 +23,9 @@ def first(model, data):
     """Wall and processor seconds from the engine being ready, and before, from the start of the command."""
     import torch
 
-    from anatomy_r1 import evaluate
-    from anatomy_r1.cli import main
-    from anatomy_r1.responses import ResponseLog
+    from anatomy_r1.cli.main import main
+    from anatomy_r1.evaluation import evaluate
+    from anatomy_r1.response_log.log import ResponseLog
 
     torch.set_num_threads(1)
     moments, opened, add = [_now()], evaluate.open_engine, ResponseLog.add

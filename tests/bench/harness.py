@@ -2,8 +2,9 @@
 
 python -m tests.bench.harness ours|stock|stock-model DATA [QUESTIONS]     (makes DATA where it is missing)
 
-ours: `anatomy_r1.evaluate` over an engine whose model says nothing, log included. stock-model: the same task, by
-lm-eval with a model of its own kind, no log. stock: a task as lm-eval's users write it, as many requests, no log.
+ours: `anatomy_r1.evaluation.evaluate` over an engine whose model says nothing, log included. stock-model: the same
+task, by lm-eval with a model of its own kind, no log. stock: a task as lm-eval's users write it, as many requests, no
+log.
 """
 
 import json
@@ -16,8 +17,8 @@ from pathlib import Path
 
 from lm_eval.api.model import LM
 
-from tests.eval.conftest import questions
-from tests.eval.deterministic import HashEngine, transformers_engine, weights_folder
+from tests.helpers.deterministic import HashEngine, transformers_engine, weights_folder
+from tests.helpers.small_set import questions
 
 TASK, SAID, FRAMES = "sgg_anatomy_mini", "<think> left </think> <answer> A </answer>", 20
 OPENED = 200
@@ -31,7 +32,7 @@ def write_data(folder, count):
     import numpy as np
     from PIL import Image
 
-    from anatomy_r1.prepared import write
+    from anatomy_r1.data.prepared import write
 
     rng = np.random.default_rng(0)
     asked = [dataclasses.replace(one, image=f"{n % FRAMES}.png") for n, one in enumerate(questions(count, TASK))]
@@ -79,7 +80,7 @@ class Quiet(HashEngine):
 
 def ours(data):
     """Processor seconds in all, and to the first batch of a loaded model."""
-    from anatomy_r1.evaluate import evaluate
+    from anatomy_r1.evaluation.evaluate import evaluate
 
     transformers_engine.TransformersEngine = lambda *a, **k: Quiet(*a, **k, say=lambda job: (SAID, "stop"))
     weights, log = weights_folder(data / "weights"), data / "log.sqlite"
@@ -95,8 +96,8 @@ def stock(data, plain):
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
-    from anatomy_r1.lm_eval_task import documents
-    from anatomy_r1.tasks_install import tasks_folder
+    from anatomy_r1.evaluation.lm_eval_task import documents
+    from anatomy_r1.evaluation.task_files import tasks_folder
 
     began = time.process_time()
     about = {"data": str(data), "benchmark": TASK}
@@ -135,7 +136,7 @@ def main(kind, data, count="5000"):
     """Measure one kind."""
     if not Path(data).exists():
         write_data(Path(data), int(count))
-    for name in ("torch", "anatomy_r1.evaluate", "anatomy_r1.lm_eval_task"):
+    for name in ("torch", "anatomy_r1.evaluation.evaluate", "anatomy_r1.evaluation.lm_eval_task"):
         import_module(name)
     import_module("lm_eval.evaluator").add_env_info = lambda storage: None
     logging.getLogger("lm_eval").setLevel(logging.ERROR)

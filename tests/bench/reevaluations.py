@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from anatomy_r1.engines import transformers_engine
-from anatomy_r1.metrics import K
+from anatomy_r1.evaluation.engines import transformers_engine
+from anatomy_r1.scoring.metrics import K
 
 TASK, TOKENS, BATCH = "sgg_anatomy_mini", 24, 32
 """As in the mini profile."""
@@ -55,13 +55,13 @@ def texts_of_prompts(model, inputs, numbers, end_tokens):
 
 
 def decode_module():
-    from anatomy_r1.engines import decode
+    from anatomy_r1.evaluation.engines import decode
 
     return decode
 
 
 def _next(logits, node, numbers):
-    """`anatomy_r1.engines.sampling.next_tokens` at temperature 1, for responses that share rows of logits."""
+    """`engines.sampling.next_tokens` at temperature 1, for responses that share rows of logits."""
     import torch
 
     cumulative = torch.softmax(logits.double(), dim=-1).cumsum(dim=-1)[node]
@@ -83,8 +83,8 @@ def make(data, model, file, first, last):
     """One lm-eval run, whose engine answers for every seed at once."""
     import lm_eval.evaluator
 
-    from anatomy_r1.engines.sampling import uniforms
-    from anatomy_r1.evaluate import evaluate
+    from anatomy_r1.evaluation.engines.sampling import uniforms
+    from anatomy_r1.evaluation.evaluate import evaluate
 
     lm_eval.evaluator.add_env_info = lambda storage: None  # asks pip for all packages
     seeds, texts = range(first, last + 1), {}
@@ -113,12 +113,12 @@ def _patched(respond):
 
 
 def table(data, texts, seeds):
-    """Scored by the strict extractor, as `anatomy_r1.score` does."""
+    """Scored by the strict extractor, as `anatomy_r1.scoring.score` does."""
     from functools import cache
 
-    from anatomy_r1.answers import extract
-    from anatomy_r1.locate import find_set
-    from anatomy_r1.metrics import majority
+    from anatomy_r1.data.locate import find_set
+    from anatomy_r1.scoring.metrics import majority
+    from anatomy_r1.scoring.strict import extract
 
     choice, rows = cache(lambda text, options: extract(text, options).choice), []
     for question in find_set(TASK, data, "test").questions:
@@ -144,8 +144,8 @@ def save(found, file):
 
 def check(data, model, file, seeds):
     """Flags that differ from those of the command itself, seed by seed."""
-    from anatomy_r1.evaluate import evaluate
-    from anatomy_r1.score import score
+    from anatomy_r1.evaluation.evaluate import evaluate
+    from anatomy_r1.scoring.score import score
 
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:

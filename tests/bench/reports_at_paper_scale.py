@@ -14,19 +14,18 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "site"))
 
 
 def rows():
     """Sixteen known methods and four of someone's own; all have responses, all but one a training."""
-    from reports.names import CONTROLS, TITLES
+    from reports.scores.names import CONTROLS, TITLES
 
     return [*(name for name in TITLES if name not in CONTROLS), "own-a", "own-b", "own-c", "own-d"]
 
 
 def make(folder, questions=1000, steps=500):
     """A run of paper scale, and where its store is."""
-    import site_worlds
+    from tests.helpers import site_worlds
 
     methods = tuple(rows())
     size = {"questions": questions, "clusters": 20, "words": 100, "steps": steps, "groups": 4}

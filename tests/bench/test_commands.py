@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anatomy_r1.results import COLUMNS, Result
-from anatomy_r1.stats import cluster_interval
+from anatomy_r1.results.store import COLUMNS, Result
+from anatomy_r1.scoring.intervals import cluster_interval
 from anatomy_r1.tables import html
-from reports.names import METHODS
-from reports.table1 import table1
+from reports.scores.names import METHODS
+from reports.tables.table1 import table1
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE = [sys.executable, "-c", "import sys; from anatomy_r1.cli import main; sys.exit(main(['--help']))"]
+CORE = [sys.executable, "-c", "import sys; from anatomy_r1.cli.main import main; sys.exit(main(['--help']))"]
 
 pytestmark = pytest.mark.bench
 

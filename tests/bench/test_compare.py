@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anatomy_r1.results import save_result
-from tests.comparison.worlds import answers, outcome, result, table, unequal
+from anatomy_r1.results.store import save_result
+from tests.helpers.worlds import answers, outcome, result, table, unequal
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = 20

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.engines import compare
-from tests.eval.conftest import data, model_folder
 
 pytestmark = pytest.mark.bench
-__all__ = ["data", "model_folder"]
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from anatomy_r1.lenient import lenient
-from tests.test_hostile_outputs import CASES, text_of
+from anatomy_r1.scoring.lenient import lenient
+from tests.scoring.test_hostile_outputs import CASES, text_of
 
 pytestmark = pytest.mark.bench
 NOISE = [case for case in CASES if not isinstance(case["output"], str)]

@@ -1,14 +1,10 @@
 """Reports at the paper's size within a minute of one core and 2 GB; the sample viewer's first view within a second."""
 
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.bench import reports_at_paper_scale
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "site"))
 
 pytestmark = pytest.mark.bench
 
@@ -27,9 +23,9 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 def test_the_first_view_of_20000_responses(tmp_path):
     """From the click to the first sample with its picture, over all four methods' 20,000 responses."""
     from playwright.sync_api import sync_playwright
-    from site_worlds import World, make
 
     from reports.site.build import Sources, build
+    from tests.helpers.site_worlds import World, make
 
     methods = ("zero-shot", "grpo", "grpo-gdqa", "grpo-gdqa-no-text")
     run = make(tmp_path / "run", World(methods=methods, questions=1000, clusters=20, words=30, steps=1))

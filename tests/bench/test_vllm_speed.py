@@ -19,8 +19,8 @@ NEW, PAIRS, QUESTIONS = 40, 12, 100
 
 @pytest.fixture
 def engine(babbling, tmp_path):
-    from anatomy_r1.engines.vllm_engine import VllmEngine
-    from anatomy_r1.responses import ResponseLog
+    from anatomy_r1.evaluation.engines.vllm_engine import VllmEngine
+    from anatomy_r1.response_log.log import ResponseLog
 
     with ResponseLog(tmp_path / "log") as log:
         yield VllmEngine(babbling, log=log, progress=False, **OPTIONS)
@@ -30,7 +30,7 @@ def asked(data, engine):
     """Five lm-eval requests a question, as lm-eval makes them of `repeats: 5`."""
     from lm_eval.api.instance import Instance
 
-    from anatomy_r1.lm_eval_task import doc_to_image, doc_to_text, documents
+    from anatomy_r1.evaluation.lm_eval_task import doc_to_image, doc_to_text, documents
 
     arguments = {"do_sample": True, "temperature": 1.0, "max_gen_toks": NEW}
     requests = []
@@ -88,7 +88,7 @@ def test_ours_beside_raw_generate(data, engine, record_property):
 
 
 def test_first_response_comes_within_three_seconds_of_a_loaded_model(data, engine, monkeypatch):
-    from anatomy_r1.responses import ResponseLog
+    from anatomy_r1.response_log.log import ResponseLog
 
     requests, came, add = asked(data, engine), [], ResponseLog.add
     monkeypatch.setattr(ResponseLog, "add", lambda self, some: came.append(time.perf_counter()) or add(self, some))

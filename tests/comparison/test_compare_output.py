@@ -6,15 +6,15 @@ import re
 import numpy as np
 import pytest
 
-from anatomy_r1 import compare_cli
-from anatomy_r1.cli import main
+from anatomy_r1.cli import compare as compare_cli
+from anatomy_r1.cli.main import main
 from anatomy_r1.comparison.as_json import as_json
 from anatomy_r1.comparison.conditions import KINDS
-from anatomy_r1.comparison.document import document
 from anatomy_r1.comparison.family import METRICS
-from anatomy_r1.results import save_result
+from anatomy_r1.comparison.report import document
+from anatomy_r1.results.store import save_result
 from anatomy_r1.tables import html, markdown, text
-from tests.comparison.worlds import answers, outcome, result, table, unequal
+from tests.helpers.worlds import answers, outcome, result, table, unequal
 
 EVIL = "<script>alert(1)</script>|[x](javascript:y)\x1b[2J"
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anatomy_r1.cli import main
-from anatomy_r1.comparison.sources import load_systems
-from anatomy_r1.engines.sampling import Sampling
+from anatomy_r1.cli.main import main
+from anatomy_r1.comparison.load import load_systems
+from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.prepared import load
-from anatomy_r1.response import Response, ResponseKey
-from anatomy_r1.responses import ResponseLog
-from anatomy_r1.results import save_result
-from tests.comparison.worlds import answers, result, table, unequal
-from tests.eval.conftest import write_set
+from anatomy_r1.evaluation.engines.sampling import Sampling
+from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.response_log.response import Response, ResponseKey
+from anatomy_r1.results.store import save_result
+from tests.helpers.small_set import write_set
+from tests.helpers.worlds import answers, result, table, unequal
 
 MINI = Path(__file__).resolve().parents[2] / "results" / "mini" / "store"
 DECODING = {"engine": "transformers", "dtype": "float32", "temperature": 1.0, "max_new_tokens": 8}

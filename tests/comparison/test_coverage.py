@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anatomy_r1.comparison.permutation import sign_flip
-from anatomy_r1.stats import cluster_codes, cluster_intervals, cluster_sums
-from tests.comparison.worlds import answers, unequal
+from anatomy_r1.comparison.paired_tests import sign_flip
+from anatomy_r1.scoring.intervals import cluster_codes, cluster_intervals, cluster_sums
+from tests.helpers.worlds import answers, unequal
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 RUNS, PARTS = 4000, 20

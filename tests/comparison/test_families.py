@@ -8,9 +8,9 @@ from statsmodels.stats.multitest import multipletests
 
 from anatomy_r1.comparison.declared import declaration
 from anatomy_r1.comparison.family import Family, load_family
-from anatomy_r1.comparison.runs import run_of_result
+from anatomy_r1.comparison.systems import run_of_result
 from anatomy_r1.errors import AnatomyR1Error
-from tests.comparison import worlds
+from tests.helpers import worlds
 
 TEXT = """name: the paper's two claims
 declared: 2026-11-01

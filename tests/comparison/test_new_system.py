@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from anatomy_r1.cli import main
+from anatomy_r1.cli.main import main
 from anatomy_r1.comparison.compare import compare, family_of
 from anatomy_r1.comparison.panel import panels
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results import save_result
-from tests.comparison.worlds import answers, of, result, table, unequal
+from anatomy_r1.results.store import save_result
+from tests.helpers.worlds import answers, of, result, table, unequal
 
 
 def cells(names, arm="matched", benchmark="sgg_anatomy_mini"):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from anatomy_r1.comparison import permutation
-from anatomy_r1.comparison.permutation import DRAWS, EXACT_CLUSTERS, sign_flip, smallest_p
-from anatomy_r1.stats import cluster_codes, cluster_sums
-from tests.comparison.worlds import answers, unequal
+from anatomy_r1.comparison import paired_tests as permutation
+from anatomy_r1.comparison.paired_tests import DRAWS, EXACT_CLUSTERS, sign_flip, smallest_p
+from anatomy_r1.scoring.intervals import cluster_codes, cluster_sums
+from tests.helpers.worlds import answers, unequal
 
 
 def p_of(sums):

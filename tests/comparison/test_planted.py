@@ -5,8 +5,8 @@ import pytest
 
 from anatomy_r1.comparison.family import METRICS, Family
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.stats import cluster_interval, paired_interval
-from tests.comparison.worlds import answers, name, of, outcome, result, table, unequal
+from anatomy_r1.scoring.intervals import cluster_interval, paired_interval
+from tests.helpers.worlds import answers, name, of, outcome, result, table, unequal
 
 BASE = name("base")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anatomy_r1.comparison.document import document
 from anatomy_r1.comparison.family import Family
-from anatomy_r1.results import load_result
+from anatomy_r1.comparison.report import document
+from anatomy_r1.results.store import load_result
 from anatomy_r1.tables import text
-from tests.comparison.worlds import name, outcome
+from tests.helpers.worlds import name, outcome
 
 STORE = Path(__file__).resolve().parents[2] / "results" / "mini" / "store" / "sgg_anatomy_mini" / "mini-l"
 FLAGS = [f"correct_{repeat}" for repeat in range(5)]

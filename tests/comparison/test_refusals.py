@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from anatomy_r1.comparison.document import document
+from anatomy_r1.comparison.report import document
 from anatomy_r1.errors import AnatomyR1Error
-from tests.comparison.worlds import SAMPLING, answers, name, of, outcome, result, table, unequal
+from tests.helpers.worlds import SAMPLING, answers, name, of, outcome, result, table, unequal
 
 
 def questions(seed=0, n=60, clusters=6):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import t as student_t
 
-from anatomy_r1.comparison.document import document
+from anatomy_r1.comparison.report import document
 from anatomy_r1.comparison.retraining import Retrained, retrained
 from anatomy_r1.comparison.verdict import of_these_weights
-from anatomy_r1.stats import cluster_interval
-from tests.comparison.worlds import outcome, result, table
+from anatomy_r1.scoring.intervals import cluster_interval
+from tests.helpers.worlds import outcome, result, table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 RUNS = 2000

@@ -8,11 +8,11 @@ from scipy.stats import binomtest, ttest_1samp
 from statsmodels.stats.power import TTestPower
 
 from anatomy_r1.comparison.mcnemar import mcnemar
-from anatomy_r1.comparison.permutation import sign_flip
+from anatomy_r1.comparison.paired_tests import sign_flip
 from anatomy_r1.comparison.power import detectable, detectable_difference
 from anatomy_r1.comparison.seeds import interquartile_mean
 from anatomy_r1.comparison.verdict import verdict
-from anatomy_r1.stats import cluster_intervals
+from anatomy_r1.scoring.intervals import cluster_intervals
 
 
 def test_mcnemar_counts_and_equals_the_binomial_test():

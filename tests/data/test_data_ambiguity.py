@@ -5,13 +5,13 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.ambiguity import FrameFacts, also_right, frame_facts
-from anatomy_r1.rationales import surgical
-from anatomy_r1.sgg_questions import draw_options
-from anatomy_r1.sources.labels import SIX, display
-from anatomy_r1.sources.scene_graph import parse_graph
-from anatomy_r1.sources.ssg_vqa import parse_line
-from anatomy_r1.templates import parse_stem
+from anatomy_r1.data.labels import SIX, display
+from anatomy_r1.data.prepare.ambiguity import FrameFacts, also_right, frame_facts
+from anatomy_r1.data.prepare.rationales import surgical
+from anatomy_r1.data.prepare.sgg_questions import draw_options
+from anatomy_r1.data.readers.scene_graph import parse_graph
+from anatomy_r1.data.readers.ssg_vqa import parse_line
+from anatomy_r1.data.stems import parse_stem
 
 # Two anatomies at bottom-mid, gallbladder below the liver, a second red thing (gut) at top-right.
 OBJECTS = [
@@ -122,11 +122,11 @@ def test_distractors_and_their_order_are_uniform_and_independent_of_order():
 
 
 def test_a_question_without_three_wrong_options_is_left_out(sgg, tmp_path):
-    from anatomy_r1.prepare_sgg import Sources, prepare
-    from anatomy_r1.prepared import load
-    from anatomy_r1.sgg_questions import Plan
-    from anatomy_r1.sources.errors import Problems
-    from anatomy_r1.splits import rule_unused
+    from anatomy_r1.data.prepare.sgg import Sources, prepare
+    from anatomy_r1.data.prepare.sgg_questions import Plan
+    from anatomy_r1.data.prepared import load
+    from anatomy_r1.data.problems import Problems
+    from anatomy_r1.data.splits import rule_unused
 
     stem = "What anatomy is at the top-mid of the frame ?"
     crowded = "".join(f"{stem}|{label}\n" for label in ("gut", "liver", "omentum", "gallbladder"))

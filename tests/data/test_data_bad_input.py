@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from anatomy_r1.data_cli import add_data_commands
-from anatomy_r1.prepared import load_manifest
+from anatomy_r1.cli.data import add_data_commands
+from anatomy_r1.data.prepared import load_manifest
 
 GOOD = "What anatomy is at the top-mid of the frame ?|gut|[157.0, 60.0]\n"
 

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from anatomy_r1.data_cli import add_data_commands
+from anatomy_r1.cli.data import add_data_commands
+from anatomy_r1.data.prepared import load, load_manifest
+from anatomy_r1.data.stems import FAMILIES
 from anatomy_r1.mini.world import WorldSpec, write_world
-from anatomy_r1.prepared import load, load_manifest
-from anatomy_r1.templates import FAMILIES
 
 COMMANDS = (
     *([], ["prepare"], ["mini"], ["prepare", "sgg"], ["prepare", "omnimed"], ["prepare", "released"], ["check"]),
@@ -38,7 +38,7 @@ def test_help_shows_an_example(words, capsys):
 
 def test_building_the_parser_imports_nothing_heavy():
     heavy = ("numpy", "PIL", "pyarrow", "torch", "tqdm")
-    code = f"import sys, anatomy_r1.data_cli; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, anatomy_r1.cli.data; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

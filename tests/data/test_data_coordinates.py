@@ -8,13 +8,13 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anatomy_r1.prepare_sgg import Sources, prepare
-from anatomy_r1.prepared import load
+from anatomy_r1.data.labels import PLACES, SIX
+from anatomy_r1.data.prepare.sgg import Sources, prepare
+from anatomy_r1.data.prepare.sgg_questions import Plan
+from anatomy_r1.data.prepared import load
+from anatomy_r1.data.problems import Problems
+from anatomy_r1.data.splits import rule_unused
 from anatomy_r1.prompts import WORDINGS, render
-from anatomy_r1.sgg_questions import Plan
-from anatomy_r1.sources.errors import Problems
-from anatomy_r1.sources.labels import PLACES, SIX
-from anatomy_r1.splits import rule_unused
 
 NUMBER = st.floats(-999, 999, allow_nan=False).map(lambda x: round(x, 3)) | st.integers(-999, 999)
 PAIR = st.tuples(NUMBER, NUMBER)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.sgg_questions import Builder, Plan
-from anatomy_r1.sources.errors import Problems
-from anatomy_r1.sources.files import Inputs
-from anatomy_r1.sources.ssg_vqa import frames
-from anatomy_r1.splits import Reservoir, rule_unused
+from anatomy_r1.data.prepare.sgg_questions import Builder, Plan
+from anatomy_r1.data.problems import Problems
+from anatomy_r1.data.readers.files import Inputs
+from anatomy_r1.data.readers.ssg_vqa import frames
+from anatomy_r1.data.splits import Reservoir, rule_unused
 
 PLACES = ("top-left", "top-mid", "top-right", "mid-left", "center", "mid-right", "bottom-left", "bottom-mid")
 LABELS = ("gut", "liver", "omentum", "gallbladder", "cystic_plate", "abdominal_wall_cavity")

@@ -5,15 +5,15 @@ import shutil
 
 import pytest
 
-from anatomy_r1 import prepared
-from anatomy_r1.check import check
-from anatomy_r1.prepare_omnimed import Plan as OmniPlan
-from anatomy_r1.prepare_omnimed import prepare as prepare_omnimed
-from anatomy_r1.prepare_sgg import Sources, prepare
+from anatomy_r1.data import prepared
+from anatomy_r1.data.check import check
+from anatomy_r1.data.prepare.omnimed import Plan as OmniPlan
+from anatomy_r1.data.prepare.omnimed import prepare as prepare_omnimed
+from anatomy_r1.data.prepare.sgg import Sources, prepare
+from anatomy_r1.data.prepare.sgg_questions import Plan
+from anatomy_r1.data.problems import DataError, Problems
+from anatomy_r1.data.splits import rule_unused
 from anatomy_r1.question import Question
-from anatomy_r1.sgg_questions import Plan
-from anatomy_r1.sources.errors import DataError, Problems
-from anatomy_r1.splits import rule_unused
 
 FILES = ("questions.parquet", "manifest.json", "inputs.sha256")
 

@@ -5,13 +5,13 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.prepare_released import conflicts
+from anatomy_r1.data.labels import SIX, display
+from anatomy_r1.data.prepare.released import conflicts
+from anatomy_r1.data.problems import Problems
+from anatomy_r1.data.readers import med_r1, released
+from anatomy_r1.data.splits import UNUSED
+from anatomy_r1.data.stems import FAMILIES, family, parse_stem
 from anatomy_r1.prompts import render_text
-from anatomy_r1.sources import med_r1, released
-from anatomy_r1.sources.errors import Problems
-from anatomy_r1.sources.labels import SIX, display
-from anatomy_r1.splits import UNUSED
-from anatomy_r1.templates import FAMILIES, family, parse_stem
 
 FILES = {"GRPO": "answer", "GRPO-GDQA": "choice", "GRPO-ASC-Learning": "mixed"}
 

@@ -7,15 +7,15 @@ from itertools import combinations
 import pytest
 from scipy.stats import chisquare, spearmanr
 
+from anatomy_r1.data.prepare.released import prepare
+from anatomy_r1.data.prepared import load
+from anatomy_r1.data.problems import DataError, Problems
+from anatomy_r1.data.readers import released
+from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.mini.released_twin import FILES, SHARED, share_out, twin
 from anatomy_r1.mini.world import WorldSpec, write_world
-from anatomy_r1.prepare_released import prepare
-from anatomy_r1.prepared import load
 from anatomy_r1.question import LETTERS
-from anatomy_r1.similarity import mini_similarity, served_difficulty
-from anatomy_r1.sources import released
-from anatomy_r1.sources.errors import DataError, Problems
-from anatomy_r1.templates import parse_stem
+from anatomy_r1.training.similarity import mini_similarity, served_difficulty
 
 SIZE = 120
 

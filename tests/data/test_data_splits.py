@@ -5,10 +5,9 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.question import Question
-from anatomy_r1.sources.errors import DataError
-from anatomy_r1.sources.omnimed_groups import group
-from anatomy_r1.splits import (
+from anatomy_r1.data.problems import DataError
+from anatomy_r1.data.readers.omnimed_groups import group
+from anatomy_r1.data.splits import (
     OFFICIAL_TEST,
     OFFICIAL_VALIDATION,
     UNUSED,
@@ -19,6 +18,7 @@ from anatomy_r1.splits import (
     rule_unused,
     split_groups,
 )
+from anatomy_r1.question import Question
 
 
 def question(number, category="Gut", family="location"):
@@ -118,8 +118,8 @@ def test_names_that_reveal_nothing_are_their_own_group():
 
 def test_real_names_are_grouped(real_data):
     """Groups of the 5,680 records: every source whose names say more than the image is recognised throughout."""
-    from anatomy_r1.sources import med_r1
-    from anatomy_r1.sources.errors import Problems
+    from anatomy_r1.data.problems import Problems
+    from anatomy_r1.data.readers import med_r1
 
     units: dict[str, Counter[str]] = {}
     names: dict[str, set[str]] = {}

@@ -80,7 +80,7 @@ def test_the_methods_were_what_the_file_says(done):
     """Their own reward and weights reached the training, and the trainer of the file trained."""
     import hashlib
 
-    from anatomy_r1.training_log import read
+    from anatomy_r1.training.training_log import read
 
     clone, _ = done
     train = clone / "runs/smoke/train/sgg_anatomy_mini/mini-l"

@@ -1,9 +1,9 @@
 """Cards: everything that a reader must know is in them, from the results alone, and a store's text stays text."""
 
 import pytest
-from stores import paid, plan, result, trained
 
 from reports.cards import card_files, cards
+from tests.helpers.stores import paid, plan, result, trained
 
 WHERE = {"commit": "f" * 40, "dirty": True, "lock_sha256": "l" * 64, "python": "3.11.7", "packages": {"trl": "1.16.0"}}
 
@@ -38,7 +38,7 @@ def test_a_model_card_says_what_how_from_what_and_how_well():
 
 def test_the_scores_are_the_tables(tmp_path):
     results = [grpo(0), grpo(1)]
-    from reports.scores import ALL, scores
+    from reports.scores.scores import ALL, scores
 
     (score,) = [one for one in scores(results) if (one.metric, one.category) == ("avg@5", ALL)]
     card = cards(results)["model-sgg_anatomy_mini-mini-l-grpo-matched.md"]

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from anatomy_r1.training_log import read
-from baselines.cell import Cell, Layout, Run
-from baselines.grid import run_grid
-from baselines.plan import select
-from baselines.profile import PROFILES, digest, load_profile
-from baselines.settings import settings
-from baselines.train import LOG_NAME
+from anatomy_r1.training.training_log import read
+from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.plan import select
+from baselines.experiment.profile import PROFILES, digest, load_profile
+from baselines.experiment.settings import settings
+from baselines.grid.grid import run_grid
+from baselines.stages.train import LOG_NAME
 
 pytestmark = pytest.mark.slurm
 TASK, METHODS = "sgg_anatomy_mini", ["zero-shot", "sft", "grpo"]

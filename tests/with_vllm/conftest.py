@@ -7,10 +7,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.eval.conftest import no_environment_listing, write_set
+from tests.helpers.small_set import write_set
 
 collect_ignore_glob = [] if find_spec("vllm") else ["test_*.py"]
-__all__ = ["no_environment_listing"]
 
 OPTIONS = {
     "enforce_eager": True,
@@ -95,3 +94,8 @@ def loaded_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vllm, "LLM", cached)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick(no_environment_listing):
+    """Every test below this folder."""

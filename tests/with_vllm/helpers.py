@@ -1,7 +1,7 @@
 """Runs and logs."""
 
-from anatomy_r1.evaluate import evaluate
-from anatomy_r1.responses import ResponseLog
+from anatomy_r1.evaluation.evaluate import evaluate
+from anatomy_r1.response_log.log import ResponseLog
 from tests.with_vllm.conftest import OPTIONS
 
 

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from anatomy_r1.score import question_metrics, score
+from anatomy_r1.scoring.score import question_metrics, score
 from tests.with_vllm.conftest import OPTIONS
 from tests.with_vllm.helpers import run, texts
 
@@ -41,7 +41,7 @@ def stock(data, taught):
         from lm_eval.models.vllm_vlms import VLLM_VLM
         from lm_eval.tasks import TaskManager
 
-        from anatomy_r1.tasks_install import tasks_folder
+        from anatomy_r1.evaluation.task_files import tasks_folder
 
         patch.setattr(vllm_causallms, "LLM", vllm.LLM)
         model = VLLM_VLM(str(taught), dtype="float32", **OPTIONS)
@@ -79,7 +79,7 @@ def letters(text):
 
 def test_lm_eval_s_own_responses_score_alike_in_our_scorer(stock):
     """Its samples are not ours (it does not seed them), so ours is applied to its."""
-    from anatomy_r1.answers import extract
+    from anatomy_r1.scoring.strict import extract
 
     totals = dict.fromkeys(NAMES, 0.0)
     samples = stock["samples"]["sgg_anatomy_mini"]

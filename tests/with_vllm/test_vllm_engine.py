@@ -63,7 +63,7 @@ def test_half_a_question_is_completed(data, babbling, tmp_path):
 
 
 def test_each_prompt_and_picture_is_read_once_and_its_prefill_shared(data, babbling, tmp_path, monkeypatch):
-    from anatomy_r1.engines.vllm_calls import Vllm
+    from anatomy_r1.evaluation.engines.vllm_calls import Vllm
 
     read, finished = [], []
     real_read, real_step = Vllm.read, Vllm.step
@@ -90,9 +90,9 @@ def test_sampling_follows_the_model_s_own_distribution(data, babbling, tmp_path)
     from scipy.stats import chisquare
     from transformers import AutoModelForImageTextToText
 
-    from anatomy_r1.engines.sampling import Sampling
-    from anatomy_r1.engines.vllm_engine import VllmEngine
-    from anatomy_r1.responses import ResponseLog
+    from anatomy_r1.evaluation.engines.sampling import Sampling
+    from anatomy_r1.evaluation.engines.vllm_engine import VllmEngine
+    from anatomy_r1.response_log.log import ResponseLog
 
     count = 3000
     with ResponseLog(tmp_path / "log") as log:
@@ -140,7 +140,7 @@ def test_nothing_of_the_checkpoint_s_generation_settings_is_used_but_its_end_tok
 
 
 def test_the_key_states_engine_precision_and_every_argument(data, babbling, tmp_path):
-    from anatomy_r1.responses import ResponseLog
+    from anatomy_r1.response_log.log import ResponseLog
 
     run(data, babbling, tmp_path / "log", limit=1)
     run(data, babbling, tmp_path / "log", limit=1, engine="transformers")
@@ -180,7 +180,7 @@ def test_what_cannot_be_done_as_asked_is_refused(data, babbling, tmp_path, optio
 
 
 def test_what_was_broken_off_does_not_turn_up_later(data, babbling, tmp_path, monkeypatch):
-    from anatomy_r1.responses import ResponseLog
+    from anatomy_r1.response_log.log import ResponseLog
 
     def full(self, responses):
         raise AnatomyR1Error("no space")
@@ -226,7 +226,7 @@ def logged(path):
 
 
 def test_the_doctor_finds_its_rollouts_like_those_of_transformers(data, taught, tmp_path):
-    from baselines.doctor import smoke
+    from baselines.preflight import smoke
 
     found = smoke.parity(taught, data, "sgg_anatomy_mini", tmp_path, engine_args=OPTIONS)
     assert found.passed, found

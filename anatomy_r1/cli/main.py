@@ -1,0 +1,67 @@
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, regress, certify, submit, log, similarity.
+
+Only argparse is imported here: `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from anatomy_r1 import __version__
+from anatomy_r1.cli.certify import add_certify_command
+from anatomy_r1.cli.compare import add_compare_command
+from anatomy_r1.cli.data import add_data_commands
+from anatomy_r1.cli.evaluate import add_evaluate_command
+from anatomy_r1.cli.log import add_log_commands
+from anatomy_r1.cli.regress import add_regress_command
+from anatomy_r1.cli.score import add_score_command
+from anatomy_r1.cli.similarity import add_similarity_commands
+from anatomy_r1.cli.submit import add_submit_command
+from anatomy_r1.cli.tasks import add_tasks_commands
+
+EXAMPLE = """example:
+  anatomy-r1 data mini --out runs/world
+  anatomy-r1 data prepare sgg --root runs/world --out prepared/sgg_anatomy_mini
+  anatomy-r1 evaluate sgg_anatomy_mini --data prepared --model models/mini-l --log log.sqlite --max-new-tokens 24
+  anatomy-r1 score log.sqlite --data prepared"""
+ADDERS = (
+    *(add_data_commands, add_tasks_commands, add_evaluate_command, add_score_command, add_compare_command),
+    *(add_certify_command, add_regress_command, add_submit_command, add_log_commands, add_similarity_commands),
+)
+"""In the order of the list that `--help` prints."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status.
+
+    0: done. 2: an error that the message tells how to mend. 3: some responses are missing for want of an answer, and
+    the same command asks for them. `regress` has 1 and 4 besides.
+    """
+    args = _parser().parse_args(arguments)
+    from anatomy_r1.errors import AnatomyR1Error, IncompleteError
+    from anatomy_r1.tables.text import plain_lines
+
+    try:
+        return int(args.run(args))
+    except AnatomyR1Error as error:
+        print(f"error: {plain_lines(str(error))}", file=sys.stderr)
+        return 3 if isinstance(error, IncompleteError) else 2
+    except KeyboardInterrupt:
+        print("stopped; what was done is kept: run the same command again", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="anatomy-r1",
+        description="Research only, not for clinical use.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"anatomy-r1 {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in ADDERS:
+        add(commands)
+    return parser

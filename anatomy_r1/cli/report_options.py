@@ -1,0 +1,59 @@
+"""What `compare` and `regress` have in common: a report, printed in one format and written in any.
+
+Only argparse is imported here, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anatomy_r1.cli.commands import count
+
+if TYPE_CHECKING:
+    from anatomy_r1.tables.table import Report
+
+FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """`--flips`, `--format` and `--out`."""
+    parser.add_argument("--flips", type=count, default=10, metavar="N", help="questions named each way (default: 10)")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="of what is printed (default: text)")
+    files = f"also write this file ({', '.join(FORMATS.values())}); may be given several times"
+    parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=files)
+
+
+def check_formats(args: argparse.Namespace) -> None:
+    """Before any work is done.
+
+    Raises:
+        AnatomyR1Error: when a file of `--out` ends otherwise.
+    """
+    from anatomy_r1.errors import AnatomyR1Error
+
+    for path in args.out:
+        if path.suffix not in FORMATS.values():
+            raise AnatomyR1Error(f"{path}: no such format. Cure: end it in one of {', '.join(FORMATS.values())}")
+
+
+def write_report(args: argparse.Namespace, report: Report, as_json: Callable[[], str]) -> str:
+    """Write the files of `--out`, and return the text of `--format`, names in it as they are.
+
+    Raises:
+        AnatomyR1Error: when a file cannot be written.
+    """
+    from anatomy_r1.files import write_output
+    from anatomy_r1.tables import html, markdown, text
+
+    render = {".txt": text.render, ".md": markdown.render, ".html": html.render}
+    shown = FORMATS[args.format]
+    texts = {
+        suffix: as_json() if suffix == FORMATS["json"] else render[suffix](report)
+        for suffix in {shown, *(path.suffix for path in args.out)}
+    }
+    for path in args.out:
+        write_output(path, texts[path.suffix].encode("utf-8", "replace"))  # a name may be no Unicode
+    return texts[shown]

@@ -1,0 +1,80 @@
+"""`anatomy-r1 similarity`: similarities of option texts, for S(q). Only argparse is imported here."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.cli.commands import add_command, add_group
+
+CONVERT = "similarity convert medclip-vit-pretrained/pytorch_model.bin medclip/model.safetensors"
+MEDCLIP = """similarity make --encoder medclip --weights medclip/model.safetensors \\
+    --bert emilyalsentzer/Bio_ClinicalBERT --data prepared/sgg --out similarity/medclip.json"""
+OPEN_CLIP = """  anatomy-r1 similarity make --encoder open_clip --weights biomedclip --data prepared/sgg \\
+    --out similarity/biomedclip.json"""
+SHOW = "similarity show similarity/medclip.json"
+
+
+def add_similarity_commands(subparsers: Any) -> None:
+    """Add `similarity` and its subcommands."""
+    about = "how alike option texts are to a text encoder: S(q), eq. 3 and 4"
+    commands = add_group(subparsers, "similarity", about, MEDCLIP)
+    _add_make(commands)
+    about = "PyTorch weights (a pickle) as safetensors; read as tensors alone"
+    convert = add_command(commands, "convert", about, CONVERT, _convert)
+    convert.add_argument("source", type=Path, metavar="BIN", help="state dict, as MedCLIP and BiomedCLIP give it away")
+    convert.add_argument("target", type=Path, metavar="SAFETENSORS", help="file to be made")
+    show = add_command(commands, "show", "print a file of similarities as a table", SHOW, _show)
+    show.add_argument("path", type=Path, metavar="JSON")
+
+
+def _add_make(commands: Any) -> None:
+    about = "encode the options of a prepared set and write their similarities"
+    make = add_command(commands, "make", about, f"{MEDCLIP}\n{OPEN_CLIP}", _make)
+    make.add_argument("--encoder", choices=("medclip", "open_clip"), default="medclip", help="(default: medclip)")
+    about = "medclip: its checkpoint as safetensors; open_clip: a folder of its format, or a hub id (ID@REVISION)"
+    make.add_argument("--weights", required=True, metavar="PATH", help=about)
+    about = "medclip: folder or hub id of Bio_ClinicalBERT's configuration and tokenizer"
+    make.add_argument("--bert", default="emilyalsentzer/Bio_ClinicalBERT", metavar="PATH", help=about)
+    make.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="prepared sets")
+    make.add_argument("--wording", default="{}", help="what is encoded, {} for the option (default: the option alone)")
+    make.add_argument("--out", type=Path, required=True, metavar="JSON", help="file to be made")
+
+
+def _make(args: argparse.Namespace) -> int:
+    from anatomy_r1.data.prepared import load
+    from anatomy_r1.hub import snapshot
+    from anatomy_r1.training.encoders.encoder import similarities, write
+
+    if args.encoder == "medclip":
+        from anatomy_r1.training.encoders.medclip import medclip
+
+        encoder = medclip(Path(args.weights), snapshot(args.bert))
+    else:
+        from anatomy_r1.training.encoders.openclip import open_clip_encoder
+
+        encoder = open_clip_encoder(snapshot(args.weights))
+    options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
+    made = similarities(encoder, options, args.wording)
+    write(made, args.out)
+    print(f"{args.out}: {len(made.similarity.names)} option texts by {made.similarity.encoder}")
+    return 0
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from anatomy_r1.training.encoders.weights import convert
+
+    print(f"{args.target}: {convert(args.source, args.target)} tensors")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from anatomy_r1.training.similarity import read
+
+    found = read(args.path)
+    print(found.encoder)
+    width = max(len(name) for name in found.names)
+    for name, row in zip(found.names, found.matrix, strict=True):
+        print(f"{name:{width}}  " + " ".join(f"{value:6.3f}" for value in row))
+    return 0

@@ -1,0 +1,115 @@
+"""An outcome as a document: tables, how to read them, and what must be known before any number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from anatomy_r1.comparison import report_tables as rows
+from anatomy_r1.comparison import system_rows
+from anatomy_r1.comparison.outcome import Outcome
+from anatomy_r1.comparison.paired_tests import DRAWS
+from anatomy_r1.comparison.words import p_text
+from anatomy_r1.tables.table import Report
+
+GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, pictures or questions."
+FEW = 20
+"""Clusters below which an interval's shortfall is worth a word; with 20 it is about one point (docs/statistics.md)."""
+_BEFORE = {
+    "yes": "It stood so at the commit of every result: it came before the runs.",
+    "no": "NOT DECLARED BEFORE THE RUNS: at the commit of at least one result it did not exist, or read otherwise.",
+    "unknown": "Whether it came before the runs is not known: git cannot tell from the results' commits.",
+}
+
+
+def document(outcome: Outcome, named: int = rows.NAMED) -> Report:
+    """Everything for a reader; `named` flipped questions are named in each direction."""
+    tables = (
+        rows.verdict_table(outcome),
+        system_rows.scores_table(outcome),
+        rows.metrics_table(outcome),
+        rows.categories_table(outcome),
+        system_rows.score_categories_table(outcome),
+        rows.flips_table(outcome, named),
+        rows.mcnemar_table(outcome),
+        system_rows.origins_table(outcome),
+    )
+    kept = tuple(table for table in tables if table.blocks)
+    return Report("Comparison of systems", " ".join(_warnings(outcome)), kept, tuple(_notes(outcome)))
+
+
+def _warnings(outcome: Outcome) -> Iterator[str]:
+    told = [f"{panel.benchmark}: {text}." for panel in outcome.panels for text in panel.told]
+    if told:
+        yield "Compared although not all conditions are known to agree. " + " ".join(told)
+    if any(panel.benchmark.endswith("_mini") for panel in outcome.panels):
+        yield GENERATED
+
+
+def _notes(outcome: Outcome) -> Iterator[str]:
+    family = outcome.family
+    yield (
+        "Intervals: 95 %, cluster-robust t, each by itself (Holm adjusts p, not intervals); clusters = independent "
+        "units (videos, slides, patients or images). "
+        "Differences are paired: question by question, over the seeds that both systems have, averaged first."
+    )
+    yield _verdict_note(outcome)
+    yield (
+        "A verdict is of the weights that were compared. Over clusters and seeds: 95 % interval of the difference for "
+        "another training on other clusters, from three seeds on. Marked (these weights): there is none, a better or "
+        "worse whose interval holds zero, no detectable difference whose interval holds "
+        f"{100 * outcome.family.smallest_difference:g} points."
+    )
+    yield _family_note(outcome)
+    yield _test_note(outcome)
+    yield (
+        "MDD: minimum detectable difference at 80 % power with the observed standard error, at level "
+        f"{p_text(family.strictest_level)} where the difference is tested and {family.level} elsewhere. "
+        "A dash: the clusters do not vary, or there is only one, so that nothing can be estimated."
+    )
+    yield (
+        "seed SD: standard deviation over training seeds, in points. Interquartile mean: over seeds, with its own "
+        "95 % interval (Tukey and McLaughlin): what other seeds might have shown. Full list of flips: the JSON."
+    )
+    if any(one.difference(family.metric).interval.clusters < FEW for one in outcome.comparisons):
+        yield (
+            f"Fewer than {FEW} clusters: intervals hold the truth less often than they say, in 93 % with seven and in "
+            "87 % where these are of very unequal size (docs/statistics.md)."
+        )
+    if any(one.difference(family.metric).interval.degenerate for one in outcome.comparisons):
+        yield "An interval of no width: all clusters differ alike, which shows lack of variation, not certainty."
+    yield f"Compared by code at commit {outcome.code[:10] or 'unknown'}. Research only, not for clinical use."
+
+
+def _verdict_note(outcome: Outcome) -> str:
+    family = outcome.family
+    return (
+        f"Verdict (our rule): better or worse where p (Holm) is at most {family.level}; else underpowered where even "
+        f"the smallest possible p (Holm) is above {family.level}, or the MDD above "
+        f"{100 * family.smallest_difference:g} points; else no detectable difference."
+    )
+
+
+def _family_note(outcome: Outcome) -> str:
+    family, declared = outcome.family, outcome.declaration
+    lacking = len(family.pairs) - sum(one.test is not None for one in outcome.comparisons)
+    size = f"{len(family.pairs)} comparison{'s' if len(family.pairs) > 1 else ''}"
+    if declared is None:
+        return f"Family for Holm: {family.name} ({size}). Not declared before the runs: give --family FILE for that."
+    commit = f"commit {declared.commit[:10]} of {declared.committed}" if declared.commit else "not committed"
+    missing = f" {lacking} of them not made here, each counted with p = 1." if lacking else ""
+    return (
+        f"Family for Holm: {family.name} ({size}), {declared.path}, SHA-256 {declared.sha256[:16]}, {commit}; it says "
+        f"{family.declared}. {_BEFORE[declared.before]}{missing}"
+    )
+
+
+def _test_note(outcome: Outcome) -> str:
+    tests = [one.test for one in outcome.comparisons if one.test]
+    kinds = []
+    if any(test.flip.exact for test in tests):
+        kinds.append("every sign pattern counted where there are at most 32 clusters")
+    if drawn := next((test.flip for test in tests if not test.flip.exact), None):
+        kinds.append(
+            f"{DRAWS:,} random patterns (seed {drawn.seed}), the observed one counted in, where there are more"
+        )
+    return f"p: two-sided paired sign-flip test over clusters; {' and '.join(kinds) or 'no comparison was tested'}."

@@ -1,0 +1,51 @@
+"""Finds the prepared set of a benchmark, and refuses another one's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from anatomy_r1.data.prepared import MANIFEST, PreparedSet, load
+from anatomy_r1.errors import AnatomyR1Error
+
+DATA_VARIABLE = "ANATOMY_R1_DATA"
+DEFAULT_DATA = "prepared"
+WHERE = (
+    f"name one that `anatomy-r1 data prepare` wrote: --data DIR (anatomy-r1), --metadata data=DIR (lm-eval) or "
+    f"{DATA_VARIABLE}=DIR"
+)
+
+
+def find_folder(benchmark: str, data: str | Path | None) -> Path:
+    """Folder of a benchmark's prepared set; `data` as in `find_set`.
+
+    Raises:
+        AnatomyR1Error: when there is none.
+    """
+    root = Path(data or os.environ.get(DATA_VARIABLE) or DEFAULT_DATA)
+    folder = next((f for f in (root, root / benchmark) if (f / MANIFEST).is_file()), None)
+    if folder is None:
+        raise AnatomyR1Error(f"{root}: no prepared set of {benchmark} there. Cure: {WHERE}")
+    return folder
+
+
+def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet:
+    """One split of the prepared set of a benchmark.
+
+    Args:
+        benchmark: the task's name.
+        data: the set, or a folder that holds it under the benchmark's name; else `ANATOMY_R1_DATA`, else `./prepared`.
+        split: `train`, `validation` or `test`.
+
+    Raises:
+        AnatomyR1Error: when there is none, or it is another benchmark's (a mini set under a real task's name).
+    """
+    folder = find_folder(benchmark, data)
+    prepared = load(folder, split)
+    generated, stated = bool(prepared.manifest.get("generated")), prepared.manifest.get("benchmark")
+    if stated != benchmark or generated != benchmark.endswith("_mini"):
+        kind = "generated" if generated else "real"
+        raise AnatomyR1Error(
+            f"{folder}: holds {kind} data of {stated}, not {benchmark}. Cure: run that task, or {WHERE}"
+        )
+    return prepared

@@ -1,0 +1,123 @@
+"""Reader of OmniMedVQA: `QA_information/{Open,Restricted}-access/<dataset>.json`, pictures under `Images/`.
+
+One record of the release (in Chest CT Scan) has the key `modality` instead of `modality_type`; both are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.data.problems import BadRecord, DataError, Problems
+from anatomy_r1.data.readers.files import Inputs, existing_folder, inside, read_json
+
+MODALITY = "Microscopy Images"
+"""The modality of the paper's "MI" benchmark. Inferred: the paper only abbreviates it."""
+_OPTIONS = ("option_A", "option_B", "option_C", "option_D")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a modality, checked."""
+
+    dataset: str
+    question_id: str
+    question_type: str
+    question: str
+    options: tuple[str, ...]
+    """Two or four texts."""
+    answer: str
+    image: str
+    """Path below the OmniMedVQA folder: `Images/...`."""
+    modality: str
+    source: str
+    """`file:position`, positions from 1."""
+
+
+def records(inputs: Inputs, problems: Problems, modality: str = MODALITY) -> Iterator[Record]:
+    """The records of one modality, file by file; others are counted.
+
+    Raises:
+        DataError: when there is no file.
+        BadRecord: for a record that lacks a field, or whose gold answer is none of its options, or a repeated id.
+    """
+    seen: set[str] = set()
+    for path in tables(inputs.folders["QA_information"]):
+        name = inputs.key("QA_information", path)
+        for position, entry in enumerate(_entries(inputs.read("QA_information", path), name, problems), 1):
+            try:
+                record = _record(entry, path, name, position, modality)
+                _check_new(record, seen, name, position)
+            except BadRecord as bad:
+                problems.bad(bad)
+                continue
+            if record is None:
+                problems.exclude("another modality")
+            else:
+                yield record
+
+
+def tables(folder: Path) -> list[Path]:
+    """The question files, in order.
+
+    Raises:
+        DataError: when there is none.
+    """
+    what = "OmniMedVQA's question files (QA_information/Open-access/<dataset>.json)"
+    found = sorted(existing_folder(folder, what).glob("*/*.json"))
+    if not found:
+        raise DataError(f"{folder}: holds no */*.json. Cure: point it at {what}")
+    return found
+
+
+def _entries(data: bytes, name: str, problems: Problems) -> list[Any]:
+    try:
+        content = read_json(data, name)
+        if not isinstance(content, list):
+            raise BadRecord(name, None, "no list of records", "fetch the file again")
+    except BadRecord as bad:
+        problems.bad(bad)
+        return []
+    return content
+
+
+def _check_new(record: Record | None, seen: set[str], name: str, position: int) -> None:
+    if record is not None and record.question_id in seen:
+        raise BadRecord(name, position, f"duplicate id {record.question_id!r}", "remove one of the records")
+    if record is not None:
+        seen.add(record.question_id)
+
+
+def _record(entry: Any, path: Path, name: str, position: int, modality: str) -> Record | None:
+    if not isinstance(entry, Mapping):
+        raise BadRecord(name, position, "no record", "fetch the file again")
+    found = entry.get("modality_type", entry.get("modality"))
+    if found is None:
+        raise BadRecord(name, position, "neither modality_type nor modality", "add the field from the release")
+    if found != modality:
+        return None
+    missing = [
+        key for key in ("question_id", "question_type", "question", "gt_answer", "image_path") if not entry.get(key)
+    ]
+    if missing:
+        raise BadRecord(name, position, f"too few fields: no {', '.join(missing)}", "add them from the release")
+    options = tuple(str(entry[key]).strip() for key in _OPTIONS if entry.get(key) not in (None, ""))
+    answer = str(entry["gt_answer"]).strip()
+    if answer not in options:
+        cure = "correct gt_answer to the text of one option"
+        raise BadRecord(name, position, f"gold answer {answer!r} is not among the options {options}", cure)
+    if len(set(options)) != len(options):
+        raise BadRecord(name, position, f"an option stands twice in {options}", "correct the options")
+    return Record(
+        dataset=str(entry.get("dataset") or path.stem),
+        question_id=str(entry["question_id"]),
+        question_type=str(entry["question_type"]),
+        question=str(entry["question"]).strip(),
+        options=options,
+        answer=answer,
+        image=inside(str(entry["image_path"]), name, position),
+        modality=str(found),
+        source=f"{name}:{position}",
+    )

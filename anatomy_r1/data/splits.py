@@ -1,0 +1,163 @@
+"""Who goes to train, validation and test, and which questions are drawn. Everything follows from a seed and the ids.
+
+The paper states neither its test videos nor any size. `unused` takes the seven videos that the authors' three released
+training files leave out as the test set: an inference, and labelled so wherever it is shown.
+
+Example:
+    >>> rule_unused().of("VID70"), rule_unused().of("VID01")
+    ('test', 'train')
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from anatomy_r1.data.problems import DataError
+from anatomy_r1.question import Question
+
+SPLITS = ("train", "validation", "test")
+# Videos of CholecT45 that occur in none of the three released training files (inferred to be the test videos).
+UNUSED = frozenset({"VID70", "VID73", "VID74", "VID75", "VID78", "VID79", "VID80"})
+# The official split of SSG-VQA, by video; the other 35 train.
+OFFICIAL_VALIDATION = frozenset({"VID18", "VID48", "VID01", "VID35", "VID31"})
+OFFICIAL_TEST = frozenset({"VID22", "VID74", "VID60", "VID02", "VID43"})
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRule:
+    """Which videos are for what; no video is in two splits."""
+
+    name: str
+    validation: frozenset[str]
+    test: frozenset[str]
+    train: frozenset[str] | None = None
+    """None: every other video."""
+
+    def of(self, video: str) -> str | None:
+        """Split of a video, or None when the rule leaves it out."""
+        if video in self.test:
+            return "test"
+        if video in self.validation:
+            return "validation"
+        return "train" if self.train is None or video in self.train else None
+
+
+def rule_unused(*, validation: bool = False) -> SplitRule:
+    """Test on the videos that the release does not use; validation, if wanted, on the official validation videos."""
+    return SplitRule("unused", OFFICIAL_VALIDATION if validation else frozenset(), UNUSED)
+
+
+def rule_official() -> SplitRule:
+    """The official split of SSG-VQA."""
+    return SplitRule("official", OFFICIAL_VALIDATION, OFFICIAL_TEST)
+
+
+def rule_file(content: Any, name: str) -> SplitRule:
+    """Split from the parsed JSON `{"train": [videos], "validation": [...], "test": [...]}`.
+
+    Raises:
+        DataError: when it has another shape, or a video stands in two splits.
+    """
+    cure = f'write {{"train": ["VID01", ...], "validation": [...], "test": [...]}} to {name}'
+    if not isinstance(content, dict) or not set(SPLITS) >= set(content) >= {"train", "test"}:
+        raise DataError(f"{name}: no table of splits. Cure: {cure}")
+    videos = Counter(str(video) for split in SPLITS for video in content.get(split, ()))
+    if twice := [video for video, count in videos.items() if count > 1]:
+        raise DataError(f"{name}: {', '.join(sorted(twice))} stands in it twice. Cure: {cure}, each video once")
+    parts = {split: frozenset(map(str, content.get(split, ()))) for split in SPLITS}
+    return SplitRule("file", parts["validation"], parts["test"], parts["train"])
+
+
+def priority(seed: int, name: str) -> int:
+    """A number that is uniform over names and independent of the order in which they come."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big")
+
+
+@dataclass(slots=True)
+class Reservoir:
+    """Seeded stratified sample of a stream, in memory bounded by `capacity` questions a stratum.
+
+    Strata are (category, family), drawn in proportion to their shares of the stream. Within one, the questions of
+    lowest `priority` win, so the sample depends on the seed and the ids alone, not on the order of files.
+    """
+
+    capacity: int
+    seed: int
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Questions seen, by stratum."""
+    _heaps: dict[tuple[str, str], list[tuple[int, str, Question]]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, question: Question) -> None:
+        """See a question."""
+        stratum = (question.category, question.family)
+        self.counts[stratum] += 1
+        entry = (-priority(self.seed, question.id), question.id, question)
+        heap = self._heaps[stratum]
+        if len(heap) < self.capacity:
+            heapq.heappush(heap, entry)
+        elif heap:
+            heapq.heappushpop(heap, entry)
+
+    def draw(self, usable: Callable[[Question], bool]) -> tuple[Question, ...]:
+        """Up to `capacity` questions that are usable, in seeded order; others take the place of unusable ones."""
+        chosen: list[Question] = []
+        rest: list[Question] = []
+        for stratum, quota in quotas(self.counts, self.capacity).items():
+            ordered = iter([entry[2] for entry in sorted(self._heaps[stratum], reverse=True)])
+            chosen += _take(ordered, quota, usable)
+            rest += ordered
+        rest.sort(key=lambda q: priority(self.seed, q.id))
+        chosen += _take(iter(rest), self.capacity - len(chosen), usable)
+        return tuple(sorted(chosen, key=lambda q: priority(self.seed, q.id)))
+
+
+def _take(questions: Iterator[Question], count: int, usable: Callable[[Question], bool]) -> list[Question]:
+    taken: list[Question] = []
+    while len(taken) < count and (question := next(questions, None)) is not None:
+        if usable(question):
+            taken.append(question)
+    return taken
+
+
+def quotas(counts: Mapping[tuple[str, str], int], size: int) -> dict[tuple[str, str], int]:
+    """Shares of `size` in proportion to `counts`, by largest remainder; never more than there are."""
+    total = sum(counts.values())
+    size = min(size, total)
+    if not total:
+        return {}
+    exact = {key: size * count / total for key, count in sorted(counts.items())}
+    shares = {key: int(value) for key, value in exact.items()}
+    by_remainder = sorted(exact, key=lambda key: (shares[key] - exact[key], key))
+    for key in by_remainder[: size - sum(shares.values())]:
+        shares[key] += 1
+    return shares
+
+
+def split_groups(groups: Mapping[str, tuple[str, int]], *, test: float, validation: float, seed: int) -> dict[str, str]:
+    """Split of each group (slide, patient or image), whole groups only, stratum by stratum.
+
+    Args:
+        groups: group -> (stratum, number of questions).
+        test: fraction of each stratum's questions that are for test.
+        validation: likewise.
+        seed: decides the order in which groups are tried; one that would overshoot a fraction stays in train.
+    """
+    strata: dict[str, list[str]] = defaultdict(list)
+    for group, (stratum, _) in groups.items():
+        strata[stratum].append(group)
+    split = dict.fromkeys(groups, "train")
+    for members in strata.values():
+        members.sort(key=lambda group: (priority(seed, group), group))
+        total = sum(groups[group][1] for group in members)
+        for name, fraction in (("test", test), ("validation", validation)):
+            room = round(fraction * total)
+            for group in members:
+                if split[group] == "train" and groups[group][1] <= room:
+                    split[group] = name
+                    room -= groups[group][1]
+    return split

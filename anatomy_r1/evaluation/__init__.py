@@ -1,0 +1,1 @@
+"""Sampling a model on a benchmark: `evaluate`, the lm-eval task, shards, views and blind controls."""

@@ -1,0 +1,76 @@
+"""Chat turns with pictures: as lm-eval writes them, as templates read them, and as a server is sent them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from typing import Any
+
+from anatomy_r1.data.images import LazyImages, bytes_hash, image_bytes, unreadable
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.engines.jobs import Job, joint_hash
+
+IMAGE = "<image>"
+"""Where lm-eval's prompts have the picture."""
+
+
+def parts(text: str) -> list[dict[str, str]]:
+    """`<image>text` -> the picture, then the text."""
+    found: list[dict[str, str]] = []
+    for number, piece in enumerate(text.split(IMAGE)):
+        found += [{"type": "image"}] * (number > 0) + [{"type": "text", "text": piece}] * bool(piece)
+    return found
+
+
+def as_prompt(turns: Sequence[dict[str, Any]]) -> str:
+    """lm-eval's turns as JSON, each picture a bare mark: what stands for the rendered prompt where a server renders."""
+    return json.dumps([{**turn, "content": parts(turn["content"])} for turn in turns], ensure_ascii=False)
+
+
+def as_messages(job: Job) -> list[dict[str, Any]]:
+    """A job's prompt, from `as_prompt`, with its pictures in it: base64 of the very bytes that the image hash covers.
+
+    Raises:
+        AnatomyR1Error: when there are more pictures or fewer than marks, or a file is no longer the one in the key.
+    """
+    urls = iter(_data_urls(job))
+    turns: list[dict[str, Any]] = json.loads(job.prompt)
+    marks = sum(part["type"] == "image" for turn in turns for part in turn["content"])
+    if marks != len(job.pictures):
+        raise AnatomyR1Error(
+            f"question {job.key.question_id}: {len(job.pictures)} pictures, but {marks} marks for them"
+        )
+    return [{**turn, "content": [_sent(part, urls) for part in turn["content"]]} for turn in turns]
+
+
+def _sent(part: dict[str, Any], urls: Iterator[str]) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": next(urls)}} if part["type"] == "image" else part
+
+
+def _data_urls(job: Job) -> list[str]:
+    if not job.pictures:
+        return []
+    if not isinstance(job.pictures, LazyImages):
+        raise AnatomyR1Error(
+            f"question {job.key.question_id}: a picture without a file. Cure: this project's own tasks"
+        )
+    files = [image_bytes(path) for path in job.pictures.paths]
+    if joint_hash([bytes_hash(content) for content in files]) != job.key.image_hash:
+        named = ", ".join(job.pictures.paths)
+        raise AnatomyR1Error(f"{named}: the picture changed during the run. Cure: `anatomy-r1 data check`, then again")
+    return [
+        f"data:{_media_type(path, content)};base64,{base64.b64encode(content).decode()}"
+        for path, content in zip(job.pictures.paths, files, strict=True)
+    ]
+
+
+def _media_type(path: str, content: bytes) -> str:
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(content)) as image:
+            return str(image.get_format_mimetype())
+    except OSError as error:
+        raise unreadable(path, error) from error

@@ -1,0 +1,1 @@
+"""The response log: one SQLite row for each response, which survives a kill and shows damage."""

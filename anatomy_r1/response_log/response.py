@@ -1,0 +1,99 @@
+"""One response of a model, and the key that says of which prompt, picture, weights and decoding it is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Literal
+
+from anatomy_r1.response_log.response_json import key_json, other_json
+
+Decoding = Literal["sample", "greedy"]
+
+
+@dataclass(frozen=True)  # without slots, so that it can keep its digest: asked for four times on a response's way
+class ResponseKey:
+    """All that decides a response."""
+
+    benchmark: str
+    question_id: str
+    repeat: int
+    """0 to k - 1 among the sampled responses; 0 for the greedy one."""
+    decoding: Decoding
+    prompt_hash: str
+    """Of the prompt as the model reads it, chat template included; of the chat messages where a server renders them."""
+    image_hash: str
+    """SHA-256 of the image file that was shown, 32 hex digits; empty where none was."""
+    weights: str
+    """Identity of weights, configuration and processor, or what a server says of them."""
+    sampling: str
+    """Every decoding argument, as JSON with sorted keys."""
+    seed: int
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """All fields in order. (`dataclasses.astuple` would copy each deeply.)"""
+        return tuple(_key_values(self))
+
+    @property
+    def json(self) -> str:
+        """All fields in order, without a list's brackets."""
+        kept: str | None = self.__dict__.get("_json")
+        return kept or self._keep("_json", key_json(self))
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits over all fields."""
+        kept: str | None = self.__dict__.get("_digest")
+        return kept or self._keep("_digest", hashlib.sha256(f"[{self.json}]".encode()).hexdigest()[:32])
+
+    def _keep(self, name: str, value: str) -> str:
+        """As `functools.cached_property`, without the lock that it takes each time before Python 3.12."""
+        self.__dict__[name] = value
+        return value
+
+    def again(self, repeat: int) -> ResponseKey:
+        """The same with another repeat. (`dataclasses.replace` takes four times as long.)"""
+        benchmark, question_id, _, *rest = _key_values(self)
+        return ResponseKey(benchmark, question_id, repeat, *rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response and how it came about."""
+
+    key: ResponseKey
+    text: str
+    finish_reason: Literal["stop", "length", "content_filter"]
+    """`content_filter`: a hosted model's provider cut in; what was let through is the text."""
+    prompt_tokens: int = 0
+    tokens: int = 0
+    """Generated, the end token included."""
+    seconds: float = 0.0
+    """The response's even share of its batch's wall time; from a server, the wall time of the request it answered."""
+    style: str = ""
+    """Prompt style, `think` or `direct`."""
+    images: str = "real"
+    """What was shown: `real`, `swapped` (the picture of a question of another cluster) or `none`."""
+    shown: str = ""
+    """Path of the picture that was shown, below the image root."""
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """All fields in order, the key's first."""
+        return self.key.values + tuple(_other_values(self))
+
+    @property
+    def checksum(self) -> str:
+        """16 hex digits over all fields."""
+        return hashlib.sha256(f"[{self.key.json}, {other_json(self)}]".encode()).hexdigest()[:16]
+
+
+KEY_FIELDS = tuple(field.name for field in fields(ResponseKey))
+_key_values = attrgetter(*KEY_FIELDS)
+OTHER_FIELDS = tuple(field.name for field in fields(Response) if field.name != "key")
+_other_values = attrgetter(*OTHER_FIELDS)
+COLUMNS = (*KEY_FIELDS, *OTHER_FIELDS)
+_INTEGERS = {"repeat", "seed", "prompt_tokens", "tokens"}
+KINDS = {name: "INTEGER" if name in _INTEGERS else "REAL" if name == "seconds" else "TEXT" for name in COLUMNS}

@@ -1,0 +1,1 @@
+"""The result store, where training and reporting meet, and submissions from elsewhere."""

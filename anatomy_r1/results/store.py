@@ -1,0 +1,159 @@
+"""Result store: where the grid and the reports meet. One cell is one file pair; nothing else is shared between them.
+
+STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.json     what was run and from what (provenance)
+STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.parquet  one row a question: what was right
+
+Every metric recomputes from the table, so a report needs no model, and a number always has its questions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from anatomy_r1.files import whole_file, write_whole
+from anatomy_r1.question import LETTERS
+from anatomy_r1.scoring.metrics import K
+
+MATCHED = "matched"
+"""Arm in which all methods learn from the same questions, each with its own budget."""
+EQUAL_TOKENS = "equal-tokens"
+"""Arm in which the methods that sample in training have all sampled as many tokens, on the questions of `MATCHED`."""
+AS_RELEASED = "as-released"
+"""Arm in which GRPO, GDQA and ASC learn from the authors' three files, and every other method from GRPO.json."""
+SUBMITTED = "submitted"
+"""Arm of results that others made and this project scored: what they were trained on is theirs to say."""
+COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
+"""Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five.
+Where it is not known which responses were cut off, `truncated` is empty."""
+
+EXTRACTION = (*(f"lenient_{r}" for r in range(K)), "malformed", "several", "refused")
+"""Further columns, which stores of before they were counted lack: five right/wrong flags by the lenient extractor,
+and counts out of five."""
+ALL_RIGHT = {"all_right_greedy": "greedy", "all_right_major": "major"}
+"""Whether a question is right under all its rotations -> by which flag."""
+LETTER_COUNTS = ("chosen", "readable", "right")
+"""Of the sampled answers over all rotations: those that chose a letter; and, where the right option stood at it, those
+that could be read, and that were right."""
+ROTATIONS = ("rotations", *ALL_RIGHT, *(f"{name}_{letter}" for name in LETTER_COUNTS for letter in LETTERS))
+"""Further columns of a view in which every rotation of the options was asked (`anatomy_r1.scoring.question_table`). The
+flags and counts of `COLUMNS` and `EXTRACTION` are means over a question's rotations there."""
+LENIENT = f"avg@{K}_lenient"
+"""Avg@5 by the lenient extractor: shown beside the strict one, which decides."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One trained (or zero-shot) policy, evaluated on one benchmark.
+
+    Raises:
+        ValueError: when the question table lacks a column (of `EXTRACTION` or `ROTATIONS`: some, not all) or names a
+            question twice.
+    """
+
+    profile: str
+    benchmark: str
+    model: str
+    method: str
+    """Its id; under another view than the plain one, with the view behind it (`anatomy_r1.evaluation.views`)."""
+    arm: str
+    """`MATCHED`, `EQUAL_TOKENS`, `AS_RELEASED`, or whatever else a user tells results apart by."""
+    seed: int
+    """Seed of training and of sampling."""
+    style: str
+    """Prompt style in evaluation: `think` or `direct`; `none` for a control, which has no prompt."""
+    questions: pd.DataFrame
+    """One row a question, columns `COLUMNS`, and `EXTRACTION` or none of these; `ROTATIONS` likewise."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds; `unfit`: what
+    speaks against using the numbers (`anatomy_r1.scoring.validity`)."""
+
+    def __post_init__(self) -> None:
+        wanted = self._columns
+        missing = [column for column in wanted if column not in self.questions.columns]
+        if missing:
+            raise ValueError(f"result {self.key}: the question table lacks {missing}")
+        if self.questions["id"].duplicated().any():
+            raise ValueError(f"result {self.key}: a question stands twice in the table")
+
+    @property
+    def has_extraction(self) -> bool:
+        """Whether the question table says how the responses came out by the lenient extractor, and in form."""
+        return any(column in self.questions.columns for column in EXTRACTION)
+
+    @property
+    def has_rotations(self) -> bool:
+        """Whether each row is a mean over the rotations of a question's options."""
+        return any(column in self.questions.columns for column in ROTATIONS)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        return COLUMNS + (EXTRACTION if self.has_extraction else ()) + (ROTATIONS if self.has_rotations else ())
+
+    @property
+    def key(self) -> str:
+        """Path of the cell below the store, without suffix."""
+        return f"{self.benchmark}/{self.model}/{self.method}/{self.arm}/seed{self.seed}"
+
+
+def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """From a result's question table, per question: each metric as a share between 0 and 1.
+
+    Those of extraction only where the table has them, and `truncated` where it is known.
+    """
+    right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
+    return {
+        f"avg@{K}": right.mean(axis=1),
+        "pass@1": right[:, 0],
+        f"major@{K}": table["major"].to_numpy(dtype=float),
+        "greedy": table["greedy"].to_numpy(dtype=float),
+        "parsed": table["parsed"].to_numpy(dtype=float) / K,
+        **({} if table["truncated"].isna().any() else {"truncated": table["truncated"].to_numpy(dtype=float) / K}),
+        **(_extraction_metrics(table) if set(EXTRACTION) <= set(table.columns) else {}),
+    }
+
+
+def _extraction_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    right = table[[f"lenient_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
+    counts = {name: table[name].to_numpy(dtype=float) / K for name in ("malformed", "several", "refused")}
+    return {LENIENT: right.mean(axis=1), **counts}
+
+
+def save_result(store: Path, result: Result) -> Path:
+    """Write a cell; the JSON comes last and by rename, so a cell is there whole or not at all."""
+    path = store / f"{result.key}.json"
+    with whole_file(path.with_suffix(".parquet")) as temporary:
+        result.questions[list(result._columns)].to_parquet(temporary, index=False)
+    head = {key: value for key, value in asdict(result).items() if key != "questions"}
+    return write_whole(path, json.dumps(head, indent=1, sort_keys=True) + "\n")
+
+
+def load_result(path: Path) -> Result:
+    """Read one cell from its JSON file.
+
+    Raises:
+        ValueError: when the file is not a result, or its table is missing; names the file and the cure.
+    """
+    try:
+        head = json.loads(path.read_text())
+        return Result(**head, questions=pd.read_parquet(path.with_suffix(".parquet")))
+    except (TypeError, ValueError, FileNotFoundError) as error:
+        raise ValueError(f"{path}: not a whole result ({error}); delete it and run the cell again") from error
+
+
+def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:
+    """All cells below `store`, sorted by key; with `keep`, only those keys."""
+    wanted = None if keep is None else set(keep)
+    cells = sorted(store.glob("*/*/*/*/seed*.json"))
+    return [
+        load_result(path)
+        for path in cells
+        if wanted is None or path.relative_to(store).with_suffix("").as_posix() in wanted
+    ]

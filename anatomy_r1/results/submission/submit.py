@@ -1,0 +1,144 @@
+"""Take a submission into a store: scored, checked and described first, then written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.data.leakage.passport import Passport
+from anatomy_r1.data.locate import find_set
+from anatomy_r1.data.prepared import load_manifest
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import provenance
+from anatomy_r1.results.store import SUBMITTED, Result
+from anatomy_r1.results.submission.entry import Entry, alone, check_free, enter, profile_of
+from anatomy_r1.results.submission.lm_eval_files import is_results
+from anatomy_r1.results.submission.lm_eval_source import from_lm_eval
+from anatomy_r1.results.submission.log_source import from_log, from_model
+from anatomy_r1.results.submission.submission import STATED, Submission
+from anatomy_r1.results.submission.training import passport_of
+from anatomy_r1.scoring.validity import unfit
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is submitted, and as what.
+
+    `source` is the folder of a checkpoint, a response log, or a results directory or file of lm-eval's.
+    """
+
+    source: Path
+    data: Path
+    store: Path
+    model: str
+    method: str
+    benchmark: str | None = None
+    """Needed for a model; elsewhere the source knows, unless it holds several."""
+    seed: int | None = None
+    """A model's sampling seed; for lm-eval's results the number under which they stand. A log knows its own."""
+    run: str | None = None
+    """Which run of a log."""
+    train_data: tuple[Path, ...] = ()
+    profile: str | None = None
+    options: Mapping[str, Any] | None = None
+    """For a model: `log`, and further arguments of `anatomy_r1.evaluation.evaluate.evaluate`."""
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What was written."""
+
+    path: Path
+    result: Result
+    submission: Submission
+    passport: Passport
+
+
+def submit(request: Request) -> Entered:
+    """Score a submission and put it into the store.
+
+    Raises:
+        AnatomyR1Error, DataError: when anything is wrong with it; nothing is written then.
+    """
+    Entry("x", request.model, request.method, request.seed or 0)  # before anything is read
+    early = _before_asking(request) if _is_model(request.source) else None
+    found = _scored(request)
+    scores = found.scores
+    entry = Entry(scores.benchmark, request.model, request.method, int(scores.plan["seed"]))
+    shared = early or passport_of(scores.benchmark, request.data, request.train_data)
+    with alone(request.store):
+        profile = profile_of(request.store, entry, scores.plan["questions_sha256"], request.profile)
+        result = _result(request, found, entry, profile, shared)
+        return Entered(enter(request.store, result), result, found, shared)
+
+
+def _is_model(source: Path) -> bool:
+    return any(source.glob("*.safetensors"))
+
+
+def _before_asking(request: Request) -> Passport:
+    """All that can be wrong with the request is found before the model is asked for hours."""
+    if request.benchmark is None or (request.options or {}).get("log") is None:
+        cure = "Cure: --benchmark NAME --log FILE"
+        raise AnatomyR1Error(f"{request.source}: a model is asked a benchmark's questions, into a response log. {cure}")
+    check_free(request.store, Entry(request.benchmark, request.model, request.method, request.seed or 0))
+    return passport_of(request.benchmark, request.data, request.train_data)
+
+
+def _scored(request: Request) -> Submission:
+    source, seed = request.source, request.seed
+    if _is_model(source):
+        options = dict(request.options or {})
+        return from_model(str(request.benchmark), request.data, source, seed=seed or 0, **options)
+    if is_results(source):
+        return from_lm_eval(source, request.data, request.benchmark, seed or 0)
+    if source.is_file():
+        found = from_log(source, request.data, request.run)
+        if seed not in (None, found.scores.plan["seed"]):
+            raise AnatomyR1Error(f"{source}: sampled with seed {found.scores.plan['seed']}. Cure: leave --seed out")
+        return found
+    cure = "Cure: name a folder with *.safetensors, a response log, or a folder with lm-eval's results_*.json"
+    raise AnatomyR1Error(f"{source}: holds nothing that can be submitted. {cure}")
+
+
+def _result(request: Request, found: Submission, entry: Entry, profile: str, shared: Passport) -> Result:
+    plan = found.scores.plan
+    manifest = load_manifest(find_set(entry.benchmark, request.data, "test").root)
+    made = found.provenance()
+    if not request.train_data:
+        made["submitted"]["not_known"] = ["training data", *made["submitted"]["not_known"]]
+    return Result(
+        profile=profile,
+        benchmark=entry.benchmark,
+        model=entry.model,
+        method=entry.method,
+        arm=SUBMITTED,
+        seed=entry.seed,
+        style=str(plan["style"]),
+        questions=found.questions(),
+        provenance={
+            **provenance(),
+            "data": {key: manifest.get(key) for key in ("questions_sha256", "seed", "generated")},
+            **made,
+            "leakage": shared.as_dict(),
+        },
+    )
+
+
+def told(entered: Entered) -> str:
+    """What a person is told: where it stands, what it scored, what differs and what is not known."""
+    scores, made = entered.submission.scores, entered.result.provenance["submitted"]
+    numbers = "  ".join(f"{name} {scores.overall[name]:.4f}" for name in STATED)
+    lines: Sequence[str] = [
+        f"{entered.path}: {len(scores.ids)} questions, scored again from the responses",
+        numbers,
+        *(f"DIFFERS: {one}" for one in entered.submission.differences),
+        *(f"UNFIT: {one}" for one in unfit(scores)),
+        *([f"not clean: {', '.join(entered.passport.not_clean)}"] if entered.passport.not_clean else []),
+        f"not known: {'; '.join(made['not_known']) or 'nothing that the grid records'}",
+    ]
+    if made["said"] and not entered.submission.differences:
+        lines = [*lines[:2], "the submitted numbers are ours, to the last digit", *lines[2:]]
+    return "\n".join(lines)

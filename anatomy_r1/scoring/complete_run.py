@@ -1,0 +1,126 @@
+"""The responses of one run of a log, whole: each question with its six.
+
+Example:
+    >>> found = answered(Path("log.sqlite"), Path("prepared/sgg"))      # doctest: +SKIP
+    >>> len(found.questions), len(found.responses[0])                   # doctest: +SKIP
+    (1000, 6)
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.data.locate import find_set
+from anatomy_r1.data.rotations import original, prompted
+from anatomy_r1.errors import AnatomyR1Error, IncompleteError
+from anatomy_r1.evaluation.engines.sampling import Sampling
+from anatomy_r1.question import Question
+from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.response_log.response import Decoding, Response
+from anatomy_r1.scoring.metrics import K
+
+Slot = tuple[str, str, int]
+"""Question id, decoding, repeat."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One run's responses, whole: each question of it with its six, no slot missing and none twice."""
+
+    run: str
+    plan: Mapping[str, Any]
+    questions: tuple[Question, ...]
+    """In the prepared set's order."""
+    responses: tuple[tuple[Response, ...], ...]
+    """Six a question: the five sampled ones in order, then the greedy one."""
+    asked: int
+    """Questions that the run asked for, as the data's manifest counts them."""
+
+
+def answered(log: Path, data: Path, run: str | None = None) -> Answered:
+    """The responses of one run of a log; `run` names it where the log holds several.
+
+    Raises:
+        IncompleteError: when a response is missing.
+        AnatomyR1Error: when the run is not unique, the data are not those it used, or a response is doubled or of a
+            question that the data do not have.
+    """
+    with ResponseLog(log, read_only=True) as opened:
+        name, plan = _pick_run(log, opened.runs(), run)
+        prepared = find_set(plan["benchmark"], data, plan["split"])
+        if prepared.manifest["questions_sha256"] != plan["questions_sha256"]:
+            raise AnatomyR1Error(f"{prepared.root}: not the questions that run {name} of {log} was asked. Cure: --data")
+        found = list(filter(_belongs(plan), opened.rows()))
+    given = prepared.questions[: plan["limit"]]
+    questions = prompted(given, plan.get("options", "given"))
+    by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
+    counted = prepared.manifest["counts"][plan["split"]]["questions"]
+    asked = counted if plan["limit"] is None else min(counted, plan["limit"])
+    return Answered(name, plan, tuple(questions), _sixes(questions, by_slot), asked + len(questions) - len(given))
+
+
+def _pick_run(log: Path, runs: dict[str, dict[str, Any]], name: str | None) -> tuple[str, dict[str, Any]]:
+    if name is None and len(runs) == 1:
+        return next(iter(runs.items()))
+    if name in runs:
+        return str(name), runs[str(name)]
+    told = ("benchmark", "style", "images", "split", "seed", "limit", "weights")
+    lines = [f"  {run}: " + ", ".join(f"{key} {plan[key]}" for key in told) for run, plan in runs.items()]
+    what = f"no run {name}" if name else f"{len(runs)} runs"
+    raise AnatomyR1Error("\n".join([f"{log}: holds {what}. Cure: name one with --run", *lines]))
+
+
+def _belongs(plan: Mapping[str, Any]) -> Callable[[Response], bool]:
+    """Whether a response is one of those that the plan asked for; all of one kind have the same sampling, read once."""
+
+    @cache
+    def as_planned(decoding: Decoding, sampling: str) -> bool:
+        planned = dict(plan["decoding"])
+        temperature = planned.pop("temperature") * (1.0 if decoding == "sample" else 0.0)
+        stated = Sampling(decoding, temperature, planned.pop("max_new_tokens"))
+        return bool(json.loads(sampling) == {**planned, **stated.as_dict()})
+
+    def belongs(response: Response) -> bool:
+        key = response.key
+        stated = {"benchmark": key.benchmark, "weights": key.weights, "seed": key.seed}
+        stated |= {"style": response.style, "images": response.images}
+        return all(plan[name] == value for name, value in stated.items()) and as_planned(key.decoding, key.sampling)
+
+    return belongs
+
+
+def _by_slot(
+    log: Path, found: Sequence[Response], questions: Sequence[Question], known: set[str]
+) -> dict[Slot, Response]:
+    """Responses by slot, once it is sure that questions in are questions out."""
+    slots = [(response.key.question_id, response.key.decoding, response.key.repeat) for response in found]
+    wanted = {slot for question in questions for slot in _slots(question)}
+    doubled = [slot for slot, count in Counter(slots).items() if count > 1 and slot in wanted]
+    _refuse(log, "responses logged twice (prompt or picture changed in between)", doubled, "start a new --log")
+    foreign = [slot for slot in slots if original(slot[0])[0] not in known]
+    _refuse(log, "responses to questions that the data do not have", foreign, "name the data it was made with")
+    missing = sorted(wanted - set(slots))
+    _refuse(log, "responses missing", missing, "run the same `anatomy-r1 evaluate` command again", IncompleteError)
+    return dict(zip(slots, found, strict=True))
+
+
+def _slots(question: Question) -> list[Slot]:
+    return [*((question.id, "sample", repeat) for repeat in range(K)), (question.id, "greedy", 0)]
+
+
+def _refuse(
+    log: Path, what: str, slots: Sequence[Slot], cure: str, kind: type[AnatomyR1Error] = AnatomyR1Error
+) -> None:
+    if slots:
+        named = ", ".join(dict.fromkeys(question_id for question_id, _, _ in slots[:5]))
+        raise kind(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
+
+
+def _sixes(questions: Sequence[Question], by_slot: Mapping[Slot, Response]) -> tuple[tuple[Response, ...], ...]:
+    return tuple(tuple(by_slot[slot] for slot in _slots(question)) for question in questions)

@@ -1,0 +1,81 @@
+"""How one response came out: the strict verdict and the lenient one beside it, and what went wrong with its form.
+
+Example:
+    >>> one = outcome(Response(key, "<answer> b </answer>", "stop", style="direct"), ["Liver", "Gut"])  # doctest: +SKIP
+    >>> one.strict.choice, one.lenient.choice, one.malformed                                          # doctest: +SKIP
+    (None, 'B', False)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from anatomy_r1.prompts import Style
+from anatomy_r1.response_log.response import Response
+from anatomy_r1.scoring.lenient import Lenient, lenient
+from anatomy_r1.scoring.lenient_text import clean, without_reasoning
+from anatomy_r1.scoring.strict import Answer, extract
+
+_FORMATS: dict[Style, tuple[re.Pattern[str], dict[str, int]]] = {
+    "think": (
+        re.compile(r"\s*<think>.*?</think>\s*<answer>[^<]*</answer>\s*", re.DOTALL),
+        {"<think>": 1, "</think>": 1, "<answer>": 1, "</answer>": 1},
+    ),
+    "direct": (
+        re.compile(r"\s*<answer>[^<]*</answer>\s*"),
+        {"<think>": 0, "</think>": 0, "<answer>": 1, "</answer>": 1},
+    ),
+}
+"""What a prompt of each style asks for (`anatomy_r1.prompts`), and how often each tag stands in it."""
+
+_REFUSAL = re.compile(
+    r"\bI(?:['\u2019]m|\s+am) (?:sorry|unable|not able)\b|\bas an AI\b|\bI (?:must )?(?:refuse|decline)\b"
+    r"|\bI (?:can(?:no|['\u2019])t|can not|won['\u2019]t|will not) "
+    r"(?:help|assist|answer|provide|give|identify|determine|analy[sz]e|see|view|diagnose)\b"
+    r"|\b(?:cannot|can not|can['\u2019]t) be (?:determined|answered|identified)\b"
+    r"|\bunable to (?:help|assist|answer|provide|identify|determine|analy[sz]e|see|view|diagnose)\b",
+    re.IGNORECASE,
+)
+"""English phrases that decline to answer. Ours: a count to look at, not a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One response's verdicts and failures. Failures are not exclusive: a response may be cut off and malformed."""
+
+    strict: Answer
+    """Decides."""
+    lenient: Lenient
+    """Shown beside it, never scored."""
+    malformed: bool
+    """Not the form that its prompt's style asks for."""
+    several: bool
+    """States several answers: more than one answer tag, or different options."""
+    refused: bool
+    """Declines to answer, as far as a list of phrases can tell; only where no extractor finds an answer."""
+    truncated: bool
+    """Ended at the token limit."""
+
+
+def outcome(response: Response, options: Sequence[str]) -> Outcome:
+    """How a response to a question with these options came out."""
+    strict, loose = extract(response.text, options), lenient(response.text, options)
+    return Outcome(
+        strict=strict,
+        lenient=loose,
+        malformed=not well_formed(response.text, "direct" if response.style == "direct" else "think"),
+        several=strict.reason == "several_answers" or loose.reason == "several",
+        refused=loose.choice is None and bool(_REFUSAL.search(without_reasoning(clean(response.text)))),
+        truncated=response.finish_reason == "length",
+    )
+
+
+def well_formed(text: str, style: Style) -> bool:
+    """`<think>...</think>` and then `<answer>...</answer>` (style `direct`: the latter alone), and nothing else.
+
+    Each tag as often as the form has it, so that nothing nests and linear time is kept.
+    """
+    pattern, tags = _FORMATS[style]
+    return all(text.count(tag) == count for tag, count in tags.items()) and pattern.fullmatch(text) is not None

@@ -1,0 +1,100 @@
+"""The loss of a recorded batch by the method's published formula, in float64, against the one that training used.
+
+Written from the formulas, apart from TRL: DeepSeekMath eq. 3 (`grpo`), DAPO eq. 8 (`dapo`), the token mean of the
+device batch (`bnpo`), and GPG (`cispo` whose bound is never met: -A log pi).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from anatomy_r1.training.certificate.evidence import Evidence
+from anatomy_r1.training.certificate.value import Check, failed, not_checkable, passed
+from anatomy_r1.training.recorded_batches import Floats, RecordedBatch
+
+TOLERANCE = 1e-5
+"""Ours: training sums hundreds of terms of size one in float32, exact to about 1e-7; a wrong term is 1e-3 or more."""
+
+
+def recomputed(batch: RecordedBatch, arguments: Mapping[str, Any]) -> float | None:
+    """The loss by formula; None for a loss that there is no formula for here."""
+    kind = arguments.get("loss_type")
+    if kind not in ("grpo", "dapo", "bnpo", "cispo") or arguments.get("importance_sampling_level", "token") != "token":
+        return None
+    if arguments.get("use_bias_correction_kl", False) and arguments.get("beta"):
+        return None
+    if arguments.get("use_vllm", False) and arguments.get("vllm_importance_sampling_correction", True):
+        return None  # the loss is weighted by another ratio, which is not recorded
+    terms = _policy_terms(batch, arguments) + float(arguments.get("beta") or 0.0) * _divergence(batch)
+    return float(_mean(terms, batch, arguments))
+
+
+def _policy_terms(batch: RecordedBatch, arguments: Mapping[str, Any]) -> Floats:
+    """(B, T): minus the clipped ratio times the advantage; for GPG minus the advantage times log pi."""
+    ratio, advantage = np.exp(batch.policy - batch.old), batch.advantages[:, None]
+    low = float(arguments.get("epsilon", 0.2))
+    high = float(arguments.get("epsilon_high") or low)
+    if arguments["loss_type"] == "cispo":
+        return np.asarray(-np.minimum(ratio, high) * advantage * batch.policy)
+    return np.asarray(-np.minimum(ratio * advantage, np.clip(ratio, 1 - low, 1 + high) * advantage))
+
+
+def _divergence(batch: RecordedBatch) -> Floats:
+    """(B, T): the estimate of eq. 2, exp(d) - d - 1 with d = log ref - log pi; zero without a reference."""
+    if batch.reference is None:
+        return np.zeros_like(batch.policy)
+    gap = batch.reference - batch.policy
+    return np.asarray(np.exp(gap) - gap - 1)
+
+
+def _mean(terms: Floats, batch: RecordedBatch, arguments: Mapping[str, Any]) -> Floats:
+    kept, kind = np.where(batch.mask > 0, terms, 0.0), arguments["loss_type"]
+    if kind == "grpo":  # over a response's tokens, then over responses
+        return np.asarray((kept.sum(1) / np.maximum(batch.mask.sum(1), 1)).mean() / batch.accumulation)
+    if kind == "bnpo":  # over the tokens of the device batch
+        return np.asarray(kept.sum() / max(batch.mask.sum(), 1) / batch.accumulation)
+    share = batch.accumulation / float(arguments.get("steps_per_generation") or batch.accumulation)
+    return np.asarray(kept.sum() * batch.processes / max(batch.tokens, 1) / share)  # over the tokens of all processes
+
+
+def check_loss(evidence: Evidence) -> Check:
+    """The recorded loss is the formula's; the batch is the logged one; the log states the same loss."""
+    if not evidence.samples:
+        return not_checkable("loss", "supervised fine-tuning records no probabilities")
+    if not evidence.batches:
+        return not_checkable("loss", "no batch was recorded (trained before there were certificates)")
+    if recomputed(evidence.batches[0], evidence.arguments) is None:
+        return not_checkable("loss", f"no formula here for these arguments ({evidence.arguments.get('loss_type')})")
+    faults = [fault for batch in evidence.batches if (fault := _fault(batch, evidence))]
+    if faults:
+        return failed("loss", f"{len(faults)} of {len(evidence.batches)} recorded batches, first: {faults[0]}")
+    worst = max(abs((recomputed(b, evidence.arguments) or 0.0) - b.loss) for b in evidence.batches)
+    return passed("loss", f"recomputed on {len(evidence.batches)} recorded batches, largest difference {worst:.1e}")
+
+
+def _fault(batch: RecordedBatch, evidence: Evidence) -> str:
+    by_formula = recomputed(batch, evidence.arguments)
+    if by_formula is None or not np.isclose(by_formula, batch.loss, rtol=TOLERANCE, atol=TOLERANCE):
+        return f"step {batch.step}: formula {by_formula}, training {batch.loss}"
+    if batch.accumulation > 1 or batch.processes > 1:
+        return ""  # the log has the mean over several batches, of which one was recorded
+    stated = evidence.steps.loc[evidence.steps["step"] == batch.step, "loss"]
+    if len(stated) != 1 or not np.isclose(stated.iloc[0], batch.loss, rtol=TOLERANCE, atol=TOLERANCE):
+        return f"step {batch.step}: the log states a loss of {list(stated)}, the batch gave {batch.loss}"
+    return _other_rows(batch, evidence)
+
+
+def _other_rows(batch: RecordedBatch, evidence: Evidence) -> str:
+    """Whether the batch holds other completions than the log; the trainer shuffles rows, so as a set."""
+    rows = evidence.rollouts[(evidence.rollouts["step"] == batch.step) & (evidence.rollouts["kept"] == 1)]
+    if evidence.arguments.get("steps_per_generation", 1) != 1:
+        return ""
+    logged = np.sort(rows["advantage"].to_numpy(float))
+    if len(logged) != len(batch.advantages) or not np.allclose(np.sort(batch.advantages), logged, atol=TOLERANCE):
+        return f"step {batch.step}: the batch has other advantages than the log"
+    if sorted(batch.mask.sum(1).astype(int)) != sorted(rows["tokens"]):
+        return f"step {batch.step}: the batch has completions of other lengths than the log"
+    return ""

@@ -1,0 +1,147 @@
+"""`run`, `plan` and `doctor`, which take rows of the grid, and `curves` of what ran."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anatomy_r1.errors import AnatomyR1Error
+from baselines.stage_commands import add_method_file, method_files
+
+if TYPE_CHECKING:
+    from baselines.experiment.cell import Run
+    from baselines.experiment.plan import Selection
+
+EXAMPLE = "example: python -m baselines run --profile mini --methods zero-shot grpo --seeds 0 1 2"
+
+
+def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the four with their arguments."""
+    for name, function, text in (
+        ("run", _run, "train and evaluate what is missing"),
+        ("plan", _plan, "print what `run` would do, what it takes and what is missing, and do nothing"),
+        ("doctor", _doctor, "look at this machine and say what would stop a run, each with its cure"),
+    ):
+        command = commands.add_parser(name, help=text, description=text, epilog=EXAMPLE.replace(" run ", f" {name} "))
+        _selection_arguments(command)
+        command.set_defaults(function=function)
+        if name == "run":
+            _cluster_arguments(command)
+        if name == "doctor":
+            about = "also train one step and compare rollouts on each model: minutes, on the real weights"
+            command.add_argument("--smoke", action="store_true", help=about)
+    curves = commands.add_parser("curves", help="what figures need of the training logs; `run` does it at its end")
+    curves.add_argument("--root", type=Path, required=True, help="runs of one profile, for example runs/mini")
+    curves.add_argument("--out", type=Path, help="folder to write to (default: ROOT/curves)")
+    curves.add_argument("--methods", nargs="+", default=[], metavar="ID", help="default: all that sample in training")
+    curves.set_defaults(function=_curves)
+
+
+def _selection_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
+    add_method_file(command)
+    command.add_argument(
+        "--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`, controls included"
+    )
+    command.add_argument(
+        "--views", nargs="+", default=[], metavar="ID",
+        help="of each method: plain, no-image, wrong-image, rotations, or `all`; all but plain are controls",
+    )  # fmt: skip
+    command.add_argument("--benchmarks", nargs="+", default=[], metavar="ID")
+    command.add_argument("--models", nargs="+", default=[], metavar="ID")
+    command.add_argument("--seeds", nargs="+", default=[], type=int, metavar="N")
+    command.add_argument(
+        "--arms", nargs="+", default=[], metavar="ID", help="matched, equal-tokens, as-released (default: matched)"
+    )
+    command.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept (default: runs)")
+    command.add_argument("--jobs", type=int, default=0, help="processes at a time (default: one a core)")
+    command.add_argument("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
+
+
+def _cluster_arguments(command: argparse.ArgumentParser) -> None:
+    about = "local, or slurm: each stage is a job that asks for the GPUs, memory and time of the plan (default: local)"
+    command.add_argument("--executor", default="local", help=about)
+    command.add_argument("--partition", default="", help="of SLURM")
+    command.add_argument("--account", default="", help="of SLURM")
+    command.add_argument("--sbatch", default="", metavar="WORDS", help="further words for sbatch")
+
+
+def _asked(arguments: argparse.Namespace) -> tuple[Run, Selection]:
+    """The run and its rows; those of method files come besides the ones that are named."""
+    from baselines.experiment.cell import Layout, Run
+    from baselines.experiment.plan import select
+    from baselines.experiment.profile import load_profile
+    from baselines.methods.registry import add_methods
+
+    profile, files = load_profile(arguments.profile), method_files(arguments)
+    own = [method.id for method in add_methods(files)]
+    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
+    selection = select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
+    layout = Layout((arguments.runs / profile.name).resolve())
+    return Run(profile, layout, arguments.profile, arguments.report_to, files), selection
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from baselines.grid.cluster import Cluster
+    from baselines.grid.grid import default_jobs, run_grid, wait_note
+    from baselines.runtime.requirements import lacking
+    from baselines.stages.curves import FOLDER, write_curves
+
+    run, selection = _asked(arguments)
+    problems = lacking(run.profile) if arguments.executor == "local" else []  # a cluster's head has no GPU
+    if problems:
+        _plan(arguments)
+        print(f"\nprofile {run.profile.name} cannot run here:", *problems, sep="\n  - ", file=sys.stderr)
+        return 3
+    started, root = time.monotonic(), run.layout.root
+    cluster = Cluster(arguments.executor, arguments.partition, arguments.account, arguments.sbatch)
+    done = run_grid(run, selection, arguments.jobs or default_jobs(), cluster)
+    write_curves(root, root / FOLDER)
+    print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {root}", file=sys.stderr)
+    return 0 if done else 1
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    """Status 3 when something is missing, so that a script can ask before it starts."""
+    from baselines.experiment.plan import stages
+    from baselines.preflight.inputs import missing
+    from baselines.preflight.plan_text import as_text, missing_text
+
+    run, selection = _asked(arguments)
+    profile, layout = run.profile, run.layout
+    print(as_text(profile, layout, selection, stages(profile, layout, selection)))
+    if found := missing(profile, layout, selection):
+        print(f"\nmissing for profile {profile.name}:\n{missing_text(found)}", file=sys.stderr)
+    return 3 if found else 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    """Status 0 when nothing would stop a run, 3 when something would or could not be looked at."""
+    from baselines.preflight.doctor import as_text, examine, summary
+    from baselines.preflight.machine import read_machine
+
+    run, selection = _asked(arguments)
+    found = examine(read_machine(run.layout.root), run.profile, run.layout, selection)
+    print(as_text(found))
+    if arguments.smoke and all(one.passed for one in found):
+        from baselines.preflight.smoke import smoke
+
+        more = smoke(run, selection, selection.benchmarks[0])
+        print(as_text(more))
+        found += more
+    print(f"\n{summary(found)}")
+    return 0 if all(one.passed for one in found) else 3
+
+
+def _curves(arguments: argparse.Namespace) -> int:
+    from baselines.stages.curves import FOLDER, write_curves
+
+    root = arguments.root.resolve()
+    if not (root / "train").is_dir():
+        raise AnatomyR1Error(f"{arguments.root}: no train/ in it; name the runs of one profile, for example runs/mini")
+    out = arguments.out or root / FOLDER
+    print(f"{len(write_curves(root, out, arguments.methods))} trainings distilled into {out}")
+    return 0

@@ -1,1 +1,0 @@
-"""`python -m baselines doctor`: would a run of this profile succeed on this machine, and if not, what mends it."""

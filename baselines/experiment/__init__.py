@@ -1,0 +1,1 @@
+"""What is run, as values: profiles, cells, settings and the plan."""

@@ -1,0 +1,148 @@
+"""Which stages a selection of rows needs: pure, so that it can be printed, priced and tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.views import ROTATIONS, VIEWS, parts
+from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
+from baselines.experiment.cell import Cell, Layout
+from baselines.experiment.profile import Profile
+from baselines.methods.rows import rows
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to run, by id."""
+
+    methods: tuple[str, ...]
+    """Rows: a method's id, with a view behind it unless it is the plain one (`anatomy_r1.evaluation.views`)."""
+    benchmarks: tuple[str, ...]
+    models: tuple[str, ...]
+    seeds: tuple[int, ...]
+    arms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One process of the grid."""
+
+    stage: str
+    """`world`, `data`, `released`, `base`, `train` or `evaluate`."""
+    name: str
+    """What it is for; with `stage`, the path of its log and progress file."""
+    output: Path
+    """File that is there when it is done."""
+    seconds: float
+    """Rough cost, for the estimate only."""
+
+
+def select(
+    profile: Profile,
+    *,
+    methods: Sequence[str] = (),
+    benchmarks: Sequence[str] = (),
+    models: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    arms: Sequence[str] = (),
+    views: Sequence[str] = (),
+) -> Selection:
+    """The rows asked for; what is left out comes from the profile's default.
+
+    Raises:
+        AnatomyR1Error: an id that does not exist; lists those that do.
+    """
+    _known("benchmark", benchmarks, profile.data)
+    _known("model", models, profile.models)
+    _known("arm", arms, profile.arms())
+    _known("view", views, (*VIEWS, "all"))
+    default = profile.default
+    return Selection(
+        methods=rows(methods or default["methods"], tuple(VIEWS) if "all" in views else views),
+        benchmarks=tuple(benchmarks) or tuple(default["benchmarks"]),
+        models=tuple(models) or tuple(default["models"]),
+        seeds=tuple(seeds) or tuple(default["seeds"]),
+        arms=tuple(arms) or tuple(default["arms"]),
+    )
+
+
+def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise AnatomyR1Error(f"no {what} {name!r} in this profile; there are: {', '.join(known)}")
+
+
+def cells(selection: Selection) -> list[Cell]:
+    """One cell for each benchmark, model, row and seed."""
+    return [
+        Cell(benchmark, model, method, seed, view)
+        for benchmark in selection.benchmarks
+        for model in selection.models
+        for method, view in map(parts, selection.methods)
+        for seed in selection.seeds
+    ]
+
+
+def evaluations(profile: Profile, selection: Selection) -> list[tuple[Cell, str]]:
+    """Every cell with each arm in which there is something of it to evaluate."""
+    return [
+        (cell.in_arm(arm), arm) for cell in cells(selection) for arm in selection.arms if _stands_in(profile, cell, arm)
+    ]
+
+
+def _stands_in(profile: Profile, cell: Cell, arm: str) -> bool:
+    """Only sampling can be made equal; as released is what learns from a file, where the benchmark has files."""
+    if arm == EQUAL_TOKENS:
+        return cell.method.kind == "rl"
+    return arm != AS_RELEASED or (bool(cell.method.release) and cell.benchmark in profile.released)
+
+
+def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage]:
+    """Every stage that the selection needs, shared ones once, in an order in which they could run."""
+    wanted = evaluations(profile, selection)
+    trained = {cell.name: cell for leaf, _ in wanted for cell in lineage(leaf) if cell.method.trained}
+    files = dict.fromkeys((c.benchmark, c.method.release) for c in trained.values() if c.data == AS_RELEASED)
+    cost = profile.cost
+    models = dict.fromkeys(cell.model for cell, _ in wanted if cell.method.kind != "control")
+
+    world = [Stage("world", "world", layout.world() / "world.json", cost["world"])] if profile.generated else []
+    return [
+        *world,
+        *(Stage("data", b, layout.data(b) / "manifest.json", cost["data"]) for b in selection.benchmarks),
+        *(Stage("released", f"{b}/{f}", layout.released(b, f) / "manifest.json", cost["data"]) for b, f in files),
+        *(Stage("base", m, layout.base(m) / "config.json", cost["base"]) for m in models),
+        *(
+            Stage("train", cell.name, layout.train(cell) / "training.json", _training_cost(cost, cell))
+            for cell in trained.values()
+        ),
+        *(Stage("evaluate", c.under(a), layout.result(c, a), _evaluation_cost(cost, c)) for c, a in wanted),
+    ]
+
+
+def _training_cost(cost: Mapping[str, float], cell: Cell) -> float:
+    """A method's own estimate where the profile has one: DAPO samples more than others a step."""
+    return cost.get(cell.method_id, cost[cell.method.budget])
+
+
+def _evaluation_cost(cost: Mapping[str, float], cell: Cell) -> float:
+    """Controls without a model only read the data."""
+    return times_asked(cell) * cost["data" if cell.method.kind == "control" else "evaluate"]
+
+
+def times_asked(cell: Cell) -> int:
+    """How often an evaluation asks each question: in every rotation of its options, mostly four in both benchmarks."""
+    return 4 if cell.view == ROTATIONS else 1
+
+
+def gpus_of(profile: Profile, stage: str) -> int:
+    """GPUs that one stage of this kind computes on."""
+    return {"train": profile.launch.processes, "evaluate": 1}.get(stage, 0) if profile.needs.gpus else 0
+
+
+def lineage(cell: Cell) -> list[Cell]:
+    """The cell and all it starts from, first ancestor first."""
+    parent = cell.parent()
+    return [*(lineage(parent) if parent else []), cell]

@@ -1,0 +1,1 @@
+"""Running the plan: Snakemake, the process pool, SLURM and the progress bar."""

@@ -1,0 +1,90 @@
+"""Stages as forks of one process that has imported PyTorch and its company: ten seconds once, not once a stage.
+
+The grid listens on a socket; what Snakemake starts is a client that names its stage and waits for the exit status. For
+CPUs under Linux: CUDA does not survive a fork. Elsewhere, on a cluster for example, the client's own process does the
+work, and the outcome is the same.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Client, Connection, Listener, wait
+from pathlib import Path
+from typing import Any
+
+from baselines.experiment.cell import Layout, open_run
+from baselines.runtime.children import die_with_parent
+
+PRELOADED = ["baselines.grid.preload"]
+
+
+@contextmanager
+def pool(gpus: int, executor: str = "local") -> Iterator[str]:
+    """The address of a pool for as long as the context lasts; empty where there can be none."""
+    if gpus or executor != "local" or sys.platform != "linux":
+        yield ""
+        return
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(PRELOADED)
+    with (
+        tempfile.TemporaryDirectory(prefix="anatomy-r1-") as folder,  # a socket's path has at most 107 characters
+        Listener(str(Path(folder) / "pool"), "AF_UNIX", backlog=64) as listener,
+    ):
+        threading.Thread(target=_accept, args=(listener, forks), daemon=True).start()
+        yield str(listener.address)
+
+
+def _accept(listener: Listener, forks: Any) -> None:
+    while True:
+        try:
+            connection = listener.accept()
+        except OSError:  # closed: the grid is done
+            return
+        threading.Thread(target=_serve, args=(connection, forks), daemon=True).start()
+
+
+def _serve(connection: Connection, forks: Any) -> None:
+    """One stage; it ends with its client, which Snakemake may kill."""
+    asked = json.loads(connection.recv_bytes())
+    process = forks.Process(target=_stage, args=(asked,))
+    process.start()
+    if process.sentinel not in wait([process.sentinel, connection]):
+        process.kill()
+    process.join()
+    try:
+        connection.send_bytes(json.dumps(process.exitcode).encode())
+    except OSError:
+        return  # nobody waits any more
+
+
+def _stage(asked: dict[str, Any]) -> None:
+    """In the fork: what `python -m baselines stage` does, with its output in the stage's log."""
+    from baselines.stages.stages import run_stage
+
+    die_with_parent()
+    root = Path(asked["root"])
+    log = Layout(root).log(asked["stage"], asked["name"])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    run = open_run(asked["profile"], root, asked["report_to"], asked.get("method_files", ()))
+    run_stage(asked["stage"], asked["name"], run)
+
+
+def ask(address: str, asked: dict[str, Any]) -> int:
+    """Have a pool run a stage; its exit status, or 1 when the pool is gone."""
+    try:
+        with Client(address, "AF_UNIX") as connection:
+            connection.send_bytes(json.dumps(asked).encode())
+            return 0 if json.loads(connection.recv_bytes()) == 0 else 1
+    except (OSError, EOFError) as error:
+        print(f"the grid that this stage belongs to is gone ({type(error).__name__}: {error})", file=sys.stderr)
+        return 1

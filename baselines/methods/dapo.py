@@ -1,0 +1,24 @@
+"""DAPO (arXiv:2503.14476): token-level loss, a wider upper clip, no KL term, dynamic sampling, overlong shaping.
+
+Dynamic sampling keeps groups with 0 < #correct < G and draws other prompts for the rest (sec. 3.2), here at most three
+times (ms-swift's `max_resample_times`); then groups of the first draw fill the batch. Discarded draws are counted in
+the rollout budget: one step may cost up to four times the samples of a step of GRPO.
+"""
+
+from baselines.methods.grpo import GRPO
+
+DAPO = GRPO.but(
+    "dapo",
+    "DAPO",
+    paper="arXiv:2503.14476 (Yu et al. 2025), Table 1",
+    trainer="baselines.trainers.DAPOTrainer",
+    knobs={
+        "loss_type": "dapo",  # eq. 8: sum over all tokens of the batch, divided by their number
+        "epsilon": 0.2,  # sec. 4.1
+        "epsilon_high": 0.28,  # sec. 3.1 and 4.1
+        "beta": 0.0,  # sec. 2.3
+        "resample_rounds": 3,  # ms-swift's max_resample_times; DAPO itself draws until the batch is full
+        "overlong_share": 0.2,  # sec. 4.1: 4,096 of 20,480 tokens
+        "mask_truncated_completions": False,  # sec. 3.4: shaping takes the place of filtering
+    },
+)

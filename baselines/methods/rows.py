@@ -1,0 +1,50 @@
+"""Rows under views: which of them a word on the command line stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.views import PLAIN, VIEWS, checked, row
+from baselines.methods.grpo import GRPO
+from baselines.methods.registry import all_methods
+from baselines.methods.registry import method as find_method
+from baselines.methods.sft import COT_SFT
+from baselines.methods.zero_shot import ZERO_SHOT
+
+VIEWED = (ZERO_SHOT, COT_SFT, GRPO)
+"""Methods whose control rows `--methods all` includes: untrained, by imitation, by reward. Ours; `--views` has those of
+any other. All methods under all views would cost seven times the evaluation."""
+
+
+def rows(names: Sequence[str], views: Sequence[str]) -> tuple[str, ...]:
+    """Rows behind words on the command line, once each: methods, methods with a view (`grpo@no-image`), or `all`.
+
+    Args:
+        names: the words.
+        views: views of each method that is named without one; where there are none, the plain one.
+
+    Raises:
+        AnatomyR1Error: when there is no such method or view, or no row is left, as of a control without a model.
+    """
+    chosen = tuple(dict.fromkeys(one for name in names for one in _rows(name, views)))
+    if names and not chosen:
+        raise AnatomyR1Error(f"{', '.join(names)}: has no model that could be shown {', '.join(views)}")
+    return chosen
+
+
+def _rows(name: str, views: Sequence[str]) -> list[str]:
+    if name == "all":
+        every = [one.id for one in all_methods()]
+        return _under(every, views) if views else [*every, *_under([one.id for one in VIEWED], list(VIEWS))]
+    method, view = checked(name)
+    return _under([find_method(method).id], [view] if view != PLAIN else views or [PLAIN])
+
+
+def _under(methods: Sequence[str], views: Sequence[str]) -> list[str]:
+    """A control without a model has the plain view alone."""
+    return [row(method, view) for view in views for method in methods if view == PLAIN or _has_model(method)]
+
+
+def _has_model(method: str) -> bool:
+    return find_method(method).kind != "control"

@@ -1,0 +1,11 @@
+"""Zero-Shot: the base model as it is, asked to think first."""
+
+from baselines.methods.method import Method
+
+ZERO_SHOT = Method(
+    id="zero-shot",
+    label="Zero-Shot",
+    paper="arXiv:2512.19512, Table 1",
+    kind="none",
+    style="think",  # the release has no zero-shot prompt; the reinforcement-learning instruction is our choice
+)

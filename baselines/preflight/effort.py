@@ -1,0 +1,95 @@
+"""Samples, tokens, hours and disk of a selection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anatomy_r1.scoring.metrics import K
+from baselines.experiment.cell import Cell
+from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, lineage, times_asked
+from baselines.experiment.profile import Profile
+from baselines.experiment.settings import arguments
+from baselines.preflight.memory import BFLOAT16, FLOAT32, ROLLOUT_TOKENS
+from baselines.preflight.model_shape import Shape
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Of all trainings and evaluations of a selection."""
+
+    trainings: int
+    rollouts: int
+    """Completions sampled in training, further draws of DAPO at their most."""
+    rollout_tokens: int
+    responses: int
+    """Sampled in evaluation, the greedy one included."""
+    gpu_hours: float
+
+
+def trainings(profile: Profile, selection: Selection) -> list[Cell]:
+    """Every training that the selection needs, once, parents first."""
+    leaves = [leaf for leaf, _ in evaluations(profile, selection)]
+    return list({cell.name: cell for leaf in leaves for cell in lineage(leaf) if cell.method.trained}.values())
+
+
+def rollouts(profile: Profile, cell: Cell) -> int:
+    """Completions that a training samples in its own budget; of DAPO at most."""
+    if cell.method.kind != "rl":
+        return 0
+    given = arguments(profile, cell.method, cell.seed, cell.data)
+    step = _completions_a_step(profile, given)
+    return int(step * given.get("own_steps", given["max_steps"]) * (1 + given.get("resample_rounds", 0)))
+
+
+def _completions_a_step(profile: Profile, given: Mapping[str, Any]) -> int:
+    rows = given["per_device_train_batch_size"] * given.get("gradient_accumulation_steps", 1)
+    return int(rows * profile.launch.processes)
+
+
+def effort(
+    profile: Profile, selection: Selection, stages: Sequence[Stage], test_questions: Mapping[str, int]
+) -> Effort:
+    """What the selection takes; hours by the profile's own cost of each stage.
+
+    Args:
+        profile: the profile.
+        selection: what is to run.
+        stages: of the selection; those that are done count no more hours.
+        test_questions: benchmark -> size of its test set.
+    """
+    every = trainings(profile, selection)
+    sampled = sum(rollouts(profile, cell) for cell in every)
+    asked = [cell for cell, _ in evaluations(profile, selection) if cell.method.kind != "control"]
+    todo = [stage for stage in stages if not stage.output.exists()]
+    return Effort(
+        trainings=len(every),
+        rollouts=sampled,
+        rollout_tokens=sampled * ROLLOUT_TOKENS,
+        responses=(K + 1) * sum(times_asked(cell) * test_questions.get(cell.benchmark, 0) for cell in asked),
+        gpu_hours=sum(stage.seconds * gpus_of(profile, stage.stage) for stage in todo) / 3600,
+    )
+
+
+def disk(profile: Profile, selection: Selection, shapes: Mapping[str, Shape]) -> int:
+    """Bytes: base models, published policies, and the checkpoints of one training.
+
+    A checkpoint has weights in two bytes and, for what is trained, a float32 copy and two moments.
+    """
+    every = trainings(profile, selection)
+    policies = sum(BFLOAT16 * shapes[cell.model].parameters * _policies(profile, cell) for cell in every)
+    bases = sum(BFLOAT16 * shapes[model].parameters for model in selection.models)
+    kept = int(profile.training.get("common", {}).get("save_total_limit", 1)) + 1  # one more while it is written
+    largest = max((_checkpoint(shapes[cell.model]) for cell in every), default=0)
+    return bases + policies + kept * largest
+
+
+def _policies(profile: Profile, cell: Cell) -> int:
+    """What a training publishes: with a budget of tokens, the policy of that too, whichever arms are evaluated."""
+    return 2 if arguments(profile, cell.method, cell.seed, cell.data).get("rollout_tokens") else 1
+
+
+def _checkpoint(shape: Shape) -> int:
+    weights = 0 if shape.adapters else BFLOAT16 * shape.parameters
+    return weights + 3 * FLOAT32 * shape.trainable

@@ -1,0 +1,112 @@
+"""Each check: a machine and a profile in, one finding out. None starts anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from anatomy_r1.provenance import ROOT
+from baselines.experiment.profile import Profile
+from baselines.preflight.machine import PACKAGES, Machine
+
+LOCK = ROOT / "constraints.txt"
+GPU_ONLY = {"deepspeed", "vllm"}
+"""Packages of the extra `gpu`."""
+FREE = 0.95
+"""Share of a card's memory that is free while nobody computes on it: the driver keeps some (ours)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found."""
+
+    name: str
+    passed: bool | None
+    """None: could not be looked at, and the run may fail of it."""
+    found: str
+    cure: str = ""
+    """What mends it; empty where nothing needs to."""
+
+
+def locked() -> dict[str, str]:
+    """Versions of the lock, by name."""
+    lines = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", LOCK.read_text(), flags=re.MULTILINE)
+    return {name.lower().replace("_", "-"): found for name, found in lines}
+
+
+def check_python(machine: Machine) -> Finding:
+    """3.11, for which the lock was made."""
+    found = ".".join(map(str, machine.python))
+    return Finding("python", machine.python == (3, 11), found, "make the environment with python3.11")
+
+
+def check_packages(machine: Machine, profile: Profile, lock: Mapping[str, str]) -> list[Finding]:
+    """Each package against the lock: numbers of other versions are other numbers."""
+    wanted = [name for name in PACKAGES if name not in GPU_ONLY or profile.needs.gpus]
+    return [_package(name, machine.packages.get(name, ""), lock[name]) for name in wanted if _used(name, profile)]
+
+
+def _used(name: str, profile: Profile) -> bool:
+    return name != "deepspeed" or profile.launch.accelerate.startswith("zero")
+
+
+def _package(name: str, found: str, wanted: str) -> Finding:
+    same = found.partition("+")[0] == wanted
+    cure = f'pip install -c constraints.txt -e ".[train{",gpu" if name in GPU_ONLY else ""}]"'
+    return Finding(name, same, f"{found or 'not installed'}, the lock has {wanted}", cure)
+
+
+def check_driver(machine: Machine) -> list[Finding]:
+    """The driver runs the CUDA that PyTorch was built for, and PyTorch sees the cards."""
+    if not machine.driver:
+        return [Finding("driver", False, "no NVIDIA driver (nvidia-smi is missing or fails)", "install the driver")]
+    needs = ".".join(map(str, machine.torch_cuda))
+    runs = ".".join(map(str, machine.driver_cuda))
+    said = f"{machine.driver}, runs CUDA up to {runs}; PyTorch was built for {needs}"
+    fits = (0, 0) < machine.torch_cuda <= machine.driver_cuda
+    built = "install PyTorch's CUDA build" if machine.torch_cuda == (0, 0) else f"a driver for CUDA {needs} or newer"
+    sees = Finding("cuda", machine.cuda_works, f"PyTorch {'sees' if machine.cuda_works else 'does not see'} the cards",
+                   "look at CUDA_VISIBLE_DEVICES, and `nvidia-smi` for a card in error")  # fmt: skip
+    return [Finding("driver", fits, said, built), sees]
+
+
+def check_gpus(machine: Machine, profile: Profile) -> list[Finding]:
+    """As many as the profile needs, large enough and not in use."""
+    needs = profile.needs
+    large = [gpu for gpu in machine.gpus if gpu.memory >= needs.gpu_memory_gb]
+    listed = ", ".join(f"{gpu.name} {gpu.memory:.0f} GB" for gpu in machine.gpus) or "none"
+    enough = f"{needs.gpus} of {needs.gpu_memory_gb:.0f} GB or more are needed"
+    found = [Finding("gpus", len(large) >= needs.gpus, f"{listed}; {enough}", "profile paper-1gpu (one card), or mini")]
+    busy = [gpu for gpu in machine.gpus if gpu.free < FREE * gpu.memory]
+    said = f"{len(busy)} in use by others" if busy else "none in use"
+    return [*found, Finding("gpu memory", not busy, said, "stop what computes on them: `nvidia-smi` lists it")]
+
+
+def check_nccl(machine: Machine, profile: Profile) -> Finding:
+    """What several cards talk by."""
+    if profile.launch.processes == 1:
+        return Finding("nccl", True, "not needed: one process to a training")
+    return Finding("nccl", machine.nccl, "there" if machine.nccl else "missing", "install PyTorch's CUDA build")
+
+
+def check_disk(machine: Machine, needed: float) -> Finding:
+    """Room for models, policies and checkpoints, in GB."""
+    said = f"{machine.disk_free:,.0f} GB free, about {needed:,.0f} GB needed"
+    return Finding("disk", machine.disk_free >= needed, said, "another --runs folder, or fewer --methods and --seeds")
+
+
+def check_fit(machine: Machine, rows: Sequence[tuple[str, float]]) -> list[Finding]:
+    """Peak memory of each kind of training, in GB, against the smallest card."""
+    size = min((gpu.memory for gpu in machine.gpus), default=0.0)
+    there = f"a card here has {size:.0f} GB" if size else "there is no card to hold it against"
+    cure = "a smaller per_device_train_batch_size with more gradient_accumulation_steps, or profile paper-1gpu"
+    return [
+        Finding(
+            f"memory of {name}",
+            None if not size else peak <= size,
+            f"about {peak:.0f} GB; {there}",
+            cure if size else "",
+        )
+        for name, peak in rows
+    ]

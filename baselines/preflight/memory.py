@@ -1,0 +1,115 @@
+"""Memory of a training on each GPU, part by part, in bytes.
+
+Model states are exact arithmetic: DeepSpeed's estimators (`estimate_zero2_model_states_mem_needs` and its namesake of
+stage 3, DeepSpeed 0.19.8) where all is trained, with the frozen part counted at two bytes. What a step needs besides is
+a model of ours, with a factor that the GPU bench is there to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from baselines.preflight.model_shape import Shape
+
+if TYPE_CHECKING:  # `--help` shows a default of this module, and profiles need pandas
+    from baselines.experiment.profile import Launch
+
+GB = 2**30
+BFLOAT16, FLOAT32 = 2, 4
+"""Bytes of a number."""
+PRECISE = 16
+"""Bytes of gradient and optimiser to a trained parameter in stage 3: DeepSpeed counts 18 with the weight's own two. In
+stage 2 it counts 18 beside them."""
+ADAPTER = 4 * FLOAT32
+"""Bytes an adapter parameter, which PEFT keeps in float32: itself, gradient, two moments."""
+ALONE = 3 * BFLOAT16
+"""Bytes of gradient and two moments to a trained parameter without DeepSpeed: all is in bfloat16."""
+WHOLE = ("zero3", "fsdp2")
+"""Launchers that shard the weights too."""
+OVERHEAD = 2 * GB
+"""CUDA context, NCCL and fragmentation (a guess of ours)."""
+LOGITS = 12
+"""Bytes a logit over its life in a step: bfloat16, float32, and the gradient's float32 and bfloat16 (ours)."""
+INNER = 34
+"""Bytes a token and width of one recomputed layer's activations (Korthikanti et al. 2022, arXiv:2205.05198, eq. 2, its
+attention scores left out: `sdpa` does not store them)."""
+GATED = 3 * BFLOAT16
+"""Bytes a token and width of the feed-forward part: gate, up and their product, which eq. 2 has not (ours)."""
+PROMPT = 640
+"""Tokens of a prompt, rounded up: a frame of 854 x 480 is 30 x 17 = 510 (28 pixels to a token's side), the question and
+its instruction about 115 (counted over the released files)."""
+ROLLOUT_TOKENS = 190
+"""Tokens of a completion that is sampled (a guess of ours until a first run)."""
+ANSWER = 64
+"""Tokens of what SFT imitates, rounded up (a guess of ours)."""
+TRL_COMPLETION = 512
+"""Default of `max_completion_length` in TRL 1.16.0."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of one GPU, in bytes."""
+
+    states: int
+    """Weights, gradients and the optimiser's."""
+    reference: int
+    """The reference model of the KL term."""
+    step: int
+    """Activations and logits while it learns."""
+    rollout: int
+    """vLLM while it samples; asleep while the policy learns, if the profile says so."""
+    overhead: int
+    asleep: bool
+
+    @property
+    def peak(self) -> int:
+        """The most at one time."""
+        busy = max(self.step, self.rollout) if self.asleep else self.step + self.rollout
+        return self.states + self.reference + busy + self.overhead
+
+
+def states(shape: Shape, launch: Launch) -> int:
+    """Bytes of weights, gradients and optimiser on each GPU."""
+    own = shape.trainable - shape.adapters
+    weights, adapters = BFLOAT16 * shape.parameters, ADAPTER * shape.adapters
+    if launch.accelerate in WHOLE:
+        gathered = 2 * BFLOAT16 * shape.largest_layer  # for its turn, with its gradient
+        return gathered + (weights + PRECISE * own + adapters) // launch.processes
+    if launch.accelerate == "zero2":
+        return weights + ((PRECISE + BFLOAT16) * own + adapters) // launch.processes
+    return weights + ALONE * own + adapters
+
+
+def training_memory(
+    shape: Shape, launch: Launch, arguments: Mapping[str, Any], *, prompt: int, gpu: float, kind: str
+) -> Memory:
+    """Memory of one training.
+
+    Args:
+        shape: of the model.
+        launch: processes, and how they share.
+        arguments: the trainer's (`baselines.experiment.settings.arguments`).
+        prompt: tokens of a prompt, its picture's included.
+        gpu: memory of a GPU in GB, of which vLLM takes its share.
+        kind: `sft` or `rl`.
+    """
+    rows = int(arguments["per_device_train_batch_size"])
+    completion = int(arguments.get("max_completion_length", TRL_COMPLETION)) if kind == "rl" else ANSWER
+    tokens = rows * (prompt + completion)
+    kept = shape.layers if arguments.get("gradient_checkpointing") else 0
+    inner = INNER * shape.width + GATED * shape.inner
+    activations = tokens * (BFLOAT16 * shape.width * kept + inner * (1 if kept else shape.layers))
+    logits = rows * (completion if kind == "rl" else prompt + completion) * shape.vocabulary * LOGITS
+    has_reference = kind == "rl" and arguments.get("beta", 0.0) > 0 and not shape.adapters
+    sharing = launch.processes if launch.accelerate in WHOLE else 1
+    share = float(arguments.get("vllm_gpu_memory_utilization", 0.0)) if arguments.get("use_vllm") else 0.0
+    return Memory(
+        states=states(shape, launch),
+        reference=BFLOAT16 * shape.parameters // sharing if has_reference else 0,
+        step=activations + logits,
+        rollout=round(share * gpu * GB),
+        overhead=OVERHEAD,
+        asleep=bool(arguments.get("vllm_enable_sleep_mode")),
+    )

@@ -1,0 +1,1 @@
+"""Processes, GPUs and progress of a training."""

@@ -1,0 +1,74 @@
+"""Several processes to one training: who is first among them, and how they are started.
+
+On one GPU or a CPU a stage trains by itself. On more, it starts `python -m baselines worker` once a GPU: through
+accelerate where the profile names one of the files in `baselines/runtime/accelerate/` (DeepSpeed, FSDP), else through
+`torch.distributed.run` (DDP).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import ROOT
+from baselines.experiment.profile import Launch
+from baselines.runtime.children import terminate_with_parent
+
+ACCELERATE = Path(__file__).parent / "accelerate"
+
+
+def is_first() -> bool:
+    """Whether this process writes what only one may write."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def barrier() -> None:
+    """Wait for the other processes, if there are any."""
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+
+
+def launch_command(launch: Launch, words: Sequence[str]) -> list[str]:
+    """What starts `python -m baselines WORDS` in every process.
+
+    `ANATOMY_R1_LAUNCH_ARGS` adds arguments of the launcher's own, for several machines (see `docs/paper-run.md`).
+
+    Raises:
+        AnatomyR1Error: when the profile names a configuration that does not exist.
+    """
+    extra = os.environ.get("ANATOMY_R1_LAUNCH_ARGS", "").split()
+    if not launch.accelerate:
+        head = ["torch.distributed.run", "--nproc_per_node", str(launch.processes), *(extra or ["--standalone"])]
+        return [sys.executable, "-m", *head, "-m", "baselines", *words]
+    config = ACCELERATE / f"{launch.accelerate}.yaml"
+    if not config.is_file():
+        known = ", ".join(sorted(path.stem for path in ACCELERATE.glob("*.yaml")))
+        raise AnatomyR1Error(f"launch.accelerate {launch.accelerate!r}: no such file; there are: {known}")
+    head = ["accelerate.commands.launch", "--config_file", str(config), "--num_processes", str(launch.processes)]
+    return [sys.executable, "-m", *head, *extra, "--module", "baselines", *words]
+
+
+def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Run all processes to their end; they do not outlive this one (Linux).
+
+    Raises:
+        AnatomyR1Error: when one of them failed; what they printed is in the stage's log.
+    """
+    command = launch_command(launch, words)
+    print(" ".join(command), flush=True)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=terminate_with_parent)  # noqa: PLW1509  (no threads yet)
+    try:
+        code = process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if code:
+        raise AnatomyR1Error(f"a process of the training ended with status {code}; the reason stands above in this log")

@@ -1,0 +1,73 @@
+"""A base model from a hub's cache, or from a folder: pinned, checked, with its pixel limits saved in its processor.
+
+What a hub calls `main` may change from one day to the next: the commit that was found first is written down beside the
+model, and another one is refused until the folder is removed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.hub import snapshot
+
+SOURCE_NAME = "source.json"
+LINKED = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
+"""What is linked, not copied: weights are large. Processor and tokenizer are saved anew, with the pixel limits."""
+
+
+def fetch(source: Mapping[str, Any], out: Path) -> None:
+    """Put the model of a profile's entry into `out`, whole or not at all.
+
+    Args:
+        source: `hub` (an id, or a local folder), `revision`, and `pixels` ({min, max}, of an image that is shown).
+        out: folder to be made.
+
+    Raises:
+        AnatomyR1Error: when it is not to be had, is not the commit of before, or has no weights or chat template.
+    """
+    folder = snapshot(source["hub"], source.get("revision"))
+    found = {"hub": source["hub"], "revision": source.get("revision"), "commit": folder.name}
+    _check_pin(out, found)
+    if not list(folder.glob("*.safetensors")):
+        raise AnatomyR1Error(f"{folder}: no *.safetensors. Cure: fetch it again: hf download {source['hub']}")
+    half = out.with_name(out.name + ".half")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    for path in sorted({path for pattern in LINKED for path in folder.glob(pattern)}):
+        (half / path.name).symlink_to(path.resolve())
+    _save_processor(folder, half, source.get("pixels") or {})
+    (half / SOURCE_NAME).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    shutil.rmtree(out, ignore_errors=True)
+    half.rename(out)
+
+
+def _check_pin(out: Path, found: Mapping[str, Any]) -> None:
+    path = out / SOURCE_NAME
+    if not path.is_file():
+        return
+    before = json.loads(path.read_text())
+    if before["hub"] == found["hub"] and before["commit"] != found["commit"]:
+        raise AnatomyR1Error(
+            f"{out}: made from commit {before['commit']} of {found['hub']}, but {found['revision'] or 'its head'} is "
+            f"now {found['commit']}. Cure: `revision: {before['commit']}` in the profile, or remove {out} and what "
+            "was trained from it"
+        )
+
+
+def _save_processor(folder: Path, out: Path, pixels: Mapping[str, int]) -> None:
+    """Pixel limits are saved: vLLM beside training takes no arguments of the processor (TRL 1.16)."""
+    from transformers import AutoProcessor
+
+    limits = {f"{end}_pixels": value for end, value in pixels.items()}
+    try:
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False, **limits)
+    except (OSError, ValueError) as error:
+        raise AnatomyR1Error(f"{folder}: its processor cannot be loaded ({error})") from error
+    if not getattr(processor, "chat_template", None):
+        raise AnatomyR1Error(f"{folder}: its processor has no chat template, so nobody knows how it is asked")
+    processor.save_pretrained(out)

@@ -1,0 +1,171 @@
+"""Evaluate one cell: sample through the core's engine into a response log, score the log, store the result.
+
+A control answers by itself. Every result carries its leakage passport.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from anatomy_r1.data.leakage.passport import Passport, passport
+from anatomy_r1.data.leakage.sides import leakage
+from anatomy_r1.data.prepared import load, load_manifest
+from anatomy_r1.evaluation.blind_controls import CONTROLS, of_other_clusters, table
+from anatomy_r1.evaluation.evaluate import evaluate
+from anatomy_r1.evaluation.views import VIEWS, row
+from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
+from anatomy_r1.provenance import provenance
+from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result, save_result
+from anatomy_r1.scoring.extraction import reason_counts
+from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.position_bias import as_dict as positions_as_dict
+from anatomy_r1.scoring.position_bias import position_bias
+from anatomy_r1.scoring.question_table import as_dict as rotations_as_dict
+from anatomy_r1.scoring.question_table import counts_of_scores, rotation_scores
+from anatomy_r1.scoring.score import score
+from anatomy_r1.scoring.validity import unfit
+from anatomy_r1.training.certificate.certify import certify
+from anatomy_r1.training.certificate.evidence import load_evidence
+from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.profile import digest
+from baselines.experiment.settings import settings
+from baselines.methods.control import NAMES
+from baselines.methods.method import Method
+from baselines.runtime.progress import Report
+from baselines.stages.publish import SETTINGS_NAME
+
+
+def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:
+    """Answer all test questions, score the answers, and put the cell into the result store."""
+    report(0, 1)
+    questions, particulars = _controlled(run, cell) if cell.method.kind == "control" else _sampled(run, cell, arm)
+    save_result(
+        run.layout.store(),
+        Result(
+            profile=run.profile.name,
+            benchmark=cell.benchmark,
+            model=cell.model,
+            method=row(cell.method_id, cell.view),
+            arm=arm,
+            seed=cell.seed,
+            style="none" if cell.method.kind == "control" else cell.method.style,
+            questions=questions,
+            provenance={**_provenance(run, cell), **particulars},
+        ),
+    )
+
+
+Outcome = tuple[pd.DataFrame, dict[str, Any]]
+"""A question table, and what its provenance holds besides that of every cell."""
+
+
+def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
+    """Sample what the log lacks, and score all of it."""
+    profile, layout = run.profile, run.layout
+    data, options = layout.data(cell.benchmark), {**profile.evaluation, **VIEWS[cell.view]}
+    log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
+    weights, seed = layout.policy(cell, arm), cell.seed
+    wording, style = _wording(layout, cell), cell.method.style
+    asked: dict[str, Any] = {"style": style, "wording": wording, "seed": seed, "split": "test"}
+    done = evaluate(cell.benchmark, data, weights, log, **asked, **options)
+    scores = score(log, data, run=done.run)
+    questions = scores.table()
+    return questions, {
+        "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
+        "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.benchmark))),
+        "sampling": dict(scores.plan),
+        "spent": _spent(log, scores.plan["weights"]),
+        "metrics": dict(scores.overall),
+        "positions": positions_as_dict(position_bias(counts_of_scores(scores))),
+        **({"rotations": rotations_as_dict(rotation_scores(questions))} if scores.rotated else {}),
+        "reasons": reason_counts(scores.outcomes),
+        "unfit": list(unfit(scores)),
+        "leakage": _leakage(layout, cell).as_dict(),
+        "certificate": _certificate(layout, cell),
+        **_released(layout, cell),
+    }
+
+
+def _controlled(run: Run, cell: Cell) -> Outcome:
+    """Answer without a model, from training questions of other clusters than those asked about."""
+    data, started = run.layout.data(cell.benchmark), time.monotonic()
+    asked = load(data, "test").questions
+    learnt = of_other_clusters(load(data, "train").questions, asked)
+    questions = table(asked, CONTROLS[NAMES[cell.method_id]](learnt, asked))
+    return questions, {
+        "training": None,  # no step and no token
+        "control": {"name": NAMES[cell.method_id], "learnt_from": len(learnt), "scikit_learn": version("scikit-learn")},
+        "spent": {"tokens": 0, "seconds": time.monotonic() - started},
+        "metrics": {"n": len(questions), f"avg@{K}": float(questions["greedy"].mean())},
+        "leakage": passport(learnt, asked, no_hashes="the control sees no pictures").as_dict(),
+    }
+
+
+def _leakage(layout: Layout, cell: Cell) -> Passport:
+    """That of the questions it learnt from; what was not trained has learnt from none of them."""
+    data, learnt = layout.data(cell.benchmark), layout.learns_from(cell)
+    if not cell.method.trained:
+        return passport((), load(data, "test").questions, hashes=({}, {}))
+    return leakage(data) if learnt == data else leakage(learnt, data)
+
+
+def _certificate(layout: Layout, cell: Cell) -> dict[str, Any] | None:
+    """What the training log proves; None for a policy that was not trained."""
+    if not cell.method.trained:
+        return None
+    return certify(load_evidence(layout.train(cell), load(layout.learns_from(cell), "train"))).as_dict()
+
+
+def _wording(layout: Layout, cell: Cell) -> str | None:
+    """That of its training prompts (ours; the paper is silent): another would be one that the policy never read."""
+    return load(layout.learns_from(cell), "train").wording if cell.data == AS_RELEASED else None
+
+
+def _released(layout: Layout, cell: Cell) -> dict[str, Any]:
+    """Which file a cell of the arm as released learnt from, and in which wording it was asked."""
+    if cell.data != AS_RELEASED:
+        return {}
+    manifest = load_manifest(layout.learns_from(cell))
+    stated = {"questions_sha256": manifest["questions_sha256"], "generated": manifest["generated"]}
+    return {"released": {"file": cell.method.release, "wording": _wording(layout, cell), **stated}}
+
+
+def _provenance(run: Run, cell: Cell) -> dict[str, Any]:
+    """What every cell was made from: code, data, profile."""
+    manifest = load_manifest(run.layout.data(cell.benchmark))
+    return {
+        **provenance(),
+        "note": run.profile.note.strip(),
+        "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
+        **_own_method(cell.method),
+    }
+
+
+def _own_method(method: Method) -> dict[str, Any]:
+    """What a method of a user's file says of itself, and which file it was."""
+    if not method.file_sha256:
+        return {}
+    return {"method": {name: getattr(method, name) for name in ("label", "paper", "file_sha256")}}
+
+
+def _training(path: Path, arm: str) -> dict[str, Any] | None:
+    """The record of the training, with what the policy of this arm cost; None for a policy that was not trained."""
+    if not path.is_file():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text())
+    equal = record.pop("equal_tokens", None)
+    return record if arm != EQUAL_TOKENS else {**record, **equal}
+
+
+def _spent(log: Path, weights: str) -> dict[str, float]:
+    """Tokens generated and seconds of generation by these weights: the log keeps those of earlier ones."""
+    with ResponseLog(log, read_only=True) as opened:
+        rows = [(one.tokens, one.seconds) for one in opened.rows() if one.key.weights == weights]
+    return {"tokens": sum(tokens for tokens, _ in rows), "seconds": sum(seconds for _, seconds in rows)}

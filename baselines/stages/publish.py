@@ -1,0 +1,68 @@
+"""What a training leaves: one folder that appears whole or not at all, with every policy, the log and the settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.results.store import EQUAL_TOKENS
+from anatomy_r1.training.certificate.evidence import LOG, SETTINGS
+from anatomy_r1.training.recorded_batches import FOLDER
+from anatomy_r1.training.training_log import read
+from baselines.experiment.profile import digest
+
+LOG_NAME, SETTINGS_NAME = LOG, SETTINGS
+POLICIES = "policies"
+"""Folder of the unfinished work in which a run keeps its policies; see `baselines/trainers/policies.py`."""
+OWN = "own"
+"""The policy at the end of the method's own budget."""
+
+
+def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
+    """Model, processor, log and settings under the final name; the policy of equal tokens in a folder within."""
+    ready = work / "ready"
+    shutil.rmtree(ready, ignore_errors=True)
+    record = {**record, **_take_policies(work, ready, processor)}
+    processor.save_pretrained(ready)
+    shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
+    if (work / FOLDER).is_dir():
+        shutil.copytree(work / FOLDER, ready / FOLDER)
+    (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    ready.rename(out)
+    shutil.rmtree(work)
+
+
+def _take_policies(work: Path, ready: Path, processor: Any) -> dict[str, Any]:
+    """Links what was kept: a killed publication must find it again, and a copy may be large."""
+    from baselines.trainers.policies import REACHED, read_reached
+
+    kept = {name: work / POLICIES / name for name in (OWN, EQUAL_TOKENS) if (work / POLICIES / name).is_dir()}
+    ended = read_reached(kept[OWN])["step"] if (kept[OWN] / REACHED).exists() else None  # SFT has one budget
+    costs: dict[str, Any] = {"spent": spent(work / LOG_NAME, ended)}
+    shutil.copytree(kept[OWN], ready, copy_function=os.link)
+    if EQUAL_TOKENS in kept:
+        shutil.copytree(kept[EQUAL_TOKENS], ready / EQUAL_TOKENS, copy_function=os.link)
+        processor.save_pretrained(ready / EQUAL_TOKENS)
+        reached = read_reached(kept[EQUAL_TOKENS])
+        cost = spent(work / LOG_NAME, reached["step"])
+        costs["equal_tokens"] = {"spent": cost, "reached": reached["reached"]}
+    return costs
+
+
+def spent(log: Path, until: int | None = None) -> dict[str, float]:
+    """What training cost up to a step: optimiser steps, seconds of wall-clock, tokens sampled (0 in SFT)."""
+    steps = read(log, "steps")
+    steps = steps if until is None else steps[steps["step"] <= until]
+    tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
+    return {"steps": len(steps), "seconds": float(steps["seconds"].sum()), "rollout_tokens": tokens}
+
+
+def is_published(out: Path, plan: dict[str, Any]) -> bool:
+    """Whether `out` holds the outcome of just this plan: a process that a killed grid left behind may have ended it."""
+    path = out / SETTINGS_NAME
+    return path.is_file() and digest(json.loads(path.read_text())["plan"]) == digest(plan)

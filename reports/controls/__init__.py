@@ -1,0 +1,1 @@
+"""Controls beside the scores: without the picture, with options rotated, without training."""

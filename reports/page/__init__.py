@@ -1,1 +1,0 @@
-"""Pages of words and small tables, for the audit and the ledger: values, and writers of text, Markdown and HTML."""

@@ -1,0 +1,1 @@
+"""Scores read from the result store, with cost, leakage and caveats: what every table is made from."""

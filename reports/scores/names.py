@@ -1,0 +1,124 @@
+"""How benchmarks, models and methods are called in tables, and which of the paper's stands beside which of ours."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, parts
+from anatomy_r1.results.store import MATCHED, Result
+
+METHODS: dict[str, str] = {  # Table 1's rows, in its order
+    "zero-shot": "Zero-Shot",
+    "sft": "SFT",
+    "cot-sft": "CoT-SFT",
+    "sft-grpo": "SFT+GRPO",
+    "cot-sft-grpo": "CoT SFT+GRPO",
+    "grpo": "GRPO",
+    "gpg": "GPG",
+    "dapo": "DAPO",
+    "grpo-asc": "GRPO-ASC-Learning",
+    "grpo-gdqa": "GRPO-GDQA",
+}
+
+ABLATION: dict[str, str] = {  # Table 2's rows, in its order
+    "grpo-gdqa": "GRPO-GDQA",
+    "grpo-gdqa-no-text": "GRPO-GDQA \N{MINUS SIGN}Text",
+    "grpo-gdqa-no-image": "GRPO-GDQA \N{MINUS SIGN}Image",
+}
+
+BEYOND: dict[str, str] = {  # not in the paper; short, so that Table 1 still fits a terminal
+    "grpo-asc-gdqa": "GRPO-ASC-GDQA",
+    "grpo-asc-shuffled": "ASC shuffled (placebo)",
+    "grpo-asc-pool": "ASC pool only (control)",
+    "grpo-asc-released": "ASC as released",
+}
+
+BASELINE = "grpo"
+"""The method that the others are compared with, and whose steps and completions they must have."""
+
+CONTROLS: dict[str, str] = {  # no model, no picture
+    "control-majority": "Majority class (control)",
+    "control-naive-bayes": "Naive Bayes (control)",
+}
+
+VIEWS: dict[str, str] = {  # the same policy, shown something else
+    NO_IMAGE: "no image",
+    WRONG_IMAGE: "wrong image",
+    ROTATIONS: "rotations",
+}
+
+TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND, **CONTROLS}
+"""Every method with a title, in the order of rows."""
+
+METRICS: dict[str, str] = {"avg@5": "Avg@5", "pass@1": "Pass@1", "major@5": "Major@5"}
+
+BENCHMARKS: dict[str, str] = {"sgg_anatomy": "SGG-VQA (Anatomy)", "omnimed_mi": "OmniMedVQA (MI)"}
+
+MINI = "_mini"
+"""Suffix of the benchmarks whose data are generated."""
+
+
+class Model(NamedTuple):
+    """How a model is headed, and the paper's model whose numbers stand beside it."""
+
+    title: str
+    paper: str
+
+
+MODELS: dict[str, Model] = {  # the paper's order: the small one first
+    "mini-s": Model("mini-s", "Qwen-2.5-VL-3B"),
+    "qwen2.5-vl-3b": Model("Qwen2.5-VL-3B", "Qwen-2.5-VL-3B"),
+    "mini-l": Model("mini-l", "Qwen-2.5-VL-7B"),
+    "qwen2.5-vl-7b": Model("Qwen2.5-VL-7B", "Qwen-2.5-VL-7B"),
+}
+
+
+def is_mini(benchmark: str) -> bool:
+    """Whether a benchmark's data are generated."""
+    return benchmark.endswith(MINI)
+
+
+def benchmark_title(benchmark: str) -> str:
+    """Heading of a benchmark; generated data always say so."""
+    title = BENCHMARKS.get(benchmark.removesuffix(MINI), benchmark.removesuffix(MINI))
+    return f"{title}, mini world" if is_mini(benchmark) else title
+
+
+def model_title(model: str, paper_beside: bool = True) -> str:
+    """Heading of a model's block, with what the paper's numbers beside it are and are not."""
+    if model not in MODELS:
+        return model
+    title, paper = MODELS[model]
+    if not paper_beside or not model.startswith("mini-"):
+        return title
+    return f"{title} (a tiny model in the place of the paper's {paper}: not comparable)"
+
+
+def method_title(method: str, arm: str) -> str:
+    """Row name; the matched arm and the plain view are the rule and go without saying."""
+    policy, view = parts(method)
+    title = TITLES.get(policy, policy) + (f", {VIEWS[view]}" if view in VIEWS else "")
+    return title if arm == MATCHED else f"{title} ({arm})"
+
+
+def result_title(result: Result) -> str:
+    """A result in words, as notes name it."""
+    title, method = benchmark_title(result.benchmark), method_title(result.method, result.arm)
+    return f"{title}, {model_title(result.model, paper_beside=False)}, {method}, seed {result.seed}"
+
+
+def is_view(method: str) -> bool:
+    """Whether a row is a control that shows a policy something else: it competes with no method."""
+    return parts(method)[1] != PLAIN
+
+
+def method_rank(method: str) -> tuple[int, tuple[int, str], int]:
+    """Sort key: methods and controls without a model in their order, then the views, those of one policy together."""
+    policy, view = parts(method)
+    return (int(view != PLAIN), rank(TITLES, policy), list(VIEWS).index(view) if view in VIEWS else -1)
+
+
+def rank(known: dict[str, str] | dict[str, Model], name: str) -> tuple[int, str]:
+    """Sort key: the known in their order, then the others by name."""
+    names = list(known)
+    return (names.index(name) if name in known else len(names), name)

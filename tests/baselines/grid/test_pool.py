@@ -1,0 +1,92 @@
+"""Stages as forks: the same outcome, the same exit status, and none that outlives its client."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from anatomy_r1.provenance import ROOT
+from baselines.experiment.cell import Layout, Run
+from baselines.experiment.profile import load_profile
+from baselines.grid.grid import pool as pools
+from baselines.stages.stages import run_stage
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stages are forked under Linux only")
+
+
+@pytest.fixture
+def address(monkeypatch):
+    monkeypatch.setattr(pools, "PRELOADED", [])  # what is imported beforehand changes the time only
+    with pools.pool(gpus=0) as found:
+        yield found
+
+
+def asked(root, stage, name):
+    return {"profile": "smoke", "root": str(root), "report_to": "none", "stage": stage, "name": name}
+
+
+@pytest.mark.slow
+def test_a_forked_stage_leaves_what_it_leaves_in_a_process_of_its_own(address, tmp_path):
+    forked, own = tmp_path / "forked", tmp_path / "own"
+    assert pools.ask(address, asked(forked, "world", "world")) == 0
+    run_stage("world", "world", Run(load_profile("smoke"), Layout(own), "smoke"))
+    facts = [json.loads((root / "world" / "world.json").read_text()) for root in (forked, own)]
+    assert facts[0] == facts[1]
+    assert json.loads(Layout(forked).progress("world", "world").read_text())["state"] == "done"
+
+
+@pytest.mark.slow
+def test_a_stage_that_fails_says_so_in_its_status_and_its_log(address, tmp_path):
+    assert pools.ask(address, asked(tmp_path, "data", "no_such_benchmark")) == 1
+    assert "KeyError: 'no_such_benchmark'" in Layout(tmp_path).log("data", "no_such_benchmark").read_text()
+    assert json.loads(Layout(tmp_path).progress("data", "no_such_benchmark").read_text())["state"] == "failed"
+
+
+def processes():
+    """Every process below this one."""
+    return set(psutil.Process().children(recursive=True))
+
+
+@pytest.mark.slow
+def test_a_stage_ends_with_its_client(address, tmp_path):
+    pools.ask(address, asked(tmp_path, "data", "none"))  # whatever a first stage starts is there
+    before = processes()
+    words = [sys.executable, "-m", "baselines", "stage", "--profile", "mini", "--root", str(tmp_path)]
+    client = subprocess.Popen([*words, "--pool", address, "world", "world"], cwd=ROOT)
+    building = tmp_path / "world.building"  # the mini profile's world takes many seconds
+    until = time.monotonic() + 60
+    while not building.is_dir():
+        assert time.monotonic() < until, "the stage never began"
+        time.sleep(0.05)
+    assert len(processes() - before) >= 2  # the client and its stage
+    client.kill()
+    client.wait()
+    while processes() - before:
+        assert time.monotonic() < until, "the stage outlived its client"
+        time.sleep(0.05)
+    assert not (tmp_path / "world" / "world.json").exists()
+
+
+def test_a_client_without_its_grid_fails(tmp_path, capsys):
+    assert pools.ask(str(tmp_path / "gone"), asked(tmp_path, "world", "world")) == 1
+    assert "the grid that this stage belongs to is gone" in capsys.readouterr().err
+
+
+def test_there_is_no_pool_where_a_fork_would_break_cuda():
+    with pools.pool(gpus=1) as found:
+        assert found == ""
+
+
+@pytest.mark.slow
+def test_what_is_imported_beforehand_starts_no_thread_that_a_fork_would_lose():
+    tasks = "pathlib.Path('/proc/self/task').glob('*/comm')"
+    code = f"import baselines.grid.preload, pathlib; print(*(path.read_text() for path in {tasks}))"
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    # jemalloc (of pyarrow) clears up in the background, and knows of forks.
+    assert len(set(done.stdout.split()) - {"jemalloc_bg_thd"}) == 1
+    assert len(done.stdout.split()) <= 2

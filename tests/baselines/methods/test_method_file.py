@@ -1,0 +1,154 @@
+"""Methods from a file of the user's: what is taken, what is refused, and that a changed file is another method."""
+
+import json
+import sys
+
+import pytest
+
+from anatomy_r1.errors import AnatomyR1Error
+from baselines.__main__ import main
+from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.plan import select
+from baselines.experiment.profile import digest, load_profile
+from baselines.experiment.settings import settings
+from baselines.grid.grid import configuration
+from baselines.methods import registry as methods
+from baselines.methods.method import Method
+from baselines.methods.method_file import read_methods
+from baselines.methods.registry import METHODS, add_methods, method
+
+HEAD = "from baselines.methods.grpo import GRPO\nfrom baselines.methods.method import Method\n"
+OWN = 'METHODS = (GRPO.but("mine", "Mine", paper="ours", knobs={"beta": 0.01}),)\n'
+
+
+@pytest.fixture(autouse=True)
+def forgetful(monkeypatch):
+    """Each test is a process of its own as far as methods of files go."""
+    monkeypatch.setattr(methods, "_added", {})
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("method_file_"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text, name="my_method.py"):
+        path = tmp_path / name
+        path.write_text(HEAD + text)
+        return path
+
+    return write
+
+
+def test_a_file_s_method_is_known_by_its_id(file):
+    (own,) = add_methods([str(file(OWN))])
+    assert method("mine") == own
+    assert own.trainer == "baselines.trainers.LoggedGRPOTrainer"
+    assert "mine" in select(load_profile("mini"), methods=["all"]).methods
+
+
+def test_a_trainer_and_a_reward_of_the_file_s_own_are_found_by_name(file):
+    from baselines.stages.train import _named
+
+    text = 'def short(**_):\n    return [1.0]\n\n\nMETHODS = (GRPO.but("mine", "M", rewards=(f"{__name__}.short",)),)\n'
+    (own,) = add_methods([str(file(text))])
+    assert _named(own.rewards[0])() == [1.0]
+
+
+def test_a_changed_file_is_another_method_and_the_others_stay_what_they_were(file):
+    cell, profile = Cell("sgg_anatomy_mini", "mini-l", "mine", 0), load_profile("mini")
+    digests = []
+    for text in (OWN, OWN + "# a word\n"):
+        methods._added.clear()
+        sys.modules.pop("method_file_my_method", None)
+        add_methods([str(file(text))])
+        digests.append(digest(settings(profile, cell)))
+    assert digests[0] != digests[1]
+    plan = settings(profile, Cell("sgg_anatomy_mini", "mini-l", "grpo", 0))
+    assert set(plan["method"]) == {"trainer", "style", "start"}, "plans of before must stay equal"
+
+
+def test_the_grid_hands_the_file_to_its_stages_and_says_which_methods_are_its(file, tmp_path):
+    path = str(file(OWN))
+    add_methods([path])
+    profile = load_profile("smoke")
+    run = Run(profile, Layout(tmp_path), "smoke", method_files=(path,))
+    written = configuration(run, select(profile, methods=["zero-shot", "mine"]))
+    assert (written["method_files"], written["own"]) == ([path], ["mine"])
+    assert json.loads(json.dumps(written)) == written
+
+
+def test_the_file_s_methods_run_besides_those_that_are_named(file, tmp_path, capsys):
+    words = ["plan", "--profile", "smoke", "--runs", str(tmp_path), "--method-file", str(file(OWN))]
+    assert main([*words, "--methods", "sft", "--arms", "matched"]) == 0
+    trained = {line.split()[-1].split("/")[2] for line in capsys.readouterr().out.splitlines() if "  train " in line}
+    assert trained == {"sft", "mine"}
+
+
+def test_two_files_of_one_name_are_told_apart(file, tmp_path):
+    first = file(OWN)
+    (tmp_path / "b").mkdir()
+    second = tmp_path / "b" / "my_method.py"
+    second.write_text(HEAD + OWN.replace('"mine"', '"other"'))
+    with pytest.raises(AnatomyR1Error, match="another method file has this name"):
+        add_methods([str(first), str(second)])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "defines no METHODS"),
+        ("METHODS = [GRPO]\n", "defines no METHODS"),
+        ("METHODS = (1,)\n", "defines no METHODS"),
+        ("METHODS = (GRPO,)\n", "there is a method 'grpo' already"),
+        (OWN.replace('"mine"', '"all"'), "and not `all`"),
+        (OWN.replace('"mine"', '"../up"'), "small letters, digits, dots and hyphens"),
+        (OWN.replace('"mine"', '"a b"'), "small letters"),
+        (OWN.replace("(GRPO", "(GRPO.but('mine', 'M'), GRPO"), "there is a method 'mine' already"),
+        (OWN.replace("paper=", "start='nowhere', paper="), "starts from 'nowhere', which is no method before it"),
+        (OWN.replace("paper=", "trainer=f'{__name__}.Gone', paper="), "names 'Gone', which the file does not define"),
+        (OWN.replace("paper=", "rewards=(f'{__name__}.gone',), paper="), "names 'gone', which the file does not"),
+        ("METHODS = (Method('c', 'C', '', kind='control', style='think'),)\n", "a control has code of its own"),
+        ("1 / 0\n", "fails when it is run: ZeroDivisionError"),
+        ("def (\n", "fails when it is run: SyntaxError"),
+        ("import nothing_of_this_name\n", "fails when it is run: ModuleNotFoundError"),
+    ],
+    ids=[
+        "empty", "a list", "no method", "a known id", "all", "a path", "a blank", "twice", "a start that is none",
+        "no such trainer", "no such reward", "a control", "an error", "no Python", "an import",
+    ],
+)  # fmt: skip
+def test_refused_before_anything_runs(file, text, reason, tmp_path, capsys):
+    words = ["run", "--profile", "smoke", "--runs", str(tmp_path / "runs"), "--method-file", str(file(text))]
+    assert main(words) == 2
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["gone.py", "notes.txt"])
+def test_a_file_that_is_none_is_refused(tmp_path, name):
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(AnatomyR1Error, match="Cure: "):
+        read_methods(tmp_path / name, METHODS)
+
+
+def test_only_what_is_rewarded_has_rewards():
+    with pytest.raises(ValueError, match="kind 'sft' is not rewarded"):
+        Method("x", "X", "", kind="sft", style="think", trainer="t.T", rewards=("r",))
+
+
+def test_several_processes_of_one_training_get_the_file_too(file, tmp_path, monkeypatch):
+    import dataclasses
+
+    from baselines.experiment.profile import Launch
+    from baselines.runtime import processes
+    from baselines.stages.stages import _train
+
+    started = []
+    monkeypatch.setattr(processes, "start_workers", lambda launch, words, environment: started.extend(words))
+    profile = dataclasses.replace(load_profile("smoke"), launch=Launch(2))
+    _train(Run(profile, Layout(tmp_path), "smoke", method_files=("/a/my.py",)), "b/m/mine/seed0", lambda *_: None)
+    assert started[started.index("--method-file") + 1] == "/a/my.py"
+    assert started[-1] == "b/m/mine/seed0"

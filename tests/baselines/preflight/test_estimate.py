@@ -1,0 +1,152 @@
+"""What a plan says of memory, samples and disk, against arithmetic by hand and DeepSpeed's own estimators."""
+
+import pytest
+
+from baselines.experiment.cell import Cell, Layout
+from baselines.experiment.plan import select, stages
+from baselines.experiment.profile import Launch, load_profile
+from baselines.experiment.settings import arguments
+from baselines.preflight.effort import disk, effort, rollouts, trainings
+from baselines.preflight.memory import ADAPTER, GB, Memory, states, training_memory
+from baselines.preflight.model_shape import Shape, shape_of
+
+PAPER, ONE = load_profile("paper"), load_profile("paper-1gpu")
+SIZES = {"qwen2.5-vl-3b": (2048, 11008, 36, 2, True, 151_936), "qwen2.5-vl-7b": (3584, 18944, 28, 4, False, 152_064)}
+"""Width, inner width, layers, heads of keys, tied embeddings, vocabulary: from the models' own configurations."""
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    return {model: shape_of(source) for model, source in PAPER.models.items()}
+
+
+def by_hand(width, inner, layers, keys, tied, vocabulary):
+    """Parameters of the language model: a head has 128."""
+    attention = width * width + width + 2 * (keys * 128 * width + keys * 128) + width * width
+    layer = attention + 3 * width * inner + 2 * width
+    return layers * layer + width + vocabulary * width * (1 if tied else 2)
+
+
+@pytest.mark.parametrize("model", SIZES)
+def test_parameters_are_those_of_the_formula_and_the_vision_tower_is_not_trained(model, shapes):
+    found = shapes[model]
+    assert found.trainable == by_hand(*SIZES[model])
+    assert found.adapters == 0
+    assert (found.width, found.inner, found.layers) == SIZES[model][:3]
+    assert found.largest_layer == SIZES[model][0] * SIZES[model][5], "the embedding"
+    # Sizes of the weights on the hub, in two bytes a parameter
+    assert 2 * found.parameters == {"qwen2.5-vl-3b": 7_509_245_952, "qwen2.5-vl-7b": 16_584_333_312}[model]
+
+
+def test_adapters_are_two_thin_matrices_to_each_projection():
+    found = shape_of(ONE.models["qwen2.5-vl-7b"])
+    width, inner, layers, keys, _, _ = SIZES["qwen2.5-vl-7b"]
+    keys *= 128
+    pairs = [
+        (width, width),
+        (width, keys),
+        (width, keys),
+        (width, width),
+        (width, inner),
+        (width, inner),
+        (inner, width),
+    ]
+    assert found.adapters == found.trainable == layers * sum(16 * (into + out) for into, out in pairs)
+
+
+SMALL = Shape(1_000_000, 1_000_000, 0, 50_000, 4, 64, 256, 1000)
+
+
+def test_model_states_equal_deepspeed_s_where_all_is_trained():
+    """Its formulas of 0.19.8: stage 3 `4 L + 18 P / n`, stage 2 `2 P + 18 P / n`, nothing offloaded."""
+    for gpus in (1, 4, 8):
+        assert states(SMALL, Launch(gpus, "zero3")) == 4 * 50_000 + 18 * 1_000_000 // gpus
+        assert states(SMALL, Launch(gpus, "zero2")) == 2 * 1_000_000 + 18 * 1_000_000 // gpus
+
+
+def test_model_states_equal_deepspeed_s_own_estimators():
+    stage3 = pytest.importorskip("deepspeed.runtime.zero.stage3", reason="DeepSpeed is of the extra `gpu`")
+    found = stage3.estimate_zero3_model_states_mem_needs(1_000_000, 50_000, 4, 1, cpu_offload=False)
+    assert states(SMALL, Launch(4, "zero3")) == found[1]
+
+
+def test_what_is_frozen_costs_its_two_bytes_and_adapters_are_kept_in_float32():
+    frozen = Shape(1_000_000, 400_000, 0, 50_000, 4, 64, 256, 1000)
+    assert states(frozen, Launch(1, "zero3")) == 200_000 + 2_000_000 + 16 * 400_000
+    adapted = Shape(1_000_000, 10_000, 10_000, 50_000, 4, 64, 256, 1000)
+    assert states(adapted, Launch(1, "")) == 2_000_000 + ADAPTER * 10_000
+
+
+def test_a_sleeping_vllm_and_a_step_never_need_room_together():
+    given = {"per_device_train_batch_size": 2, "max_completion_length": 10, "use_vllm": True, "beta": 0.1}
+    given |= {"vllm_gpu_memory_utilization": 0.25, "gradient_checkpointing": True}
+    awake = training_memory(SMALL, Launch(1, ""), given, prompt=30, gpu=8.0, kind="rl")
+    asleep = training_memory(
+        SMALL, Launch(1, ""), {**given, "vllm_enable_sleep_mode": True}, prompt=30, gpu=8.0, kind="rl"
+    )
+    assert awake.rollout == asleep.rollout == 2 * GB
+    tokens = 2 * (30 + 10)
+    assert awake.step == tokens * (2 * 64 * 4 + 34 * 64 + 6 * 256) + 2 * 10 * 1000 * 12
+    assert awake.reference == 2_000_000
+    assert awake.peak - asleep.peak == awake.step
+    assert training_memory(SMALL, Launch(1, ""), {**given, "beta": 0.0}, prompt=30, gpu=8.0, kind="rl").reference == 0
+
+
+def test_the_paper_s_profile_fits_its_four_cards_and_one_card_would_not_do(shapes):
+    given = {method: arguments(PAPER, Cell("sgg_anatomy", "m", method, 0).method, 0) for method in ("grpo", "sft")}
+    shape = shapes["qwen2.5-vl-7b"]
+    for method, kind in (("grpo", "rl"), ("sft", "sft")):
+        four = training_memory(shape, PAPER.launch, given[method], prompt=640, gpu=79.0, kind=kind)
+        assert isinstance(four, Memory)
+        assert four.peak < 79 * GB
+        assert training_memory(shape, Launch(1, "zero3"), given[method], prompt=640, gpu=79.0, kind=kind).peak > 79 * GB
+
+
+def test_rollouts_are_steps_times_completions_and_dapo_may_draw_four_times():
+    def of(method, profile=PAPER):
+        return rollouts(profile, Cell("sgg_anatomy", "qwen2.5-vl-3b", method, 0))
+
+    assert of("grpo") == 500 * 8 * 4
+    assert of("grpo", ONE) == 500 * 8 * 4
+    assert of("dapo") == 4 * of("grpo")
+    assert of("sft") == 0
+
+
+def test_effort_counts_what_is_to_do(tmp_path, shapes):
+    chosen = select(PAPER, methods=["zero-shot", "sft-grpo"], benchmarks=["sgg_anatomy"], models=["qwen2.5-vl-3b"])
+    every = stages(PAPER, Layout(tmp_path), chosen)
+    found = effort(PAPER, chosen, every, {"sgg_anatomy": 1000})
+    assert [cell.method_id for cell in trainings(PAPER, chosen)] == ["sft", "sft-grpo"]
+    assert (found.trainings, found.rollouts, found.responses) == (2, 16_000, 2 * 6 * 1000)
+    assert found.gpu_hours == pytest.approx((4 * (3600 + 43200) + 2 * 3600) / 3600)
+    for stage in every:
+        if stage.stage == "train":
+            stage.output.parent.mkdir(parents=True)
+            stage.output.touch()
+    assert effort(PAPER, chosen, every, {"sgg_anatomy": 1000}).gpu_hours == pytest.approx(2.0)
+    shape = shapes["qwen2.5-vl-3b"]
+    checkpoint = 2 * shape.parameters + 12 * shape.trainable
+    published = 1 + 1 + 2  # the base, SFT's, and those of both budgets: training goes on to the second in any case
+    assert disk(PAPER, chosen, shapes) == published * 2 * shape.parameters + 3 * checkpoint
+
+
+def test_effort_counts_every_arm_and_view():
+    """What learns from a released file is a training of its own; equal tokens are asked anew, rotations four times."""
+
+    def of(methods, arms):
+        chosen = select(PAPER, methods=methods, benchmarks=["sgg_anatomy"], models=["qwen2.5-vl-3b"], arms=arms)
+        found = effort(PAPER, chosen, [], {"sgg_anatomy": 1000})
+        return found.trainings, found.rollouts, found.responses
+
+    assert of(["grpo"], ["matched"]) == (1, 16_000, 6000)
+    assert of(["grpo"], ["matched", "equal-tokens"]) == (1, 16_000, 12_000)
+    assert of(["grpo"], ["matched", "as-released"]) == (2, 32_000, 12_000)
+    assert of(["sft"], ["equal-tokens"]) == (0, 0, 0)
+    assert of(["grpo@rotations"], ["matched"]) == (1, 16_000, 24_000)
+
+
+def test_a_model_whose_configuration_is_unknown_is_told():
+    from anatomy_r1.errors import AnatomyR1Error
+
+    with pytest.raises(AnatomyR1Error, match=r"'x/Unknown'.*Qwen2.5-VL-3B-Instruct, Qwen2.5-VL-7B-Instruct"):
+        shape_of({"hub": "x/Unknown"})

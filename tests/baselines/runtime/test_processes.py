@@ -1,0 +1,209 @@
+"""Several processes to one training: started, stopped and resumed as one; and a GPU to each stage that needs one."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+import yaml
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.training_log import read
+from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.profile import PROFILES, Launch, digest, load_profile
+from baselines.experiment.settings import settings
+from baselines.runtime.gpus import VISIBLE, one_gpu, visible
+from baselines.runtime.processes import launch_command, start_workers
+from baselines.stages.stages import run_stage
+from baselines.stages.train import LOG_NAME, train
+from baselines.trainers.pads import one_pad_an_image
+from tests.baselines.trainers.test_losses_distributed import free_port
+from tests.helpers.small_runs import ignore, linked
+
+TASK = "sgg_anatomy_mini"
+
+
+@pytest.fixture
+def profile_file(tmp_path):
+    """The smoke profile with two processes to a training, and half the batch in each."""
+    raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
+    raw["launch"]["processes"] = 2
+    for section in ("sft", "cot-sft", "rl"):
+        raw["training"][section]["per_device_train_batch_size"] //= 2
+    raw["training"]["rl"] |= {"max_steps": 4, "own_steps": 3, "rollout_tokens": 1000, "beta": 0.0}
+    path = tmp_path / "two.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    return str(path)
+
+
+def run_with(profile, root, smoke_root):
+    return Run(load_profile(profile), Layout(linked(root, smoke_root)), profile)
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_two_processes_end_where_one_does(profile_file, smoke_root, tmp_path):
+    """Another batch a process means other sums in float32: equal to 1e-4 of a weight's range, and not bitwise."""
+    import torch
+
+    two = run_with(profile_file, tmp_path / "two", smoke_root)
+    training = {s: dict(given) for s, given in two.profile.training.items()}
+    for section in ("sft", "rl"):
+        training[section]["per_device_train_batch_size"] *= 2
+    alone = dataclasses.replace(two.profile, training=training, launch=Launch())
+    one = Run(alone, run_with(profile_file, tmp_path / "one", smoke_root).layout, profile_file)
+    cell = Cell(TASK, "mini-l", "sft", 0)
+    run_stage("train", cell.name, two)
+    train(one, cell, ignore)
+    found, expected = weights(two.layout.train(cell)), weights(one.layout.train(cell))
+    start = weights(two.layout.base("mini-l"))
+    assert any(not torch.equal(start[name], found[name]) for name in start)
+    for name in expected:
+        assert torch.allclose(found[name], expected[name], atol=2e-4), name
+    steps = [read(run.layout.train(cell) / LOG_NAME, "steps") for run in (two, one)]
+    assert steps[0]["loss"].tolist() == pytest.approx(steps[1]["loss"].tolist(), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_killed_processes_resume_bitwise_and_both_policies_are_kept(profile_file, smoke_root, tmp_path):
+    cell = Cell(TASK, "mini-l", "grpo", 0)
+    whole = run_with(profile_file, tmp_path / "whole", smoke_root)
+    run_stage("train", cell.name, whole)
+    killed = run_with(profile_file, tmp_path / "killed", smoke_root)
+    work = killed.layout.work(digest(settings(killed.profile, cell)))
+    words = ["stage", "--profile", profile_file, "--root", str(killed.layout.root), "train", cell.name]
+    stage = subprocess.Popen(
+        [sys.executable, "-m", "baselines", *words], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+    until = time.monotonic() + 120
+    while not (work / "checkpoint-2" / "complete").exists():
+        assert time.monotonic() < until
+        assert stage.poll() is None
+        time.sleep(0.01)
+    stage.send_signal(signal.SIGKILL)
+    stage.wait()
+    time.sleep(1)
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(killed.layout.root) not in listed, "no process outlives its stage"
+    run_stage("train", cell.name, killed)
+    for policy in ("", "equal-tokens"):
+        paths = [run.layout.train(cell) / policy / "model.safetensors" for run in (whole, killed)]
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+    logs = [read(run.layout.train(cell) / LOG_NAME, "rollouts") for run in (whole, killed)]
+    assert logs[0].equals(logs[1])
+    assert set(logs[0]["member"]) == set(range(8))
+    assert logs[0].groupby("step").size().nunique() == 1, "all processes' completions are in the log"
+
+
+@pytest.mark.slow
+def test_two_machines_end_where_one_does(profile_file, smoke_root, tmp_path):
+    """Two launchers of one process each, as on two machines, and one of two: the same bytes."""
+    cell = Cell(TASK, "mini-l", "sft", 0)
+    runs = [run_with(profile_file, tmp_path / name, smoke_root) for name in ("two", "one")]
+    words = ["launch", "--profile", profile_file, "--root", str(runs[0].layout.root), cell.name]
+    port = free_port()
+    machines = [
+        subprocess.Popen(
+            [sys.executable, "-m", "baselines", *words],
+            env={**os.environ, "ANATOMY_R1_LAUNCH_ARGS": f"--nproc_per_node 1 --nnodes 2 --node_rank {rank} "
+                 f"--master_addr 127.0.0.1 --master_port {port}"},
+        )
+        for rank in (0, 1)
+    ]  # fmt: skip
+    assert [machine.wait(200) for machine in machines] == [0, 0]
+    run_stage("train", cell.name, runs[1])
+    found, expected = ((run.layout.train(cell) / "model.safetensors").read_bytes() for run in runs)
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_is_told(tmp_path):
+    with pytest.raises(AnatomyR1Error, match="ended with status"):
+        start_workers(Launch(2), ["worker", "--profile", "nope", "--root", str(tmp_path), "x"], {})
+
+
+def test_the_launcher_s_command_names_its_configuration_and_takes_arguments_for_several_machines(monkeypatch):
+    words = launch_command(Launch(4, "zero3"), ["worker", "name"])
+    assert words[1:3] == ["-m", "accelerate.commands.launch"]
+    assert words[words.index("--num_processes") + 1] == "4"
+    assert words[words.index("--config_file") + 1].endswith("zero3.yaml")
+    assert words[-4:] == ["--module", "baselines", "worker", "name"]
+    monkeypatch.setenv("ANATOMY_R1_LAUNCH_ARGS", "--num_machines 2 --machine_rank 1")
+    assert "--machine_rank" in launch_command(Launch(4, "zero3"), ["x"])
+    assert "--standalone" in launch_command(Launch(2), ["x"]) or "--num_machines" in launch_command(Launch(2), ["x"])
+    with pytest.raises(AnatomyR1Error, match="fsdp2, zero2, zero3"):
+        launch_command(Launch(4, "zero9"), [])
+
+
+def test_each_stage_holds_a_gpu_of_its_own_and_the_third_of_two_waits(tmp_path, monkeypatch):
+    monkeypatch.delenv(VISIBLE, raising=False)
+    with one_gpu(["0", "1"], tmp_path) as first, one_gpu(["0", "1"], tmp_path) as second:
+        assert {first, second} == {"0", "1"}
+        assert os.environ[VISIBLE] == second
+        code = "import sys; from pathlib import Path; from baselines.runtime.gpus import one_gpu\n"
+        code += "print('asks', flush=True)\nwith one_gpu(['0', '1'], Path(sys.argv[1]), 0.01) as name: print(name)"
+        third = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert third.stdout.readline() == "asks\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            third.wait(0.2)
+    assert third.communicate(timeout=10)[0] == "0\n"
+    assert VISIBLE not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"), [(None, ["0", "1"]), ("3,1", ["3", "1"]), ("", []), ("-1", []), ("MIG-a/1", ["MIG-a/1"])]
+)
+def test_gpus_are_those_that_the_scheduler_names_else_all(named, expected, monkeypatch):
+    monkeypatch.delenv(VISIBLE, raising=False)
+    if named is not None:
+        monkeypatch.setenv(VISIBLE, named)
+    assert visible(2) == expected
+
+
+def test_no_gpu_changes_nothing(tmp_path):
+    with one_gpu([], tmp_path / "locks") as name:
+        assert name == ""
+    assert not (tmp_path / "locks").exists()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ([], []),
+        ([9, 9, 9], [9]),
+        ([1, 9, 9, 2, 9, 3], [1, 9, 2, 9, 3]),
+        ([1, 1, 2, 2], [1, 1, 2, 2]),
+    ],
+    ids=["nothing", "one image", "two images of different size", "other tokens may repeat"],
+)
+def test_an_image_s_tokens_become_one(tokens, expected):
+    assert one_pad_an_image(tokens, pad=9) == expected
+
+
+def test_in_colocate_mode_vllm_gets_unexpanded_prompts(smoke_run, tmp_path):
+    from trl import GRPOTrainer
+
+    from tests.helpers.recording import trainer_for
+
+    trainer, log = trainer_for(smoke_run, "grpo", tmp_path / "work")
+    pad = trainer._image_pad_token_id
+    seen = []
+    with pytest.MonkeyPatch.context() as patch, closing(_Closing(log)):
+        patch.setattr(GRPOTrainer, "_generate_single_turn", lambda self, ids, images, *rest: seen.append(ids))
+        for trainer.use_vllm in (True, False):
+            trainer._generate_single_turn([[1, pad, pad, 2]], None, {}, 8)
+    assert seen == [[[1, pad, 2]], [[1, pad, pad, 2]]]
+
+
+class _Closing:
+    def __init__(self, log):
+        self.close = lambda: log.close(0)

@@ -1,0 +1,65 @@
+"""Two and four processes give the loss and the gradient of one, and serve the same things."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers.one_of_several import METHODS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def start(world, root, out):
+    """All processes of one world, to their end."""
+    shared = {**os.environ, "PYTHONPATH": str(ROOT), "ACCELERATE_USE_CPU": "true"}
+    shared |= {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    ranks = [
+        {"RANK": str(r), "LOCAL_RANK": str(r), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world)}
+        for r in range(world)
+    ]
+    command = [sys.executable, str(ROOT / "tests" / "helpers" / "one_of_several.py"), str(root), str(out)]
+    running = [
+        subprocess.Popen(command, env={**shared, **(rank if world > 1 else {})}, stderr=subprocess.PIPE, text=True)
+        for rank in ranks
+    ]
+    for process in running:
+        _, errors = process.communicate(timeout=400)
+        assert process.returncode == 0, errors[-3000:]
+
+
+def outcome(method, world, out):
+    """Mean loss and gradient over ranks, as DDP takes them, and what was shown, in order."""
+    ranks = [np.load(out / f"{method}-{world}-{rank}.npz") for rank in range(world)]
+    gradient = sum(rank["gradient"] for rank in ranks) / world
+    return float(np.mean([rank["loss"] for rank in ranks])), gradient, [s for rank in ranks for s in rank["shown"]]
+
+
+@pytest.fixture(scope="module")
+def alone(smoke_root, tmp_path_factory):
+    out = tmp_path_factory.mktemp("processes")
+    start(1, smoke_root, out)
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [2, 4])
+def test_several_processes_learn_what_one_learns(world, alone, smoke_root):
+    start(world, smoke_root, alone)
+    for method in METHODS:
+        loss, gradient, shown = outcome(method, world, alone)
+        expected, wanted, same = outcome(method, 1, alone)
+        assert shown == same, method
+        assert loss == pytest.approx(expected, rel=1e-5, abs=1e-7), method
+        assert np.linalg.norm(wanted) > 1e-3, method
+        assert np.linalg.norm(gradient - wanted) / np.linalg.norm(wanted) < 1e-5, method

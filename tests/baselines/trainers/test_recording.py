@@ -1,0 +1,44 @@
+"""What training writes beside its weights: examples of a resumed run, and batches that change nothing."""
+
+import dataclasses
+
+import pytest
+
+from anatomy_r1.training.certificate.evidence import LOG
+from anatomy_r1.training.recorded_batches import FOLDER, read_batches
+from anatomy_r1.training.training_log import read
+from baselines.experiment.cell import Cell, Layout
+from baselines.stages.train import train
+from tests.helpers.recording import hashed_reward
+from tests.helpers.small_runs import CutError, ignore, linked
+
+pytestmark = pytest.mark.slow
+
+SGG = "sgg_anatomy_mini"
+
+
+def test_examples_of_a_resumed_run_are_logged_as_if_nothing_had_happened(recorded_run, trained, tmp_path):
+    linked(tmp_path, recorded_run.layout.root)
+    other, cell = dataclasses.replace(recorded_run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "sft", 0)
+
+    def stop(done, total):
+        if done == 3:
+            raise CutError
+
+    with pytest.raises(CutError):
+        train(other, cell, stop)
+    again = train(other, cell, ignore)
+    assert set(read(again / LOG, "events")["kind"]) == {"start", "resume", "end"}
+    assert len(read(again / LOG, "served")) == 3 * 8
+    assert read(again / LOG, "served").equals(read(trained("sft") / LOG, "served"))
+
+
+def test_recording_changes_no_weight_and_no_row(recorded_run, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("anatomy_r1.training.rewards.accuracy_reward", hashed_reward)
+    monkeypatch.setattr("baselines.trainers.record.Recorder.record", lambda *_: None)
+    linked(tmp_path, recorded_run.layout.root)
+    bare = train(dataclasses.replace(recorded_run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "grpo", 0), ignore)
+    assert not list(read_batches(bare / FOLDER))
+    recorded = trained("grpo")
+    assert (bare / "model.safetensors").read_bytes() == (recorded / "model.safetensors").read_bytes()
+    assert read(bare / LOG, "rollouts").equals(read(recorded / LOG, "rollouts"))

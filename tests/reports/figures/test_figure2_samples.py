@@ -1,0 +1,69 @@
+"""The groups of Figure 2: equal texts once, and texts that try something are shown and do nothing."""
+
+import csv
+import io
+import json
+
+import pytest
+from matplotlib.text import Text
+
+from anatomy_r1.training.group_samples import SampleGroup
+from reports.figures import figure2_samples
+from reports.figures.save import rendered
+from reports.figures.visible import visible
+from tests.helpers.made_curves import SCOPE, sample
+
+
+def test_a_hostile_text_is_shown_and_does_nothing():
+    figure = figure2_samples.figure([sample()], 0, SCOPE)
+    shown = "\n".join(text.get_text() for text in figure.findobj(Text))
+    assert "\\u202e" in shown
+    assert "\\x1b" not in shown
+    assert "\\u001b" in shown
+    assert "$\\\\frac{1}{0}$" in shown
+    assert not set(shown) & set("\x1b\x07\u202e\u05d0\u0627\ue000\t")
+    assert "..." in shown
+    made = rendered(lambda: figure2_samples.figure([sample()], 0, SCOPE))
+    assert b"<script" not in made["svg"]
+
+
+def test_equal_texts_are_one_line_with_their_number():
+    uniform = SampleGroup(1, 0, "Gut", "q", "Question: which ?", ("same",) * 8, ("A",) * 8, (False,) * 8)
+    figure = figure2_samples.figure([uniform], 0, SCOPE)
+    shown = [text.get_text() for text in figure.findobj(Text)]
+    assert "8\N{MULTIPLICATION SIGN} A ✗ same" in shown
+    assert "Step 1, Gut: 0 of 8 right" in shown
+
+
+def test_the_csv_of_samples_holds_texts_that_no_spreadsheet_runs():
+    table = figure2_samples.table([sample("=1+1")])
+    (first, *_) = csv.DictReader(io.StringIO(table.to_csv(index=False)))
+    assert first["completion"] == '"=1+1"'
+    assert json.loads(first["completion"]) == "=1+1"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, Größe", "plain, Größe"),
+        ("a\nb\tc", r"a\nb\tc"),
+        ("back\\slash", r"back\\slash"),
+        ("\u202e", r"\u202e"),
+        ("\u05d0", r"\u05d0"),
+        ("\U0001f600\u4e00", r"\U0001f600\u4e00"),
+        ("e\u0301", r"e\u0301"),
+        ("\u00a0", r"\u00a0"),
+    ],
+    ids=[
+        "as it is",
+        "line breaks",
+        "backslash",
+        "override",
+        "Hebrew",
+        "not in the font",
+        "combining",
+        "a blank like any",
+    ],
+)
+def test_visible(text, shown):
+    assert visible(text) == shown

@@ -1,0 +1,130 @@
+"""Figures: what is drawn is what the CSV has, nothing is too small, the same bytes twice, and the files."""
+
+import io
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+
+from anatomy_r1.training.curves import load_curves, save_curves
+from reports.figures import curve_figures as figure1
+from reports.figures import draw as panels
+from reports.figures import figure5, figure6
+from reports.figures.frame import groups_frame
+from reports.figures.look import LOOKS, SETTINGS, SMALL
+from reports.figures.points import POOLED
+from reports.figures.save import rendered, settle
+from reports.figures.write import data_files, drawings, figure_files
+from tests.helpers.made_curves import SCOPE, sample, training
+
+MINI = Path(__file__).resolve().parents[3] / "results" / "mini"
+
+
+@pytest.fixture
+def frame():
+    trainings = [
+        training(method, seed, [((step * (seed + 2)) % 5) / 4 for step in range(80)], anatomy=["Gut", "Liver"] * 40)
+        for method in ("grpo", "grpo-asc", "grpo-gdqa")
+        for seed in (0, 1, 2)
+    ]
+    return groups_frame(trainings)
+
+
+@pytest.mark.parametrize("module", [figure1, figure5, figure6], ids=["1", "5", "6"])
+def test_what_is_drawn_is_what_the_csv_has(frame, module):
+    table = pd.read_csv(io.StringIO(module.table(frame, SCOPE, "kilotokens").to_csv(index=False)), dtype={"seed": str})
+    figure = module.figure(frame, SCOPE, "kilotokens")
+    lines = [line for axes in figure.findobj(panels.Axes) for line in axes.get_lines()]
+    for gid, rows in ((panels.MEAN, table[table["seed"] == POOLED]), (panels.SEED, table[table["seed"] != POOLED])):
+        drawn = sorted(line.get_xydata().tolist() for line in lines if line.get_gid() == gid)
+        listed = sorted(part[["x", "value"]].values.tolist() for _, part in rows.groupby(["panel", "series", "seed"]))
+        assert drawn == listed
+    bands = [band for axes in figure.findobj(panels.Axes) for band in axes.collections]
+    edges = {tuple(edge) for band in bands for edge in band.get_paths()[0].vertices.tolist()}
+    pooled = table[table["seed"] == POOLED]
+    assert edges >= set(zip(pooled["x"], pooled["low"], strict=True))
+    assert edges >= set(zip(pooled["x"], pooled["high"], strict=True))
+
+
+def test_nothing_is_smaller_than_seven_points_or_outside_its_column(frame):
+    import matplotlib as mpl
+
+    with mpl.rc_context(dict(SETTINGS)):
+        figures = [module.figure(frame, SCOPE, "kilotokens") for module in (figure1, figure5, figure6)]
+        for figure in figures:
+            settle(figure)
+            texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+            assert min(text.get_fontsize() for text in texts) >= SMALL
+            inked = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
+            width, height = figure.get_size_inches()
+            assert (inked.x0 >= 0, inked.y0 >= 0, inked.x1 <= width, inked.y1 <= height) == (True,) * 4
+            assert width == pytest.approx(3.3)
+
+
+def test_lines_are_told_apart_without_colour():
+    looks = list(LOOKS.values())
+    assert len({look.marker for look in looks}) == len({look.colour for look in looks}) == len(looks)
+    okabe_ito = {"#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"}
+    assert {to_hex(look.colour) for look in looks} <= okabe_ito
+
+
+@pytest.mark.slow
+def test_the_same_points_give_the_same_bytes_whatever_was_drawn_before(frame):
+    import matplotlib as mpl
+
+    first = rendered(lambda: figure5.figure(frame, SCOPE, "kilotokens"))
+    with mpl.rc_context({"font.size": 30, "lines.linewidth": 9}):
+        again = rendered(lambda: figure5.figure(frame, SCOPE, "kilotokens"))
+    assert first == again
+    assert {suffix: content[:4] for suffix, content in first.items()} == {
+        "pdf": b"%PDF",
+        "svg": b"<?xm",
+        "png": b"\x89PNG",
+    }
+    assert b"CreationDate" not in first["pdf"]
+    assert not re.search(rb"\d{4}-\d\d-\d\dT", first["svg"])
+
+
+def test_a_store_with_one_method_gives_the_figures_that_it_can():
+    names = {drawing.name for drawing in drawings([training("gpg", accuracies=[0.5] * 30)])}
+    assert names == {"training_curves", "training_curves_seconds"}
+
+
+def test_no_curves_says_what_to_do(tmp_path, capsys):
+    from reports.__main__ import main
+
+    assert main(["figures", "--store", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "tox -e reproduce-figures" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_command_finds_curves_beside_a_store_and_writes_all_files(tmp_path, capsys):
+    from reports.__main__ import main
+
+    save_curves(tmp_path / "curves", training(samples=(sample(),)))
+    (tmp_path / "results").mkdir()
+    assert main(["figures", "--store", str(tmp_path / "results"), "--out", str(tmp_path / "out")]) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == set(figure_files(tmp_path))
+    assert {"figure1.pdf", "figure1.svg", "figure1.png", "figure1.csv", "figure1_seconds.svg"} <= names
+    assert {"figure2_samples.png", "figure_statements.csv", "figure_statements.json"} <= names
+
+
+@pytest.mark.slow
+def test_the_committed_curves_give_the_committed_data_and_statements():
+    curves = load_curves(MINI / "curves")
+    made = data_files(curves, drawings(curves))
+    assert set(made) == {path.name for path in (MINI / "figures").glob("*.csv")} | {"figure_statements.json"}
+    changed = [name for name, content in made.items() if (MINI / "figures" / name).read_bytes() != content]
+    assert not changed
+
+
+@pytest.mark.slow
+def test_the_committed_curves_give_the_committed_drawings():
+    for drawing in drawings(load_curves(MINI / "curves")):
+        assert rendered(drawing.draw)["svg"] == (MINI / "figures" / f"{drawing.name}.svg").read_bytes(), drawing.name

@@ -1,0 +1,179 @@
+"""The ledger from stores made up for it, and the committed one from the committed store, byte for byte."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results.store import Result, save_result
+from reports.__main__ import main
+from reports.audit.as_json import load
+from reports.audit.audit import load_paper, paper_checks
+from reports.ledger.curves import load as load_curves
+from reports.ledger.ledger import ledger
+from reports.ledger.write import files
+
+ROOT = Path(__file__).parents[3]
+COMMITTED = ROOT / "results/audit"
+CATEGORIES = ("Gut", "Liver", "Omentum")
+
+
+def table(chances, seed, n=600, clusters=20):
+    """Questions answered right with a chance by category."""
+    rng = np.random.default_rng(seed)
+    categories = [CATEGORIES[index % 3] for index in range(n)]
+    right = rng.random((n, 5)) < np.array([chances[name] for name in categories])[:, np.newaxis]
+    return pd.DataFrame(
+        {
+            "id": [f"q{index:04d}" for index in range(n)],
+            "cluster": [f"VID{index % clusters:02d}" for index in range(n)],
+            "category": categories,
+            **{f"correct_{repeat}": right[:, repeat] for repeat in range(5)},
+            "major": right.sum(axis=1) >= 3,
+            "greedy": right[:, 0],
+            "parsed": 5,
+            "truncated": 0,
+        }
+    )
+
+
+def chances(all_, **others):
+    return {**dict.fromkeys(CATEGORIES, all_), **others}
+
+
+WORLD = {  # Liver is learnt by GRPO, the others are not; GDQA is above GRPO; ASC is like it
+    "zero-shot": chances(0.25),
+    "grpo": chances(0.25, Liver=0.6),
+    "grpo-gdqa": chances(0.7),
+    "grpo-asc": chances(0.25, Liver=0.6),
+}
+
+
+def save(path, model, method, of, draw, benchmark="sgg_anatomy_mini", clusters=20, seeds=range(5)):
+    """Results of some training seeds; `draw` is that of the answers."""
+    for seed in seeds:
+        made = table(of, seed=[draw, seed], clusters=clusters)
+        provenance = {"commit": "c0ffee"}
+        save_result(path, Result("mini", benchmark, model, method, "matched", seed, "think", made, provenance))
+
+
+def store(path, world=None, benchmark="sgg_anatomy_mini", models=("mini-l", "mini-s"), seeds=range(5)):
+    for number, (method, of) in enumerate((world or WORLD).items()):
+        for index, model in enumerate(models):
+            save(path, model, method, of, 10 * number + index, benchmark, seeds=seeds)
+    return path
+
+
+@pytest.fixture(scope="module")
+def checks():
+    return paper_checks(load_paper())
+
+
+def lines(of):
+    return {line.claim.id: line for line in of.lines}
+
+
+def test_a_planted_world_is_read_right(tmp_path, checks):
+    found = lines(ledger(store(tmp_path), checks))
+    assert found["contribution-gdqa"].mini.verdict == "confirmed"
+    assert found["contribution-asc"].mini.verdict == "not confirmed"
+    assert found["abstract-uneven"].mini.verdict == "confirmed"
+    assert "gain in Liver; none shown in Gut, Omentum" in found["abstract-uneven"].mini.why
+    assert found["sft-consistent"].mini == found["table1-3b-sft"].mini  # SFT did not run: no verdict, and why
+    assert found["sft-consistent"].mini.why == "Not run."
+
+
+@pytest.mark.slow
+def test_the_two_scales_are_kept_apart(tmp_path, checks):
+    """Mini results change no verdict at the paper's scale, and results on its data no verdict of the mini world."""
+    before = lines(ledger(_empty(tmp_path / "none"), checks))
+    mini = lines(ledger(store(tmp_path / "mini"), checks))
+    real = store(tmp_path / "real", benchmark="sgg_anatomy", models=("qwen2.5-vl-7b", "qwen2.5-vl-3b"))
+    paper = lines(ledger(real, checks))
+    assert {id_: line.paper for id_, line in mini.items()} == {id_: line.paper for id_, line in before.items()}
+    assert {id_: line.mini for id_, line in paper.items()} == {id_: line.mini for id_, line in before.items()}
+    assert paper["contribution-gdqa"].paper.verdict == "confirmed"
+    assert paper["sft-s3"].paper.verdict == "contradicted"  # by its own tables, whatever is measured
+
+
+def _empty(path):
+    path.mkdir()
+    return path
+
+
+def test_the_opposite_in_one_model_contradicts(tmp_path, checks):
+    path = store(tmp_path)
+    save(path, "mini-s", "grpo-gdqa", chances(0.05), 99)
+    found = lines(ledger(path, checks))["contribution-gdqa"].mini
+    assert found.verdict == "contradicted"
+    assert "better in 1, worse in 1" in found.why
+
+
+def test_few_videos_are_underpowered(tmp_path, checks):
+    few = {name: of for name, of in WORLD.items() if name in ("grpo", "grpo-gdqa")}
+    for number, (method, of) in enumerate(few.items()):
+        for model in ("mini-l", "mini-s"):
+            save(tmp_path, model, method, of, number, clusters=4)  # the smallest p of four videos is 0.125
+    assert lines(ledger(tmp_path, checks))["contribution-gdqa"].mini.verdict == "underpowered"
+
+
+def test_gain_of_the_larger_model(tmp_path, checks):
+    world = {"zero-shot": chances(0.25), "grpo-gdqa": chances(0.5)}
+    path = store(tmp_path, world)
+    save(path, "mini-l", "grpo-gdqa", chances(0.8), 5)
+    assert lines(ledger(path, checks))["size-gain"].mini.verdict == "confirmed"
+
+
+def test_what_two_seeds_show_is_of_these_weights(tmp_path, checks):
+    found = lines(ledger(store(tmp_path, seeds=(0, 1)), checks))
+    assert (found["contribution-gdqa"].mini.verdict, found["size-gain"].mini.verdict) == ("underpowered",) * 2
+    assert "better (these weights) in 2" in found["contribution-gdqa"].mini.why
+
+
+def test_a_finding_that_is_gone_changes_the_verdict(tmp_path, checks):
+    path = _empty(tmp_path / "none")
+    clean = [replace(check, findings=()) for check in checks]
+    assert lines(ledger(path, checks))["ablation-each"].paper.verdict == "underpowered"
+    assert lines(ledger(path, clean))["ablation-each"].paper.verdict == "not testable without the real data"
+
+
+def test_a_store_that_is_not_there_is_refused(tmp_path, capsys):
+    with pytest.raises(AnatomyR1Error, match="no such folder"):
+        ledger(tmp_path / "none", [])
+    assert main(["ledger", "--store", str(tmp_path / "none\x1b[2J")]) == 2
+    error = capsys.readouterr().err
+    assert "results/mini/store" in error
+    assert "\x1b" not in error
+
+
+@pytest.mark.slow
+def test_formats_agree_and_a_hostile_model_stays_text(tmp_path, checks):
+    hostile = "<script>alert(1)</script>"
+    made = files(ledger(store(tmp_path), checks))
+    as_csv = list(csv.DictReader(io.StringIO(made["ledger.csv"])))
+    as_json = json.loads(made["ledger.json"])["claims"]
+    assert [line["id"] for line in as_csv] == [line["id"] for line in as_json] == [c.id for c in load_paper().claims]
+    paper = load_paper()
+    first = replace(paper.claims[0], text=hostile, locator=hostile)
+    bad = files(ledger(tmp_path, checks, paper=replace(paper, claims=(first, *paper.claims[1:]))))
+    assert "<script>" not in bad["ledger.html"]
+    assert "&lt;script&gt;" in bad["ledger.html"]
+
+
+def test_every_format_says_that_mini_says_nothing_of_qwen(tmp_path, checks):
+    made = files(ledger(store(tmp_path), checks))
+    for name in ("ledger.txt", "ledger.md", "ledger.html"):
+        assert "say nothing about Qwen2.5-VL" in " ".join(made[name].split())
+
+
+@pytest.mark.slow
+def test_the_committed_ledger_comes_out_byte_for_byte():
+    statements = load_curves(ROOT / "results/mini/figures/figure_statements.csv")
+    made = files(ledger(ROOT / "results/mini/store", load(COMMITTED / "audit.json"), statements))
+    assert [name for name, content in made.items() if (COMMITTED / name).read_text(encoding="utf-8") != content] == []

@@ -1,0 +1,18 @@
+"""One small run, and a site of it, once a session."""
+
+import pytest
+
+from reports.site.build import Sources, build
+from tests.helpers.site_worlds import make
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def site(run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("site") / "site"
+    build(out, Sources(store=run / "results", run=run))
+    return out

@@ -1,0 +1,160 @@
+"""The lenient extractor's promises: never another option than the strict one's, no letter preferred, linear work."""
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anatomy_r1.scoring import lenient as lenient_module
+from anatomy_r1.scoring import lenient_options, lenient_text
+from anatomy_r1.scoring import strict as answers
+from anatomy_r1.scoring.lenient import READ, lenient
+from anatomy_r1.scoring.lenient_options import shown
+from anatomy_r1.scoring.strict import PARSED, extract
+from tests.scoring.test_hostile_outputs import CASES, text_of
+
+OPTIONS = ("Gallbladder", "Liver", "Cystic", "Cystic Plate")
+EXTRACTORS = [extract, lenient]
+ANY_TEXT = st.text(alphabet=st.characters(), max_size=60)  # lone surrogates and control characters too
+PIECES = [
+    *("<think>", "</think>", "<answer>", "</answer>", "<Answer>", "\\boxed{", "}", "**", "\u200b", "\n", ".", ",", ":"),
+    *(
+        "The answer is ",
+        "Answer: ",
+        "I choose ",
+        "not ",
+        "or ",
+        " because ",
+        "wait ",
+        "Final ",
+        "option ",
+        "(",
+        ")",
+        " ",
+    ),
+    *("brown ", "the ", "e ", "YOUR CHOICE HERE"),
+]
+# Letters of an option carry a mark behind them: "A grasper" begins with an article, and no other letter is one.
+NAMED = st.tuples(
+    st.integers(0, 3), st.sampled_from(["{letter}.", "({letter})", "{letter}\n", "{text}", "{letter}. {text}"])
+)
+SOUP = st.lists(st.one_of(st.sampled_from(PIECES), NAMED), max_size=12)
+
+
+def render(soup, places, options):
+    """The soup as a text, where option number i of `OPTIONS` stands at places[i] in `options`."""
+    return "".join(
+        piece
+        if isinstance(piece, str)
+        else piece[1].format(letter="ABCD"[places[piece[0]]], text=options[places[piece[0]]])
+        for piece in soup
+    )
+
+
+@pytest.mark.parametrize("extractor", EXTRACTORS)
+@settings(deadline=None)  # a busy machine is no failure
+@given(soup=SOUP, options=st.permutations(OPTIONS))
+def test_options_in_another_order_keep_the_chosen_text(extractor, soup, options):
+    first = extractor(render(soup, range(4), OPTIONS), OPTIONS)
+    other = extractor(render(soup, [options.index(text) for text in OPTIONS], options), options)
+    texts = [
+        found.choice and shown_["ABCD".index(found.choice)] for found, shown_ in ((first, OPTIONS), (other, options))
+    ]
+    assert texts[0] == texts[1]
+    assert first.reason == other.reason
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(SOUP)
+def test_what_the_strict_extractor_reads_the_lenient_one_reads_alike(soup):
+    text = render(soup, range(4), OPTIONS)
+    strict = extract(text, OPTIONS)
+    assert strict.choice is None or lenient(text, OPTIONS).choice == strict.choice
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(SOUP)
+def test_an_unseen_character_leaves_the_choice_or_takes_it(soup):
+    """It keeps the strict extractor from reading, so that the lenient one's own rules show."""
+    text = render(soup, range(4), OPTIONS)
+    assert lenient(f"{text}\u200b", OPTIONS).choice in (lenient(text, OPTIONS).choice, None)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.sampled_from(["{}", "<answer>{}</answer>", "<think>A, so B.</think> <answer> {} </answer>"]), NAMED)
+def test_its_own_rules_never_contradict_the_strict_ones(form, named):
+    """An unseen character at the end keeps the strict extractor from reading; what the rules then say is its own."""
+    text = form.format(render([named], range(4), OPTIONS))
+    assert extract(f"{text}\u200b", OPTIONS).choice is None
+    assert lenient(f"{text}\u200b", OPTIONS).choice == extract(text, OPTIONS).choice is not None
+
+
+@pytest.mark.parametrize("extractor", EXTRACTORS)
+@settings(deadline=None)  # a busy machine is no failure
+@given(text=ANY_TEXT, options=st.lists(ANY_TEXT, min_size=2, max_size=8, unique=True))
+def test_any_text_has_a_verdict_and_always_the_same(extractor, text, options):
+    found = extractor(text, options)
+    assert (found.choice is not None) == (found.reason in PARSED | READ)
+    assert found.choice is None or found.choice in "ABCDEFGH"[: len(options)]
+    lenient_options.shown.cache_clear()
+    assert extractor(text, options) == found
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(thought=st.text(max_size=40).filter(lambda text: "think" not in text.casefold()), letter=st.sampled_from("ABCD"))
+def test_reasoning_never_moves_the_choice(thought, letter):
+    assert lenient(f"<THINK>{thought}</THINK> So: <answer>{letter}</answer>", OPTIONS).choice == letter
+
+
+def test_normalisation_of_each_character_agrees_with_that_of_the_text():
+    text = "\uff22\u24b7M\u00fcller\u2460\ufb01"
+    assert lenient_text.clean(text) == unicodedata.normalize("NFKD", text)
+
+
+class Counting:
+    """A compiled pattern that notes how many characters it was handed."""
+
+    def __init__(self, pattern, tally):
+        self.pattern, self.tally = pattern, tally
+
+    def __getattr__(self, name):
+        def call(*args, **kwargs):
+            text = args[1] if name == "sub" else args[0]
+            span = range(len(text))[slice(*args[1:3])] if name == "finditer" and len(args) > 1 else text
+            self.tally.append(len(span))
+            return getattr(self.pattern, name)(*args, **kwargs)
+
+        return call
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """A function: characters that all patterns together read for one verdict."""
+    tally = []
+    for module in (answers, lenient_module, lenient_options, lenient_text):
+        for name, value in vars(module).items():
+            if isinstance(value, re.Pattern):
+                monkeypatch.setattr(module, name, Counting(value, tally))
+    made = lenient_options._pattern
+    monkeypatch.setattr(lenient_options, "_pattern", lambda texts: Counting(made(texts), tally))
+
+    def count(text, options):
+        shown.cache_clear()
+        tally.clear()
+        lenient(text, tuple(options))
+        return sum(tally)
+
+    yield count
+    shown.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if not isinstance(case["output"], str)], ids=lambda case: case["name"]
+)
+def test_twice_the_text_is_twice_the_work(work, case):
+    small, large = (work(text_of(case["output"], times), case["options"]) for times in (500, 1000))
+    assert large <= 2.1 * small
+    plain = unicodedata.normalize("NFKD", text_of(case["output"], 1000))
+    assert large <= 25 * len(plain), "every character is read a bounded number of times"

@@ -1,0 +1,90 @@
+"""Logs that no training could have written: a certificate of them fails in words, it does not break off."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.certificate.certify import certify
+from anatomy_r1.training.certificate.evidence import LOG, SETTINGS, Evidence, load_evidence
+from anatomy_r1.training.training_log import TrainingLog
+
+REWARDS = ((1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 0.0))
+"""Of two groups of four, the same at each step."""
+STEPS = 4
+ARGUMENTS = {
+    "num_generations": 4, "max_steps": STEPS, "per_device_train_batch_size": 8, "curriculum": "levels",
+    "level_count": 3, "level_window": 2, "level_threshold": 0.9, "loss_type": "grpo",
+}  # fmt: skip
+
+
+def rollout(step, group, member):
+    reward, of_group = REWARDS[group][member], np.array(REWARDS[group])
+    advantage = (reward - of_group.mean()) / (of_group.std(ddof=1) + 1e-4)
+    return {
+        "step": step, "group_index": group, "member": member, "question_id": f"q{group}", "prompt_hash": f"p{group}",
+        "image_hash": f"i{group}", "prompt": None, "advantage": advantage, "tokens": 3, "level": 0, "draw": 0,
+        "kept": 1, "reward_accuracy_reward": reward,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def clean():
+    """GRPO under a curriculum that never rises, as its log would have it."""
+    places = [(step, group, member) for step in range(1, STEPS + 1) for group in range(2) for member in range(4)]
+    steps = [{"step": step, "level": 0, "rollout_tokens": 24 * step} for step in range(1, STEPS + 1)]
+    return Evidence(
+        plan={"arguments": ARGUMENTS},
+        spent={"steps": STEPS, "rollout_tokens": 24 * STEPS},
+        steps=pd.DataFrame(steps),
+        rollouts=pd.DataFrame([rollout(*place) for place in places]),
+        served=pd.DataFrame(columns=["step"]),
+    )
+
+
+def failed(evidence):
+    return {check.name for check in certify(evidence).failed}
+
+
+def test_the_log_that_is_damaged_here_is_clean(clean):
+    assert failed(clean) == set()
+
+
+DAMAGE = {
+    "a step without rollouts": (lambda e: {"rollouts": e.rollouts[e.rollouts["step"] != 2]}, {"curriculum", "budget"}),
+    "a step that was not noted": (lambda e: {"steps": e.steps[e.steps["step"] != 2]}, {"curriculum", "budget"}),
+    "a step noted twice": (lambda e: {"steps": pd.concat([e.steps, e.steps[:1]])}, {"curriculum", "budget"}),
+    "no rollouts": (lambda e: {"rollouts": e.rollouts[:0]}, {"curriculum", "budget"}),
+    "no count of tokens": (lambda e: {"steps": e.steps.assign(rollout_tokens=np.nan)}, {"budget"}),
+    "further draws without a rule for them": (lambda e: {"rollouts": e.rollouts.assign(draw=1)}, {"groups"}),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damage_fails_the_checks_that_it_concerns(clean, what):
+    damage, checks = DAMAGE[what]
+    assert failed(replace(clean, **damage(clean))) == checks
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A training's folder with an empty log; a function that writes its plan."""
+    TrainingLog(tmp_path / LOG)
+
+    def stated(arguments):
+        (tmp_path / SETTINGS).write_text(json.dumps({"plan": {"arguments": arguments}, "spent": {"steps": STEPS}}))
+        return tmp_path
+
+    return stated
+
+
+@pytest.mark.parametrize("name", ["max_steps", "level_count", "level_window", "level_threshold"])
+def test_a_plan_without_what_checks_take_for_given_is_refused_by_name(folder, name):
+    assert load_evidence(folder(ARGUMENTS)).own_steps == STEPS
+    with pytest.raises(AnatomyR1Error, match=rf"no training to certify .*{name}"):
+        load_evidence(folder({key: value for key, value in ARGUMENTS.items() if key != name}))
+    with pytest.raises(AnatomyR1Error, match=r"no training to certify .*'many'"):
+        load_evidence(folder({**ARGUMENTS, name: "many"}))

@@ -1,0 +1,238 @@
+"""Text towers from random weights in the real file layouts, each against a computation of its own."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from anatomy_r1.cli.main import main
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.encoders.encoder import TextEncoder, similarities, write
+from anatomy_r1.training.encoders.medclip import medclip
+from anatomy_r1.training.encoders.openclip import open_clip_encoder
+from anatomy_r1.training.encoders.weights import convert
+from anatomy_r1.training.similarity import read
+from tests.helpers.small_set import SIX, write_set
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "abdominal", "wall", "cavity", "cystic", "plate", "gall",
+         "##bladder", "gut", "liver", "omentum", "a", "photo", "of", "the"]  # fmt: skip
+WIDTH, LAYERS = 32, 4
+SHAPE = {
+    "vocab_size": len(WORDS), "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
+    "intermediate_size": 48, "max_position_embeddings": 300,
+}  # fmt: skip
+
+
+def bert_folder(folder):
+    """Configuration and tokenizer as Bio_ClinicalBERT's repository has them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert", "architectures": ["BertModel"], **SHAPE}))
+    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True})
+    )
+    return folder
+
+
+def bert():
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    model = BertModel(BertConfig(**SHAPE)).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, 0.3)
+    return model
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """MedCLIP's checkpoint as it is given away: both towers and a temperature in one file of PyTorch's."""
+    folder = tmp_path_factory.mktemp("medclip")
+    model = bert()
+    state = {f"text_model.model.{name}": value for name, value in model.state_dict().items()}
+    state["text_model.model.embeddings.position_ids"] = torch.arange(300)[None]
+    state["text_model.projection_head.weight"] = torch.randn(512, WIDTH)
+    state["vision_model.model.patch.weight"] = torch.randn(3, 3)
+    state["logit_scale_init_value"] = torch.tensor(0.07).log()
+    torch.save(state, folder / "pytorch_model.bin")
+    bert_folder(folder / "bert")
+    convert(folder / "pytorch_model.bin", folder / "model.safetensors")
+    return folder, state
+
+
+def by_hand(state, tokens):
+    """BERT's forward pass in numpy and float64, from the tensors alone."""
+    weights = {name.removeprefix("text_model.model."): np.asarray(value, dtype=float) for name, value in state.items()}
+
+    def linear(name, x):
+        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+    def norm(name, x):
+        centred = x - x.mean(-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-12)
+        return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    def gelu(x):
+        return x * 0.5 * (1 + np.vectorize(__import__("math").erf)(x / np.sqrt(2)))
+
+    parts = [weights["embeddings.word_embeddings.weight"][tokens]]
+    parts += [weights["embeddings.position_embeddings.weight"][: len(tokens)]]
+    parts += [weights["embeddings.token_type_embeddings.weight"][[0] * len(tokens)]]
+    states = [norm("embeddings.LayerNorm", sum(parts))]
+    for number in range(LAYERS):
+        at, x = f"encoder.layer.{number}", states[-1]
+        query, key, value = (
+            linear(f"{at}.attention.self.{kind}", x).reshape(len(tokens), 4, -1).swapaxes(0, 1)
+            for kind in ("query", "key", "value")
+        )
+        scores = query @ key.swapaxes(1, 2) / np.sqrt(query.shape[-1])
+        mixed = np.exp(scores - scores.max(-1, keepdims=True))
+        mixed = (mixed / mixed.sum(-1, keepdims=True)) @ value
+        mixed = mixed.swapaxes(0, 1).reshape(len(tokens), -1)
+        x = norm(f"{at}.attention.output.LayerNorm", linear(f"{at}.attention.output.dense", mixed) + x)
+        inner = gelu(linear(f"{at}.intermediate.dense", x))
+        states.append(norm(f"{at}.output.LayerNorm", linear(f"{at}.output.dense", inner) + x))
+    mean = np.mean([states[place].mean(0) for place in (1, 2, LAYERS)], axis=0)
+    vector = np.asarray(state["text_model.projection_head.weight"], dtype=float) @ mean
+    return vector / np.linalg.norm(vector)
+
+
+def test_medclip_s_vector_equals_one_computed_by_hand(released):
+    folder, state = released
+    encoder = medclip(folder / "model.safetensors", folder / "bert")
+    tokens = [WORDS.index(word) for word in ("[CLS]", "cystic", "plate", "[SEP]")]
+    found = np.asarray(encoder.encode("Cystic Plate"))
+    assert found.shape == (512,)
+    np.testing.assert_allclose(found, by_hand(state, tokens), atol=2e-6)
+    assert abs(found @ encoder.encode("Gut")) < 0.999, "vectors that are all alike show nothing"
+
+
+def test_a_long_text_is_cut_at_77_tokens(released):
+    folder, _ = released
+    encoder = medclip(folder / "model.safetensors", folder / "bert")
+    assert encoder.encode("liver " * 75) == encoder.encode("liver " * 90)
+    assert encoder.encode("liver " * 74) != encoder.encode("liver " * 75)
+
+
+BROKEN = {
+    "a layer is missing": ("text_model.model.encoder.layer.1.output.dense.weight", None, "Missing key"),
+    "a tensor too many": ("text_model.model.encoder.layer.9.output.dense.weight", torch.zeros(2, 2), "Unexpected key"),
+    "another width": ("text_model.model.embeddings.word_embeddings.weight", torch.zeros(3, WIDTH), "size mismatch"),
+    "no projection": ("text_model.projection_head.weight", None, "projection_head"),
+    "a projection of another width": ("text_model.projection_head.weight", torch.zeros(512, 7), "projection_head"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_another_checkpoint_is_refused(released, tmp_path, what):
+    from safetensors.torch import save_file
+
+    folder, state = released
+    name, value, complaint = BROKEN[what]
+    changed = {**state, name: value} if value is not None else {k: v for k, v in state.items() if k != name}
+    save_file({k: v.contiguous().clone() for k, v in changed.items()}, tmp_path / "model.safetensors")
+    with pytest.raises(AnatomyR1Error, match=complaint):
+        medclip(tmp_path / "model.safetensors", folder / "bert")
+
+
+class Hostile:
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (open, (str(self.mark), "w"))
+
+
+def test_a_pickle_is_never_run_and_never_loaded(released, tmp_path):
+    folder, _ = released
+    torch.save({"text_model": Hostile(tmp_path / "ran")}, tmp_path / "evil.bin")
+    with pytest.raises(AnatomyR1Error, match="no file of tensors alone"):
+        convert(tmp_path / "evil.bin", tmp_path / "out.safetensors")
+    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "out.safetensors").exists()
+    with pytest.raises(AnatomyR1Error, match=r"is no .safetensors. Cure: `anatomy-r1 similarity convert"):
+        medclip(folder / "pytorch_model.bin", folder / "bert")
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory):
+    """An open_clip folder whose text tower is transformers', as BiomedCLIP's is (mean of tokens' first, projection)."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    folder = bert_folder(tmp_path_factory.mktemp("openclip"))
+    text = {
+        "hf_model_name": str(folder), "hf_model_pretrained": False, "hf_tokenizer_name": "hub/name",
+        "hf_proj_type": "mlp", "hf_pooler_type": "cls_last_hidden_state_pooler", "context_length": 256,
+    }  # fmt: skip
+    vision = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16}
+    config = {"embed_dim": 24, "vision_cfg": vision, "text_cfg": {**text, "hf_model_name": "hub/name"}}
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    torch.manual_seed(1)
+    model = open_clip.CustomTextCLIP(24, vision, text).eval()
+    with torch.no_grad():
+        for weight in model.text.parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, 0.3)
+    save_file({name: value.contiguous().clone() for name, value in model.state_dict().items()},
+              folder / "open_clip_model.safetensors")  # fmt: skip
+    return folder, model
+
+
+def test_open_clip_s_vector_equals_one_computed_by_hand(clip_folder):
+    """First token of the last hidden state, two linear layers with a GELU between, length one."""
+    folder, model = clip_folder
+    encoder = open_clip_encoder(folder)
+    tokens = [WORDS.index(word) for word in ("[CLS]", "gall", "##bladder", "[SEP]")]
+    with torch.inference_mode():
+        state = model.text.transformer(input_ids=torch.tensor([tokens])).last_hidden_state[0, 0].double()
+        first, _, second = model.text.proj
+        inner = torch.nn.functional.gelu(state @ first.weight.double().T)
+        vector = inner @ second.weight.double().T
+    np.testing.assert_allclose(encoder.encode("Gallbladder"), (vector / vector.norm()).numpy(), atol=1e-6)
+
+
+def test_open_clip_never_falls_back_to_a_pickle(clip_folder, tmp_path):
+    folder, _ = clip_folder
+    for path in folder.iterdir():
+        if path.suffix != ".safetensors":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    torch.save({"x": Hostile(tmp_path / "ran")}, tmp_path / "open_clip_pytorch_model.bin")
+    with pytest.raises(AnatomyR1Error, match=r"Cure: anatomy-r1 similarity convert"):
+        open_clip_encoder(tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_each_text_is_encoded_by_itself_once_and_the_wording_is_written_down(tmp_path):
+    asked = []
+
+    def encode(text):
+        asked.append(text)
+        return [len(text), 1.0]
+
+    made = similarities(TextEncoder("lengths", {"weights": "0" * 16}, encode), ["ab", "abcd", "ab"], "a {}.")
+    assert asked == ["a ab.", "a abcd."]
+    write(made, tmp_path / "s.json")
+    found = read(tmp_path / "s.json")
+    assert found.between("ab", "abcd") == pytest.approx((5 * 7 + 1) / np.sqrt(26 * 50), abs=1e-7)
+    assert found.encoder == "lengths weights 0000000000000000, wording 'a {}.'"
+    assert json.loads((tmp_path / "s.json").read_text())["identity"] == {"weights": "0" * 16}
+    with pytest.raises(AnatomyR1Error, match=r"needs one \{\}"):
+        similarities(TextEncoder("x", {}, encode), ["a"], "no place")
+
+
+def test_the_command_makes_a_file_that_the_curriculum_takes(released, clip_folder, tmp_path, capsys):
+    folder, _ = released
+    write_set(tmp_path)
+    data, out = str(tmp_path / "sgg_anatomy_mini"), str(tmp_path / "s.json")
+    words = ["--weights", str(folder / "model.safetensors"), "--bert", str(folder / "bert")]
+    assert main(["similarity", "make", *words, "--data", data, "--out", out]) == 0
+    assert set(read(tmp_path / "s.json").names) == set(SIX)
+    assert main(["similarity", "show", out]) == 0
+    assert "Abdominal Wall Cavity   1.000" in capsys.readouterr().out
+    other = ["--encoder", "open_clip", "--weights", str(clip_folder[0]), "--data", data, "--out", out]
+    assert main(["similarity", "make", *other]) == 0
+    assert read(tmp_path / "s.json").encoder.startswith("open_clip")
