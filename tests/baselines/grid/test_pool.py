@@ -12,7 +12,7 @@ import pytest
 from anatomy_r1.provenance import ROOT
 from baselines.experiment.cell import Layout, Run
 from baselines.experiment.profile import load_profile
-from baselines.grid.grid import pool as pools
+from baselines.grid import pool as pools
 from baselines.stages.stages import run_stage
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stages are forked under Linux only")
