@@ -1,8 +1,12 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all.
+
+Hashes of files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,3 +46,15 @@ def write_output(path: Path, content: str | bytes) -> Path:
         return write_whole(path, content)
     except OSError as error:
         raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def identity_of(paths: Iterable[Path]) -> str:
+    """16 hex digits over names and bytes of some files, in any order."""
+    listing = "".join(f"{path.name}\0{file_sha256(path)}\n" for path in sorted(paths))
+    return hashlib.sha256(listing.encode()).hexdigest()[:16]

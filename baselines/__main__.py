@@ -7,8 +7,7 @@ import sys
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.bench.command import add_command as add_bench
-from baselines.commands import EXAMPLE, add_grid_commands
-from baselines.stage_commands import add_stage_commands
+from baselines.commands import EXAMPLE, add_grid_commands, add_stage_commands
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,19 +1,99 @@
-"""`run`, `plan` and `doctor`, which take rows of the grid, and `curves` of what ran."""
+"""`run`, `plan` and `doctor`, which take rows of the grid, and `curves` of what ran.
+
+`stage`, `launch` and `worker`: what the grid and launchers start; a person starts `launch` alone.
+"""
 
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from baselines.experiment.cell import Run
+import sys
+import time
+
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.stage_commands import add_method_file, method_files
 
 if TYPE_CHECKING:
     from baselines.experiment.cell import Run
     from baselines.experiment.plan import Selection
+
+LAUNCH_EXAMPLE = (
+    "example: ANATOMY_R1_LAUNCH_ARGS='--num_machines 2 --machine_rank 1 ...' python -m baselines launch "
+    "--profile eight.yaml --root runs/eight sgg_anatomy/qwen2.5-vl-7b/grpo/seed0"
+)
+
+
+def add_stage_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the three with their arguments."""
+    stage = commands.add_parser("stage", help="one stage of the grid; called by Snakemake")
+    _run_arguments(stage)
+    stage.add_argument("--pool", default="", help="socket of a grid that forks stages; empty: run it here")
+    stage.add_argument("stage")
+    stage.add_argument("name")
+    stage.set_defaults(function=_stage)
+    for name, function, text in (
+        ("launch", _launch, "start this machine's processes of a training over several machines"),
+        ("worker", _worker, "one process of a training; called by a launcher"),
+    ):
+        command = commands.add_parser(name, help=text, description=text, epilog=LAUNCH_EXAMPLE)
+        _run_arguments(command)
+        command.add_argument("name", help="benchmark/model/method/seed0")
+        command.set_defaults(function=function)
+
+
+def _run_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", required=True)
+    command.add_argument("--root", type=Path, required=True)
+    command.add_argument("--report-to", default="none")
+    add_method_file(command)
+
+
+def add_method_file(command: argparse.ArgumentParser) -> None:
+    """Add `--method-file`, read by `method_files`."""
+    text = "your own methods, which run besides those named (docs/add-a-method.md); it is run as code. May be repeated"
+    command.add_argument("--method-file", action="append", default=[], metavar="FILE.py", help=text)
+
+
+def method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Absolute, for stages run elsewhere; each once."""
+    return tuple(dict.fromkeys(str(Path(file).resolve()) for file in arguments.method_file))
+
+
+def _stage(arguments: argparse.Namespace) -> int:
+    if arguments.pool:
+        from baselines.grid.pool import ask
+
+        asked = {name: getattr(arguments, name) for name in ("profile", "report_to", "stage", "name")}
+        asked |= {"root": str(arguments.root.resolve()), "method_files": method_files(arguments)}
+        return ask(arguments.pool, asked)
+    from baselines.stages.stages import run_stage
+
+    run_stage(arguments.stage, arguments.name, _opened(arguments))
+    return 0
+
+
+def _launch(arguments: argparse.Namespace) -> int:
+    from baselines.stages.stages import start_training
+
+    start_training(arguments.name, _opened(arguments))
+    return 0
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from baselines.stages.stages import work
+
+    work(arguments.name, _opened(arguments))
+    return 0
+
+
+def _opened(arguments: argparse.Namespace) -> Run:
+    from baselines.experiment.cell import open_run
+
+    return open_run(arguments.profile, arguments.root.resolve(), arguments.report_to, method_files(arguments))
+
 
 EXAMPLE = "example: python -m baselines run --profile mini --methods zero-shot grpo --seeds 0 1 2"
 
@@ -87,7 +167,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[Run, Selection]:
 def _run(arguments: argparse.Namespace) -> int:
     from baselines.grid.cluster import Cluster
     from baselines.grid.grid import default_jobs, run_grid, wait_note
-    from baselines.runtime.requirements import lacking
+    from baselines.runtime.gpus import lacking
     from baselines.stages.curves import FOLDER, write_curves
 
     run, selection = _asked(arguments)
@@ -121,7 +201,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _doctor(arguments: argparse.Namespace) -> int:
     """Status 0 when nothing would stop a run, 3 when something would or could not be looked at."""
     from baselines.preflight.doctor import as_text, examine, summary
-    from baselines.preflight.machine import read_machine
+    from baselines.preflight.machine_checks import read_machine
 
     run, selection = _asked(arguments)
     found = examine(read_machine(run.layout.root), run.profile, run.layout, selection)

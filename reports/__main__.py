@@ -10,10 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from reports.command import add_audit
-from reports.commands import add_figures_and_cards, add_tables
-from reports.ledger_command import add_ledger
-from reports.site_command import add_site
+from reports.commands import add_audit, add_figures_and_cards, add_ledger, add_site, add_tables
 
 
 def main(arguments: list[str] | None = None) -> int:

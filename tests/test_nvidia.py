@@ -1,6 +1,6 @@
 """What nvidia-smi prints, as values."""
 
-from anatomy_r1.nvidia import Gpu, parse_driver, parse_gpus
+from anatomy_r1.provenance import Gpu, parse_driver, parse_gpus
 
 SMI = """+-----------------------------------------------------------------------------------------+
 | NVIDIA-SMI 570.124.06             Driver Version: 570.124.06     CUDA Version: 12.8     |

@@ -45,8 +45,7 @@ def add_compare_command(commands: Any) -> None:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from anatomy_r1.comparison.as_json import as_json
-    from anatomy_r1.comparison.report import document
+    from anatomy_r1.comparison.report import as_json, document
     from anatomy_r1.errors import AnatomyR1Error
     from anatomy_r1.tables.text import plain_lines
 
@@ -62,12 +61,10 @@ def _compare(args: argparse.Namespace) -> int:
 
 def _outcome(args: argparse.Namespace) -> Outcome:
     from anatomy_r1.comparison.compare import compare, family_of
-    from anatomy_r1.comparison.declared import declaration
-    from anatomy_r1.comparison.family import load_family
+    from anatomy_r1.comparison.family import declaration, load_family
     from anatomy_r1.comparison.load import load_systems
-    from anatomy_r1.comparison.outcome import Outcome
+    from anatomy_r1.comparison.outcome import Outcome, system_scores
     from anatomy_r1.comparison.panel import panels
-    from anatomy_r1.comparison.scores import system_scores
     from anatomy_r1.provenance import git_state
 
     family = load_family(args.family) if args.family else None

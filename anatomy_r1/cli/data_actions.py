@@ -6,11 +6,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from anatomy_r1.data.check import check as check_set
 from anatomy_r1.data.prepare import omnimed as prepare_omnimed
 from anatomy_r1.data.prepare import released as prepare_released
 from anatomy_r1.data.prepare import sgg as prepare_sgg
-from anatomy_r1.data.prepare import sgg_questions
+from anatomy_r1.data.prepare import sgg as sgg_questions
+from anatomy_r1.data.prepared import check as check_set
 from anatomy_r1.data.prepared import load_manifest
 from anatomy_r1.data.problems import DataError, Problems
 from anatomy_r1.data.readers.files import read_json
@@ -105,7 +105,7 @@ def leakage(args: argparse.Namespace) -> None:
     """`anatomy-r1 data leakage`."""
     import json
 
-    from anatomy_r1.data.leakage.command import compare
+    from anatomy_r1.data.leakage.sides import compare
     from anatomy_r1.data.leakage.text import as_text
 
     found = compare(args.data, args.train_file, args.test_file, args.test_videos)
@@ -114,7 +114,7 @@ def leakage(args: argparse.Namespace) -> None:
 
 def controls(args: argparse.Namespace) -> None:
     """`anatomy-r1 data controls`."""
-    from anatomy_r1.data.leakage.of_files import questions
+    from anatomy_r1.data.leakage.sides import questions
     from anatomy_r1.evaluation.blind_controls import CONTROLS, by_folds, correct
     from anatomy_r1.scoring.intervals import cluster_interval
 

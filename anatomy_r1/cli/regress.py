@@ -11,7 +11,7 @@ from anatomy_r1.cli.commands import add_command
 from anatomy_r1.cli.report_options import add_report_options, check_formats, write_report
 
 if TYPE_CHECKING:
-    from anatomy_r1.comparison.regression_gate.gate import Gate, Rule
+    from anatomy_r1.comparison.regression_gate.judge import Gate, Rule
 
 ABOUT = """did a metric fall by more than the noise allows? A gate for CI
 
@@ -62,8 +62,8 @@ def add_regress_command(commands: Any) -> None:
 
 def _regress(args: argparse.Namespace) -> int:
     """Judge or record; a refusal reaches JUnit and GitHub too."""
+    from anatomy_r1.comparison.regression_gate import ci as github
     from anatomy_r1.comparison.regression_gate import ci as junit
-    from anatomy_r1.comparison.regression_gate import github
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError
     from anatomy_r1.files import write_output
 
@@ -82,8 +82,7 @@ def _regress(args: argparse.Namespace) -> int:
 
 def _record(args: argparse.Namespace) -> int:
     from anatomy_r1.comparison.regression_gate.load import load
-    from anatomy_r1.comparison.regression_gate.recording import recorded
-    from anatomy_r1.comparison.regression_gate.reference import write_reference
+    from anatomy_r1.comparison.regression_gate.reference import recorded, write_reference
 
     systems = load(args.results, args.data)
     write_reference(args.record, systems)
@@ -92,13 +91,11 @@ def _record(args: argparse.Namespace) -> int:
 
 
 def _judge(args: argparse.Namespace) -> int:
+    from anatomy_r1.comparison.regression_gate import ci as github
     from anatomy_r1.comparison.regression_gate import ci as junit
-    from anatomy_r1.comparison.regression_gate import github
-    from anatomy_r1.comparison.regression_gate.as_json import as_json
     from anatomy_r1.comparison.regression_gate.judge import judge
     from anatomy_r1.comparison.regression_gate.load import align, load
-    from anatomy_r1.comparison.regression_gate.report import document
-    from anatomy_r1.comparison.regression_gate.words import headline, verdicts
+    from anatomy_r1.comparison.regression_gate.report import as_json, document, headline, verdicts
     from anatomy_r1.files import write_output
     from anatomy_r1.provenance import git_state
     from anatomy_r1.tables import markdown
@@ -120,7 +117,7 @@ def _judge(args: argparse.Namespace) -> int:
 
 
 def _rule(args: argparse.Namespace) -> Rule:
-    from anatomy_r1.comparison.regression_gate.gate import Rule
+    from anatomy_r1.comparison.regression_gate.judge import Rule
 
     return Rule(
         mode=args.mode,
@@ -133,7 +130,7 @@ def _rule(args: argparse.Namespace) -> Rule:
 
 def _print(lines: Sequence[str], args: argparse.Namespace) -> None:
     """No name of a question or result can command the terminal, or GitHub's runner."""
-    from anatomy_r1.comparison.regression_gate.github import guarded
+    from anatomy_r1.comparison.regression_gate.ci import guarded
     from anatomy_r1.tables.text import plain_lines
 
     text = plain_lines("\n".join(lines).rstrip())

@@ -9,14 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy_r1.comparison.family import METRICS, Family, Pair
-from anatomy_r1.comparison.flips import Flips, flip_metric, flips
-from anatomy_r1.comparison.mcnemar import mcnemar
-from anatomy_r1.comparison.outcome import BINARY, Comparison, Difference, Discordance, Tested
-from anatomy_r1.comparison.paired_tests import SignFlip, sign_flip
+from anatomy_r1.comparison.outcome import (
+    ALL,
+    BINARY,
+    Comparison,
+    Difference,
+    Discordance,
+    Flips,
+    Tested,
+    flip_metric,
+    flips,
+)
+from anatomy_r1.comparison.paired_tests import SignFlip, mcnemar, sign_flip
 from anatomy_r1.comparison.panel import Panel, difference, seeds_of_pair
 from anatomy_r1.comparison.power import detectable_difference
-from anatomy_r1.comparison.retraining import Retrained, retrained
-from anatomy_r1.comparison.scores import ALL
+from anatomy_r1.comparison.seeds import Retrained, retrained
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE, of_these_weights, verdict
 from anatomy_r1.errors import AnatomyR1Error

@@ -1,19 +1,105 @@
-"""Systems of one benchmark on the same questions in the same order: what every comparison starts from."""
+"""Systems of one benchmark on the same questions in the same order: what every comparison starts from.
+
+What must agree before two systems may be compared, and how a disagreement is worded.
+
+One system against every other: whose baselines these are, found by the names of a result store.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anatomy_r1.comparison.conditions import Disagreement, disagreements
-from anatomy_r1.comparison.new_system import against, beside_new
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import question_metrics
+
+RECORDED = ("questions", "prompts", "sampling", "arms")
+"""Kinds of conditions that a run notes."""
+KINDS = (*RECORDED, "seeds")
+"""What `--allow-different` can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A condition under which systems differ, or of which it is not known whether they do."""
+
+    kind: str
+    text: str
+    refused: bool
+    """Whether it forbids the comparison unless told otherwise; what is merely not recorded is only said."""
+
+
+def disagreements(systems: Sequence[System]) -> list[Disagreement]:
+    """Field by field, over systems of one benchmark."""
+    return [found for kind in RECORDED for found in _of_kind(kind, systems)]
+
+
+def _of_kind(kind: str, systems: Sequence[System]) -> Iterator[Disagreement]:
+    recorded = {field: None for system in systems for field in system.conditions[kind]}
+    for field in recorded:
+        by_value: dict[str, list[str]] = {}
+        for system in systems:
+            if field in system.conditions[kind]:
+                by_value.setdefault(system.conditions[kind][field], []).append(system.short)
+        lacking = [system.short for system in systems if field not in system.conditions[kind]]
+        told = "; ".join(f"{value} ({', '.join(names)})" for value, names in by_value.items())
+        if len(by_value) > 1:
+            yield Disagreement(kind, f"{kind} differ in {field}: {told}", refused=True)
+        if lacking:
+            yield Disagreement(kind, f"{kind}: {field} is not recorded for {', '.join(lacking)}", refused=False)
+    if not recorded:
+        yield Disagreement(kind, f"{kind}: not recorded for any system", refused=False)
+
+
+def beside_new(systems: Sequence[System], new: str) -> tuple[tuple[System, ...], ...]:
+    """For each benchmark, model and arm in which there is a system called `new`: it and its baselines, as named.
+
+    Raises:
+        AnatomyR1Error: when none is called so, or nothing stands beside it; names those there are.
+    """
+    wanted = [system for system in systems if is_called(system, new)]
+    if not wanted:
+        names = ", ".join(dict.fromkeys(_method(system) for system in systems))
+        raise AnatomyR1Error(f"no system is called {new!r}. Cure: --new with one of {names}")
+    sides = dict.fromkeys(_side(system) for system in wanted)
+    found = [tuple(system for system in systems if _side(system) == side) for side in sides]
+    if alone := next((of for of in found if not against(of, new)), None):
+        cure = "Cure: put a baseline of the same benchmark, model and arm beside it"
+        raise AnatomyR1Error(f"{alone[0].name}: nothing to compare with. {cure}")
+    return tuple(found)
+
+
+def against(systems: Sequence[System], new: str) -> list[tuple[System, System]]:
+    """Every baseline with the new system beside which it stands; a difference is the new one's minus the baseline's."""
+    return [
+        (other, system)
+        for system in systems
+        if is_called(system, new)
+        for other in systems
+        if not is_called(other, new)
+    ]
+
+
+def is_called(system: System, new: str) -> bool:
+    """Whether `new` is the system's whole name, or its method's."""
+    return new in (system.name, _method(system))
+
+
+def _method(system: System) -> str:
+    parts = system.name.split("/")
+    return parts[2] if len(parts) == 4 else system.name
+
+
+def _side(system: System) -> tuple[str, ...]:
+    """Benchmark, model and arm; the benchmark alone where the user chose the name."""
+    parts = system.name.split("/")
+    return (system.benchmark, parts[1], parts[3]) if len(parts) == 4 else (system.benchmark,)
+
 
 Shares = Mapping[str, NDArray[np.float64]]
 """Metric -> share between 0 and 1 of each question, shape [n]."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from anatomy_r1.comparison.retraining import Retrained
+from anatomy_r1.comparison.seeds import Retrained
 
 Verdict = Literal["better", "worse", "no detectable difference", "underpowered"]
 

@@ -5,6 +5,10 @@
     DIR/inputs.sha256       SHA-256 of every input file, one a line, as sha256sum writes it
 
 Equal inputs and seed give equal bytes. Nothing is ever half-written: the folder appears under its name when whole.
+
+Questions as a Parquet table: one row a question, the fields of `Question` and `split`.
+
+Is a prepared set still what its manifest says, and do its inputs still have the bytes it was made from?
 """
 
 from __future__ import annotations
@@ -15,16 +19,43 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.problems import DataError
-from anatomy_r1.data.question_table import read_table, write_table
 from anatomy_r1.data.splits import SPLITS
-from anatomy_r1.file_hash import file_sha256
+from anatomy_r1.files import file_sha256
 from anatomy_r1.question import Question
+
+_FIELDS = tuple(field.name for field in fields(Question))
+
+
+def write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None:
+    """Write the questions of each split, splits in the order of `SPLITS`; equal questions give equal bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [(split, question) for split in SPLITS for question in by_split.get(split, ())]
+    columns: dict[str, Any] = {name: [getattr(question, name) for _, question in rows] for name in _FIELDS}
+    columns["options"] = [list(options) for options in columns["options"]]
+    columns["split"] = [split for split, _ in rows]
+    kinds = {name: pa.list_(pa.string()) if name == "options" else pa.string() for name in columns}
+    pq.write_table(pa.table(columns, schema=pa.schema(list(kinds.items()))), path)
+
+
+def read_table(path: Path) -> Iterator[tuple[str, Question]]:
+    """Split and question of each row, in order."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    splits = columns.pop("split")
+    columns["options"] = [tuple(options) for options in columns["options"]]
+    for split, *values in zip(splits, *columns.values(), strict=True):
+        yield split, Question(**dict(zip(columns, values, strict=True)))
+
 
 FORMAT_VERSION = 1
 QUESTIONS, MANIFEST, INPUTS = "questions.parquet", "manifest.json", "inputs.sha256"
@@ -212,3 +243,42 @@ def _swap(new: Path, root: Path) -> None:
     new.chmod(0o755)  # mkdtemp makes it private
     new.rename(root)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def check(root: Path) -> dict[str, object]:
+    """Recount the questions and hash the inputs again.
+
+    Returns:
+        The counts by split, as the manifest states them.
+
+    Raises:
+        DataError: when anything differs; the first ten differences are named.
+    """
+    from tqdm import tqdm
+
+    manifest = load_manifest(root)
+    found = counts(all_splits(root))
+    if found != {split: count for split, count in manifest["counts"].items() if count["questions"]}:
+        raise DataError(f"{root}: the manifest's counts are not those of its questions. Cure: {AGAIN}")
+    folders = {role: resolve(root, stated) for role, stated in manifest["sources"].items()}
+    listed = tqdm(
+        list(_listed(root, manifest["inputs"][INPUTS])), desc="inputs", unit="file", mininterval=1, disable=None
+    )
+    if changed := [name for name, digest in listed if not _same(folders, name, digest)]:
+        raise DataError(f"{root}: inputs missing or changed: {', '.join(changed[:10])} ({len(changed)}). Cure: {AGAIN}")
+    return dict(manifest["counts"])
+
+
+def _listed(root: Path, digest: str) -> Iterator[tuple[str, str]]:
+    data = (root / INPUTS).read_bytes() if (root / INPUTS).is_file() else b""
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise DataError(f"{root / INPUTS}: is missing, or not what the manifest says it is. Cure: {AGAIN}")
+    for line in data.decode().splitlines():
+        digest, _, name = line.partition("  ")
+        yield name, digest
+
+
+def _same(folders: dict[str, Path], name: str, digest: str) -> bool:
+    role, _, rest = name.partition("/")
+    path = folders[role] / rest
+    return path.is_file() and file_sha256(path) == digest

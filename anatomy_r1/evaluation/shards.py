@@ -20,8 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.response_log.log import CHUNK, ResponseLog
-from anatomy_r1.response_log.new_log import new_log
+from anatomy_r1.response_log.log import CHUNK, ResponseLog, new_log
 
 
 @dataclass(frozen=True, slots=True)

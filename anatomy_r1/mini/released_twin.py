@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.augmentation.rewrites import wordings
-from anatomy_r1.data.prepare.sgg import Sources
-from anatomy_r1.data.prepare.sgg_questions import Builder, Plan
+from anatomy_r1.data.prepare.sgg import Builder, Plan, Sources
 from anatomy_r1.data.problems import DataError, Problems
 from anatomy_r1.data.readers.files import Inputs, read_json
 from anatomy_r1.data.readers.ssg_vqa import frames

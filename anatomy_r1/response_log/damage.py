@@ -68,7 +68,7 @@ def salvage(damaged: Path, new: Path) -> Salvaged:
     Raises:
         AnatomyR1Error: when `new` is there already, or nothing can be read.
     """
-    from anatomy_r1.response_log.new_log import new_log
+    from anatomy_r1.response_log.log import new_log
 
     with new_log(new) as log:
         try:

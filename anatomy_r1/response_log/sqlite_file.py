@@ -10,7 +10,7 @@ from anatomy_r1.response_log.response import COLUMNS, KINDS
 
 FORMAT_VERSION = 3
 """2 has a checksum in each row: SQLite itself notices bytes overwritten in a text as little as we would. 3 has its rows
-in the order of writing, and no index (`anatomy_r1.response_log.log_index`). A log of format 2 is read and gone on with
+in the order of writing, and no index (`anatomy_r1.response_log.log`). A log of format 2 is read and gone on with
 as it is, and so is one of format 1, which its next writer makes one of format 2."""
 READ_VERSIONS = (2, 3)
 CHECKED_COLUMNS = f"{', '.join(COLUMNS)}, digest, checksum"

@@ -19,7 +19,7 @@ from typing import Any
 from anatomy_r1.data.locate import find_set
 from anatomy_r1.data.rotations import original, prompted
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
-from anatomy_r1.evaluation.engines.sampling import Sampling
+from anatomy_r1.evaluation.engines.decode import Sampling
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Decoding, Response

@@ -27,8 +27,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from anatomy_r1.scoring.lenient_options import Shown, shown
-from anatomy_r1.scoring.lenient_text import Tagged, answer_tags, clean, without_reasoning
+from anatomy_r1.scoring.lenient_text import Shown, Tagged, answer_tags, clean, shown, without_reasoning
 from anatomy_r1.scoring.strict import extract
 
 LenientReason = Literal[

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.intervals import Interval
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.outcomes import reason_counts
 from anatomy_r1.scoring.position_bias import PositionBias, position_bias
 from anatomy_r1.scoring.position_bias import as_dict as positions_as_dict
 from anatomy_r1.scoring.question_table import RotationScores, counts_of_scores, rotation_scores

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response_log.response import Response
 from anatomy_r1.scoring.complete_run import Answered, answered
-from anatomy_r1.scoring.extraction import extraction_columns, extraction_rates
 from anatomy_r1.scoring.metrics import K, avg_at_k, major_at_k, majority, parse_rate, pass_at_1
-from anatomy_r1.scoring.outcomes import Outcome, outcome
+from anatomy_r1.scoring.outcomes import Outcome, extraction_columns, extraction_rates, outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +54,7 @@ class Scores:
     asked: int
     """Questions that the run asked for, as the data's manifest counts them."""
     overall: Mapping[str, float]
-    """Means over questions (see `summary` and `anatomy_r1.scoring.extraction.extraction_rates`)."""
+    """Means over questions (see `summary` and `anatomy_r1.scoring.outcomes.extraction_rates`)."""
     by_category: Mapping[str, Mapping[str, float]]
     """The same by category."""
     prompts: str = ""

@@ -19,7 +19,7 @@ from baselines.bench.cases import Case
 from baselines.bench.inputs import prepared
 from baselines.bench.measure import head
 from baselines.bench.store import done, path_of, read_one, write_json
-from baselines.runtime.children import die_with_parent
+from baselines.runtime.processes import die_with_parent
 
 FRESH = 0.5
 """Share of a call's time that a case must have had for its being cut off to be a result; else the next call tries it

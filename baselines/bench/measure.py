@@ -1,4 +1,7 @@
-"""One case in a process of its own, and what is known after it, as a value that is written down whole."""
+"""One case in a process of its own, and what is known after it, as a value that is written down whole.
+
+What a case ran on, and the most memory it took there.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,51 @@ import time
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.provenance import provenance
+from anatomy_r1.provenance import processor, provenance, read_driver
 from baselines.bench.cases import Case, find, profile_of, source
-from baselines.bench.device import Memory, device
 from baselines.bench.inputs import data_of, forbidden, model_of
 from baselines.experiment.settings import arguments
 from baselines.preflight.memory import PROMPT, training_memory
 from baselines.preflight.model_shape import shape_of
 from baselines.runtime.progress import silent
+
+
+def device() -> dict[str, Any]:
+    """Name, driver, CUDA and torch of the card; of a rehearsal, of the processor."""
+    import torch
+
+    common = {"torch": torch.__version__, "cuda": torch.version.cuda or ""}
+    if not torch.cuda.is_available():
+        return {**common, "name": processor(), "kind": "cpu", "driver": "", "memory": None}
+    card = torch.cuda.get_device_properties(0)
+    driver, _ = read_driver()
+    return {**common, "name": card.name, "kind": "cuda", "driver": driver, "memory": card.total_memory}
+
+
+class Memory:
+    """PyTorch knows its own peaks; what the driver has given out is looked at after every step."""
+
+    def __init__(self) -> None:
+        self.driver = 0
+
+    def look(self) -> None:
+        """Note what the card has given out, to whomever."""
+        import torch
+
+        if torch.cuda.is_available():
+            free, total = torch.cuda.mem_get_info()
+            self.driver = max(self.driver, total - free)
+
+    def peak(self) -> dict[str, int | None]:
+        """Bytes: allocated by tensors, reserved by PyTorch, given out by the driver (CUDA's own included); None without
+        a GPU.
+        """
+        import torch
+
+        if not torch.cuda.is_available():
+            return {"allocated": None, "reserved": None, "driver": None}
+        allocated, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+        return {"allocated": allocated, "reserved": reserved, "driver": max(self.driver, reserved)}
 
 
 def measure(case: Case, work: Path, command: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from baselines.grid.cluster import Cluster, by_output, executor_words
 from baselines.grid.pool import pool
 from baselines.grid.progress_bar import summary, watch
 from baselines.methods.registry import add_methods
-from baselines.runtime.children import die_with_parent
+from baselines.runtime.processes import die_with_parent
 
 FIXED = {
     "PYTHONPATH": str(ROOT),

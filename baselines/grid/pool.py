@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.experiment.cell import Layout, open_run
-from baselines.runtime.children import die_with_parent
+from baselines.runtime.processes import die_with_parent
 
 PRELOADED = ["baselines.grid.preload"]
 

@@ -42,7 +42,7 @@ class Method:
     """Dotted names of reward functions in TRL's signature, after those for accuracy, format and, where the method asks
     for it, length. Weights: the knob `reward_weights`, one for each, in that order; 1 unless stated."""
     file_sha256: str = ""
-    """Of the file that defines it, where that is no part of this project (`baselines/methods/method_file.py`)."""
+    """Of the file that defines it, where that is no part of this project (`baselines/methods/registry.py`)."""
 
     release: str = ""
     """Released file, without its suffix, that it learns from in the arm as released; empty: it is not in that arm."""

@@ -8,11 +8,9 @@ from baselines.experiment.cell import Layout
 from baselines.experiment.plan import Selection
 from baselines.experiment.profile import Profile
 from baselines.preflight import machine_checks as checks
-from baselines.preflight.doctor_inputs import check_inputs
-from baselines.preflight.effort import disk
-from baselines.preflight.fit import memory_rows
-from baselines.preflight.machine import Machine
-from baselines.preflight.machine_checks import Finding
+from baselines.preflight.effort import disk, memory_rows
+from baselines.preflight.inputs import check_inputs
+from baselines.preflight.machine_checks import Finding, Machine
 from baselines.preflight.memory import GB
 from baselines.preflight.model_shape import shape_of
 

@@ -1,4 +1,7 @@
-"""Samples, tokens, hours and disk of a selection."""
+"""Samples, tokens, hours and disk of a selection.
+
+Memory of each kind of training of a selection, to hold against a card.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from baselines.experiment.cell import Cell
 from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, lineage, times_asked
 from baselines.experiment.profile import Profile
 from baselines.experiment.settings import arguments
-from baselines.preflight.memory import BFLOAT16, FLOAT32, ROLLOUT_TOKENS
+from baselines.preflight.memory import BFLOAT16, FLOAT32, PROMPT, ROLLOUT_TOKENS, Memory, training_memory
 from baselines.preflight.model_shape import Shape
 
 
@@ -93,3 +96,25 @@ def _policies(profile: Profile, cell: Cell) -> int:
 def _checkpoint(shape: Shape) -> int:
     weights = 0 if shape.adapters else BFLOAT16 * shape.parameters
     return weights + 3 * FLOAT32 * shape.trainable
+
+
+def memory_rows(
+    profile: Profile, selection: Selection, shapes: Mapping[str, Shape], gpu: float
+) -> list[tuple[str, Memory]]:
+    """Memory of each kind of training: those that differ in nothing that memory depends on stand together."""
+    rows: dict[tuple[str, Memory], list[str]] = {}
+    for cell in trainings(profile, selection):
+        found = _memory(profile, cell, shapes[cell.model], gpu)
+        methods = rows.setdefault((cell.model, found), [])
+        if cell.method_id not in methods:
+            methods.append(cell.method_id)
+    return [(f"{model} {_together(methods)}", found) for (model, found), methods in rows.items()]
+
+
+def _memory(profile: Profile, cell: Cell, shape: Shape, gpu: float) -> Memory:
+    given = arguments(profile, cell.method, cell.seed, cell.data)
+    return training_memory(shape, profile.launch, given, prompt=PROMPT, gpu=gpu, kind=cell.method.kind)
+
+
+def _together(methods: Sequence[str]) -> str:
+    return methods[0] if len(methods) == 1 else f"{methods[0]} and {len(methods) - 1} more"

@@ -8,12 +8,11 @@ from pathlib import Path
 from baselines.experiment.cell import Layout
 from baselines.experiment.plan import Selection, Stage
 from baselines.experiment.profile import Profile
-from baselines.preflight.effort import disk, effort
-from baselines.preflight.fit import memory_rows
+from baselines.preflight.effort import disk, effort, memory_rows
 from baselines.preflight.inputs import Missing
 from baselines.preflight.memory import GB, ROLLOUT_TOKENS
 from baselines.preflight.model_shape import Shape, shape_of
-from baselines.runtime.requirements import gpu_memory_gb
+from baselines.runtime.gpus import gpu_memory_gb
 
 TEST = {"omnimed_mi": 522}
 """Where the profile does not state the size of a test set: 10 % of 5,212 (inferred)."""

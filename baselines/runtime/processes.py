@@ -3,11 +3,15 @@
 On one GPU or a CPU a stage trains by itself. On more, it starts `python -m baselines worker` once a GPU: through
 accelerate where the profile names one of the files in `baselines/runtime/accelerate/` (DeepSpeed, FSDP), else through
 `torch.distributed.run` (DDP).
+
+Processes that do not outlive the one that started them.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +20,21 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
 from baselines.experiment.profile import Launch
-from baselines.runtime.children import terminate_with_parent
+
+PR_SET_PDEATHSIG = 1
+"""Linux, <linux/prctl.h>: the signal that the kernel sends a process when its parent dies."""
+
+
+def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
+    """In a child, or as its `preexec_fn`: end with the parent (Linux; elsewhere nothing is done)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
+
+
+def terminate_with_parent() -> None:
+    """The same with a signal that a launcher of several processes hands on to them."""
+    die_with_parent(signal.SIGTERM)
+
 
 ACCELERATE = Path(__file__).parent / "accelerate"
 

@@ -23,8 +23,8 @@ from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result, save_result
-from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.outcomes import reason_counts
 from anatomy_r1.scoring.position_bias import as_dict as positions_as_dict
 from anatomy_r1.scoring.position_bias import position_bias
 from anatomy_r1.scoring.question_table import as_dict as rotations_as_dict

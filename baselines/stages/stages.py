@@ -16,7 +16,7 @@ from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import MATCHED
 from baselines.experiment.cell import Cell, Run
 from baselines.experiment.profile import Profile, digest
-from baselines.runtime.children import terminate_with_parent
+from baselines.runtime.processes import terminate_with_parent
 from baselines.runtime.progress import Progress, Report, reporter, silent, write_progress
 
 
@@ -142,8 +142,7 @@ def work(name: str, run: Run) -> None:
 
 
 def _evaluate(run: Run, name: str, report: Report) -> None:
-    from baselines.runtime.gpus import one_gpu, visible
-    from baselines.runtime.requirements import gpu_memory_gb
+    from baselines.runtime.gpus import gpu_memory_gb, one_gpu, visible
     from baselines.stages.evaluate import evaluate_cell
 
     gpus = visible(len(gpu_memory_gb())) if run.profile.needs.gpus else []

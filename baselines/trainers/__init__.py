@@ -17,7 +17,7 @@ from baselines.trainers.dapo import DAPOTrainer
 from baselines.trainers.gpg import GPGTrainer
 from baselines.trainers.grpo import LoggedGRPOTrainer
 from baselines.trainers.policies import KeepPolicies
-from baselines.trainers.record import Recorder
+from baselines.trainers.records import Recorder
 from baselines.trainers.sft import OrderedSFTTrainer
 from baselines.trainers.steps import COMPLETE, LogSteps
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from baselines.trainers.draw import Draw, varied
-from baselines.trainers.grpo import LoggedGRPOTrainer
+from baselines.trainers.grpo import Draw, LoggedGRPOTrainer, varied
 
 
 def alpha(totals: torch.Tensor, group: int) -> float:

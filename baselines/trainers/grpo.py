@@ -1,9 +1,16 @@
-"""TRL's GRPO, served in our order, with hooks for what a batch serves and draws, and written to the training log."""
+"""TRL's GRPO, served in our order, with hooks for what a batch serves and draws, and written to the training log.
+
+Image tokens as vLLM wants them beside training (TRL's colocate mode).
+
+One generated and scored batch, and what its rewards say about groups.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -12,13 +19,48 @@ from trl import GRPOTrainer
 
 from anatomy_r1.training.similarity import Similarity
 from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
-from baselines.trainers.draw import Draw, varied
-from baselines.trainers.pads import one_pad_an_image
-from baselines.trainers.record import Recorder
-from baselines.trainers.records import Place, ends, rollout
+from baselines.trainers.records import Place, Recorder, ends, rollout
 from baselines.trainers.sampler import GroupSampler
 from baselines.trainers.serve_augmented import Augment, group_rng
 from baselines.trainers.serve_curriculum import Curriculum, Moment
+
+
+def one_pad_an_image(tokens: Sequence[int], pad: int) -> list[int]:
+    """Runs of the image's padding token as one: TRL hands over expanded prompts, and vLLM expands what it gets.
+
+    (huggingface/trl#6294, #6718, #6719; seen in TRL 1.16.0's `VLLMGeneration.generate`.)
+
+    Example:
+        >>> one_pad_an_image([5, 9, 9, 9, 6, 9, 9], pad=9)
+        [5, 9, 6, 9]
+    """
+    return [token for value, run in groupby(tokens) for token in ([value] if value == pad else run)]
+
+
+SPREAD = 1e-6
+"""A group whose largest and smallest reward differ by no more is constant. A standard deviation is no test: that of
+eight rewards of 1.2 in float32 is not zero, and TRL's `isclose(std, 0)` does not see it."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Rows that this process served, and what came of them."""
+
+    rows: Sequence[dict[str, Any]]
+    batch: dict[str, Any]
+    """TRL's tensors, rows first."""
+    completions: Sequence[Any]
+    rewards: torch.Tensor
+    """(rows of all processes, reward functions)."""
+    totals: torch.Tensor
+    """(rows of all processes,): weighted sum over functions."""
+
+
+def varied(values: torch.Tensor, group: int) -> torch.Tensor:
+    """Whether each group of `group` values in a row, (N,) -> (N / group,), is not constant."""
+    grouped = values.view(-1, group)
+    return (grouped.amax(1) - grouped.amin(1)) > SPREAD
+
 
 Row = dict[str, Any]
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from anatomy_r1.data.augmentation.groups import pairs
-from anatomy_r1.data.augmentation.image_changes import noisy
+from anatomy_r1.data.augmentation.groups import noisy, pairs
 from anatomy_r1.data.augmentation.rewrites import rewrites
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.prompts import Style, render

@@ -9,22 +9,16 @@ from pathlib import Path
 from reports.audit import (
     claims,
     definitions,
-    grim,
     grim_check,
     paper_text,
     prose,
-    released_augmentation,
-    released_gold,
-    released_keys,
     released_options,
-    released_templates,
+    released_records,
+    released_wording,
     resolution,
     sampling,
     statements,
-    twice,
 )
-from reports.audit import released_records as released_overlap
-from reports.audit import released_wording as released_shortcuts
 from reports.audit.cells import Cells
 from reports.audit.cells import load as load_cells
 from reports.audit.finding import Check, Finding
@@ -51,7 +45,7 @@ def load_paper() -> Paper:
 def sizes(cells: Cells) -> dict[str, int]:
     """Number of questions of each benchmark, inferred from its cells."""
     return {
-        name: grim.inferred(grim.fits([cell for cell in cells if cell.benchmark == name])).n
+        name: grim_check.inferred(grim_check.fits([cell for cell in cells if cell.benchmark == name])).n
         for name in BENCHMARKS
         if any(cell.benchmark == name for cell in cells)
     }
@@ -64,7 +58,7 @@ def paper_checks(paper: Paper) -> tuple[Check, ...]:
         *(grim_check.check(paper.cells, name) for name in found),
         prose.check(paper.figures, paper.cells),
         statements.check(paper.claims, paper.cells),
-        twice.check(paper.cells),
+        statements.check_same_everywhere(paper.cells),
         sampling.check(paper.cells, found),
         resolution.check(paper.claims, paper.cells, found),
         definitions.check(paper.definitions, paper.cells),
@@ -72,16 +66,16 @@ def paper_checks(paper: Paper) -> tuple[Check, ...]:
 
 
 RELEASED: dict[str, tuple[str, Callable[[Sequence[Released]], Check]]] = {
-    "released-keys": ("keys, paths, sound records", released_keys.check),
-    "released-gold": ("repeated questions and conflicting gold answers", released_gold.check),
-    "released-overlap": ("shared frames and questions, and the official split", released_overlap.check),
-    "released-templates": ("template families and surface forms", released_templates.check),
-    "released-prompts": ("wording of the prompts", released_templates.check_prompts),
+    "released-keys": ("keys, paths, sound records", released_records.check_keys),
+    "released-gold": ("repeated questions and conflicting gold answers", released_records.check_gold),
+    "released-overlap": ("shared frames and questions, and the official split", released_records.check_overlap),
+    "released-templates": ("template families and surface forms", released_wording.check_templates),
+    "released-prompts": ("wording of the prompts", released_wording.check_prompts),
     "released-distractors": ("are distractors drawn evenly?", released_options.check),
     "released-order": ("is the curriculum's file in order of difficulty?", released_options.check_order),
-    "released-colour": ("does a colour in the question give the answer away?", released_shortcuts.check_colour),
-    "released-text": ("how far does a guess without a picture come?", released_shortcuts.check_text),
-    "released-augmentation": ("are the augmented images and questions there?", released_augmentation.check),
+    "released-colour": ("does a colour in the question give the answer away?", released_wording.check_colour),
+    "released-text": ("how far does a guess without a picture come?", released_wording.check_text),
+    "released-augmentation": ("are the augmented images and questions there?", released_wording.check_augmentation),
 }
 """Check of the released files -> what it asks, and the check."""
 

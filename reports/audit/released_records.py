@@ -1,18 +1,25 @@
-"""What the released files share with each other and with the official split."""
+"""What the released files share with each other and with the official split.
+
+Keys and paths of the released records: are the three files of one form, and every record sound?
+
+Questions that stand twice in the released files, and questions with more than one gold answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
-from anatomy_r1.data.leakage.of_files import VIDEOS
 from anatomy_r1.data.leakage.passport import passport, passport_of_videos
+from anatomy_r1.data.leakage.sides import VIDEOS
+from anatomy_r1.question import Question
 from reports.audit.finding import Check, Finding
 from reports.audit.released import Released, meaning
 from reports.formats.page import Grid
 
 
-def check(files: Sequence[Released]) -> Check:
+def check_overlap(files: Sequence[Released]) -> Check:
     """Frames and questions between files (should be the same), videos with official test sides (should be none)."""
     shared = [(a.name, b.name, *_shared(a, b)) for a, b in combinations(files, 2)]
     official = [(file.name, *_official(file, name)) for name in ("official", "official-validation") for file in files]
@@ -80,4 +87,115 @@ def _leak(leaks: Sequence[tuple[str, str, int, int]]) -> Finding:
         limits="A leak in the paper's own results: it does not say which split it tested on, and seven videos stand "
         "in none of its training files.",
         question="Which videos are the test set from?",
+    )
+
+
+def check_keys(files: Sequence[Released]) -> Check:
+    """Keys, beginnings of paths, and records whose parts contradict each other."""
+    forms = {file.name: (_keys(file), _starts(file)) for file in files}
+    bad = [problem for file in files for problem in file.skipped]
+    rows = tuple(
+        (file.name, f"{len(file.entries):,}", forms[file.name][0], forms[file.name][1], str(len(file.skipped)))
+        for file in files
+    )
+    apart = len(set(forms.values())) > 1
+    return Check(
+        id="released-keys",
+        title="Released files: keys, paths, sound records",
+        looked_at=f"{sum(len(file.entries) for file in files):,} records in {len(files)} files",
+        findings=(*([_forms(forms)] if apart else []), *([_bad(bad)] if bad else [])),
+        grids=(Grid("Forms", ("file", "records", "keys", "paths begin with", "unsound records"), rows),),
+    )
+
+
+def _keys(file: Released) -> str:
+    return "; ".join(sorted({", ".join(sorted(map(str, entry))) for entry in file.entries}))
+
+
+def _starts(file: Released) -> str:
+    starts = Counter(str(entry.get("images", ""))[:1] for entry in file.entries)
+    return ", ".join(sorted("a blank" if start == " " else start or "nothing" for start in starts))
+
+
+def _forms(forms: dict[str, tuple[str, str]]) -> Finding:
+    listed = "; ".join(f"{name}: keys {keys}, paths begin with {start}" for name, (keys, start) in forms.items())
+    return Finding(
+        id="released-keys.forms",
+        title="The released files are not of one form",
+        test="Sets of keys, and the first character of image paths, file by file.",
+        figure=f"{listed}.",
+        strength="counted",
+        limits="Any effect on results: a loader may well have evened it out.",
+        question="Which loader read these files?",
+    )
+
+
+def _bad(bad: Sequence[str]) -> Finding:
+    return Finding(
+        id="released-keys.unsound",
+        title=f"{len(bad)} released records contradict themselves",
+        test="Both prompts ask the same question; the letter is that of the answer; the answer is among the options.",
+        figure=f"{'; '.join(bad[:3])}{'; ...' if len(bad) > 3 else ''}.",
+        strength="counted",
+        limits="Whether they were trained on.",
+        question="What should these records say?",
+    )
+
+
+def repeated(questions: Iterable[Question]) -> int:
+    """Records beyond the first of each image and stem."""
+    known = [(question.image, question.stem) for question in questions]
+    return len(known) - len(set(known))
+
+
+def conflicting(questions: Iterable[Question]) -> list[tuple[str, str]]:
+    """Pairs of image and stem with more than one gold answer, sorted."""
+    answers: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for question in questions:
+        answers[question.image, question.stem].add(question.answer)
+    return sorted(key for key, found in answers.items() if len(found) > 1)
+
+
+def check_gold(files: Sequence[Released]) -> Check:
+    """Within each file and over all."""
+    twice = {file.name: repeated(file.questions) for file in files}
+    within = {file.name: conflicting(file.questions) for file in files}
+    all_ = conflicting(question for file in files for question in file.questions)
+    rows = tuple((file.name, str(twice[file.name]), str(len(within[file.name]))) for file in files)
+    return Check(
+        id="released-gold",
+        title="Released files: repeated questions and conflicting gold answers",
+        looked_at=f"{sum(len(file.records) for file in files):,} records by image and question",
+        findings=(
+            *([_repeats(twice)] if any(twice.values()) else []),
+            *([_conflicts(all_, within)] if all_ else []),
+        ),
+        grids=(Grid("By file", ("file", "repeated records", "questions with several gold answers"), rows),),
+    )
+
+
+def _repeats(twice: dict[str, int]) -> Finding:
+    listed = ", ".join(f"{count} in {name}" for name, count in twice.items() if count)
+    return Finding(
+        id="released-gold.repeated",
+        title="Some questions stand twice in one file",
+        test="Records with the image and the question of an earlier one.",
+        figure=f"{listed}.",
+        strength="counted",
+        limits="Any effect: so few change little.",
+        question="Are these meant to count twice?",
+    )
+
+
+def _conflicts(found: Sequence[tuple[str, str]], within: dict[str, list[tuple[str, str]]]) -> Finding:
+    inside = ", ".join(f"{len(keys)} within {name}" for name, keys in within.items() if keys) or "none within a file"
+    return Finding(
+        id="released-gold.conflict",
+        title=f"{len(found)} question{'s have' if len(found) > 1 else ' has'} more than one gold answer",
+        test="The same image and question with different gold answers, within a file or across files.",
+        figure=f"{len(found)} pairs of image and question, {inside}.",
+        strength="counted",
+        limits="How often several options are right where the question was drawn only once: that needs the scene "
+        "graphs. Several structures can lie at one place, so neither answer need be wrong.",
+        question="Were options that are right as well kept out of the distractors?",
     )

@@ -1,10 +1,14 @@
-"""Comparisons in the paper's words ("consistently", "most", best of a column) against its own tables, as printed."""
+"""Comparisons in the paper's words ("consistently", "most", best of a column) against its own tables, as printed.
+
+Cells that two of the paper's tables print: do they agree?
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
-from reports.audit.cells import Cells, by_address
+from reports.audit.cells import Cell, Cells, by_address
 from reports.audit.claims import Claim, Printed, holds, printed
 from reports.audit.finding import Check, Finding
 from reports.formats.page import Grid
@@ -54,3 +58,31 @@ def difference_text(one: Printed) -> str:
     names = f"{TITLES.get(one.left, one.left)} less {TITLES.get(one.right, one.right)}"
     where = f"{BENCHMARKS.get(one.benchmark, one.benchmark)}, {one.model}, {METRICS.get(one.metric, one.metric)}"
     return f"{where}, {names}: {one.hundredths / 100:+.2f}"
+
+
+def check_same_everywhere(cells: Cells) -> Check:
+    """Cells of the same model, method, benchmark and metric."""
+    groups: dict[tuple[str, str, str, str], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[cell.address[1], cell.address[2], cell.address[3], cell.address[4]].append(cell)
+    twice = [group for group in groups.values() if len(group) > 1]
+    apart = [group for group in twice if len({cell.hundredths for cell in group}) > 1]
+    return Check(
+        id="twice",
+        title="Cells that stand in two tables",
+        looked_at=f"{len(twice)} cells that Tables 1 and 2 both have; {len(twice) - len(apart)} agree",
+        findings=tuple(_unequal(group) for group in apart),
+    )
+
+
+def _unequal(group: list[Cell]) -> Finding:
+    figures = "; ".join(f"{cell.name}: {cell.shown}" for cell in group)
+    return Finding(
+        id=f"twice.{'-'.join(group[0].address[2:])}",
+        title="One result, two numbers",
+        test="The same model, method, benchmark and metric in two tables.",
+        figure=f"{figures}.",
+        strength="counted",
+        limits="Which one is right; they may be from two runs.",
+        question="Are these one run or two?",
+    )

@@ -12,12 +12,11 @@ from anatomy_r1.scoring.intervals import Interval, SeededInterval
 from anatomy_r1.tables.table import MISSING, Block, Cell, Row, Table
 from reports.controls.image_ablation import Worth
 from reports.controls.rotations import Turned
-from reports.scores.marks import Marks, marked
+from reports.scores.caveats import Marks, marked
 from reports.scores.names import method_title, model_title
 from reports.scores.rows import benchmarks, columns, models, row_names
 from reports.scores.scores import ALL, AVG, Group, Score, score_of
-from reports.tables.accuracy import bounds
-from reports.tables.signed import signed
+from reports.tables.accuracy import bounds, signed
 
 _PICTURE = (
     "Avg@5, in percent, over the seeds under which all of these views ran. wrong image: that of a question of another "

@@ -2,6 +2,8 @@
 
 `controls(results)` is pure. Policies under another view (`anatomy_r1/evaluation/views.py`) are the source;
 docs/controls.md.
+
+What is reached without a picture, or without training: the rows that any method has to beat.
 """
 
 from __future__ import annotations
@@ -11,16 +13,19 @@ from dataclasses import dataclass
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import NO_IMAGE, WRONG_IMAGE
-from anatomy_r1.results.store import Result
-from anatomy_r1.tables.table import Report
+from anatomy_r1.results.store import MATCHED, Result
+from anatomy_r1.tables.table import Block, Report, Table
 from reports.controls.control_tables import letter_table, picture_table, rotation_table
 from reports.controls.image_ablation import Worth, worths
 from reports.controls.rotations import Turned, turned
-from reports.scores.fitness import unfit_notes
-from reports.scores.marks import marks
-from reports.scores.names import CONTROLS
-from reports.scores.notes import USE, leaks, made_from, warning
-from reports.scores.scores import ALL, AVG, Score, check_one_profile, scores
+from reports.scores import paper
+from reports.scores.caveats import marks, unfit_notes
+from reports.scores.names import CONTROLS, is_view
+from reports.scores.notes import USE, leaks, made_from, notes, warning
+from reports.scores.rows import benchmarks, models, row_names
+from reports.scores.scores import ALL, AVG, Score, by_key, check_one_profile, scores
+from reports.tables.accuracy import accuracy_block, accuracy_columns
+from reports.tables.breakdowns import categories_table
 
 _EMPTY = (
     "no policy under another view. Run `python -m baselines run --methods grpo --views no-image wrong-image rotations` "
@@ -84,3 +89,37 @@ def controls(results: Sequence[Result], found: Findings | None = None) -> Report
 def _used(*found: Sequence[Worth] | Sequence[Turned]) -> list[Result]:
     """Results of the policies shown, each once."""
     return list({result.key: result for some in found for one in some for result in one.results}.values())
+
+
+UNTRAINED = "zero-shot"
+_READING = (
+    "A control sees no picture and asks no model (docs/controls.md); Zero-Shot is the untrained model. A method that "
+    "is not above all of them has not been shown to see."
+)
+
+
+def untrained_report(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
+    """Controls and the untrained model, by benchmark and by anatomy or question type.
+
+    Raises:
+        AnatomyR1Error: when no control ran.
+    """
+    kept = [result for result in results if _is_control(result) or result.method == UNTRAINED]
+    kept = [result for result in kept if result.arm == MATCHED and not is_view(result.method)]
+    if not any(_is_control(result) for result in kept):
+        raise AnatomyR1Error("no control ran. Run `tox -e reproduce-table1` with --methods control-majority")
+    found = by_key(scores(kept))
+    shown, known = benchmarks(found), marks(kept)
+    blocks: list[Block] = [
+        accuracy_block(found, numbers or paper.load(), model, row_names(found, model), shown, table=1, marks=known)
+        for model in models(found)
+    ]
+    title = "Controls beside the untrained model, in percent"
+    table = Table("untrained", title, "Row", accuracy_columns(shown), tuple(blocks), (_READING,))
+    below = (*unfit_notes(kept), *notes(kept, found.values(), 1))
+    title = f"Anatomy-R1, controls: profile {results[0].profile}"
+    return Report(title, warning(kept), (table, categories_table(found, known)), below)
+
+
+def _is_control(result: Result) -> bool:
+    return result.method in CONTROLS or result.method.startswith("control-")

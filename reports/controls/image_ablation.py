@@ -20,8 +20,7 @@ from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, WRONG_IMAGE, parts, row
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.intervals import SeededInterval
 from reports.scores.differences import minus
-from reports.scores.leakage import not_clean
-from reports.scores.scores import ALL, AVG, Group, Score, group_of, score_of, scores
+from reports.scores.scores import ALL, AVG, Group, Score, group_of, not_clean, score_of, scores
 
 WORDS: Mapping[Verdict, str] = {
     "better": "uses the image",

@@ -14,8 +14,7 @@ from anatomy_r1.scoring.position_bias import LetterCounts, PositionBias, positio
 from anatomy_r1.scoring.question_table import counts_of_table
 from reports.controls.image_ablation import Views, averages, by_policy
 from reports.scores.differences import between, minus
-from reports.scores.leakage import not_clean
-from reports.scores.scores import ALL, AVG, Group, Score, questions_of, score_of
+from reports.scores.scores import ALL, AVG, Group, Score, not_clean, questions_of, score_of
 
 
 @dataclass(frozen=True, eq=False)

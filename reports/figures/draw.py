@@ -1,23 +1,103 @@
-"""Points -> panels: means with markers, a band from the lowest to the highest seed, single seeds as thin lines."""
+"""Points -> panels: means with markers, a band from the lowest to the highest seed, single seeds as thin lines.
+
+How lines look: Okabe and Ito's colours, told apart by marker and dash as well, so that they survive grey printing.
+
+Source of the colours: Okabe and Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/.
+
+A figure -> bytes of PDF, SVG and PNG, the same each time: no date, no random ids, matplotlib's fonts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from math import ceil
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
+from matplotlib.transforms import Bbox
 
 from anatomy_r1.results.store import MATCHED
-from reports.figures.look import COLUMN, QUIET, SETTINGS, SMALL, TEXT, look
 from reports.figures.points import POOLED
 from reports.scores.names import method_title
+
+COLUMN = 3.3
+"""Inches: one column of a two-column page."""
+SMALL, TEXT = 7.0, 8.0
+"""Points; nothing is smaller than `SMALL`."""
+
+
+class Look(NamedTuple):
+    """One line's look."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+
+LOOKS: Mapping[str, Look] = MappingProxyType(
+    {
+        "grpo": Look("#0072B2", "s", "-"),
+        "grpo-asc": Look("#D55E00", "o", "-"),
+        "grpo-gdqa": Look("#009E73", "^", "-"),
+        "gpg": Look("#CC79A7", "D", (0, (4, 1))),
+        "dapo": Look("#E69F00", "v", (0, (4, 1))),
+        "sft-grpo": Look("#56B4E9", "P", (0, (2, 1))),
+        "cot-sft-grpo": Look("#000000", "X", (0, (2, 1))),
+    }
+)
+OTHER = Look("#7F7F7F", ".", ":")
+"""Any method without a look of its own."""
+QUIET = "#B8B8B8"
+"""Lines for comparison."""
+
+SETTINGS: Mapping[str, Any] = MappingProxyType(
+    {
+        "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same on every machine
+        "font.size": SMALL,
+        "axes.titlesize": TEXT,
+        "axes.titlepad": 3.0,
+        "axes.labelsize": TEXT,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#E4E4E4",
+        "grid.linewidth": 0.5,
+        "xtick.labelsize": SMALL,
+        "ytick.labelsize": SMALL,
+        "xtick.major.size": 2.0,
+        "ytick.major.size": 2.0,
+        "legend.fontsize": TEXT,
+        "legend.frameon": False,
+        "lines.linewidth": 1.2,
+        "lines.markersize": 3.0,
+        "figure.dpi": 100,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "anatomy-r1",
+        "pdf.fonttype": 42,
+        "text.parse_math": False,  # no text of ours is mathematics, and a model's dollar signs are dollar signs
+        "text.usetex": False,
+        "figure.constrained_layout.h_pad": 0.03,
+        "figure.constrained_layout.w_pad": 0.03,
+    }
+)
+"""matplotlib settings of every figure, over its own defaults."""
+
+
+def look(method: str) -> Look:
+    """The look of a method's line."""
+    return LOOKS.get(method, OTHER)
+
 
 MEAN, SEED, CONTEXT = "mean", "seed", "context"
 """What a line is, in its `gid`: tests and readers of an SVG tell them apart by it."""
@@ -142,3 +222,43 @@ def _series(axes: Axes, series: str, line: pd.DataFrame) -> None:
 def _handle(series: str) -> Line2D:
     colour, marker, dash = look(series)
     return Line2D([], [], color=colour, marker=marker, linestyle=dash, label=method_title(series, MATCHED))
+
+
+_METADATA: Mapping[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "ModDate": None, "Creator": "anatomy-r1", "Producer": "matplotlib"},
+    "svg": {"Date": None, "Creator": "anatomy-r1"},
+    "png": {"Software": "anatomy-r1"},
+}
+DOTS_PER_INCH = 300
+"""Of the PNG."""
+PLACES = 5
+"""Decimals of a place, as a share of the page: a thirtieth of a PNG's pixel."""
+
+
+def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:
+    """Suffix -> content of the figure that `draw` makes, drawn and saved under our settings and no others."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(dict(SETTINGS))  # type: ignore[arg-type]
+        figure = draw()
+        settle(figure)
+        return {suffix: _saved(figure, suffix) for suffix in _METADATA}
+
+
+def settle(figure: Figure) -> None:
+    """Lay out once, and round every place: the solver of the layout differs in last bits from process to process."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(PLACES))
+        for label in (getattr(part, "_supxlabel", None), getattr(part, "_supylabel", None)):
+            if label is not None:
+                label.set_position(tuple(round(float(place), PLACES) for place in label.get_position()))
+        for axes in part.axes:
+            axes.set_position(Bbox(axes.get_position().get_points().round(PLACES)))
+
+
+def _saved(figure: Figure, suffix: str) -> bytes:
+    target = BytesIO()
+    figure.savefig(target, format=suffix, dpi=DOTS_PER_INCH, metadata=_METADATA[suffix])
+    return target.getvalue()

@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, fields
 import pandas as pd
 
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
-from reports.figures.claim import Claim
-from reports.figures.claims import claims
+from reports.figures.claims import Claim, claims
 from reports.figures.scope import Scope, of, scopes
 from reports.scores.names import METHODS
 

@@ -12,15 +12,13 @@ from matplotlib.figure import Figure
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.curves import Curves, load_curves
-from reports.figures import curve_figures as figure1
-from reports.figures import figure2, figure2_samples, figure5, figure6, training
-from reports.figures.frame import groups_frame
-from reports.figures.save import rendered
-from reports.figures.scope import chosen
+from reports.figures import figure2_samples
+from reports.figures.curve_figures import CURVE_FIGURES
+from reports.figures.draw import rendered
+from reports.figures.scope import chosen, groups_frame
 from reports.figures.statements import as_csv, as_json, statements
 
 FOLDER = "curves"
-FIGURES = {"figure1": figure1, "figure2": figure2, "figure5": figure5, "figure6": figure6, "training_curves": training}
 AXES = {"kilotokens": "", "seconds": "_seconds"}
 """Column of the x axis -> end of the file's name. Seconds stand apart, for no two runs share them."""
 
@@ -78,8 +76,8 @@ def drawings(curves: Sequence[Curves], benchmark: str | None = None, model: str 
     frame = groups_frame(curves)
     scope = chosen(frame, benchmark, model)
     found = [
-        Drawing(name + end, partial(module.figure, frame, scope, axis), module.table(frame, scope, axis))
-        for name, module in FIGURES.items()
+        Drawing(name + end, partial(one.figure, frame, scope, axis), one.table(frame, scope, axis))
+        for name, one in CURVE_FIGURES.items()
         for axis, end in AXES.items()
     ]
     seed, groups = figure2_samples.samples(curves, scope)

@@ -1,13 +1,31 @@
-"""Numbers as CSV, for machines and spreadsheets: scores, a line a number, and costs, a line a group."""
+"""Numbers as CSV, for machines and spreadsheets: scores, a line a number, and costs, a line a group.
+
+CSV that a spreadsheet opens without taking a text for a formula.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from reports.formats import inert_csv
-from reports.formats.inert_csv import inert
 from reports.scores.cost import Amount, Cost
 from reports.scores.scores import Group, Score
+
+
+def csv_text(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A header and lines; texts of others go through `inert` first, numbers do not."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(lines)
+    return buffer.getvalue()
+
+
+def inert(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
 
 COLUMNS = (
     *("profile", "benchmark", "model", "method", "arm", "metric", "category", "percent", "low", "high", "se"),
@@ -36,14 +54,14 @@ def render(
     shown = list(scores)
     lines = [_line(profile, score, spent[score.group], paper(score)) for score in shown]
     if not any(score.not_clean for score in shown):
-        return inert_csv.render(COLUMNS, lines)
+        return csv_text(COLUMNS, lines)
     marked = ([*line, " ".join(score.not_clean)] for line, score in zip(lines, shown, strict=True))
-    return inert_csv.render((*COLUMNS, "not_clean"), marked)
+    return csv_text((*COLUMNS, "not_clean"), marked)
 
 
 def render_costs(profile: str, spent: Iterable[Cost]) -> str:
     """CSV text of costs with a header, means over seeds; an empty field is not known."""
-    return inert_csv.render(COST_COLUMNS, (_cost_line(profile, cost) for cost in spent))
+    return csv_text(COST_COLUMNS, (_cost_line(profile, cost) for cost in spent))
 
 
 def _line(profile: str, score: Score, cost: Cost, theirs: float | None) -> list[str]:

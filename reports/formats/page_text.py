@@ -1,10 +1,18 @@
-"""A page as plain text for a terminal."""
+"""A page as plain text for a terminal.
+
+A page as GitHub-flavoured Markdown.
+
+A page as one HTML file that needs nothing else: light and dark, readable on a phone and on paper.
+"""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from anatomy_r1.tables.html import environment
+from anatomy_r1.tables.markdown import escape, line
 from anatomy_r1.tables.text import plain
 from reports.formats.page import Entry, Grid, Page, Section
 
@@ -14,7 +22,7 @@ _WIDEST = 44
 """Columns of a grid's cell."""
 
 
-def render(page: Page) -> str:
+def render_text(page: Page) -> str:
     """The whole page, ending in a newline."""
     parts = [page.title, "=" * len(page.title), *map(_wrap, (page.warning, *page.lead))]
     parts += [line for section in page.sections for line in _section(section)]
@@ -58,3 +66,34 @@ def _row(cells: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]
 
 def _wrap(text: str) -> str:
     return textwrap.fill(plain(text), WIDTH)
+
+
+def render_markdown(page: Page) -> str:
+    """The whole page, ending in a newline."""
+    warning = [f"> **{escape(page.warning)}**"] if page.warning else []
+    parts = [f"# {escape(page.title)}", *warning, *map(escape, page.lead)]
+    parts += [part for section in page.sections for part in _section_markdown(section)]
+    return "\n\n".join([*parts, "\n".join(f"- {escape(note)}" for note in page.notes)]) + "\n"
+
+
+def _section_markdown(section: Section) -> Iterator[str]:
+    yield f"## {escape(section.title)}"
+    yield from map(escape, section.lead)
+    yield from map(_entry_markdown, section.entries)
+    yield from map(_grid_markdown, section.grids)
+
+
+def _entry_markdown(entry: Entry) -> str:
+    facts = "\n".join(f"- *{escape(label)}*: {escape(text)}" for label, text in entry.facts)
+    return f"### {escape(entry.title)} ({escape(entry.badge)})\n\n{facts}"
+
+
+def _grid_markdown(grid: Grid) -> str:
+    rows = [line(map(escape, row)) for row in (grid.head, *grid.rows)]
+    table = "\n".join([rows[0], line([":--"] * len(grid.head)), *rows[1:]])
+    return "\n\n".join(filter(None, [f"**{escape(grid.title)}**", table, escape(grid.note)]))
+
+
+def render_html(page: Page) -> str:
+    """The whole page. Every text is escaped: names come from stores and files that anyone may have written."""
+    return environment(Path(__file__).parent).get_template("page.html.j2").render(page=page)

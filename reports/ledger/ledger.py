@@ -11,11 +11,10 @@ from anatomy_r1.results.store import Result, load_results
 from reports.audit.audit import Paper, findings, load_paper, sizes
 from reports.audit.claims import Claim, Kind
 from reports.audit.finding import Check
-from reports.ledger import curves, printed
-from reports.ledger.compared import NOTHING, Compared, Scale, compared
-from reports.ledger.curves import Statement
+from reports.ledger import printed
 from reports.ledger.judgement import NONE, Judgement
-from reports.ledger.measured import Found, measured
+from reports.ledger.measured import NOTHING, Compared, Found, Scale, compared, measured
+from reports.ledger.printed import Statement
 from reports.scores.names import is_mini
 from reports.scores.notes import commits
 from reports.scores.scores import scores
@@ -109,7 +108,7 @@ def _line(
 
 def _run(claim: Claim, made: tuple[Compared, Found], statements: Sequence[Statement], scale: Scale) -> Judgement:
     """From results and statements about curves at one scale; where there is nothing, why."""
-    found = curves.judged(claim, statements, scale)
+    found = printed.judged_by_curves(claim, statements, scale)
     if found.verdict == "none" and claim.kind != "curve":
         found = measured(claim, *made, scale)
     return found if found != NONE else Judgement("none", _NOTHING[claim.kind])

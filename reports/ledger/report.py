@@ -1,10 +1,16 @@
-"""The ledger as a page: verdicts counted, all claims in one table, then each with what was done."""
+"""The ledger as a page: verdicts counted, all claims in one table, then each with what was done.
+
+The ledger in every format.
+"""
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 
+from reports.formats.csv_files import csv_text, inert
 from reports.formats.page import Entry, Grid, Page, Section
+from reports.formats.page_text import render_html, render_markdown, render_text
 from reports.ledger.judgement import MEANINGS, Judgement
 from reports.ledger.ledger import Ledger, Line
 from reports.scores.notes import MINI_WARNING, USE
@@ -87,3 +93,43 @@ def _notes(of: Ledger) -> tuple[str, ...]:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+COLUMNS = ("id", "locator", "kind", "claim", "paper_verdict", "paper_why", "mini_verdict", "mini_why")
+
+
+def files(of: Ledger) -> dict[str, str]:
+    """File name -> content."""
+    shown = page(of)
+    return {
+        "ledger.txt": render_text(shown),
+        "ledger.md": render_markdown(shown),
+        "ledger.html": render_html(shown),
+        "ledger.json": _json(of),
+        "ledger.csv": _csv(of),
+    }
+
+
+def _lines(of: Ledger) -> list[dict[str, str]]:
+    return [
+        dict(
+            zip(
+                COLUMNS,
+                (
+                    *(line.claim.id, line.claim.locator, line.claim.kind, line.claim.text),
+                    *(line.paper.verdict, line.paper.why, line.mini.verdict, line.mini.why),
+                ),
+                strict=True,
+            )
+        )
+        for line in of.lines
+    ]
+
+
+def _json(of: Ledger) -> str:
+    content = {"claims": _lines(of), "family": of.family, "told": of.told, "commits": of.commits}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _csv(of: Ledger) -> str:
+    return csv_text(COLUMNS, ([inert(value) for value in line.values()] for line in _lines(of)))

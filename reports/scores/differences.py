@@ -9,9 +9,8 @@ import numpy as np
 
 from anatomy_r1.results.store import Result, question_metrics
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval
-from reports.scores.leakage import not_clean
 from reports.scores.names import METRICS, is_view
-from reports.scores.scores import ALL, Group, Score, group_of, questions_of, score_of
+from reports.scores.scores import ALL, Group, Score, group_of, not_clean, questions_of, score_of
 
 Cells = Mapping[tuple[Group, int], Result]
 """(group, seed) -> result."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import LENIENT, Result
-from reports.scores import leakage
+from reports.scores import scores as leakage
 from reports.scores.names import BENCHMARKS, METRICS, MINI, benchmark_title, is_mini, rank
 from reports.scores.scores import ALL, Score
 

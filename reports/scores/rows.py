@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import Block, Cell, Column, Row
-from reports.scores.marks import Marks, marked
+from reports.scores.caveats import Marks, marked
 from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
 from reports.scores.scores import Key
 

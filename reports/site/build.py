@@ -11,13 +11,13 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result, load_results
 from anatomy_r1.tables.table import Report
-from reports.controls.controls import controls
-from reports.controls.untrained import untrained_report
+from reports.controls.controls import controls, untrained_report
 from reports.scores import paper
 from reports.scores.cost import costs
 from reports.scores.notes import made_from, warning
 from reports.scores.scores import by_key, scores
-from reports.site import artefacts, data
+from reports.site import data
+from reports.site import document as artefacts
 from reports.site.method_page import method_page
 from reports.site.page import HERE, Link, Page, render, table_page
 from reports.site.pictures import LICENCE
@@ -44,7 +44,7 @@ class Sources:
     store: Path
     run: Path | None = None
     artefacts: tuple[Path, ...] = ()
-    """Folders with figures, JSON files and cards, as `reports/site/artefacts.py` has it."""
+    """Folders with figures, JSON files and cards, as `reports/site/document.py` has it."""
     with_images: bool = False
 
 

@@ -1,19 +1,72 @@
-"""A JSON file as a page: records as tables to sort, and what is nested in sections of its own."""
+"""A JSON file as a page: records as tables to sort, and what is nested in sections of its own.
+
+What a page of an artefact is made of.
+
+The ledger as a page: every claim with both verdicts in one table to sort, then why, claim by claim.
+
+What others made and this site shows: figures, cards, and JSON files such as the audit's, by what lies in a folder.
+
+FOLDER/NAME.svg or .png, or in FOLDER/figures/   a figure, with NAME.pdf and NAME.csv to download, NAME.txt below it
+FOLDER/cards/NAME.md                             a model or data card
+FOLDER/NAME.json, or one folder below            a page of its own (reports/site/document.py)
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
-from reports.site.ledger_page import is_ledger, ledger_sections
 from reports.site.page import Page
-from reports.site.sections import Section
 from reports.site.shards import slug
+
+
+@dataclass(frozen=True)
+class Section:
+    """One heading with a table or with lines of text below it."""
+
+    level: int
+    title: str
+    table: Table | None
+    lines: tuple[tuple[str, str], ...]
+
+
+_COLUMNS = (("locator", "Where"), ("paper_verdict", "At the paper's scale"), ("mini_verdict", "In the mini world"))
+
+
+def is_ledger(content: Any) -> bool:
+    """Whether a JSON file is the ledger of `python -m reports ledger`."""
+    claims = content.get("claims") if isinstance(content, dict) else None
+    wanted = {"claim", *(key for key, _ in _COLUMNS)}
+    return (
+        isinstance(claims, list)
+        and bool(claims)
+        and all(isinstance(one, dict) and wanted <= set(one) for one in claims)
+    )
+
+
+def ledger_sections(content: Mapping[str, Any]) -> Iterator[Section]:
+    """Sections of `ledger.json`; what was said of the comparisons comes last, being long."""
+    claims = content["claims"]
+    rows = tuple(
+        Row(str(one["claim"]), tuple(Cell(str(one.get(key) or MISSING)) for key, _ in _COLUMNS)) for one in claims
+    )
+    columns = tuple(Column(title) for _, title in _COLUMNS)
+    yield Section(2, "Every claim", Table("claims", "Claims and verdicts", "Claim", columns, (Block("", rows),)), ())
+    yield Section(2, "Why", None, ())
+    for one in claims:
+        said = (("Where", one["locator"]), ("At the paper's scale", f"{one['paper_verdict']}. {one['paper_why']}"))
+        mini = (("In the mini world", f"{one['mini_verdict']}. {one['mini_why']}"),) if one.get("mini_verdict") else ()
+        yield Section(3, str(one["claim"]), None, (*said, *mini))
+    told = tuple(("", str(one)) for one in content.get("told", ()))
+    yield Section(2, f"What the {content.get('family', '')} comparisons allowed for", None, told)
+
 
 _TITLES = ("title", "name", "id")
 """Keys by which a record is headed."""
@@ -127,3 +180,58 @@ def words(name: str) -> str:
     """A key or file name as a heading."""
     plain = re.sub(r"(?<=[a-z])(?=\d)", " ", name.replace("_", " ").replace("-", " ").strip())
     return plain[:1].upper() + plain[1:]
+
+
+DRAWN = (".svg", ".png")
+"""What a browser shows; where a figure has both, the first is shown."""
+BESIDE = (".pdf", ".png", ".csv")
+"""Offered for download beside a figure."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure."""
+
+    title: str
+    file: str
+    """Below the site."""
+    caption: str
+    """From NAME.txt or NAME.md beside it; empty where there is none."""
+    downloads: tuple[str, ...]
+
+
+def figures(folders: Sequence[Path], site: Path) -> tuple[Figure, ...]:
+    """Figures of the first folder that has any, by name, copied into the site with what belongs to them."""
+    for folder in (place for one in folders for place in (one, one / "figures")):
+        drawn = {path.stem: path for suffix in reversed(DRAWN) for path in sorted(folder.glob(f"*{suffix}"))}
+        if drawn:
+            return tuple(_figure(drawn[stem], site) for stem in sorted(drawn))
+    return ()
+
+
+def _figure(path: Path, site: Path) -> Figure:
+    (site / "figures").mkdir(exist_ok=True)
+    beside = [path.with_suffix(suffix) for suffix in BESIDE if path.with_suffix(suffix).is_file()]
+    for source in dict.fromkeys([path, *beside]):
+        shutil.copyfile(source, site / "figures" / source.name)
+    told = next((p for p in (path.with_suffix(".txt"), path.with_suffix(".md")) if p.is_file()), None)
+    caption = told.read_text(encoding="utf-8").strip() if told else ""
+    downloads = tuple(f"figures/{source.name}" for source in beside if source != path)
+    return Figure(words(path.stem), f"figures/{path.name}", caption, downloads)
+
+
+def pages(folders: Sequence[Path]) -> Iterator[Page]:
+    """A page for each JSON file, and one of all cards; where two folders have one of a name, the first counts.
+
+    Raises:
+        AnatomyR1Error: when one cannot be read.
+    """
+    found = [path for folder in folders for pattern in ("*.json", "*/*.json") for path in sorted(folder.glob(pattern))]
+    named: dict[str, Path] = {}
+    for path in found:
+        named.setdefault(path.stem, path)
+    yield from (document(named[stem]) for stem in sorted(named))
+    cards = next((sorted(folder.glob("cards/*.md")) for folder in folders if list(folder.glob("cards/*.md"))), [])
+    if cards:
+        shown = [(words(path.stem), path.read_text(encoding="utf-8")) for path in cards]
+        yield Page("cards.html", "Cards", "cards.html.j2", {"cards": shown})

@@ -10,10 +10,8 @@ from anatomy_r1.evaluation.views import parts
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import LENIENT, MATCHED, Result
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
-from reports.scores.caveats import certificate_notes
+from reports.scores.caveats import certificate_notes, marked, marks, unfit_notes
 from reports.scores.cost import Cost
-from reports.scores.fitness import unfit_notes
-from reports.scores.marks import marked, marks
 from reports.scores.names import METRICS, benchmark_title, method_title, model_title
 from reports.scores.notes import notes
 from reports.scores.paper import PaperNumbers

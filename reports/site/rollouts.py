@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from anatomy_r1.training.group_statistics import distinct, entropy_bits
+from anatomy_r1.training.curves import distinct, entropy_bits
 from anatomy_r1.training.training_log import read
 from reports.site.pictures import Pictures
 from reports.site.run import Benchmark

@@ -1,4 +1,7 @@
-"""The accuracy part of Tables 1 and 2: three metrics a benchmark, ours with intervals and the paper's beside."""
+"""The accuracy part of Tables 1 and 2: three metrics a benchmark, ours with intervals and the paper's beside.
+
+A difference in points, as tables print it: with its sign, and its interval beside.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from anatomy_r1.results.store import MATCHED
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, emphases
 from reports.scores import paper
-from reports.scores.marks import Marks, marked
+from reports.scores.caveats import Marks, marked
 from reports.scores.names import METRICS, benchmark_title, is_view, method_title, model_title
 from reports.scores.rows import RowName
-from reports.scores.scores import ALL, AVG, Group, Key, Score
+from reports.scores.scores import ALL, AVG, MARK, Group, Key, Score
 
 NO_INTERVAL = "[no interval]"
 """Beside a number from one cluster."""
@@ -93,3 +96,21 @@ def bounds(score: Score, decimals: int) -> str:
     if score.low is None or score.high is None:
         return NO_INTERVAL
     return f"[{max(score.low, 0):.{decimals}f}, {min(score.high, 100):.{decimals}f}]"
+
+
+def signed(score: Score | None) -> Cell:
+    """A difference in points with its interval, both signed; a difference of shares stays within 100 points."""
+    if score is None:
+        return Cell()
+    text = f"{points(score.percent)}{MARK if score.not_clean else ''}"
+    if score.low is None or score.high is None:
+        return Cell(text, NO_INTERVAL)
+    return Cell(text, f"[{points(max(score.low, -100))}, {points(min(score.high, 100))}]")
+
+
+def points(value: float | None) -> str:
+    """Two decimals and a sign; zero has none."""
+    if value is None:
+        return MISSING
+    rounded = round(value, 2)
+    return f"{rounded:+.2f}" if rounded else "0.00"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.results.store import LENIENT, Result
 from anatomy_r1.tables.table import MISSING, Cell, Column, Table
-from reports.scores.marks import Marks
+from reports.scores.caveats import Marks
 from reports.scores.names import BENCHMARKS, MINI, benchmark_title, rank
 from reports.scores.rows import RowName, columns, run_blocks
 from reports.scores.scores import ALL, AVG, Group, Key, Score, group_of

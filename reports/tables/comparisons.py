@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from anatomy_r1.comparison import report_tables as rows
 from anatomy_r1.comparison.compare import compare, family_of
-from anatomy_r1.comparison.outcome import Outcome
+from anatomy_r1.comparison.outcome import Outcome, system_scores
 from anatomy_r1.comparison.panel import panels
 from anatomy_r1.comparison.report import document
-from anatomy_r1.comparison.scores import system_scores
 from anatomy_r1.comparison.systems import System, run_of_result, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result

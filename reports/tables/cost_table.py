@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result
 from anatomy_r1.tables.table import MISSING, Cell, Report, Table
+from reports.scores.caveats import Marks, marks
 from reports.scores.cost import Amount, Cost, costs
-from reports.scores.marks import Marks, marks
 from reports.scores.notes import USE, leaks, machines, made_from, warning
 from reports.scores.rows import benchmarks, columns, run_blocks
 from reports.scores.scores import ALL, AVG, Group, Key, Score, by_key, scores

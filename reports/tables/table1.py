@@ -12,21 +12,16 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result
 from anatomy_r1.tables.table import Report, Table
 from reports.scores import paper
-from reports.scores.caveats import certificate_notes
+from reports.scores.caveats import Marks, certificate_notes, marks, order_alarms, submitted_notes, unfit_notes
 from reports.scores.cost import costs
-from reports.scores.extractors import order_alarms
-from reports.scores.fitness import unfit_notes
-from reports.scores.marks import Marks, marks
 from reports.scores.names import METHODS, is_view
 from reports.scores.notes import notes, warning
 from reports.scores.rows import benchmarks, models, row_names
 from reports.scores.scores import Key, Score, by_key, scores
-from reports.scores.submitted import submitted_notes
 from reports.tables.accuracy import accuracy_block, accuracy_columns
-from reports.tables.arms import as_released_table
+from reports.tables.arms import as_released_table, equal_tokens_table
 from reports.tables.breakdowns import categories_table, responses_table
 from reports.tables.cost_table import training_cost_table
-from reports.tables.equal_tokens import equal_tokens_table
 
 NUMBER = 1
 """Which of the paper's tables this is."""

@@ -13,21 +13,16 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
 from reports.scores import paper
-from reports.scores.caveats import certificate_notes
+from reports.scores.caveats import Marks, certificate_notes, marked, marks, order_alarms, submitted_notes, unfit_notes
 from reports.scores.cost import costs
 from reports.scores.differences import differences, minus
-from reports.scores.extractors import order_alarms
-from reports.scores.fitness import unfit_notes
-from reports.scores.marks import Marks, marked, marks
 from reports.scores.names import ABLATION, METRICS, MINI, method_title, model_title
 from reports.scores.notes import notes, warning
 from reports.scores.rows import RowName, benchmarks, models, row_names
 from reports.scores.scores import ALL, AVG, Group, Key, Score, by_key, scores
-from reports.scores.submitted import submitted_notes
-from reports.tables.accuracy import accuracy_block, accuracy_columns
+from reports.tables.accuracy import accuracy_block, accuracy_columns, points, signed
 from reports.tables.breakdowns import responses_table
 from reports.tables.cost_table import training_cost_table
-from reports.tables.signed import points, signed
 
 NUMBER = 2
 """Which of the paper's tables this is."""

@@ -83,7 +83,7 @@ def make(data, model, file, first, last):
     """One lm-eval run, whose engine answers for every seed at once."""
     import lm_eval.evaluator
 
-    from anatomy_r1.evaluation.engines.sampling import uniforms
+    from anatomy_r1.evaluation.engines.decode import uniforms
     from anatomy_r1.evaluation.evaluate import evaluate
 
     lm_eval.evaluator.add_env_info = lambda storage: None  # asks pip for all packages

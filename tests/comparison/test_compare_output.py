@@ -8,10 +8,9 @@ import pytest
 
 from anatomy_r1.cli import compare as compare_cli
 from anatomy_r1.cli.main import main
-from anatomy_r1.comparison.as_json import as_json
-from anatomy_r1.comparison.conditions import KINDS
 from anatomy_r1.comparison.family import METRICS
-from anatomy_r1.comparison.report import document
+from anatomy_r1.comparison.panel import KINDS
+from anatomy_r1.comparison.report import as_json, document
 from anatomy_r1.results.store import save_result
 from anatomy_r1.tables import html, markdown, text
 from tests.helpers.worlds import answers, outcome, result, table, unequal

@@ -11,7 +11,7 @@ from anatomy_r1.cli.main import main
 from anatomy_r1.comparison.load import load_systems
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.sampling import Sampling
+from anatomy_r1.evaluation.engines.decode import Sampling
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, ResponseKey
 from anatomy_r1.results.store import save_result

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from anatomy_r1.comparison.declared import declaration
-from anatomy_r1.comparison.family import Family, load_family
+from anatomy_r1.comparison.family import Family, declaration, load_family
 from anatomy_r1.comparison.systems import run_of_result
 from anatomy_r1.errors import AnatomyR1Error
 from tests.helpers import worlds

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import t as student_t
 
 from anatomy_r1.comparison.report import document
-from anatomy_r1.comparison.retraining import Retrained, retrained
+from anatomy_r1.comparison.seeds import Retrained, retrained
 from anatomy_r1.comparison.verdict import of_these_weights
 from anatomy_r1.scoring.intervals import cluster_interval
 from tests.helpers.worlds import outcome, result, table

@@ -7,8 +7,7 @@ import pytest
 from scipy.stats import binomtest, ttest_1samp
 from statsmodels.stats.power import TTestPower
 
-from anatomy_r1.comparison.mcnemar import mcnemar
-from anatomy_r1.comparison.paired_tests import sign_flip
+from anatomy_r1.comparison.paired_tests import mcnemar, sign_flip
 from anatomy_r1.comparison.power import detectable, detectable_difference
 from anatomy_r1.comparison.seeds import interquartile_mean
 from anatomy_r1.comparison.verdict import verdict

@@ -6,9 +6,8 @@ from collections import Counter
 import pytest
 
 from anatomy_r1.data.labels import SIX, display
-from anatomy_r1.data.prepare.ambiguity import FrameFacts, also_right, frame_facts
-from anatomy_r1.data.prepare.rationales import surgical
-from anatomy_r1.data.prepare.sgg_questions import draw_options
+from anatomy_r1.data.prepare.rationales import FrameFacts, also_right, frame_facts, surgical
+from anatomy_r1.data.prepare.sgg import draw_options
 from anatomy_r1.data.readers.scene_graph import parse_graph
 from anatomy_r1.data.readers.ssg_vqa import parse_line
 from anatomy_r1.data.stems import parse_stem
@@ -122,8 +121,7 @@ def test_distractors_and_their_order_are_uniform_and_independent_of_order():
 
 
 def test_a_question_without_three_wrong_options_is_left_out(sgg, tmp_path):
-    from anatomy_r1.data.prepare.sgg import Sources, prepare
-    from anatomy_r1.data.prepare.sgg_questions import Plan
+    from anatomy_r1.data.prepare.sgg import Plan, Sources, prepare
     from anatomy_r1.data.prepared import load
     from anatomy_r1.data.problems import Problems
     from anatomy_r1.data.splits import rule_unused

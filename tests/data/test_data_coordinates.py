@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anatomy_r1.data.labels import PLACES, SIX
-from anatomy_r1.data.prepare.sgg import Sources, prepare
-from anatomy_r1.data.prepare.sgg_questions import Plan
+from anatomy_r1.data.prepare.sgg import Plan, Sources, prepare
 from anatomy_r1.data.prepared import load
 from anatomy_r1.data.problems import Problems
 from anatomy_r1.data.splits import rule_unused

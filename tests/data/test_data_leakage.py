@@ -10,8 +10,8 @@ import pytest
 
 from anatomy_r1.cli.data import add_data_commands
 from anatomy_r1.data.leakage import sides as of_set
-from anatomy_r1.data.leakage.of_files import VIDEOS
 from anatomy_r1.data.leakage.passport import from_dict
+from anatomy_r1.data.leakage.sides import VIDEOS
 from anatomy_r1.data.prepared import INPUTS, MANIFEST, QUESTIONS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

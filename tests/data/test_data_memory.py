@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.data.prepare.sgg_questions import Builder, Plan
+from anatomy_r1.data.prepare.sgg import Builder, Plan
 from anatomy_r1.data.problems import Problems
 from anatomy_r1.data.readers.files import Inputs
 from anatomy_r1.data.readers.ssg_vqa import frames

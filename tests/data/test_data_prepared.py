@@ -6,11 +6,10 @@ import shutil
 import pytest
 
 from anatomy_r1.data import prepared
-from anatomy_r1.data.check import check
 from anatomy_r1.data.prepare.omnimed import Plan as OmniPlan
 from anatomy_r1.data.prepare.omnimed import prepare as prepare_omnimed
-from anatomy_r1.data.prepare.sgg import Sources, prepare
-from anatomy_r1.data.prepare.sgg_questions import Plan
+from anatomy_r1.data.prepare.sgg import Plan, Sources, prepare
+from anatomy_r1.data.prepared import check
 from anatomy_r1.data.problems import DataError, Problems
 from anatomy_r1.data.splits import rule_unused
 from anatomy_r1.question import Question

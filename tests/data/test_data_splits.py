@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from anatomy_r1.data.problems import DataError
-from anatomy_r1.data.readers.omnimed_groups import group
+from anatomy_r1.data.readers.omnimed import group
 from anatomy_r1.data.splits import (
     OFFICIAL_TEST,
     OFFICIAL_VALIDATION,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from anatomy_r1.data.leakage.passport import passport
 from anatomy_r1.data.prepared import load, write
-from anatomy_r1.evaluation.engines.sampling import Sampling
+from anatomy_r1.evaluation.engines.decode import Sampling
 from anatomy_r1.evaluation.views import PLAIN, VIEWS, parts
 from anatomy_r1.prompts import prompt_hash, render
 from anatomy_r1.question import LETTERS, Question

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 
 from anatomy_r1.comparison.compare import compare, family_of
-from anatomy_r1.comparison.outcome import Outcome
+from anatomy_r1.comparison.outcome import Outcome, system_scores
 from anatomy_r1.comparison.panel import panels
-from anatomy_r1.comparison.scores import system_scores
 from anatomy_r1.comparison.systems import run_of_result, systems
 from anatomy_r1.results.store import Result
 

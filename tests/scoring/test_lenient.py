@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy_r1.scoring import lenient as lenient_module
-from anatomy_r1.scoring import lenient_options, lenient_text
+from anatomy_r1.scoring import lenient_text
+from anatomy_r1.scoring import lenient_text as lenient_options
 from anatomy_r1.scoring import strict as answers
 from anatomy_r1.scoring.lenient import READ, lenient
-from anatomy_r1.scoring.lenient_options import shown
+from anatomy_r1.scoring.lenient_text import shown
 from anatomy_r1.scoring.strict import PARSED, extract
 from tests.scoring.test_hostile_outputs import CASES, text_of
 

@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy_r1.response_log.response import Response, ResponseKey
-from anatomy_r1.scoring.extraction import extraction_columns, extraction_rates, reason_counts
-from anatomy_r1.scoring.outcomes import outcome, well_formed
+from anatomy_r1.scoring.outcomes import extraction_columns, extraction_rates, outcome, reason_counts, well_formed
 from anatomy_r1.training.rewards import format_reward
 
 OPTIONS = ("Gallbladder", "Liver", "Omentum", "Gut")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from anatomy_r1.training.group_statistics import distinct, entropy_bits, invalid
+from anatomy_r1.training.curves import distinct, entropy_bits, invalid
 
 QUARTERS = -(0.25 * math.log2(0.25) + 0.75 * math.log2(0.75))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from anatomy_r1.comparison.load import load_systems
 from anatomy_r1.comparison.panel import Panel, panels
-from anatomy_r1.comparison.regression_gate.noise import Mode
 from anatomy_r1.comparison.regression_gate.reference import is_reference, read_reference
+from anatomy_r1.comparison.regression_gate.tolerance import Mode
 from anatomy_r1.comparison.systems import Run, System, systems
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.response_log.log import ResponseLog

@@ -1,6 +1,8 @@
 """A reference file: results to hold later ones against, without weights or responses; small enough to be committed.
 
 JSON: for each system its conditions, its questions, and for each run the right and wrong answers as strings of digits.
+
+What a recorded reference can tell: printed when it is written, so that a weak one is noticed then.
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from anatomy_r1.comparison.conditions import RECORDED
+from anatomy_r1.comparison.panel import RECORDED
+from anatomy_r1.comparison.regression_gate.tolerance import AVG, Mode, noise, overdispersed, tolerance
 from anatomy_r1.comparison.systems import Run, System, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_output
+from anatomy_r1.results.store import question_metrics
 from anatomy_r1.scoring.metrics import K
 
 MARK, VERSION = "anatomy_r1_reference", 1
@@ -134,3 +138,21 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"expected a text, found {value!r}")
     return value
+
+
+def recorded(system: System) -> str:
+    """A line on one system: its runs, and how far one fresh run may fall, were Avg@5 alone judged."""
+    mode: Mode = "training" if len(system.known("weights")) > 1 else "sampling"
+    shares = [question_metrics(run.questions) for run in system.runs]
+    measured = noise(AVG, shares, shares, mode)
+    runs = f"{len(shares)} {'training' if mode == 'training' else 'run'}{'s' if len(shares) > 1 else ''}"
+    mean = sum(float(one[AVG].mean()) for one in shares) / len(shares)
+    said = f"{system.name}: {runs} of {len(shares[0][AVG])} questions, {AVG} {100 * mean:.2f}"
+    found = tolerance(measured, fresh=1, mode=mode, judged=1)
+    if found is None:
+        return said
+    more = "; its runs scatter more than sampling explains" if mode == "sampling" and overdispersed(measured) else ""
+    return (
+        f"{said}; in --mode {mode} one fresh run may fall by {100 * found.limit:.2f} points, and a true loss of "
+        f"{100 * found.detectable:.2f} fires with 95 %{more}"
+    )

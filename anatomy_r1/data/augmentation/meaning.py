@@ -3,7 +3,7 @@
 A stem of SSG-VQA's kind is read into the thing asked for and its relations to other things. Anything else (OmniMedVQA's
 free English) is read into what is asked for and its content words, in order: determiners, copulas, words for "shown"
 and for "image" carry nothing, and every other word counts, so a wording that adds, drops or moves one is another
-question. `anatomy_r1.data.augmentation.read.meaning` does the reading.
+question. `anatomy_r1.data.augmentation.read_free_text.meaning` does the reading.
 """
 
 from __future__ import annotations

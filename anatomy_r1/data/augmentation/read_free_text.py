@@ -7,13 +7,23 @@ all seen.
 Example:
     >>> read_free_text("Please name the cell type visible in this picture.").words
     ('cell', 'type')
+
+Stem -> meaning: the acceptance check of every rewrite.
+
+Example:
+    >>> meaning("What anatomy is at the bottom-mid of the frame ?") == meaning(
+    ...     "Can you identify the anatomy present in the central lower portion of the picture?"
+    ... )
+    True
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from anatomy_r1.data.augmentation.meaning import Asks, Meaning
+from anatomy_r1.data.augmentation.read_scene import read_scene_question
 
 _MEDIUM = "(?:image|picture|photograph|photo)"
 _GIVEN = "(?:provided|given|supplied|shown|displayed|depicted|presented)"
@@ -82,3 +92,9 @@ def _question_word_within(text: str) -> tuple[Asks, str]:
     if found := re.search(r"\b(?:what|which) ", text):
         return "what", text[: found.start()] + text[found.end() :]
     return "other", text
+
+
+@lru_cache(maxsize=4096)
+def meaning(stem: str) -> Meaning:
+    """What a stem asks: read by SSG-VQA's grammar where that fits, else as free text."""
+    return read_scene_question(stem) or read_free_text(stem)

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from anatomy_r1.data.augmentation.free_forms import free_forms
+from anatomy_r1.data.augmentation.free_wordings import free_forms
 from anatomy_r1.data.augmentation.meaning import difference
-from anatomy_r1.data.augmentation.read import meaning
+from anatomy_r1.data.augmentation.read_free_text import meaning
 from anatomy_r1.data.augmentation.scene_wordings import scene_forms
 from anatomy_r1.question import Question
 

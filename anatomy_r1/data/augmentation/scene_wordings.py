@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from anatomy_r1.data.augmentation.meaning import Meaning, Thing
-from anatomy_r1.data.augmentation.places import own_words
+from anatomy_r1.data.augmentation.read_scene import own_words
 from anatomy_r1.data.stems import RELATIONS
 
 _OWN_STYLES = 3

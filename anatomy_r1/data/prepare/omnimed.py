@@ -13,7 +13,7 @@ from anatomy_r1.data.prepare.rationales import microscopic
 from anatomy_r1.data.problems import BadRecord, DataError, Problems
 from anatomy_r1.data.readers import med_r1, omnimed
 from anatomy_r1.data.readers.files import Inputs, existing_folder
-from anatomy_r1.data.readers.omnimed_groups import describe, group
+from anatomy_r1.data.readers.omnimed import describe, group
 from anatomy_r1.data.splits import SPLITS, Reservoir, split_groups
 from anatomy_r1.question import Question
 

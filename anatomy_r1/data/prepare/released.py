@@ -13,8 +13,8 @@ from anatomy_r1.data.labels import label
 from anatomy_r1.data.prepare.rationales import surgical
 from anatomy_r1.data.problems import DataError, Problems
 from anatomy_r1.data.readers.files import Inputs, existing_folder
-from anatomy_r1.data.readers.frame_files import has_picture, scene_graph
 from anatomy_r1.data.readers.released import Record, records
+from anatomy_r1.data.readers.scene_graph import has_picture, scene_graph
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.question import Question
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anatomy_r1.data.problems import BadRecord, DataError
-from anatomy_r1.file_hash import file_sha256
+from anatomy_r1.files import file_sha256
 
 
 @dataclass(slots=True)

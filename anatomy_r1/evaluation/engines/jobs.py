@@ -13,7 +13,7 @@ from typing import Any
 
 from anatomy_r1.data.images import LazyImages, image_hash
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.sampling import Sampling
+from anatomy_r1.evaluation.engines.decode import Sampling
 from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.response_log.response import ResponseKey
 

@@ -9,16 +9,21 @@ Example:
     >>> with ResponseLog(Path("log.sqlite")) as log:                        # doctest: +SKIP
     ...     engine = ServerEngine("Qwen/Qwen2.5-VL-7B-Instruct", log=log, base_url="http://127.0.0.1:8000/v1")
     ...     lm_eval.simple_evaluate(model=engine, tasks=["sgg_anatomy_mini"], apply_chat_template=True)
+
+How a run of requests goes, when to give it up, and what to say of those that got no answer.
+
+Which weights answered, where only the server can say so.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import openai
 from lm_eval.api.model import LM
@@ -28,13 +33,74 @@ from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.evaluation.engines.chat import as_prompt
 from anatomy_r1.evaluation.engines.jobs import Job, jobs
 from anatomy_r1.evaluation.engines.resume import Answers
-from anatomy_r1.evaluation.engines.server_address import read_address
-from anatomy_r1.evaluation.engines.server_client import ask, ask_for_models, open_client
-from anatomy_r1.evaluation.engines.server_failures import Failure
-from anatomy_r1.evaluation.engines.server_identity import find_model, server_identity
-from anatomy_r1.evaluation.engines.tally import Tally
-from anatomy_r1.evaluation.engines.upload import check_upload
+from anatomy_r1.evaluation.engines.server_address import Address, check_upload, read_address
+from anatomy_r1.evaluation.engines.server_client import Failure, ask, ask_for_models, clean, open_client
+from anatomy_r1.evaluation.engines.server_schema import Model
 from anatomy_r1.response_log.log import ResponseLog
+
+
+@dataclass(slots=True)
+class Tally:
+    """Failures so far."""
+
+    patience: int
+    """So many failures without one answer between them end the run: the server is gone."""
+    failures: list[Failure] = field(default_factory=list)
+    in_a_row: int = 0
+
+    def add(self, failure: Failure | None) -> None:
+        """Count one outcome; None is an answer."""
+        if failure:
+            self.failures.append(failure)
+        self.in_a_row = self.in_a_row + 1 if failure else 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether to ask for nothing more."""
+        return self.in_a_row >= self.patience or any(failure.cure for failure in self.failures)
+
+    def account(self, server: str, log: Path, lacking: int, wanted: int) -> str:
+        """How many of the responses wanted are lacking, why, and the cure; the reasons' numbers add up to `lacking`."""
+        ids = list(dict.fromkeys(failure.question_id for failure in self.failures))
+        named = ", ".join([*ids[:5], *["..."] * (len(ids) > 5)])
+        first = next((failure.cure for failure in self.failures if failure.cure), "see to what is named below")
+        head = (
+            f"{server}: {lacking} of {wanted} responses are missing ({named}); {wanted - lacking} are in {log}. "
+            f"Cure: {first}, then run the same command again; only those missing are asked"
+        )
+        return "\n".join([head, *(f"  {count} x {reason}" for count, reason in self._reasons(lacking) if count)])
+
+    def _reasons(self, lacking: int) -> Iterator[tuple[int, str]]:
+        reasons = Counter(failure.reason for failure in self.failures).most_common()
+        yield from ((count, reason) for reason, count in reasons[:8])
+        yield sum(count for _, count in reasons[8:]), "other reasons"
+        yield lacking - len(self.failures), "not asked: the server gave no answer any more"
+
+
+LABEL = "named by the server, not verified"
+
+
+def find_model(name: str, address: Address, listed: Sequence[Model] | Literal["none listed"]) -> Model | None:
+    """What the server says of the model; None where it lists none.
+
+    Raises:
+        AnatomyR1Error: when the server lists its models and this is none of them.
+    """
+    if listed == "none listed":
+        return None
+    found = next((model for model in listed if model.id == name), None)
+    if found is None:
+        others = clean(", ".join(model.id for model in listed if isinstance(model, Model)))
+        raise AnatomyR1Error(f"{address.base}: serves no model {name}. Cure: --model, one of {others or '(none)'}")
+    return found
+
+
+def server_identity(name: str, address: Address, model: Model | None) -> str:
+    """Model, host and what the server says of the model, under a label that says what this is worth."""
+    if model is None:
+        return f"{name} at {address.host} ({LABEL}; it lists no models)"
+    said = sorted(model.model_dump(exclude={"id"}, exclude_none=True).items())
+    return f"{name} at {address.host} ({'; '.join([LABEL, *(f'{part} {clean(str(value))}' for part, value in said)])})"
 
 
 @register_model("anatomy-server")

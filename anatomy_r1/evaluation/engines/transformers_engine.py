@@ -16,11 +16,9 @@ from typing import Any
 
 from lm_eval.api.registry import register_model
 
-from anatomy_r1.evaluation.engines.checkpoint import read_checkpoint, unusable
-from anatomy_r1.evaluation.engines.decode import Row, decode
+from anatomy_r1.evaluation.engines.decode import Row, decode, uniforms
 from anatomy_r1.evaluation.engines.jobs import Job
-from anatomy_r1.evaluation.engines.local import LocalEngine
-from anatomy_r1.evaluation.engines.sampling import uniforms
+from anatomy_r1.evaluation.engines.local import LocalEngine, read_checkpoint, unusable
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response
 

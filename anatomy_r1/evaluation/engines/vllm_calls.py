@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.sampling import Sampling
+from anatomy_r1.evaluation.engines.decode import Sampling
 
 ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",

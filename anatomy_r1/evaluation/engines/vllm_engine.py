@@ -22,10 +22,9 @@ from typing import Any
 from lm_eval.api.registry import register_model
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.checkpoint import Checkpoint, read_checkpoint
+from anatomy_r1.evaluation.engines.decode import response_seed
 from anatomy_r1.evaluation.engines.jobs import Job
-from anatomy_r1.evaluation.engines.local import LocalEngine
-from anatomy_r1.evaluation.engines.sampling import response_seed
+from anatomy_r1.evaluation.engines.local import Checkpoint, LocalEngine, read_checkpoint
 from anatomy_r1.evaluation.engines.vllm_calls import Finished, Vllm, prompt_tokens
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response

@@ -4,6 +4,8 @@
     samples_<task>_<date>.jsonl     one record a question: document, prompts, responses
 
 The files are someone else's: sizes are bounded, JSON is strict (no NaN), and no name in them becomes a path.
+
+What an lm-eval run says of itself, and what it does not say.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.task_files import benchmarks, task_files
+from anatomy_r1.files import file_sha256
 
 MAX_REPORT = 64 * 2**20
 """Bytes of a results file. Ours, as all limits here: real ones have some ten thousand."""
@@ -136,3 +139,53 @@ def parse(data: bytes, where: str, *, strict: bool) -> Mapping[str, Any]:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not a number")
+
+
+def config(report: Report) -> Mapping[str, Any]:
+    """How lm-eval was called, as far as it says."""
+    found = report.content.get("config")
+    return found if isinstance(found, Mapping) else {}
+
+
+def origin(report: Report) -> dict[str, Any]:
+    """What the run says of itself. Its model arguments are left out: they may hold a key."""
+    called = config(report)
+    files = {path.name: file_sha256(path) for path in (report.path, *report.tasks.values())}
+    seeds = {name: called.get(name) for name in ("random_seed", "numpy_seed", "torch_seed")}
+    return {
+        "kind": "lm-eval results",
+        "files": files,
+        "model": model_name(report),
+        "backend": clean(report.content.get("model_source") or called.get("model")),
+        "lm_eval": clean(report.content.get("lm_eval_version")),
+        "transformers": clean(report.content.get("transformers_version")),
+        "chat_template_sha256": clean(report.content.get("chat_template_sha")),
+        "task_versions": {task: report.of_task("versions", task) for task in report.tasks},
+        "seeds": {name: value for name, value in seeds.items() if isinstance(value, int)},
+    }
+
+
+def not_known(report: Report) -> tuple[str, ...]:
+    """What such a run does not record."""
+    always = (
+        "weights",
+        "which responses ended at the token limit",
+        "bytes of the pictures shown",
+        "tokens and seconds",
+    )
+    dtype = () if config(report).get("model_dtype") else ("precision of the weights",)
+    return (*always, *dtype)
+
+
+def model_name(report: Report) -> str:
+    """What the run calls its model: a hub's name; of a path the last part, for the rest is of someone's machine."""
+    name = clean(report.content.get("model_name"))
+    path = PureWindowsPath(name)  # knows both kinds of slash
+    local = path.root or path.drive or len(path.parts) > 2 or name[:1] in ".~"
+    return path.name if local and path.name else name
+
+
+def clean(value: Any) -> str:
+    """Text of someone else's, short and printable; `not known` where there is none."""
+    text = "".join(character for character in str(value or "") if character.isprintable())[:120].strip()
+    return text or "not known"

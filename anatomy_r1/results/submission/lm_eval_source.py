@@ -17,8 +17,17 @@ from anatomy_r1.evaluation.task_files import task_files
 from anatomy_r1.prompts import Style
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.response import Response, ResponseKey
-from anatomy_r1.results.submission.lm_eval_files import AGAIN, Report, read_report, records
-from anatomy_r1.results.submission.lm_eval_origin import clean, config, model_name, not_known, origin
+from anatomy_r1.results.submission.lm_eval_files import (
+    AGAIN,
+    Report,
+    clean,
+    config,
+    model_name,
+    not_known,
+    origin,
+    read_report,
+    records,
+)
 from anatomy_r1.results.submission.lm_eval_rows import Row, check_whole, differing, read_row
 from anatomy_r1.results.submission.submission import STATED, Submission
 from anatomy_r1.scoring.complete_run import Answered

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.file_hash import file_sha256
+from anatomy_r1.files import file_sha256
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.submission.submission import STATED, Submission
 from anatomy_r1.scoring.score import Scores, score

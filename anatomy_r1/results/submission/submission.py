@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from anatomy_r1.prompts import Style, canonical_wording, prompt_hash, render_text
-from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.outcomes import reason_counts
 from anatomy_r1.scoring.score import Scores
 from anatomy_r1.scoring.validity import unfit
 

@@ -7,13 +7,17 @@ Example:
 
 from __future__ import annotations
 
-from anatomy_r1.training.certificate.advantages import check_advantages
-from anatomy_r1.training.certificate.budget import check_budget, facts
 from anatomy_r1.training.certificate.evidence import Evidence
-from anatomy_r1.training.certificate.groups import check_groups, check_invalid, invalid_ratio
-from anatomy_r1.training.certificate.levels import check_curriculum
+from anatomy_r1.training.certificate.groups import (
+    check_advantages,
+    check_budget,
+    check_groups,
+    check_invalid,
+    facts,
+    invalid_ratio,
+)
 from anatomy_r1.training.certificate.losses import check_loss
-from anatomy_r1.training.certificate.served import check_data, check_similarity
+from anatomy_r1.training.certificate.served import check_curriculum, check_data, check_similarity
 from anatomy_r1.training.certificate.value import Certificate
 
 CHECKS = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.file_hash import identity_of
+from anatomy_r1.files import identity_of
 from anatomy_r1.training.encoders.encoder import TextEncoder
 from anatomy_r1.training.encoders.weights import tensors
 

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.bench.aims import aims
 from baselines.bench.cases import COMPLETION, METHODS, Case, cases, find, profile_of, source
+from baselines.bench.report import aims
 from baselines.experiment.profile import load_profile
 from baselines.experiment.settings import arguments
 from baselines.preflight.memory import ROLLOUT_TOKENS

@@ -2,9 +2,8 @@
 
 import pytest
 
-from baselines.bench.aims import aims
 from baselines.bench.cases import Case
-from baselines.bench.report import as_markdown, write_report
+from baselines.bench.report import aims, as_markdown, write_report
 from baselines.bench.store import path_of, write_json
 from baselines.preflight.memory import GB
 from tests.helpers.bench_results import result

@@ -14,8 +14,7 @@ from baselines.experiment.settings import settings
 from baselines.grid.grid import configuration
 from baselines.methods import registry as methods
 from baselines.methods.method import Method
-from baselines.methods.method_file import read_methods
-from baselines.methods.registry import METHODS, add_methods, method
+from baselines.methods.registry import METHODS, add_methods, method, read_methods
 
 HEAD = "from baselines.methods.grpo import GRPO\nfrom baselines.methods.method import Method\n"
 OWN = 'METHODS = (GRPO.but("mine", "Mine", paper="ours", knobs={"beta": 0.01}),)\n'

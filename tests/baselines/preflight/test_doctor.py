@@ -5,20 +5,19 @@ import json
 
 import pytest
 
-from anatomy_r1.nvidia import Gpu
+from anatomy_r1.provenance import Gpu
 from baselines.__main__ import main
 from baselines.experiment.cell import Layout
 from baselines.experiment.plan import select
 from baselines.experiment.profile import load_profile
 from baselines.methods import registry as methods
 from baselines.preflight import doctor as examine
-from baselines.preflight import doctor_inputs as inputs
+from baselines.preflight import inputs, smoke
 from baselines.preflight import inputs as missing_module
 from baselines.preflight import machine_checks as checks
-from baselines.preflight import smoke
 from baselines.preflight.inputs import missing
-from baselines.preflight.machine import Machine, read_machine
-from baselines.runtime import requirements
+from baselines.preflight.machine_checks import Machine, read_machine
+from baselines.runtime import gpus as requirements
 from tests.helpers.small_runs import linked
 
 LOCK = checks.locked()

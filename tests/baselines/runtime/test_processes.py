@@ -20,7 +20,7 @@ from baselines.runtime.gpus import VISIBLE, one_gpu, visible
 from baselines.runtime.processes import launch_command, start_workers
 from baselines.stages.stages import run_stage
 from baselines.stages.train import LOG_NAME, train
-from baselines.trainers.pads import one_pad_an_image
+from baselines.trainers.grpo import one_pad_an_image
 from tests.baselines.trainers.test_losses_distributed import free_port
 from tests.helpers.small_runs import ignore, linked
 

@@ -6,8 +6,8 @@ import torch
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
 from baselines.stages.train import LOG_NAME, train
-from baselines.trainers.draw import varied
 from baselines.trainers.gpg import alpha
+from baselines.trainers.grpo import varied
 from tests.helpers.recording import GROUP, hashed_reward, trainer_for
 from tests.helpers.small_runs import ignore
 

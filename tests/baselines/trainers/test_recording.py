@@ -35,7 +35,7 @@ def test_examples_of_a_resumed_run_are_logged_as_if_nothing_had_happened(recorde
 
 def test_recording_changes_no_weight_and_no_row(recorded_run, trained, tmp_path, monkeypatch):
     monkeypatch.setattr("anatomy_r1.training.rewards.accuracy_reward", hashed_reward)
-    monkeypatch.setattr("baselines.trainers.record.Recorder.record", lambda *_: None)
+    monkeypatch.setattr("baselines.trainers.records.Recorder.record", lambda *_: None)
     linked(tmp_path, recorded_run.layout.root)
     bare = train(dataclasses.replace(recorded_run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "grpo", 0), ignore)
     assert not list(read_batches(bare / FOLDER))

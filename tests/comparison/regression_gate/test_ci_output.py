@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from anatomy_r1.comparison.regression_gate import ci as github
 from anatomy_r1.comparison.regression_gate import ci as junit
-from anatomy_r1.comparison.regression_gate import github
 from tests.comparison.regression_gate.conftest import HOSTILE, cells, regress
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from anatomy_r1.cli import regress as regress_cli
-from anatomy_r1.comparison.conditions import RECORDED
-from anatomy_r1.comparison.regression_gate.gate import Rule
-from anatomy_r1.comparison.regression_gate.noise import METRICS
+from anatomy_r1.comparison.panel import RECORDED
+from anatomy_r1.comparison.regression_gate.judge import Rule
+from anatomy_r1.comparison.regression_gate.tolerance import METRICS
 from tests.comparison.regression_gate.conftest import cells, found, regress
 from tests.comparison.test_compare_sources import MINI
 

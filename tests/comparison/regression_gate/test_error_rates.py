@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from anatomy_r1.comparison.regression_gate.noise import Noise, noise
-from anatomy_r1.comparison.regression_gate.tolerance import FALSE_ALARMS, POWER, UNLUCKY, overdispersed, tolerance
+from anatomy_r1.comparison.regression_gate.tolerance import (
+    FALSE_ALARMS,
+    POWER,
+    UNLUCKY,
+    Noise,
+    noise,
+    overdispersed,
+    tolerance,
+)
 from tests.helpers.gate_responses import SHAPES, K, chances, evaluations
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "ci.md"

@@ -8,11 +8,9 @@ import pandas as pd
 import pytest
 
 from anatomy_r1.comparison.load import load_systems
-from anatomy_r1.comparison.regression_gate.gate import Rule
-from anatomy_r1.comparison.regression_gate.judge import judge
+from anatomy_r1.comparison.regression_gate.judge import Rule, judge
 from anatomy_r1.comparison.regression_gate.load import align
-from anatomy_r1.comparison.regression_gate.noise import noise
-from anatomy_r1.comparison.regression_gate.tolerance import FALSE_ALARMS, tolerance
+from anatomy_r1.comparison.regression_gate.tolerance import FALSE_ALARMS, noise, tolerance
 from anatomy_r1.comparison.systems import Run, systems
 from anatomy_r1.results.store import question_metrics
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anatomy_r1.data.augmentation.image_changes import NOISE, ImageChange, noisy
+from anatomy_r1.data.augmentation.groups import NOISE, ImageChange, noisy
 
 
 def picture(mode="RGB", size=(64, 48)):

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.data.augmentation.meaning import Meaning, Thing, difference
-from anatomy_r1.data.augmentation.places import OWN_WORDS, place_of
-from anatomy_r1.data.augmentation.read import meaning
-from anatomy_r1.data.augmentation.read_scene import KINDS
+from anatomy_r1.data.augmentation.read_free_text import meaning
+from anatomy_r1.data.augmentation.read_scene import KINDS, OWN_WORDS, place_of
 from anatomy_r1.data.augmentation.rewrites import MOST_CHARACTERS, reason_against, wordings
 from anatomy_r1.data.augmentation.scene_wordings import scene_forms
 from anatomy_r1.data.labels import COLOURS, COMPONENTS, PLACES

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from anatomy_r1.data.augmentation.read import meaning
+from anatomy_r1.data.augmentation.read_free_text import meaning
 from anatomy_r1.data.augmentation.read_scene import read_scene_question
 from anatomy_r1.data.augmentation.rewrites import LEAST_FORMS, checked_wordings, rewrites
 from anatomy_r1.data.stems import parse_stem

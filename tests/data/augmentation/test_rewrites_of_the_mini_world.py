@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from anatomy_r1.data.augmentation.read import meaning
+from anatomy_r1.data.augmentation.read_free_text import meaning
 from anatomy_r1.data.augmentation.rewrites import wordings
 from anatomy_r1.mini.ask import NOUNS, RELATIONS, location_stem
 from anatomy_r1.mini.classes import ANATOMIES, COLORS, POSITIONS, label

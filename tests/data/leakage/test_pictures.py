@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from anatomy_r1.data.augmentation.image_changes import ImageChange
+from anatomy_r1.data.augmentation.groups import ImageChange
 from anatomy_r1.data.leakage.pictures import THRESHOLD, Pair, close_pairs, hash_pictures
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.mini.scene import draw_clear_scene, draw_look

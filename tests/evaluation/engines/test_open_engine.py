@@ -56,7 +56,7 @@ def test_engine_arguments_of_the_command_line(text, expected):
 def test_a_response_s_seed_is_its_own_and_has_so_many_bits(bits):
     from dataclasses import replace
 
-    from anatomy_r1.evaluation.engines.sampling import response_seed
+    from anatomy_r1.evaluation.engines.decode import response_seed
     from anatomy_r1.response_log.response import ResponseKey
 
     key = ResponseKey("b", "q", 0, "sample", "p", "i", "w", "{}", 0)

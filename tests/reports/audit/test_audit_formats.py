@@ -9,9 +9,8 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from reports.__main__ import main
-from reports.audit.as_json import load
 from reports.audit.audit import findings, load_paper, paper_checks
-from reports.audit.write import files
+from reports.audit.report import files, load
 from reports.formats.page import Grid
 
 COMMITTED = Path(__file__).parents[3] / "results/audit"

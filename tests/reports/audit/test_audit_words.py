@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from reports.audit import claims, definitions, paper_text, prose, statements, twice
+from reports.audit import claims, definitions, paper_text, prose, statements
 from reports.audit.cells import by_address, load
 
 
@@ -58,7 +58,7 @@ def test_a_consistent_gain_that_turns_in_one_cell_is_found(clean_paper):
     ablation = [claim for claim in clean_paper.claims if claim.id == "ablation-each"]
     [finding] = statements.check(ablation, cells).findings
     assert finding.title.endswith("in 0 of 6 cells")
-    assert [f.id for f in twice.check(cells).findings] == [
+    assert [f.id for f in statements.check_same_everywhere(cells).findings] == [
         f"twice.grpo-gdqa-sgg_anatomy-{metric}" for metric in ("avg@5", "pass@1", "major@5")
     ]
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from reports.audit.cells import Cell, load
-from reports.audit.grim import chance, fits, impossible, inferred, possible, possible_if_cut
-from reports.audit.grim_check import check
+from reports.audit.grim_check import chance, check, fits, impossible, inferred, possible, possible_if_cut
 
 
 @pytest.mark.parametrize("responses", [1, 3, 7, 8, 250, 522, 1000, 2610])

@@ -10,8 +10,8 @@ from anatomy_r1.tables.table import MISSING
 from reports.__main__ import main
 from reports.controls.controls import controls
 from reports.controls.image_ablation import worths
+from reports.scores.caveats import order_alarms
 from reports.scores.differences import differences
-from reports.scores.extractors import order_alarms
 from reports.scores.scores import scores
 from reports.tables.table1 import table1
 from tests.helpers.stores import PROVENANCE, named, questions, result, row, shares

@@ -9,8 +9,8 @@ from matplotlib.text import Text
 
 from anatomy_r1.training.group_samples import SampleGroup
 from reports.figures import figure2_samples
-from reports.figures.save import rendered
-from reports.figures.visible import visible
+from reports.figures.draw import rendered
+from reports.figures.figure2_samples import visible
 from tests.helpers.made_curves import SCOPE, sample
 
 

@@ -3,9 +3,8 @@
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from reports.figures.frame import groups_frame
 from reports.figures.points import FEWEST_GROUPS, POOLED, points
-from reports.figures.scope import chosen
+from reports.figures.scope import chosen, groups_frame
 from tests.helpers.made_curves import training
 
 

@@ -6,10 +6,9 @@ from scipy import stats
 
 from anatomy_r1.scoring.intervals import Interval
 from reports.figures import statements as module
-from reports.figures.claim import Claim
-from reports.figures.claims import claims
-from reports.figures.frame import groups_frame
+from reports.figures.claims import Claim, claims
 from reports.figures.measures import FIRST_THIRD, LAST_THIRD, SECOND_HALF, change, difference, gap, mean, picked
+from reports.figures.scope import groups_frame
 from reports.figures.statements import statements, verdict
 from tests.helpers.made_curves import training
 

@@ -11,13 +11,11 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from anatomy_r1.training.curves import load_curves, save_curves
-from reports.figures import curve_figures as figure1
 from reports.figures import draw as panels
-from reports.figures import figure5, figure6
-from reports.figures.frame import groups_frame
-from reports.figures.look import LOOKS, SETTINGS, SMALL
+from reports.figures.curve_figures import CURVE_FIGURES
+from reports.figures.draw import LOOKS, SETTINGS, SMALL, rendered, settle
 from reports.figures.points import POOLED
-from reports.figures.save import rendered, settle
+from reports.figures.scope import groups_frame
 from reports.figures.write import data_files, drawings, figure_files
 from tests.helpers.made_curves import SCOPE, sample, training
 
@@ -34,7 +32,7 @@ def frame():
     return groups_frame(trainings)
 
 
-@pytest.mark.parametrize("module", [figure1, figure5, figure6], ids=["1", "5", "6"])
+@pytest.mark.parametrize("module", [CURVE_FIGURES[f"figure{n}"] for n in (1, 5, 6)], ids=["1", "5", "6"])
 def test_what_is_drawn_is_what_the_csv_has(frame, module):
     table = pd.read_csv(io.StringIO(module.table(frame, SCOPE, "kilotokens").to_csv(index=False)), dtype={"seed": str})
     figure = module.figure(frame, SCOPE, "kilotokens")
@@ -54,7 +52,9 @@ def test_nothing_is_smaller_than_seven_points_or_outside_its_column(frame):
     import matplotlib as mpl
 
     with mpl.rc_context(dict(SETTINGS)):
-        figures = [module.figure(frame, SCOPE, "kilotokens") for module in (figure1, figure5, figure6)]
+        figures = [
+            module.figure(frame, SCOPE, "kilotokens") for module in (CURVE_FIGURES[f"figure{n}"] for n in (1, 5, 6))
+        ]
         for figure in figures:
             settle(figure)
             texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
@@ -76,9 +76,9 @@ def test_lines_are_told_apart_without_colour():
 def test_the_same_points_give_the_same_bytes_whatever_was_drawn_before(frame):
     import matplotlib as mpl
 
-    first = rendered(lambda: figure5.figure(frame, SCOPE, "kilotokens"))
+    first = rendered(lambda: CURVE_FIGURES["figure5"].figure(frame, SCOPE, "kilotokens"))
     with mpl.rc_context({"font.size": 30, "lines.linewidth": 9}):
-        again = rendered(lambda: figure5.figure(frame, SCOPE, "kilotokens"))
+        again = rendered(lambda: CURVE_FIGURES["figure5"].figure(frame, SCOPE, "kilotokens"))
     assert first == again
     assert {suffix: content[:4] for suffix, content in first.items()} == {
         "pdf": b"%PDF",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from reports.audit.as_json import load
 from reports.audit.audit import findings, load_paper, paper_checks, sizes
-from reports.ledger import curves, printed
+from reports.audit.report import load
+from reports.ledger import printed
 from reports.ledger.judgement import NONE, combined, of_comparison, of_interval
 
 COMMITTED = Path(__file__).parents[3] / "results/audit"
@@ -61,7 +61,7 @@ def of_curves(tmp_path, content, claim="fig5-rises", scale="mini"):
     path = tmp_path / "figure_statements.csv"
     path.write_text(HEAD + content)
     [one] = [one for one in load_paper().claims if one.id == claim]
-    return curves.judged(one, curves.load(path), scale)
+    return printed.judged_by_curves(one, printed.load(path), scale)
 
 
 def test_statements_about_curves(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import save_result
 from anatomy_r1.training.certificate.value import NAMES, Certificate, failed, passed
-from reports.scores.caveats import MARK
+from reports.scores.caveats import CERTIFICATE_FAILED
 from reports.site.page import render, table_page
 from reports.tables.table1 import table1
 from reports.tables.table2 import table2
@@ -37,7 +37,7 @@ def notes(report):
 
 
 def marked(report):
-    return {(t.name, r.title) for t in report.tables for b in t.blocks for r in b.rows if MARK in r.title}
+    return {(t.name, r.title) for t in report.tables for b in t.blocks for r in b.rows if CERTIFICATE_FAILED in r.title}
 
 
 def test_a_failed_one_marks_its_row_in_every_table_and_says_why(tmp_path):
@@ -45,14 +45,14 @@ def test_a_failed_one_marks_its_row_in_every_table_and_says_why(tmp_path):
     arms = [with_one("sft-grpo", certificate("loss"), arm=arm) for arm in ("equal-tokens", "as-released")]
     report = table1([*results, *arms])
     tables = {"table1", "cost", "responses", "categories"}
-    wanted = {(name, f"SFT{MARK}") for name in tables}
-    wanted |= {(name, f"SFT+GRPO{MARK}") for name in ("equal-tokens", "as-released")}
+    wanted = {(name, f"SFT{CERTIFICATE_FAILED}") for name in tables}
+    wanted |= {(name, f"SFT+GRPO{CERTIFICATE_FAILED}") for name in ("equal-tokens", "as-released")}
     assert marked(report) == wanted
     said = "Certificate failed: SGG-VQA (Anatomy), mini world, mini-l, SFT, seed 0: loss: as planted."
     assert said in notes(report)
     for one in results:
         save_result(tmp_path, one)
-    assert MARK in cost_files(tmp_path)["cost.txt"]
+    assert CERTIFICATE_FAILED in cost_files(tmp_path)["cost.txt"]
 
 
 def test_the_site_shows_a_failed_one_as_an_alarm():
@@ -63,15 +63,15 @@ def test_the_site_shows_a_failed_one_as_an_alarm():
 
 def test_one_failed_seed_is_enough_and_the_number_stays():
     report = table1([with_one("grpo", certificate(), seed=0), with_one("grpo", certificate("budget"), seed=1)])
-    assert row(report.tables[0], "mini-l", f"GRPO{MARK}").cells[0].text != "—"
+    assert row(report.tables[0], "mini-l", f"GRPO{CERTIFICATE_FAILED}").cells[0].text != "—"
 
 
 def test_table_2_marks_an_ablation_and_every_difference_to_a_failed_whole():
     names = ("grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image")
     report = table2([with_one(name, certificate(*(["groups"] if name == names[0] else []))) for name in names])
     scores, differences = report.tables[0].blocks[:2]
-    assert [MARK in r.title for r in scores.rows] == [True, False, False]
-    assert all(MARK in r.title for r in differences.rows)
+    assert [CERTIFICATE_FAILED in r.title for r in scores.rows] == [True, False, False]
+    assert all(CERTIFICATE_FAILED in r.title for r in differences.rows)
 
 
 @pytest.mark.parametrize("other", [{"steps": 79}, {"completions": 16}], ids=["one fewer step", "half the batch"])
@@ -79,7 +79,7 @@ def test_budgets_that_differ_from_grpos_beside_it_mark_the_row(other):
     report = table1(
         [with_one("grpo", certificate()), with_one("gpg", certificate(**other)), with_one("sft", certificate())]
     )
-    assert {title for _, title in marked(report)} == {f"GPG{MARK}"}
+    assert {title for _, title in marked(report)} == {f"GPG{CERTIFICATE_FAILED}"}
     assert "budget: " in notes(report)[0]
     assert "GRPO beside it: 80 steps of 32" in notes(report)[0]
     elsewhere = [with_one("grpo", certificate()), with_one("gpg", certificate(**other), arm="another")]
@@ -111,7 +111,7 @@ def test_a_certificate_that_cannot_be_read_is_not_taken_for_a_good_one():
 def test_unfit_and_failed_stand_side_by_side():
     both = with_one("sft", certificate("data"))
     both.provenance["unfit"] = ["cut off"]
-    assert f"SFT (unfit){MARK}" in {r.title for b in table1([both]).tables[0].blocks for r in b.rows}
+    assert f"SFT (unfit){CERTIFICATE_FAILED}" in {r.title for b in table1([both]).tables[0].blocks for r in b.rows}
 
 
 def test_tables_of_stores_without_marks_are_named_as_before():

@@ -11,8 +11,8 @@ from anatomy_r1.question import Question
 from anatomy_r1.results.store import save_result
 from reports.formats.latex import escape
 from reports.scores.differences import differences
-from reports.scores.leakage import MARK
 from reports.scores.names import CONTROLS
+from reports.scores.scores import MARK
 from reports.tables.table1 import table1
 from reports.tables.table2 import table2
 from reports.write import cost_files, table1_files, table2_files
