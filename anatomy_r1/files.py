@@ -45,7 +45,7 @@ def write_output(path: Path, content: str | bytes) -> Path:
     try:
         return write_whole(path, content)
     except OSError as error:
-        raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
+        raise AnatomyR1Error(f"{path}: cannot be written ({error}). Fix: see to space and rights") from error
 
 
 def file_sha256(path: Path) -> str:

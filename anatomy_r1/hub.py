@@ -33,7 +33,7 @@ def snapshot(source: str, revision: str | None = None) -> Path:
         words = f"{name} --revision {pin}" if pin else name
         raise AnatomyR1Error(
             f"{name} at {pin or 'its head'}: not in the hub's cache, and not to be fetched ({type(error).__name__}). "
-            f"Cure: name a folder, or where there is a network, `hf download {words}`; then HF_HUB_OFFLINE=1"
+            f"Fix: name a folder, or where there is a network, `hf download {words}`; then HF_HUB_OFFLINE=1"
         ) from error
 
 

@@ -28,7 +28,7 @@ class FileLock:
                 holder = self._holder()
                 self._file.close()
                 raise AnatomyR1Error(
-                    f"{path}: {holder} is writing. Cure: wait until it is done, or stop it and run the same command"
+                    f"{path}: {holder} is writing. Fix: wait until it is done, or stop it and run the same command"
                 )
             time.sleep(0.1)
         self._file.truncate(0)

@@ -103,7 +103,7 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     for name, function, text in (
         ("run", _run, "train and evaluate what is missing"),
         ("plan", _plan, "print what `run` would do, what it takes and what is missing, and do nothing"),
-        ("doctor", _doctor, "look at this machine and say what would stop a run, each with its cure"),
+        ("doctor", _doctor, "look at this machine and say what would stop a run, each with its fix"),
     ):
         command = commands.add_parser(name, help=text, description=text, epilog=EXAMPLE.replace(" run ", f" {name} "))
         _selection_arguments(command)

@@ -70,9 +70,9 @@ def cost_files(store: Path) -> dict[str, str]:
     }
 
 
-def _results(store: Path, cure: str) -> list[Result]:
+def _results(store: Path, fix: str) -> list[Result]:
     if not store.is_dir():
-        raise AnatomyR1Error(f"no such folder. Run `tox -e {cure}` first, or name the store of another profile")
+        raise AnatomyR1Error(f"no such folder. Run `tox -e {fix}` first, or name the store of another profile")
     return load_results(store)
 
 

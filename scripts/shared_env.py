@@ -81,7 +81,7 @@ def build(root: Path, shared: Path, wanted: str) -> None:
     """Make the environment from nothing and stamp it.
 
     Raises:
-        SystemExit: when pip is missing or fails, with the cure.
+        SystemExit: when pip is missing or fails, with the fix.
     """
     if importlib.util.find_spec("pip") is None:
         raise SystemExit(f"{sys.executable} has no pip. Run this through tox, or with a Python that has pip.")

@@ -82,8 +82,8 @@ def build(root: Path, home: Path, wanted: str) -> None:
     pip += ["--progress-bar", "off", "--quiet", "--no-compile"]  # few of its modules are ever imported
     for what in (["-r", LOCK], ["-e", "."]):
         if subprocess.run([*pip, *what], cwd=root, check=False).returncode:
-            cure = "pip must know an index that has PyTorch's CPU builds (PIP_EXTRA_INDEX_URL, or its configuration)"
-            raise SystemExit(f"vllm_env: pip failed (see above); {cure}. NOT TESTED: the vLLM engine.")
+            fix = "pip must know an index that has PyTorch's CPU builds (PIP_EXTRA_INDEX_URL, or its configuration)"
+            raise SystemExit(f"vllm_env: pip failed (see above); {fix}. NOT TESTED: the vLLM engine.")
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(home)}))
     _name_it_vllm(packages)
     _make_torchvision_load(python, packages)

@@ -33,13 +33,13 @@ def test_what_is_cached_needs_no_network(cached, source):
 
 @pytest.mark.parametrize("revision", ["v2", "9876543210" * 4])
 def test_what_is_not_cached_is_told_with_the_command_that_fetches_it(cached, revision):
-    cure = f"Cure: name a folder, or .*`hf download owner/model --revision {revision}`"
-    with pytest.raises(AnatomyR1Error, match=f"owner/model at {revision}: not in the hub's cache.*{cure}"):
+    fix = f"Fix: name a folder, or .*`hf download owner/model --revision {revision}`"
+    with pytest.raises(AnatomyR1Error, match=f"owner/model at {revision}: not in the hub's cache.*{fix}"):
         snapshot(f"owner/model@{revision}")
 
 
 def test_what_is_no_hub_id_is_refused(cached):
-    with pytest.raises(AnatomyR1Error, match="Cure: name a folder"):
+    with pytest.raises(AnatomyR1Error, match="Fix: name a folder"):
         snapshot("no/such/folder")
 
 

@@ -51,9 +51,9 @@ def _compare(args: argparse.Namespace) -> int:
 
     check_formats(args)
     if args.new and args.all_pairs:
-        raise AnatomyR1Error("--new and --all-pairs ask for different pairs. Cure: leave one of them out")
+        raise AnatomyR1Error("--new and --all-pairs ask for different pairs. Fix: leave one of them out")
     if args.family and (args.metric or args.smallest_difference is not None):
-        raise AnatomyR1Error(f"{args.family} declares metric and smallest difference. Cure: leave the options out")
+        raise AnatomyR1Error(f"{args.family} declares metric and smallest difference. Fix: leave the options out")
     outcome = _outcome(args)
     print(plain_lines(write_report(args, document(outcome, args.flips), lambda: as_json(outcome))), end="")
     return 0

@@ -58,7 +58,7 @@ def _rule(args: argparse.Namespace) -> SplitRule:
     if name != "file":
         return rule_official() if name == "official" else rule_unused(validation=bool(args.validation))
     if not path.is_file():
-        raise DataError(f"{path}: no such file. Cure: write it, or use --split unused or official")
+        raise DataError(f"{path}: no such file. Fix: write it, or use --split unused or official")
     return rule_file(read_json(path.read_bytes(), path.name), path.name)
 
 

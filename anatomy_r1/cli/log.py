@@ -28,7 +28,7 @@ def add_log_commands(subparsers: Any) -> None:
 
 
 def _merge(args: argparse.Namespace) -> int:
-    from anatomy_r1.evaluation.shards import merge
+    from anatomy_r1.response_log.copies import merge
 
     found = merge(args.logs, args.new)
     print(f"{args.new}: {found.responses} responses, {found.runs} runs")
@@ -36,7 +36,7 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _salvage(args: argparse.Namespace) -> int:
-    from anatomy_r1.response_log.damage import salvage
+    from anatomy_r1.response_log.copies import salvage
 
     found = salvage(args.log, args.new)
     print(f"{args.new}: {found.responses} responses and {found.runs} runs kept")

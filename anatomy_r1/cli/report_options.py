@@ -36,7 +36,7 @@ def check_formats(args: argparse.Namespace) -> None:
 
     for path in args.out:
         if path.suffix not in FORMATS.values():
-            raise AnatomyR1Error(f"{path}: no such format. Cure: end it in one of {', '.join(FORMATS.values())}")
+            raise AnatomyR1Error(f"{path}: no such format. Fix: end it in one of {', '.join(FORMATS.values())}")
 
 
 def write_report(args: argparse.Namespace, report: Report, as_json: Callable[[], str]) -> str:

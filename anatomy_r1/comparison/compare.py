@@ -41,7 +41,7 @@ def family_of(panels: Sequence[Panel], metric: str, smallest_points: float | Non
     try:
         return Family("all comparisons of this command", metric, pairs, smallest_difference=smallest)
     except ValueError as error:
-        raise AnatomyR1Error(f"{error}. Cure: --smallest-difference 5") from error
+        raise AnatomyR1Error(f"{error}. Fix: --smallest-difference 5") from error
 
 
 def compare(panels: Sequence[Panel], family: Family, *, seed: int = 0) -> tuple[Comparison, ...]:
@@ -79,8 +79,8 @@ def _judged(family: Family, found: Mapping[Pair, SignFlip]) -> dict[Pair, _Judge
     if not raw:
         names = ", ".join(sorted(name for pair in found for name in pair))
         declared = ", ".join(" and ".join(sorted(pair)) for pair in family.pairs)
-        cure = "Cure: name the systems that it declares, or call yours so: NAME=PATH"
-        raise AnatomyR1Error(f"family {family.name!r}: none of its comparisons ({declared}) among {names}. {cure}")
+        fix = "Fix: name the systems that it declares, or call yours so: NAME=PATH"
+        raise AnatomyR1Error(f"family {family.name!r}: none of its comparisons ({declared}) among {names}. {fix}")
     adjusted = family.adjusted(raw)
     return {
         pair: _Judged(found[pair], p, family.adjusted_floor(pair, found[pair].floor, raw))

@@ -103,7 +103,7 @@ def load_family(path: Path) -> Family:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return _family(content)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, TypeError) as error:
-        raise AnatomyR1Error(f"{path}: not a family of comparisons: {error}. Cure: see docs/statistics.md") from error
+        raise AnatomyR1Error(f"{path}: not a family of comparisons: {error}. Fix: see docs/statistics.md") from error
 
 
 def _family(content: Any) -> Family:

@@ -23,7 +23,7 @@ def load_systems(arguments: Sequence[str], data: Path | None) -> tuple[System, .
     seen: dict[str, Run] = {}
     for run in found:
         if seen.setdefault(run.origin["source"], run).name != run.name:
-            raise AnatomyR1Error(f"{run.origin['source']}: named twice. Cure: name each result once")
+            raise AnatomyR1Error(f"{run.origin['source']}: named twice. Fix: name each result once")
     return systems([run for run in found if seen[run.origin["source"]] is run])
 
 
@@ -42,14 +42,14 @@ def _split(argument: str) -> tuple[str | None, Path]:
     if not separator or Path(argument).exists():
         return None, Path(argument)
     if not name.strip():
-        raise AnatomyR1Error(f"{argument}: an empty name. Cure: NAME=PATH")
+        raise AnatomyR1Error(f"{argument}: an empty name. Fix: NAME=PATH")
     return name, Path(rest)
 
 
 def _folder(path: Path, name: str | None) -> list[Run]:
     found = [_cell(cell, name) for cell in _cells(path)]
     if not found:
-        raise AnatomyR1Error(f"{path}: no results in it. Cure: name a result store, or a folder of one")
+        raise AnatomyR1Error(f"{path}: no results in it. Fix: name a result store, or a folder of one")
     return found
 
 
@@ -59,7 +59,7 @@ def _cells(path: Path) -> Iterator[Path]:
 
 def _cell(path: Path, name: str | None) -> Run:
     if not path.is_file():
-        raise AnatomyR1Error(f"{path}: no such result. Cure: name a seed*.json of a result store")
+        raise AnatomyR1Error(f"{path}: no such result. Fix: name a seed*.json of a result store")
     try:
         return run_of_result(load_result(path), str(path), name)
     except AnatomyR1Error:
@@ -76,8 +76,8 @@ def _log(path: Path, name: str | None, data: Path | None) -> Run:
     with ResponseLog(Path(file), read_only=True) as log:
         names = list(log.runs())
     if not run and len(names) != 1:
-        raise AnatomyR1Error(f"{file}: holds {len(names)} runs ({', '.join(names)}). Cure: name one: {file}#RUN")
+        raise AnatomyR1Error(f"{file}: holds {len(names)} runs ({', '.join(names)}). Fix: name one: {file}#RUN")
     if data is None:
-        raise AnatomyR1Error(f"{file}: a response log is scored against its questions. Cure: --data DIR")
+        raise AnatomyR1Error(f"{file}: a response log is scored against its questions. Fix: --data DIR")
     scores = score(Path(file), data, run or names[0])
     return run_of_scores(scores, f"{file}#{scores.run}", name or f"{scores.benchmark}/{Path(file).stem}")

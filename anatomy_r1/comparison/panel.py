@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results.store import question_metrics
+from anatomy_r1.scoring.columns import question_metrics
 
 RECORDED = ("questions", "prompts", "sampling", "arms")
 """Kinds of conditions that a run notes."""
@@ -65,12 +65,12 @@ def beside_new(systems: Sequence[System], new: str) -> tuple[tuple[System, ...],
     wanted = [system for system in systems if is_called(system, new)]
     if not wanted:
         names = ", ".join(dict.fromkeys(_method(system) for system in systems))
-        raise AnatomyR1Error(f"no system is called {new!r}. Cure: --new with one of {names}")
+        raise AnatomyR1Error(f"no system is called {new!r}. Fix: --new with one of {names}")
     sides = dict.fromkeys(_side(system) for system in wanted)
     found = [tuple(system for system in systems if _side(system) == side) for side in sides]
     if alone := next((of for of in found if not against(of, new)), None):
-        cure = "Cure: put a baseline of the same benchmark, model and arm beside it"
-        raise AnatomyR1Error(f"{alone[0].name}: nothing to compare with. {cure}")
+        fix = "Fix: put a baseline of the same benchmark, model and arm beside it"
+        raise AnatomyR1Error(f"{alone[0].name}: nothing to compare with. {fix}")
     return tuple(found)
 
 
@@ -147,11 +147,11 @@ def panels(
     for system in systems:
         by_benchmark.setdefault(system.benchmark, []).append(system)
     if not systems:
-        raise AnatomyR1Error("nothing to compare. Cure: name at least two results")
+        raise AnatomyR1Error("nothing to compare. Fix: name at least two results")
     for benchmark, of in by_benchmark.items():
         if len(of) < 2:
-            cure = "Cure: name another result on the same benchmark"
-            raise AnatomyR1Error(f"{of[0].name}: nothing to compare with on {benchmark}. {cure}")
+            fix = "Fix: name another result on the same benchmark"
+            raise AnatomyR1Error(f"{of[0].name}: nothing to compare with on {benchmark}. {fix}")
     if new:
         sides = beside_new(systems, new)
         return tuple(_panel(of[0].benchmark, of, allowed, against(of, new)) for of in sides)
@@ -189,8 +189,8 @@ def _refuse(benchmark: str, found: Sequence[Disagreement]) -> None:
     if found:
         kinds = " ".join(dict.fromkeys(one.kind for one in found))
         lines = [f"  {one.text}" for one in found]
-        cure = f"Cure: evaluate them alike, or say that it is meant: --allow-different {kinds}"
-        raise AnatomyR1Error("\n".join([f"{benchmark}: these systems cannot be compared as they are. {cure}", *lines]))
+        fix = f"Fix: evaluate them alike, or say that it is meant: --allow-different {kinds}"
+        raise AnatomyR1Error("\n".join([f"{benchmark}: these systems cannot be compared as they are. {fix}", *lines]))
 
 
 def _question_disagreements(systems: Sequence[System]) -> list[Disagreement]:
@@ -219,10 +219,10 @@ def _common_questions(benchmark: str, systems: Sequence[System]) -> pd.DataFrame
     for system, table in zip(systems, kept, strict=True):
         if not table.equals(kept[0]):
             row = int(np.flatnonzero((table != kept[0]).any(axis=1))[0])
-            cure = "Cure: prepare the data once and evaluate both on them"
+            fix = "Fix: prepare the data once and evaluate both on them"
             raise AnatomyR1Error(
                 f"{system.name}: question {table['id'][row]} has another cluster or category than in "
-                f"{systems[0].name}. {cure}"
+                f"{systems[0].name}. {fix}"
             )
     return kept[0]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result
+from anatomy_r1.scoring.question_table import question_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Conditions = Mapping[str, Mapping[str, str]]
 """Kind (`questions`, `prompts`, `sampling`, `arms`) -> field -> value; a field that was not recorded is not there."""
 _LABELS = ("id", "cluster", "category")
-_APART = "Cure: name them apart: old=PATH new=PATH"
+_APART = "Fix: name them apart: old=PATH new=PATH"
 _ELSEWHERE = {"benchmark", "questions_sha256", "style", "images", "options", "seed", "weights", "decoding"}
 """Fields of a run's plan that are not its sampling, or, like seed and weights, differ by design."""
 
@@ -69,7 +70,7 @@ class System:
             if unlike := _unlike(first, run):
                 raise AnatomyR1Error(f"{where} are not seeds of one system: {unlike}. {_APART}")
             if not run.questions[list(_LABELS)].equals(first.questions[list(_LABELS)]):
-                raise AnatomyR1Error(f"{where} answer different questions. Cure: evaluate both on the same test set")
+                raise AnatomyR1Error(f"{where} answer different questions. Fix: evaluate both on the same test set")
 
     @property
     def benchmark(self) -> str:
@@ -100,7 +101,7 @@ def systems(runs: Sequence[Run]) -> tuple[System, ...]:
     by_name: dict[str, list[Run]] = {}
     for run in runs:
         if run.questions.empty:
-            raise AnatomyR1Error(f"{run.origin['source']}: no questions. Cure: run the cell again")
+            raise AnatomyR1Error(f"{run.origin['source']}: no questions. Fix: run the cell again")
         by_name.setdefault(run.name, []).append(run)
     return tuple(System(name, tuple(sorted(of, key=lambda run: run.seed))) for name, of in by_name.items())
 
@@ -145,7 +146,7 @@ def run_of_scores(scores: Scores, source: str, name: str) -> Run:
         name=name,
         benchmark=scores.benchmark,
         seed=int(plan["seed"]),
-        questions=scores.table().sort_values("id", ignore_index=True),
+        questions=question_table(scores).sort_values("id", ignore_index=True),
         conditions={
             "questions": _texts({"data": plan["questions_sha256"]}),
             "prompts": _texts(prompts),

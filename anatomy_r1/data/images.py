@@ -13,7 +13,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question
 
 Images = Literal["real", "swapped", "none"]
-CURE = "Cure: run `anatomy-r1 data check` on the prepared set"
+FIX = "Fix: run `anatomy-r1 data check` on the prepared set"
 
 
 class LazyImages(list[str]):
@@ -39,7 +39,7 @@ def check_pictures(paths: Iterable[str]) -> None:
         AnatomyR1Error: when one is not.
     """
     if missing := sorted(path for path in paths if not Path(path).is_file()):
-        raise AnatomyR1Error(f"{missing[0]}: no such picture ({len(missing)} in all). {CURE}")
+        raise AnatomyR1Error(f"{missing[0]}: no such picture ({len(missing)} in all). {FIX}")
 
 
 def open_image(path: str) -> Any:
@@ -59,7 +59,7 @@ def open_image(path: str) -> Any:
 
 def unreadable(path: str, error: Exception) -> AnatomyR1Error:
     """The error to raise when a picture cannot be read."""
-    return AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {CURE}")
+    return AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {FIX}")
 
 
 def image_hash(path: str) -> str:
@@ -102,7 +102,7 @@ def swapped(questions: Sequence[Question], seed: int) -> list[str]:
         name = sizes.most_common(1)[0][0]
         raise AnatomyR1Error(
             f"cluster {name} holds {step} of {len(questions)} questions, so pictures cannot all come from another one. "
-            "Cure: use a set with more clusters"
+            "Fix: use a set with more clusters"
         )
     order = _by_cluster(questions, random.Random(seed))
     shown = [""] * len(questions)

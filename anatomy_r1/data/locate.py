@@ -25,7 +25,7 @@ def find_folder(benchmark: str, data: str | Path | None) -> Path:
     root = Path(data or os.environ.get(DATA_VARIABLE) or DEFAULT_DATA)
     folder = next((f for f in (root, root / benchmark) if (f / MANIFEST).is_file()), None)
     if folder is None:
-        raise AnatomyR1Error(f"{root}: no prepared set of {benchmark} there. Cure: {WHERE}")
+        raise AnatomyR1Error(f"{root}: no prepared set of {benchmark} there. Fix: {WHERE}")
     return folder
 
 
@@ -46,6 +46,6 @@ def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet
     if stated != benchmark or generated != benchmark.endswith("_mini"):
         kind = "generated" if generated else "real"
         raise AnatomyR1Error(
-            f"{folder}: holds {kind} data of {stated}, not {benchmark}. Cure: run that task, or {WHERE}"
+            f"{folder}: holds {kind} data of {stated}, not {benchmark}. Fix: run that task, or {WHERE}"
         )
     return prepared

@@ -82,7 +82,7 @@ class PreparedSet:
         """
         stated = self.manifest.get("wordings", {})
         if len(stated) > 1:
-            raise DataError(f"{self.root}: prompts of several wordings ({', '.join(stated)}). Cure: a file a set")
+            raise DataError(f"{self.root}: prompts of several wordings ({', '.join(stated)}). Fix: a file a set")
         return next(iter(stated), None)
 
     def image_path(self, question: Question) -> Path:
@@ -112,10 +112,10 @@ def write(
     check_unique(question.id for questions in by_split.values() for question in questions)
     if not any(by_split.values()):
         raise DataError(
-            f"{root}: not one question is left. Cure: see `excluded` and the split rule; check the data root"
+            f"{root}: not one question is left. Fix: see `excluded` and the split rule; check the data root"
         )
     if root.exists() and not (root / MANIFEST).is_file() and (not root.is_dir() or any(root.iterdir())):
-        raise DataError(f"{root}: holds something that is no prepared set. Cure: choose another folder for --out")
+        raise DataError(f"{root}: holds something that is no prepared set. Fix: choose another folder for --out")
     root.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
@@ -134,7 +134,7 @@ def load(root: Path, split: str | None = None) -> PreparedSet:
     manifest = load_manifest(root)
     rows = _rows(root, manifest)
     if split is not None and split not in (present := {name for name, _ in rows}):
-        raise DataError(f"{root}: has no split {split!r}. Cure: use one of {', '.join(sorted(present))}, or {AGAIN}")
+        raise DataError(f"{root}: has no split {split!r}. Fix: use one of {', '.join(sorted(present))}, or {AGAIN}")
     questions = tuple(question for name, question in rows if split in (None, name))
     return PreparedSet(root, manifest, resolve(root, manifest["image_root"]), questions)
 
@@ -149,10 +149,10 @@ def load_manifest(root: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: no manifest of a prepared set ({type(error).__name__}). Cure: {AGAIN}") from error
+        raise DataError(f"{path}: no manifest of a prepared set ({type(error).__name__}). Fix: {AGAIN}") from error
     version = manifest.get("format_version") if isinstance(manifest, dict) else None
     if version != FORMAT_VERSION:
-        raise DataError(f"{path}: format version {version}; this release reads {FORMAT_VERSION}. Cure: {AGAIN}")
+        raise DataError(f"{path}: format version {version}; this release reads {FORMAT_VERSION}. Fix: {AGAIN}")
     return dict(manifest)
 
 
@@ -172,7 +172,7 @@ def _rows(root: Path, manifest: Mapping[str, Any]) -> list[tuple[str, Question]]
     """Every question with its split, once it is sure that they are those of the manifest."""
     table = root / QUESTIONS
     if not table.is_file() or file_sha256(table) != manifest.get("questions_sha256"):
-        raise DataError(f"{table}: is missing, or not what the manifest says it is. Cure: {AGAIN}")
+        raise DataError(f"{table}: is missing, or not what the manifest says it is. Fix: {AGAIN}")
     rows = list(read_table(table))
     check_unique(question.id for _, question in rows)
     return rows
@@ -186,7 +186,7 @@ def check_unique(ids: Iterable[str]) -> None:
     """
     if twice := [name for name, count in Counter(ids).items() if count > 1]:
         raise DataError(
-            f"duplicate id {twice[0]} ({len(twice)} in all). Cure: remove one of the records from the source"
+            f"duplicate id {twice[0]} ({len(twice)} in all). Fix: remove one of the records from the source"
         )
 
 
@@ -259,20 +259,20 @@ def check(root: Path) -> dict[str, object]:
     manifest = load_manifest(root)
     found = counts(all_splits(root))
     if found != {split: count for split, count in manifest["counts"].items() if count["questions"]}:
-        raise DataError(f"{root}: the manifest's counts are not those of its questions. Cure: {AGAIN}")
+        raise DataError(f"{root}: the manifest's counts are not those of its questions. Fix: {AGAIN}")
     folders = {role: resolve(root, stated) for role, stated in manifest["sources"].items()}
     listed = tqdm(
         list(_listed(root, manifest["inputs"][INPUTS])), desc="inputs", unit="file", mininterval=1, disable=None
     )
     if changed := [name for name, digest in listed if not _same(folders, name, digest)]:
-        raise DataError(f"{root}: inputs missing or changed: {', '.join(changed[:10])} ({len(changed)}). Cure: {AGAIN}")
+        raise DataError(f"{root}: inputs missing or changed: {', '.join(changed[:10])} ({len(changed)}). Fix: {AGAIN}")
     return dict(manifest["counts"])
 
 
 def _listed(root: Path, digest: str) -> Iterator[tuple[str, str]]:
     data = (root / INPUTS).read_bytes() if (root / INPUTS).is_file() else b""
     if hashlib.sha256(data).hexdigest() != digest:
-        raise DataError(f"{root / INPUTS}: is missing, or not what the manifest says it is. Cure: {AGAIN}")
+        raise DataError(f"{root / INPUTS}: is missing, or not what the manifest says it is. Fix: {AGAIN}")
     for line in data.decode().splitlines():
         digest, _, name = line.partition("  ")
         yield name, digest

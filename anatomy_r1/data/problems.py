@@ -22,14 +22,12 @@ class DataError(AnatomyR1Error):
 class BadRecord(DataError):  # noqa: N818 - it names the record, as DataError names the kind
     """One record that cannot be used; with `--skip-bad` it is counted and listed instead."""
 
-    def __init__(self, file: str, line: int | None, problem: str, cure: str) -> None:
+    def __init__(self, file: str, line: int | None, problem: str, fix: str) -> None:
         """`line` is 1-based (for JSON lists: the record's position, from 1); None when the whole file is meant."""
         self.where = file if line is None else f"{file}:{line}"
         self.problem = problem
-        self.cure = cure
-        super().__init__(
-            f"{self.where}: {problem}. Cure: {cure}, or pass --skip-bad to leave it out and have it listed"
-        )
+        self.fix = fix
+        super().__init__(f"{self.where}: {problem}. Fix: {fix}, or pass --skip-bad to leave it out and have it listed")
 
 
 @dataclass(slots=True)

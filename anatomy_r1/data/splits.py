@@ -63,12 +63,12 @@ def rule_file(content: Any, name: str) -> SplitRule:
     Raises:
         DataError: when it has another shape, or a video stands in two splits.
     """
-    cure = f'write {{"train": ["VID01", ...], "validation": [...], "test": [...]}} to {name}'
+    fix = f'write {{"train": ["VID01", ...], "validation": [...], "test": [...]}} to {name}'
     if not isinstance(content, dict) or not set(SPLITS) >= set(content) >= {"train", "test"}:
-        raise DataError(f"{name}: no table of splits. Cure: {cure}")
+        raise DataError(f"{name}: no table of splits. Fix: {fix}")
     videos = Counter(str(video) for split in SPLITS for video in content.get(split, ()))
     if twice := [video for video, count in videos.items() if count > 1]:
-        raise DataError(f"{name}: {', '.join(sorted(twice))} stands in it twice. Cure: {cure}, each video once")
+        raise DataError(f"{name}: {', '.join(sorted(twice))} stands in it twice. Fix: {fix}, each video once")
     parts = {split: frozenset(map(str, content.get(split, ()))) for split in SPLITS}
     return SplitRule("file", parts["validation"], parts["test"], parts["train"])
 

@@ -105,7 +105,7 @@ def evaluate(
         AnatomyR1Error: when anything about the request, data, model or log is wrong; says what to do.
     """
     if repeats != K:
-        raise AnatomyR1Error(f"repeats {repeats}: the metrics are defined over {K} sampled responses. Cure: {K}")
+        raise AnatomyR1Error(f"repeats {repeats}: the metrics are defined over {K} sampled responses. Fix: {K}")
     began = time.perf_counter()
     asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
     if wording is not None:  # left out of the plan where it is the canonical one: the run keeps the name it had
@@ -147,7 +147,7 @@ def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) 
     from anatomy_r1.evaluation.task_files import benchmarks, tasks_folder
 
     if task not in benchmarks():
-        raise AnatomyR1Error(f"task {task!r}: unknown. Cure: one of {', '.join(benchmarks())}")
+        raise AnatomyR1Error(f"task {task!r}: unknown. Fix: one of {', '.join(benchmarks())}")
     _quiet()
     manager = TaskManager(include_defaults=False, include_path=str(tasks_folder()), metadata=metadata)
     loaded = manager.load([task])["tasks"][task]
@@ -185,8 +185,8 @@ def _write(report: dict[str, Any], path: Path) -> Path:
     try:
         return write_whole(path, text)
     except OSError as error:
-        cure = "Cure: see to space and rights, or name other --results, then run the same command; responses are kept"
-        raise AnatomyR1Error(f"{path}: cannot be written ({error}). {cure}") from error
+        fix = "Fix: see to space and rights, or name other --results, then run the same command; responses are kept"
+        raise AnatomyR1Error(f"{path}: cannot be written ({error}). {fix}") from error
 
 
 def _is_metric(name: str) -> bool:

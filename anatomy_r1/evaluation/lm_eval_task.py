@@ -24,7 +24,7 @@ from anatomy_r1.data.rotations import prompted
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prompts import WORDINGS, render
 from anatomy_r1.question import Question
-from anatomy_r1.scoring.score import question_metrics
+from anatomy_r1.scoring.metrics import question_metrics
 from anatomy_r1.scoring.strict import extract
 
 Document = dict[str, Any]
@@ -93,7 +93,7 @@ class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
         if not kwargs.get("apply_chat_template"):
             raise AnatomyR1Error(
                 f"task {self.config.task}: without the chat template the model reads a bare text and scores mean "
-                "nothing. Cure: add --apply_chat_template"
+                "nothing. Fix: add --apply_chat_template"
             )
         self._sampled = deepcopy(self.config.generation_kwargs)
         self._greedy = greedy_arguments(self._sampled)
@@ -239,7 +239,7 @@ def _check_longest(instances: Sequence[Any], model: Any) -> None:
     if tokens + new > most:
         raise AnatomyR1Error(
             f"question {instance.doc['id']}: a prompt of {tokens} tokens and {new} new ones exceed the model's {most}. "
-            "Cure: lower --max-new-tokens (lm-eval: --gen_kwargs max_gen_toks=N) or the picture's max_pixels"
+            "Fix: lower --max-new-tokens (lm-eval: --gen_kwargs max_gen_toks=N) or the picture's max_pixels"
         )
 
 

@@ -13,14 +13,9 @@ Example:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.response_log.log import CHUNK, ResponseLog, new_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,37 +58,5 @@ class Shard:
             AnatomyR1Error: when no question is left for it.
         """
         if self.number > total:
-            raise AnatomyR1Error(f"shard {self}: {total} questions have no such part. Cure: at most {total} parts")
+            raise AnatomyR1Error(f"shard {self}: {total} questions have no such part. Fix: at most {total} parts")
         return range(self.number - 1, total, self.count)
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """What a merged log holds."""
-
-    responses: int
-    runs: int
-
-
-def merge(logs: Sequence[Path], new: Path) -> Merged:
-    """Write all responses and runs of `logs` to `new`, whole or not at all; `logs` are left as they are.
-
-    Raises:
-        AnatomyR1Error: when `new` is there already, a log cannot be read, or two logs have another text under one key.
-    """
-    with ExitStack() as stack:
-        whole = stack.enter_context(new_log(new))
-        parts = [stack.enter_context(ResponseLog(log, read_only=True)) for log in logs]
-        for part in parts:
-            _copy(part, whole)
-        return Merged(whole.count(), len(whole.runs()))
-
-
-def _copy(part: ResponseLog, whole: ResponseLog) -> None:
-    rows = part.rows()
-    while chunk := list(islice(rows, CHUNK)):
-        try:
-            whole.add(chunk)
-        except AnatomyR1Error as error:
-            raise AnatomyR1Error(f"{part.path} disagrees with a log named before it: {error}") from error
-    whole.add_plans(part.plans())

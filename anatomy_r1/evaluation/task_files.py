@@ -26,7 +26,7 @@ def tasks_folder() -> Path:
     for folder in (here / "tasks", here / "lm_eval" / "tasks" / FOLDER):
         if (folder / "sgg_anatomy.yaml").is_file():
             return folder
-    raise AnatomyR1Error(f"{here}: the task files are missing. Cure: install anatomy-r1 again")
+    raise AnatomyR1Error(f"{here}: the task files are missing. Fix: install anatomy-r1 again")
 
 
 def task_files() -> dict[str, Path]:
@@ -52,8 +52,8 @@ def install() -> list[Path]:
         folder.mkdir(exist_ok=True)
         return [_write_stub(folder / path.name, path) for path in task_files().values()]
     except OSError as error:
-        cure = f"Cure: use `lm-eval --include_path {tasks_folder()}`, or an environment that you may write to"
-        raise AnatomyR1Error(f"{folder}: cannot be written ({error}). {cure}") from error
+        fix = f"Fix: use `lm-eval --include_path {tasks_folder()}`, or an environment that you may write to"
+        raise AnatomyR1Error(f"{folder}: cannot be written ({error}). {fix}") from error
 
 
 def uninstall() -> list[Path]:
@@ -75,7 +75,7 @@ def lm_eval_folder() -> Path:
     """
     spec = importlib.util.find_spec("lm_eval")
     if spec is None or spec.origin is None:
-        raise AnatomyR1Error("lm-eval is not installed. Cure: pip install lm-eval==0.4.13")
+        raise AnatomyR1Error("lm-eval is not installed. Fix: pip install lm-eval==0.4.13")
     return Path(spec.origin).parent / "tasks" / FOLDER
 
 

@@ -131,7 +131,7 @@ def _draw(pool: Iterable[Question], images: Sequence[str], file: File, size: int
                 left[question.family] -= 1
                 free.discard(question.image)
     if len(chosen) < size:
-        raise DataError(f"twin of {name}: {size} records asked for, {len(chosen)} questions there. Cure: ask for fewer")
+        raise DataError(f"twin of {name}: {size} records asked for, {len(chosen)} questions there. Fix: ask for fewer")
     order = list(chosen.values())
     random.Random(f"twin/{name}").shuffle(order)
     return order

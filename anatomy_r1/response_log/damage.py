@@ -7,47 +7,21 @@ Example:
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.response_log.response import KEY_FIELDS, Response, ResponseKey
-from anatomy_r1.response_log.sqlite_file import CHECKED_COLUMNS, connect, place_column
+from anatomy_r1.response_log.response import Response
+from anatomy_r1.response_log.sqlite_file import CHECKED_COLUMNS, as_response, connect, place_column, run_name
 
 STRETCH = 16
 """Rows that are looked for together in a damaged log (ours)."""
 LEAST_ROW = 64
 """Bytes that a row has at the very least: its digest and its checksum have 48."""
-
-
-@dataclass(frozen=True, slots=True)
-class Salvaged:
-    """What was kept."""
-
-    responses: int
-    runs: int
-
-
-def as_response(row: tuple[Any, ...]) -> Response | None:
-    """A row of `CHECKED_COLUMNS` as a response; None where its bytes are not those that were written."""
-    *values, digest, stated = row
-    response = Response(ResponseKey(*values[: len(KEY_FIELDS)]), *values[len(KEY_FIELDS) :])
-    try:
-        whole = response.key.digest == digest and stated in ("", response.checksum)
-    except TypeError:  # bytes where a text was
-        return None
-    return response if whole else None
-
-
-def run_name(plan: str) -> str:
-    """A run's name: 8 hex digits of its plan."""
-    return hashlib.sha256(plan.encode()).hexdigest()[:8]
 
 
 def damage_error(path: Path, reason: object) -> AnatomyR1Error:
@@ -56,28 +30,10 @@ def damage_error(path: Path, reason: object) -> AnatomyR1Error:
         count = len(readable(path)[0])
         saved = path.with_name(f"{path.stem}.salvaged{path.suffix}")
         return AnatomyR1Error(
-            f"{path}: damaged ({reason}); {count} responses can still be read. Cure: `anatomy-r1 log salvage {path} "
+            f"{path}: damaged ({reason}); {count} responses can still be read. Fix: `anatomy-r1 log salvage {path} "
             f"{saved}`, then the same command with that log; evaluate asks for the missing ones only"
         )
-    return AnatomyR1Error(f"{path}: damaged ({reason}), and nothing can be read. Cure: start a new --log")
-
-
-def salvage(damaged: Path, new: Path) -> Salvaged:
-    """Write what is whole in `damaged` to `new`; `damaged` is left as it is.
-
-    Raises:
-        AnatomyR1Error: when `new` is there already, or nothing can be read.
-    """
-    from anatomy_r1.response_log.log import new_log
-
-    with new_log(new) as log:
-        try:
-            responses, plans = readable(damaged)
-        except (sqlite3.Error, AnatomyR1Error) as error:
-            raise AnatomyR1Error(f"{damaged}: nothing can be read ({error}). Cure: start a new --log") from error
-        log.add(responses)
-        log.add_plans(plans)
-    return Salvaged(len(responses), len(plans))
+    return AnatomyR1Error(f"{path}: damaged ({reason}), and nothing can be read. Fix: start a new --log")
 
 
 def readable(path: Path) -> tuple[list[Response], list[str]]:

@@ -31,15 +31,17 @@ from types import TracebackType
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import whole_file
 from anatomy_r1.locks import FileLock
-from anatomy_r1.response_log.damage import as_response, damage_error, run_name
+from anatomy_r1.response_log.damage import damage_error
 from anatomy_r1.response_log.response import COLUMNS, KINDS, Response, ResponseKey
 from anatomy_r1.response_log.sqlite_file import (
     CHECKED_COLUMNS,
+    as_response,
     connect,
     is_damage,
     is_foreign,
     place_column,
     reading_error,
+    run_name,
     writing_error,
 )
 
@@ -103,7 +105,7 @@ class ResponseLog:
         self._lock: FileLock | None = None
         self._known: LogIndex | None = None
         if read_only and not path.is_file():
-            raise AnatomyR1Error(f"{path}: no such response log. Cure: run `anatomy-r1 evaluate` with --log {path}")
+            raise AnatomyR1Error(f"{path}: no such response log. Fix: run `anatomy-r1 evaluate` with --log {path}")
         if not read_only:
             self._lock = _lock(path, wait)
         try:
@@ -137,7 +139,7 @@ class ResponseLog:
             key = response.key
             raise AnatomyR1Error(
                 f"{self.path}: question {key.question_id}, {key.decoding} {key.repeat} is logged with another text. "
-                "Cure: the engine is not deterministic or two runs were mixed: start a new --log"
+                "Fix: the engine is not deterministic or two runs were mixed: start a new --log"
             )
 
     def get(self, keys: Iterable[ResponseKey]) -> dict[ResponseKey, Response]:
@@ -237,7 +239,7 @@ class ResponseLog:
                 while part := list(islice(rows, CHUNK)):
                     writer.write_table(pa.Table.from_pylist(part, schema))
         except OSError as error:
-            raise AnatomyR1Error(f"{path}: cannot be written ({error}). Cure: see to space and rights") from error
+            raise AnatomyR1Error(f"{path}: cannot be written ({error}). Fix: see to space and rights") from error
 
     def close(self) -> None:
         """Close the file and let the next writer in."""
@@ -277,7 +279,7 @@ def new_log(path: Path) -> Iterator[ResponseLog]:
         AnatomyR1Error: when `path` is there already.
     """
     if path.exists():
-        raise AnatomyR1Error(f"{path}: is there already. Cure: name a file that is not")
+        raise AnatomyR1Error(f"{path}: is there already. Fix: name a file that is not")
     temporary = path.with_name(path.name + ".tmp")
     _discard(temporary)
     try:

@@ -16,6 +16,8 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any, Literal
 
+from anatomy_r1.errors import AnatomyR1Error
+
 Decoding = Literal["sample", "greedy"]
 
 
@@ -139,3 +141,32 @@ def _number(value: Any) -> str:
     if kind is int or (kind is float and isfinite(value)):
         return repr(value)  # as JSON has it
     return json.dumps(value, default=repr)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Every decoding argument. Nothing is inherited from a checkpoint's generation configuration but its end tokens.
+
+    Raises:
+        AnatomyR1Error: when a value makes no sense.
+    """
+
+    decoding: Decoding
+    temperature: float
+    max_new_tokens: int
+    top_p: float = 1.0
+    top_k: int = 0
+    """0: all tokens."""
+    repetition_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.decoding == "sample" and not self.temperature > 0:
+            raise AnatomyR1Error(f"temperature {self.temperature}: must be above 0. Fix: --temperature 1.0")
+        if self.max_new_tokens < 1:
+            raise AnatomyR1Error(f"max_new_tokens {self.max_new_tokens}: must be at least 1")
+        if (self.top_p, self.top_k, self.repetition_penalty) != (1.0, 0, 1.0):
+            raise AnatomyR1Error("this engine samples from the whole distribution: set top_p 1, top_k 0, penalty 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, for the log."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # asdict would copy each value deeply

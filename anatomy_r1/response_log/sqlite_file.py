@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.response_log.response import COLUMNS, KINDS
+from anatomy_r1.response_log.response import COLUMNS, KEY_FIELDS, KINDS, Response, ResponseKey
 
 FORMAT_VERSION = 3
 """2 has a checksum in each row: SQLite itself notices bytes overwritten in a text as little as we would. 3 has its rows
@@ -97,16 +99,32 @@ def is_foreign(error: Exception) -> bool:
 
 
 def reading_error(path: Path, error: Exception) -> AnatomyR1Error:
-    """Why a log cannot be opened or read, with the cure."""
+    """Why a log cannot be opened or read, with the fix."""
     if is_foreign(error):
-        cure = f"Cure: move it away, or name another --log ({error})"
-        return AnatomyR1Error(f"{path}: not a response log of format {FORMAT_VERSION}. {cure}")
-    return AnatomyR1Error(f"{path}: cannot be read ({error}). Cure: see to space and rights, then run it again")
+        fix = f"Fix: move it away, or name another --log ({error})"
+        return AnatomyR1Error(f"{path}: not a response log of format {FORMAT_VERSION}. {fix}")
+    return AnatomyR1Error(f"{path}: cannot be read ({error}). Fix: see to space and rights, then run it again")
 
 
 def writing_error(path: Path, error: Exception) -> AnatomyR1Error:
-    """Why a log cannot be written, with the cure."""
+    """Why a log cannot be written, with the fix."""
     return AnatomyR1Error(
-        f"{path}: cannot be written ({error}). Cure: see to space and rights, then run the same command; "
+        f"{path}: cannot be written ({error}). Fix: see to space and rights, then run the same command; "
         "earlier responses are kept"
     )
+
+
+def as_response(row: tuple[Any, ...]) -> Response | None:
+    """A row of `CHECKED_COLUMNS` as a response; None where its bytes are not those that were written."""
+    *values, digest, stated = row
+    response = Response(ResponseKey(*values[: len(KEY_FIELDS)]), *values[len(KEY_FIELDS) :])
+    try:
+        whole = response.key.digest == digest and stated in ("", response.checksum)
+    except TypeError:  # bytes where a text was
+        return None
+    return response if whole else None
+
+
+def run_name(plan: str) -> str:
+    """A run's name: 8 hex digits of its plan."""
+    return hashlib.sha256(plan.encode()).hexdigest()[:8]

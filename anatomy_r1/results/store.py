@@ -14,13 +14,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from anatomy_r1.files import whole_file, write_whole
-from anatomy_r1.question import LETTERS
-from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION, ROTATIONS
 
 MATCHED = "matched"
 """Arm in which all methods learn from the same questions, each with its own budget."""
@@ -30,23 +27,6 @@ AS_RELEASED = "as-released"
 """Arm in which GRPO, GDQA and ASC learn from the authors' three files, and every other method from GRPO.json."""
 SUBMITTED = "submitted"
 """Arm of results that others made and this project scored: what they were trained on is theirs to say."""
-COLUMNS = ("id", "cluster", "category", *(f"correct_{r}" for r in range(K)), "major", "greedy", "parsed", "truncated")
-"""Columns of a question table: ids (str), five right/wrong flags, majority and greedy right, counts out of five.
-Where it is not known which responses were cut off, `truncated` is empty."""
-
-EXTRACTION = (*(f"lenient_{r}" for r in range(K)), "malformed", "several", "refused")
-"""Further columns, which stores of before they were counted lack: five right/wrong flags by the lenient extractor,
-and counts out of five."""
-ALL_RIGHT = {"all_right_greedy": "greedy", "all_right_major": "major"}
-"""Whether a question is right under all its rotations -> by which flag."""
-LETTER_COUNTS = ("chosen", "readable", "right")
-"""Of the sampled answers over all rotations: those that chose a letter; and, where the right option stood at it, those
-that could be read, and that were right."""
-ROTATIONS = ("rotations", *ALL_RIGHT, *(f"{name}_{letter}" for name in LETTER_COUNTS for letter in LETTERS))
-"""Further columns of a view in which every rotation of the options was asked (`anatomy_r1.scoring.question_table`). The
-flags and counts of `COLUMNS` and `EXTRACTION` are means over a question's rotations there."""
-LENIENT = f"avg@{K}_lenient"
-"""Avg@5 by the lenient extractor: shown beside the strict one, which decides."""
 
 
 @dataclass(frozen=True)
@@ -103,29 +83,6 @@ class Result:
         return f"{self.benchmark}/{self.model}/{self.method}/{self.arm}/seed{self.seed}"
 
 
-def question_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """From a result's question table, per question: each metric as a share between 0 and 1.
-
-    Those of extraction only where the table has them, and `truncated` where it is known.
-    """
-    right = table[[f"correct_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
-    return {
-        f"avg@{K}": right.mean(axis=1),
-        "pass@1": right[:, 0],
-        f"major@{K}": table["major"].to_numpy(dtype=float),
-        "greedy": table["greedy"].to_numpy(dtype=float),
-        "parsed": table["parsed"].to_numpy(dtype=float) / K,
-        **({} if table["truncated"].isna().any() else {"truncated": table["truncated"].to_numpy(dtype=float) / K}),
-        **(_extraction_metrics(table) if set(EXTRACTION) <= set(table.columns) else {}),
-    }
-
-
-def _extraction_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    right = table[[f"lenient_{repeat}" for repeat in range(K)]].to_numpy(dtype=float)
-    counts = {name: table[name].to_numpy(dtype=float) / K for name in ("malformed", "several", "refused")}
-    return {LENIENT: right.mean(axis=1), **counts}
-
-
 def save_result(store: Path, result: Result) -> Path:
     """Write a cell; the JSON comes last and by rename, so a cell is there whole or not at all."""
     path = store / f"{result.key}.json"
@@ -139,7 +96,7 @@ def load_result(path: Path) -> Result:
     """Read one cell from its JSON file.
 
     Raises:
-        ValueError: when the file is not a result, or its table is missing; names the file and the cure.
+        ValueError: when the file is not a result, or its table is missing; names the file and the fix.
     """
     try:
         head = json.loads(path.read_text())

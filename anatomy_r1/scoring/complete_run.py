@@ -19,10 +19,9 @@ from typing import Any
 from anatomy_r1.data.locate import find_set
 from anatomy_r1.data.rotations import original, prompted
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
-from anatomy_r1.evaluation.engines.decode import Sampling
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.response_log.response import Decoding, Response
+from anatomy_r1.response_log.response import Decoding, Response, Sampling
 from anatomy_r1.scoring.metrics import K
 
 Slot = tuple[str, str, int]
@@ -55,7 +54,7 @@ def answered(log: Path, data: Path, run: str | None = None) -> Answered:
         name, plan = _pick_run(log, opened.runs(), run)
         prepared = find_set(plan["benchmark"], data, plan["split"])
         if prepared.manifest["questions_sha256"] != plan["questions_sha256"]:
-            raise AnatomyR1Error(f"{prepared.root}: not the questions that run {name} of {log} was asked. Cure: --data")
+            raise AnatomyR1Error(f"{prepared.root}: not the questions that run {name} of {log} was asked. Fix: --data")
         found = list(filter(_belongs(plan), opened.rows()))
     given = prepared.questions[: plan["limit"]]
     questions = prompted(given, plan.get("options", "given"))
@@ -73,7 +72,7 @@ def _pick_run(log: Path, runs: dict[str, dict[str, Any]], name: str | None) -> t
     told = ("benchmark", "style", "images", "split", "seed", "limit", "weights")
     lines = [f"  {run}: " + ", ".join(f"{key} {plan[key]}" for key in told) for run, plan in runs.items()]
     what = f"no run {name}" if name else f"{len(runs)} runs"
-    raise AnatomyR1Error("\n".join([f"{log}: holds {what}. Cure: name one with --run", *lines]))
+    raise AnatomyR1Error("\n".join([f"{log}: holds {what}. Fix: name one with --run", *lines]))
 
 
 def _belongs(plan: Mapping[str, Any]) -> Callable[[Response], bool]:
@@ -114,12 +113,10 @@ def _slots(question: Question) -> list[Slot]:
     return [*((question.id, "sample", repeat) for repeat in range(K)), (question.id, "greedy", 0)]
 
 
-def _refuse(
-    log: Path, what: str, slots: Sequence[Slot], cure: str, kind: type[AnatomyR1Error] = AnatomyR1Error
-) -> None:
+def _refuse(log: Path, what: str, slots: Sequence[Slot], fix: str, kind: type[AnatomyR1Error] = AnatomyR1Error) -> None:
     if slots:
         named = ", ".join(dict.fromkeys(question_id for question_id, _, _ in slots[:5]))
-        raise kind(f"{log}: {len(slots)} {what}, of questions {named}, ... Cure: {cure}")
+        raise kind(f"{log}: {len(slots)} {what}, of questions {named}, ... Fix: {fix}")
 
 
 def _sixes(questions: Sequence[Question], by_slot: Mapping[Slot, Response]) -> tuple[tuple[Response, ...], ...]:

@@ -12,7 +12,9 @@ Example:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from anatomy_r1.errors import AnatomyR1Error
 
 K = 5
 """Sampled responses a question (paper, "Implementation Details")."""
@@ -46,3 +48,26 @@ def major_at_k(choices: Sequence[str | None], gold: str) -> bool:
 def parse_rate(choices: Sequence[str | None]) -> float:
     """Share of the responses from which a choice could be read."""
     return sum(choice is not None for choice in choices) / len(choices)
+
+
+def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: str) -> dict[str, float]:
+    """Metrics of one question; scores from the log and lm-eval's are both means of these.
+
+    Raises:
+        AnatomyR1Error: when there are not five sampled responses.
+    """
+    if len(sampled) != K:
+        raise AnatomyR1Error(f"{len(sampled)} sampled responses to a question; the metrics are defined over {K}")
+    return {
+        f"avg@{K}": avg_at_k(sampled, gold),
+        "pass@1": float(pass_at_1(sampled, gold)),
+        f"major@{K}": float(major_at_k(sampled, gold)),
+        "greedy": float(greedy == gold),
+        "parse_rate": parse_rate(sampled),
+    }
+
+
+def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
+    """Means of the metrics over questions, number of questions, and share of truncated responses."""
+    means = {name: sum(one[name] for one in metrics) / len(metrics) for name in metrics[0]}
+    return {"n": len(metrics), **means, "truncation_rate": sum(truncated) / (K * len(truncated))}

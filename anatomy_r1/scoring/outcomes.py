@@ -109,7 +109,7 @@ def extraction_rates(outcomes: Sequence[Six], gold: Sequence[str]) -> dict[str, 
 
 
 def extraction_columns(outcomes: Sequence[Six], gold: Sequence[str]) -> dict[str, list[int]]:
-    """Columns `anatomy_r1.results.store.EXTRACTION` of a question table, one entry a question."""
+    """Columns `anatomy_r1.scoring.columns.EXTRACTION` of a question table, one entry a question."""
     flags = {
         f"lenient_{repeat}": [six[repeat].lenient.choice == right for six, right in zip(outcomes, gold, strict=True)]
         for repeat in range(K)

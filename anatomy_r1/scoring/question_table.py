@@ -1,4 +1,4 @@
-"""Scores of a run in which every rotation was asked -> one row a question, its rotations averaged first.
+"""Scores of a run -> its question table, one row a question; where every rotation was asked, their mean.
 
 A question counts once, however many options it has. **All right** is the worst case over its rotations: right under
 every one of them, by the greedy response (CircularEval, MMBench, arXiv:2307.06281, which has one response a rotation)
@@ -14,15 +14,15 @@ import numpy as np
 
 from anatomy_r1.data.rotations import original
 from anatomy_r1.question import LETTERS
-from anatomy_r1.results.store import ALL_RIGHT, COLUMNS, EXTRACTION, LETTER_COUNTS, ROTATIONS
+from anatomy_r1.scoring.columns import ALL_RIGHT, COLUMNS, EXTRACTION, LETTER_COUNTS, ROTATIONS
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
-from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.metrics import K, majority
+from anatomy_r1.scoring.outcomes import extraction_columns
 from anatomy_r1.scoring.position_bias import LetterCounts, count_letters, summed
+from anatomy_r1.scoring.score import Scores
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from anatomy_r1.scoring.score import Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,25 @@ class RotationScores:
     """Avg@5, the rotations of a question averaged first."""
     all_right: dict[str, Interval]
     """`all_right_greedy`, `all_right_major`: right under every rotation."""
+
+
+def question_table(scores: Scores) -> pd.DataFrame:
+    """One row a question, as the result store wants it: `COLUMNS`, then `EXTRACTION`.
+
+    Where every rotation of the options was asked, means over a question's rotations, then `ROTATIONS`.
+    """
+    import pandas as pd
+
+    columns: dict[str, Any] = {"id": scores.ids, "cluster": scores.clusters, "category": scores.categories}
+    answered = list(zip(scores.choices, scores.gold, strict=True))
+    for repeat in range(K):
+        columns[f"correct_{repeat}"] = [choices[repeat] == gold for choices, gold in answered]
+    columns["major"] = [majority(choices) == gold for choices, gold in answered]
+    columns["greedy"] = [choice == gold for choice, gold in zip(scores.greedy, scores.gold, strict=True)]
+    columns["parsed"] = [sum(choice is not None for choice in choices) for choices, _ in answered]
+    columns["truncated"] = scores.truncated
+    table = pd.DataFrame(columns | extraction_columns(scores.outcomes, scores.gold))
+    return _folded(table, scores) if scores.rotated else table
 
 
 def counts_of_scores(scores: Scores) -> LetterCounts:
@@ -52,7 +71,7 @@ def counts_of_table(table: pd.DataFrame) -> LetterCounts:
     return LetterCounts(chosen, readable, right, K * offered.astype(float), table["cluster"].to_numpy())
 
 
-def folded(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+def _folded(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     """One row a question from a table with one row a rotation: means of flags and counts, and `ROTATIONS`."""
     import pandas as pd
 

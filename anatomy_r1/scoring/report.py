@@ -10,7 +10,7 @@ from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.outcomes import reason_counts
 from anatomy_r1.scoring.position_bias import PositionBias, position_bias
 from anatomy_r1.scoring.position_bias import as_dict as positions_as_dict
-from anatomy_r1.scoring.question_table import RotationScores, counts_of_scores, rotation_scores
+from anatomy_r1.scoring.question_table import RotationScores, counts_of_scores, question_table, rotation_scores
 from anatomy_r1.scoring.question_table import as_dict as rotations_as_dict
 from anatomy_r1.scoring.score import Scores
 from anatomy_r1.scoring.validity import unfit
@@ -43,7 +43,7 @@ def as_json(scores: Scores) -> str:
         "reasons": counts["strict"],
         "lenient_reasons": counts["lenient"],
         "positions": positions_as_dict(position_bias(counts_of_scores(scores))),
-        **({"rotations": rotations_as_dict(rotation_scores(scores.table()))} if scores.rotated else {}),
+        **({"rotations": rotations_as_dict(rotation_scores(question_table(scores)))} if scores.rotated else {}),
         "unfit": unfit(scores),
     }
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
@@ -72,7 +72,7 @@ def _reasons(scores: Scores) -> list[str]:
 
 
 def _rotations(scores: Scores) -> list[str]:
-    return ["", *_rotation_lines(rotation_scores(scores.table()))] if scores.rotated else []
+    return ["", *_rotation_lines(rotation_scores(question_table(scores)))] if scores.rotated else []
 
 
 def _rotation_lines(found: RotationScores) -> list[str]:

@@ -13,16 +13,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response_log.response import Response
 from anatomy_r1.scoring.complete_run import Answered, answered
-from anatomy_r1.scoring.metrics import K, avg_at_k, major_at_k, majority, parse_rate, pass_at_1
-from anatomy_r1.scoring.outcomes import Outcome, extraction_columns, extraction_rates, outcome
-
-if TYPE_CHECKING:
-    import pandas as pd
+from anatomy_r1.scoring.metrics import (
+    K,
+    question_metrics,
+    summary,
+)
+from anatomy_r1.scoring.outcomes import Outcome, extraction_rates, outcome
 
 
 @dataclass(frozen=True)
@@ -67,42 +67,6 @@ class Scores:
         """Whether every rotation of the options was asked; all fields then have a rotation for a question."""
         return bool(self.plan.get("options", "given") == "rotated")
 
-    def table(self) -> pd.DataFrame:
-        """One row a question, as the result store wants it (`anatomy_r1.results.store.COLUMNS`, then `EXTRACTION`).
-
-        Where every rotation was asked, means over a question's rotations, then `ROTATIONS`.
-        """
-        import pandas as pd
-
-        from anatomy_r1.scoring.question_table import folded
-
-        columns: dict[str, Any] = {"id": self.ids, "cluster": self.clusters, "category": self.categories}
-        for repeat in range(K):
-            columns[f"correct_{repeat}"] = [c[repeat] == gold for c, gold in zip(self.choices, self.gold, strict=True)]
-        columns["major"] = [majority(c) == gold for c, gold in zip(self.choices, self.gold, strict=True)]
-        columns["greedy"] = [choice == gold for choice, gold in zip(self.greedy, self.gold, strict=True)]
-        columns["parsed"] = [sum(choice is not None for choice in c) for c in self.choices]
-        columns["truncated"] = self.truncated
-        table = pd.DataFrame(columns | extraction_columns(self.outcomes, self.gold))
-        return folded(table, self) if self.rotated else table
-
-
-def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: str) -> dict[str, float]:
-    """Metrics of one question; scores from the log and lm-eval's are both means of these.
-
-    Raises:
-        AnatomyR1Error: when there are not five sampled responses.
-    """
-    if len(sampled) != K:
-        raise AnatomyR1Error(f"{len(sampled)} sampled responses to a question; the metrics are defined over {K}")
-    return {
-        f"avg@{K}": avg_at_k(sampled, gold),
-        "pass@1": float(pass_at_1(sampled, gold)),
-        f"major@{K}": float(major_at_k(sampled, gold)),
-        "greedy": float(greedy == gold),
-        "parse_rate": parse_rate(sampled),
-    }
-
 
 def score(log: Path, data: Path, run: str | None = None) -> Scores:
     """Score one run of a log; `run` names it where the log holds several.
@@ -111,12 +75,6 @@ def score(log: Path, data: Path, run: str | None = None) -> Scores:
         AnatomyR1Error: as `answered`.
     """
     return scores_of(answered(log, data, run))
-
-
-def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
-    """Means of the metrics over questions, number of questions, and share of truncated responses."""
-    means = {name: sum(one[name] for one in metrics) / len(metrics) for name in metrics[0]}
-    return {"n": len(metrics), **means, "truncation_rate": sum(truncated) / (K * len(truncated))}
 
 
 def scores_of(of: Answered) -> Scores:

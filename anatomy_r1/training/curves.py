@@ -206,7 +206,7 @@ def load_curves(folder: Path) -> list[Curves]:
     """All trainings below `folder`, sorted by key.
 
     Raises:
-        AnatomyR1Error: when a file is not whole or of another schema; names the file and the cure.
+        AnatomyR1Error: when a file is not whole or of another schema; names the file and the fix.
     """
     return list(_load_all(folder))
 

@@ -113,12 +113,12 @@ def read(path: Path) -> Similarity:
     Raises:
         AnatomyR1Error: when the file is missing or says something else.
     """
-    cure = "write JSON with the keys encoder, names and matrix, from a text encoder such as MedCLIP's"
+    fix = "write JSON with the keys encoder, names and matrix, from a text encoder such as MedCLIP's"
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         return Similarity(tuple(raw["names"]), tuple(tuple(row) for row in raw["matrix"]), str(raw["encoder"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnatomyR1Error(f"{path}: no similarities ({type(error).__name__}: {error}). Cure: {cure}") from error
+        raise AnatomyR1Error(f"{path}: no similarities ({type(error).__name__}: {error}). Fix: {fix}") from error
 
 
 def mini_similarity() -> Similarity:

@@ -71,9 +71,9 @@ def cases(
     asked = {"model": models, "tuning": tunings, "method": methods}
     for kind, names in asked.items():
         if unknown := [name for name in names if name not in known[kind]]:
-            raise AnatomyR1Error(f"{kind} {unknown[0]!r}: not measured here. Cure: one of {', '.join(known[kind])}")
+            raise AnatomyR1Error(f"{kind} {unknown[0]!r}: not measured here. Fix: one of {', '.join(known[kind])}")
     if steps < 2 or completion < 1:
-        raise AnatomyR1Error("the first step only warms up. Cure: --steps 2 or more, and a --completion of 1 or more")
+        raise AnatomyR1Error("the first step only warms up. Fix: --steps 2 or more, and a --completion of 1 or more")
     return [
         Case(model, tuning, method, completion, steps, rehearsal)
         for model in asked["model"] or known["model"]

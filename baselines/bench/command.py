@@ -45,7 +45,7 @@ def gpu_bench(arguments: argparse.Namespace) -> int:
     left = []
     if not arguments.report:
         if not arguments.rehearsal and not gpu_memory_gb():
-            print("error: no NVIDIA GPU here. Cure: such a machine, or --rehearsal on a CPU", file=sys.stderr)
+            print("error: no NVIDIA GPU here. Fix: such a machine, or --rehearsal on a CPU", file=sys.stderr)
             return NO_GPU
         command = shlex.join(["python", "-m", "baselines", *sys.argv[1:]])
         left = run(Call(arguments.out.resolve(), arguments.work.resolve(), command, arguments.seconds), wanted)

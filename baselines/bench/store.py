@@ -39,7 +39,7 @@ def done(out: Path, wanted: Sequence[Case]) -> list[Case]:
             continue
         before = read_one(path)["case"]
         if before != dataclasses.asdict(case):
-            raise AnatomyR1Error(f"{path}: of other settings, {before}. Cure: another --out, or remove the file")
+            raise AnatomyR1Error(f"{path}: of other settings, {before}. Fix: another --out, or remove the file")
         found.append(case)
     return found
 
@@ -54,7 +54,7 @@ def read_one(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text())
         value["case"], value["status"]
     except (ValueError, KeyError, TypeError) as error:
-        raise AnatomyR1Error(f"{path}: no result of the bench ({error}). Cure: remove it and call again") from error
+        raise AnatomyR1Error(f"{path}: no result of the bench ({error}). Fix: remove it and call again") from error
     return dict(value)
 
 

@@ -158,3 +158,11 @@ def open_run(source: str, root: Path, report_to: str, method_files: Sequence[str
     """The run that another process began: its profile is loaded again, and the methods of its files become known."""
     add_methods(method_files)
     return Run(load_profile(source), Layout(root), source, report_to, tuple(method_files))
+
+
+POLICIES = "policies"
+"""Folder of the unfinished work in which a run keeps its policies; see `baselines/trainers/policies.py`."""
+
+
+OWN = "own"
+"""The policy at the end of the method's own budget."""

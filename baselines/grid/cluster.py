@@ -25,7 +25,7 @@ SHORTEST = 10
 SUBMITTED_AGAIN = 2
 """Times that a job which died is submitted again (ours)."""
 PLUGIN = "snakemake_executor_plugin_slurm"
-CURE = "pip install --no-deps -r baselines/grid/cluster.txt (docs/paper-run.md says why)"
+FIX = "pip install --no-deps -r baselines/grid/cluster.txt (docs/paper-run.md says why)"
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def executor_words(cluster: Cluster, profile: Profile, jobs: int, logs: Path) ->
     if cluster.executor == "local":
         return ["--cores", str(jobs), "--resources", f"gpu={profile.needs.gpus}"]
     if cluster.executor != "slurm":
-        raise AnatomyR1Error(f"executor {cluster.executor!r}: unknown. Cure: local or slurm")
+        raise AnatomyR1Error(f"executor {cluster.executor!r}: unknown. Fix: local or slurm")
     if find_spec(PLUGIN) is None:
-        raise AnatomyR1Error(f"executor slurm: Snakemake's plugin is not installed. Cure: {CURE}")
+        raise AnatomyR1Error(f"executor slurm: Snakemake's plugin is not installed. Fix: {FIX}")
     asked = [f"slurm_partition={cluster.partition}"] if cluster.partition else []
     asked += [f"slurm_account={cluster.account}"] if cluster.account else []
     asked += [f"slurm_extra='{cluster.extra}'"] if cluster.extra else []
@@ -88,7 +88,7 @@ def executor_words(cluster: Cluster, profile: Profile, jobs: int, logs: Path) ->
 def _status_command() -> str:
     """Without an accounting database sacct knows no job, and the grid would wait for ever."""
     if shutil.which("scontrol") is None:
-        raise AnatomyR1Error("executor slurm: no scontrol here. Cure: start the grid on a machine that submits jobs")
+        raise AnatomyR1Error("executor slurm: no scontrol here. Fix: start the grid on a machine that submits jobs")
     shown = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
     kind = next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
     return "squeue" if kind.rstrip().endswith(("accounting_storage/none", "(null)")) else "sacct"

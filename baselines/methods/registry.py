@@ -33,7 +33,7 @@ from baselines.methods.zero_shot import ZERO_SHOT
 
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 """An id is a folder's name and a word of a command line."""
-_CURE = "Cure: see docs/add-a-method.md"
+_CURE = "Fix: see docs/add-a-method.md"
 
 
 def read_methods(path: Path, known: Iterable[Method]) -> tuple[Method, ...]:
@@ -61,7 +61,7 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise AnatomyR1Error(
-            f"{path}: cannot be read ({error.strerror}). Cure: name your file with --method-file"
+            f"{path}: cannot be read ({error.strerror}). Fix: name your file with --method-file"
         ) from error
 
 
@@ -71,7 +71,7 @@ def _run(path: Path) -> ModuleType:
     if name in sys.modules:
         if sys.modules[name].__file__ == str(path):
             return sys.modules[name]
-        raise AnatomyR1Error(f"{path}: another method file has this name too. Cure: rename one of them")
+        raise AnatomyR1Error(f"{path}: another method file has this name too. Fix: rename one of them")
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise AnatomyR1Error(f"{path}: cannot be run as Python. {_CURE}")
@@ -81,7 +81,7 @@ def _run(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise AnatomyR1Error(f"{path}: fails when it is run: {type(error).__name__}: {error}. Cure: mend it") from error
+        raise AnatomyR1Error(f"{path}: fails when it is run: {type(error).__name__}: {error}. Fix: mend it") from error
     return module
 
 
@@ -91,7 +91,7 @@ def _check(path: Path, method: Method, ids: Sequence[str], module: ModuleType) -
             f"{path}: method id {method.id!r}: small letters, digits, dots and hyphens only, at most 60, and not `all`"
         )
     if method.id in ids:
-        raise AnatomyR1Error(f"{path}: there is a method {method.id!r} already. Cure: choose another id")
+        raise AnatomyR1Error(f"{path}: there is a method {method.id!r} already. Fix: choose another id")
     if method.kind == "control":
         raise AnatomyR1Error(
             f"{path}: method {method.id}: a control has code of its own in baselines/methods/control.py"

@@ -38,13 +38,13 @@ def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selec
 
 
 def as_text(found: Sequence[Finding]) -> str:
-    """One line a finding, and its cure where there is something to mend."""
+    """One line a finding, and its fix where there is something to mend."""
     word = {True: "ok", False: "FAILED", None: "not known"}
     lines = []
     for one in found:
         lines.append(f"{word[one.passed]:9}  {one.name}: {one.found}")
-        if not one.passed and one.cure:
-            lines.append(f"{'':9}  cure: {one.cure}")
+        if not one.passed and one.fix:
+            lines.append(f"{'':9}  fix: {one.fix}")
     return "\n".join(lines)
 
 

@@ -28,7 +28,7 @@ class Missing:
     """One thing."""
 
     what: str
-    cure: str
+    fix: str
 
 
 def missing(profile: Profile, layout: Layout, selection: Selection) -> list[Missing]:
@@ -84,8 +84,8 @@ def _data(benchmark: str, layout: Layout) -> list[Missing]:
         return []
     root = os.environ.get(ROOT_VARIABLE)
     if not root:
-        cure = f"export {ROOT_VARIABLE}=/folder, laid out as README's section Real data says"
-        return [Missing(f"the root of the data of {benchmark}", cure)]
+        fix = f"export {ROOT_VARIABLE}=/folder, laid out as README's section Real data says"
+        return [Missing(f"the root of the data of {benchmark}", fix)]
     wanted = FOLDERS.get(benchmark, {})
     return [
         Missing(f"{Path(root) / name}", where) for name, where in wanted.items() if not (Path(root) / name).is_dir()
@@ -106,8 +106,8 @@ def _similarity(profile: Profile, selection: Selection) -> Missing | None:
     source = profile.similarity_file()
     if source is None or source.is_file() or not any(map(_has_curriculum, cells(selection))):
         return None
-    cure = "anatomy-r1 similarity make, once the data are prepared (README, Real data); needs MedCLIP's weights"
-    return Missing(f"similarities {source}, which ASC-Learning serves by", cure)
+    fix = "anatomy-r1 similarity make, once the data are prepared (README, Real data); needs MedCLIP's weights"
+    return Missing(f"similarities {source}, which ASC-Learning serves by", fix)
 
 
 def _has_curriculum(cell: Cell) -> bool:
@@ -116,7 +116,7 @@ def _has_curriculum(cell: Cell) -> bool:
 
 def check_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Finding]:
     """All inputs that are there, and what is missing with where to get it."""
-    absent = [Finding(one.what, False, "missing", one.cure) for one in missing_inputs(profile, layout, selection)]
+    absent = [Finding(one.what, False, "missing", one.fix) for one in missing_inputs(profile, layout, selection)]
     models = [one for model in selection.models for one in _model(profile.models[model], layout.base(model), model)]
     sets = [one for benchmark in selection.benchmarks for one in _set(layout.data(benchmark), benchmark)]
     return [*absent, *models, *sets, *_similarity_check(profile, layout, selection)]
@@ -168,5 +168,5 @@ def _similarity_check(profile: Profile, layout: Layout, selection: Selection) ->
     options = {one for folder in sets for question in load(folder, "train").questions for one in question.options}
     unknown = sorted(options - known)
     lacks = f", {len(unknown)} of the data's unknown, such as {unknown[0]}" if unknown else ""
-    cure = f"anatomy-r1 similarity make --data {' '.join(map(str, sets))} --out {source} ..."
-    return [Finding("similarities", not unknown, f"{len(known)} options{lacks}", cure)]
+    fix = f"anatomy-r1 similarity make --data {' '.join(map(str, sets))} --out {source} ..."
+    return [Finding("similarities", not unknown, f"{len(known)} options{lacks}", fix)]

@@ -82,7 +82,7 @@ class Finding:
     passed: bool | None
     """None: could not be looked at, and the run may fail of it."""
     found: str
-    cure: str = ""
+    fix: str = ""
     """What mends it; empty where nothing needs to."""
 
 
@@ -110,8 +110,8 @@ def _used(name: str, profile: Profile) -> bool:
 
 def _package(name: str, found: str, wanted: str) -> Finding:
     same = found.partition("+")[0] == wanted
-    cure = f'pip install -c constraints.txt -e ".[train{",gpu" if name in GPU_ONLY else ""}]"'
-    return Finding(name, same, f"{found or 'not installed'}, the lock has {wanted}", cure)
+    fix = f'pip install -c constraints.txt -e ".[train{",gpu" if name in GPU_ONLY else ""}]"'
+    return Finding(name, same, f"{found or 'not installed'}, the lock has {wanted}", fix)
 
 
 def check_driver(machine: Machine) -> list[Finding]:
@@ -157,13 +157,13 @@ def check_fit(machine: Machine, rows: Sequence[tuple[str, float]]) -> list[Findi
     """Peak memory of each kind of training, in GB, against the smallest card."""
     size = min((gpu.memory for gpu in machine.gpus), default=0.0)
     there = f"a card here has {size:.0f} GB" if size else "there is no card to hold it against"
-    cure = "a smaller per_device_train_batch_size with more gradient_accumulation_steps, or profile paper-1gpu"
+    fix = "a smaller per_device_train_batch_size with more gradient_accumulation_steps, or profile paper-1gpu"
     return [
         Finding(
             f"memory of {name}",
             None if not size else peak <= size,
             f"about {peak:.0f} GB; {there}",
-            cure if size else "",
+            fix if size else "",
         )
         for name, peak in rows
     ]

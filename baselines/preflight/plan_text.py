@@ -28,8 +28,8 @@ def as_text(profile: Profile, layout: Layout, selection: Selection, every: Seque
 
 
 def missing_text(found: Sequence[Missing]) -> str:
-    """One line each, with its cure below."""
-    return "\n".join(f"  - {one.what}\n      {one.cure}" for one in found)
+    """One line each, with its fix below."""
+    return "\n".join(f"  - {one.what}\n      {one.fix}" for one in found)
 
 
 def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequence[Stage]) -> Iterator[str]:

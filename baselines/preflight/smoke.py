@@ -111,9 +111,9 @@ def compare(what: str, ours: dict[str, str], theirs: dict[str, str]) -> Finding:
     unequal = [name for name in ours if "".join(ours[name].split()) != "".join(theirs.get(name, "").split())]
     said = f"{len(ours) - len(unequal)} of {len(ours)} greedy answers as transformers'"
     said += f"; others at {', '.join(unequal[:3])}" if unequal else ""
-    cure = "set use_vllm: false in the profile (slow), and see huggingface/trl#6294; do not train over wrong rollouts"
+    fix = "set use_vllm: false in the profile (slow), and see huggingface/trl#6294; do not train over wrong rollouts"
     alike = len(ours) - len(unequal) >= len(ours) * ALIKE / QUESTIONS
-    return Finding(what, bool(ours) and alike, said, cure)
+    return Finding(what, bool(ours) and alike, said, fix)
 
 
 def _greedy(log: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 Snakemake counts GPUs and does not say which: four evaluations at a time would all compute on the first.
 
-What a profile needs that this machine lacks, in words with a cure.
+What a profile needs that this machine lacks, in words with a fix.
 """
 
 from __future__ import annotations

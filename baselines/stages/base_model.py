@@ -34,7 +34,7 @@ def fetch(source: Mapping[str, Any], out: Path) -> None:
     found = {"hub": source["hub"], "revision": source.get("revision"), "commit": folder.name}
     _check_pin(out, found)
     if not list(folder.glob("*.safetensors")):
-        raise AnatomyR1Error(f"{folder}: no *.safetensors. Cure: fetch it again: hf download {source['hub']}")
+        raise AnatomyR1Error(f"{folder}: no *.safetensors. Fix: fetch it again: hf download {source['hub']}")
     half = out.with_name(out.name + ".half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
@@ -54,7 +54,7 @@ def _check_pin(out: Path, found: Mapping[str, Any]) -> None:
     if before["hub"] == found["hub"] and before["commit"] != found["commit"]:
         raise AnatomyR1Error(
             f"{out}: made from commit {before['commit']} of {found['hub']}, but {found['revision'] or 'its head'} is "
-            f"now {found['commit']}. Cure: `revision: {before['commit']}` in the profile, or remove {out} and what "
+            f"now {found['commit']}. Fix: `revision: {before['commit']}` in the profile, or remove {out} and what "
             "was trained from it"
         )
 

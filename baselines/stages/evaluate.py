@@ -21,16 +21,11 @@ from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.evaluation.views import VIEWS, row
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
-from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.results.record import sampling_record, spent
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result, save_result
 from anatomy_r1.scoring.metrics import K
-from anatomy_r1.scoring.outcomes import reason_counts
-from anatomy_r1.scoring.position_bias import as_dict as positions_as_dict
-from anatomy_r1.scoring.position_bias import position_bias
-from anatomy_r1.scoring.question_table import as_dict as rotations_as_dict
-from anatomy_r1.scoring.question_table import counts_of_scores, rotation_scores
+from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import score
-from anatomy_r1.scoring.validity import unfit
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.evidence import load_evidence
 from baselines.experiment.cell import Cell, Layout, Run
@@ -76,17 +71,11 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
     asked: dict[str, Any] = {"style": style, "wording": wording, "seed": seed, "split": "test"}
     done = evaluate(cell.benchmark, data, weights, log, **asked, **options)
     scores = score(log, data, run=done.run)
-    questions = scores.table()
-    return questions, {
+    return question_table(scores), {
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
         "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.benchmark))),
-        "sampling": dict(scores.plan),
-        "spent": _spent(log, scores.plan["weights"]),
-        "metrics": dict(scores.overall),
-        "positions": positions_as_dict(position_bias(counts_of_scores(scores))),
-        **({"rotations": rotations_as_dict(rotation_scores(questions))} if scores.rotated else {}),
-        "reasons": reason_counts(scores.outcomes),
-        "unfit": list(unfit(scores)),
+        **sampling_record(scores),
+        "spent": spent(log, scores.plan["weights"]),
         "leakage": _leakage(layout, cell).as_dict(),
         "certificate": _certificate(layout, cell),
         **_released(layout, cell),
@@ -162,10 +151,3 @@ def _training(path: Path, arm: str) -> dict[str, Any] | None:
     record: dict[str, Any] = json.loads(path.read_text())
     equal = record.pop("equal_tokens", None)
     return record if arm != EQUAL_TOKENS else {**record, **equal}
-
-
-def _spent(log: Path, weights: str) -> dict[str, float]:
-    """Tokens generated and seconds of generation by these weights: the log keeps those of earlier ones."""
-    with ResponseLog(log, read_only=True) as opened:
-        rows = [(one.tokens, one.seconds) for one in opened.rows() if one.key.weights == weights]
-    return {"tokens": sum(tokens for tokens, _ in rows), "seconds": sum(seconds for _, seconds in rows)}

@@ -66,7 +66,7 @@ def freeze(model: Any, parts: Sequence[str]) -> None:
             model.get_submodule(part).requires_grad_(False)
         except AttributeError as error:
             names = ", ".join(f"model.{name}" for name, _ in model.model.named_children())
-            raise AnatomyR1Error(f"frozen part {part!r}: the model has none such. Cure: one of {names}") from error
+            raise AnatomyR1Error(f"frozen part {part!r}: the model has none such. Fix: one of {names}") from error
 
 
 def adapters(source: Source) -> Any | None:

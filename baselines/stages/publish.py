@@ -12,13 +12,10 @@ from anatomy_r1.results.store import EQUAL_TOKENS
 from anatomy_r1.training.certificate.evidence import LOG, SETTINGS
 from anatomy_r1.training.recorded_batches import FOLDER
 from anatomy_r1.training.training_log import read
+from baselines.experiment.cell import OWN, POLICIES
 from baselines.experiment.profile import digest
 
 LOG_NAME, SETTINGS_NAME = LOG, SETTINGS
-POLICIES = "policies"
-"""Folder of the unfinished work in which a run keeps its policies; see `baselines/trainers/policies.py`."""
-OWN = "own"
-"""The policy at the end of the method's own budget."""
 
 
 def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> None:

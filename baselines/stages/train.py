@@ -20,14 +20,14 @@ from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
 from anatomy_r1.training.recorded_batches import FOLDER
 from anatomy_r1.training.training_log import TrainingLog
-from baselines.experiment.cell import Cell, Run
+from baselines.experiment.cell import OWN, POLICIES, Cell, Run
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import arguments, settings
 from baselines.methods.method import Method
 from baselines.runtime.processes import barrier, is_first
 from baselines.runtime.progress import Report
 from baselines.stages.policy import Source, adapters, load_policy, merge_adapters, save_policy
-from baselines.stages.publish import LOG_NAME, OWN, POLICIES, is_published, publish
+from baselines.stages.publish import LOG_NAME, is_published, publish
 
 
 def train(run: Run, cell: Cell, report: Report) -> Path:

@@ -15,8 +15,8 @@ from typing import Any
 from transformers import TrainerCallback
 
 from anatomy_r1.results.store import EQUAL_TOKENS
+from baselines.experiment.cell import OWN
 from baselines.runtime.processes import is_first
-from baselines.stages.publish import OWN
 
 REACHED = "reached.json"
 """File in a policy's folder that says after how many steps and tokens it was kept."""

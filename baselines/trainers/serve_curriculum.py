@@ -189,7 +189,7 @@ def _check_options(similarity: Similarity, prepared: PreparedSet, *, whole: bool
         raise AnatomyR1Error(
             f"similarities by {similarity.encoder}: made of other options than those in {prepared.root}, which has "
             f"{len(set(unknown))} more, such as {unknown[0]!r}. "
-            f"Cure: anatomy-r1 similarity make --data {prepared.root} and the options it was made with"
+            f"Fix: anatomy-r1 similarity make --data {prepared.root} and the options it was made with"
         )
 
 
@@ -199,6 +199,6 @@ def _check_pool(prepared: PreparedSet) -> None:
     if risky and "also_right" not in prepared.manifest:
         raise AnatomyR1Error(
             f"{prepared.root}: {risky} times an anatomy would be right as well, and the set does not say which. "
-            "Cure: make it again with `anatomy-r1 data prepare`, which writes them down, or run the variant "
+            "Fix: make it again with `anatomy-r1 data prepare`, which writes them down, or run the variant "
             "grpo-asc-released, which keeps every question's own options"
         )

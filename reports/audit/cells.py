@@ -76,9 +76,9 @@ def hundredths(text: str, where: str) -> int:
     try:
         value = Decimal(text)
     except InvalidOperation as error:
-        raise AnatomyR1Error(f"{where}: {text!r} is no number. Cure: write it as the paper prints it") from error
+        raise AnatomyR1Error(f"{where}: {text!r} is no number. Fix: write it as the paper prints it") from error
     if value.as_tuple().exponent != -2:
-        raise AnatomyR1Error(f"{where}: {text!r} has not two decimals. Cure: write it as the paper prints it")
+        raise AnatomyR1Error(f"{where}: {text!r} has not two decimals. Fix: write it as the paper prints it")
     return int(value * 100)
 
 
@@ -97,7 +97,7 @@ def load(path: Path = paper.FILE) -> tuple[Cell, ...]:
             value = hundredths(row["percent"], where)
             cell = Cell(int(row["table"]), row["model"], row["method"], row["benchmark"], row["metric"], value)
             if cell.address in found or not 0 <= value <= 10_000:
-                raise AnatomyR1Error(f"{where}: stands twice, or is no percentage. Cure: correct the line")
+                raise AnatomyR1Error(f"{where}: stands twice, or is no percentage. Fix: correct the line")
             found[cell.address] = cell
     return tuple(found.values())
 

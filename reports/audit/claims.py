@@ -75,7 +75,7 @@ def load(path: Path = FILE) -> tuple[Claim, ...]:
     with path.open(encoding="utf-8", newline="") as handle:
         for line, row in enumerate(csv.DictReader(handle), start=2):
             if row["id"] in found or row["kind"] not in get_args(Kind) or row["quantifier"] not in get_args(Quantifier):
-                raise AnatomyR1Error(f"{path.name}:{line}: id twice, or no such kind or quantifier. Cure: correct it")
+                raise AnatomyR1Error(f"{path.name}:{line}: id twice, or no such kind or quantifier. Fix: correct it")
             found[row["id"]] = _claim(row)
     return tuple(found.values())
 

@@ -44,9 +44,7 @@ def load(path: Path = FILE) -> tuple[Pair, ...]:
         found = tuple(Pair(*row.values()) for row in csv.DictReader(handle))
     for pair in found:
         if pair.relation not in _RELATIONS:
-            raise AnatomyR1Error(
-                f"{path.name}: {pair.id}: no relation {pair.relation!r}. Cure: {', '.join(_RELATIONS)}"
-            )
+            raise AnatomyR1Error(f"{path.name}: {pair.id}: no relation {pair.relation!r}. Fix: {', '.join(_RELATIONS)}")
     return found
 
 

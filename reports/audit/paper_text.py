@@ -37,7 +37,7 @@ def read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise AnatomyR1Error(f"{path}: no text ({error}). Cure: name the paper's text in UTF-8") from error
+        raise AnatomyR1Error(f"{path}: no text ({error}). Fix: name the paper's text in UTF-8") from error
 
 
 def check(text: str, quotes: Sequence[Quoted]) -> Check:

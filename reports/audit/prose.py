@@ -51,7 +51,7 @@ def load(path: Path = FILE) -> tuple[Quoted, ...]:
         for line, row in enumerate(csv.DictReader(handle), start=2):
             where = f"{path.name}:{line}"
             if row["id"] in found:
-                raise AnatomyR1Error(f"{where}: {row['id']} stands twice. Cure: give each figure an id of its own")
+                raise AnatomyR1Error(f"{where}: {row['id']} stands twice. Fix: give each figure an id of its own")
             address = (int(row["table"]), row["model"], row["method"], row["benchmark"], row["metric"])
             value = hundredths(row["figure"], where)
             found[row["id"]] = Quoted(row["id"], row["locator"], row["quote"], value, address, row["minus"])
@@ -69,7 +69,7 @@ def expected(quoted: Quoted, cells: Mapping[Address, int]) -> int:
         taken = cells[table, model, quoted.minus, benchmark, metric] if quoted.minus else 0
         return cells[quoted.address] - taken
     except KeyError as error:
-        raise AnatomyR1Error(f"prose {quoted.id}: the tables have no {quoted.meant}. Cure: correct the line") from error
+        raise AnatomyR1Error(f"prose {quoted.id}: the tables have no {quoted.meant}. Fix: correct the line") from error
 
 
 def agrees(quoted: Quoted, cells: Mapping[Address, int]) -> bool:

@@ -47,7 +47,7 @@ def load(folder: Path) -> tuple[Released, ...]:
     """
     found = [folder / name for name in NAMES if (folder / name).is_file()]
     if not found:
-        raise AnatomyR1Error(f"{folder}: none of {', '.join(NAMES)} in it. Cure: name the folder that has them")
+        raise AnatomyR1Error(f"{folder}: none of {', '.join(NAMES)} in it. Fix: name the folder that has them")
     return tuple(_file(path) for path in found)
 
 
@@ -56,7 +56,7 @@ def _file(path: Path) -> Released:
     sound = tuple(records(data, path.name, problems))
     entries = [entry for entry in json.loads(data) if isinstance(entry, Mapping)]
     if not sound:
-        raise AnatomyR1Error(f"{path}: no released record in it. Cure: fetch the file again")
+        raise AnatomyR1Error(f"{path}: no released record in it. Fix: fetch the file again")
     return Released(path.name, entries, sound, tuple(problems.skipped))
 
 

@@ -102,8 +102,8 @@ def load(path: Path) -> tuple[Check, ...]:
         content = json.loads(path.read_text(encoding="utf-8"))
         return tuple(_check(one) for one in content["checks"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        cure = "write it with `python -m reports audit --out DIR`"
-        raise AnatomyR1Error(f"{path}: not an audit ({type(error).__name__}: {error}). Cure: {cure}") from error
+        fix = "write it with `python -m reports audit --out DIR`"
+        raise AnatomyR1Error(f"{path}: not an audit ({type(error).__name__}: {error}). Fix: {fix}") from error
 
 
 def _check(raw: Mapping[str, Any]) -> Check:

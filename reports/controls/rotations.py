@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, row
-from anatomy_r1.results.store import ALL_RIGHT, Result
+from anatomy_r1.results.store import Result
+from anatomy_r1.scoring.columns import ALL_RIGHT
 from anatomy_r1.scoring.intervals import Interval, SeededInterval, seeded_interval
 from anatomy_r1.scoring.position_bias import LetterCounts, PositionBias, position_bias
 from anatomy_r1.scoring.question_table import counts_of_table
@@ -32,7 +33,7 @@ class Turned:
     change: Score | None
     """Rotated minus as given, paired, over the seeds that both ran."""
     all_right: Mapping[str, Score]
-    """By `anatomy_r1.results.store.ALL_RIGHT`: right under every rotation."""
+    """By `anatomy_r1.scoring.columns.ALL_RIGHT`: right under every rotation."""
     bias: PositionBias | None
     seeds: int
     leaks: tuple[str, ...]

@@ -72,7 +72,7 @@ def ledger(
         AnatomyR1Error: when the store does not exist, or holds what cannot be compared.
     """
     if not store.is_dir():
-        raise AnatomyR1Error(f"{store}: no such folder. Cure: name a result store, for example results/mini/store")
+        raise AnatomyR1Error(f"{store}: no such folder. Fix: name a result store, for example results/mini/store")
     paper, results = paper or load_paper(), load_results(store)
     made = {scale: _made(store, results, paper.claims, scale) for scale in ("paper", "mini")}
     papers = printed.Papers(

@@ -142,8 +142,8 @@ def load(path: Path) -> tuple[Statement, ...]:
         with path.open(encoding="utf-8", newline="") as handle:
             return tuple(_statement(row) for row in csv.DictReader(handle))
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        cure = f"name figure_statements.csv, with the columns {', '.join(COLUMNS)}"
-        raise AnatomyR1Error(f"{path}: no statements of figures ({error}). Cure: {cure}") from error
+        fix = f"name figure_statements.csv, with the columns {', '.join(COLUMNS)}"
+        raise AnatomyR1Error(f"{path}: no statements of figures ({error}). Fix: {fix}") from error
 
 
 def _statement(row: Mapping[str, str]) -> Statement:

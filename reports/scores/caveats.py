@@ -19,7 +19,8 @@ from itertools import combinations, groupby
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results.store import LENIENT, SUBMITTED, Result
+from anatomy_r1.results.store import SUBMITTED, Result
+from anatomy_r1.scoring.columns import LENIENT
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.training.certificate.value import Certificate, Check, failed, from_dict
 from reports.scores.names import BASELINE, benchmark_title, is_view, method_title, model_title, result_title
@@ -49,8 +50,8 @@ def certificate(result: Result) -> Certificate | None:
     try:
         return from_dict(stated)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        cure = "delete the result and run the cell again"
-        raise AnatomyR1Error(f"{result.key}: its certificate cannot be read ({error}); {cure}") from error
+        fix = "delete the result and run the cell again"
+        raise AnatomyR1Error(f"{result.key}: its certificate cannot be read ({error}); {fix}") from error
 
 
 def _unequal(results: Iterable[Result]) -> dict[str, tuple[Check, ...]]:

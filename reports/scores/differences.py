@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from anatomy_r1.results.store import Result, question_metrics
+from anatomy_r1.results.store import Result
+from anatomy_r1.scoring.columns import question_metrics
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval
 from reports.scores.names import METRICS, is_view
 from reports.scores.scores import ALL, Group, Score, group_of, not_clean, questions_of, score_of

@@ -17,7 +17,8 @@ import pandas as pd
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.data.leakage.text import TITLES
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results.store import LENIENT, Result, question_metrics
+from anatomy_r1.results.store import Result
+from anatomy_r1.scoring.columns import LENIENT, question_metrics
 from anatomy_r1.scoring.intervals import SeededInterval, seeded_interval
 from anatomy_r1.scoring.metrics import K
 

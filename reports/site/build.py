@@ -55,7 +55,7 @@ def build(out: Path, sources: Sources) -> data.Written:
         AnatomyR1Error: when the store is empty or does not hang together, or `out` holds something else.
     """
     if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise AnatomyR1Error(f"{out}: holds something that is no site. Cure: choose another folder for --out")
+        raise AnatomyR1Error(f"{out}: holds something that is no site. Fix: choose another folder for --out")
     if not sources.store.is_dir():
         raise AnatomyR1Error(f"{sources.store}: no such folder. Run `tox -e reproduce-table1` first, or name another")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def _fill(site: Path, sources: Sources) -> data.Written:
 def _check_names(pages: Sequence[Page]) -> None:
     names = [page.file for page in pages]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise AnatomyR1Error(f"{', '.join(twice)}: two pages of that name. Cure: name the JSON file differently")
+        raise AnatomyR1Error(f"{', '.join(twice)}: two pages of that name. Fix: name the JSON file differently")
 
 
 def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[Page]:

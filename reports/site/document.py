@@ -85,7 +85,7 @@ def document(path: Path) -> Page:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise AnatomyR1Error(f"{path}: no JSON ({error}). Cure: make it again, or move it away") from error
+        raise AnatomyR1Error(f"{path}: no JSON ({error}). Fix: make it again, or move it away") from error
     title = str(content.get("title") or words(path.stem)) if isinstance(content, dict) else words(path.stem)
     sections = tuple(ledger_sections(content) if is_ledger(content) else _sections("", content, 2))
     return Page(f"{slug(path.stem)}.html", title, "document.html.j2", {"sections": sections}, ("sort.js",))

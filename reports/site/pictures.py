@@ -50,7 +50,7 @@ class Pictures:
         if source not in self._names:
             suffix = source.suffix.lower()
             if suffix not in SUFFIXES:
-                raise AnatomyR1Error(f"{source}: a picture that no browser shows. Cure: {', '.join(sorted(SUFFIXES))}")
+                raise AnatomyR1Error(f"{source}: a picture that no browser shows. Fix: {', '.join(sorted(SUFFIXES))}")
             self._names[source] = f"images/{image_hash(str(source))}{suffix}"
             (self.folder / "images").mkdir(exist_ok=True)
             shutil.copyfile(source, self.folder / self._names[source])

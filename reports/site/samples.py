@@ -85,7 +85,7 @@ def _choices(result: Result, right: Mapping[str, str], questions: Asked, answers
         if _right(read, question) != right.get(question.id):
             raise AnatomyR1Error(
                 f"{result.key}: question {question.id} came out as {right.get(question.id)} in the result store and as "
-                f"{_right(read, question)} by the response log. Cure: run the cell again"
+                f"{_right(read, question)} by the response log. Fix: run the cell again"
             )
         choices[question.id] = "".join(one.choice or NOTHING for one in read)
         reasons[question.id] = "".join(REASON_CODES[one.reason] for one in read)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from anatomy_r1.evaluation.engines import transformers_engine
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.question_table import question_table
 
 TASK, TOKENS, BATCH = "sgg_anatomy_mini", 24, 32
 """As in the mini profile."""
@@ -151,7 +152,7 @@ def check(data, model, file, seeds):
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "log.sqlite"
             evaluate(TASK, data, model, log, seed=seed, max_new_tokens=TOKENS, batch_size=BATCH, progress=False)
-            compare(score(log, data).table(), file, seed)
+            compare(question_table(score(log, data)), file, seed)
 
 
 def compare(theirs, file, seed):

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anatomy_r1.results.store import COLUMNS, Result
+from anatomy_r1.results.store import Result
+from anatomy_r1.scoring.columns import COLUMNS
 from anatomy_r1.scoring.intervals import cluster_interval
 from anatomy_r1.tables import html
 from reports.scores.names import METHODS

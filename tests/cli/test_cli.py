@@ -34,7 +34,7 @@ def test_an_error_says_the_cure_and_shows_no_traceback(tmp_path, capsys):
     assert main(["score", str(tmp_path / "none"), "--data", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
-    assert "Cure: " in error
+    assert "Fix: " in error
     assert "Traceback" not in error
 
 

@@ -11,9 +11,8 @@ from anatomy_r1.cli.main import main
 from anatomy_r1.comparison.load import load_systems
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.decode import Sampling
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.response_log.response import Response, ResponseKey
+from anatomy_r1.response_log.response import Response, ResponseKey, Sampling
 from anatomy_r1.results.store import save_result
 from tests.helpers.small_set import write_set
 from tests.helpers.worlds import answers, result, table, unequal
@@ -151,7 +150,7 @@ def _runs(path):
 
 
 def test_a_log_needs_its_data(logs):
-    with pytest.raises(AnatomyR1Error, match="Cure: --data DIR"):
+    with pytest.raises(AnatomyR1Error, match="Fix: --data DIR"):
         load_systems([f"{logs[0]}/old.sqlite"], None)
 
 

@@ -53,7 +53,7 @@ def test_each_benchmark_and_arm_is_compared_within_itself_and_others_are_left_ou
 
 
 def test_a_name_that_nobody_has_and_one_that_stands_alone_are_refused():
-    with pytest.raises(AnatomyR1Error, match=r"no system is called 'grp'. Cure: --new with one of mine, grpo"):
+    with pytest.raises(AnatomyR1Error, match=r"no system is called 'grp'. Fix: --new with one of mine, grpo"):
         panels(of(*cells(["mine", "grpo"])), new="grp")
     with pytest.raises(AnatomyR1Error, match="mine/own: nothing to compare with"):
         panels(of(*cells(["mine"], arm="own"), *cells(["grpo"])), new="mine")
@@ -67,4 +67,4 @@ def test_the_command_takes_a_whole_store(tmp_path, capsys):
     assert "minus mini-l/grpo/matched" in printed
     assert printed.count("better") >= 2
     assert main(["compare", str(tmp_path), "--new", "mine", "--all-pairs"]) == 2
-    assert "Cure: leave one of them out" in capsys.readouterr().err
+    assert "Fix: leave one of them out" in capsys.readouterr().err

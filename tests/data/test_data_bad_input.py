@@ -1,4 +1,4 @@
-"""Every kind of bad input: one error with file, line and cure, and nothing written; or skipped and listed."""
+"""Every kind of bad input: one error with file, line and fix, and nothing written; or skipped and listed."""
 
 import json
 
@@ -90,7 +90,7 @@ def test_sgg(case, sgg, tmp_path, capsys):
     out = tmp_path / "out"
     assert run("prepare", "sgg", "--root", root, "--out", out) == 2
     error = capsys.readouterr().err
-    assert all(word in error for word in ["error: ", "Cure: ", *words]), error
+    assert all(word in error for word in ["error: ", "Fix: ", *words]), error
     assert not out.exists() and [p.name for p in tmp_path.iterdir()] == ["data"], "something was left behind"
     assert run("prepare", "sgg", "--root", root, "--out", out, "--skip-bad") == 0
     (skipped,) = load_manifest(out)["skipped"]
@@ -124,7 +124,7 @@ def test_omnimed(case, omnimed, tmp_path, capsys):
     out = tmp_path / "out"
     assert run("prepare", "omnimed", "--root", root, "--out", out) == 2
     error = capsys.readouterr().err
-    assert all(word in error for word in ["BreakHis.json:41", "Cure: ", *words]), error
+    assert all(word in error for word in ["BreakHis.json:41", "Fix: ", *words]), error
     assert not out.exists()
     assert run("prepare", "omnimed", "--root", root, "--out", out, "--skip-bad") == 0
     (skipped,) = load_manifest(out)["skipped"]
@@ -150,7 +150,7 @@ def test_empty_sources(case, tmp_path, capsys):
     command = ["prepare", "sgg", "--root", tmp_path / "data", "--out", tmp_path / "out", *frames, "--skip-bad"]
     assert run(*command) == 2
     error = capsys.readouterr().err
-    assert words in error and "Cure: " in error
+    assert words in error and "Fix: " in error
     assert not (tmp_path / "out").exists()
 
 

@@ -128,7 +128,7 @@ def test_what_cannot_be_compared_ends_with_a_cure(tmp_path, monkeypatch, capsys,
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     assert run("leakage", *words) == 2
     error = capsys.readouterr().err
-    assert "Cure:" in error
+    assert "Fix:" in error
     assert re.search(message.replace("bad.json:2: ", "bad.json:2: .*"), error)
 
 

@@ -116,7 +116,7 @@ def test_load_refuses(case, sgg, tmp_path):
     make(sgg(), tmp_path / "out")
     change, words = BROKEN[case]
     change(tmp_path / "out")
-    with pytest.raises(DataError, match=f"{words}.*Cure: make it again"):
+    with pytest.raises(DataError, match=f"{words}.*Fix: make it again"):
         prepared.load(tmp_path / "out", "test")
 
 
@@ -171,7 +171,7 @@ def test_a_folder_with_other_things_is_left_alone(sgg, tmp_path):
 def test_a_split_without_questions_is_an_error(sgg, tmp_path):
     root = sgg()
     shutil.rmtree(root / "SSG-VQA/qa_txt/VID70")
-    with pytest.raises(DataError, match=r"no question for the split 'test'.*Cure"):
+    with pytest.raises(DataError, match=r"no question for the split 'test'.*Fix"):
         make(root, tmp_path / "out")
 
 

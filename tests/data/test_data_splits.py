@@ -36,7 +36,7 @@ def test_rules():
 
 @pytest.mark.parametrize("content", [[], {"train": ["VID01"]}, {"train": ["a"], "test": ["a"]}, {"train": [], "x": []}])
 def test_a_bad_split_file(content):
-    with pytest.raises(DataError, match=r"splits\.json: .*Cure"):
+    with pytest.raises(DataError, match=r"splits\.json: .*Fix"):
         rule_file(content, "splits.json")
 
 

@@ -18,11 +18,13 @@ from anatomy_r1.data.problems import DataError
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines import transformers_engine
 from anatomy_r1.evaluation.evaluate import evaluate
-from anatomy_r1.evaluation.shards import Shard, merge
+from anatomy_r1.evaluation.shards import Shard
 from anatomy_r1.prompts import parse, render
 from anatomy_r1.question import LETTERS
+from anatomy_r1.response_log.copies import merge
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.report import as_json
 from anatomy_r1.scoring.score import score
 from anatomy_r1.scoring.strict import Answer, extract
@@ -253,7 +255,7 @@ def test_7_permuting_options_and_mapping_back_keeps_the_gold_answer():
 
 def test_8_every_published_number_recomputes_from_the_raw_responses_without_a_model(ask, data, tmp_path, monkeypatch):
     """Of lm-eval's results, of `score` and of the store's table; neither weights nor PyTorch are there any more."""
-    from anatomy_r1.results.store import question_metrics
+    from anatomy_r1.scoring.columns import question_metrics
 
     model = weights_folder(tmp_path / "weights")
     found = ask(tmp_path / "log", model=model)
@@ -262,7 +264,7 @@ def test_8_every_published_number_recomputes_from_the_raw_responses_without_a_mo
     monkeypatch.setitem(sys.modules, "torch", None)  # importing it raises
     scores = score(tmp_path / "log", data)
     assert {name: scores.overall[name] for name in METRICS} == {name: reported[f"{name},letter"] for name in METRICS}
-    stored = question_metrics(scores.table())
+    stored = question_metrics(question_table(scores))
     for name in ("avg@5", "pass@1", "major@5", "greedy"):
         assert stored[name].mean() == pytest.approx(found.metrics[name], abs=1e-12)
     assert 0 < found.metrics["avg@5"] < 1

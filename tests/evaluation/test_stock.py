@@ -6,7 +6,7 @@ import pytest
 
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.scoring.score import question_metrics
+from anatomy_r1.scoring.metrics import question_metrics
 from anatomy_r1.scoring.strict import extract
 from tests.helpers.small_set import write_set
 

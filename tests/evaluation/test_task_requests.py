@@ -92,5 +92,5 @@ def test_requests_that_lm_eval_writes_to_a_file_are_rendered(data):
 def test_a_missing_picture_is_told_before_the_first_question_is_asked(tmp_path):
     write_set(tmp_path)
     (tmp_path / "images" / questions(24)[17].image).unlink()
-    with pytest.raises(AnatomyR1Error, match=r"VID01/17\.png: no such picture \(1 in all\)\. Cure: .*data check"):
+    with pytest.raises(AnatomyR1Error, match=r"VID01/17\.png: no such picture \(1 in all\)\. Fix: .*data check"):
         built(tmp_path, chat_template=Counting())

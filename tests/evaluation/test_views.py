@@ -14,7 +14,7 @@ from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response
 from anatomy_r1.results.store import MATCHED, load_result, load_results
 from anatomy_r1.scoring.position_bias import position_bias
-from anatomy_r1.scoring.question_table import counts_of_scores, counts_of_table, rotation_scores
+from anatomy_r1.scoring.question_table import counts_of_scores, counts_of_table, question_table, rotation_scores
 from anatomy_r1.scoring.score import score
 from tests.helpers.small_set import questions, write_set
 
@@ -78,7 +78,7 @@ def test_a_policy_that_always_says_a_is_a_quarter_right_over_rotations_and_found
     done = run(data, model_folder, tmp_path / "log", options="rotated")
     scores = score(tmp_path / "log", data)
     assert (done.questions, scores.overall["n"], scores.asked) == (96, 96, 96)
-    found, table = rotation_scores(scores.table()), scores.table()
+    found, table = rotation_scores(question_table(scores)), question_table(scores)
     assert (found.questions, found.rotations, found.average.mean) == (24, 96, pytest.approx(0.25))
     assert [one.mean for one in found.all_right.values()] == [0, 0]
     assert table["id"].tolist() == [question.id for question in questions(24)]
@@ -94,7 +94,7 @@ def test_a_policy_that_knows_is_right_under_every_rotation(data, model_folder, t
     answering(knows)
     run(data, model_folder, tmp_path / "log", options="rotated", limit=5)
     scores = score(tmp_path / "log", data)
-    found = rotation_scores(scores.table())
+    found = rotation_scores(question_table(scores))
     assert (found.questions, found.rotations) == (5, 20)
     assert {found.average.mean, *(one.mean for one in found.all_right.values())} == {1.0}
     assert {one.recall.mean for one in position_bias(counts_of_scores(scores)).letters} == {1.0}
@@ -140,7 +140,7 @@ def test_questions_of_two_options_and_of_four_count_once_each(model_folder, tmp_
     write_set(tmp_path, 8)
     answering(first_letter)
     run(tmp_path, model_folder, tmp_path / "log", options="rotated")
-    table = score(tmp_path / "log", tmp_path).table()
+    table = question_table(score(tmp_path / "log", tmp_path))
     assert table["rotations"].tolist() == [2 if index % 2 else 4 for index in range(8)]
     assert rotation_scores(table).average.mean == pytest.approx(3 / 8)
     bias = position_bias(counts_of_table(table))

@@ -70,7 +70,7 @@ def test_stock_backend_runs_the_task_by_its_name(python, model_folder, data, tmp
 def test_without_chat_template_it_fails_and_says_so(python, model_folder, data):
     done = lm_eval(python, model_folder, data, "sgg_anatomy_mini")
     assert done.returncode != 0
-    assert "Cure: add --apply_chat_template" in done.stderr
+    assert "Fix: add --apply_chat_template" in done.stderr
 
 
 def test_a_mini_set_under_the_real_name_fails_and_says_so(python, model_folder, data):

@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from anatomy_r1.evaluation.shards import merge
-from anatomy_r1.response_log.damage import salvage
+from anatomy_r1.response_log.copies import merge, salvage
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, ResponseKey
 

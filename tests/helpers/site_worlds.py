@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from anatomy_r1.data.leakage.passport import passport
 from anatomy_r1.data.prepared import load, write
-from anatomy_r1.evaluation.engines.decode import Sampling
 from anatomy_r1.evaluation.views import PLAIN, VIEWS, parts
 from anatomy_r1.prompts import prompt_hash, render
 from anatomy_r1.question import LETTERS, Question
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.response_log.response import Response, ResponseKey
+from anatomy_r1.response_log.response import Response, ResponseKey, Sampling
 from anatomy_r1.results.store import MATCHED, Result, save_result
+from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import score
 from anatomy_r1.training.training_log import Rollout, Step, TrainingLog, keep_text
 
@@ -130,7 +130,7 @@ def _cell(root, world, benchmark, model, method, seed):
     with ResponseLog(log) as opened:
         opened.add_run(plan)
         opened.add([one for n, q in enumerate(data.questions) for one in _six(q, n, plan, world, rng)])
-    table = score(log, root / "data").table()
+    table = question_table(score(log, root / "data"))
     trained = not control and policy != "zero-shot"
     save_result(
         root / "results",

@@ -9,7 +9,8 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.response_log.damage import readable, salvage
+from anatomy_r1.response_log.copies import salvage
+from anatomy_r1.response_log.damage import readable
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import COLUMNS, KINDS
 from tests.helpers.chat_server import MODEL, serving
@@ -44,7 +45,7 @@ def test_no_overwritten_bytes_pass_for_the_log_that_was_written(whole, tmp_path)
         try:
             assert read(tmp_path / "log")[0] == rows, "room that holds nothing"
         except AnatomyR1Error as error:
-            told = re.search(rf"{tmp_path / 'log'}: damaged .*; (\d+) responses can still be read. Cure: `", str(error))
+            told = re.search(rf"{tmp_path / 'log'}: damaged .*; (\d+) responses can still be read. Fix: `", str(error))
             counts.append(int(told[1]))
     assert len(counts) > 10
     # One page of rows is about 17; a page higher up the tree has the pages below it go with it
@@ -149,9 +150,9 @@ def test_score_and_evaluate_say_so_and_the_salvaged_log_is_completed(data, tmp_p
             error = capsys.readouterr().err
             assert f"error: {tmp_path / 'log'}: damaged" in error
             assert "Traceback" not in error
-        cure = re.search("Cure: `anatomy-r1 (log salvage .*?)`", error)[1].split()
-        assert main(cure) == 0
-        saved, asked = cure[-1], sum(server.asked.values())
+        fix = re.search("Fix: `anatomy-r1 (log salvage .*?)`", error)[1].split()
+        assert main(fix) == 0
+        saved, asked = fix[-1], sum(server.asked.values())
         kept = int(re.search(r"(\d+) responses and 1 runs kept", capsys.readouterr().out)[1])
         assert 0 < kept < 144
         assert main([*arguments, saved]) == 0

@@ -20,7 +20,7 @@ def test_a_full_log_keeps_earlier_rows_and_none_of_the_batch_that_did_not_fit(tm
         log.add(responses(20))
         (pages,) = log._db.execute("PRAGMA page_count").fetchone()
         log._db.execute(f"PRAGMA max_page_count = {pages + 1}")
-        with pytest.raises(AnatomyR1Error, match=r"log: cannot be written \(.*full\)\. Cure: see to space"):
+        with pytest.raises(AnatomyR1Error, match=r"log: cannot be written \(.*full\)\. Fix: see to space"):
             log.add(responses(400)[20:])
         with pytest.raises(AnatomyR1Error, match="log: cannot be written"):
             log.add_plans(["x" * 3 * PAGE])
@@ -73,7 +73,7 @@ def frozen(tmp_path):
 
 def test_a_log_in_a_folder_that_cannot_be_written_is_read_but_not_written(frozen):
     assert set(read(frozen / "log")[0]) == set(responses(20))
-    with pytest.raises(AnatomyR1Error, match=r"log: cannot be written \(.*(permitted|denied).*\)\. Cure: see to"):
+    with pytest.raises(AnatomyR1Error, match=r"log: cannot be written \(.*(permitted|denied).*\)\. Fix: see to"):
         ResponseLog(frozen / "log")
     unwritten = pytest.raises(AnatomyR1Error, match=r"log\.parquet: cannot be written")
     with ResponseLog(frozen / "log", read_only=True) as log, unwritten:

@@ -11,6 +11,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.report import as_json, as_text
 from anatomy_r1.scoring.score import score
 from anatomy_r1.scoring.validity import unfit
@@ -75,13 +76,13 @@ def test_metrics_are_those_of_the_texts_counted_by_hand(data, model_folder, tmp_
 
 
 def test_categories_add_up_and_the_table_fits_the_result_store(data, model_folder, tmp_path, answering):
-    from anatomy_r1.results.store import COLUMNS, EXTRACTION
+    from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION
 
     run(data, model_folder, tmp_path / "log")
     scores = score(tmp_path / "log", data)
     pooled = sum(one["n"] * one["avg@5"] for one in scores.by_category.values()) / scores.overall["n"]
     assert pooled == pytest.approx(scores.overall["avg@5"])
-    table = scores.table()
+    table = question_table(scores)
     assert tuple(table.columns) == (*COLUMNS, *EXTRACTION)
     flags = [f"correct_{repeat}" for repeat in range(5)]
     assert table[flags].to_numpy().mean() == pytest.approx(scores.overall["avg@5"])
@@ -182,7 +183,8 @@ def test_other_questions_than_the_run_was_asked_are_refused(data, model_folder, 
 
 def test_a_cell_of_the_grid_stores_what_speaks_against_it(data, model_folder, tmp_path, answering):
     """A fifth of the stand-in's responses is cut off and two fifths say nothing: unfit, in store and table."""
-    from anatomy_r1.results.store import COLUMNS, EXTRACTION, MATCHED, load_result
+    from anatomy_r1.results.store import MATCHED, load_result
+    from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION
     from baselines.experiment.cell import Cell, Layout, Run
     from baselines.experiment.profile import load_profile
     from baselines.stages.evaluate import evaluate_cell

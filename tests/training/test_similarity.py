@@ -72,9 +72,9 @@ def test_similarities_from_a_file_and_what_is_wrong_with_one(tmp_path):
     path.write_text(json.dumps({"encoder": "e", "names": ["a", "b"], "matrix": [[1, 0.25], [0.25, 1]]}))
     assert read(path).between("a", "b") == 0.25
     path.write_text(json.dumps({"encoder": "e", "names": ["a", "b"], "matrix": [[1, 2], [2, 1]]}))
-    with pytest.raises(AnatomyR1Error, match=r"medclip\.json: no similarities .*Cure: write JSON"):
+    with pytest.raises(AnatomyR1Error, match=r"medclip\.json: no similarities .*Fix: write JSON"):
         read(path)
-    with pytest.raises(AnatomyR1Error, match="Cure"):
+    with pytest.raises(AnatomyR1Error, match="Fix"):
         read(tmp_path / "missing.json")
 
 

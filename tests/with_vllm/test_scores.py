@@ -7,7 +7,8 @@ import types
 
 import pytest
 
-from anatomy_r1.scoring.score import question_metrics, score
+from anatomy_r1.scoring.metrics import question_metrics
+from anatomy_r1.scoring.score import score
 from tests.with_vllm.conftest import OPTIONS
 from tests.with_vllm.helpers import run, texts
 

@@ -90,9 +90,9 @@ def test_sampling_follows_the_model_s_own_distribution(data, babbling, tmp_path)
     from scipy.stats import chisquare
     from transformers import AutoModelForImageTextToText
 
-    from anatomy_r1.evaluation.engines.decode import Sampling
     from anatomy_r1.evaluation.engines.vllm_engine import VllmEngine
     from anatomy_r1.response_log.log import ResponseLog
+    from anatomy_r1.response_log.response import Sampling
 
     count = 3000
     with ResponseLog(tmp_path / "log") as log:

@@ -98,8 +98,8 @@ class Rule:
         if not 0 < self.smallest_difference <= 1:
             raise AnatomyR1Error("smallest difference: expected points above 0 and up to 100, for example 5")
         if self.mode == "sampling" and GREEDY in self.metrics:
-            cure = "Cure: leave it out, or judge trainings with --mode training"
-            raise AnatomyR1Error(f"{GREEDY}: sampling seeds do not move it, so that they show no noise of it. {cure}")
+            fix = "Fix: leave it out, or judge trainings with --mode training"
+            raise AnatomyR1Error(f"{GREEDY}: sampling seeds do not move it, so that they show no noise of it. {fix}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ def _shown(runs: Runs, metric: str, category: str) -> Judged:
 def _judged(panel: Panel, metric: str, category: str, rule: Rule, quantities: int) -> Judged:
     runs = _runs(panel, category)
     if not _known(runs, metric):
-        raise AnatomyR1Error(f"{panel.benchmark}: {metric} is not known of every run. Cure: leave it out of --metrics")
+        raise AnatomyR1Error(f"{panel.benchmark}: {metric} is not known of every run. Fix: leave it out of --metrics")
     measured, fresh = noise(metric, *runs, rule.mode), len(runs[1])
     found = tolerance(measured, fresh=fresh, mode=rule.mode, judged=quantities, false_alarms=rule.false_alarms)
     if found is None:
@@ -233,9 +233,9 @@ def _judged(panel: Panel, metric: str, category: str, rule: Rule, quantities: in
 
 def _unknown(metric: str, name: str, mode: Mode) -> str:
     if mode == "training":
-        return f"{name}: one training does not show how trainings differ. Cure: name two or more seeds, better five"
+        return f"{name}: one training does not show how trainings differ. Fix: name two or more seeds, better five"
     return (
-        f"{name}: one evaluation does not show the noise of {metric}. Cure: name two or more, with other sampling "
+        f"{name}: one evaluation does not show the noise of {metric}. Fix: name two or more, with other sampling "
         "seeds, or leave the metric out"
     )
 

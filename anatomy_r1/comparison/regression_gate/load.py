@@ -27,7 +27,7 @@ def load(arguments: Sequence[str], data: Path | None) -> tuple[System, ...]:
     found = [run for argument in dict.fromkeys(arguments) for run in _runs(argument, data)]
     sources = [run.origin["source"] for run in found]
     if doubled := sorted({source for source in sources if sources.count(source) > 1}):
-        raise AnatomyR1Error(f"{doubled[0]}: named twice. Cure: name each result once")
+        raise AnatomyR1Error(f"{doubled[0]}: named twice. Fix: name each result once")
     return systems(found)
 
 
@@ -85,10 +85,10 @@ def _pairs(reference: Sequence[System], fresh: Sequence[System]) -> list[tuple[S
         missing += [one.name for one in first if one.name not in names]
         unknown += [name for name in names if name not in {one.name for one in first}]
     if unknown:
-        raise AnatomyR1Error(f"no reference for {', '.join(unknown)}. Cure: name it with --against")
+        raise AnatomyR1Error(f"no reference for {', '.join(unknown)}. Fix: name it with --against")
     if missing:
-        cure = "Cure: evaluate and name them, or leave them out of --against"
-        raise IncompleteError(f"no fresh result for {', '.join(missing)}. {cure}")
+        fix = "Fix: evaluate and name them, or leave them out of --against"
+        raise IncompleteError(f"no fresh result for {', '.join(missing)}. {fix}")
     return pairs
 
 
@@ -97,12 +97,12 @@ def _check_weights(side: str, system: System, mode: Mode) -> None:
     if mode == "sampling" and len(weights) > 1:
         raise AnatomyR1Error(
             f"{side} {system.name}: {len(system.runs)} runs of {len(weights)} different weights are no repeats of one "
-            "evaluation. Cure: --mode training judges trainings by their seeds; or name results of one checkpoint"
+            "evaluation. Fix: --mode training judges trainings by their seeds; or name results of one checkpoint"
         )
     if mode == "training" and side == "reference" and len(system.runs) > len(weights) == 1:
         raise AnatomyR1Error(
             f"{side} {system.name}: {len(system.runs)} evaluations of the same weights do not show how trainings "
-            "differ. Cure: --mode sampling, or results of several training seeds"
+            "differ. Fix: --mode sampling, or results of several training seeds"
         )
 
 

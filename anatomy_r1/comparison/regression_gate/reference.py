@@ -20,7 +20,7 @@ from anatomy_r1.comparison.regression_gate.tolerance import AVG, Mode, noise, ov
 from anatomy_r1.comparison.systems import Run, System, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_output
-from anatomy_r1.results.store import question_metrics
+from anatomy_r1.scoring.columns import question_metrics
 from anatomy_r1.scoring.metrics import K
 
 MARK, VERSION = "anatomy_r1_reference", 1
@@ -62,8 +62,8 @@ def read_reference(path: Path) -> tuple[System, ...]:
     except AnatomyR1Error:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        cure = "Cure: write it again with `anatomy-r1 regress RESULT --record FILE`"
-        raise AnatomyR1Error(f"{path}: not a whole reference ({type(error).__name__}: {error}). {cure}") from error
+        fix = "Fix: write it again with `anatomy-r1 regress RESULT --record FILE`"
+        raise AnatomyR1Error(f"{path}: not a whole reference ({type(error).__name__}: {error}). {fix}") from error
 
 
 def _of_system(system: System) -> dict[str, Any]:
@@ -80,8 +80,8 @@ def _of_system(system: System) -> dict[str, Any]:
 def _of_run(run: Run) -> dict[str, Any]:
     table = run.questions
     if not all(table[name].mod(1).eq(0).all() for name in (*_CORRECT, *_FLAGS, *_COUNTS)):
-        cure = "Cure: keep the result itself, and name it with --against"
-        raise AnatomyR1Error(f"{run.origin['source']}: means over rotations and unknown counts are no digits. {cure}")
+        fix = "Fix: keep the result itself, and name it with --against"
+        raise AnatomyR1Error(f"{run.origin['source']}: means over rotations and unknown counts are no digits. {fix}")
     origin = {**run.origin, "source": Path(run.origin["source"]).name}  # a committed file names no folder of ours
     return {
         "seed": run.seed,

@@ -191,7 +191,7 @@ def _unseen(
         if drawn.tobytes() not in seen:
             return drawn
     raise ValueError(
-        f"no image of its own for a member: {_DRAWS} draws gave pictures that others have. Cure: raise the strength, "
+        f"no image of its own for a member: {_DRAWS} draws gave pictures that others have. Fix: raise the strength, "
         f"or use a larger image than {image.width}x{image.height}"
     )
 

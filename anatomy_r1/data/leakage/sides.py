@@ -54,7 +54,7 @@ def _compute(root: Path) -> Passport:
     splits, images = all_splits(root), load(root).image_root
     if missing := [split for split in ("train", "test") if split not in splits]:
         raise DataError(
-            f"{root}: has no {' and no '.join(missing)} questions, so nothing can be compared. Cure: name the other "
+            f"{root}: has no {' and no '.join(missing)} questions, so nothing can be compared. Fix: name the other "
             "side with --train-file, --test-file or --test-videos"
         )
     sides = tuple(hash_pictures(images, (q.image for q in splits[split])) for split in ("train", "test"))
@@ -113,11 +113,11 @@ def _questions(path: Path) -> list[Question]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Cure: check the path and its rights") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Fix: check the path and its rights") from error
     content = read_json(data, path.name)
     first = content[0] if isinstance(content, list) and content else None
     if not isinstance(first, Mapping) or not ({"instruction", "problem"} & first.keys()):
-        raise DataError(f"{path}: neither the authors' release nor a split file of Med-R1's. Cure: name one of these")
+        raise DataError(f"{path}: neither the authors' release nor a split file of Med-R1's. Fix: name one of these")
     if "problem" in first:
         return [_of_med_r1(record) for record in med_r1.records(data, path.name, Problems())]
     return [record.question for record in released.records(data, path.name, Problems())]
@@ -153,7 +153,7 @@ def compare(
         DataError: when a side is not named or named twice, or cannot be read.
     """
     if test_files and test_videos:
-        raise DataError("the test side is named twice. Cure: give --test-file or --test-videos, not both")
+        raise DataError("the test side is named twice. Fix: give --test-file or --test-videos, not both")
     if data and not (train_files or test_files or test_videos):
         return leakage(data)
     train = _side("train", data, train_files)
@@ -168,5 +168,5 @@ def _side(split: str, data: Path | None, files: Sequence[Path]) -> Named:
     if files:
         return " + ".join(path.name for path in files), questions(files)
     if data is None:
-        raise DataError(f"nothing to take the {split} side from. Cure: name --{split}-file or --data")
+        raise DataError(f"nothing to take the {split} side from. Fix: name --{split}-file or --data")
     return f"{data.name} {split}", load(data, split).questions

@@ -72,7 +72,7 @@ def prepare(root: Path, plan: Plan, problems: Problems, out: Path, notes: Mappin
     """
     roles = {"QA_information": root / "QA_information", "Images": root / "Images"}
     if min(plan.test, plan.validation) < 0 or plan.test + plan.validation >= 1:
-        raise DataError(f"fractions {plan.test} and {plan.validation} leave nothing to train on. Cure: choose 0 to 0.5")
+        raise DataError(f"fractions {plan.test} and {plan.validation} leave nothing to train on. Fix: choose 0 to 0.5")
     inputs = Inputs(roles if plan.med_r1 is None else {**roles, "med_r1": plan.med_r1})
     existing_folder(roles["Images"], "OmniMedVQA's images")
     read = list(_readable(omnimed.records(inputs, problems), inputs, problems))
@@ -137,5 +137,5 @@ def _draw(read: list[omnimed.Record], split: Mapping[str, str], plan: Plan) -> d
             try:
                 pools[split[record.question_id]].add(question(record, plan.benchmark))
             except ValueError as error:
-                raise DataError(f"{record.source}: {error}. Cure: correct the record") from error
+                raise DataError(f"{record.source}: {error}. Fix: correct the record") from error
     return {name: questions for name, pool in pools.items() if (questions := pool.draw(lambda _: True))}

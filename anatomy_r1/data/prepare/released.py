@@ -44,7 +44,7 @@ def prepare(
     existing_folder(frames, "the frames of CholecT45 (VID01/000000.png ...)")
     folders = {path.name: path.parent for path in files}
     if len(folders) != len(files):
-        raise DataError("two of the files have one name. Cure: rename one")
+        raise DataError("two of the files have one name. Fix: rename one")
     inputs = Inputs({"frames": frames, **{f"file {name}": folder for name, folder in folders.items()}})
     if scene_graphs:
         inputs.folders["scene_graph"] = existing_folder(scene_graphs, "the scene graphs of SSG-VQA (VID01_0.json ...)")

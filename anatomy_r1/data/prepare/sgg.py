@@ -183,8 +183,8 @@ def prepare(sources: Sources, plan: Plan, problems: Problems, out: Path, notes: 
         pools[plan.rule.of(question.cluster) or "train"].add(question)
     for split, pool in pools.items():
         if pool.capacity and not pool.counts:
-            cure = "check that its videos are there, choose another --split, or ask for 0 of it"
-            raise DataError(f"{sources.qa_txt}: no question for the split {split!r} ({plan.rule.name}). Cure: {cure}")
+            fix = "check that its videos are there, choose another --split, or ask for 0 of it"
+            raise DataError(f"{sources.qa_txt}: no question for the split {split!r} ({plan.rule.name}). Fix: {fix}")
     readable = partial(has_picture, builder.inputs, problems)
     drawn = {split: pool.draw(readable) for split, pool in pools.items() if pool.capacity}
     kept = {question.id for questions in drawn.values() for question in questions}

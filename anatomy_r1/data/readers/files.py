@@ -29,9 +29,7 @@ class Inputs:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise DataError(
-                f"{path}: cannot be read ({error.strerror}). Cure: check the path and its rights"
-            ) from error
+            raise DataError(f"{path}: cannot be read ({error.strerror}). Fix: check the path and its rights") from error
         self.sha256[self.key(role, path)] = hashlib.sha256(data).hexdigest()
         return data
 
@@ -55,8 +53,8 @@ class Inputs:
             with Image.open(path) as picture:
                 picture.load()
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            cure = "fetch the file again; it is cut short or no image"
-            raise BadRecord(where, None, f"unreadable image {key} ({type(error).__name__})", cure) from error
+            fix = "fetch the file again; it is cut short or no image"
+            raise BadRecord(where, None, f"unreadable image {key} ({type(error).__name__})", fix) from error
         self.sha256[key] = file_sha256(path)
 
 
@@ -96,7 +94,7 @@ def existing_folder(path: Path, what: str) -> Path:
         DataError: when it is missing or empty.
     """
     if not path.is_dir():
-        raise DataError(f"{path}: no such folder. Cure: point it at {what}")
+        raise DataError(f"{path}: no such folder. Fix: point it at {what}")
     if next(path.iterdir(), None) is None:
-        raise DataError(f"{path}: the folder is empty. Cure: unpack {what} into it")
+        raise DataError(f"{path}: the folder is empty. Fix: unpack {what} into it")
     return path

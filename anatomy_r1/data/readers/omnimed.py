@@ -81,7 +81,7 @@ def tables(folder: Path) -> list[Path]:
     what = "OmniMedVQA's question files (QA_information/Open-access/<dataset>.json)"
     found = sorted(existing_folder(folder, what).glob("*/*.json"))
     if not found:
-        raise DataError(f"{folder}: holds no */*.json. Cure: point it at {what}")
+        raise DataError(f"{folder}: holds no */*.json. Fix: point it at {what}")
     return found
 
 
@@ -119,8 +119,8 @@ def _record(entry: Any, path: Path, name: str, position: int, modality: str) -> 
     options = tuple(str(entry[key]).strip() for key in _OPTIONS if entry.get(key) not in (None, ""))
     answer = str(entry["gt_answer"]).strip()
     if answer not in options:
-        cure = "correct gt_answer to the text of one option"
-        raise BadRecord(name, position, f"gold answer {answer!r} is not among the options {options}", cure)
+        fix = "correct gt_answer to the text of one option"
+        raise BadRecord(name, position, f"gold answer {answer!r} is not among the options {options}", fix)
     if len(set(options)) != len(options):
         raise BadRecord(name, position, f"an option stands twice in {options}", "correct the options")
     return Record(

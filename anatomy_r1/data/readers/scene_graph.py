@@ -56,8 +56,8 @@ def parse_graph(content: Any, name: str) -> SceneGraph:
         things = tuple(_thing(entry) for entry in scene["objects"])
         relations = {str(key): _table(rows, len(things)) for key, rows in scene["relationships"].items()}
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        cure = "fetch the file again (scenes[0] has objects and relationships)"
-        raise BadRecord(name, None, f"no scene graph ({error!r})", cure) from error
+        fix = "fetch the file again (scenes[0] has objects and relationships)"
+        raise BadRecord(name, None, f"no scene graph ({error!r})", fix) from error
     return SceneGraph(things, relations)
 
 

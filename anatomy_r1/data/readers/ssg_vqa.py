@@ -133,8 +133,8 @@ def parse_line(line: str, name: str, number: int) -> Line:
     columns = [column.strip() for column in line.split("|")]
     if len(columns) not in (2, 3, 5):
         few = "too few columns" if len(columns) < 5 else "too many columns"
-        cure = "restore the line: q|answer, q|answer|[cx, cy] or q|answer|complexity.json|type|tag"
-        raise BadRecord(name, number, f"{few} ({len(columns)})", cure)
+        fix = "restore the line: q|answer, q|answer|[cx, cy] or q|answer|complexity.json|type|tag"
+        raise BadRecord(name, number, f"{few} ({len(columns)})", fix)
     stem, answer = columns[:2]
     if not stem or _COORDINATES_INSIDE.search(stem) or _COORDINATES_INSIDE.search(answer):
         raise BadRecord(name, number, "the question is empty or holds coordinates", "restore the line from the release")

@@ -53,13 +53,11 @@ def _data_urls(job: Job) -> list[str]:
     if not job.pictures:
         return []
     if not isinstance(job.pictures, LazyImages):
-        raise AnatomyR1Error(
-            f"question {job.key.question_id}: a picture without a file. Cure: this project's own tasks"
-        )
+        raise AnatomyR1Error(f"question {job.key.question_id}: a picture without a file. Fix: this project's own tasks")
     files = [image_bytes(path) for path in job.pictures.paths]
     if joint_hash([bytes_hash(content) for content in files]) != job.key.image_hash:
         named = ", ".join(job.pictures.paths)
-        raise AnatomyR1Error(f"{named}: the picture changed during the run. Cure: `anatomy-r1 data check`, then again")
+        raise AnatomyR1Error(f"{named}: the picture changed during the run. Fix: `anatomy-r1 data check`, then again")
     return [
         f"data:{_media_type(path, content)};base64,{base64.b64encode(content).decode()}"
         for path, content in zip(job.pictures.paths, files, strict=True)

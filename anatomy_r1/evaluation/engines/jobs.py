@@ -13,9 +13,8 @@ from typing import Any
 
 from anatomy_r1.data.images import LazyImages, image_hash
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.decode import Sampling
 from anatomy_r1.prompts import prompt_hash
-from anatomy_r1.response_log.response import ResponseKey
+from anatomy_r1.response_log.response import ResponseKey, Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +119,9 @@ def read_sampling(arguments: dict[str, Any]) -> Sampling:
     """
     known = {"do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "max_gen_toks", "until", "seed"}
     if unknown := sorted(set(arguments) - known):
-        raise AnatomyR1Error(f"generation arguments {unknown}: this engine has none such. Cure: leave them out")
+        raise AnatomyR1Error(f"generation arguments {unknown}: this engine has none such. Fix: leave them out")
     if arguments.get("until"):
-        raise AnatomyR1Error(f"until {arguments['until']}: this engine ends at the end token only. Cure: until: []")
+        raise AnatomyR1Error(f"until {arguments['until']}: this engine ends at the end token only. Fix: until: []")
     sampled = bool(arguments.get("do_sample"))
     return Sampling(
         decoding="sample" if sampled else "greedy",
@@ -147,3 +146,9 @@ def _pictures_hash(pictures: Any, hash_file: Callable[[str], str]) -> str:
 def joint_hash(hashes: Sequence[str]) -> str:
     """One hash for all pictures of a prompt: the picture's own where there is one."""
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()[:32]
+
+
+def response_seed(key: ResponseKey, bits: int) -> int:
+    """A response's seed for an engine that draws by itself: of run seed, benchmark, question and repeat alone."""
+    name = f"{key.seed}\0{key.benchmark}\0{key.question_id}\0{key.repeat}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> (64 - bits)

@@ -52,7 +52,7 @@ class Checkpoint:
         if prompt_tokens + new > self.max_length:
             raise AnatomyR1Error(
                 f"question {job.key.question_id}: a prompt of {prompt_tokens} tokens and {new} new ones exceed the "
-                f"model's {self.max_length}. Cure: lower --max-new-tokens, or max_pixels in the model's processor"
+                f"model's {self.max_length}. Fix: lower --max-new-tokens, or max_pixels in the model's processor"
             )
 
     def response(self, job: Job, tokens: Sequence[int], finish: Any, prompt_tokens: int, seconds: float) -> Response:
@@ -86,8 +86,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise unusable(folder, error) from error
     processor.tokenizer.padding_side = "left"
     if not getattr(processor, "chat_template", None):
-        cure = "Cure: put the base model's chat_template.jinja beside its weights"
-        raise AnatomyR1Error(f"{folder}: the processor has no chat template. {cure}")
+        fix = "Fix: put the base model's chat_template.jinja beside its weights"
+        raise AnatomyR1Error(f"{folder}: the processor has no chat template. {fix}")
     dtype = None if config.dtype is None else str(config.dtype).removeprefix("torch.")
     positions = int(config.get_text_config().max_position_embeddings)
     most = min(positions, int(processor.tokenizer.model_max_length))
@@ -96,7 +96,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 def unusable(folder: Path, error: Exception) -> AnatomyR1Error:
     """The error to raise when a folder does not load."""
-    return AnatomyR1Error(f"{folder}: no usable image-text model ({error}). Cure: train or copy it again")
+    return AnatomyR1Error(f"{folder}: no usable image-text model ({error}). Fix: train or copy it again")
 
 
 def _end_tokens(folder: Path, config: Any, processor: Any) -> frozenset[int]:
@@ -123,7 +123,7 @@ def weights_identity(folder: Path) -> str:
         AnatomyR1Error: when the folder holds no safetensors weights.
     """
     if not any(folder.glob("*.safetensors")):
-        raise AnatomyR1Error(f"{folder}: no *.safetensors weights. Cure: name a folder that `save_pretrained` wrote")
+        raise AnatomyR1Error(f"{folder}: no *.safetensors weights. Fix: name a folder that `save_pretrained` wrote")
     return identity_of({path for pattern in PATTERNS for path in folder.glob(pattern)})
 
 

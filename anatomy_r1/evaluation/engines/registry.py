@@ -30,17 +30,17 @@ def open_engine(name: str, model: str | Path, *, benchmark: str, **options: Any)
         AnatomyR1Error: when there is no such engine or option, or it cannot be opened.
     """
     if name not in ENGINES:
-        raise AnatomyR1Error(f"engine {name!r}: unknown. Cure: one of {', '.join(ENGINES)}")
+        raise AnatomyR1Error(f"engine {name!r}: unknown. Fix: one of {', '.join(ENGINES)}")
     engine = resolve_name(ENGINES[name])
     known = signature(engine).parameters
     given = {option: value for option, value in options.items() if value is not None}
     open_ended = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values())
     if (foreign := sorted(set(given) - set(known))) and not open_ended:
         named = ", ".join("--" + option.replace("_", "-") for option in foreign)
-        raise AnatomyR1Error(f"{named}: the engine {name} has no such option. Cure: leave it out, or another --engine")
+        raise AnatomyR1Error(f"{named}: the engine {name} has no such option. Fix: leave it out, or another --engine")
     try:
         return engine(model, **given, **({"benchmark": benchmark} if "benchmark" in known else {}))
     except TypeError as error:  # an open-ended engine hands its arguments on to what knows them
         if "unexpected keyword argument" not in str(error):
             raise
-        raise AnatomyR1Error(f"engine {name}: {error}. Cure: see --engine-arg") from error
+        raise AnatomyR1Error(f"engine {name}: {error}. Fix: see --engine-arg") from error

@@ -79,7 +79,7 @@ class Answers:
         if lost := [job.key.question_id for job, _ in self._waiting.values()]:
             raise AnatomyR1Error(
                 f"the engine left {len(lost)} of {self.made + len(lost)} responses out, the first to question "
-                f"{lost[0]}. Cure: mend the engine, then the same command; what it answered is in the log"
+                f"{lost[0]}. Fix: mend the engine, then the same command; what it answered is in the log"
             )
 
     def close(self) -> None:

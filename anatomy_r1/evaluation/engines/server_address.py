@@ -37,14 +37,14 @@ def read_address(url: str) -> Address:
         parts = urlsplit(url.strip())
         port, name = parts.port, parts.hostname or ""
     except ValueError as error:
-        raise AnatomyR1Error(f"--base-url: not an address ({error}). Cure: such as http://127.0.0.1:8000/v1") from None
+        raise AnatomyR1Error(f"--base-url: not an address ({error}). Fix: such as http://127.0.0.1:8000/v1") from None
     if parts.scheme not in ("http", "https") or not name:
-        raise AnatomyR1Error("--base-url: not an address with http or https. Cure: such as http://127.0.0.1:8000/v1")
+        raise AnatomyR1Error("--base-url: not an address with http or https. Fix: such as http://127.0.0.1:8000/v1")
     host = (f"[{name}]" if ":" in name else name) + (f":{port}" if port else "")
     if parts.username or parts.password:
         raise AnatomyR1Error(
             f"--base-url: the address of {host} holds a name or password, which a list of processes would show. "
-            "Cure: leave it out and put the key into the environment variable ANATOMY_R1_API_KEY"
+            "Fix: leave it out and put the key into the environment variable ANATOMY_R1_API_KEY"
         )
     base = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
     return Address(base, host, tuple(parse_qsl(parts.query, keep_blank_values=True)), _is_loopback(name))
@@ -89,6 +89,6 @@ def check_upload(address: Address, benchmark: str, allowed: bool) -> dict[str, s
         f"data's terms: {data_terms(benchmark)}. See DATA_LICENSES.md"
     )
     if not allowed:
-        raise AnatomyR1Error(f"{notice}. Nothing was sent. Cure: --allow-upload, if the terms allow it")
+        raise AnatomyR1Error(f"{notice}. Nothing was sent. Fix: --allow-upload, if the terms allow it")
     print(f"notice: {notice}", file=sys.stderr)
     return {"uploaded_to": address.host, "data_terms": data_terms(benchmark)}

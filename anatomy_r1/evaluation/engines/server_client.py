@@ -19,8 +19,7 @@ import openai
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.chat import as_messages
-from anatomy_r1.evaluation.engines.decode import response_seed
-from anatomy_r1.evaluation.engines.jobs import Job
+from anatomy_r1.evaluation.engines.jobs import Job, response_seed
 from anatomy_r1.evaluation.engines.server_address import Address
 from anatomy_r1.evaluation.engines.server_schema import Completion, Malformed, Model, read_completion, read_models
 from anatomy_r1.response_log.response import Response
@@ -36,7 +35,7 @@ class Failure:
 
     question_id: str
     reason: str
-    cure: str = ""
+    fix: str = ""
     """Stated where every other request would fail alike, for want of a key, an address or a model."""
 
 
@@ -48,7 +47,7 @@ def api_key() -> str:
     """
     key = os.environ.get(KEY_VARIABLE, "").strip() or NO_KEY
     if not re.fullmatch(r"[!-~]+", key):
-        raise AnatomyR1Error(f"{KEY_VARIABLE}: holds a space or a character beyond ASCII. Cure: set it anew")
+        raise AnatomyR1Error(f"{KEY_VARIABLE}: holds a space or a character beyond ASCII. Fix: set it anew")
     return key
 
 
@@ -77,7 +76,7 @@ def clean(text: str) -> str:
     return line if len(line) <= 200 else line[:200] + " ..."
 
 
-def cure(error: Exception) -> str:
+def fix(error: Exception) -> str:
     """The way out of a failure that would meet every request; empty for any other."""
     status = getattr(error, "status_code", 0)
     if status in (401, 403):
@@ -155,7 +154,7 @@ async def ask(
     try:
         raw = await client.chat.completions.with_raw_response.create(**arguments(job, model, plain))
     except openai.OpenAIError as error:
-        return Failure(job.key.question_id, describe(error), cure(error))
+        return Failure(job.key.question_id, describe(error), fix(error))
     said = read_completion(raw.content)
     return _unfit(job, said, longest) or _response(job, said, raw.elapsed.total_seconds())
 
@@ -205,5 +204,5 @@ async def ask_for_models(client: openai.AsyncOpenAI) -> list[Model] | Literal["n
 
 
 def _unreachable(client: openai.AsyncOpenAI, error: Exception) -> AnatomyR1Error:
-    what = cure(error) or "see to the server and --base-url, then run the same command"
-    return AnatomyR1Error(f"{str(client.base_url).rstrip('/')}: {describe(error)}. Cure: {what}")
+    what = fix(error) or "see to the server and --base-url, then run the same command"
+    return AnatomyR1Error(f"{str(client.base_url).rstrip('/')}: {describe(error)}. Fix: {what}")

@@ -57,16 +57,16 @@ class Tally:
     @property
     def hopeless(self) -> bool:
         """Whether to ask for nothing more."""
-        return self.in_a_row >= self.patience or any(failure.cure for failure in self.failures)
+        return self.in_a_row >= self.patience or any(failure.fix for failure in self.failures)
 
     def account(self, server: str, log: Path, lacking: int, wanted: int) -> str:
-        """How many of the responses wanted are lacking, why, and the cure; the reasons' numbers add up to `lacking`."""
+        """How many of the responses wanted are lacking, why, and the fix; the reasons' numbers add up to `lacking`."""
         ids = list(dict.fromkeys(failure.question_id for failure in self.failures))
         named = ", ".join([*ids[:5], *["..."] * (len(ids) > 5)])
-        first = next((failure.cure for failure in self.failures if failure.cure), "see to what is named below")
+        first = next((failure.fix for failure in self.failures if failure.fix), "see to what is named below")
         head = (
             f"{server}: {lacking} of {wanted} responses are missing ({named}); {wanted - lacking} are in {log}. "
-            f"Cure: {first}, then run the same command again; only those missing are asked"
+            f"Fix: {first}, then run the same command again; only those missing are asked"
         )
         return "\n".join([head, *(f"  {count} x {reason}" for count, reason in self._reasons(lacking) if count)])
 
@@ -91,7 +91,7 @@ def find_model(name: str, address: Address, listed: Sequence[Model] | Literal["n
     found = next((model for model in listed if model.id == name), None)
     if found is None:
         others = clean(", ".join(model.id for model in listed if isinstance(model, Model)))
-        raise AnatomyR1Error(f"{address.base}: serves no model {name}. Cure: --model, one of {others or '(none)'}")
+        raise AnatomyR1Error(f"{address.base}: serves no model {name}. Fix: --model, one of {others or '(none)'}")
     return found
 
 
@@ -145,7 +145,7 @@ class ServerEngine(LM):  # type: ignore[misc]  # lm-eval is untyped
         """
         super().__init__()
         if not base_url:
-            raise AnatomyR1Error("the engine server has no address. Cure: --base-url http://127.0.0.1:8000/v1")
+            raise AnatomyR1Error("the engine server has no address. Fix: --base-url http://127.0.0.1:8000/v1")
         if concurrency < 1 or retries < 0 or not timeout > 0:
             raise AnatomyR1Error("concurrency must be 1 or more, retries 0 or more, timeout above 0")
         self.address = read_address(base_url)

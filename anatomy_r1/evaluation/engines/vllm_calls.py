@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.decode import Sampling
+from anatomy_r1.response_log.response import Sampling
 
 ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
@@ -58,8 +58,8 @@ class Vllm:
         try:
             from vllm import LLM
         except ImportError as error:
-            cure = "Cure: on an NVIDIA machine, pip install 'anatomy-r1[gpu]'; on a CPU, see `tox -e vllm`"
-            raise AnatomyR1Error(f"vLLM cannot be imported ({error}). {cure}") from error
+            fix = "Fix: on an NVIDIA machine, pip install 'anatomy-r1[gpu]'; on a CPU, see `tox -e vllm`"
+            raise AnatomyR1Error(f"vLLM cannot be imported ({error}). {fix}") from error
         stated = {
             "dtype": dtype,
             "load_format": "safetensors",
@@ -69,11 +69,11 @@ class Vllm:
             "limit_mm_per_prompt": {"image": 1, "video": 0},
         }
         if fixed := sorted(set(stated) & set(options)):
-            raise AnatomyR1Error(f"vLLM arguments {fixed}: this engine states them itself. Cure: leave them out")
+            raise AnatomyR1Error(f"vLLM arguments {fixed}: this engine states them itself. Fix: leave them out")
         try:
             self._llm = LLM(str(folder), **stated, **options)
         except (OSError, ValueError, RuntimeError) as error:
-            raise AnatomyR1Error(f"{folder}: vLLM cannot load it ({error}). Cure: see its messages above") from error
+            raise AnatomyR1Error(f"{folder}: vLLM cannot load it ({error}). Fix: see its messages above") from error
         self._engine = self._llm.llm_engine
         config = self._engine.vllm_config
         self.dtype = str(config.model_config.dtype).removeprefix("torch.")
@@ -101,8 +101,8 @@ class Vllm:
         try:
             outputs = self._engine.step()
         except Exception as error:  # its own exception classes have moved between versions
-            cure = "Cure: see its messages above, then run the same command; earlier responses are kept"
-            raise AnatomyR1Error(f"vLLM stopped ({type(error).__name__}: {error}). {cure}") from error
+            fix = "Fix: see its messages above, then run the same command; earlier responses are kept"
+            raise AnatomyR1Error(f"vLLM stopped ({type(error).__name__}: {error}). {fix}") from error
         return [_finished(output) for output in outputs if output.finished]
 
     def forget(self, names: list[str]) -> None:
@@ -132,8 +132,8 @@ def sampling_params(sampling: Sampling, seed: int, end_tokens: frozenset[int]) -
 
     sampled = sampling.decoding == "sample"
     if sampled and sampling.temperature < LEAST_TEMPERATURE:
-        cure = "Cure: raise --temperature, or use --engine transformers"
-        raise AnatomyR1Error(f"temperature {sampling.temperature}: vLLM has {LEAST_TEMPERATURE} as its least. {cure}")
+        fix = "Fix: raise --temperature, or use --engine transformers"
+        raise AnatomyR1Error(f"temperature {sampling.temperature}: vLLM has {LEAST_TEMPERATURE} as its least. {fix}")
     return SamplingParams(
         n=1,
         temperature=sampling.temperature if sampled else 0.0,
@@ -156,7 +156,7 @@ def sampling_params(sampling: Sampling, seed: int, end_tokens: frozenset[int]) -
 def _finished(output: Any) -> Finished:
     (one,) = output.outputs
     if one.finish_reason not in ("stop", "length"):
-        cure = "Cure: see vLLM's messages above, then run the same command"
-        raise AnatomyR1Error(f"a response ended with {one.finish_reason!r}, neither stop nor length. {cure}")
+        fix = "Fix: see vLLM's messages above, then run the same command"
+        raise AnatomyR1Error(f"a response ended with {one.finish_reason!r}, neither stop nor length. {fix}")
     shared = int(output.num_cached_tokens or 0)
     return Finished(output.request_id, list(one.token_ids), one.finish_reason, len(output.prompt_token_ids), shared)

@@ -22,8 +22,7 @@ from typing import Any
 from lm_eval.api.registry import register_model
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.decode import response_seed
-from anatomy_r1.evaluation.engines.jobs import Job
+from anatomy_r1.evaluation.engines.jobs import Job, response_seed
 from anatomy_r1.evaluation.engines.local import Checkpoint, LocalEngine, read_checkpoint
 from anatomy_r1.evaluation.engines.vllm_calls import Finished, Vllm, prompt_tokens
 from anatomy_r1.response_log.log import ResponseLog
@@ -78,8 +77,8 @@ class VllmEngine(LocalEngine):
         """
         super().__init__(Path(pretrained), log, seed, progress=progress)
         if device:
-            cure = "Cure: leave it out; CUDA_VISIBLE_DEVICES chooses a GPU"
-            raise AnatomyR1Error(f"device {device}: vLLM runs on what it was built for. {cure}")
+            fix = "Fix: leave it out; CUDA_VISIBLE_DEVICES chooses a GPU"
+            raise AnatomyR1Error(f"device {device}: vLLM runs on what it was built for. {fix}")
         read = read_checkpoint(self.folder)
         self.vllm = Vllm(self.folder, _dtype(dtype, read), options)
         self.checkpoint = replace(read, max_length=min(read.max_length, self.vllm.max_length))
@@ -123,7 +122,7 @@ def _dtype(asked: str, read: Checkpoint) -> str:
     if asked != "auto":
         return asked
     if read.dtype is None:
-        raise AnatomyR1Error(f"{read.folder}: its configuration states no dtype. Cure: --dtype bfloat16 or float32")
+        raise AnatomyR1Error(f"{read.folder}: its configuration states no dtype. Fix: --dtype bfloat16 or float32")
     return read.dtype
 
 

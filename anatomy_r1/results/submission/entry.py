@@ -38,8 +38,8 @@ class Entry:
     def __post_init__(self) -> None:
         for what, name in (("benchmark", self.benchmark), ("model", self.model), ("method", self.method)):
             if not _NAME.fullmatch(name) or ".." in name:
-                cure = "Cure: letters, digits and . _ + - only, beginning with a letter or digit, at most 80"
-                raise AnatomyR1Error(f"--{what} {name[:80]!r}: cannot be the name of a folder. {cure}")
+                fix = "Fix: letters, digits and . _ + - only, beginning with a letter or digit, at most 80"
+                raise AnatomyR1Error(f"--{what} {name[:80]!r}: cannot be the name of a folder. {fix}")
         if not 0 <= self.seed < 2**31:
             raise AnatomyR1Error(f"--seed {self.seed}: expected a whole number from 0")
 
@@ -57,7 +57,7 @@ def check_free(store: Path, entry: Entry) -> None:
     """
     for suffix in (".json", ".parquet"):
         if (path := store / f"{entry.key}{suffix}").exists():
-            raise AnatomyR1Error(f"{path}: is there already. Cure: another --method or --seed, or delete it yourself")
+            raise AnatomyR1Error(f"{path}: is there already. Fix: another --method or --seed, or delete it yourself")
 
 
 def profile_of(store: Path, entry: Entry, questions_sha256: str, asked: str | None) -> str:
@@ -72,12 +72,12 @@ def profile_of(store: Path, entry: Entry, questions_sha256: str, asked: str | No
     for path, head in heads.items():
         theirs = stated(head, "provenance", "data", "questions_sha256")
         if head.get("benchmark") == entry.benchmark and theirs not in (None, questions_sha256):
-            cure = "Cure: submit what was asked of the same prepared set, or name another --store"
-            raise AnatomyR1Error(f"{path}: answers other questions of {entry.benchmark}. {cure}")
+            fix = "Fix: submit what was asked of the same prepared set, or name another --store"
+            raise AnatomyR1Error(f"{path}: answers other questions of {entry.benchmark}. {fix}")
     profiles = sorted({str(head.get("profile")) for head in heads.values()})
     if len(profiles) > 1 or (asked and profiles not in ([], [asked])):
-        cure = "Cure: leave --profile out, or name another --store"
-        raise AnatomyR1Error(f"{store}: holds results of profile {', '.join(profiles)}. {cure}")
+        fix = "Fix: leave --profile out, or name another --store"
+        raise AnatomyR1Error(f"{store}: holds results of profile {', '.join(profiles)}. {fix}")
     return asked or (profiles[0] if profiles else PROFILE)
 
 
@@ -85,7 +85,7 @@ def _head(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AnatomyR1Error(f"{path}: not a whole result ({error}). Cure: delete it") from error
+        raise AnatomyR1Error(f"{path}: not a whole result ({error}). Fix: delete it") from error
     return content if isinstance(content, Mapping) else {}
 
 
@@ -110,5 +110,5 @@ def enter(store: Path, result: Result) -> Path:
         for suffix in (".tmp", ".parquet", ".json.tmp"):
             path.with_suffix(suffix).unlink(missing_ok=True)
         raise AnatomyR1Error(
-            f"{path}: cannot be written ({error}). Cure: see to space and rights, then submit again"
+            f"{path}: cannot be written ({error}). Fix: see to space and rights, then submit again"
         ) from error

@@ -24,7 +24,7 @@ MAX_REPORT = 64 * 2**20
 """Bytes of a results file. Ours, as all limits here: real ones have some ten thousand."""
 MAX_LINE = 64 * 2**20
 """Bytes of one record."""
-AGAIN = "Cure: run lm-eval again, with --output_path DIR --log_samples"
+AGAIN = "Fix: run lm-eval again, with --output_path DIR --log_samples"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _only(path: Path) -> Path:
     found = sorted(path.rglob("results_*.json"))
     if len(found) != 1:
         names = ", ".join(one.name for one in found[:5]) or "none"
-        raise AnatomyR1Error(f"{path}: holds {len(found)} results files ({names}). Cure: name one of them")
+        raise AnatomyR1Error(f"{path}: holds {len(found)} results files ({names}). Fix: name one of them")
     return found[0]
 
 
@@ -93,7 +93,7 @@ def _chosen(file: Path, by_benchmark: Mapping[str, list[str]], asked: str | None
     if asked is None and len(by_benchmark) == 1:
         return next(iter(by_benchmark))
     there = ", ".join(sorted(by_benchmark)) or f"none of {', '.join(benchmarks())}"
-    raise AnatomyR1Error(f"{file}: holds {there}. Cure: name a benchmark that it holds: --benchmark NAME")
+    raise AnatomyR1Error(f"{file}: holds {there}. Fix: name a benchmark that it holds: --benchmark NAME")
 
 
 def _samples(file: Path, task: str) -> Path:

@@ -44,8 +44,8 @@ def read_row(where: str, record: Mapping[str, Any], known: Mapping[str, Question
     doc = _of(record, "doc", dict, where)
     question = known.get(str(doc.get("id")))
     if question is None:
-        cure = "Cure: name the prepared set that it was asked from: --data DIR"
-        raise AnatomyR1Error(f"{where}: question {str(doc.get('id'))[:80]!r} is not in the prepared set. {cure}")
+        fix = "Fix: name the prepared set that it was asked from: --data DIR"
+        raise AnatomyR1Error(f"{where}: question {str(doc.get('id'))[:80]!r} is not in the prepared set. {fix}")
     _check_document(where, doc, question, style)
     calls = [_call(where, record, index) for index in (0, 1)]
     for prompt, _ in calls:
@@ -75,8 +75,8 @@ def _check_document(where: str, doc: Mapping[str, Any], question: Question, styl
         "shown": question.image,
     }
     if differing := [name for name, value in wanted.items() if doc.get(name) != value]:
-        cure = "Cure: submit what was asked of this prepared set, by this release's task, with its own pictures"
-        raise AnatomyR1Error(f"{where}: question {question.id} differs in {', '.join(differing)}. {cure}")
+        fix = "Fix: submit what was asked of this prepared set, by this release's task, with its own pictures"
+        raise AnatomyR1Error(f"{where}: question {question.id} differs in {', '.join(differing)}. {fix}")
 
 
 def _call(where: str, record: Mapping[str, Any], index: int) -> tuple[str, str]:

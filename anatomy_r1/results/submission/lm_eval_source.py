@@ -31,8 +31,8 @@ from anatomy_r1.results.submission.lm_eval_files import (
 from anatomy_r1.results.submission.lm_eval_rows import Row, check_whole, differing, read_row
 from anatomy_r1.results.submission.submission import STATED, Submission
 from anatomy_r1.scoring.complete_run import Answered
-from anatomy_r1.scoring.metrics import K
-from anatomy_r1.scoring.score import Scores, question_metrics, scores_of
+from anatomy_r1.scoring.metrics import K, question_metrics
+from anatomy_r1.scoring.score import Scores, scores_of
 
 ENGINE = "lm-eval"
 EXAMPLES = 3
@@ -51,7 +51,7 @@ def from_lm_eval(path: Path, data: Path, benchmark: str | None = None, seed: int
         seed: under which it stands in the store; lm-eval seeds no single response.
 
     Raises:
-        AnatomyR1Error: when anything about it is not as our task leaves it; names file, record and cure.
+        AnatomyR1Error: when anything about it is not as our task leaves it; names file, record and fix.
     """
     report = read_report(path, benchmark)
     style = _style(report)

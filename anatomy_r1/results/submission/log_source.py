@@ -8,7 +8,7 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import file_sha256
-from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.results.record import spent
 from anatomy_r1.results.submission.submission import STATED, Submission
 from anatomy_r1.scoring.score import Scores, score
 
@@ -26,7 +26,7 @@ def from_log(log: Path, data: Path, run: str | None = None) -> Submission:
         origin={"kind": "response log", "files": {log.name: file_sha256(log)}, "run": scores.run},
         not_known=unknown if verified(scores) else ("weights", *unknown),
         wording_known=False,
-        spent=spent(log, scores),
+        spent=spent(log, scores.plan["weights"]),
     )
 
 
@@ -48,7 +48,7 @@ def from_model(task: str, data: Path, model: Path, log: Path, **options: Any) ->
         not_known=(),
         said=done.metrics,
         differences=tuple(_differences(done.metrics, scores.overall)),
-        spent=spent(log, scores),
+        spent=spent(log, scores.plan["weights"]),
     )
 
 
@@ -56,14 +56,14 @@ def _scored(log: Path, data: Path, run: str | None) -> Scores:
     try:
         scores = score(log, data, run)
     except (KeyError, TypeError, AttributeError) as error:  # a plan may say anything
-        raise AnatomyR1Error(f"{log}: the run's plan is none of ours ({error!r:.120}). Cure: evaluate again") from error
+        raise AnatomyR1Error(f"{log}: the run's plan is none of ours ({error!r:.120}). Fix: evaluate again") from error
     plan = scores.plan
     for name, wanted in (("images", "real"), ("split", "test"), ("limit", None)):
         if plan[name] != wanted:
-            cure = "Cure: evaluate all test questions with their own pictures, and submit that log"
-            raise AnatomyR1Error(f"{log}: run {scores.run} has {name} {str(plan[name])[:40]!r}, not {wanted!r}. {cure}")
+            fix = "Fix: evaluate all test questions with their own pictures, and submit that log"
+            raise AnatomyR1Error(f"{log}: run {scores.run} has {name} {str(plan[name])[:40]!r}, not {wanted!r}. {fix}")
     if plan["style"] not in ("think", "direct"):
-        raise AnatomyR1Error(f"{log}: run {scores.run} has no prompt style of ours. Cure: evaluate again")
+        raise AnatomyR1Error(f"{log}: run {scores.run} has no prompt style of ours. Fix: evaluate again")
     return scores
 
 
@@ -71,13 +71,6 @@ def verified(scores: Scores) -> bool:
     """Whether the log knows its weights by their bytes; a server's word on them is longer."""
     weights = str(scores.plan["weights"])
     return len(weights) == 16 and set(weights) <= set("0123456789abcdef")
-
-
-def spent(log: Path, scores: Scores) -> dict[str, float]:
-    """Tokens generated and seconds of generation by these weights, as far as the log has them."""
-    with ResponseLog(log, read_only=True) as opened:
-        rows = [one for one in opened.rows() if one.key.weights == scores.plan["weights"]]
-    return {"tokens": sum(one.tokens for one in rows), "seconds": sum(one.seconds for one in rows)}
 
 
 def _differences(said: Mapping[str, float], ours: Mapping[str, float]) -> Iterator[str]:

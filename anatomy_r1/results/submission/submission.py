@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from anatomy_r1.prompts import Style, canonical_wording, prompt_hash, render_text
+from anatomy_r1.results.record import sampling_record
 from anatomy_r1.scoring.metrics import K
-from anatomy_r1.scoring.outcomes import reason_counts
+from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import Scores
-from anatomy_r1.scoring.validity import unfit
 
 STATED = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate")
 """Numbers that come with a submission, and that are computed anew here."""
@@ -40,20 +40,17 @@ class Submission:
 
     def questions(self) -> pd.DataFrame:
         """The question table; what is not known of it is empty, not zero."""
-        table = self.scores.table()
+        table = question_table(self.scores)
         return table if self.cut_known else table.assign(truncated=float("nan"))
 
     def provenance(self) -> dict[str, Any]:
         """What the store keeps of it, besides code, data and leakage."""
-        scores, unknown = self.scores, "truncation_rate"
+        scores = self.scores
         style: Style = "direct" if scores.plan["style"] == "direct" else "think"
         wording = prompt_hash(render_text("", ("",), style, canonical_wording(scores.benchmark)))
         return {
-            "sampling": dict(scores.plan),
+            **sampling_record(scores, truncation_known=self.cut_known),
             "prompts": scores.prompts,
-            "metrics": {name: value for name, value in scores.overall.items() if self.cut_known or name != unknown},
-            "reasons": reason_counts(scores.outcomes),
-            "unfit": list(unfit(scores)),
             **({"prompt": wording} if self.wording_known else {}),
             **({"spent": dict(self.spent)} if self.spent is not None else {}),
             "submitted": {

@@ -47,9 +47,7 @@ def passport_of(benchmark: str, data: Path, train_data: Sequence[Path]) -> Passp
         names = (" + ".join(path.name for path in train_data), "test")
         return passport(questions(train_data), asked.questions, names=names, no_hashes=NO_PICTURES)
     if len(train_data) > 1 or not (folders[0] / MANIFEST).is_file():
-        raise AnatomyR1Error(
-            f"{folders[0]}: --train-data takes one prepared set, or files. Cure: name one or the other"
-        )
+        raise AnatomyR1Error(f"{folders[0]}: --train-data takes one prepared set, or files. Fix: name one or the other")
     return _of_set(load(folders[0], "train"), asked)
 
 
@@ -120,8 +118,8 @@ def _is_model(source: Path) -> bool:
 def _before_asking(request: Request) -> Passport:
     """All that can be wrong with the request is found before the model is asked for hours."""
     if request.benchmark is None or (request.options or {}).get("log") is None:
-        cure = "Cure: --benchmark NAME --log FILE"
-        raise AnatomyR1Error(f"{request.source}: a model is asked a benchmark's questions, into a response log. {cure}")
+        fix = "Fix: --benchmark NAME --log FILE"
+        raise AnatomyR1Error(f"{request.source}: a model is asked a benchmark's questions, into a response log. {fix}")
     check_free(request.store, Entry(request.benchmark, request.model, request.method, request.seed or 0))
     return passport_of(request.benchmark, request.data, request.train_data)
 
@@ -136,10 +134,10 @@ def _scored(request: Request) -> Submission:
     if source.is_file():
         found = from_log(source, request.data, request.run)
         if seed not in (None, found.scores.plan["seed"]):
-            raise AnatomyR1Error(f"{source}: sampled with seed {found.scores.plan['seed']}. Cure: leave --seed out")
+            raise AnatomyR1Error(f"{source}: sampled with seed {found.scores.plan['seed']}. Fix: leave --seed out")
         return found
-    cure = "Cure: name a folder with *.safetensors, a response log, or a folder with lm-eval's results_*.json"
-    raise AnatomyR1Error(f"{source}: holds nothing that can be submitted. {cure}")
+    fix = "Fix: name a folder with *.safetensors, a response log, or a folder with lm-eval's results_*.json"
+    raise AnatomyR1Error(f"{source}: holds nothing that can be submitted. {fix}")
 
 
 def _result(request: Request, found: Submission, entry: Entry, profile: str, shared: Passport) -> Result:

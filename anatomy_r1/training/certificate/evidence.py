@@ -83,8 +83,8 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
         batches = tuple(read_batches(folder / FOLDER))
         plan, spent = _stated(record["plan"]), record["spent"]
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error, pd.errors.DatabaseError) as error:
-        cure = f"name the folder of a finished training, with {LOG} and {SETTINGS}"
-        raise AnatomyR1Error(f"{folder}: no training to certify ({type(error).__name__}: {error}). Cure: {cure}") from (
+        fix = f"name the folder of a finished training, with {LOG} and {SETTINGS}"
+        raise AnatomyR1Error(f"{folder}: no training to certify ({type(error).__name__}: {error}). Fix: {fix}") from (
             error
         )
     return Evidence(

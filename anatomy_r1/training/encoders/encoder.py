@@ -57,7 +57,7 @@ def similarities(encoder: TextEncoder, names: Sequence[str], wording: str = PLAI
         AnatomyR1Error: when there is no name, or `wording` has not exactly one `{}`.
     """
     if not names:
-        raise AnatomyR1Error("no option texts to encode. Cure: name a prepared set that has questions")
+        raise AnatomyR1Error("no option texts to encode. Fix: name a prepared set that has questions")
     if wording.count("{}") != 1:
         raise AnatomyR1Error(f"wording {wording!r}: needs one {{}} for the option, as in 'a photo of the {{}}'")
     vectors = {name: list(encoder.encode(wording.replace("{}", name))) for name in dict.fromkeys(names)}

@@ -38,15 +38,15 @@ def open_clip_encoder(folder: Path) -> TextEncoder:
         import open_clip
         import torch
     except ImportError as error:
-        raise AnatomyR1Error("open_clip is missing. Cure: pip install 'anatomy-r1[train]'") from error
+        raise AnatomyR1Error("open_clip is missing. Fix: pip install 'anatomy-r1[train]'") from error
     config, weights = _config(folder), _weights(folder)
     source = f"local-dir:{folder}"
     try:
         model = open_clip.create_model(source, pretrained_text=False, text_cfg=_text_config(folder, config)).eval()
         tokenizer = open_clip.get_tokenizer(source)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        cure = "Cure: put the text tower's config.json and tokenizer into the folder"
-        raise AnatomyR1Error(f"{folder}: open_clip cannot load it ({str(error)[:300]}). {cure}") from error
+        fix = "Fix: put the text tower's config.json and tokenizer into the folder"
+        raise AnatomyR1Error(f"{folder}: open_clip cannot load it ({str(error)[:300]}). {fix}") from error
 
     def encode(text: str) -> Sequence[float]:
         with torch.inference_mode():
@@ -70,8 +70,8 @@ def _weights(folder: Path) -> Path:
     for name in NAMES:
         if (folder / name).is_file():
             return folder / name
-    cure = f"Cure: anatomy-r1 similarity convert {folder}/open_clip_pytorch_model.bin {folder}/{NAMES[0]}"
-    raise AnatomyR1Error(f"{folder}: none of {', '.join(NAMES)}. {cure}")
+    fix = f"Fix: anatomy-r1 similarity convert {folder}/open_clip_pytorch_model.bin {folder}/{NAMES[0]}"
+    raise AnatomyR1Error(f"{folder}: none of {', '.join(NAMES)}. {fix}")
 
 
 def _text_config(folder: Path, config: dict[str, Any]) -> dict[str, Any]:

@@ -23,15 +23,15 @@ def convert(source: Path, target: Path) -> int:
     from safetensors.torch import save_file
 
     if target.exists():
-        raise AnatomyR1Error(f"{target}: is there already. Cure: name a file that is not")
+        raise AnatomyR1Error(f"{target}: is there already. Fix: name a file that is not")
     try:
         found = torch.load(source, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0]
-        raise AnatomyR1Error(f"{source}: no file of tensors alone ({reason}). Cure: fetch it again") from error
+        raise AnatomyR1Error(f"{source}: no file of tensors alone ({reason}). Fix: fetch it again") from error
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise AnatomyR1Error(f"{source}: holds something else than tensors by name. Cure: name a state dict")
+        raise AnatomyR1Error(f"{source}: holds something else than tensors by name. Fix: name a state dict")
     with whole_file(target) as temporary:
         save_file({name: value.contiguous().clone() for name, value in found.items()}, temporary)
     return len(found)
@@ -47,9 +47,9 @@ def tensors(path: Path) -> dict[str, object]:
     from safetensors.torch import load_file
 
     if path.suffix != ".safetensors":
-        cure = f"`anatomy-r1 similarity convert {path} NEW.safetensors`"
-        raise AnatomyR1Error(f"{path}: is no .safetensors. Cure: {cure}")
+        fix = f"`anatomy-r1 similarity convert {path} NEW.safetensors`"
+        raise AnatomyR1Error(f"{path}: is no .safetensors. Fix: {fix}")
     try:
         return dict(load_file(path))
     except (OSError, SafetensorError) as error:
-        raise AnatomyR1Error(f"{path}: no safetensors ({error}). Cure: convert or fetch it again") from error
+        raise AnatomyR1Error(f"{path}: no safetensors ({error}). Fix: convert or fetch it again") from error

@@ -150,7 +150,7 @@ def test_a_model_comes_from_the_hub_s_cache_pinned_to_its_commit(tmp_path, stand
     size = processor.image_processor.size
     assert (size["shortest_edge"], size["longest_edge"]) == (3136, 7056)
     cache(tmp_path / "hub", stand_in, "Qwen/Tiny", "b" * 40)
-    with pytest.raises(AnatomyR1Error, match=f"made from commit {'a' * 40} of Qwen/Tiny.*is now {'b' * 40}. Cure"):
+    with pytest.raises(AnatomyR1Error, match=f"made from commit {'a' * 40} of Qwen/Tiny.*is now {'b' * 40}. Fix"):
         fetch(source, tmp_path / "model")
     fetch({**source, "revision": "a" * 40}, tmp_path / "model")
 

@@ -49,7 +49,7 @@ def test_words_for_snakemake(tmp_path, monkeypatch):
 
 
 def test_what_is_missing_for_slurm_is_told(tmp_path, monkeypatch):
-    with pytest.raises(AnatomyR1Error, match=r"executor .lsf.: unknown. Cure: local or slurm"):
+    with pytest.raises(AnatomyR1Error, match=r"executor .lsf.: unknown. Fix: local or slurm"):
         executor_words(Cluster("lsf"), PAPER, 1, tmp_path)
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)
     with pytest.raises(AnatomyR1Error, match=r"pip install --no-deps -r baselines/grid/cluster.txt"):

@@ -129,7 +129,7 @@ def test_refused_before_anything_runs(file, text, reason, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["gone.py", "notes.txt"])
 def test_a_file_that_is_none_is_refused(tmp_path, name):
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(AnatomyR1Error, match="Cure: "):
+    with pytest.raises(AnatomyR1Error, match="Fix: "):
         read_methods(tmp_path / name, METHODS)
 
 

@@ -79,10 +79,10 @@ BAD = {
 def test_what_is_wrong_is_named_with_its_cure_and_nothing_else_is(what, tmp_path, monkeypatch):
     changes, expected = BAD[what]
     found = of_machine(dataclasses.replace(GOOD, **changes), tmp_path=tmp_path, monkeypatch=monkeypatch)
-    failed = {one.name: one.cure for one in found if one.passed is False}
+    failed = {one.name: one.fix for one in found if one.passed is False}
     assert set(failed) == set(expected)
-    for name, cure in expected.items():
-        assert cure in failed[name]
+    for name, fix in expected.items():
+        assert fix in failed[name]
     text = examine.as_text(found)
     assert text.count("FAILED") == len(expected)
 
@@ -121,7 +121,7 @@ def no_gpu(monkeypatch):
 def test_everything_missing_is_told_with_where_to_get_it(tmp_path, no_gpu, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = missing(PAPER, Layout(tmp_path), select(PAPER))
-    told = " ".join(f"{one.what} {one.cure}" for one in found)
+    told = " ".join(f"{one.what} {one.fix}" for one in found)
     for word in ("4 NVIDIA GPUs", "hf download Qwen/Qwen2.5-VL-7B-Instruct", "ANATOMY_R1_DATA_ROOT", "similarity make"):
         assert word in told
     monkeypatch.setenv("ANATOMY_R1_DATA_ROOT", str(tmp_path))

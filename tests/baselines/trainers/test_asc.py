@@ -124,7 +124,7 @@ def test_a_file_of_other_options_is_refused(prepared):
     rows = tuple(row[:-1] for row in LIKENESS.matrix[:-1])
     lacking = Similarity(names, rows, "another encoder")
     for likeness, task in ((lacking, "omnimed_mi_mini"), (LIKENESS, "omnimed_mi_mini")):
-        with pytest.raises(AnatomyR1Error, match=r"made of other options .* Cure: anatomy-r1 similarity make"):
+        with pytest.raises(AnatomyR1Error, match=r"made of other options .* Fix: anatomy-r1 similarity make"):
             curriculum(prepared[task], "grpo-asc", likeness, similarity="similarity/medclip.json")
     assert curriculum(prepared["omnimed_mi_mini"], "grpo-asc").serve(Moment(0, CHUNK, [])).rows
     assert curriculum(prepared["sgg_anatomy_mini"], "grpo-asc", similarity="similarity/medclip.json").pools

@@ -271,7 +271,7 @@ def test_the_command_shows_each_check_and_its_status_tells(trained, recorded_run
 
 
 def test_what_is_no_training_is_refused(tmp_path, trained):
-    with pytest.raises(AnatomyR1Error, match="Cure: name the folder of a finished training"):
+    with pytest.raises(AnatomyR1Error, match="Fix: name the folder of a finished training"):
         load_evidence(tmp_path)
     copy = shutil.copytree(trained("grpo"), tmp_path / "copy")
     (copy / FOLDER / "000001.safetensors").write_bytes(b"no tensors")

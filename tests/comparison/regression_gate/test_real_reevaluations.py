@@ -12,7 +12,7 @@ from anatomy_r1.comparison.regression_gate.judge import Rule, judge
 from anatomy_r1.comparison.regression_gate.load import align
 from anatomy_r1.comparison.regression_gate.tolerance import FALSE_ALARMS, noise, tolerance
 from anatomy_r1.comparison.systems import Run, systems
-from anatomy_r1.results.store import question_metrics
+from anatomy_r1.scoring.columns import question_metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "results" / "gate" / "reevaluations.parquet"

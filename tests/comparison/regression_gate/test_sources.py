@@ -52,7 +52,7 @@ def test_means_over_rotations_are_no_reference_file(tmp_path, capsys):
     """A file holds right or wrong; a share of a question's rotations must not become a wrong answer in it."""
     turned = MINI / "sgg_anatomy_mini" / "mini-l" / "zero-shot@rotations" / "matched"
     assert regress(turned, "--record", tmp_path / "r.json") == 2
-    assert "Cure: keep the result itself" in capsys.readouterr().err
+    assert "Fix: keep the result itself" in capsys.readouterr().err
     assert not (tmp_path / "r.json").exists()
 
 

@@ -168,7 +168,7 @@ def test_every_sampling_argument_is_in_the_key(data, model_folder, tmp_path):
 
 
 def test_over_long_prompt_is_refused_before_the_first_response(data, model_folder, tmp_path):
-    with pytest.raises(AnatomyR1Error, match=r"exceed the model's 1024. Cure: lower --max-new-tokens"):
+    with pytest.raises(AnatomyR1Error, match=r"exceed the model's 1024. Fix: lower --max-new-tokens"):
         run(data, model_folder, tmp_path / "log", max_new_tokens=1020)
     assert texts(tmp_path / "log") == []
 

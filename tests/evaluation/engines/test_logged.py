@@ -6,11 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.decode import Sampling
 from anatomy_r1.evaluation.engines.jobs import Job, jobs
 from anatomy_r1.evaluation.engines.resume import answer
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.response_log.response import Response
+from anatomy_r1.response_log.response import Response, Sampling
 from tests.helpers import logs
 
 

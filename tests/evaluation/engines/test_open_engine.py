@@ -20,7 +20,7 @@ def test_every_name_leads_to_a_model_that_lm_eval_knows(name):
 
 
 def test_an_unknown_engine_is_refused_with_the_names():
-    with pytest.raises(AnatomyR1Error, match=r"engine 'sglang': unknown\. Cure: one of transformers, vllm"):
+    with pytest.raises(AnatomyR1Error, match=r"engine 'sglang': unknown\. Fix: one of transformers, vllm"):
         open_engine("sglang", Path("model"), benchmark="sgg_anatomy", log=None)
 
 
@@ -56,7 +56,7 @@ def test_engine_arguments_of_the_command_line(text, expected):
 def test_a_response_s_seed_is_its_own_and_has_so_many_bits(bits):
     from dataclasses import replace
 
-    from anatomy_r1.evaluation.engines.decode import response_seed
+    from anatomy_r1.evaluation.engines.jobs import response_seed
     from anatomy_r1.response_log.response import ResponseKey
 
     key = ResponseKey("b", "q", 0, "sample", "p", "i", "w", "{}", 0)

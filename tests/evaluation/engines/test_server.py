@@ -185,7 +185,7 @@ def test_a_host_that_lists_no_models_is_taken_at_its_word(data, tmp_path):
         ({"engine_args": {"base_url": None}}, "has no address"),
         ({"engine_args": {"base_url": "http://127.0.0.1", "concurrency": 0}}, "concurrency must be 1"),
         ({"engine": "transformers", "engine_args": {"base_url": "http://127.0.0.1"}}, "--base-url: the engine transf"),
-        ({"engine": "crystal ball"}, "unknown. Cure: one of transformers, .*server"),
+        ({"engine": "crystal ball"}, "unknown. Fix: one of transformers, .*server"),
     ],
     ids=["device", "batch size", "unheard of", "no address", "no requests", "a server's", "no engine"],
 )
@@ -222,7 +222,7 @@ def test_a_second_run_is_refused_or_waits_and_then_finds_all_done(data, tmp_path
         first = threading.Thread(target=run, args=(server, data, tmp_path / "log"))
         first.start()
         started.wait(20)
-        with pytest.raises(AnatomyR1Error, match=r"process \d+ on .* is writing. Cure: wait"):
+        with pytest.raises(AnatomyR1Error, match=r"process \d+ on .* is writing. Fix: wait"):
             run(server, data, tmp_path / "log")
         threading.Timer(0.3, server.gate.set).start()
         assert run(server, data, tmp_path / "log", wait=20).made == 0

@@ -126,5 +126,5 @@ def test_a_proxy_does_not_see_what_stays_here(data, tmp_path, monkeypatch):
 def test_a_wrong_key_names_the_variable_and_no_server_its_address(data, tmp_path):
     with serving(models=401) as server, pytest.raises(AnatomyR1Error, match=rf"HTTP 401.*{KEY_VARIABLE}"):
         run(server, data, tmp_path / "log")
-    with pytest.raises(AnatomyR1Error, match=rf"{server.url}: no connection .*Cure: see to the server"):
+    with pytest.raises(AnatomyR1Error, match=rf"{server.url}: no connection .*Fix: see to the server"):
         run(server, data, tmp_path / "log", retries=0)

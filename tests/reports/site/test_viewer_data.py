@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from anatomy_r1.results.store import ROTATIONS, load_results, save_result
+from anatomy_r1.results.store import load_results, save_result
+from anatomy_r1.scoring.columns import ROTATIONS
 from anatomy_r1.scoring.complete_run import answered
 from reports.__main__ import main
 from reports.site import data
@@ -66,7 +67,7 @@ def test_a_log_that_says_other_than_the_store_stops_the_build(tmp_path, run):
     name = result.questions.loc[3, "id"]
     result.questions.loc[3, "correct_2"] = not result.questions.loc[3, "correct_2"]
     save_result(store, result)
-    with pytest.raises(ValueError, match=rf"grpo/matched/seed0: question {name} .* Cure"):
+    with pytest.raises(ValueError, match=rf"grpo/matched/seed0: question {name} .* Fix"):
         build(tmp_path / "site", Sources(store=store, run=run))
     assert not (tmp_path / "site").exists() and not list(tmp_path.glob(".site*"))
 

@@ -21,7 +21,7 @@ from tests.results.submission.conftest import TASK
     ids=str,
 )  # fmt: skip
 def test_names_stay_names(names, stock, submitted, tmp_path):
-    with pytest.raises(AnatomyR1Error, match=r"Cure|expected"):
+    with pytest.raises(AnatomyR1Error, match=r"Fix|expected"):
         submitted(stock, **names)
     assert not (tmp_path / "store").exists()
 
@@ -113,7 +113,7 @@ def test_a_source_of_no_known_kind(make, tmp_path, data, capsys):
     names = ["--model", "m", "--method", "x", "--data", str(data), "--store", str(tmp_path / "store")]
     assert main(["submit", str(tmp_path / "it"), *names]) == 2
     error = capsys.readouterr().err
-    assert "Cure: " in error
+    assert "Fix: " in error
     assert "Traceback" not in error
     assert not (tmp_path / "store").exists()
 

@@ -1,4 +1,4 @@
-"""Results of lm-eval that are not as they should be are refused whole: file, record and cure are named."""
+"""Results of lm-eval that are not as they should be are refused whole: file, record and fix are named."""
 
 import json
 
@@ -138,7 +138,7 @@ def test_refused_whole(case, copy, submitted, tmp_path):
     spoil(copy)
     with pytest.raises(AnatomyR1Error, match=reason) as error:
         submitted(copy)
-    assert "Cure: " in str(error.value)
+    assert "Fix: " in str(error.value)
     assert not list((tmp_path / "store").rglob("*.*"))
 
 

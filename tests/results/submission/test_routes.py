@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from anatomy_r1.cli.main import main
-from anatomy_r1.results.store import LENIENT, load_result, question_metrics
+from anatomy_r1.results.store import load_result
 from anatomy_r1.results.submission.submit import told
+from anatomy_r1.scoring.columns import LENIENT, question_metrics
 from anatomy_r1.scoring.metrics import K
 from tests.helpers.small_set import questions, write_set
 from tests.results.submission.conftest import TASK, said, stock_run

@@ -153,7 +153,7 @@ def test_a_pickle_is_never_run_and_never_loaded(released, tmp_path):
         convert(tmp_path / "evil.bin", tmp_path / "out.safetensors")
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "out.safetensors").exists()
-    with pytest.raises(AnatomyR1Error, match=r"is no .safetensors. Cure: `anatomy-r1 similarity convert"):
+    with pytest.raises(AnatomyR1Error, match=r"is no .safetensors. Fix: `anatomy-r1 similarity convert"):
         medclip(folder / "pytorch_model.bin", folder / "bert")
 
 
@@ -201,7 +201,7 @@ def test_open_clip_never_falls_back_to_a_pickle(clip_folder, tmp_path):
         if path.suffix != ".safetensors":
             (tmp_path / path.name).write_bytes(path.read_bytes())
     torch.save({"x": Hostile(tmp_path / "ran")}, tmp_path / "open_clip_pytorch_model.bin")
-    with pytest.raises(AnatomyR1Error, match=r"Cure: anatomy-r1 similarity convert"):
+    with pytest.raises(AnatomyR1Error, match=r"Fix: anatomy-r1 similarity convert"):
         open_clip_encoder(tmp_path)
     assert not (tmp_path / "ran").exists()
 
