@@ -114,4 +114,4 @@ def test_controls_stand_beneath_the_methods():
 
 def test_the_docs_show_the_mark():
     page = Path(__file__).resolve().parents[3] / "docs" / "leakage.md"
-    assert f"In tables {MARK} stands" in page.read_text("utf-8")
+    assert f"In tables, {MARK} marks" in page.read_text("utf-8")
