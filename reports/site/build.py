@@ -11,7 +11,7 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result, load_results
 from anatomy_r1.tables.table import Report
-from reports.controls.controls import controls, untrained_report
+from reports.controls.controls import controls
 from reports.scores import paper
 from reports.scores.cost import costs
 from reports.scores.notes import made_from, warning
@@ -27,6 +27,7 @@ from reports.tables.comparisons import comparisons
 from reports.tables.cost_table import cost_report
 from reports.tables.table1 import table1
 from reports.tables.table2 import of_table2, table2
+from reports.tables.untrained import untrained_report
 
 _TABLE1 = "All methods on both benchmarks, ours beside the paper's."
 _TABLE2 = "GDQA without its text, and without its images."
