@@ -215,16 +215,15 @@ def _plan(result: Result) -> Facts:
 
 def _arguments(result: Result) -> Facts:
     """Arguments of the training."""
-    arguments = stated(result.provenance, "training", "plan", "arguments")
-    return {str(k): _text(v) for k, v in arguments.items()} if isinstance(arguments, Mapping) else {}
+    return _facts(stated(result.provenance, "training", "plan", "arguments"))
 
 
 def _data(result: Result) -> Facts:
     """How the data were prepared, and what was recorded about them."""
-    plan, data = stated(result.provenance, "training", "plan", "data"), result.provenance.get("data")
-    prepared = {f"prepared with {k}": _text(v) for k, v in plan.items()} if isinstance(plan, Mapping) else {}
-    recorded = {str(k).replace("_", " "): _text(v) for k, v in data.items()} if isinstance(data, Mapping) else {}
-    return {**prepared, **recorded}
+    prepared = _facts(stated(result.provenance, "training", "plan", "data"))
+    recorded = _facts(result.provenance.get("data"))
+    named = {name.replace("_", " "): value for name, value in recorded.items()}
+    return {**{f"prepared with {name}": value for name, value in prepared.items()}, **named}
 
 
 def _made_from(result: Result) -> Facts:
@@ -240,6 +239,11 @@ def _made_from(result: Result) -> Facts:
         "questions": _text(stated(result.provenance, "data", "questions_sha256")),
         "weights": _text(stated(result.provenance, "sampling", "weights")),
     }
+
+
+def _facts(recorded: Any) -> Facts:
+    """A recorded mapping as facts; none if it is something else."""
+    return {str(name): _text(value) for name, value in recorded.items()} if isinstance(recorded, Mapping) else {}
 
 
 def _listed(facts: Facts) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from anatomy_r1.results.store import MATCHED
@@ -32,6 +33,7 @@ class PaperNumbers:
         return self.beside(system.model, system.method, system.benchmark, score.metric, table)
 
 
+@cache
 def load(path: Path = FILE) -> PaperNumbers:
     """Read the file.
 

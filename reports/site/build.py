@@ -120,10 +120,9 @@ def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[art
 
 def _tables(results: Sequence[Result]) -> tuple[list[Page], list[tuple[str, str]]]:
     """Pages of tables, and (title, reason) of those that could not be made."""
-    numbers = paper.load()
     made: tuple[tuple[str, str, str, Callable[[], tuple[Report, ...]]], ...] = (
-        ("table1.html", "Table 1", _TABLE1, lambda: (table1(results, numbers),)),
-        ("table2.html", "Table 2", _TABLE2, lambda: (table2(results, numbers),)),
+        ("table1.html", "Table 1", _TABLE1, lambda: (table1(results),)),
+        ("table2.html", "Table 2", _TABLE2, lambda: (table2(results),)),
         ("costs.html", "Costs", _COSTS, lambda: (cost_report(results),)),
         ("controls.html", "Controls", _CONTROLS, lambda: _controls(results)),
         ("comparisons.html", "Comparisons", _COMPARISONS, lambda: comparisons(results)),

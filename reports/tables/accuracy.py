@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.results.store import MATCHED
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, emphases
+from reports.scores import paper
 from reports.scores.caveats import Marks, marked
 from reports.scores.names import METRICS, benchmark_title, is_view, method_title, model_title
-from reports.scores.paper import PaperNumbers
 from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey
 from reports.tables.cells import score_cell
 from reports.tables.rows import RowName
@@ -26,7 +26,6 @@ def _columns(group: str) -> list[Column]:
 
 def accuracy_block(
     found: Mapping[ScoreKey, Score],
-    numbers: PaperNumbers,
     model: str,
     names: Sequence[RowName],
     benchmarks: Sequence[str],
@@ -35,7 +34,7 @@ def accuracy_block(
     marks: Marks,
 ) -> Block:
     """One model's rows beside the numbers of the paper's Table `table`; `marks` go behind the names of rows."""
-    sides = [_cells(found, numbers, model, names, benchmark, table=table) for benchmark in benchmarks]
+    sides = [_cells(found, model, names, benchmark, table) for benchmark in benchmarks]
     rows = [
         Row(
             marked(method_title(*name), (SystemKey(benchmark, model, *name) for benchmark in benchmarks), marks),
@@ -48,15 +47,13 @@ def accuracy_block(
 
 def _cells(
     found: Mapping[ScoreKey, Score],
-    numbers: PaperNumbers,
     model: str,
     names: Sequence[RowName],
     benchmark: str,
-    *,
     table: int,
 ) -> list[tuple[Cell, ...]]:
     """One benchmark's cells, a tuple for each row."""
-    systems = [SystemKey(benchmark, model, *name) for name in names]
+    numbers, systems = paper.load(), [SystemKey(benchmark, model, *name) for name in names]
     columns: list[list[Cell]] = []
     for metric in METRICS:
         theirs = [

@@ -38,12 +38,11 @@ _VIEWS = (
 
 def export(results: Sequence[Result]) -> TableExport:
     """Table 1 as it is written; its CSV also holds the paired differences from GRPO."""
-    numbers = paper.load()
     shown = [*scores(results), *differences(results, BASELINE)]
-    return TableExport(table1(results, numbers), shown, lambda score: numbers.of_score(score, NUMBER))
+    return TableExport(table1(results), shown, lambda score: paper.load().of_score(score, NUMBER))
 
 
-def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
+def table1(results: Sequence[Result]) -> Report:
     """Table 1 and the tables that accompany it, from the results of one profile; pure.
 
     Raises:
@@ -56,7 +55,7 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     policies = {key: score for key, score in found.items() if not is_view(key[0].method)}  # views were not trained
     shown, known = benchmarks(found), marks(results)
     tables = (
-        _main_table(found, numbers or paper.load(), shown, known),
+        _main_table(found, shown, known),
         *(make(own, results, known) for arm, make in ARM_TABLES.items() if (own := _of_arm(every, arm))),
         training_cost_table(policies, costs(results), shown, known),
         responses_table(found, results, shown, known),
@@ -72,12 +71,10 @@ def _of_arm(every: Mapping[ScoreKey, Score], arm: str) -> dict[ScoreKey, Score]:
     return {key: score for key, score in every.items() if key[0].arm == arm}
 
 
-def _main_table(
-    found: Mapping[ScoreKey, Score], numbers: paper.PaperNumbers, shown: Sequence[str], known: Marks
-) -> Table:
+def _main_table(found: Mapping[ScoreKey, Score], shown: Sequence[str], known: Marks) -> Table:
     """The paper's ten methods in its order, whether they ran or not; then other arms and other methods."""
     blocks = tuple(
-        accuracy_block(found, numbers, model, row_names(found, model, METHODS), shown, table=NUMBER, marks=known)
+        accuracy_block(found, model, row_names(found, model, METHODS), shown, table=NUMBER, marks=known)
         for model in models(found)
     )
     title = "Table 1. Performance on both benchmarks, in percent, beside the paper's"

@@ -41,16 +41,16 @@ _DIFFERENCES = (
 
 def export(results: Sequence[Result]) -> TableExport:
     """Table 2 as it is written; its CSV also holds the paired differences."""
-    numbers, kept = paper.load(), of_table2(results)
+    kept = of_table2(results)
 
     def theirs(score: Score) -> float | None:
         differs = next((metric for metric in METRICS if score.metric == minus(metric, WHOLE)), None)
-        return _paper_difference(numbers, score.system, differs) if differs else numbers.of_score(score, NUMBER)
+        return _paper_difference(score.system, differs) if differs else paper.load().of_score(score, NUMBER)
 
-    return TableExport(table2(results, numbers), [*scores(kept), *differences(kept, WHOLE)], theirs)
+    return TableExport(table2(results), [*scores(kept), *differences(kept, WHOLE)], theirs)
 
 
-def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
+def table2(results: Sequence[Result]) -> Report:
     """Table 2 and the tables that accompany it, from the results of one profile; pure.
 
     Raises:
@@ -62,7 +62,7 @@ def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     found, paired = by_key(scores(kept)), by_key(differences(kept, WHOLE))
     shown, known = benchmarks(found, always=(BENCHMARK,)), marks(kept)
     tables = (
-        _main_table(found, paired, numbers or paper.load(), shown, known),
+        _main_table(found, paired, shown, known),
         training_cost_table(found, costs(results), shown, known),
         responses_table(found, kept, shown, known),
     )
@@ -81,7 +81,6 @@ def of_table2(results: Sequence[Result]) -> list[Result]:
 def _main_table(
     found: Mapping[ScoreKey, Score],
     paired: Mapping[ScoreKey, Score],
-    numbers: paper.PaperNumbers,
     shown: Sequence[str],
     known: Marks,
 ) -> Table:
@@ -90,20 +89,18 @@ def _main_table(
         names = row_names(found, model, ABLATION)
         for arm in dict.fromkeys(arm for _, arm in names):  # best and second best are among rows of one budget
             own = [name for name in names if name[1] == arm]
-            block = accuracy_block(found, numbers, model, own, shown, table=NUMBER, marks=known)
+            block = accuracy_block(found, model, own, shown, table=NUMBER, marks=known)
             blocks.append(block if arm == MATCHED else replace(block, title=f"{block.title}: {arm}"))
-        blocks.append(_difference_block(paired, numbers, model, names, shown, known=known))
+        blocks.append(_difference_block(paired, model, names, shown, known))
     title = "Table 2. Ablation of GDQA, in percent, beside the paper's"
     return Table("table2", title, "Method", accuracy_columns(shown), tuple(blocks), (_DIFFERENCES,))
 
 
 def _difference_block(
     paired: Mapping[ScoreKey, Score],
-    numbers: paper.PaperNumbers,
     model: str,
     names: Sequence[RowName],
     shown: Sequence[str],
-    *,
     known: Marks,
 ) -> Block:
     """A row for each ablation, with the marks of the ablation and of GDQA."""
@@ -111,28 +108,25 @@ def _difference_block(
     for method, arm in names:
         if method != WHOLE:
             both = [SystemKey(name, model, one, arm) for name in shown for one in (method, WHOLE)]
-            cells = (
-                c for name in shown for c in _difference_cells(paired, numbers, SystemKey(name, model, method, arm))
-            )
+            cells = (cell for name in shown for cell in _difference_cells(paired, SystemKey(name, model, method, arm)))
             rows.append(Row(marked(method_title(method, arm), both, known), tuple(cells)))
     return Block(f"{model_title(model, paper_beside=False)}: difference from {ABLATION[WHOLE]}", tuple(rows))
 
 
-def _difference_cells(paired: Mapping[ScoreKey, Score], numbers: paper.PaperNumbers, system: SystemKey) -> list[Cell]:
+def _difference_cells(paired: Mapping[ScoreKey, Score], system: SystemKey) -> list[Cell]:
     """An ablation's cells for one benchmark: our difference and the paper's in each metric, then the clusters."""
     found = {metric: paired.get((system, minus(metric, WHOLE), ALL)) for metric in METRICS}
     pairs = [
-        (difference_cell(score), Cell(points(_paper_difference(numbers, system, metric))))
-        for metric, score in found.items()
+        (difference_cell(score), Cell(points(_paper_difference(system, metric)))) for metric, score in found.items()
     ]
     average = found[AVG]
     return [*(cell for pair in pairs for cell in pair), Cell(str(average.clusters)) if average else Cell()]
 
 
-def _paper_difference(numbers: paper.PaperNumbers, system: SystemKey, metric: str) -> float | None:
+def _paper_difference(system: SystemKey, metric: str) -> float | None:
     """The paper's difference of an ablation from GDQA, in points; None unless it reports both numbers."""
     if system.arm != MATCHED:
         return None
-    methods = (system.method, WHOLE)
+    numbers, methods = paper.load(), (system.method, WHOLE)
     ablated, whole = (numbers.beside(system.model, one, system.benchmark, metric, NUMBER) for one in methods)
     return None if ablated is None or whole is None else ablated - whole

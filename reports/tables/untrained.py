@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import Report, Table
-from reports.scores import paper
 from reports.scores.caveats import marks, unfit_notes
 from reports.scores.names import CONTROLS, is_view
 from reports.scores.notes import notes, warning
@@ -23,7 +22,7 @@ _READING = (
 )
 
 
-def untrained_report(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
+def untrained_report(results: Sequence[Result]) -> Report:
     """Controls and the untrained model, by benchmark and by anatomy or question type; pure.
 
     Raises:
@@ -36,8 +35,7 @@ def untrained_report(results: Sequence[Result], numbers: paper.PaperNumbers | No
     found, known = by_key(scores(kept)), marks(kept)
     shown = benchmarks(found)
     blocks = tuple(
-        accuracy_block(found, numbers or paper.load(), model, row_names(found, model), shown, table=1, marks=known)
-        for model in models(found)
+        accuracy_block(found, model, row_names(found, model), shown, table=1, marks=known) for model in models(found)
     )
     title = "Controls and the untrained model, in percent"
     table = Table("untrained", title, "Row", accuracy_columns(shown), blocks, (_READING,))
