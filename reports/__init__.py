@@ -1,1 +1,16 @@
-"""Tables and figures from the result store: one file an artefact, a pure function and a thin writer."""
+"""Tables, figures and pages from the result store.
+
+```text
+result store (anatomy_r1.results.store)
+  -> scores/     scores with intervals and differences, costs, marks and notes
+  -> tables/     a module for each table;  controls/  control experiments;  figures/  figures from training curves
+  -> formats/    CSV, LaTeX and pages; text, Markdown and HTML of tables are in anatomy_r1.tables
+  -> write       the files of one table;  cards  model and data cards
+audit/           the paper's numbers tested against each other;  ledger/  every claim of the paper with its verdict
+site/            a static site of all of these
+```
+
+To add a table, write a module in `reports/tables` with `export(results) -> TableExport`, starting from
+`reports.scores.scores.scores(results)` and `reports.tables.rows.system_table`, and enter it in `TABLES` in
+`reports/tables/__init__.py`; `python -m reports NAME` then prints it and writes it in every format.
+"""

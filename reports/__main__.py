@@ -1,4 +1,4 @@
-"""`python -m reports`: tables and figures from a result store.
+"""Tables, figures and pages from a result store: `python -m reports`.
 
 python -m reports table1 --store runs/mini/results --out runs/mini/reports
 python -m reports audit --out runs/audit
@@ -10,16 +10,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from reports.commands import add_audit, add_figures_and_cards, add_ledger, add_site, add_tables
+from reports.commands import add_commands
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns an exit status."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__, formatter_class=raw)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_tables, add_figures_and_cards, add_audit, add_ledger, add_site):
-        add(commands)
+    parser = argparse.ArgumentParser(
+        prog="python -m reports", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
     options = parser.parse_args(arguments)
     try:
         return int(options.function(options))

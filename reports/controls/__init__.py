@@ -1,1 +1,1 @@
-"""Controls beside the scores: without the picture, with options rotated, without training."""
+"""Control experiments: what a policy scores with no image, a wrong image or rotated options."""

@@ -1,125 +1,208 @@
-"""What the control rows say of each policy: what its pictures are worth, and whether it answers letters.
+"""The report of the control experiments: what the image is worth to each policy, and whether it prefers letters.
 
-`controls(results)` is pure. Policies under another view (`anatomy_r1/evaluation/views.py`) are the source;
-docs/controls.md.
-
-What is reached without a picture, or without training: the rows that any method has to beat.
+The policies under another view (`anatomy_r1/evaluation/views.py`) are measured in `image_ablation` and `rotations`; how
+to read the tables: docs/controls.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import NO_IMAGE, WRONG_IMAGE
-from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Block, Report, Table
-from reports.controls.control_tables import letter_table, picture_table, rotation_table
-from reports.controls.image_ablation import Worth, worths
-from reports.controls.rotations import Turned, turned
-from reports.scores import paper
-from reports.scores.caveats import marks, unfit_notes
-from reports.scores.names import CONTROLS, is_view
-from reports.scores.notes import USE, leaks, made_from, notes, warning
-from reports.scores.rows import benchmarks, models, row_names
-from reports.scores.scores import ALL, AVG, Score, by_key, check_one_profile, scores
-from reports.tables.accuracy import accuracy_block, accuracy_columns
-from reports.tables.breakdowns import categories_table
+from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row
+from anatomy_r1.question import LETTERS
+from anatomy_r1.results.store import Result
+from anatomy_r1.tables.table import MISSING, Cell, Report, Table
+from reports.controls.image_ablation import ImageAblation, image_ablations
+from reports.controls.rotations import OptionRotation, option_rotations
+from reports.scores.caveats import Marks, marked, marks, unfit_notes
+from reports.scores.names import CONTROLS
+from reports.scores.notes import USE, leakage_notes, made_from, warning
+from reports.scores.scores import ALL, AVG, Score, SystemKey, check_one_profile, scores
+from reports.tables import TableExport
+from reports.tables.cells import difference_cell, score_cell
+from reports.tables.rows import RowName, benchmarks, columns, model_blocks
 
 _EMPTY = (
     "no policy under another view. Run `python -m baselines run --methods grpo --views no-image wrong-image rotations` "
     "first"
 )
+_IMAGE = (
+    "Avg@5, in percent, over the seeds under which all of these views ran. wrong image: that of a question of another "
+    "video, slide, patient or image. Differences are paired, in points [95 % cluster-robust t interval]. The verdict "
+    "is on real minus wrong, by the rule of docs/statistics.md: sign-flip test over clusters, Holm over all policies "
+    "of this table as one family, not declared before the run. MDD: minimum detectable difference at 80 % power. "
+    "A wrong image misleads a policy that uses images and sometimes shows the right answer: that difference says "
+    "whether the image is used, not what it is worth by itself. A policy that never saw a prompt without an image may "
+    "fail for that reason alone: real minus none is not tested. Controls without a model see no image and are listed "
+    "under it."
+)
+_ROTATIONS = (
+    "Every question with its options in every cyclic order. over rotations: Avg@5, first averaged over a question's "
+    "rotations. all right: right under every rotation, by the greedy response (CircularEval, arXiv:2307.06281) and by "
+    "the majority of the five (ours). moved: half the sum of the absolute excesses of the next table (ours). RStd: the "
+    "standard deviation of its recalls (arXiv:2309.03882). Both are above zero by chance alone; the last column uses "
+    "simultaneous 95 % intervals of the excess (Bonferroni over letters; ours)."
+)
+_LETTERS = (
+    "Over all rotations, in which each letter is right equally often. excess: share of the readable answers that chose "
+    "the letter minus the share for which it was right, in points (ours). recall: of the answers to questions whose "
+    "right option has that letter, including unreadable ones, the share that is right."
+)
+_NO_IMAGE = "no image"
+Measured = TypeVar("Measured", ImageAblation, OptionRotation)
 
 
-@dataclass(frozen=True, eq=False)
-class Findings:
-    """What the control rows of a store come to."""
+def export(results: Sequence[Result]) -> TableExport:
+    """The controls as they are written.
 
-    pictures: tuple[Worth, ...]
-    rotated: tuple[Turned, ...]
-    without_model: tuple[Score, ...]
-    """Avg@5 of the controls that have no model."""
+    Raises:
+        AnatomyR1Error: as `controls`.
+    """
+    check_one_profile(results)
+    ablations, rotations, without_image = image_ablations(results), option_rotations(results), _without_image(results)
+    if not ablations and not rotations:
+        raise AnatomyR1Error(_EMPTY)
+    known = marks(results)
+    tables = (
+        *([_image_table(ablations, without_image, known)] if ablations else []),
+        *([_rotation_table(rotations, known), _letter_table(rotations, known)] if rotations else []),
+    )
+    measured: list[ImageAblation | OptionRotation] = [*ablations, *rotations]
+    used = list({result.key: result for one in measured for result in one.results}.values())
+    shown = [*(score for one in measured for score in one.all_scores()), *without_image]
+    title = f"Anatomy-R1, controls: profile {results[0].profile}"
+    below = (*unfit_notes(used), *leakage_notes(shown), made_from(used, shown), USE)
+    return TableExport(Report(title, warning(results), tables, below), shown)
 
-    def numbers(self) -> list[Score]:
-        """Everything as scores, for the CSV."""
-        of_pictures = [
-            score
-            for one in self.pictures
-            for score in (*one.scores.values(), *(one.difference(view) for view in (NO_IMAGE, WRONG_IMAGE)))
-            if score
-        ]
-        return [*of_pictures, *(number for one in self.rotated for number in one.numbers()), *self.without_model]
 
-
-def findings(results: Sequence[Result]) -> Findings:
-    """Of the results of one profile.
+def controls(results: Sequence[Result]) -> Report:
+    """The tables of controls for which there are results, from the results of one profile; pure.
 
     Raises:
         AnatomyR1Error: when no policy ran under another view, or the results do not belong together.
     """
-    check_one_profile(results)
-    pictures, rotated = worths(results), turned(results)
-    if not pictures and not rotated:
-        raise AnatomyR1Error(_EMPTY)
-    plain = scores([result for result in results if result.method in CONTROLS])
-    without_model = (score for score in plain if (score.metric, score.category) == (AVG, ALL))
-    return Findings(pictures, rotated, tuple(without_model))
+    return export(results).report
 
 
-def controls(results: Sequence[Result], found: Findings | None = None) -> Report:
-    """The tables of controls that the store has anything for.
+def _without_image(results: Sequence[Result]) -> tuple[Score, ...]:
+    """Avg@5 of the controls without a model."""
+    found = scores([result for result in results if result.method in CONTROLS])
+    return tuple(score for score in found if (score.metric, score.category) == (AVG, ALL))
 
-    Raises:
-        AnatomyR1Error: as `findings`, which are made here unless given.
-    """
-    found = found or findings(results)
-    pictures, rotated, flagged = found.pictures, found.rotated, marks(results)
-    tables = (
-        *([picture_table(pictures, found.without_model, flagged)] if pictures else []),
-        *([rotation_table(rotated, flagged), letter_table(rotated, flagged)] if rotated else []),
+
+def _table(
+    name: str,
+    title: str,
+    titles: Sequence[str],
+    cells: Callable[[Measured], Sequence[Cell]],
+    found: Sequence[Measured],
+    *,
+    known: Marks,
+    note: str,
+    without_image: Sequence[Score] = (),
+) -> Table:
+    """A row for each policy, and for each control in `without_image`, which has a score under no image alone."""
+    by_policy: dict[SystemKey, Measured] = {one.policy: one for one in found}
+    alone: dict[SystemKey, Score] = {score.system: score for score in without_image}
+    keys = [(system, "", "") for system in (*by_policy, *alone)]
+    shown = benchmarks(keys, always=())
+
+    def marks_of(system: SystemKey) -> str:
+        """Those of all views of a policy on all benchmarks, since its row shows them."""
+        views = [row(system.method, view) for view in VIEWS]
+        return marked("", (SystemKey(name, system.model, view, system.arm) for name in shown for view in views), known)
+
+    def of(system: SystemKey) -> Sequence[Cell]:
+        if system in by_policy:
+            return cells(by_policy[system])
+        return [score_cell(alone.get(system)) if title == _NO_IMAGE else Cell() for title in titles]
+
+    def of_row(model: str, row_name: RowName) -> list[Cell]:
+        return [cell for name in shown for cell in of(SystemKey(name, model, *row_name))]
+
+    of_rows = {system: marks_of(system) for system, _, _ in keys}
+    return Table(name, title, "Policy", columns(shown, titles), model_blocks(keys, of_row, of_rows), (note,))
+
+
+def _image_table(found: Sequence[ImageAblation], without_image: Sequence[Score], known: Marks) -> Table:
+    """What the image is worth to each policy, and what controls without a model score without any."""
+
+    def cells(one: ImageAblation) -> list[Cell]:
+        wrong = one.comparisons.get(WRONG_IMAGE)
+        detectable = wrong.difference(AVG).detectable if wrong else None
+        return [
+            *(score_cell(one.scores.get(view)) for view in (PLAIN, NO_IMAGE, WRONG_IMAGE)),
+            *(difference_cell(one.difference(view)) for view in (NO_IMAGE, WRONG_IMAGE)),
+            Cell(f"{wrong.test.p:.4f}" if wrong and wrong.test else MISSING),
+            Cell(MISSING if detectable is None else f"{100 * detectable:.2f}"),
+            Cell(_seeds(one.results)),
+            Cell(one.verdict or MISSING),
+        ]
+
+    places = {(one.policy.benchmark, one.policy.model) for one in found}
+    return _table(
+        "picture",
+        "What the image is worth: Avg@5 with the real, no and a wrong image, in percent",
+        (
+            *("real image", _NO_IMAGE, "wrong image", "real minus none", "real minus wrong"),
+            *("p (Holm)", "MDD", "seeds", "verdict"),
+        ),
+        cells,
+        found,
+        known=known,
+        note=_IMAGE,
+        without_image=[one for one in without_image if (one.system.benchmark, one.system.model) in places],
     )
-    title = f"Anatomy-R1, controls: profile {results[0].profile}"
-    used, shown = _used(pictures, rotated), found.numbers()
-    below = (*unfit_notes(used), *leaks(shown), made_from(used, shown), USE)
-    return Report(title, warning(results), tables, below)
 
 
-def _used(*found: Sequence[Worth] | Sequence[Turned]) -> list[Result]:
-    """Results of the policies shown, each once."""
-    return list({result.key: result for some in found for one in some for result in one.results}.values())
+def _rotation_table(found: Sequence[OptionRotation], known: Marks) -> Table:
+    """Mean and worst case over rotations, and position bias as a verdict."""
+
+    def cells(one: OptionRotation) -> list[Cell]:
+        shares = (one.bias.moved, one.bias.recall_sd) if one.bias else ()
+        return [
+            *(score_cell(one.given), score_cell(one.average), difference_cell(one.change)),
+            *map(score_cell, one.all_right.values()),
+            *([Cell(f"{100 * share:.2f}") for share in shares] or [Cell(), Cell()]),
+            Cell(_seeds(one.results)),
+            Cell(one.bias.preferred if one.bias else MISSING),
+        ]
+
+    return _table(
+        "rotations",
+        "Option rotations: mean and worst case, in percent, and position bias",
+        (
+            *("as given", "over rotations", "minus as given", "all right, greedy", "all right, Major@5"),
+            *("moved", "RStd", "seeds", "position bias"),
+        ),
+        cells,
+        found,
+        known=known,
+        note=_ROTATIONS,
+    )
 
 
-UNTRAINED = "zero-shot"
-_READING = (
-    "A control sees no picture and asks no model (docs/controls.md); Zero-Shot is the untrained model. A method that "
-    "is not above all of them has not been shown to see."
-)
+def _letter_table(found: Sequence[OptionRotation], known: Marks) -> Table:
+    """Position bias letter by letter."""
+    count = max((len(one.bias.letters) for one in found if one.bias), default=0)
+
+    def cells(one: OptionRotation) -> list[Cell]:
+        pairs = one.letter_scores()
+        known_cells = [cell for excess, recall in pairs for cell in (difference_cell(excess), score_cell(recall))]
+        return [*known_cells, *([Cell()] * (2 * count - len(known_cells)))]
+
+    return _table(
+        "letters",
+        "By letter: excess of answers over right options, in points, and recall, in percent",
+        [f"{letter} {what}" for letter in LETTERS[:count] for what in ("excess", "recall")],
+        cells,
+        found,
+        known=known,
+        note=_LETTERS,
+    )
 
 
-def untrained_report(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
-    """Controls and the untrained model, by benchmark and by anatomy or question type.
-
-    Raises:
-        AnatomyR1Error: when no control ran.
-    """
-    kept = [result for result in results if _is_control(result) or result.method == UNTRAINED]
-    kept = [result for result in kept if result.arm == MATCHED and not is_view(result.method)]
-    if not any(_is_control(result) for result in kept):
-        raise AnatomyR1Error("no control ran. Run `tox -e reproduce-table1` with --methods control-majority")
-    found = by_key(scores(kept))
-    shown, known = benchmarks(found), marks(kept)
-    blocks: list[Block] = [
-        accuracy_block(found, numbers or paper.load(), model, row_names(found, model), shown, table=1, marks=known)
-        for model in models(found)
-    ]
-    title = "Controls beside the untrained model, in percent"
-    table = Table("untrained", title, "Row", accuracy_columns(shown), tuple(blocks), (_READING,))
-    below = (*unfit_notes(kept), *notes(kept, found.values(), 1))
-    title = f"Anatomy-R1, controls: profile {results[0].profile}"
-    return Report(title, warning(kept), (table, categories_table(found, known)), below)
-
-
-def _is_control(result: Result) -> bool:
-    return result.method in CONTROLS or result.method.startswith("control-")
+def _seeds(results: Sequence[Result]) -> str:
+    return str(len({result.seed for result in results}))

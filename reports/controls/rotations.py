@@ -1,4 +1,4 @@
-"""What a policy answers when its options are rotated: mean and worst case over rotations, and bias by letter."""
+"""Option rotations: a policy's mean and worst case over all cyclic orders of the options, and its bias by letter."""
 
 from __future__ import annotations
 
@@ -13,87 +13,92 @@ from anatomy_r1.scoring.columns import ALL_RIGHT
 from anatomy_r1.scoring.intervals import Interval, SeededInterval, seeded_interval
 from anatomy_r1.scoring.position_bias import LetterCounts, PositionBias, position_bias
 from anatomy_r1.scoring.question_table import counts_of_table
-from reports.controls.image_ablation import Views, averages, by_policy
-from reports.scores.differences import between, minus
-from reports.scores.scores import ALL, AVG, Group, Score, not_clean, questions_of, score_of
+from reports.controls.image_ablation import ResultsByView, averages, by_policy
+from reports.scores.differences import differences_of, minus
+from reports.scores.scores import ALL, AVG, Score, SystemKey, not_clean, questions_of, score_of
 
 
 @dataclass(frozen=True, eq=False)
-class Turned:
-    """One policy under rotation, over the seeds under which it was asked both ways."""
+class OptionRotation:
+    """One policy under option rotation, over the seeds that ran both ways."""
 
     results: tuple[Result, ...]
-    """What it is from."""
-
-    policy: Group
+    """Results with the options as given and rotated."""
+    policy: SystemKey
     given: Score | None
     """Avg@5 with the options as given; None where that did not run."""
     average: Score
-    """Avg@5, the rotations of a question averaged first."""
+    """Avg@5, first averaged over the rotations of each question."""
     change: Score | None
-    """Rotated minus as given, paired, over the seeds that both ran."""
+    """Rotated minus as given, paired, over the seeds that ran both."""
     all_right: Mapping[str, Score]
-    """By `anatomy_r1.scoring.columns.ALL_RIGHT`: right under every rotation."""
+    """By `anatomy_r1.scoring.columns.ALL_RIGHT`: share of questions right under every rotation."""
     bias: PositionBias | None
     seeds: int
     leaks: tuple[str, ...]
 
-    def numbers(self) -> Iterator[Score]:
-        """Everything but `given` as scores, for the CSV."""
+    def letter_scores(self) -> list[tuple[Score, Score | None]]:
+        """Excess and recall of each letter."""
+        return [
+            (
+                self._score(f"excess_{one.letter}", one.excess),
+                self._score(f"recall_{one.letter}", one.recall) if one.recall else None,
+            )
+            for one in (self.bias.letters if self.bias else ())
+        ]
+
+    def all_scores(self) -> Iterator[Score]:
+        """All numbers but `given` as scores, for the CSV."""
         yield from (one for one in (self.average, self.change, *self.all_right.values()) if one)
+        yield from (one for pair in self.letter_scores() for one in pair if one)
         if self.bias:
-            for one in self.bias.letters:
-                yield self._number(f"excess_{one.letter}", one.excess)
-                if one.recall:
-                    yield self._number(f"recall_{one.letter}", one.recall)
-            yield from (self._bare("moved", self.bias.moved), self._bare("recall_sd", self.bias.recall_sd))
+            for name, share in (("moved", self.bias.moved), ("recall_sd", self.bias.recall_sd)):
+                without = Interval(share, None, None, None, self.average.clusters, self.average.questions)
+                yield self._score(name, without)
 
-    def _number(self, name: str, interval: Interval) -> Score:
-        return score_of(self.average.group, name, ALL, SeededInterval(interval, self.seeds, None), self.leaks)
-
-    def _bare(self, name: str, share: float) -> Score:
-        """A number that has no interval."""
-        of = self.average
-        return self._number(name, Interval(share, None, None, None, of.clusters, of.questions))
+    def _score(self, name: str, interval: Interval) -> Score:
+        return score_of(self.average.system, name, ALL, SeededInterval(interval, self.seeds, None), self.leaks)
 
 
-def turned(results: Sequence[Result]) -> tuple[Turned, ...]:
-    """Of each policy whose options were rotated, in the order of the store.
+def option_rotations(results: Sequence[Result]) -> tuple[OptionRotation, ...]:
+    """Each policy whose options were rotated, in the order of the store.
 
     Raises:
         AnatomyR1Error: as `reports.controls.image_ablation.by_policy` and `reports.scores.scores.scores`.
     """
     found = by_policy(results, (ROTATIONS,)).items()
-    return tuple(_turned(policy, views) for policy, views in found if views[ROTATIONS])
+    return tuple(_rotation(policy, views) for policy, views in found if views[ROTATIONS])
 
 
-def _turned(policy: Group, views: Views) -> Turned:
+def _rotation(policy: SystemKey, views: ResultsByView) -> OptionRotation:
     plain, rotated = list(views.get(PLAIN, {}).values()), list(views[ROTATIONS].values())
-    found = averages([*plain, *rotated])
+    every = [*plain, *rotated]
+    found = averages(every)
     average = found[row(policy.method, ROTATIONS)]
-    changes = {score.metric: score for score in between([*plain, *rotated], average.group, policy.method)}
-    leaks = not_clean([*plain, *rotated])
-    return Turned(
-        results=(*plain, *rotated),
+    changes = {score.metric: score for score in differences_of(every, average.system, policy.method)}
+    leaks = not_clean(every)
+    return OptionRotation(
+        results=tuple(every),
         policy=policy,
         given=found.get(policy.method),
         average=average,
         change=changes.get(minus(AVG, policy.method)),
-        all_right={name: _flag(rotated, average.group, name, leaks) for name in ALL_RIGHT},
+        all_right={name: _share(rotated, average.system, name, leaks) for name in ALL_RIGHT},
         bias=position_bias(_counts(rotated)),
         seeds=len(rotated),
         leaks=leaks,
     )
 
 
-def _flag(results: Sequence[Result], group: Group, name: str, leaks: tuple[str, ...]) -> Score:
+def _share(results: Sequence[Result], system: SystemKey, column: str, leaks: tuple[str, ...]) -> Score:
+    """Share of questions for which a boolean column holds."""
     tables = [questions_of(result) for result in results]
-    values = np.stack([table[name].to_numpy(dtype=float) for table in tables])
-    return score_of(group, name, ALL, seeded_interval(values, tables[0]["cluster"].to_numpy()), leaks)
+    values = np.stack([table[column].to_numpy(dtype=float) for table in tables])
+    return score_of(system, column, ALL, seeded_interval(values, tables[0]["cluster"].to_numpy()), leaks)
 
 
 def _counts(results: Sequence[Result]) -> LetterCounts:
-    """Summed over seeds question by question, so that a question counts once for its interval."""
+    """Summed over seeds question by question, so that each question counts once in an interval."""
     every = [counts_of_table(questions_of(result)) for result in results]
     names = ("chosen", "readable", "right", "asked")
     chosen, readable, right, asked = (np.sum([getattr(one, name) for one in every], axis=0) for name in names)

@@ -1,187 +1,128 @@
-"""Figure 1: learning curves of GRPO by anatomy. Does it learn some and leave others?
+"""The figures over training curves: Figures 1, 2, 5 and 6 of the paper, and curves of all methods.
 
-Figure 5: reward and S(q) during training, GRPO and GRPO-ASC-Learning.
-
-The paper does not say whether its reward counts form. Both stand here: the sum that was trained on, and accuracy alone.
-
-Figure 6: ratio of invalid gradients by anatomy, GRPO and GRPO-GDQA. A group is invalid when all of it is wrong.
-
-Training curves of all methods of reinforcement learning. Not in the paper.
-
-Figure 2: how unlike the responses of a group are, over training. The groups themselves are in `figure2_samples`.
+Each is a value: which methods it shows, the points it draws (also its CSV), how panels are laid out, and what its
+caption says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from anatomy_r1.results.store import MATCHED
-from reports.figures import draw as panels
+from reports.figures.draw import FigureLayout, Panel, draw, one_column
 from reports.figures.points import POOLED, points, stacked
-from reports.figures.scope import Scope, note, of
-from reports.scores.names import BASELINE, method_title
-from reports.scores.names import METHODS as TITLES
-
-METHODS_FIGURE1 = ("grpo",)
-
-
-def figure1_table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
-    """Points of mean accuracy (share of responses that are right), a panel an anatomy or question type."""
-    return points(of(frame, scope, METHODS_FIGURE1), "accuracy", panel="anatomy", axis=axis)
-
-
-def figure1(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
-    """Panels from best to worst at the end; the other anatomies in grey."""
-    found = figure1_table(frame, scope, axis)
-    names = by_last_value(found)
-    pooled = found[found["seed"] == POOLED]
-    return panels.draw(
-        found,
-        panels.Page(
-            panels=tuple(panels.Panel(name, name, limits=(0, 1)) for name in names),
-            columns=2,
-            axis=axis,
-            legend=False,
-            label="Accuracy in training",
-            note=note(
-                of(frame, scope, METHODS_FIGURE1),
-                found,
-                scope,
-                "GRPO; panels in the order of their last point; grey: the other panels",
-            ),
-        ),
-        {name: pooled[pooled["panel"] != name] for name in names},
-    )
-
-
-def by_last_value(found: pd.DataFrame) -> list[str]:
-    """Panels, best last point first."""
-    pooled = found[found["seed"] == POOLED]
-    last = pooled.groupby("panel").tail(1).sort_values("value", ascending=False, kind="stable")
-    return [str(name) for name in last["panel"]]
-
-
-METHODS_FIGURE5 = ("grpo", "grpo-asc")
-QUANTITIES_FIGURE5 = {"reward": "Reward:\naccuracy, form", "accuracy": "Reward:\naccuracy alone", "similarity": "S(q)"}
-
-
-def figure5_table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
-    """Points of each quantity, a panel a quantity."""
-    return stacked(of(frame, scope, METHODS_FIGURE5), QUANTITIES_FIGURE5, axis)
-
-
-def figure5(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
-    """Three panels, one above the other."""
-    found = figure5_table(frame, scope, axis)
-    return panels.draw(
-        found,
-        panels.column(
-            QUANTITIES_FIGURE5,
-            axis,
-            note(of(frame, scope, METHODS_FIGURE5), found, scope, "S(q): of the options served, where it is known"),
-        ),
-    )
-
-
-METHODS_FIGURE6 = ("grpo", "grpo-gdqa")
-
-
-def figure6_table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
-    """Points of the share of invalid groups, a panel an anatomy or question type."""
-    return points(of(frame, scope, METHODS_FIGURE6), "invalid", panel="anatomy", axis=axis)
-
-
-def figure6(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
-    """Panels by name."""
-    found = figure6_table(frame, scope, axis)
-    highest = max(0.2, found["high"].max() if len(found) else 0)
-    return panels.draw(
-        found,
-        panels.Page(
-            panels=tuple(panels.Panel(name, name, limits=(0, highest * 1.05)) for name in sorted(set(found["panel"]))),
-            columns=2,
-            axis=axis,
-            label="Share of invalid groups",
-            note=note(
-                of(frame, scope, METHODS_FIGURE6), found, scope, "invalid: all responses wrong, by accuracy alone"
-            ),
-        ),
-    )
-
-
-METHODS_TRAINING = tuple(TITLES)
-
-
-def training_curves_table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
-    """Points of mean accuracy, a panel a method."""
-    return points(of(frame, scope, METHODS_TRAINING), "accuracy", panel="method", axis=axis)
-
-
-def training_curves(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
-    """A panel a method; GRPO's mean in grey beside each other."""
-    found = training_curves_table(frame, scope, axis)
-    grpo = found[(found["series"] == BASELINE) & (found["seed"] == POOLED)]
-    names = list(dict.fromkeys(of(frame, scope, METHODS_TRAINING)["method"]))
-    return panels.draw(
-        found,
-        panels.Page(
-            panels=tuple(panels.Panel(name, method_title(name, MATCHED), limits=(0, 1)) for name in names),
-            columns=2,
-            axis=axis,
-            legend=False,
-            label="Accuracy in training",
-            note=note(
-                of(frame, scope, METHODS_TRAINING),
-                found,
-                scope,
-                "grey: GRPO; each method's own budget and own questions",
-            ),
-        ),
-        {name: grpo for name in names if name != BASELINE},
-    )
-
-
-METHODS_FIGURE2 = ("grpo", "grpo-gdqa")
-QUANTITIES_FIGURE2 = {
-    "distinct_texts": "Distinct texts\n(of a group)",
-    "distinct_choices": "Distinct choices\n(of a group)",
-    "entropy_bits": "Entropy of\nchoices (bits)",
-}
-
-
-def figure2_table(frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
-    """Points of each quantity, a panel a quantity; distinct texts where the log holds texts."""
-    return stacked(of(frame, scope, METHODS_FIGURE2), QUANTITIES_FIGURE2, axis)
-
-
-def figure2(frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
-    """Three panels, one above the other."""
-    found = figure2_table(frame, scope, axis)
-    words = "texts: every tenth step; unparsed responses count as one choice"
-    return panels.draw(
-        found,
-        panels.column(QUANTITIES_FIGURE2, axis, note(of(frame, scope, METHODS_FIGURE2), found, scope, words)),
-    )
+from reports.figures.scope import Scope, caption, rows_of
+from reports.scores.names import BASELINE, METHODS, method_title
 
 
 @dataclass(frozen=True)
 class CurveFigure:
-    """A figure over training curves: its points, and the drawing of them."""
+    """A figure over training curves."""
 
-    table: Callable[[pd.DataFrame, Scope, str], pd.DataFrame]
-    """Groups, scope and axis to the points that are drawn; its CSV."""
-    figure: Callable[[pd.DataFrame, Scope, str], Figure]
+    methods: tuple[str, ...]
+    points: Callable[[pd.DataFrame, str], pd.DataFrame]
+    """Groups of these methods, and the axis -> points."""
+    layout: Callable[[pd.DataFrame, str, str], FigureLayout]
+    """Points, axis and caption -> layout."""
+    words: str
+    """What the caption says besides what all captions say."""
+    context: Callable[[pd.DataFrame], Mapping[str, pd.DataFrame]] = lambda _: {}
+    """Points -> points of grey lines by panel."""
 
+    def table(self, frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
+        """The points that are drawn, from `groups_frame`'s frame."""
+        return self.points(rows_of(frame, scope, self.methods), axis)
+
+    def figure(self, frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
+        """The drawing."""
+        rows = rows_of(frame, scope, self.methods)
+        found = self.points(rows, axis)
+        layout = self.layout(found, axis, caption(rows, found, scope, self.words))
+        return draw(found, layout, self.context(found))
+
+
+def _accuracy_by(column: str) -> Callable[[pd.DataFrame, str], pd.DataFrame]:
+    return lambda rows, axis: points(rows, "accuracy", panel=column, axis=axis)
+
+
+def _quantities(labels: Mapping[str, str]) -> Callable[[pd.DataFrame, str], pd.DataFrame]:
+    return lambda rows, axis: stacked(rows, labels, axis)
+
+
+def _pooled(found: pd.DataFrame) -> pd.DataFrame:
+    return found[found["seed"] == POOLED]
+
+
+def _by_last_value(found: pd.DataFrame) -> list[str]:
+    """Panels, best last point first."""
+    last = _pooled(found).groupby("panel").tail(1).sort_values("value", ascending=False, kind="stable")
+    return [str(name) for name in last["panel"]]
+
+
+def _by_method(found: pd.DataFrame) -> list[str]:
+    return [name for name in METHODS if name in set(found["panel"])]
+
+
+def _accuracy_layout(titles: Mapping[str, str], axis: str, note: str) -> FigureLayout:
+    panels = tuple(Panel(name, title, limits=(0, 1)) for name, title in titles.items())
+    return FigureLayout(panels, columns=2, axis=axis, note=note, label="Accuracy in training", legend=False)
+
+
+def _all_wrong_layout(found: pd.DataFrame, axis: str, note: str) -> FigureLayout:
+    top = 1.05 * max(0.2, found["high"].max() if len(found) else 0)
+    panels = tuple(Panel(name, name, limits=(0, top)) for name in sorted(set(found["panel"])))
+    return FigureLayout(panels, columns=2, axis=axis, note=note, label="Share of all-wrong groups")
+
+
+_REWARD = {"reward": "Reward:\naccuracy, format", "accuracy": "Reward:\naccuracy alone", "similarity": "S(q)"}
+"""Figure 5. The paper does not say whether its reward counts format: shown are the trained sum, and accuracy alone."""
+_DIVERSITY = {
+    "distinct_texts": "Distinct texts\n(of a group)",
+    "distinct_choices": "Distinct choices\n(of a group)",
+    "entropy_bits": "Entropy of\nchoices (bits)",
+}
+"""Figure 2. Distinct texts are known where the training log holds texts."""
 
 CURVE_FIGURES = {
-    "figure1": CurveFigure(figure1_table, figure1),
-    "figure2": CurveFigure(figure2_table, figure2),
-    "figure5": CurveFigure(figure5_table, figure5),
-    "figure6": CurveFigure(figure6_table, figure6),
-    "training_curves": CurveFigure(training_curves_table, training_curves),
+    "figure1": CurveFigure(  # does GRPO learn some anatomies and leave others?
+        methods=("grpo",),
+        points=_accuracy_by("anatomy"),
+        layout=lambda found, axis, note: _accuracy_layout({name: name for name in _by_last_value(found)}, axis, note),
+        words="GRPO; panels in the order of their last point; grey: the other panels",
+        context=lambda found: {name: _pooled(found)[_pooled(found)["panel"] != name] for name in set(found["panel"])},
+    ),
+    "figure2": CurveFigure(  # how diverse the responses of a group are; groups themselves: `figure2_samples`
+        methods=("grpo", "grpo-gdqa"),
+        points=_quantities(_DIVERSITY),
+        layout=lambda _, axis, note: one_column(_DIVERSITY, axis, note),
+        words="texts: every tenth step; unparsed responses count as one choice",
+    ),
+    "figure5": CurveFigure(  # reward and S(q) in training
+        methods=("grpo", "grpo-asc"),
+        points=_quantities(_REWARD),
+        layout=lambda _, axis, note: one_column(_REWARD, axis, note),
+        words="S(q): of the options served, where known",
+    ),
+    "figure6": CurveFigure(  # share of all-wrong groups by anatomy, which the paper calls invalid
+        methods=("grpo", "grpo-gdqa"),
+        points=lambda rows, axis: points(rows, "invalid", panel="anatomy", axis=axis),
+        layout=_all_wrong_layout,
+        words="all-wrong: no response is right, by accuracy alone",
+    ),
+    "training_curves": CurveFigure(  # not in the paper
+        methods=tuple(METHODS),
+        points=_accuracy_by("method"),
+        layout=lambda found, axis, note: _accuracy_layout(
+            {name: method_title(name, MATCHED) for name in _by_method(found)}, axis, note
+        ),
+        words="grey: GRPO; each method's own budget and questions",
+        context=lambda found: {
+            name: _pooled(found)[_pooled(found)["series"] == BASELINE] for name in _by_method(found) if name != BASELINE
+        },
+    ),
 }
 """Name of the files -> figure."""

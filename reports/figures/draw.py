@@ -1,10 +1,8 @@
-"""Points -> panels: means with markers, a band from the lowest to the highest seed, single seeds as thin lines.
+"""Drawing: points -> a figure with panels -> PDF, SVG and PNG, with the same bytes each time.
 
-How lines look: Okabe and Ito's colours, told apart by marker and dash as well, so that they survive grey printing.
-
-Source of the colours: Okabe and Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/.
-
-A figure -> bytes of PDF, SVG and PNG, the same each time: no date, no random ids, matplotlib's fonts.
+A line is the mean, with markers; a band reaches from the lowest to the highest seed; thin lines are single seeds.
+Methods differ in colour (Okabe and Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/), marker and
+dash, so that figures can be printed in grey. Files contain no date and no random ids, and use matplotlib's fonts.
 """
 
 from __future__ import annotations
@@ -30,38 +28,38 @@ from reports.figures.points import POOLED
 from reports.scores.names import method_title
 
 COLUMN = 3.3
-"""Inches: one column of a two-column page."""
+"""Width in inches: one column of a two-column page."""
 SMALL, TEXT = 7.0, 8.0
-"""Points; nothing is smaller than `SMALL`."""
+"""Font sizes in points; nothing is smaller than `SMALL`."""
 
 
-class Look(NamedTuple):
-    """One line's look."""
+class Style(NamedTuple):
+    """Style of a method's lines."""
 
     colour: str
     marker: str
     dash: Any
 
 
-LOOKS: Mapping[str, Look] = MappingProxyType(
+STYLES: Mapping[str, Style] = MappingProxyType(
     {
-        "grpo": Look("#0072B2", "s", "-"),
-        "grpo-asc": Look("#D55E00", "o", "-"),
-        "grpo-gdqa": Look("#009E73", "^", "-"),
-        "gpg": Look("#CC79A7", "D", (0, (4, 1))),
-        "dapo": Look("#E69F00", "v", (0, (4, 1))),
-        "sft-grpo": Look("#56B4E9", "P", (0, (2, 1))),
-        "cot-sft-grpo": Look("#000000", "X", (0, (2, 1))),
+        "grpo": Style("#0072B2", "s", "-"),
+        "grpo-asc": Style("#D55E00", "o", "-"),
+        "grpo-gdqa": Style("#009E73", "^", "-"),
+        "gpg": Style("#CC79A7", "D", (0, (4, 1))),
+        "dapo": Style("#E69F00", "v", (0, (4, 1))),
+        "sft-grpo": Style("#56B4E9", "P", (0, (2, 1))),
+        "cot-sft-grpo": Style("#000000", "X", (0, (2, 1))),
     }
 )
-OTHER = Look("#7F7F7F", ".", ":")
-"""Any method without a look of its own."""
-QUIET = "#B8B8B8"
-"""Lines for comparison."""
+OTHER_STYLE = Style("#7F7F7F", ".", ":")
+"""Of any other method."""
+CONTEXT_COLOUR = "#B8B8B8"
+"""Of the lines that a panel shows for comparison."""
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
-        "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same on every machine
+        "font.family": "DejaVu Sans",  # comes with matplotlib, so the same on every machine
         "font.size": SMALL,
         "axes.titlesize": TEXT,
         "axes.titlepad": 3.0,
@@ -85,27 +83,22 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "svg.fonttype": "path",
         "svg.hashsalt": "anatomy-r1",
         "pdf.fonttype": 42,
-        "text.parse_math": False,  # no text of ours is mathematics, and a model's dollar signs are dollar signs
+        "text.parse_math": False,  # a dollar sign in a model's text is a dollar sign
         "text.usetex": False,
         "figure.constrained_layout.h_pad": 0.03,
         "figure.constrained_layout.w_pad": 0.03,
     }
 )
-"""matplotlib settings of every figure, over its own defaults."""
-
-
-def look(method: str) -> Look:
-    """The look of a method's line."""
-    return LOOKS.get(method, OTHER)
+"""matplotlib settings of every figure, on top of its defaults."""
 
 
 MEAN, SEED, CONTEXT = "mean", "seed", "context"
-"""What a line is, in its `gid`: tests and readers of an SVG tell them apart by it."""
-AXIS_TITLES = {"kilotokens": "Rollout tokens (thousands)", "seconds": "Wall-clock of training (s)"}
+"""Kinds of lines, as their `gid`, which identifies them in tests and in an SVG."""
+AXIS_TITLES = {"kilotokens": "Rollout tokens (thousands)", "seconds": "Wall-clock time of training (s)"}
 NOTE_WIDTH = COLUMN - 0.1
-"""Inches of a line of the note."""
+"""Width in inches of a line of the note."""
 LINE, LEGEND = 0.118, 0.2
-"""Inches: a line of the note, and of the legend."""
+"""Heights in inches of a line of the note and of the legend."""
 
 
 @dataclass(frozen=True)
@@ -113,65 +106,69 @@ class Panel:
     """One pair of axes."""
 
     name: str
-    """Of the points that it shows."""
+    """Value of `panel` in the points that it shows."""
     title: str = ""
     label: str = ""
-    """Of its y axis."""
+    """Label of its y axis."""
     limits: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
-class Page:
-    """What a figure has besides its points."""
+class FigureLayout:
+    """Panels, axes and note of a figure."""
 
     panels: tuple[Panel, ...]
     columns: int
     axis: str
     """`kilotokens` or `seconds`."""
     note: str
+    """Text below the panels."""
     label: str = ""
-    """One y label for all panels."""
+    """One y label for all panels, which then share their y axis."""
     panel_height: float = 1.1
     """Inches."""
     legend: bool = True
-    """Whether lines are told apart by a legend; not where the panels' titles do."""
+    """Whether there is a legend; not needed where panel titles name the lines."""
 
 
-def column(labels: Mapping[str, str], axis: str, note: str) -> Page:
-    """Panels of several quantities, one above the other: name of the points -> label."""
+def one_column(labels: Mapping[str, str], axis: str, note: str) -> FigureLayout:
+    """Panels of several quantities, one above the other; `labels` maps the name of a panel to its y label."""
     panels = tuple(Panel(name, label=label) for name, label in labels.items())
-    return Page(panels, columns=1, axis=axis, note=note, panel_height=1.05)
+    return FigureLayout(panels, columns=1, axis=axis, note=note, panel_height=1.05)
 
 
-def draw(points: pd.DataFrame, page: Page, context: Mapping[str, pd.DataFrame] | None = None) -> Figure:
-    """The figure; `context` has quiet lines by panel. Its pixels depend on nothing but the arguments and the settings.
+def draw(points: pd.DataFrame, layout: FigureLayout, context: Mapping[str, pd.DataFrame]) -> Figure:
+    """The figure; it depends only on the arguments and the settings.
 
-    Panels of one quantity share both axes, so that they can be compared.
+    Args:
+        points: from `reports.figures.points`.
+        layout: panels, axes and note.
+        context: points of grey lines for comparison, by panel.
     """
-    rows, note = ceil(len(page.panels) / page.columns), wrapped(page.note)
+    rows, note = ceil(len(layout.panels) / layout.columns), wrapped(layout.note)
     series = list(dict.fromkeys(points["series"]))
-    legend = LEGEND * ceil(len(series) / 2) if page.legend else 0.0
-    above = page_of(rows * page.panel_height + legend + 0.25, note)
-    grid = above.subplots(rows, page.columns, squeeze=False, sharex=True, sharey=bool(page.label))
+    legend = LEGEND * ceil(len(series) / 2) if layout.legend else 0.0
+    above = figure_above(rows * layout.panel_height + legend + 0.25, note)
+    grid = above.subplots(rows, layout.columns, squeeze=False, sharex=True, sharey=bool(layout.label))
     places = list(grid.flat)
-    for axes, panel in zip(places, page.panels, strict=False):
-        _panel(axes, panel, points[points["panel"] == panel.name], (context or {}).get(panel.name))
-    for axes in places[len(page.panels) :]:
+    for axes, panel in zip(places, layout.panels, strict=False):
+        _panel(axes, panel, points[points["panel"] == panel.name], context.get(panel.name))
+    for axes in places[len(layout.panels) :]:
         axes.set_visible(False)
-    for axes in places[max(0, len(page.panels) - page.columns) : len(page.panels)]:
+    for axes in places[max(0, len(layout.panels) - layout.columns) : len(layout.panels)]:
         axes.tick_params(labelbottom=True)
     places[0].set_xlim(0, 1.04 * points["x"].max() if len(points) else 1)
-    above.supxlabel(AXIS_TITLES[page.axis], fontsize=TEXT)
-    if page.label:
-        above.supylabel(page.label, fontsize=TEXT)
-    if page.legend:
+    above.supxlabel(AXIS_TITLES[layout.axis], fontsize=TEXT)
+    if layout.label:
+        above.supylabel(layout.label, fontsize=TEXT)
+    if layout.legend:
         handles = [_handle(name) for name in series]
         above.legend(handles=handles, loc="outside upper center", ncols=2, columnspacing=1.2, handlelength=2.2)
     return above.figure
 
 
 def wrapped(note: str) -> list[str]:
-    """The note in lines of a column's width, as measured in the font that it is set in."""
+    """The note in lines of a column's width, measured in its font."""
     lines = [""]
     for word in note.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -183,13 +180,13 @@ def wrapped(note: str) -> list[str]:
 
 
 def _width(text: str) -> float:
-    """Inches of a text at `SMALL` points."""
+    """Width of a text in inches, at `SMALL` points."""
     font = FontProperties(family=SETTINGS["font.family"], size=SMALL)
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
 
 
-def page_of(height: float, note: Sequence[str]) -> SubFigure:
-    """An empty figure of one column's width, `height` inches, above the lines of its note; `.figure` is the whole."""
+def figure_above(height: float, note: Sequence[str]) -> SubFigure:
+    """The empty upper part, `height` inches high, of a figure with a note below; `.figure` is the whole figure."""
     below = LINE * len(note) + 0.06
     whole = Figure(figsize=(COLUMN, height + below), layout="constrained")
     parts: Any = whole.subfigures(2, 1, height_ratios=[height, below], hspace=0)
@@ -201,7 +198,7 @@ def page_of(height: float, note: Sequence[str]) -> SubFigure:
 def _panel(axes: Axes, panel: Panel, points: pd.DataFrame, context: pd.DataFrame | None) -> None:
     if context is not None:
         for _, line in context.groupby(["panel", "series"]):
-            axes.plot(line["x"], line["value"], color=QUIET, linewidth=0.7, gid=CONTEXT, zorder=1)
+            axes.plot(line["x"], line["value"], color=CONTEXT_COLOUR, linewidth=0.7, gid=CONTEXT, zorder=1)
     for series, line in points.groupby("series", sort=False):
         _series(axes, str(series), line)
     axes.set_title(panel.title, loc="left")
@@ -211,17 +208,21 @@ def _panel(axes: Axes, panel: Panel, points: pd.DataFrame, context: pd.DataFrame
 
 
 def _series(axes: Axes, series: str, line: pd.DataFrame) -> None:
-    colour, marker, dash = look(series)
+    style = STYLES.get(series, OTHER_STYLE)
     pooled, seeds = line[line["seed"] == POOLED], line[line["seed"] != POOLED]
-    axes.fill_between(pooled["x"], pooled["low"], pooled["high"], color=colour, alpha=0.18, linewidth=0, zorder=2)
+    axes.fill_between(pooled["x"], pooled["low"], pooled["high"], color=style.colour, alpha=0.18, linewidth=0, zorder=2)
     for _, seed in seeds.groupby("seed"):
-        axes.plot(seed["x"], seed["value"], color=colour, alpha=0.35, linewidth=0.5, gid=SEED, zorder=3)
-    axes.plot(pooled["x"], pooled["value"], color=colour, marker=marker, linestyle=dash, gid=MEAN, zorder=4)
+        axes.plot(seed["x"], seed["value"], color=style.colour, alpha=0.35, linewidth=0.5, gid=SEED, zorder=3)
+    axes.plot(
+        pooled["x"], pooled["value"], color=style.colour, marker=style.marker, linestyle=style.dash, gid=MEAN, zorder=4
+    )
 
 
 def _handle(series: str) -> Line2D:
-    colour, marker, dash = look(series)
-    return Line2D([], [], color=colour, marker=marker, linestyle=dash, label=method_title(series, MATCHED))
+    style = STYLES.get(series, OTHER_STYLE)
+    return Line2D(
+        [], [], color=style.colour, marker=style.marker, linestyle=style.dash, label=method_title(series, MATCHED)
+    )
 
 
 _METADATA: Mapping[str, dict[str, Any]] = {
@@ -230,13 +231,13 @@ _METADATA: Mapping[str, dict[str, Any]] = {
     "png": {"Software": "anatomy-r1"},
 }
 DOTS_PER_INCH = 300
-"""Of the PNG."""
+"""Resolution of the PNG."""
 PLACES = 5
-"""Decimals of a place, as a share of the page: a thirtieth of a PNG's pixel."""
+"""Decimals of a position, as a share of the figure: a thirtieth of a pixel of the PNG."""
 
 
 def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:
-    """Suffix -> content of the figure that `draw` makes, drawn and saved under our settings and no others."""
+    """Suffix -> content of the figure that `draw` makes, drawn and saved under `SETTINGS` alone."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(dict(SETTINGS))  # type: ignore[arg-type]
@@ -246,7 +247,7 @@ def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:
 
 
 def settle(figure: Figure) -> None:
-    """Lay out once, and round every place: the solver of the layout differs in last bits from process to process."""
+    """Lay out once and round every position: the layout solver's last bits differ between processes."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for part in figure.subfigs:

@@ -1,10 +1,10 @@
-"""Groups -> the points that a figure draws: means over bins of steps, with the seeds beside.
+"""Points of a figure: means of groups over bins of training steps, pooled over seeds and for each seed.
 
-**Bins.** A panel has as many equal bins of steps as fit, at most `MOST_BINS`, so that every point stands on at least
-`FEWEST_GROUPS` groups over all seeds; one bin if nothing else fits. All of a figure's lines of one quantity share them.
+**Bins.** All lines of one quantity share the same number of equal bins: the largest, up to `MOST_BINS`, for which every
+point averages at least `FEWEST_GROUPS` groups over all seeds, or else one.
 
-**Values.** A point is the mean over all groups of its bin, all seeds together; beside it stand the lowest and the
-highest seed. Where it stands is the mean cost up to the steps of its bin, over seeds.
+**Values.** A point's y is the mean over all groups of its bin, with the lowest and highest seed as bounds; its x is the
+mean cost up to the steps of its bin, over seeds.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ MOST_BINS = 16
 FEWEST_GROUPS = 20
 """Ours: the standard error of a share is then at most 0.11."""
 POOLED = "all"
-"""In column `seed`: the point over all seeds, which has bounds."""
+"""Value of `seed` for a point over all seeds; only these have bounds."""
 COLUMNS = ("panel", "series", "seed", "first_step", "last_step", "x", "value", "low", "high", "groups")
-"""Of a table of points, and of its CSV; `x` in thousands of rollout tokens, or in seconds."""
+"""Columns of a table of points and of its CSV; `x` in thousands of rollout tokens or in seconds."""
 _NUMBERS = {"x": float, "value": float, "low": float, "high": float, "groups": int, "first_step": int, "last_step": int}
 DECIMALS = 6
-"""Points are rounded before they are drawn, so that a CSV has what a figure shows."""
+"""Points are rounded before they are drawn, so that the CSV is exactly what the figure shows."""
 
 
 def points(frame: pd.DataFrame, quantity: str, *, panel: str | None, axis: str) -> pd.DataFrame:
-    """Points of one column of the frame of groups; a line for each method.
+    """Points of one column of the frame of groups, with a line for each method.
 
     Args:
-        frame: from `groups_frame`, of one benchmark and model; groups without the quantity are left out.
-        quantity: a column.
-        panel: column that tells panels apart; None for one panel, which the quantity names.
+        frame: from `groups_frame`, of one benchmark and model; groups without a value are left out.
+        quantity: name of the column.
+        panel: column with the name of the panel; None for one panel, named after the quantity.
         axis: `kilotokens` or `seconds`.
     """
     kept = frame[frame[quantity].notna()]
@@ -50,12 +50,12 @@ def points(frame: pd.DataFrame, quantity: str, *, panel: str | None, axis: str) 
 
 
 def stacked(frame: pd.DataFrame, quantities: Iterable[str], axis: str) -> pd.DataFrame:
-    """Points of several columns, a panel each."""
+    """Points of several columns, a panel for each."""
     return pd.concat([points(frame, quantity, panel=None, axis=axis) for quantity in quantities], ignore_index=True)
 
 
 def bins(named: pd.DataFrame) -> int:
-    """Number of bins by the rule above, from rows with `panel`, `series`, `step` and `own_steps`."""
+    """Number of bins (see above), from rows with `panel`, `series`, `step` and `own_steps`."""
     lines = named.groupby(["panel", "series"]).ngroups
     for count in range(MOST_BINS, 1, -1):
         sizes = named.assign(bin=_bin(named, count)).groupby(["panel", "series", "bin"]).size()
@@ -69,7 +69,7 @@ def _bin(rows: pd.DataFrame, count: int) -> pd.Series[int]:
 
 
 def _places(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
-    """For each line and bin: where it stands, and its first and last step."""
+    """For each line and bin: its x, and its first and last step."""
     steps = rows.drop_duplicates(["method", "seed", "step"])
     return (
         steps.groupby(["method", "bin"])

@@ -1,6 +1,6 @@
-"""The figures' statements, each as an estimate with a 95 % t interval over training seeds, and a verdict in words.
+"""Statements: each claim of the paper's figures as an estimate with a 95 % t interval over seeds, and a verdict.
 
-The intervals speak about seeds on this data, one at a time: with many statements some are off by chance.
+The intervals hold for seeds on this data, one at a time: among many statements, some are wrong by chance.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, fields
 import pandas as pd
 
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
-from reports.figures.claims import Claim, claims
-from reports.figures.scope import Scope, of, scopes
+from reports.figures.claims import FigureClaim, claims
+from reports.figures.scope import Scope, rows_of, scopes
 from reports.scores.names import METHODS
 
 AS_PAPER, CONTRADICTS, OPEN = "as in the paper, in direction", "contradicts the paper", "not resolved"
@@ -41,11 +41,11 @@ class Statement:
 
 
 def statements(frame: pd.DataFrame) -> list[Statement]:
-    """All statements for each benchmark and model, from `groups_frame`'s frame; pure."""
+    """All statements for each benchmark and model, from the frame of `groups_frame`; pure."""
     return [
-        _stated(claim, rows, scope)
+        _statement(claim, rows, scope)
         for scope in scopes(frame)
-        for rows in [_with_uniform(of(frame, scope, list(METHODS)))]
+        for rows in [_with_uniform(rows_of(frame, scope, list(METHODS)))]
         for claim in claims(sorted(set(rows["anatomy"])))
     ]
 
@@ -55,7 +55,7 @@ def _with_uniform(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(uniform=alike.astype(float), uniform_wrong=(alike & rows["invalid"]).astype(float))
 
 
-def _stated(claim: Claim, rows: pd.DataFrame, scope: Scope) -> Statement:
+def _statement(claim: FigureClaim, rows: pd.DataFrame, scope: Scope) -> Statement:
     values = claim.measure(rows)
     interval = cluster_interval(values.to_numpy(), [str(seed) for seed in values.index]) if len(values) else None
     return Statement(
@@ -73,8 +73,8 @@ def _stated(claim: Claim, rows: pd.DataFrame, scope: Scope) -> Statement:
     )
 
 
-def verdict(claim: Claim, interval: Interval | None) -> str:
-    """In words: the whole interval decides, not the estimate."""
+def verdict(claim: FigureClaim, interval: Interval | None) -> str:
+    """The verdict on a claim; the whole interval decides, not the estimate."""
     if interval is None:
         return NOT_RUN
     if not claim.says:
@@ -99,7 +99,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def as_csv(rows: Sequence[Statement]) -> str:
-    """One row a statement; empty where there is no number."""
+    """A row for each statement; empty fields where there is no number."""
     names = [one.name for one in fields(Statement)]
     target = io.StringIO()
     pd.DataFrame([asdict(row) for row in rows], columns=names).to_csv(target, index=False, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Thin writer: a folder of curves in, files of every figure out."""
+"""Files of every figure and of the figures' statements, from a folder of training curves."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from reports.figures.statements import as_csv, as_json, statements
 
 FOLDER = "curves"
 AXES = {"kilotokens": "", "seconds": "_seconds"}
-"""Column of the x axis -> end of the file's name. Seconds stand apart, for no two runs share them."""
+"""Column of the x axis -> end of the file's name. Seconds are separate, because they differ from run to run."""
 
 
 def curves_folder(store: Path) -> Path:
-    """`curves/` in the folder given, or beside it where that is a result store.
+    """`curves/` in the given folder, or beside it if that is a result store.
 
     Raises:
         AnatomyR1Error: when there is none.
@@ -36,9 +36,9 @@ def curves_folder(store: Path) -> Path:
 
 
 def figure_files(store: Path, benchmark: str | None = None, model: str | None = None) -> dict[str, bytes]:
-    """File name -> content: each figure as PDF, SVG, PNG and CSV over either axis, and the statements of all.
+    """File name -> content: each figure as PDF, SVG, PNG and CSV over either axis, and all statements.
 
-    A figure whose methods did not run is left out.
+    Figures whose methods did not run are left out.
 
     Raises:
         AnatomyR1Error: when there are no curves, or none of that benchmark and model.
@@ -52,7 +52,7 @@ def figure_files(store: Path, benchmark: str | None = None, model: str | None = 
 
 
 def data_files(curves: Sequence[Curves], found: Sequence[Drawing]) -> dict[str, bytes]:
-    """File name -> content of what needs no drawing: the CSV of each figure, and the statements."""
+    """File name -> content of the files without drawings: the CSV of each figure, and the statements."""
     stated = statements(groups_frame(curves))
     files = {"figure_statements.csv": as_csv(stated).encode(), "figure_statements.json": as_json(stated).encode()}
     for drawing in found:
@@ -65,14 +65,14 @@ class Drawing:
     """One figure over one axis."""
 
     name: str
-    """Of its files, without suffix."""
+    """Name of its files, without suffix."""
     draw: Callable[[], Figure]
     table: pd.DataFrame
-    """What it shows, and its CSV."""
+    """What it shows, as in its CSV."""
 
 
 def drawings(curves: Sequence[Curves], benchmark: str | None = None, model: str | None = None) -> list[Drawing]:
-    """Every figure for which there are data."""
+    """Every figure for which there is data."""
     frame = groups_frame(curves)
     scope = chosen(frame, benchmark, model)
     found = [

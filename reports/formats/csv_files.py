@@ -1,7 +1,4 @@
-"""Numbers as CSV, for machines and spreadsheets: scores, a line a number, and costs, a line a group.
-
-CSV that a spreadsheet opens without taking a text for a formula.
-"""
+"""Scores and costs as CSV, safe to open in a spreadsheet: no text is taken for a formula."""
 
 from __future__ import annotations
 
@@ -10,11 +7,11 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reports.scores.cost import Amount, Cost
-from reports.scores.scores import Group, Score
+from reports.scores.scores import Score, SystemKey
 
 
 def csv_text(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A header and lines; texts of others go through `inert` first, numbers do not."""
+    """CSV with a header; text that others wrote must go through `inert` first."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
@@ -23,7 +20,7 @@ def csv_text(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def inert(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """The text, quoted if a spreadsheet would take it for a formula."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
@@ -39,35 +36,40 @@ COST_COLUMNS = (
 )
 
 
-def render(
+def scores_csv(
     profile: str,
     scores: Iterable[Score],
-    spent: Mapping[Group, Cost],
+    spent: Mapping[SystemKey, Cost],
     paper: Callable[[Score], float | None],
 ) -> str:
-    """CSV text of scores with a header; an empty field is a number that does not exist.
+    """A line for each score; an empty field means that there is no such number.
 
-    Where any score is not clean, a last column says by what; without such scores there is none.
-    `category` is empty for all questions; steps and tokens are those of the line's group; `paper` finds the paper's
-    number for a score.
+    If any score is not clean, a last column lists the kinds of leakage. `category` is empty for all questions; steps
+    and tokens are those of the line's system.
+
+    Args:
+        profile: profile of the results.
+        scores: scores.
+        spent: costs of their systems.
+        paper: the paper's number for a score, if it has one.
     """
     shown = list(scores)
-    lines = [_line(profile, score, spent[score.group], paper(score)) for score in shown]
+    lines = [_line(profile, score, spent[score.system], paper(score)) for score in shown]
     if not any(score.not_clean for score in shown):
         return csv_text(COLUMNS, lines)
     marked = ([*line, " ".join(score.not_clean)] for line, score in zip(lines, shown, strict=True))
     return csv_text((*COLUMNS, "not_clean"), marked)
 
 
-def render_costs(profile: str, spent: Iterable[Cost]) -> str:
-    """CSV text of costs with a header, means over seeds; an empty field is not known."""
+def costs_csv(profile: str, spent: Iterable[Cost]) -> str:
+    """A line for each system's cost, mean over seeds; an empty field is unknown."""
     return csv_text(COST_COLUMNS, (_cost_line(profile, cost) for cost in spent))
 
 
 def _line(profile: str, score: Score, cost: Cost, theirs: float | None) -> list[str]:
     measured = [score.percent, score.low, score.high, score.se]
     return [
-        *_names(profile, score.group),
+        *_names(profile, score.system),
         *(inert(score.metric), inert(score.category)),
         *map(_number, measured),
         *(str(score.clusters), str(score.questions), str(score.seeds)),
@@ -79,7 +81,7 @@ def _line(profile: str, score: Score, cost: Cost, theirs: float | None) -> list[
 
 def _cost_line(profile: str, cost: Cost) -> list[str]:
     return [
-        *_names(profile, cost.group),
+        *_names(profile, cost.system),
         str(cost.seeds),
         *_amount(cost.steps),
         *_amount(cost.rollout_tokens),
@@ -89,8 +91,8 @@ def _cost_line(profile: str, cost: Cost) -> list[str]:
     ]
 
 
-def _names(profile: str, group: Group) -> list[str]:
-    return [inert(name) for name in (profile, group.benchmark, group.model, group.method, group.arm)]
+def _names(profile: str, system: SystemKey) -> list[str]:
+    return [inert(name) for name in (profile, system.benchmark, system.model, system.method, system.arm)]
 
 
 def _amount(amount: Amount) -> list[str]:

@@ -1,4 +1,4 @@
-r"""A report as LaTeX: one `tabular` a column group, with nothing but base LaTeX, to be read with \input."""
+r"""A report as LaTeX: a `tabular` for each column group, to be included with \input; needs no package."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SPECIAL = {
     "·": r"\textperiodcentered{}",
     "±": r"\textpm{}",
     "†": r"\textdagger{}",
-    "[": "{[}",  # after a row's \\ a bare bracket would be read as its argument
+    "[": "{[}",  # after a row's \\ a bare bracket would be read as its optional argument
     "]": "{]}",
 }
 
@@ -57,7 +57,7 @@ def _panel(table: Table, group: str, indices: list[int]) -> str:
 
 
 def _unnumbered(title: str) -> str:
-    """LaTeX counts tables itself."""
+    """LaTeX numbers tables itself."""
     return re.sub(r"^Table \d+\. ", "", title)
 
 
@@ -75,7 +75,7 @@ def _line(cells: list[str]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is; what base LaTeX has no glyph for becomes its code point."""
+    """Text that LaTeX prints verbatim; characters without a glyph in base LaTeX become their code point."""
     one_line = " ".join(text.split())
     return re.sub(r"[^A-Za-z0-9 ]", _escaped, one_line)
 

@@ -92,7 +92,7 @@ def _made(store: Path, results: Sequence[Result], claims: Sequence[Claim], scale
     of = [result for result in results if is_mini(result.benchmark) == (scale == "mini")]
     if not of:
         return NOTHING, {}
-    found = {(score.group, score.metric, score.category): score for score in scores(of)}
+    found = {(score.system, score.metric, score.category): score for score in scores(of)}
     return compared(store, claims, scale), found
 
 

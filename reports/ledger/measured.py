@@ -23,7 +23,7 @@ from anatomy_r1.results.store import MATCHED
 from reports.audit.claims import Claim
 from reports.ledger.judgement import NONE, Judgement, Verdict, combined, of_comparison, of_interval
 from reports.scores.names import MINI, MODELS, TITLES, benchmark_title, model_title
-from reports.scores.scores import Group, Score
+from reports.scores.scores import Score, SystemKey
 
 Scale = Literal["paper", "mini"]
 METRIC = METRICS[0]
@@ -115,8 +115,8 @@ def _of(panel: Panel, pairs: Iterable[tuple[System, System]]) -> tuple[tuple[Sys
     return tuple({(a.name, b.name): (a, b) for a, b in pairs if a.benchmark == panel.benchmark}.values())
 
 
-Found = Mapping[tuple[Group, str, str], Score]
-"""Scores by group, metric and category."""
+Found = Mapping[tuple[SystemKey, str, str], Score]
+"""Scores by system, metric and category."""
 _LISTED = 4
 """Most comparisons that are listed one by one."""
 
@@ -215,10 +215,10 @@ def _row(claim: Claim, found: Found, scale: Scale) -> Judgement:
     suffix = MINI if scale == "mini" else ""
     told = []
     for benchmark in claim.benchmarks:
-        group = Group(benchmark + suffix, ours(claim.models[0], scale), claim.left[0], MATCHED)
-        score = found.get((group, METRIC, ALL))
+        system = SystemKey(benchmark + suffix, ours(claim.models[0], scale), claim.left[0], MATCHED)
+        score = found.get((system, METRIC, ALL))
         if score and score.low is not None and score.high is not None:
-            told.append(f"{benchmark_title(group.benchmark)} {score.percent:.2f} [{score.low:.2f}, {score.high:.2f}]")
+            told.append(f"{benchmark_title(system.benchmark)} {score.percent:.2f} [{score.low:.2f}, {score.high:.2f}]")
     return Judgement("none", f"Avg@5 here, for orientation only: {'; '.join(told)}.") if told else NONE
 
 

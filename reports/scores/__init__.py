@@ -1,1 +1,1 @@
-"""Scores read from the result store, with cost, leakage and caveats: what every table is made from."""
+"""Scores read from the result store, with cost, leakage and caveats: the input of every table."""

@@ -1,22 +1,18 @@
-"""What the certificates of results say (`anatomy_r1.training.certificate`), and how a row of which one failed is
-marked.
+"""Caveats of results: the marks behind the names of rows, and the notes below a table that explain them.
 
-A result without a certificate, from before there were any, has not failed: that it has none is said below the table.
+- *unfit*: the validity checks found something that speaks against a run;
+- *certificate failed*: a training failed one of its checks (`anatomy_r1.training.certificate`);
+- *submitted*: others made the result, and some of its provenance is unknown;
+- *alarm*: the choice of extractor changes the order of methods, so the order reflects format as well as content.
 
-Which results are unfit to be compared, by their provenance, and how a table says so.
-
-What stands behind the name of a row: that it is unfit, that a certificate failed, or both.
-
-What is not known of results that others made and submitted, as a note below a table.
-
-An alarm where the choice of extractor changes the order of methods: then the order says something about form.
+A result from before certificates or validity checks existed has neither failed nor passed; a note counts these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import SUBMITTED, Result
@@ -24,185 +20,182 @@ from anatomy_r1.scoring.columns import LENIENT
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.training.certificate.value import Certificate, Check, failed, from_dict
 from reports.scores.names import BASELINE, benchmark_title, is_view, method_title, model_title, result_title
-from reports.scores.scores import ALL, AVG, Group, Key, Score, group_of
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, system_of
 
+UNFIT = " (unfit)"
+"""Behind the name of a row of which at least one run is unfit."""
 CERTIFICATE_FAILED = " (certificate failed)"
 """Behind the name of a row of which at least one training failed a check."""
+Marks = Mapping[SystemKey, str]
+"""System -> its marks; a system without any is absent."""
 
 
-def failures(results: Sequence[Result]) -> dict[str, tuple[Check, ...]]:
-    """Key of a result -> the checks that it failed, by itself or beside the other methods of its table.
+def marks(results: Sequence[Result]) -> Marks:
+    """The marks of every system that has any."""
+    without, wrong = unfit(results), _failed_checks(results)
+    uncertified = {system_of(result) for result in results if result.key in wrong}
+    return {
+        system: (UNFIT if system in without else "") + (CERTIFICATE_FAILED if system in uncertified else "")
+        for system in without | uncertified
+    }
 
-    Raises:
-        AnatomyR1Error: when a certificate is there and cannot be read.
-    """
-    own = {result.key: found.failed for result in results if (found := certificate(result))}
-    beside = _unequal(results)
-    every = {key: (*checks, *beside.get(key, ())) for key, checks in own.items()}
+
+def marked(title: str, systems: Iterable[SystemKey], known: Marks) -> str:
+    """A row's name, followed by the marks of the systems that it shows, each once."""
+    found = [known[system] for system in systems if system in known]
+    return title + "".join(mark for mark in (UNFIT, CERTIFICATE_FAILED) if any(mark in one for one in found))
+
+
+def caveat_notes(results: Sequence[Result], found: Mapping[ScoreKey, Score]) -> tuple[str, ...]:
+    """All caveats of the results and scores of a table, as notes."""
+    return (*unfit_notes(results), *certificate_notes(results), *_submitted_notes(results), *order_alarms(found))
+
+
+def unfit(results: Iterable[Result]) -> frozenset[SystemKey]:
+    """Systems with at least one unfit run."""
+    return frozenset(system_of(result) for result in results if unfit_reasons(result))
+
+
+def unfit_notes(results: Iterable[Result]) -> tuple[str, ...]:
+    """A note for each unfit run, with what the validity checks found."""
+    return tuple(
+        f"Unfit: {result_title(result)}: {'; '.join(reasons)}."
+        for result in sorted(results, key=lambda result: result.key)
+        if (reasons := unfit_reasons(result))
+    )
+
+
+def unfit_reasons(result: Result) -> Sequence[str]:
+    """What speaks against a result. A store may hold any value here: one that is not a list counts as one reason."""
+    found = result.provenance.get("unfit") or []
+    return [str(one) for one in found] if isinstance(found, list) else [str(found)]
+
+
+def certificate_notes(results: Sequence[Result]) -> tuple[str, ...]:
+    """A note for each failed check, then the number of trained results that have a certificate, if any were trained."""
+    named, wrong = {result.key: result for result in results}, _failed_checks(results)
+    notes = [
+        f"Certificate failed: {result_title(named[key])}: {check.name}: {check.detail}."
+        for key in sorted(wrong)
+        for check in wrong[key]
+    ]
+    trained = [result for result in results if result.provenance.get("training") is not None]
+    if trained:
+        have = sum(_certificate(result) is not None for result in trained)
+        notes.append(
+            f"Certificates (docs/certificates.md): {have} of {len(trained)} trained results have one, of which "
+            f"{len(wrong)} failed; {len(trained) - have} were stored before certificates existed."
+        )
+    return tuple(notes)
+
+
+def _failed_checks(results: Sequence[Result]) -> dict[str, tuple[Check, ...]]:
+    """Key of a result -> the checks that it failed, by itself or compared with the other methods of its table."""
+    own = {result.key: found.failed for result in results if (found := _certificate(result))}
+    budgets = _unequal_budgets(results)
+    every = {key: (*checks, *budgets.get(key, ())) for key, checks in own.items()}
     return {key: checks for key, checks in every.items() if checks}
 
 
-def certificate(result: Result) -> Certificate | None:
-    """That of the training behind a result; None where there is none, or nothing was trained."""
-    stated = result.provenance.get("certificate")
-    if stated is None:
+def _certificate(result: Result) -> Certificate | None:
+    """The certificate of a result's training, or None; fails on one that cannot be read."""
+    recorded = result.provenance.get("certificate")
+    if recorded is None:
         return None
     try:
-        return from_dict(stated)
+        return from_dict(recorded)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        fix = "delete the result and run the cell again"
-        raise AnatomyR1Error(f"{result.key}: its certificate cannot be read ({error}); {fix}") from error
+        raise AnatomyR1Error(
+            f"{result.key}: its certificate cannot be read ({error}). Fix: delete the result and run the cell again"
+        ) from error
 
 
-def _unequal(results: Iterable[Result]) -> dict[str, tuple[Check, ...]]:
-    """Results whose own budget is not GRPO's: steps, and completions that a step learns from."""
+def _unequal_budgets(results: Iterable[Result]) -> dict[str, tuple[Check, ...]]:
+    """Results whose budget differs from GRPO's: steps, and completions that a step learns from."""
 
     def place(result: Result) -> tuple[str, str, str, int]:
         return (result.benchmark, result.model, result.arm, result.seed)
 
     found: dict[str, tuple[Check, ...]] = {}
     for _, cells in groupby(sorted(results, key=place), key=place):
-        facts = [(cell, one.facts) for cell in cells if (one := certificate(cell)) and _samples(one)]
-        wanted = next((fact for cell, fact in facts if cell.method == BASELINE), None)
-        for cell, fact in facts:
-            if wanted is not None and (told := _budget(fact)) != _budget(wanted):
-                found[cell.key] = (failed("budget", f"{told}; GRPO beside it: {_budget(wanted)}"),)
+        budgets = {cell.key: (cell.method, _budget(one.facts)) for cell in cells if (one := _certificate(cell))}
+        wanted = next((budget for method, budget in budgets.values() if method == BASELINE), None)
+        for key, (_, budget) in budgets.items():
+            if wanted and budget and budget != wanted:
+                found[key] = (failed("budget", f"{budget}, but GRPO has {wanted}"),)
     return found
 
 
-def _samples(found: Certificate) -> bool:
-    return found.facts.get("invalid_gradients") is not None
-
-
 def _budget(facts: Mapping[str, object]) -> str:
-    return f"{facts.get('steps')} steps of {facts.get('completions')}"
+    """In words; empty where the training sampled nothing."""
+    sampled = facts.get("invalid_gradients") is not None
+    return f"{facts.get('steps')} steps of {facts.get('completions')}" if sampled else ""
 
 
-def certificate_marks(results: Sequence[Result]) -> dict[Group, str]:
-    """Group -> the mark, where a check of any of its seeds failed."""
-    wrong = failures(results)
-    return {group_of(result): CERTIFICATE_FAILED for result in results if result.key in wrong}
-
-
-def certificate_notes(results: Sequence[Result]) -> tuple[str, ...]:
-    """A note on each failed check, then one on how many results have a certificate at all."""
-    named = {result.key: result for result in results}
-    wrong = failures(results)
-    lines = [
-        f"Certificate failed: {result_title(named[key])}: {check.name}: {check.detail}."
-        for key in sorted(wrong)
-        for check in wrong[key]
-    ]
-    return (*lines, *_count(results, len(wrong)))
-
-
-def _count(results: Sequence[Result], wrong: int) -> tuple[str, ...]:
-    """Nothing is said of a store without any trained result."""
-    trained = [result for result in results if result.provenance.get("training") is not None]
-    if not trained:
-        return ()
-    have = sum(certificate(result) is not None for result in trained)
-    return (
-        f"Certificates (docs/certificates.md): {have} of {len(trained)} trained results have one, {wrong} failed, "
-        f"{len(trained) - have} have no certificate (stored before there were any).",
-    )
-
-
-UNFIT = " (unfit)"
-"""Behind the name of a row of which at least one run is unfit."""
-
-
-def unfit(results: Iterable[Result]) -> frozenset[Group]:
-    """Groups with at least one unfit run; results of before the gates say nothing and are none."""
-    return frozenset(group_of(result) for result in results if reasons(result))
-
-
-def unfit_notes(results: Iterable[Result]) -> tuple[str, ...]:
-    """A note on each unfit run: which one, and what the gates found."""
-    ordered = sorted(results, key=lambda result: result.key)
-    return tuple(
-        f"Unfit: {result_title(result)}: {'; '.join(reasons(result))}." for result in ordered if reasons(result)
-    )
-
-
-def reasons(result: Result) -> Sequence[str]:
-    """What speaks against a result. A store may hold anything there: what is no list of reasons is one, as it is."""
-    found = result.provenance.get("unfit") or []
-    return [str(one) for one in found] if isinstance(found, list) else [str(found)]
-
-
-Marks = Mapping[Group, str]
-"""Group -> its marks; a group without any is not in it."""
-
-
-def marks(results: Sequence[Result]) -> Marks:
-    """The marks of every group that has any."""
-    without, failed = unfit(results), certificate_marks(results)
-    return {group: (UNFIT if group in without else "") + failed.get(group, "") for group in {*without, *failed}}
-
-
-def marked(title: str, groups: Iterable[Group], known: Marks) -> str:
-    """A row's name, with the marks of the groups that it shows, each once."""
-    found = [known[group] for group in groups if group in known]
-    return title + "".join(mark for mark in (UNFIT, CERTIFICATE_FAILED) if any(mark in one for one in found))
-
-
-def submitted_notes(results: Iterable[Result]) -> tuple[str, ...]:
-    """A note on each submitted result: where it is from, what is not known of it, and which of its numbers differed."""
+def _submitted_notes(results: Iterable[Result]) -> tuple[str, ...]:
     ordered = sorted((one for one in results if one.arm == SUBMITTED), key=lambda result: result.key)
-    return tuple(_note(result) for result in ordered)
+    return tuple(
+        f"Submitted: {result_title(result)}: {'; '.join(_submission(result.provenance.get('submitted')))}."
+        for result in ordered
+    )
 
 
-def _note(result: Result) -> str:
-    return f"Submitted: {result_title(result)}: {'; '.join(_facts(result.provenance.get('submitted')))}."
-
-
-def _facts(recorded: Any) -> Iterator[str]:
-    """A store may hold anything there."""
+def _submission(recorded: Any) -> Iterator[str]:
+    """Source, unknown facts and differing numbers of a submission; a store may hold any value here."""
     if not isinstance(recorded, Mapping):
-        yield "nothing is known of where it is from"
+        yield "unknown source"
         return
-    yield f"from {recorded.get('kind') or 'a source that is not known'}, scored again from its responses"
+    yield f"from {recorded.get('kind') or 'an unknown source'}, rescored from its responses"
     if unknown := _texts(recorded.get("not_known")):
         yield f"not known: {', '.join(unknown)}"
-    if differences := _texts(recorded.get("differences")):
-        yield f"its own numbers differed: {', '.join(differences)}"
+    if differing := _texts(recorded.get("differences")):
+        yield f"submitted numbers that differed: {', '.join(differing)}"
 
 
 def _texts(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else []
 
 
-Pair = tuple[Group, float, float]
-"""A row with its Avg@5 by the strict and by the lenient extractor, in percent as printed."""
+class _Pair(NamedTuple):
+    """A system's Avg@5 by either extractor, in percent as printed."""
+
+    system: SystemKey
+    strict: float
+    lenient: float
 
 
-def order_alarms(found: Mapping[Key, Score]) -> tuple[str, ...]:
-    """A note on each two rows of one benchmark and model whose order by Avg@5 is another by the lenient extractor.
+def order_alarms(found: Mapping[ScoreKey, Score]) -> tuple[str, ...]:
+    """A note for each two systems on one benchmark and model that the two extractors order differently by Avg@5.
 
-    Values are compared as printed, as the marks of best and second are. Rows without a lenient score are left out, and
-    so are views, which compete with nothing.
+    Values are compared as printed, as for best and second best. Systems without a lenient score and views, which do not
+    compete, are left out.
     """
+
+    def table(pair: _Pair) -> tuple[str, str]:
+        return (pair.system.benchmark, pair.system.model)
+
     pairs = [
-        (group, round(found[group, AVG, ALL].percent, 2), round(found[group, LENIENT, ALL].percent, 2))
-        for group, metric, category in found
-        if metric == LENIENT and category == ALL and not is_view(group.method)
+        _Pair(system, round(found[system, AVG, ALL].percent, 2), round(found[system, LENIENT, ALL].percent, 2))
+        for system, metric, category in found
+        if metric == LENIENT and category == ALL and not is_view(system.method)
     ]
-    ordered = sorted(pairs, key=lambda pair: (pair[0].benchmark, pair[0].model, -pair[1], pair[0].method, pair[0].arm))
-    blocks = groupby(ordered, key=lambda pair: (pair[0].benchmark, pair[0].model))
-    return tuple(note for _, block in blocks for note in _alarms(list(block)))
+    ordered = sorted(pairs, key=lambda pair: (*table(pair), -pair.strict, pair.system.method, pair.system.arm))
+    return tuple(
+        _alarm(first, second)
+        for _, block in groupby(ordered, key=table)
+        for first, second in combinations(block, 2)
+        if _sign(first.strict - second.strict) != _sign(first.lenient - second.lenient)
+    )
 
 
-def _alarms(block: Sequence[Pair]) -> Iterator[str]:
-    """`block` has the best by the strict extractor first."""
-    for (first, strict, lenient), (second, below, other) in combinations(block, 2):
-        if _sign(strict - below) != _sign(lenient - other):
-            one, two = (method_title(group.method, group.arm) for group in (first, second))
-            yield (
-                f"Alarm: the choice of extractor changes the order of methods. {benchmark_title(first.benchmark)}, "
-                f"{model_title(first.model, paper_beside=False)}, Avg@{K}: {one} {strict:.2f} and {two} {below:.2f} by "
-                f"the strict extractor, {lenient:.2f} and {other:.2f} by the lenient one."
-            )
+def _alarm(first: _Pair, second: _Pair) -> str:
+    one, two = (method_title(pair.system.method, pair.system.arm) for pair in (first, second))
+    where = f"{benchmark_title(first.system.benchmark)}, {model_title(first.system.model, paper_beside=False)}"
+    return (
+        f"Alarm: the choice of extractor changes the order of methods. {where}, Avg@{K}: {one} {first.strict:.2f} and "
+        f"{two} {second.strict:.2f} with the strict extractor, {first.lenient:.2f} and {second.lenient:.2f} with the "
+        "lenient one."
+    )
 
 
 def _sign(difference: float) -> int:

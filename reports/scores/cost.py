@@ -1,7 +1,6 @@
-"""What each method cost, read from the provenance of its results: steps, tokens and seconds, as means over seeds.
+"""Cost of each system, read from the provenance of its results: steps, tokens and seconds, as means over seeds.
 
-A number that the provenance does not hold, as in results from before it was recorded, is None and never a zero. A
-method that was never trained spent nothing, and that is known.
+A cost that was not recorded is None, never zero. The training cost of a method that was never trained is zero.
 """
 
 from __future__ import annotations
@@ -14,54 +13,54 @@ from typing import Any
 
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, Result
-from reports.scores.scores import Group, group_of
+from reports.scores.scores import SystemKey, system_of
 
-Records = Mapping[str, Any]
+TrainingRecords = Mapping[str, Any]
 """Plan of a training, as JSON -> its record in the provenance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """One quantity of training."""
+    """One quantity of training, mean over seeds."""
 
     own: float | None
-    """What the method's own training spent; None where it is not known."""
+    """Of the method's own training; None if unknown."""
     whole: float | None
-    """With the trainings that it started from; None where one of them is not known."""
+    """Including the trainings that it started from; None if any of them is unknown."""
     continued: bool
     """Whether it started from another method's checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a group cost, mean over its seeds."""
+    """Cost of one system, mean over its seeds."""
 
-    group: Group
+    system: SystemKey
     seeds: int
     steps: Amount
     """Optimiser steps."""
     rollout_tokens: Amount
-    """Completion tokens sampled in training; 0 where nothing is sampled."""
+    """Completion tokens sampled in training; 0 for methods that sample nothing."""
     training_seconds: Amount
-    """Wall-clock of the training steps."""
+    """Wall-clock time of the training steps."""
     evaluation_tokens: float | None
     """Tokens generated for all responses of the evaluation."""
     evaluation_seconds: float | None
 
 
-def costs(results: Sequence[Result]) -> dict[Group, Cost]:
-    """The cost of each group. What a training started from is found among `results` by its plan."""
+def costs(results: Sequence[Result]) -> dict[SystemKey, Cost]:
+    """The cost of each system. The training that another started from is looked up in `results` by its plan."""
     ordered = sorted(results, key=lambda result: result.key)
     records: dict[str, Any] = {}
-    for result in (one for one in ordered if one.arm != EQUAL_TOKENS):  # nothing starts from a policy of that arm
+    for result in (one for one in ordered if one.arm != EQUAL_TOKENS):  # no training starts from that arm
         record = result.provenance.get("training")
         records.setdefault(_plan_key(stated(record, "plan")), record)
-    return {group: _cost(group, list(seeds), records) for group, seeds in groupby(ordered, key=group_of)}
+    return {system: _cost(system, list(seeds), records) for system, seeds in groupby(ordered, key=system_of)}
 
 
-def _cost(group: Group, seeds: Sequence[Result], records: Records) -> Cost:
+def _cost(system: SystemKey, seeds: Sequence[Result], records: TrainingRecords) -> Cost:
     return Cost(
-        group=group,
+        system=system,
         seeds=len(seeds),
         steps=_amount(seeds, "steps", records),
         rollout_tokens=_amount(seeds, "rollout_tokens", records),
@@ -71,29 +70,24 @@ def _cost(group: Group, seeds: Sequence[Result], records: Records) -> Cost:
     )
 
 
-def _amount(seeds: Sequence[Result], quantity: str, records: Records) -> Amount:
+def _amount(seeds: Sequence[Result], quantity: str, records: TrainingRecords) -> Amount:
     return Amount(
-        own=_mean([_own(result, quantity) for result in seeds]),
-        whole=_mean([_with_start(result, quantity, records) for result in seeds]),
+        own=_mean([_spent(result, quantity, None) for result in seeds]),
+        whole=_mean([_spent(result, quantity, records) for result in seeds]),
         continued=any(stated(result.provenance, "training", "plan", "parent") is not None for result in seeds),
     )
 
 
-def _own(result: Result, quantity: str) -> float | None:
-    return 0.0 if _untrained(result) else _number(result.provenance, "training", "spent", quantity)
+def _spent(result: Result, quantity: str, records: TrainingRecords | None) -> float | None:
+    """What a result's training spent; with `records`, including the trainings that it started from."""
+    if "training" in result.provenance and result.provenance["training"] is None:
+        return 0.0  # the grid writes null for a policy that was not trained; a missing entry means unknown
+    record = result.provenance.get("training")
+    return _number(record, "spent", quantity) if records is None else _lineage(record, quantity, records)
 
 
-def _with_start(result: Result, quantity: str, records: Records) -> float | None:
-    return 0.0 if _untrained(result) else _lineage(result.provenance.get("training"), quantity, records)
-
-
-def _untrained(result: Result) -> bool:
-    """The grid writes null where a policy was not trained; no entry at all means that nothing is known."""
-    return "training" in result.provenance and result.provenance["training"] is None
-
-
-def _lineage(record: Any, quantity: str, records: Records) -> float | None:
-    """What `record` spent and all that it started from. A plan holds its parent's, so this comes to an end."""
+def _lineage(record: Any, quantity: str, records: TrainingRecords) -> float | None:
+    """What `record` and all that it started from spent. Plans contain their parent's plan, so the recursion ends."""
     own, parent = _number(record, "spent", quantity), stated(record, "plan", "parent")
     if own is None or parent is None:
         return own
@@ -106,7 +100,7 @@ def _plan_key(plan: Any) -> str:
 
 
 def _number(value: Any, *path: str) -> float | None:
-    """A count or duration; what is negative, not finite or no number at all is not known."""
+    """A count or duration; None for anything but a finite number of at least zero."""
     found = stated(value, *path)
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < float("inf"):
         return None
@@ -114,6 +108,6 @@ def _number(value: Any, *path: str) -> float | None:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """Mean over seeds; None when one of them is not known, for a mean over the others would be of something else."""
+    """Mean over seeds; None if any is unknown, since a mean over the others would describe something else."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None

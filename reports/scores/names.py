@@ -1,4 +1,4 @@
-"""How benchmarks, models and methods are called in tables, and which of the paper's stands beside which of ours."""
+"""Titles and order of benchmarks, models and methods in tables, and the paper's model beside each of ours."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ABLATION: dict[str, str] = {  # Table 2's rows, in its order
     "grpo-gdqa-no-image": "GRPO-GDQA \N{MINUS SIGN}Image",
 }
 
-BEYOND: dict[str, str] = {  # not in the paper; short, so that Table 1 still fits a terminal
+BEYOND: dict[str, str] = {  # not in the paper; short titles, so that Table 1 fits a terminal
     "grpo-asc-gdqa": "GRPO-ASC-GDQA",
     "grpo-asc-shuffled": "ASC shuffled (placebo)",
     "grpo-asc-pool": "ASC pool only (control)",
@@ -34,9 +34,9 @@ BEYOND: dict[str, str] = {  # not in the paper; short, so that Table 1 still fit
 }
 
 BASELINE = "grpo"
-"""The method that the others are compared with, and whose steps and completions they must have."""
+"""The method that the others are compared with, and whose training budget they must have."""
 
-CONTROLS: dict[str, str] = {  # no model, no picture
+CONTROLS: dict[str, str] = {  # no model, no image
     "control-majority": "Majority class (control)",
     "control-naive-bayes": "Naive Bayes (control)",
 }
@@ -59,7 +59,7 @@ MINI = "_mini"
 
 
 class Model(NamedTuple):
-    """How a model is headed, and the paper's model whose numbers stand beside it."""
+    """A model's heading, and the paper's model whose numbers are shown beside it."""
 
     title: str
     paper: str
@@ -79,46 +79,46 @@ def is_mini(benchmark: str) -> bool:
 
 
 def benchmark_title(benchmark: str) -> str:
-    """Heading of a benchmark; generated data always say so."""
+    """Heading of a benchmark, which says so where the data are generated."""
     title = BENCHMARKS.get(benchmark.removesuffix(MINI), benchmark.removesuffix(MINI))
     return f"{title}, mini world" if is_mini(benchmark) else title
 
 
 def model_title(model: str, paper_beside: bool = True) -> str:
-    """Heading of a model's block, with what the paper's numbers beside it are and are not."""
+    """Heading of a model's rows; beside the paper's numbers, mini models are marked as not comparable."""
     if model not in MODELS:
         return model
     title, paper = MODELS[model]
     if not paper_beside or not model.startswith("mini-"):
         return title
-    return f"{title} (a tiny model in the place of the paper's {paper}: not comparable)"
+    return f"{title} (a tiny model in place of the paper's {paper}: not comparable)"
 
 
 def method_title(method: str, arm: str) -> str:
-    """Row name; the matched arm and the plain view are the rule and go without saying."""
+    """Name of a row; the matched arm and the plain view are the default and not mentioned."""
     policy, view = parts(method)
     title = TITLES.get(policy, policy) + (f", {VIEWS[view]}" if view in VIEWS else "")
     return title if arm == MATCHED else f"{title} ({arm})"
 
 
 def result_title(result: Result) -> str:
-    """A result in words, as notes name it."""
+    """A result as notes name it."""
     title, method = benchmark_title(result.benchmark), method_title(result.method, result.arm)
     return f"{title}, {model_title(result.model, paper_beside=False)}, {method}, seed {result.seed}"
 
 
 def is_view(method: str) -> bool:
-    """Whether a row is a control that shows a policy something else: it competes with no method."""
+    """Whether a row shows a policy something else (no image, say): a control, which competes with no method."""
     return parts(method)[1] != PLAIN
 
 
 def method_rank(method: str) -> tuple[int, tuple[int, str], int]:
-    """Sort key: methods and controls without a model in their order, then the views, those of one policy together."""
+    """Sort key: methods and controls without a model in their order, then views, grouped by policy."""
     policy, view = parts(method)
     return (int(view != PLAIN), rank(TITLES, policy), list(VIEWS).index(view) if view in VIEWS else -1)
 
 
 def rank(known: dict[str, str] | dict[str, Model], name: str) -> tuple[int, str]:
-    """Sort key: the known in their order, then the others by name."""
+    """Sort key: known names in their order, then the others alphabetically."""
     names = list(known)
     return (names.index(name) if name in known else len(names), name)

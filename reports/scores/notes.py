@@ -1,4 +1,7 @@
-"""What stands below a table: how to read it, what it was made from, and what it does not show."""
+"""Notes below a table: how to read it, what it was made from, and what it does not show.
+
+The same results give the same notes: none contains a date, and only `machines` names a machine.
+"""
 
 from __future__ import annotations
 
@@ -6,58 +9,50 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from anatomy_r1.data.leakage.passport import LEAKS
+from anatomy_r1.data.leakage.text import TITLES
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.columns import LENIENT
-from reports.scores import scores as leakage
 from reports.scores.names import BENCHMARKS, METRICS, MINI, benchmark_title, is_mini, rank
-from reports.scores.scores import ALL, Score
+from reports.scores.scores import ALL, MARK, Score
 
 _OURS = (
     "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "
-    "clusters = how many of these. Several training seeds are averaged question by question first: "
-    "intervals are of these trainings (docs/statistics.md, Seeds). "
+    "clusters = number of these. Several training seeds are first averaged question by question, so intervals hold for "
+    "these trained models only (docs/statistics.md, Seeds). "
 )
-_MARKS = (
-    "Best of a column within a model in bold, second underlined, by the printed value. "
+_EMPHASIS = (
+    "Best value of a column within a model in bold, second best underlined, compared as printed. "
     "— = not run (ours) or not reported (paper)."
 )
+_ZERO_WIDTH = "An interval of zero width: all clusters scored the same, which shows a lack of variation, not certainty."
+_ONE_CLUSTER = "[no interval]: there is only one cluster."
 MINI_MEANS = (
-    "Mini numbers say nothing about Qwen2.5-VL: a tiny network, trained from nothing, answered questions about "
-    "generated pictures."
+    "Mini numbers say nothing about Qwen2.5-VL: a tiny network, trained from scratch, answered questions about "
+    "generated images."
 )
-MINI_WARNING = f"{MINI_MEANS} The paper's numbers stand beside them for orientation and cannot be compared with them."
+MINI_WARNING = f"{MINI_MEANS} The paper's numbers are shown for orientation only and cannot be compared with them."
 USE = "Research only, not for clinical use."
-_ZERO_WIDTH = "An interval of no width: all clusters scored alike, which shows lack of variation, not certainty."
-_ONE_CLUSTER = "[no interval]: one cluster allows none."
 
 
 def warning(results: Iterable[Result]) -> str:
-    """What must be read before any number."""
+    """What must be read before any number; empty for real benchmarks."""
     return MINI_WARNING if any(is_mini(result.benchmark) for result in results) else ""
 
 
 def notes(results: Sequence[Result], found: Iterable[Score], table: int) -> tuple[str, ...]:
-    """All notes to one of the paper's tables, in reading order.
-
-    The same results give the same words: no date, no machine.
-    """
+    """All notes of one of the paper's tables, in reading order."""
     shown = list(found)
     return (
         f"{_OURS}paper: the paper's Table {table}.",
-        _MARKS,
+        _EMPHASIS,
         *([_ONE_CLUSTER] if any(score.low is None for score in shown) else []),
         *([_ZERO_WIDTH] if any(score.se == 0 and _has_interval(score.metric) for score in shown) else []),
-        *leaks(shown),
+        *leakage_notes(shown),
         made_from(results, shown),
         USE,
     )
-
-
-def leaks(found: Iterable[Score]) -> list[str]:
-    """What the mark on numbers that are not clean means, where there is any."""
-    kinds = {kind for score in found for kind in score.not_clean}
-    return [leakage.note(kinds)] if kinds else []
 
 
 def _has_interval(metric: str) -> bool:
@@ -65,11 +60,20 @@ def _has_interval(metric: str) -> bool:
     return metric.partition(" minus ")[0] in {*METRICS, "greedy", LENIENT}
 
 
+def leakage_notes(found: Iterable[Score]) -> list[str]:
+    """What `MARK` means, if any score carries it."""
+    kinds = {kind for score in found for kind in score.not_clean}
+    shared = "; ".join(TITLES[kind] for kind in LEAKS if kind in kinds)
+    meaning = (
+        f"{MARK} = not clean: training and test questions share: {shared} (each result's `leakage`; docs/leakage.md)."
+    )
+    return [meaning] if kinds else []
+
+
 def made_from(results: Sequence[Result], found: Iterable[Score]) -> str:
     """Profile, sizes of the test sets, seeds and commits."""
-    shown = list(found)
     sizes = sorted(
-        {(s.group.benchmark, s.questions, s.clusters) for s in shown if s.category == ALL},
+        {(score.system.benchmark, score.questions, score.clusters) for score in found if score.category == ALL},
         key=lambda size: (rank(BENCHMARKS, size[0].removesuffix(MINI)), size),
     )
     parts = [
@@ -87,23 +91,23 @@ def commits(results: Iterable[Result]) -> list[str]:
 
 
 def commit(record: Mapping[str, Any]) -> str:
-    """The commit of a provenance, shortened; says so where files differed from it."""
+    """The shortened commit of a provenance, and whether files differed from it."""
     return str(record.get("commit") or "unknown")[:10] + (" + uncommitted changes" if record.get("dirty") else "")
 
 
 def machines(results: Iterable[Result]) -> str:
-    """Machines that trained and evaluated, as far as the results say."""
-    entries = [
-        entry
+    """Machines that trained and evaluated, as far as they were recorded."""
+    records = [
+        record
         for result in results
-        for entry in (result.provenance, stated(result.provenance, "training", "provenance"))
-        if entry is not None
+        for record in (result.provenance, stated(result.provenance, "training", "provenance"))
+        if record is not None
     ]
-    return "; ".join(sorted({_machine(stated(entry, "machine")) for entry in entries}))
+    return "; ".join(sorted({_machine(stated(record, "machine")) for record in records}))
 
 
 def _machine(entry: Any) -> str:
-    """`2 x some processor, 4 x some GPU (Linux x86_64)`; results of older versions say the system only."""
+    """`2 x some processor, 4 x some GPU (Linux x86_64)`; older versions recorded the system only."""
     if not isinstance(entry, Mapping):
         return str(entry or "an unknown machine")
     listed = entry.get("gpus")

@@ -1,9 +1,10 @@
-"""The paper's own numbers (its Tables 1 and 2), as data in `paper_numbers.csv`; an empty cell is the paper's "-"."""
+"""The paper's own numbers (its Tables 1 and 2), read from `paper_numbers.csv`; an empty cell is the paper's "-"."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from anatomy_r1.results.store import MATCHED
@@ -15,35 +16,36 @@ FILE = Path(__file__).with_name("paper_numbers.csv")
 
 @dataclass(frozen=True, slots=True)
 class PaperNumbers:
-    """Percentages by (table, model, method, benchmark, metric); what the paper leaves out is not in it."""
+    """Percentages by (table, model, method, benchmark, metric); those that the paper leaves out are absent."""
 
     cells: dict[tuple[int, str, str, str, str], float]
 
     def beside(self, model: str, method: str, benchmark: str, metric: str, table: int = 1) -> float | None:
-        """The number to print beside ours, which may be measured on a stand-in for the paper's model and data."""
+        """The number to print beside ours, which may come from a stand-in for the paper's model and data."""
         paper_model = MODELS[model].paper if model in MODELS else model
         return self.cells.get((table, paper_model, method, benchmark.removesuffix(MINI), metric))
 
     def of_score(self, score: Score, table: int) -> float | None:
-        """The number beside a score; the paper has one for all questions and for the matched arm only."""
-        group = score.group
-        if score.category != ALL or group.arm != MATCHED:
+        """The number beside a score; the paper has one only for all questions together and for the matched arm."""
+        system = score.system
+        if score.category != ALL or system.arm != MATCHED:
             return None
-        return self.beside(group.model, group.method, group.benchmark, score.metric, table)
+        return self.beside(system.model, system.method, system.benchmark, score.metric, table)
 
 
+@cache
 def load(path: Path = FILE) -> PaperNumbers:
     """Read the file.
 
     Raises:
-        ValueError: when a cell stands twice.
+        ValueError: when a cell occurs twice.
     """
     cells: dict[tuple[int, str, str, str, str], float] = {}
     with path.open(encoding="utf-8", newline="") as handle:
         for line, row in enumerate(csv.DictReader(handle), start=2):
             key = (int(row["table"]), row["model"], row["method"], row["benchmark"], row["metric"])
             if key in cells:
-                raise ValueError(f"{path}:{line}: {key} stands twice")
+                raise ValueError(f"{path}:{line}: {key} occurs twice")
             if row["percent"]:
                 cells[key] = float(row["percent"])
     return PaperNumbers(cells)

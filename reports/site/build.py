@@ -11,7 +11,7 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result, load_results
 from anatomy_r1.tables.table import Report
-from reports.controls.controls import controls, untrained_report
+from reports.controls.controls import controls
 from reports.scores import paper
 from reports.scores.cost import costs
 from reports.scores.notes import made_from, warning
@@ -27,6 +27,7 @@ from reports.tables.comparisons import comparisons
 from reports.tables.cost_table import cost_report
 from reports.tables.table1 import table1
 from reports.tables.table2 import of_table2, table2
+from reports.tables.untrained import untrained_report
 
 _TABLE1 = "All methods on both benchmarks, ours beside the paper's."
 _TABLE2 = "GDQA without its text, and without its images."
@@ -119,10 +120,9 @@ def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[art
 
 def _tables(results: Sequence[Result]) -> tuple[list[Page], list[tuple[str, str]]]:
     """Pages of tables, and (title, reason) of those that could not be made."""
-    numbers = paper.load()
     made: tuple[tuple[str, str, str, Callable[[], tuple[Report, ...]]], ...] = (
-        ("table1.html", "Table 1", _TABLE1, lambda: (table1(results, numbers),)),
-        ("table2.html", "Table 2", _TABLE2, lambda: (table2(results, numbers),)),
+        ("table1.html", "Table 1", _TABLE1, lambda: (table1(results),)),
+        ("table2.html", "Table 2", _TABLE2, lambda: (table2(results),)),
         ("costs.html", "Costs", _COSTS, lambda: (cost_report(results),)),
         ("controls.html", "Controls", _CONTROLS, lambda: _controls(results)),
         ("comparisons.html", "Comparisons", _COMPARISONS, lambda: comparisons(results)),

@@ -11,7 +11,6 @@ from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.metrics import K
 from reports.scores.caveats import unfit
 from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
-from reports.scores.rows import in_order
 from reports.scores.scores import not_clean
 from reports.site import rollouts
 from reports.site.about import REASONS
@@ -20,6 +19,7 @@ from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
 from reports.site.run import RunFolder
 from reports.site.samples import REASON_CODES, Asked, asked, marks, texts
 from reports.site.shards import shard, slug
+from reports.tables.rows import in_order
 
 NO_RUN = (
     "Built from the result store alone: what is right and wrong is known; questions, pictures and responses are not."

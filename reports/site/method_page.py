@@ -16,14 +16,14 @@ from reports.scores.cost import Cost
 from reports.scores.names import METRICS, benchmark_title, method_title, model_title
 from reports.scores.notes import notes
 from reports.scores.paper import PaperNumbers
-from reports.scores.rows import in_order
-from reports.scores.scores import ALL, AVG, Group, Key, Score, group_of
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, system_of
 from reports.site.about import METHODS, About
 from reports.site.page import Page
 from reports.site.provenance import again, facts
 from reports.site.shards import slug
-from reports.tables.accuracy import bounds
+from reports.tables.cells import score_cell
 from reports.tables.cost_table import cost_report
+from reports.tables.rows import in_order
 
 _SHOWN = {
     **METRICS,
@@ -44,8 +44,8 @@ def method_file(method: str) -> str:
 def method_page(
     method: str,
     results: Sequence[Result],
-    found: Mapping[Key, Score],
-    spent: Mapping[Group, Cost],
+    found: Mapping[ScoreKey, Score],
+    spent: Mapping[SystemKey, Cost],
     numbers: PaperNumbers,
 ) -> Page:
     """The page of one method from its results, all scores of the store and all costs."""
@@ -73,13 +73,13 @@ def method_page(
     )
 
 
-def _score_tables(results: Sequence[Result], mine: Mapping[Key, Score], numbers: PaperNumbers) -> list[Table]:
+def _score_tables(results: Sequence[Result], mine: Mapping[ScoreKey, Score], numbers: PaperNumbers) -> list[Table]:
     flagged = marks(results)
     found: dict[str, list[Block]] = {}
-    for group in dict.fromkeys(group_of(result) for result in sorted(results, key=in_order)):
-        title = f"{model_title(group.model, paper_beside=False)}, {method_title(group.method, group.arm)}"
-        found.setdefault(group.benchmark, []).append(
-            Block(marked(title, [group], flagged), _rows(mine, numbers, group))
+    for system in dict.fromkeys(system_of(result) for result in sorted(results, key=in_order)):
+        title = f"{model_title(system.model, paper_beside=False)}, {method_title(system.method, system.arm)}"
+        found.setdefault(system.benchmark, []).append(
+            Block(marked(title, [system], flagged), _rows(mine, numbers, system))
         )
     columns = tuple(Column(title, "", title == "paper") for title in _COLUMNS)
     return [
@@ -88,17 +88,17 @@ def _score_tables(results: Sequence[Result], mine: Mapping[Key, Score], numbers:
     ]
 
 
-def _rows(mine: Mapping[Key, Score], numbers: PaperNumbers, group: Group) -> tuple[Row, ...]:
-    metrics = [(title, mine.get((group, metric, ALL))) for metric, title in _SHOWN.items()]
-    categories = sorted(category for of, metric, category in mine if of == group and metric == AVG and category)
-    by_category = [(f"Avg@5: {category}", mine[group, AVG, category]) for category in categories]
+def _rows(mine: Mapping[ScoreKey, Score], numbers: PaperNumbers, system: SystemKey) -> tuple[Row, ...]:
+    metrics = [(title, mine.get((system, metric, ALL))) for metric, title in _SHOWN.items()]
+    categories = sorted(category for of, metric, category in mine if of == system and metric == AVG and category)
+    by_category = [(f"Avg@5: {category}", mine[system, AVG, category]) for category in categories]
     return tuple(Row(title, _cells(score, numbers)) for title, score in (*metrics, *by_category) if score)
 
 
 def _cells(score: Score, numbers: PaperNumbers) -> tuple[Cell, ...]:
     theirs = numbers.of_score(score, 1)
     return (
-        Cell(score.shown(), bounds(score, 2)),
+        score_cell(score),
         Cell(MISSING if theirs is None else f"{theirs:.2f}"),
         Cell(str(score.clusters)),
         Cell(str(score.questions)),

@@ -1,1 +1,41 @@
-"""One module for each table."""
+"""One module for each table, and `TABLES`: those that `python -m reports` makes (how to add one: `reports`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from anatomy_r1.tables.table import Report
+    from reports.scores.scores import Score
+
+
+@dataclass(frozen=True)
+class TableExport:
+    """What is written of a table: a report in the formats that people read, and scores in the CSV."""
+
+    report: Report
+    scores: Sequence[Score]
+    """Every number, the paired differences included."""
+    paper: Callable[[Score], float | None] = lambda _: None
+    """The paper's number for a score, if it has one."""
+
+
+class TableCommand(NamedTuple):
+    """A table that `python -m reports` makes."""
+
+    title: str
+    """In the help text."""
+    module: str
+    """Where its `export` is; imported only when the table is made, so that `--help` is fast."""
+    run_first: str
+    """Command that fills a store."""
+
+
+TABLES: Mapping[str, TableCommand] = {
+    "table1": TableCommand("Table 1", "reports.tables.table1", "tox -e reproduce-table1"),
+    "table2": TableCommand("Table 2", "reports.tables.table2", "tox -e reproduce-table2"),
+    "controls": TableCommand("the control experiments", "reports.controls.controls", "tox -e reproduce-table1"),
+}
+"""Name of the command and of its files -> the table."""

@@ -1,7 +1,4 @@
-"""The accuracy part of Tables 1 and 2: three metrics a benchmark, ours with intervals and the paper's beside.
-
-A difference in points, as tables print it: with its sign, and its interval beside.
-"""
+"""The accuracy part of Tables 1 and 2: three metrics for each benchmark, ours with intervals beside the paper's."""
 
 from __future__ import annotations
 
@@ -12,15 +9,13 @@ from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, emphases
 from reports.scores import paper
 from reports.scores.caveats import Marks, marked
 from reports.scores.names import METRICS, benchmark_title, is_view, method_title, model_title
-from reports.scores.rows import RowName
-from reports.scores.scores import ALL, AVG, MARK, Group, Key, Score
-
-NO_INTERVAL = "[no interval]"
-"""Beside a number from one cluster."""
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey
+from reports.tables.cells import score_cell
+from reports.tables.rows import RowName
 
 
 def accuracy_columns(benchmarks: Sequence[str]) -> tuple[Column, ...]:
-    """For each benchmark: each metric and the paper's, then the number of clusters."""
+    """For each benchmark: our number and the paper's for each metric, then the number of clusters."""
     return tuple(column for name in benchmarks for column in _columns(benchmark_title(name)))
 
 
@@ -30,8 +25,7 @@ def _columns(group: str) -> list[Column]:
 
 
 def accuracy_block(
-    found: Mapping[Key, Score],
-    numbers: paper.PaperNumbers,
+    found: Mapping[ScoreKey, Score],
     model: str,
     names: Sequence[RowName],
     benchmarks: Sequence[str],
@@ -39,11 +33,11 @@ def accuracy_block(
     table: int,
     marks: Marks,
 ) -> Block:
-    """One model's rows; `table` says which of the paper's tables stands beside, `marks` what follows a row's name."""
-    sides = [_cells(found, numbers, model, names, benchmark, table=table) for benchmark in benchmarks]
+    """One model's rows beside the numbers of the paper's Table `table`; `marks` go behind the names of rows."""
+    sides = [_cells(found, model, names, benchmark, table) for benchmark in benchmarks]
     rows = [
         Row(
-            marked(method_title(*name), (Group(benchmark, model, *name) for benchmark in benchmarks), marks),
+            marked(method_title(*name), (SystemKey(benchmark, model, *name) for benchmark in benchmarks), marks),
             tuple(cell for side in sides for cell in side[index]),
         )
         for index, name in enumerate(names)
@@ -52,65 +46,34 @@ def accuracy_block(
 
 
 def _cells(
-    found: Mapping[Key, Score],
-    numbers: paper.PaperNumbers,
+    found: Mapping[ScoreKey, Score],
     model: str,
     names: Sequence[RowName],
     benchmark: str,
-    *,
     table: int,
 ) -> list[tuple[Cell, ...]]:
-    """One benchmark's cells, a tuple a row."""
+    """One benchmark's cells, a tuple for each row."""
+    numbers, systems = paper.load(), [SystemKey(benchmark, model, *name) for name in names]
     columns: list[list[Cell]] = []
     for metric in METRICS:
-        ours = [found.get((Group(benchmark, model, *name), metric, ALL)) for name in names]
         theirs = [
-            numbers.beside(model, name[0], benchmark, metric, table) if name[1] == MATCHED else None for name in names
+            numbers.beside(model, one.method, benchmark, metric, table) if one.arm == MATCHED else None
+            for one in systems
         ]
-        columns += [_ranked(ours, [is_view(name[0]) for name in names]), _plain(theirs)]
-    clusters = [found.get((Group(benchmark, model, *name), AVG, ALL)) for name in names]
-    columns.append([Cell(str(score.clusters)) if score else Cell() for score in clusters])
+        columns += [_ours([found.get((one, metric, ALL)) for one in systems]), _paper(theirs)]
+    averages = [found.get((one, AVG, ALL)) for one in systems]
+    columns.append([Cell(str(score.clusters)) if score else Cell() for score in averages])
     return list(zip(*columns, strict=True))
 
 
-def _ranked(column: Sequence[Score | None], apart: Sequence[bool], decimals: int = 2) -> list[Cell]:
-    """`apart`: rows that take no part in best and second."""
-    ranked = [score.percent if score and not out else None for score, out in zip(column, apart, strict=True)]
-    marks = emphases(ranked, decimals)
-    return [
-        Cell(score.shown(decimals), bounds(score, decimals), mark) if score else Cell()
-        for score, mark in zip(column, marks, strict=True)
-    ]
+def _ours(column: Sequence[Score | None]) -> list[Cell]:
+    """Best and second best are marked; views do not compete."""
+    competing = [score.percent if score and not is_view(score.system.method) else None for score in column]
+    return [score_cell(score, 2, mark) for score, mark in zip(column, emphases(competing, 2), strict=True)]
 
 
-def _plain(column: Sequence[float | None]) -> list[Cell]:
-    marks = emphases(column, 2)
+def _paper(column: Sequence[float | None]) -> list[Cell]:
     return [
         Cell(MISSING if value is None else f"{value:.2f}", emphasis=mark)
-        for value, mark in zip(column, marks, strict=True)
+        for value, mark in zip(column, emphases(column, 2), strict=True)
     ]
-
-
-def bounds(score: Score, decimals: int) -> str:
-    """The interval in brackets; a share cannot leave 0-100 %, so what is printed does not either."""
-    if score.low is None or score.high is None:
-        return NO_INTERVAL
-    return f"[{max(score.low, 0):.{decimals}f}, {min(score.high, 100):.{decimals}f}]"
-
-
-def signed(score: Score | None) -> Cell:
-    """A difference in points with its interval, both signed; a difference of shares stays within 100 points."""
-    if score is None:
-        return Cell()
-    text = f"{points(score.percent)}{MARK if score.not_clean else ''}"
-    if score.low is None or score.high is None:
-        return Cell(text, NO_INTERVAL)
-    return Cell(text, f"[{points(max(score.low, -100))}, {points(min(score.high, 100))}]")
-
-
-def points(value: float | None) -> str:
-    """Two decimals and a sign; zero has none."""
-    if value is None:
-        return MISSING
-    rounded = round(value, 2)
-    return f"{rounded:+.2f}" if rounded else "0.00"

@@ -1,127 +1,101 @@
-"""What training on the authors' three files makes of each method, beside the same questions for all.
+"""Tables of the two arms that Table 1 keeps apart from the matched arm, each with paired differences from GRPO.
 
-In the arm as released the files differ by method, and with them questions, frames, templates and the prompt's wording.
-So a difference to GRPO within that arm is one of method and data together; beside it stands the difference between
-methods on the same questions, and what the arm does to each method by itself.
+*Equal tokens*: what each method reaches for the same number of sampled tokens. If a method is ahead of GRPO for its own
+budget but not here, the additional tokens explain its gain.
 
-What the methods reach for the same number of sampled tokens, so that a gain can be told from a larger bill.
-
-Beside each policy's accuracy stands its paired difference to GRPO's, for the same tokens and for each method's own
-budget: where only the second is above zero, tokens bought it.
+*As released*: each method trained on its own one of the authors' three files. The files differ in questions, frames,
+templates and prompt wording, so a difference from GRPO within this arm reflects method and data together; the
+difference on the same questions for all, and that between the arms, are shown beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED, Result
 from anatomy_r1.tables.table import MISSING, Cell, Table
 from reports.scores.caveats import Marks
 from reports.scores.cost import costs
-from reports.scores.differences import between_arms, differences, minus, of_cells_in
+from reports.scores.differences import differences, differences_between_arms, minus, with_seeds_of_arm
 from reports.scores.names import BASELINE
-from reports.scores.rows import benchmarks, columns, run_blocks
-from reports.scores.scores import ALL, AVG, Group, Key, Score, by_key, group_of
-from reports.tables.accuracy import bounds, signed
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, system_of
+from reports.tables.cells import difference_cell, number, score_cell
+from reports.tables.rows import benchmarks, system_table
 
-_AS_RELEASED_TITLES = (
-    "file",
-    "prompt",
-    "Avg@5",
-    "matched minus as released",
-    "minus GRPO",
-    "matched: minus GRPO",
-    "seeds",
+_EQUAL_TOKENS = (
+    "Each method's policy at the first step at which it had sampled as many tokens as the profile sets; its own budget "
+    "is that of the main table. minus GRPO: paired difference in points, on the questions and seeds that both ran "
+    "[95 % cluster-robust t interval]. steps, rollout tokens: mean over seeds; tokens exceed the set number because "
+    "the last step is completed. Both differences are over the seeds that ran in this arm. — = not run."
 )
-_AS_RELEASED_READING = (
-    "A row learnt from its file alone; all were tested on the questions of the table above, each in the wording of its "
-    "training prompts (ours: the paper does not say). matched minus as released, minus GRPO: paired differences in "
-    "points, on the questions and seeds that both ran [95 % cluster-robust t interval]. Within this arm a difference "
-    "to GRPO is one of method, questions and prompt together. Both differences to GRPO are over the seeds that ran in "
-    "this arm; ASC keeps the options of its file, and can only order them. — = not run."
+_AS_RELEASED = (
+    "Each method was trained on its own file alone; all were tested on the questions of the main table, each in the "
+    "wording of its training prompts (ours: the paper does not say). matched minus as released, minus GRPO: paired "
+    "differences in points, on the questions and seeds that both ran [95 % cluster-robust t interval]. Within this arm "
+    "a difference from GRPO reflects method, questions and prompt together. Both differences from GRPO are over the "
+    "seeds that ran in this arm. ASC keeps the options of its file; of its curriculum, only "
+    "the order of questions remains. — = not run."
 )
 
 
-def as_released_table(found: Mapping[Key, Score], results: Sequence[Result], known: Marks) -> Table:
-    """A row for each method of the arm.
+def equal_tokens_table(found: Mapping[ScoreKey, Score], results: Sequence[Result], marks: Marks) -> Table:
+    """A row for each method of the arm, from the scores `found` of the arm and the results of all arms."""
+    paired, spent = _minus_grpo(results, EQUAL_TOKENS), costs(results)
 
-    Args:
-        found: scores of the arm.
-        results: of all arms.
-        known: marks of rows.
-    """
-    paired = by_key(differences(of_cells_in(results, AS_RELEASED), BASELINE))
-    arms = by_key(between_arms(results, MATCHED, AS_RELEASED))
-    stated = {group_of(result): result.provenance.get("released") or {} for result in results}
-    shown = benchmarks(found, always=())
-
-    def cells(group: Group) -> list[Cell]:
-        score, own = found.get((group, AVG, ALL)), Group(group.benchmark, group.model, group.method, MATCHED)
-        if score is None:
-            return [Cell() for _ in _AS_RELEASED_TITLES]
-        file = stated[group]
+    def cells(system: SystemKey) -> list[Cell] | None:
+        if (system, AVG, ALL) not in found:
+            return None
         return [
-            Cell(str(file.get("file", MISSING))),
-            Cell(str(file.get("wording", MISSING))),
-            Cell(score.shown(), bounds(score, 2)),
-            signed(arms.get((own, minus(AVG, AS_RELEASED), ALL))),
-            *(signed(paired.get((one, minus(AVG, BASELINE), ALL))) for one in (group, own)),
+            score_cell(found[system, AVG, ALL]),
+            *(difference_cell(paired.get(one)) for one in (system, replace(system, arm=MATCHED))),
+            *(Cell(number(amount.own)) for amount in (spent[system].steps, spent[system].rollout_tokens)),
+        ]
+
+    return system_table(
+        EQUAL_TOKENS,
+        "For the same number of sampled tokens: accuracy, and its difference from GRPO's",
+        ("Avg@5", "minus GRPO", "own budgets: minus GRPO", "steps", "rollout tokens"),
+        cells,
+        found=found,
+        shown=benchmarks(found, always=()),
+        marks=marks,
+        arm=EQUAL_TOKENS,
+        notes=(_EQUAL_TOKENS,),
+    )
+
+
+def as_released_table(found: Mapping[ScoreKey, Score], results: Sequence[Result], marks: Marks) -> Table:
+    """A row for each method of the arm, from the scores `found` of the arm and the results of all arms."""
+    paired, arms = _minus_grpo(results, AS_RELEASED), by_key(differences_between_arms(results, MATCHED, AS_RELEASED))
+    released = {system_of(result): result.provenance.get("released") or {} for result in results}
+
+    def cells(system: SystemKey) -> list[Cell] | None:
+        if (system, AVG, ALL) not in found:
+            return None
+        score, matched = found[system, AVG, ALL], replace(system, arm=MATCHED)
+        return [
+            *(Cell(str(released[system].get(name, MISSING))) for name in ("file", "wording")),
+            score_cell(score),
+            difference_cell(arms.get((matched, minus(AVG, AS_RELEASED), ALL))),
+            *(difference_cell(paired.get(one)) for one in (system, matched)),
             Cell(str(score.seeds)),
         ]
 
-    return Table(
+    return system_table(
         AS_RELEASED,
-        "As released: trained on the authors' three files, or their generated twin",
-        "Method",
-        columns(shown, _AS_RELEASED_TITLES),
-        run_blocks(
-            found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known, AS_RELEASED
-        ),
-        (_AS_RELEASED_READING,),
+        "As released: trained on the authors' three files, or on their generated counterparts",
+        ("file", "prompt", "Avg@5", "matched minus as released", "minus GRPO", "matched: minus GRPO", "seeds"),
+        cells,
+        found=found,
+        shown=benchmarks(found, always=()),
+        marks=marks,
+        arm=AS_RELEASED,
+        notes=(_AS_RELEASED,),
     )
 
 
-_EQUAL_TOKENS_TITLES = ("Avg@5", "minus GRPO", "own budgets: minus GRPO", "steps", "rollout tokens")
-_EQUAL_TOKENS_READING = (
-    "A method's policy at the first step at which it had sampled as many tokens as the profile says; its own budget is "
-    "that of the table above. minus GRPO: paired difference in points, on the questions and seeds that both ran "
-    "[95 % cluster-robust t interval]. steps, rollout tokens: mean over seeds; what a method samples in its last step "
-    "is beyond the number. Both differences are over the seeds that ran in this arm. — = not run."
-)
-
-
-def equal_tokens_table(found: Mapping[Key, Score], results: Sequence[Result], known: Marks) -> Table:
-    """A row for each method of the arm.
-
-    Args:
-        found: scores of the arm.
-        results: of all arms.
-        known: marks of rows.
-    """
-    paired = by_key(differences(of_cells_in(results, EQUAL_TOKENS), BASELINE))
-    spent, shown = costs(results), benchmarks(found, always=())
-
-    def cells(group: Group) -> list[Cell]:
-        score, own = found.get((group, AVG, ALL)), Group(group.benchmark, group.model, group.method, MATCHED)
-        if score is None:
-            return [Cell() for _ in _EQUAL_TOKENS_TITLES]
-        return [
-            Cell(score.shown(), bounds(score, 2)),
-            *(signed(paired.get((one, minus(AVG, BASELINE), ALL))) for one in (group, own)),
-            *(_count(amount.own) for amount in (spent[group].steps, spent[group].rollout_tokens)),
-        ]
-
-    return Table(
-        EQUAL_TOKENS,
-        "For the same number of sampled tokens: accuracy and what it differs by from GRPO's",
-        "Method",
-        columns(shown, _EQUAL_TOKENS_TITLES),
-        run_blocks(
-            found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known, EQUAL_TOKENS
-        ),
-        (_EQUAL_TOKENS_READING,),
-    )
-
-
-def _count(value: float | None) -> Cell:
-    return Cell(MISSING if value is None else f"{value:,.0f}")
+def _minus_grpo(results: Sequence[Result], arm: str) -> dict[SystemKey, Score]:
+    """Each system's difference from GRPO in Avg@5, over the seeds that ran in `arm`."""
+    found = differences(with_seeds_of_arm(results, arm), BASELINE)
+    return {score.system: score for score in found if score.metric == minus(AVG, BASELINE)}

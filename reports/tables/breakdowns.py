@@ -1,4 +1,4 @@
-"""Small tables that go with an accuracy table: how responses came out, and accuracy by anatomy or question type."""
+"""Tables that accompany an accuracy table: how responses came out, and accuracy by anatomy or question type."""
 
 from __future__ import annotations
 
@@ -9,83 +9,78 @@ from anatomy_r1.scoring.columns import LENIENT
 from anatomy_r1.tables.table import MISSING, Cell, Column, Table
 from reports.scores.caveats import Marks
 from reports.scores.names import BENCHMARKS, MINI, benchmark_title, rank
-from reports.scores.rows import RowName, columns, run_blocks
-from reports.scores.scores import ALL, AVG, Group, Key, Score, group_of
-from reports.tables.accuracy import bounds
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, system_of
+from reports.tables.cells import score_cell
+from reports.tables.rows import RowName, model_blocks, system_table
 
 _SPREAD = "seed SD: standard deviation of Avg@5 over training seeds, in points."
 _EXTRACTION = (
-    "lenient: Avg@5 by the lenient extractor, which reads answers of wrong form too; the strict one decides, and the "
-    "two are a band. malformed: not the form that the prompt asks for; several: several answers; refused: declined to "
-    "answer, by a list of phrases."
+    "lenient: Avg@5 with the lenient extractor, which also reads answers in the wrong format; the strict one decides, "
+    "and the two form a band. malformed: not in the format that the prompt asks for; several: more than one answer; "
+    "refused: declined to answer, judged by a list of phrases."
 )
 
 
 def responses_table(
-    found: Mapping[Key, Score], results: Sequence[Result], benchmarks: Sequence[str], known: Marks
+    found: Mapping[ScoreKey, Score], results: Sequence[Result], shown: Sequence[str], marks: Marks
 ) -> Table:
-    """How the responses came out: what was read, what was cut off, and the greedy response besides the five.
+    """Shares of parsed and truncated responses and accuracy of the greedy one, for the benchmarks `shown`.
 
-    Where the store says so, also what the lenient extractor makes of them, and how they failed.
+    Where the store has them, also accuracy by the lenient extractor and the ways in which responses failed.
     """
-    styles = {group_of(result): result.style for result in results}
+    styles = {system_of(result): result.style for result in results}
     extraction = any(metric == LENIENT for _, metric, _ in found)
-    further = ("lenient", "malformed", "several", "refused") if extraction else ()
-    titles = ("prompt", "parsed", "truncated", "greedy", "seeds", "seed SD", *further)
+    failures = ("malformed", "several", "refused")
+    further = ("lenient", *failures) if extraction else ()
 
-    def cells(group: Group) -> list[Cell]:
-        if group not in styles:
-            return [Cell() for _ in titles]
-        parsed, greedy = (found[group, metric, ALL] for metric in ("parsed", "greedy"))
-        truncated = found.get((group, "truncated", ALL))
-        spread = found[group, AVG, ALL].seed_sd
+    def share(system: SystemKey, metric: str) -> Cell:
+        score = found.get((system, metric, ALL))
+        return Cell(f"{score.percent:.1f}") if score else Cell()
+
+    def cells(system: SystemKey) -> list[Cell] | None:
+        if system not in styles:
+            return None
+        average = found[system, AVG, ALL]
+        lenient = [score_cell(found.get((system, LENIENT, ALL))), *(share(system, name) for name in failures)]
         return [
-            Cell(styles[group]),
-            Cell(f"{parsed.percent:.1f}"),
-            Cell(f"{truncated.percent:.1f}" if truncated else MISSING),
-            Cell(greedy.shown(), bounds(greedy, 2)),
-            Cell(str(parsed.seeds)),
-            Cell(MISSING if spread is None else f"{spread:.2f}"),
-            *(_extraction_cells(found, group) if extraction else []),
+            Cell(styles[system]),
+            share(system, "parsed"),
+            share(system, "truncated"),
+            score_cell(found[system, "greedy", ALL]),
+            Cell(str(average.seeds)),
+            Cell(MISSING if average.seed_sd is None else f"{average.seed_sd:.2f}"),
+            *(lenient if extraction else []),
         ]
 
-    def row(model: str, name: RowName) -> list[Cell]:
-        return [cell for benchmark in benchmarks for cell in cells(Group(benchmark, model, *name))]
-
-    return Table(
+    return system_table(
         "responses",
-        "Responses: share parsed and cut off (percent of the five), accuracy of the greedy response",
-        "Method",
-        columns(benchmarks, titles),
-        run_blocks(found, row, known),
-        (_SPREAD, _EXTRACTION) if extraction else (_SPREAD,),
+        "Responses: share parsed and truncated (percent of the five), accuracy of the greedy response",
+        ("prompt", "parsed", "truncated", "greedy", "seeds", "seed SD", *further),
+        cells,
+        found=found,
+        shown=shown,
+        marks=marks,
+        notes=(_SPREAD, _EXTRACTION) if extraction else (_SPREAD,),
     )
 
 
-def _extraction_cells(found: Mapping[Key, Score], group: Group) -> list[Cell]:
-    lenient = found.get((group, LENIENT, ALL))
-    failures = [found.get((group, metric, ALL)) for metric in ("malformed", "several", "refused")]
-    shares = [Cell(f"{score.percent:.1f}") if score else Cell() for score in failures]
-    return [Cell(lenient.shown(), bounds(lenient, 2)) if lenient else Cell(), *shares]
-
-
-def categories_table(found: Mapping[Key, Score], known: Marks) -> Table:
-    """Avg@5 by anatomy or question type: which ones a method learns and which it does not (the paper's Fig. 1)."""
+def categories_table(found: Mapping[ScoreKey, Score], marks: Marks) -> Table:
+    """Avg@5 by anatomy or question type: which ones a method learns (compare the paper's Fig. 1)."""
     sizes: dict[tuple[str, str], int] = {}
-    for group, _, category in found:
+    for system, _, category in found:
         if category != ALL:
-            questions = found[group, AVG, category].questions
-            sizes[group.benchmark, category] = max(questions, sizes.get((group.benchmark, category), 0))
+            questions = found[system, AVG, category].questions
+            sizes[system.benchmark, category] = max(questions, sizes.get((system.benchmark, category), 0))
     order = sorted(sizes, key=lambda pair: (rank(BENCHMARKS, pair[0].removesuffix(MINI)), pair))
 
-    def cell(model: str, name: RowName, benchmark: str, category: str) -> Cell:
-        score = found.get((Group(benchmark, model, *name), AVG, category))
-        return Cell(score.shown(1), bounds(score, 1)) if score else Cell()
+    def cells(model: str, name: RowName) -> list[Cell]:
+        keys = [(SystemKey(benchmark, model, *name), AVG, category) for benchmark, category in order]
+        return [score_cell(found.get(key), 1) for key in keys]
 
     return Table(
         "categories",
         "Avg@5 by anatomy and by question type, in percent (compare the paper's Fig. 1)",
         "Method",
         tuple(Column(f"{category} (n={sizes[name, category]})", benchmark_title(name)) for name, category in order),
-        run_blocks(found, lambda model, name: (cell(model, name, *pair) for pair in order), known),
+        model_blocks(found, cells, marks),
     )

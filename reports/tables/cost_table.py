@@ -1,6 +1,6 @@
-"""What methods cost, as tables: beside the scores what repeats exactly, and in a report of its own what does not.
+"""Costs as tables: steps and tokens beside the scores, and a report of its own for what differs between reruns.
 
-Steps and rollout tokens are the same whenever a seed is run again on a machine. Seconds are not, so they stay out of
+A rerun of a seed on the same machine repeats steps and rollout tokens exactly, but not seconds. These stay out of
 Tables 1 and 2, which are compared byte by byte.
 """
 
@@ -10,55 +10,58 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result
-from anatomy_r1.tables.table import MISSING, Cell, Report, Table
+from anatomy_r1.tables.table import Cell, Report, Table
 from reports.scores.caveats import Marks, marks
 from reports.scores.cost import Amount, Cost, costs
-from reports.scores.notes import USE, leaks, machines, made_from, warning
-from reports.scores.rows import benchmarks, columns, run_blocks
-from reports.scores.scores import ALL, AVG, Group, Key, Score, by_key, scores
+from reports.scores.notes import USE, leakage_notes, machines, made_from, warning
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, scores
+from reports.tables.cells import number
+from reports.tables.rows import benchmarks, system_table
 
-_READING = (
-    "Mean over training seeds. In parentheses: with the training that the method started from, where the store has it."
+_MEAN = (
+    "Mean over training seeds. In parentheses: including the training that the method started from, where the store "
+    "has it."
 )
-_UNKNOWN = "— = not run, or not recorded when it ran."
+_UNKNOWN = "— = not run, or not recorded."
 _ELSEWHERE = "Seconds, and tokens of evaluation: cost.txt and cost.csv."
 _TOKENS = (
-    "rollout tokens: sampled in training, discarded draws included. evaluation tokens: of all six responses to a "
+    "rollout tokens: sampled in training, including discarded draws. evaluation tokens: of all six responses to a "
     "question."
 )
 
 
 def training_cost_table(
-    found: Mapping[Key, Score], spent: Mapping[Group, Cost], shown: Sequence[str], known: Marks
+    found: Mapping[ScoreKey, Score], spent: Mapping[SystemKey, Cost], shown: Sequence[str], marks: Marks
 ) -> Table:
-    """Optimiser steps and rollout tokens of each method beside its Avg@5."""
+    """Optimiser steps and rollout tokens of each method beside its Avg@5, for the benchmarks `shown`."""
 
-    def cells(group: Group) -> list[Cell]:
-        cost = spent.get(group)
-        if cost is None:
-            return [Cell() for _ in titles]
-        return [_score(found, group), _trained(cost.steps), _trained(cost.rollout_tokens)]
+    def cells(system: SystemKey) -> list[Cell] | None:
+        cost = spent.get(system)
+        return [_average(found, system), _amount(cost.steps), _amount(cost.rollout_tokens)] if cost else None
 
-    titles = ("Avg@5", "steps", "rollout tokens")
-    return Table(
+    return system_table(
         "cost",
-        "What it cost: optimiser steps and tokens sampled in training",
-        "Method",
-        columns(shown, titles),
-        run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known),
-        (f"{_READING} {_UNKNOWN} {_ELSEWHERE}",),
+        "Training cost: optimiser steps and tokens sampled in training",
+        ("Avg@5", "steps", "rollout tokens"),
+        cells,
+        found=found,
+        shown=shown,
+        marks=marks,
+        notes=(f"{_MEAN} {_UNKNOWN} {_ELSEWHERE}",),
     )
 
 
 def cost_report(
     results: Sequence[Result],
-    found: Mapping[Key, Score] | None = None,
-    spent: Mapping[Group, Cost] | None = None,
+    found: Mapping[ScoreKey, Score] | None = None,
+    spent: Mapping[SystemKey, Cost] | None = None,
 ) -> Report:
-    """Everything that is known about costs, seconds included; differs from run to run.
+    """All recorded costs, including seconds; differs from run to run.
 
-    `found` and `spent`: scores and costs where they are known already; what a method started from may have been paid
-    for by results that are not among these.
+    Args:
+        results: results to show.
+        found: their scores, if known already.
+        spent: costs, if known already; a method may have started from a training that is not among `results`.
 
     Raises:
         AnatomyR1Error: as `scores`, or when there are no results.
@@ -67,53 +70,49 @@ def cost_report(
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
     found = found or by_key(scores(results))
     notes = (
-        _READING,
+        _MEAN,
         _UNKNOWN,
         _TOKENS,
-        *leaks(found.values()),
-        f"Seconds: wall-clock on {machines(results)}, with whatever else it did.",
+        *leakage_notes(found.values()),
+        f"Seconds: wall-clock time on {machines(results)}, which may have done other work as well.",
+        made_from(results, found.values()),
+        USE,
     )
-    table = _full_table(found, spent or costs(results), marks(results))
     title = f"Anatomy-R1, costs: profile {results[0].profile}"
-    return Report(title, warning(results), (table,), (*notes, made_from(results, found.values()), USE))
+    return Report(title, warning(results), (_full_table(found, spent or costs(results), marks(results)),), notes)
 
 
-def _full_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost], known: Marks) -> Table:
-    titles = ("Avg@5", "steps", "rollout tokens", "training s", "evaluation tokens", "evaluation s", "seeds")
-    shown = benchmarks(found, always=())
-
-    def cells(group: Group) -> list[Cell]:
-        cost = spent.get(group)
+def _full_table(found: Mapping[ScoreKey, Score], spent: Mapping[SystemKey, Cost], marks: Marks) -> Table:
+    def cells(system: SystemKey) -> list[Cell] | None:
+        cost = spent.get(system)
         if cost is None:
-            return [Cell() for _ in titles]
+            return None
         return [
-            _score(found, group),
-            _trained(cost.steps),
-            _trained(cost.rollout_tokens),
-            _trained(cost.training_seconds, 1),
-            Cell(_text(cost.evaluation_tokens)),
-            Cell(_text(cost.evaluation_seconds, 1)),
+            _average(found, system),
+            _amount(cost.steps),
+            _amount(cost.rollout_tokens),
+            _amount(cost.training_seconds, 1),
+            Cell(number(cost.evaluation_tokens)),
+            Cell(number(cost.evaluation_seconds, 1)),
             Cell(str(cost.seeds)),
         ]
 
-    return Table(
+    return system_table(
         "costs",
-        "What it cost: training and evaluation of each method",
-        "Method",
-        columns(shown, titles),
-        run_blocks(found, lambda model, name: (c for b in shown for c in cells(Group(b, model, *name))), known),
+        "Cost of training and evaluation",
+        ("Avg@5", "steps", "rollout tokens", "training s", "evaluation tokens", "evaluation s", "seeds"),
+        cells,
+        found=found,
+        shown=benchmarks(found, always=()),
+        marks=marks,
     )
 
 
-def _score(found: Mapping[Key, Score], group: Group) -> Cell:
-    return Cell(found[group, AVG, ALL].shown())
+def _average(found: Mapping[ScoreKey, Score], system: SystemKey) -> Cell:
+    return Cell(found[system, AVG, ALL].shown())
 
 
-def _trained(amount: Amount, decimals: int = 0) -> Cell:
-    """Own cost; beside it, for a method that started from another, the whole, or a dash where that is not known."""
-    aside = f"({_text(amount.whole, decimals)})" if amount.continued and amount.own is not None else ""
-    return Cell(_text(amount.own, decimals), aside)
-
-
-def _text(value: float | None, decimals: int = 0) -> str:
-    return MISSING if value is None else f"{value:,.{decimals}f}"
+def _amount(amount: Amount, decimals: int = 0) -> Cell:
+    """Own cost and, for a method that started from another, in parentheses the whole, or a dash if unknown."""
+    aside = f"({number(amount.whole, decimals)})" if amount.continued and amount.own is not None else ""
+    return Cell(number(amount.own, decimals), aside)

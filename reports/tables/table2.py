@@ -1,7 +1,7 @@
-"""Table 2: GDQA whole, without rewritten questions and without changed images (the paper's Table 2, on SGG-VQA).
+"""Table 2: the ablation of GDQA, without rewritten questions and without changed images (the paper's Table 2).
 
-`table2(results)` is pure. Below each model's rows stands what each ablation differs by from the whole, question by
-question, which says more than two intervals that overlap.
+Below each model's rows are the paired differences of the ablations from GDQA, which are more informative than two
+overlapping intervals.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
 from reports.scores import paper
-from reports.scores.caveats import Marks, certificate_notes, marked, marks, order_alarms, submitted_notes, unfit_notes
+from reports.scores.caveats import Marks, caveat_notes, marked, marks
 from reports.scores.cost import costs
 from reports.scores.differences import differences, minus
 from reports.scores.names import ABLATION, METRICS, MINI, method_title, model_title
 from reports.scores.notes import notes, warning
-from reports.scores.rows import RowName, benchmarks, models, row_names
-from reports.scores.scores import ALL, AVG, Group, Key, Score, by_key, scores
-from reports.tables.accuracy import accuracy_block, accuracy_columns, points, signed
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, scores
+from reports.tables import TableExport
+from reports.tables.accuracy import accuracy_block, accuracy_columns
 from reports.tables.breakdowns import responses_table
+from reports.tables.cells import difference_cell, points
 from reports.tables.cost_table import training_cost_table
+from reports.tables.rows import RowName, benchmarks, models, row_names
 
 NUMBER = 2
-"""Which of the paper's tables this is."""
+"""Number of this table in the paper."""
 WHOLE = "grpo-gdqa"
 """The method that the ablations are compared with."""
 BENCHMARK = "sgg_anatomy"
@@ -33,12 +35,23 @@ BENCHMARK = "sgg_anatomy"
 _DIFFERENCES = (
     "Difference: ablation minus GRPO-GDQA in points, on the questions and seeds that both ran "
     "[95 % cluster-robust t interval of the paired difference]; paper: the difference of its two numbers, which has no "
-    "interval. — = one of the two did not run, or not on the same questions."
+    "interval. — = one of the two did not run, or they ran on different questions."
 )
 
 
-def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
-    """Table 2 with its companions, from the results of one profile.
+def export(results: Sequence[Result]) -> TableExport:
+    """Table 2 as it is written; its CSV also holds the paired differences."""
+    kept = of_table2(results)
+
+    def theirs(score: Score) -> float | None:
+        differs = next((metric for metric in METRICS if score.metric == minus(metric, WHOLE)), None)
+        return _paper_difference(score.system, differs) if differs else paper.load().of_score(score, NUMBER)
+
+    return TableExport(table2(results), [*scores(kept), *differences(kept, WHOLE)], theirs)
+
+
+def table2(results: Sequence[Result]) -> Report:
+    """Table 2 and the tables that accompany it, from the results of one profile; pure.
 
     Raises:
         AnatomyR1Error: when no method of Table 2 ran, or the results do not belong in one table.
@@ -46,20 +59,16 @@ def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     kept = of_table2(results)
     if not kept:
         raise AnatomyR1Error("no results of Table 2's methods. Run `tox -e reproduce-table2` first")
-    numbers = numbers or paper.load()
-    found = by_key(scores(kept))
-    paired = by_key(differences(kept, WHOLE))
-    shown = benchmarks(found, always=(BENCHMARK,))
-    known = marks(kept)
+    found, paired = by_key(scores(kept)), by_key(differences(kept, WHOLE))
+    shown, known = benchmarks(found, always=(BENCHMARK,)), marks(kept)
     tables = (
-        _main_table(found, paired, numbers, shown, known),
+        _main_table(found, paired, shown, known),
         training_cost_table(found, costs(results), shown, known),
         responses_table(found, kept, shown, known),
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
-    alarms = (*unfit_notes(kept), *certificate_notes(kept), *submitted_notes(kept), *order_alarms(found))
     below = notes(kept, [*found.values(), *paired.values()], NUMBER)
-    return Report(title, warning(kept), tables, (*alarms, *below))
+    return Report(title, warning(kept), tables, (*caveat_notes(kept, found), *below))
 
 
 def of_table2(results: Sequence[Result]) -> list[Result]:
@@ -70,70 +79,54 @@ def of_table2(results: Sequence[Result]) -> list[Result]:
 
 
 def _main_table(
-    found: Mapping[Key, Score],
-    paired: Mapping[Key, Score],
-    numbers: paper.PaperNumbers,
+    found: Mapping[ScoreKey, Score],
+    paired: Mapping[ScoreKey, Score],
     shown: Sequence[str],
     known: Marks,
 ) -> Table:
     blocks: list[Block] = []
     for model in models(found):
         names = row_names(found, model, ABLATION)
-        for arm in dict.fromkeys(arm for _, arm in names):  # apart: best and second are of rows with one budget
+        for arm in dict.fromkeys(arm for _, arm in names):  # best and second best are among rows of one budget
             own = [name for name in names if name[1] == arm]
-            block = accuracy_block(found, numbers, model, own, shown, table=NUMBER, marks=known)
+            block = accuracy_block(found, model, own, shown, table=NUMBER, marks=known)
             blocks.append(block if arm == MATCHED else replace(block, title=f"{block.title}: {arm}"))
-        blocks.append(_difference_block(paired, numbers, model, names, shown, known=known))
+        blocks.append(_difference_block(paired, model, names, shown, known))
     title = "Table 2. Ablation of GDQA, in percent, beside the paper's"
     return Table("table2", title, "Method", accuracy_columns(shown), tuple(blocks), (_DIFFERENCES,))
 
 
 def _difference_block(
-    paired: Mapping[Key, Score],
-    numbers: paper.PaperNumbers,
+    paired: Mapping[ScoreKey, Score],
     model: str,
     names: Sequence[RowName],
     shown: Sequence[str],
-    *,
     known: Marks,
 ) -> Block:
-    """A difference to a marked whole, or of a marked ablation, is marked as well."""
-    rows = [
-        Row(
-            marked(
-                method_title(*name),
-                (Group(b, model, method, name[1]) for b in shown for method in (name[0], WHOLE)),
-                known,
-            ),
-            tuple(c for b in shown for c in _cells(paired, numbers, Group(b, model, *name))),
-        )
-        for name in names
-        if name[0] != WHOLE
-    ]
-    return Block(f"{model_title(model, paper_beside=False)}: difference to {ABLATION[WHOLE]}", tuple(rows))
+    """A row for each ablation, with the marks of the ablation and of GDQA."""
+    rows = []
+    for method, arm in names:
+        if method != WHOLE:
+            both = [SystemKey(name, model, one, arm) for name in shown for one in (method, WHOLE)]
+            cells = (cell for name in shown for cell in _difference_cells(paired, SystemKey(name, model, method, arm)))
+            rows.append(Row(marked(method_title(method, arm), both, known), tuple(cells)))
+    return Block(f"{model_title(model, paper_beside=False)}: difference from {ABLATION[WHOLE]}", tuple(rows))
 
 
-def _cells(paired: Mapping[Key, Score], numbers: paper.PaperNumbers, group: Group) -> list[Cell]:
-    """A benchmark's cells of one ablation: for each metric our difference and the paper's, then the clusters."""
+def _difference_cells(paired: Mapping[ScoreKey, Score], system: SystemKey) -> list[Cell]:
+    """An ablation's cells for one benchmark: our difference and the paper's in each metric, then the clusters."""
+    found = {metric: paired.get((system, minus(metric, WHOLE), ALL)) for metric in METRICS}
     pairs = [
-        (signed(paired.get((group, minus(metric, WHOLE), ALL))), Cell(points(theirs(numbers, group, metric))))
-        for metric in METRICS
+        (difference_cell(score), Cell(points(_paper_difference(system, metric)))) for metric, score in found.items()
     ]
-    score = paired.get((group, minus(AVG, WHOLE), ALL))
-    return [*(cell for pair in pairs for cell in pair), Cell(str(score.clusters)) if score else Cell()]
+    average = found[AVG]
+    return [*(cell for pair in pairs for cell in pair), Cell(str(average.clusters)) if average else Cell()]
 
 
-def theirs(numbers: paper.PaperNumbers, group: Group, metric: str) -> float | None:
-    """The paper's difference of an ablation to the whole, in points; None where it has not both numbers."""
-    if group.arm != MATCHED:
+def _paper_difference(system: SystemKey, metric: str) -> float | None:
+    """The paper's difference of an ablation from GDQA, in points; None unless it reports both numbers."""
+    if system.arm != MATCHED:
         return None
-    ablated, whole = (numbers.beside(group.model, m, group.benchmark, metric, NUMBER) for m in (group.method, WHOLE))
+    numbers, methods = paper.load(), (system.method, WHOLE)
+    ablated, whole = (numbers.beside(system.model, one, system.benchmark, metric, NUMBER) for one in methods)
     return None if ablated is None or whole is None else ablated - whole
-
-
-def paper_beside(numbers: paper.PaperNumbers, score: Score) -> float | None:
-    """The paper's number for a score of this table, or its difference for a difference."""
-    for metric in METRICS:
-        if score.metric == minus(metric, WHOLE):
-            return theirs(numbers, score.group, metric)
-    return numbers.of_score(score, NUMBER)

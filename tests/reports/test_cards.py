@@ -29,7 +29,7 @@ def test_a_model_card_says_what_how_from_what_and_how_well():
         "scored at: 0123456789",
         "120 optimiser steps, 5,000 sampled tokens",
         "started from: the base model",
-        "Not looked for.",
+        "Not checked.",
         "tox -e reproduce-table1 -- --profile mini --methods grpo --benchmarks sgg_anatomy_mini --models mini-l "
         "--seeds 0 1 --arms matched",
     ):

@@ -108,7 +108,7 @@ def test_kill_9_in_the_middle_of_training(profile, tmp_path):
 
 def test_killed_again_and_again_it_ends_with_the_table_of_an_uninterrupted_run(profile, tmp_path):
     """Six times in one run of two methods, at random moments from the first stage to the last evaluation."""
-    from reports.write import table1_files
+    from reports.write import table_files
 
     rng, whole, killed = random.Random(0), tmp_path / "whole", tmp_path / "killed"
     subprocess.run(command(profile, whole, "sft"), cwd=ROOT, check=True)
@@ -122,7 +122,7 @@ def test_killed_again_and_again_it_ends_with_the_table_of_an_uninterrupted_run(p
         kill_when(start(profile, killed, "sft"), moment)
     subprocess.run(command(profile, killed, "sft"), cwd=ROOT, check=True)
     assert outcome(killed)[:3] == outcome(whole)[:3]
-    assert table1_files(killed / "smoke" / "results") == table1_files(whole / "smoke" / "results")
+    assert table_files("table1", killed / "smoke" / "results") == table_files("table1", whole / "smoke" / "results")
 
 
 def test_a_failed_cell_is_named_with_reason_and_log_and_the_others_finish(profile, tmp_path):

@@ -10,10 +10,10 @@ from anatomy_r1.scoring.columns import EXTRACTION
 from anatomy_r1.tables.table import MISSING
 from reports.__main__ import main
 from reports.controls.controls import controls
-from reports.controls.image_ablation import worths
+from reports.controls.image_ablation import image_ablations
 from reports.scores.caveats import order_alarms
 from reports.scores.differences import differences
-from reports.scores.scores import scores
+from reports.scores.scores import by_key, scores
 from reports.tables.table1 import table1
 from tests.helpers.stores import PROVENANCE, named, questions, result, row, shares
 
@@ -72,17 +72,17 @@ def test_a_cell_holds_the_paired_difference_by_hand():
 
 def test_only_seeds_that_both_views_ran_count():
     results = [result("grpo", 0.9, seed=1), result("grpo", 0.4), result("grpo@wrong-image", 0.4)]
-    (found,) = worths(results)
+    (found,) = image_ablations(results)
     assert {one.seed for one in found.results} == {0}
     assert found.difference("wrong-image").percent == 0
-    (apart,) = worths([result("grpo", seed=1), result("grpo@wrong-image")])
-    assert (apart.results, apart.scores, apart.words) == ((), {}, "")
+    (apart,) = image_ablations([result("grpo", seed=1), result("grpo@wrong-image")])
+    assert (apart.results, apart.scores, apart.verdict) == ((), {}, "")
 
 
 def test_views_of_other_weights_are_refused():
     first, second = ({**PROVENANCE, "sampling": {"weights": weights}} for weights in ("a", "b"))
-    with pytest.raises(AnatomyR1Error, match=r"grpo@wrong-image.*of other weights than"):
-        worths([result("grpo", provenance=first), result("grpo@wrong-image", provenance=second)])
+    with pytest.raises(AnatomyR1Error, match=r"grpo@wrong-image.*weights differ from"):
+        image_ablations([result("grpo", provenance=first), result("grpo@wrong-image", provenance=second)])
 
 
 def test_unfit_and_leaking_views_are_marked(passport):
@@ -159,22 +159,22 @@ def test_control_rows_stand_below_all_methods_and_compete_with_none():
 
 def test_views_raise_no_alarm_and_have_no_difference_to_grpo():
     table = questions(0.5).assign(**dict.fromkeys(EXTRACTION, 0))
-    found = {(s.group, s.metric, s.category): s for s in scores([result("sft", questions=table)])}
-    raised = {(s.group, s.metric, s.category): s for s in scores([result("grpo", questions=table.assign(lenient_0=1))])}
-    aside = {
-        (s.group, s.metric, s.category): s
-        for s in scores([result("sft@no-image", questions=questions(0.1).assign(**dict.fromkeys(EXTRACTION, 1)))])
+    found = by_key(scores([result("sft", questions=table)]))
+    raised = {
+        (s.system, s.metric, s.category): s for s in scores([result("grpo", questions=table.assign(lenient_0=1))])
     }
+    view = result("sft@no-image", questions=questions(0.1).assign(**dict.fromkeys(EXTRACTION, 1)))
+    aside = by_key(scores([view]))
     assert order_alarms(found | raised)
     assert not order_alarms(found | aside)
-    assert {score.group.method for score in differences(everything(), "grpo")} == {"sft", "control-majority", "mine"}
+    assert {score.system.method for score in differences(everything(), "grpo")} == {"sft", "control-majority", "mine"}
 
 
 def test_controls_without_a_model_stand_under_no_image(tmp_path, capsys):
     for one in everything():
         save_result(tmp_path / "store", one)
     assert main(["controls", "--store", str(tmp_path / "store"), "--out", str(tmp_path / "out")]) == 0
-    assert "What the picture is worth" in capsys.readouterr().out
+    assert "What the image is worth" in capsys.readouterr().out
     names = {path.name for path in (tmp_path / "out").glob("controls.*")}
     assert names == {f"controls.{kind}" for kind in ("csv", "html", "md", "tex", "txt")}
     cells = row(named(controls(everything()), "picture"), "mini-l", "Majority class (control)").cells

@@ -6,7 +6,7 @@ from scipy import stats
 
 from anatomy_r1.scoring.intervals import Interval
 from reports.figures import statements as module
-from reports.figures.claims import Claim, claims
+from reports.figures.claims import FigureClaim, claims
 from reports.figures.measures import FIRST_THIRD, LAST_THIRD, SECOND_HALF, change, difference, gap, mean, picked
 from reports.figures.scope import groups_frame
 from reports.figures.statements import statements, verdict
@@ -89,7 +89,9 @@ def test_picking_needs_a_second_seed_and_a_second_anatomy():
     ],
 )
 def test_the_whole_interval_decides(says, low, high, expected):
-    claim = Claim(1, "x", "p", "q", lambda _: pd.Series(dtype=float), says, 0.05 if says.startswith("no") else 0.0)
+    claim = FigureClaim(
+        1, "x", "p", "q", lambda _: pd.Series(dtype=float), says, 0.05 if says.startswith("no") else 0.0
+    )
     found = verdict(claim, Interval((low + high) / 2, low, high, 0.1, 3, 3))
     assert found.removesuffix(" (margin 0.05, ours)") == expected
     assert ("margin" in found) == says.startswith("no ")

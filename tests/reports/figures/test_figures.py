@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from anatomy_r1.training.curves import load_curves, save_curves
 from reports.figures import draw as panels
 from reports.figures.curve_figures import CURVE_FIGURES
-from reports.figures.draw import LOOKS, SETTINGS, SMALL, rendered, settle
+from reports.figures.draw import SETTINGS, SMALL, STYLES, rendered, settle
 from reports.figures.points import POOLED
 from reports.figures.scope import groups_frame
 from reports.figures.write import data_files, drawings, figure_files
@@ -66,10 +66,10 @@ def test_nothing_is_smaller_than_seven_points_or_outside_its_column(frame):
 
 
 def test_lines_are_told_apart_without_colour():
-    looks = list(LOOKS.values())
-    assert len({look.marker for look in looks}) == len({look.colour for look in looks}) == len(looks)
+    styles = list(STYLES.values())
+    assert len({style.marker for style in styles}) == len({style.colour for style in styles}) == len(styles)
     okabe_ito = {"#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"}
-    assert {to_hex(look.colour) for look in looks} <= okabe_ito
+    assert {to_hex(style.colour) for style in styles} <= okabe_ito
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from anatomy_r1.tables import html, markdown, text
 from reports.__main__ import main
 from reports.formats import latex
 from reports.tables.table1 import table1
-from reports.write import table1_files
+from reports.write import table_files
 from tests.helpers.stores import grid, result
 
 HOSTILE = "<script>alert(1)</script> | $x_1$ & 100% \\end{document} \x1b[31m [a](javascript:b) `c` \u2028 π"
@@ -111,7 +111,7 @@ def test_text_fits_the_screen_and_moves_no_cursor(hostile):
 def test_csv_is_tidy_and_inert(store):
     formula = result('=HYPERLINK("x")', 0.5)
     save_result(store, formula)
-    rows = list(csv.DictReader(io.StringIO(table1_files(store)["table1.csv"])))
+    rows = list(csv.DictReader(io.StringIO(table_files("table1", store)["table1.csv"])))
     assert {len(row) for row in rows} == {20}
     assert not any(row["method"].startswith("=") for row in rows)
     one = next(r for r in rows if (r["model"], r["method"], r["metric"]) == ("mini-l", "grpo", "avg@5") and r["paper"])

@@ -81,7 +81,7 @@ def test_budgets_that_differ_from_grpos_beside_it_mark_the_row(other):
     )
     assert {title for _, title in marked(report)} == {f"GPG{CERTIFICATE_FAILED}"}
     assert "budget: " in notes(report)[0]
-    assert "GRPO beside it: 80 steps of 32" in notes(report)[0]
+    assert "but GRPO has 80 steps of 32" in notes(report)[0]
     elsewhere = [with_one("grpo", certificate()), with_one("gpg", certificate(**other), arm="another")]
     assert not marked(table1(elsewhere))
 
@@ -90,8 +90,8 @@ def test_old_results_have_no_certificate_and_have_not_failed():
     report = table1([paid("grpo", trained(plan("grpo"))), with_one("sft", certificate())])
     assert not marked(report)
     assert notes(report) == [
-        "Certificates (docs/certificates.md): 1 of 2 trained results have one, 0 failed, 1 have no certificate "
-        "(stored before there were any)."
+        "Certificates (docs/certificates.md): 1 of 2 trained results have one, of which 0 failed; 1 were stored before "
+        "certificates existed."
     ]
 
 

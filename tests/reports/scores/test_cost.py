@@ -10,17 +10,17 @@ from anatomy_r1.tables import text
 from anatomy_r1.tables.table import MISSING
 from reports.__main__ import main
 from reports.scores.cost import Amount, costs
-from reports.scores.scores import Group
+from reports.scores.scores import SystemKey
 from reports.tables.cost_table import cost_report
 from reports.tables.table1 import table1
-from reports.write import cost_files, table1_files, table2_files
+from reports.write import cost_files, table_files
 from tests.helpers.stores import PROVENANCE, grid, named, paid, plan, result, row, trained
 
-GRPO = Group("sgg_anatomy_mini", "mini-l", "grpo", "matched")
+GRPO = SystemKey("sgg_anatomy_mini", "mini-l", "grpo", "matched")
 
 
 def cost(results, method="grpo"):
-    return costs(results)[Group("sgg_anatomy_mini", "mini-l", method, "matched")]
+    return costs(results)[SystemKey("sgg_anatomy_mini", "mini-l", method, "matched")]
 
 
 def cells(results, title, table="cost", of=table1):
@@ -165,9 +165,12 @@ def save(root, seconds):
 
 def test_tables_do_not_know_how_long_it_took_and_costs_do(tmp_path):
     quick, slow = save(tmp_path / "quick", 71234.5), save(tmp_path / "slow", 86420.9)
-    for files in (table1_files, table2_files):
-        assert files(quick) == files(slow)
-        assert all(("120" in content and "5,000" in content) or "5000" in content for content in files(quick).values())
+    for name in ("table1", "table2"):
+        assert table_files(name, quick) == table_files(name, slow)
+        assert all(
+            ("120" in content and "5,000" in content) or "5000" in content
+            for content in table_files(name, quick).values()
+        )
     assert cost_files(quick).keys() == {"cost.txt", "cost.csv"}
     assert "71,234.5" in cost_files(quick)["cost.txt"]
     assert "71234.5" in cost_files(quick)["cost.csv"]
@@ -180,7 +183,7 @@ def test_costs_are_printed_before_the_table_and_written_beside(tmp_path, capsys)
     printed = capsys.readouterr().out
     texts = [(tmp_path / "out" / name).read_text() for name in ("cost.txt", "table1.txt")]
     assert printed.startswith(f"{texts[0]}\n{texts[1]}\nWritten: ")
-    assert printed.index("Table 1.") > printed.index("What it cost: optimiser steps") > printed.index("training s")
+    assert printed.index("Table 1.") > printed.index("Training cost: optimiser steps") > printed.index("training s")
     assert (tmp_path / "out" / "cost.csv").read_text() == cost_files(store)["cost.csv"]
 
 
@@ -213,7 +216,7 @@ def test_cost_csv_is_tidy(tmp_path):
 def test_tables_csv_has_the_groups_steps_and_tokens_on_each_line(tmp_path):
     for each in [paid("sft", trained(SFT, 150, 0, 30.5)), paid("sft-grpo", CHILD)]:
         save_result(tmp_path, each)
-    lines = list(csv.DictReader(io.StringIO(table1_files(tmp_path)["table1.csv"])))
+    lines = list(csv.DictReader(io.StringIO(table_files("table1", tmp_path)["table1.csv"])))
     found = {(line["method"], line["steps"], line["steps_with_start"], line["rollout_tokens"]) for line in lines}
     assert found == {("sft", "150.0000", "150.0000", "0.0000"), ("sft-grpo", "120.0000", "270.0000", "5000.0000")}
 
@@ -237,8 +240,9 @@ def test_the_footer_names_the_machines_that_the_seconds_are_of():
     ]
     machines = [note for note in cost_report(results).notes if note.startswith("Seconds")]
     assert machines == [
-        "Seconds: wall-clock on 2 x some processor (Linux x86_64); 64 x another, 2 x GPU A, 1 x GPU B (Linux x86_64); "
-        "Linux x86_64; an unknown machine; an unknown processor (an unknown system), with whatever else it did."
+        "Seconds: wall-clock time on 2 x some processor (Linux x86_64); 64 x another, 2 x GPU A, 1 x GPU B (Linux "
+        "x86_64); Linux x86_64; an unknown machine; an unknown processor (an unknown system), which may have done "
+        "other work as well."
     ]
     assert not any("some processor" in note for note in table1(results).notes)
 

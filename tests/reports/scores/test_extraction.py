@@ -11,11 +11,11 @@ from anatomy_r1.scoring.columns import EXTRACTION
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import MISSING
 from reports.formats import latex
-from reports.scores.scores import ALL, Group, scores
+from reports.scores.scores import ALL, SystemKey, scores
 from reports.site.page import render, table_page
 from reports.tables.table1 import table1
 from reports.tables.table2 import table2
-from reports.write import table1_files
+from reports.write import table_files
 from tests.helpers.stores import PROVENANCE, grid, named, questions, result, row, shares
 
 
@@ -34,7 +34,7 @@ STRICT = [result("sft", questions=shares(3, 3)), result("grpo", questions=shares
 TURNED = [read(STRICT[0], 3, 3), read(STRICT[1], 3, 4, malformed=1, several=[2, 0], refused=[0, 1])]
 ALARM = (
     "Alarm: the choice of extractor changes the order of methods. SGG-VQA (Anatomy), mini world, mini-l, Avg@5: "
-    "SFT 60.00 and GRPO 50.00 by the strict extractor, 60.00 and 70.00 by the lenient one."
+    "SFT 60.00 and GRPO 50.00 with the strict extractor, 60.00 and 70.00 with the lenient one."
 )
 
 
@@ -100,11 +100,11 @@ def test_seeds_of_which_one_lacks_it_have_none():
 
 def test_both_extractors_have_a_score_by_category_and_a_line_in_the_csv(tmp_path):
     full = [read(result("sft", questions=questions(0.5)), *[4] * 40)]
-    found = {(score.group, score.metric, score.category): score for score in scores(full)}
-    group = Group("sgg_anatomy_mini", "mini-l", "sft", "matched")
-    assert [found[group, "avg@5_lenient", one].percent for one in (ALL, "Gut", "Liver")] == pytest.approx([80] * 3)
+    found = {(score.system, score.metric, score.category): score for score in scores(full)}
+    system = SystemKey("sgg_anatomy_mini", "mini-l", "sft", "matched")
+    assert [found[system, "avg@5_lenient", one].percent for one in (ALL, "Gut", "Liver")] == pytest.approx([80] * 3)
     save_result(tmp_path, full[0])
-    lines = list(csv.DictReader(io.StringIO(table1_files(tmp_path)["table1.csv"])))
+    lines = list(csv.DictReader(io.StringIO(table_files("table1", tmp_path)["table1.csv"])))
     lenient = [line for line in lines if line["metric"] == "avg@5_lenient"]
     assert [line["category"] for line in lenient] == ["", "Gallbladder", "Gut", "Liver", "Omentum"]
     assert {line["percent"] for line in lenient} == {"80.0000"}

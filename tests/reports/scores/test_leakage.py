@@ -15,7 +15,7 @@ from reports.scores.names import CONTROLS
 from reports.scores.scores import MARK
 from reports.tables.table1 import table1
 from reports.tables.table2 import table2
-from reports.write import cost_files, table1_files, table2_files
+from reports.write import cost_files, table_files
 from tests.helpers.stores import PROVENANCE, grid, named, result, row
 
 FORMATS = ("txt", "md", "html", "tex")
@@ -35,10 +35,10 @@ CLEAN, SAME_VIDEO = provenance(("VID02", "2.png")), provenance(("VID01", "2.png"
 SAME_PICTURE = provenance(("VID02", "1.png", "Where ?"))
 
 
-def written(folder, results, make=table1_files):
+def written(folder, results, table="table1"):
     for one in results:
         save_result(folder, one)
-    return make(folder)
+    return table_files(table, folder)
 
 
 def test_passports_that_show_nothing_change_no_byte(tmp_path):
@@ -91,7 +91,7 @@ def test_table_2_marks_differences_too(tmp_path):
     leaky = [result("grpo-gdqa", provenance=SAME_VIDEO), result("grpo-gdqa-no-text")]
     block = table2(leaky).tables[0].blocks[1]
     assert MARK in block.rows[0].cells[0].text
-    assert "not clean" in written(tmp_path, leaky, table2_files)["table2.txt"]
+    assert "not clean" in written(tmp_path, leaky, "table2")["table2.txt"]
 
 
 def test_one_leaky_seed_is_enough():

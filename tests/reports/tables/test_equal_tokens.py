@@ -6,7 +6,7 @@ from reports.tables.table1 import table1
 from tests.helpers.stores import grid, named, paid, plan, result, row, shares, trained
 
 ARM = {"arm": "equal-tokens"}
-TITLE = "For the same number of sampled tokens: accuracy and what it differs by from GRPO's"
+TITLE = "For the same number of sampled tokens: accuracy, and its difference from GRPO's"
 
 
 def rl(method, rights, steps, tokens, seed=0, **changes):

@@ -5,7 +5,7 @@ import pytest
 from anatomy_r1.tables.table import MISSING, Cell, emphases
 from reports.scores import paper
 from reports.scores.names import METHODS
-from reports.scores.scores import ALL, Group, scores
+from reports.scores.scores import ALL, SystemKey, scores
 from reports.tables.table1 import table1
 from tests.helpers.stores import grid, named, questions, result, row
 
@@ -89,8 +89,8 @@ def test_the_papers_tables_are_complete():
 
 
 def test_seeds_are_averaged_and_their_spread_stands_beside(report):
-    found = {(s.group, s.metric, s.category): s for s in scores(grid())}
-    score = found[Group("sgg_anatomy_mini", "mini-l", "grpo", "matched"), "avg@5", ALL]
+    found = {(s.system, s.metric, s.category): s for s in scores(grid())}
+    score = found[SystemKey("sgg_anatomy_mini", "mini-l", "grpo", "matched"), "avg@5", ALL]
     assert (score.seeds, score.questions) == (2, 40)
     cells = row(named(report, "responses"), "mini-l", "GRPO").cells
     assert [cell.text for cell in cells[4:6]] == ["2", f"{score.seed_sd:.2f}"]
@@ -162,8 +162,8 @@ def test_real_benchmarks_carry_no_mini_warning_and_no_mini_title():
     [
         ([], "store is empty"),
         ([result(), result("sft", profile="smoke")], "several profiles"),
-        ([result(), result()], "seed stands twice"),
-        ([result(), result(seed=1, questions=questions(0.5, n=41))], "other questions than"),
+        ([result(), result()], "seed occurs twice"),
+        ([result(), result(seed=1, questions=questions(0.5, n=41))], "different questions from"),
         ([result(questions=questions(0.5, n=0))], "no questions"),
     ],
     ids=["nothing", "two profiles", "a seed twice", "seeds on other questions", "an empty cell"],

@@ -12,14 +12,14 @@ from reports.__main__ import main
 from reports.formats import latex
 from reports.scores.differences import differences
 from reports.scores.names import BEYOND, TITLES
-from reports.scores.scores import Group
+from reports.scores.scores import SystemKey
 from reports.tables.table2 import table2
-from reports.write import table1_files, table2_files
+from reports.write import table_files
 from tests.helpers.stores import named, plan, questions, result, row, shares, trained
 
 WHOLE, NO_TEXT, NO_IMAGE = "grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image"
 TITLE = {WHOLE: "GRPO-GDQA", NO_TEXT: "GRPO-GDQA \N{MINUS SIGN}Text", NO_IMAGE: "GRPO-GDQA \N{MINUS SIGN}Image"}
-DIFFERENCE = "mini-l: difference to GRPO-GDQA"
+DIFFERENCE = "mini-l: difference from GRPO-GDQA"
 # Avg@5 differs by -0.2, -0.4, 0 and +0.2 from question to question: -10 points.
 PAIR = [result(WHOLE, questions=shares(5, 3, 2, 1)), result(NO_TEXT, questions=shares(4, 1, 2, 2))]
 
@@ -94,7 +94,7 @@ def test_equal_answers_differ_by_nothing_and_the_footer_says_what_that_shows():
     report = table2([result(m, questions=t) for m, t in zip((WHOLE, NO_TEXT), tables, strict=True)])
     cells = row(named(report, "table2"), DIFFERENCE, TITLE[NO_TEXT]).cells
     assert [(cell.text, cell.aside) for cell in cells[:5:2]] == [("0.00", "[0.00, 0.00]")] * 3
-    assert any("no width" in note for note in report.notes)
+    assert any("zero width" in note for note in report.notes)
 
 
 def data(name):
@@ -224,7 +224,7 @@ def test_five_formats_on_the_screen_and_in_files(tmp_path, capsys):
 def test_csv_tells_a_difference_from_a_score(tmp_path):
     for each in PAIR:
         save_result(tmp_path, each)
-    lines = list(csv.DictReader(io.StringIO(table2_files(tmp_path)["table2.csv"])))
+    lines = list(csv.DictReader(io.StringIO(table_files("table2", tmp_path)["table2.csv"])))
     [line] = [line for line in lines if line["metric"] == "avg@5 minus grpo-gdqa"]
     assert (line["method"], line["percent"], line["paper"], line["category"]) == (NO_TEXT, "-10.0000", "-1.1100", "")
     [score] = [line for line in lines if (line["method"], line["metric"], line["category"]) == (NO_TEXT, "avg@5", "")]
@@ -235,7 +235,7 @@ def test_csv_tells_a_difference_from_a_score(tmp_path):
 def test_csv_sets_no_paper_number_beside_another_arm(tmp_path):
     for each in [*PAIR, *(result(r.method, arm="equal-tokens", questions=r.questions) for r in PAIR)]:
         save_result(tmp_path, each)
-    for files in (table1_files(tmp_path)["table1.csv"], table2_files(tmp_path)["table2.csv"]):
+    for files in (table_files("table1", tmp_path)["table1.csv"], table_files("table2", tmp_path)["table2.csv"]):
         beside = [(line["arm"], line["paper"] != "") for line in csv.DictReader(io.StringIO(files))]
         assert ("matched", True) in beside
         assert ("equal-tokens", True) not in beside
@@ -258,7 +258,7 @@ def test_text_fits_the_screen():
     training = trained(plan(WHOLE), 120, 123456)
     page = text.render(table2([result(WHOLE, provenance={"training": training}), result(NO_TEXT)]))
     assert max(map(len, page.splitlines())) <= 140
-    order = ["Responses:", "What it cost", "Table 2. Ablation", "mini-l (", "difference to GRPO-GDQA", "Ours: mean"]
+    order = ["Responses:", "Training cost", "Table 2. Ablation", "mini-l (", "difference from GRPO-GDQA", "Ours: mean"]
     assert sorted(order, key=page.rindex) == order
 
 
@@ -270,4 +270,4 @@ def test_every_method_of_the_grid_has_a_title_and_the_papers_have_their_label():
 
 
 def test_a_group_is_known_by_its_row():
-    assert differences(PAIR, WHOLE)[0].group == Group("sgg_anatomy_mini", "mini-l", NO_TEXT, "matched")
+    assert differences(PAIR, WHOLE)[0].system == SystemKey("sgg_anatomy_mini", "mini-l", NO_TEXT, "matched")

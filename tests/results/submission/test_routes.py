@@ -110,14 +110,14 @@ def test_tasks_by_category_are_one_submission(submitted, data, tmp_path, stock):
 
 
 def test_a_submission_is_a_row_and_stands_in_a_comparison(submitted, stock, log, tmp_path, capsys):
-    from reports.write import table1_files
+    from reports.write import table_files
 
     submitted(stock)
     submitted(log, method="ours")
-    table = table1_files(tmp_path / "store")["table1.txt"]
+    table = table_files("table1", tmp_path / "store")["table1.txt"]
     assert "theirs (submitted)" in table
     note = " ".join(table.split()).partition("Submitted: ")[2]
-    assert "theirs (submitted), seed 0: from lm-eval results, scored again from its responses" in note
+    assert "theirs (submitted), seed 0: from lm-eval results, rescored from its responses" in note
     assert "not known: training data, weights" in note
     folders = [str(path) for path in sorted((tmp_path / "store").glob("*/*/*"))]
     assert main(["compare", *folders]) == 2
@@ -137,7 +137,7 @@ def test_named_training_data_give_a_passport(submitted, stock, data):
 
 def test_training_on_the_test_pictures_is_marked_in_the_table(submitted, stock, tmp_path):
     from anatomy_r1.data.prepared import write
-    from reports.write import table1_files
+    from reports.write import table_files
 
     write_set(tmp_path)
     stated = {"benchmark": TASK, "generated": True, "seed": 0}
@@ -145,7 +145,7 @@ def test_training_on_the_test_pictures_is_marked_in_the_table(submitted, stock, 
     entered = submitted(stock, train_data=(tmp_path / "leaky",))
     assert {"cluster", "image", "question_image"} <= set(entered.passport.not_clean)
     assert "not clean: cluster" in told(entered)
-    assert "† = not clean" in table1_files(tmp_path / "store")["table1.txt"]
+    assert "† = not clean" in table_files("table1", tmp_path / "store")["table1.txt"]
 
 
 @pytest.mark.slow
