@@ -1,6 +1,6 @@
 """Is one method better than another, and could these questions have told? Behind `anatomy-r1 compare`.
 
-    permutation, mcnemar, power, seeds   one statistical method each, pure and seeded
+    permutation, power, seeds            one statistical method each, pure and seeded
     family, declared                     which comparisons were declared, whether before the run, and Holm over them
     verdict                              the rule that turns numbers into words
     runs, sources                        result stores and response logs as the same value

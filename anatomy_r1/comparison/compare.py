@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 from anatomy_r1.comparison.family import METRICS, Family, Pair
 from anatomy_r1.comparison.outcome import (
     ALL,
-    BINARY,
     Comparison,
     Difference,
-    Discordance,
     Flips,
     Tested,
     flip_metric,
     flips,
 )
-from anatomy_r1.comparison.paired_tests import SignFlip, mcnemar, sign_flip
+from anatomy_r1.comparison.paired_tests import SignFlip, sign_flip
 from anatomy_r1.comparison.panel import Panel, difference, seeds_of_pair
 from anatomy_r1.comparison.power import detectable_difference
 from anatomy_r1.comparison.seeds import Retrained, retrained
@@ -139,7 +137,6 @@ def _compared(
             retrained=again,
             differences=tuple(differences),
             test=_tested(family, test, tested, again) if test else None,
-            discordances=tuple(_discordances(panel, baseline, other)),
             flips=_flips(panel, baseline, other, flip_metric(family.metric)),
         )
 
@@ -183,15 +180,6 @@ def _common(baseline: System, other: System) -> tuple[int, ...]:
 def _by_seed(panel: Panel, baseline: System, other: System, metric: str) -> NDArray[np.float64]:
     """Shape [shared seeds, n]."""
     return np.asarray([difference(panel, baseline, other, seed, metric) for seed in _common(baseline, other)])
-
-
-def _discordances(panel: Panel, baseline: System, other: System) -> Iterator[Discordance]:
-    a, b = panel.shares[baseline.name], panel.shares[other.name]
-    for metric in BINARY:
-        for seed in _common(baseline, other):
-            outcomes = a[seed][metric], b[seed][metric]
-            if np.isin(outcomes, (0.0, 1.0)).all():  # means over the rotations of a question are shares
-                yield Discordance(metric, seed, mcnemar(*outcomes))
 
 
 def _flips(panel: Panel, baseline: System, other: System, metric: str) -> Flips:

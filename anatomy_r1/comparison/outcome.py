@@ -1,4 +1,4 @@
-"""What a comparison comes to, as values: differences, the test with its verdict, discordant and flipped questions.
+"""What a comparison comes to, as values: differences, the test with its verdict and flipped questions.
 
 Each system's own scores on a panel's questions, with intervals over clusters and over seeds.
 
@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from anatomy_r1.comparison.family import METRICS, Declaration, Family
-from anatomy_r1.comparison.paired_tests import McNemar, SignFlip
+from anatomy_r1.comparison.paired_tests import SignFlip
 from anatomy_r1.comparison.panel import Panel
 from anatomy_r1.comparison.seeds import Retrained, SeedMean, interquartile_mean
 from anatomy_r1.comparison.systems import System
@@ -114,10 +114,6 @@ def _named(table: pd.DataFrame) -> Iterator[Flip]:
         yield Flip(*map(str, columns))
 
 
-BINARY = (f"major@{K}", "greedy")
-"""Outcomes that McNemar's test is given, unless they are means over rotations of the options."""
-
-
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Other minus baseline in one metric, as a share, over questions averaged over seeds first."""
@@ -146,15 +142,6 @@ class Tested:
     """Whether the verdict was not shown to hold for another training as well (`verdict.of_these_weights`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Discordance:
-    """Right and wrong answers of both, under one seed."""
-
-    metric: str
-    seed: int
-    test: McNemar
-
-
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """One system against another."""
@@ -171,7 +158,6 @@ class Comparison:
     differences: tuple[Difference, ...]
     test: Tested | None
     """None outside the family."""
-    discordances: tuple[Discordance, ...]
     flips: Flips
 
     def difference(self, metric: str, category: str = ALL) -> Difference:

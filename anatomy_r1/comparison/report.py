@@ -37,7 +37,6 @@ def document(outcome: Outcome, named: int = rows.NAMED) -> Report:
         rows.categories_table(outcome),
         system_rows.score_categories_table(outcome),
         rows.flips_table(outcome, named),
-        rows.mcnemar_table(outcome),
         system_rows.origins_table(outcome),
     )
     kept = tuple(table for table in tables if table.blocks)
@@ -179,7 +178,6 @@ def _comparison(one: Comparison) -> dict[str, Any]:
         "retrained": asdict(one.retrained) if one.retrained else None,
         "differences": [asdict(difference) for difference in one.differences],
         "test": asdict(one.test) if one.test else None,
-        "mcnemar": [asdict(found) for found in one.discordances],
         "flips": {
             **_named(one.flips),
             "gained": [*map(_named, one.flips.gained)],

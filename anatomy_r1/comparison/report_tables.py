@@ -155,36 +155,6 @@ def _named(one: Comparison, limit: int) -> Iterator[str]:
             yield f"{one.benchmark}, {one.other.short} minus {one.baseline.short}, {direction}: {shown}{more}."
 
 
-def mcnemar_table(outcome: Outcome) -> Table:
-    """McNemar's test, seed by seed."""
-    blocks = [
-        Block(
-            f"{one.benchmark}: {one.other.short} against {one.baseline.short}",
-            tuple(
-                Row(
-                    f"{found.metric}, seed {found.seed}",
-                    tuple(
-                        Cell(text)
-                        for text in (
-                            str(found.test.both),
-                            str(found.test.first_only),
-                            str(found.test.second_only),
-                            str(found.test.neither),
-                            p_text(found.test.p),
-                        )
-                    ),
-                )
-                for found in one.discordances
-            ),
-        )
-        for one in outcome.comparisons
-        if one.discordances
-    ]
-    titles = ("both right", "baseline only", "other only", "neither", "p, clusters ignored")
-    title = "McNemar's exact test. It ignores clusters: its p is too small where questions of one video hang together"
-    return Table("mcnemar", title, "Outcome", columns("questions", titles), tuple(blocks))
-
-
 def columns(group: str, titles: Sequence[str]) -> tuple[Column, ...]:
     """Columns under one heading."""
     return tuple(Column(title, group) for title in titles)

@@ -131,7 +131,6 @@ def test_response_logs_are_scored_and_compared(logs, capsys):
     assert overall["interval"]["mean"] == pytest.approx(3 / 24)
     assert [flip["id"] for flip in one["flips"]["gained"]] == ["VID01/1/3", "VID01/5/3", "VID03/3/3"]
     assert one["flips"]["lost"] == []
-    assert one["mcnemar"][0]["test"] == {"both": 12, "first_only": 0, "second_only": 3, "neither": 9, "p": 0.25}
     assert found["systems"]["sgg_anatomy_mini/old"]["runs"]["0"]["weights"] == "w0"
 
 

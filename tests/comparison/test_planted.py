@@ -48,7 +48,6 @@ def test_the_same_answers_are_no_detectable_difference_and_of_no_width():
     assert one.difference("avg@5").interval.degenerate
     assert one.difference("avg@5").detectable is None
     assert not one.flips.gained and not one.flips.lost
-    assert {found.test.p for found in one.discordances} == {1.0}
 
 
 def test_on_seven_clusters_in_a_family_of_nine_ten_points_are_underpowered():
@@ -92,9 +91,6 @@ def test_several_seeds_are_averaged_question_by_question_over_those_in_common():
     known = cluster_interval(gains.mean(0), cells["base", 0]["cluster"].to_numpy(str))
     assert one.difference("avg@5").interval.mean == pytest.approx(known.mean)
     assert one.difference("avg@5").interval.se == pytest.approx(known.se)
-    assert {(found.metric, found.seed) for found in one.discordances} == {
-        (metric, seed) for metric in ("major@5", "greedy") for seed in (0, 1)
-    }
     base = next(s for s in shown.scores if (s.system.name, s.metric, s.category) == (BASE, "avg@5", ""))
     assert base.seeds == base.over_seeds.seeds == 3
     means = [share["base", s].mean() for s in range(3)]
