@@ -6,6 +6,7 @@ The type decides what is allowed: give it `extra="forbid"`, so that a misspelt k
 from __future__ import annotations
 
 import json
+import re
 import reprlib
 import typing
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,9 @@ def read_validated(path: Path, model: type[T], *, what: str, fix: str = FIX) -> 
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text, object_pairs_hook=_unique) if path.suffix == ".json" else _load_yaml(text)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise AnatomyR1Error(f"{path}: cannot read the {what}: {error.strerror}. Fix: name an existing file") from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise AnatomyR1Error(f"{path}: not a valid {what}: {error}. Fix: {fix}") from error
     return validated(content, model, where=f"{path}: not a valid {what}", fix=fix)
 
@@ -70,9 +73,9 @@ def _problem(model: Any, location: tuple[int | str, ...], kind: str, message: st
         near = get_close_matches(str(location[-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         return f"unknown key {at!r} ({hint})"
-    said = message.removeprefix("Value error, ").removeprefix("Input ")
+    text = re.sub(r"^(Value error, |\w+ (?=should ))", "", message)
     found = "" if kind == "value_error" else f", found {reprlib.repr(value)}"
-    return f"{at}: {said}{found}" if at else f"{said}{found}"
+    return f"{at}: {text}{found}" if at else f"{text}{found}"
 
 
 def _fields(model: Any) -> Mapping[str, Any]:

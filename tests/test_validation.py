@@ -57,6 +57,7 @@ def test_a_file_becomes_a_typed_value(tmp_path, suffix):
         ("{name: grpo, warmup: {steps: 5, stepz: 1}}", "unknown key 'warmup.stepz' (did you mean 'steps'?)"),
         ("{name: grpo, sweep: [{steps: 5, learning_rate: 1e-5}]}", "sweep[0].learning_rate: should be a valid number"),
         ("{name: grpo, sweep: [{steps: 5, learning_rate: 1e-5}]}", "found '1e-5'"),
+        ("{name: grpo, nights: 3}", "unknown key 'nights' (known keys: "),
         ("{name: 7}", "name: should be a valid string, found 7"),
         ("[name]", "experiment: should be a valid dictionary"),
         ("name: a\nsweep: []\nname: b", "duplicate key 'name'"),
@@ -64,7 +65,7 @@ def test_a_file_becomes_a_typed_value(tmp_path, suffix):
     ],
     ids=[
         "misspelt", "and missing", "nothing near", "in a mapping", "in a list", "in an optional", "YAML 1.1's float",
-        "and its value", "type", "no mapping", "twice", "no YAML",
+        "and its value", "another one", "type", "no mapping", "twice", "no YAML",
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_file_key_and_fix(tmp_path, text, message):
@@ -94,7 +95,7 @@ def test_bad_json_is_refused(tmp_path, text, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(AnatomyR1Error, match=r"nowhere\.yaml: not a valid experiment: .*No such file"):
+    with pytest.raises(AnatomyR1Error, match=r"nowhere\.yaml: cannot read the experiment: No such file"):
         read_validated(tmp_path / "nowhere.yaml", Experiment, what="experiment")
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anatomy_r1.comparison import report_tables as rows
-from anatomy_r1.comparison.compare import compare, family_of
-from anatomy_r1.comparison.outcome import Outcome, system_scores
+from anatomy_r1.comparison.compare import analyse, undeclared_family
 from anatomy_r1.comparison.panel import panels
 from anatomy_r1.comparison.report import document
-from anatomy_r1.comparison.systems import System, run_of_result, systems
+from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import Report
@@ -39,25 +38,13 @@ def _of_model(model: str, results: Sequence[Result]) -> Report | None:
     with_baseline = {result.benchmark for result in results if result.method == BASELINE}
     kept = [result for result in results if result.benchmark in with_baseline]
     ordered = sorted(kept, key=lambda result: (result.method != BASELINE, result.key))
-    named = systems([run_of_result(result, result.key, None) for result in ordered])
+    named = systems([SystemRun.from_result(result, result.key) for result in ordered])
     if len({system.name for system in named}) <= len(with_baseline):
         return None
-    outcome = _outcome(named)
-    shown = document(outcome)
-    tables = (rows.verdict_table(outcome), rows.metrics_table(outcome), rows.categories_table(outcome))
+    found = panels(named, _DIFFERENT)
+    analysis = analyse(found, undeclared_family(found, AVG))
+    shown = document(analysis)
+    tables = (rows.verdict_table(analysis), rows.metrics_table(analysis), rows.categories_table(analysis))
     kept_notes = [note for note in shown.notes if not note.startswith("Compared by code")]
     notes = (*kept_notes, made_from(kept, scores(kept)), USE)  # the code's own commit would change the page's bytes
     return Report(f"Comparisons with GRPO: {model}", warning(kept), tables, notes)
-
-
-def _outcome(named: Sequence[System]) -> Outcome:
-    found = panels(tuple(named), _DIFFERENT, False)
-    family = family_of(found, AVG)
-    return Outcome(
-        panels=found,
-        comparisons=compare(found, family, seed=0),
-        scores=tuple(score for panel in found for score in system_scores(panel, family.metric)),
-        family=family,
-        declaration=None,
-        code="",
-    )

@@ -13,7 +13,7 @@ from anatomy_r1.comparison.panel import KINDS
 from anatomy_r1.comparison.report import as_json, document
 from anatomy_r1.results.store import save_result
 from anatomy_r1.tables import html, markdown, text
-from tests.helpers.worlds import answers, outcome, result, table, unequal
+from tests.helpers.worlds import analysis, answers, result, table, unequal
 
 EVIL = "<script>alert(1)</script>|[x](javascript:y)\x1b[2J"
 
@@ -29,7 +29,7 @@ def named(report, name):
 
 
 def test_a_verdict_stands_beside_all_that_it_rests_on():
-    shown = outcome(*pair())
+    shown = analysis(*pair())
     (block,) = named(document(shown), "verdicts").blocks
     titles = [column.title for column in named(document(shown), "verdicts").columns]
     cells = dict(zip(titles, block.rows[0].cells, strict=True))
@@ -44,7 +44,7 @@ def test_a_verdict_stands_beside_all_that_it_rests_on():
 
 
 def test_every_number_has_its_origin():
-    origins = named(document(outcome(*pair())), "origins")
+    origins = named(document(analysis(*pair())), "origins")
     row = dict(zip([column.title for column in origins.columns], origins.blocks[0].rows[0].cells, strict=True))
     assert (row["commit"].text, row["data"].text, row["seeds"].text) == ("c0ffee0c0f", "data", "0")
     assert row["arm"].text == "matched"
@@ -53,13 +53,13 @@ def test_every_number_has_its_origin():
 def test_how_many_responses_were_read_stands_beside_the_scores():
     first, second = pair()
     second.questions.loc[:13, "parsed"] = 0
-    scores = named(document(outcome(first, second)), "scores")
+    scores = named(document(analysis(first, second)), "scores")
     at = [column.title for column in scores.columns].index("parsed")
     assert [row.cells[at].text for row in scores.blocks[0].rows] == ["100.00", "90.00"]
 
 
 def test_few_clusters_are_warned_of_and_many_are_not():
-    told = ["Fewer than 20 clusters" in " ".join(document(outcome(*pair(clusters=g))).notes) for g in (7, 20)]
+    told = ["Fewer than 20 clusters" in " ".join(document(analysis(*pair(clusters=g))).notes) for g in (7, 20)]
     assert told == [True, False]
 
 
@@ -84,12 +84,12 @@ def test_a_name_that_is_no_unicode_stops_no_format(tmp_path, capsys):
 
 def test_what_was_not_recorded_is_not_made_up():
     bare = [result(one.method, one.questions, commit="", data=None, sampling=None) for one in pair()]
-    row = named(document(outcome(*bare)), "origins").blocks[0].rows[0]
+    row = named(document(analysis(*bare)), "origins").blocks[0].rows[0]
     assert [cell.text for cell in row.cells].count("not recorded") == 3
 
 
 def test_flips_are_cut_in_tables_and_whole_in_json():
-    shown = outcome(*pair())
+    shown = analysis(*pair())
     flips = shown.comparisons[0].flips
     notes = " ".join(named(document(shown, named=2), "flips").notes)
     assert f"and {len(flips.gained) - 2} more" in notes
@@ -113,7 +113,7 @@ def test_hostile_text_from_a_store_is_escaped_everywhere(field):
             result(**{"method": f"m{i}", "questions": one.questions, field: f"{EVIL}{i if field == 'method' else ''}"})
             for i, one in enumerate((first, second))
         ]
-    report = document(outcome(*cells))
+    report = document(analysis(*cells))
     page = html.render(report)
     assert "<script>alert" not in page
     assert 'href="javascript' not in page
@@ -127,7 +127,7 @@ def test_hostile_text_from_a_store_is_escaped_everywhere(field):
 
 
 def test_json_is_valid_and_complete_and_has_no_nan():
-    shown = outcome(*pair(clusters=1, n=12))
+    shown = analysis(*pair(clusters=1, n=12))
     found = json.loads(as_json(shown), parse_constant=pytest.fail)
     (one,) = found["comparisons"]
     assert one["differences"][0]["interval"]["low"] is None
@@ -137,7 +137,7 @@ def test_json_is_valid_and_complete_and_has_no_nan():
 
 
 def test_the_same_input_gives_the_same_bytes():
-    pages = {html.render(document(outcome(*pair(clusters=40, n=200)))) for _ in range(2)}
+    pages = {html.render(document(analysis(*pair(clusters=40, n=200)))) for _ in range(2)}
     assert len(pages) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_declared_family_is_shown_with_what_git_knows(tmp_path, capsys):
     printed = " ".join(capsys.readouterr().out.split())
     assert "Differences in greedy, and verdicts" in printed
     assert "f (2 comparisons), family.yaml, SHA-256" in printed
-    assert "Whether it came before the runs is not known" in printed
+    assert "Whether it was declared before the runs is not known" in printed
     assert "1 of them not made here, each counted with p = 1" in printed
 
 
@@ -171,7 +171,7 @@ def test_means_over_rotations_are_compared_as_shares():
     labels = unequal(rng, 8, 80)
     turned = table(answers(rng, labels), labels)
     turned = turned.assign(major=turned["major"] * 0.75, greedy=turned["greedy"] * 1.0)
-    shown = outcome(result("a", table(answers(rng, labels), labels)), result("a@rotations", turned))
+    shown = analysis(result("a", table(answers(rng, labels), labels)), result("a@rotations", turned))
     (found,) = shown.comparisons
     assert found.difference("major@5").interval.se > 0
     assert "a@rotations" in text.render(document(shown))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from anatomy_r1.cli.main import main
-from anatomy_r1.comparison.load import load_systems
+from anatomy_r1.comparison.systems import load_systems
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response_log.log import ResponseLog
@@ -200,7 +200,7 @@ def test_prompts_of_the_committed_results_differ_for_sft(capsys):
     [
         (["--out", "c.pdf"], "no such format"),
         (["--smallest-difference", "0"], "--smallest-difference 5"),
-        (["--family", "none.yaml"], "not a family"),
+        (["--family", "none.yaml"], "cannot read the family"),
         (["--family", "none.yaml", "--metric", "greedy"], "leave the options out"),
     ],
     ids=["format", "no difference is smaller than none", "no family", "told twice"],

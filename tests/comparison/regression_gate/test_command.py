@@ -7,7 +7,7 @@ import pytest
 
 from anatomy_r1.cli import regress as regress_cli
 from anatomy_r1.comparison.panel import RECORDED
-from anatomy_r1.comparison.regression_gate.judge import Rule
+from anatomy_r1.comparison.regression_gate.judge import GateRule
 from anatomy_r1.comparison.regression_gate.tolerance import METRICS
 from tests.comparison.regression_gate.conftest import cells, found, regress
 from tests.comparison.test_compare_sources import MINI
@@ -73,7 +73,7 @@ def test_every_metric_by_every_category_shares_one_allowance(at, tmp_path):
     [
         ("same", "trained", [], 2, "--mode training"),
         ("same", "good", ["--mode", "training"], 2, "--mode sampling"),
-        ("same", "trained0", ["--mode", "training"], 2, "better five"),
+        ("same", "trained0", ["--mode", "training"], 2, "preferably five"),
         ("same", "good0", ["--metrics", "major@5"], 2, "does not show the noise of major@5"),
         ("same", "good", ["--metrics", "greedy"], 2, "sampling seeds do not move it"),
         ("same", "good", ["--false-alarms", "0.7"], 2, "for example 0.02"),
@@ -144,4 +144,4 @@ def test_the_commands_choices_and_defaults_are_those_of_the_rule():
     assert regress_cli.METRICS == METRICS
     parser = argparse.ArgumentParser()
     regress_cli.add_regress_command(parser.add_subparsers())
-    assert regress_cli._rule(parser.parse_args(["regress", "fresh", "--against", "reference"])) == Rule()
+    assert regress_cli._rule(parser.parse_args(["regress", "fresh", "--against", "reference"])) == GateRule()

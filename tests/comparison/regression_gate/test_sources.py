@@ -34,8 +34,11 @@ def test_a_reference_file_says_the_same_as_what_it_was_made_from(at, tmp_path, c
         lambda text: text.replace('"q0001"', '"q0000"'),
         lambda text: text.replace('"seed": 1', '"seed": 0'),
         lambda text: text.replace('"questions": {\n"id"', '"questions": {\n"ids"'),
+        lambda text: text.replace('"greedy": "1', '"greedy": "').replace('"greedy": "0', '"greedy": "'),
+        lambda text: text.replace('"seed": 1', '"seed": "1"'),
+        lambda text: text.replace('"seed": 1', '"seed": 1, "seed": 7'),
     ],
-    ids=["cut off", "version", "digit", "question twice", "seed twice", "entry"],
+    ids=["cut off", "version", "digit", "question twice", "seed twice", "entry", "digits lacking", "type", "key twice"],
 )
 def test_a_spoilt_reference_is_refused_whole(at, tmp_path, capsys, spoil):
     file = tmp_path / "reference.json"
@@ -61,7 +64,7 @@ def test_a_submission_without_word_of_the_token_limit_is_judged_by_what_is_known
     assert regress(theirs, "--against", at("good"), "--out", tmp_path / "g.json") == 0
     assert "truncated" not in {one["metric"] for one in found(tmp_path / "g.json")["pairs"][0]["shown"]}
     assert regress(theirs, "--against", at("good"), "--metrics", "truncated") == 2
-    assert "truncated is not known of every run" in capsys.readouterr().err
+    assert "truncated is not known for every run" in capsys.readouterr().err
     assert regress(theirs, "--record", tmp_path / "r.json") == 2
 
 

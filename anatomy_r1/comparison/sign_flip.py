@@ -1,9 +1,9 @@
-"""Paired sign-flip test over clusters: were a method's gains and losses by video just a matter of sign?
+"""Paired sign-flip test over clusters: is a method's gain larger than chance alone would give?
 
-Where two methods are exchangeable, each cluster's sum of differences is as likely with the other sign, so the sum over
-clusters is compared with what it would be under every pattern of signs (Fisher's randomisation test for pairs, with
-the cluster as the unit). Whole clusters keep their signs together: questions of one video are never taken for
-independent. Equal to `scipy.stats.permutation_test(..., permutation_type="samples")` on the clusters' sums.
+If two methods are exchangeable, each cluster's sum of differences is as likely to have the opposite sign. So the total
+is compared with its distribution over all patterns of signs (Fisher's randomisation test for pairs, with the cluster as
+the unit). Questions of one video share a sign, so they are never taken to be independent. Equal to
+`scipy.stats.permutation_test(..., permutation_type="samples")` on the clusters' sums.
 
 Example:
     >>> found = sign_flip([[1.0, 2.0, 0.5]], seed=0)[0]      # all three clusters gain
@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 EXACT_CLUSTERS = 32
-"""Most clusters whose sign patterns are all counted: their two halves have 2^16 sums each."""
+"""Most clusters for which all sign patterns are counted: each half of them has 2^16 sums."""
 DRAWS = 19_999
-"""Random sign patterns beyond that; with the observed one, p is a multiple of 1/20,000. Ours."""
+"""Random sign patterns for more clusters; with the observed one, p is a multiple of 1/20,000 (our choice)."""
 _PART = 1_000
 """Draws held in memory at once."""
 
@@ -32,18 +32,18 @@ class SignFlip:
 
     p: float
     floor: float
-    """Smallest p that this many clusters (or draws) allow, reached when all clusters differ in one direction."""
+    """Smallest p that this many clusters (or draws) allow: all clusters differ in the same direction."""
     exact: bool
     """Whether every sign pattern was counted."""
     draws: int
-    """Random sign patterns drawn; 0 where exact."""
+    """Random sign patterns drawn; 0 if exact."""
     seed: int | None
-    """Of the draws; None where exact."""
+    """Seed of the draws; None if exact."""
     clusters: int
 
 
 def smallest_p(clusters: int) -> float:
-    """Two patterns of 2^G are as extreme as possible; random draws bound p from below besides."""
+    """Two of 2^G patterns are the most extreme; the number of random draws is a further lower bound of p."""
     enumerated = min(1.0, 2.0 ** (1 - clusters))
     return enumerated if clusters <= EXACT_CLUSTERS else max(enumerated, 1 / (DRAWS + 1))
 
@@ -51,11 +51,11 @@ def smallest_p(clusters: int) -> float:
 def sign_flip(sums: ArrayLike, *, seed: int) -> tuple[SignFlip, ...]:
     """Test each row of `sums` (shape [comparisons, clusters]: differences summed within clusters).
 
-    Up to 32 clusters all 2^G patterns count. Above, 19,999 random patterns, the same for all rows, and p =
-    (1 + as extreme) / (1 + drawn), so that it is never 0 (Phipson and Smyth 2010).
+    For up to 32 clusters, all 2^G patterns are counted. For more, 19,999 random patterns are drawn, the same for all
+    rows, and p = (1 + as extreme) / (1 + drawn), which is never 0 (Phipson and Smyth 2010).
 
     Raises:
-        ValueError: when `sums` has not two dimensions, has no clusters, or holds what is not finite.
+        ValueError: `sums` does not have two dimensions, has no clusters, or has a value that is not finite.
     """
     table = np.asarray(sums, dtype=float)
     if table.ndim != 2 or not table.shape[1]:
@@ -72,8 +72,8 @@ def sign_flip(sums: ArrayLike, *, seed: int) -> tuple[SignFlip, ...]:
 
 
 def _exact_p(row: NDArray[np.float64]) -> float:
-    """Share of patterns with a sum at least as far from zero. Each pattern is a pair of patterns of two halves."""
-    kept = row[row != 0]  # a sign before zero changes nothing
+    """Share of patterns with a sum at least as far from zero, from the patterns of two halves of the clusters."""
+    kept = row[row != 0]  # the sign of a zero changes nothing
     least = _least(row)
     if least <= 0:
         return 1.0
@@ -83,7 +83,7 @@ def _exact_p(row: NDArray[np.float64]) -> float:
 
 
 def _least(row: NDArray[np.float64]) -> float:
-    """Sum from which a pattern counts as extreme; rounding must not part two sums that are equal."""
+    """The sum from which a pattern counts as extreme; rounding must not separate two equal sums."""
     return float(abs(row.sum()) - 1e-9 * np.abs(row).sum())
 
 
