@@ -1,4 +1,4 @@
-"""What is printed: every number with its interval, clusters and provenance; nothing hostile gets through."""
+"""The report: every number with its interval, clusters and provenance; hostile text is escaped."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def named(report, name):
     return next(table for table in report.tables if table.name == name)
 
 
-def test_a_verdict_stands_beside_all_that_it_rests_on():
+def test_a_verdict_is_shown_with_the_numbers_it_rests_on():
     shown = analysis(*pair())
     (block,) = named(document(shown), "verdicts").blocks
     titles = [column.title for column in named(document(shown), "verdicts").columns]
@@ -50,7 +50,7 @@ def test_every_number_has_its_origin():
     assert row["arm"].text == "matched"
 
 
-def test_how_many_responses_were_read_stands_beside_the_scores():
+def test_scores_are_shown_with_the_share_of_parsed_responses():
     first, second = pair()
     second.questions.loc[:13, "parsed"] = 0
     scores = named(document(analysis(first, second)), "scores")
@@ -58,12 +58,12 @@ def test_how_many_responses_were_read_stands_beside_the_scores():
     assert [row.cells[at].text for row in scores.blocks[0].rows] == ["100.00", "90.00"]
 
 
-def test_few_clusters_are_warned_of_and_many_are_not():
-    told = ["Fewer than 20 clusters" in " ".join(document(analysis(*pair(clusters=g))).notes) for g in (7, 20)]
-    assert told == [True, False]
+def test_few_clusters_give_a_warning_and_many_do_not():
+    warned = ["Fewer than 20 clusters" in " ".join(document(analysis(*pair(clusters=g))).notes) for g in (7, 20)]
+    assert warned == [True, False]
 
 
-def test_a_hostile_name_in_an_error_commands_no_terminal(tmp_path, capsys):
+def test_a_hostile_name_in_an_error_does_not_control_the_terminal(tmp_path, capsys):
     first, second = pair()
     for one in (first, result("new\x1b[2J", second.questions, style="direct")):
         save_result(tmp_path, one)
@@ -73,7 +73,7 @@ def test_a_hostile_name_in_an_error_commands_no_terminal(tmp_path, capsys):
     assert "\x1b" not in error
 
 
-def test_a_name_that_is_no_unicode_stops_no_format(tmp_path, capsys):
+def test_a_name_that_is_not_valid_unicode_is_printed_in_every_format(tmp_path, capsys):
     *_, path = [save_result(tmp_path / "store", one) for one in pair()]
     path.write_text(path.read_text().replace('"method": "new"', '"method": "new\\udc80"'))
     files = [word for end in ("md", "html", "json", "txt") for word in ("--out", str(tmp_path / f"c.{end}"))]
@@ -82,13 +82,13 @@ def test_a_name_that_is_no_unicode_stops_no_format(tmp_path, capsys):
     assert "mini-l/new?/matched" in (tmp_path / "c.html").read_text()
 
 
-def test_what_was_not_recorded_is_not_made_up():
+def test_missing_provenance_is_shown_as_not_recorded():
     bare = [result(one.method, one.questions, commit="", data=None, sampling=None) for one in pair()]
     row = named(document(analysis(*bare)), "origins").blocks[0].rows[0]
     assert [cell.text for cell in row.cells].count("not recorded") == 3
 
 
-def test_flips_are_cut_in_tables_and_whole_in_json():
+def test_flips_are_truncated_in_tables_and_complete_in_json():
     shown = analysis(*pair())
     flips = shown.comparisons[0].flips
     notes = " ".join(named(document(shown, named=2), "flips").notes)
@@ -160,7 +160,7 @@ def test_a_declared_family_is_shown_with_what_git_knows(tmp_path, capsys):
 
 
 def test_the_commands_choices_are_those_of_the_code():
-    """Kept apart so that --help imports nothing heavy."""
+    """Repeated in the command so that --help imports nothing heavy."""
     assert compare_cli.KINDS == KINDS
     assert compare_cli.METRICS == METRICS
 

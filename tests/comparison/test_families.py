@@ -127,7 +127,7 @@ def repository(tmp_path):
     [((1,), "yes"), ((3, 1), "yes"), ((0,), "no"), ((1, 2), "no"), ((), "unknown")],
     ids=["there before", "twice there", "not yet there", "read otherwise once", "no result"],
 )
-def test_git_says_whether_it_came_before_the_results(repository, which, expected):
+def test_git_shows_whether_it_was_declared_before_the_results(repository, which, expected):
     path, commits = repository
     found = declaration(path, [commits[index] for index in which])
     assert found.before == expected

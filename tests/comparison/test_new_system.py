@@ -52,7 +52,7 @@ def test_each_benchmark_and_arm_is_compared_within_itself_and_others_are_left_ou
     }
 
 
-def test_a_name_that_nobody_has_and_one_that_stands_alone_are_refused():
+def test_an_unknown_name_and_one_without_baselines_are_refused():
     with pytest.raises(AnatomyR1Error, match=r"no system is called 'grp'. Fix: --new with one of mine, grpo"):
         panels(of(*cells(["mine", "grpo"])), new="grp")
     with pytest.raises(AnatomyR1Error, match="mine/own: nothing to compare with"):

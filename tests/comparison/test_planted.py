@@ -1,4 +1,4 @@
-"""Planted truths: what is better is called better, and what cannot be told is not told."""
+"""Planted truths: a better system gets the verdict better, and an undecidable one does not."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_a_method_of_the_same_chances_is_no_detectable_difference():
     assert one.difference("avg@5").detectable < 0.05
 
 
-def test_the_same_answers_are_no_detectable_difference_and_of_no_width():
+def test_identical_answers_are_no_detectable_difference_with_zero_width():
     first, _ = two(20, 0.0)
     (one,) = analysis(first, result("new", first.questions)).comparisons
     assert one.test.verdict == "no detectable difference"
@@ -50,7 +50,7 @@ def test_the_same_answers_are_no_detectable_difference_and_of_no_width():
     assert not one.flips.gained and not one.flips.lost
 
 
-def test_on_seven_clusters_in_a_undeclared_family_nine_ten_points_are_underpowered():
+def test_on_seven_clusters_in_a_family_of_nine_ten_points_are_underpowered():
     """All seven videos gain, and still p cannot go below 2/128, nor Holm's below nine times that."""
     (one,) = analysis(*two(7, 0.10, seed=2), family=family(9)).comparisons
     assert one.test.flip.p == one.test.flip.floor == 2 / 128
@@ -152,7 +152,7 @@ def test_outside_a_declared_family_there_is_an_interval_and_no_verdict():
     assert untested.difference("avg@5").interval.low > 0
 
 
-def test_a_undeclared_family_none_of_these_systems_is_refused():
+def test_a_family_without_any_of_these_systems_is_refused():
     with pytest.raises(AnatomyR1Error, match="none of its comparisons"):
         analysis(*two(20, 0.1), family=Family("f", "avg@5", (frozenset({"x", "y"}),)))
 

@@ -1,4 +1,4 @@
-"""What may not be compared, and what is said when it is compared all the same."""
+"""What may not be compared, and what the report says if it is allowed."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("kind", "changes"), OTHERS.values(), ids=OTHERS)
-def test_unlike_systems_are_refused_and_when_let_through_it_is_said(kind, changes):
+def test_systems_that_differ_are_refused_and_if_allowed_it_is_reported(kind, changes):
     changes = dict(changes)
     second = result("new", changes.pop("questions", questions(1)), **changes)
     with pytest.raises(AnatomyR1Error, match=f"--allow-different {kind}$|--allow-different {kind}\n"):
@@ -55,13 +55,13 @@ def test_what_differs_is_listed_all_at_once_with_both_values():
     assert "--allow-different prompts sampling" in text
 
 
-def test_letting_one_kind_through_lets_no_other_through():
+def test_allowing_one_kind_allows_no_other():
     second = result("new", questions(1), style="direct", arm="equal-tokens")
     with pytest.raises(AnatomyR1Error, match="arms differ"):
         analysis(result("base", questions()), second, allowed=["prompts"])
 
 
-def test_what_is_not_recorded_is_said_and_not_taken_for_equal():
+def test_what_is_not_recorded_is_reported_and_not_assumed_equal():
     shown = analysis(result("base", questions()), result("new", questions(1), sampling=None, prompt=None))
     told = " ".join(shown.panels[0].caveats)
     assert "sampling: temperature is not recorded for mini-l/new/matched" in told
@@ -71,13 +71,13 @@ def test_what_is_not_recorded_is_said_and_not_taken_for_equal():
     assert "not all conditions are known to agree" in document(nothing).warning
 
 
-def test_alike_systems_are_compared_without_a_word():
+def test_systems_under_equal_conditions_are_compared_without_caveats():
     shown = analysis(result("base", questions()), result("new", questions(1)))
     assert shown.panels[0].caveats == ()
     assert "conditions" not in document(shown).warning
 
 
-def test_let_through_other_questions_are_compared_on_those_in_common():
+def test_allowed_other_questions_are_compared_on_those_in_common():
     shown = analysis(result("base", questions()), result("new", questions(1).iloc[10:]), allowed=["questions"])
     (one,) = shown.comparisons
     assert one.difference("avg@5").interval.n == one.flips.questions == 50
@@ -87,7 +87,7 @@ def test_let_through_other_questions_are_compared_on_those_in_common():
     assert base.interval.mean == pytest.approx(whole[10:].mean()), "scores are of the same questions"
 
 
-def test_nothing_makes_a_question_belong_to_two_clusters():
+def test_a_question_in_two_clusters_is_always_refused():
     moved = questions(1)
     moved.loc[3, "cluster"] = "VID999"
     with pytest.raises(AnatomyR1Error, match="q0003 has another cluster"):

@@ -46,7 +46,7 @@ def test_where_seeds_agree_it_is_the_interval_over_clusters():
     ],
     ids=["two seeds", "one cluster", "nothing varies"],
 )
-def test_where_nothing_can_be_said_nothing_is(values, clusters):
+def test_there_is_no_interval_without_enough_data(values, clusters):
     assert retraining_interval(values, list(clusters)) is None
 
 

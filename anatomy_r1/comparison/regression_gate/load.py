@@ -58,9 +58,9 @@ def align(
     If both sides have exactly one system on a benchmark, these two are a pair; otherwise systems pair by name.
 
     Raises:
-        IncompleteError: A reference has no fresh result. AnatomyR1Error: A fresh result has no reference, weights do
-        not fit the mode, or conditions differ in a kind that
-            is not in `allowed`.
+        IncompleteError: A reference has no fresh result.
+        AnatomyR1Error: A fresh result has no reference, weights do not fit the mode, or conditions differ in a kind
+            that is not in `allowed`.
     """
     found = []
     for first, second in _pairs(reference, fresh):

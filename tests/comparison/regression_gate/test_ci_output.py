@@ -1,4 +1,4 @@
-"""JUnit XML and GitHub's workflow commands, with names that would like to command them."""
+"""JUnit XML and GitHub's workflow commands, with names that try to inject commands."""
 
 import xml.etree.ElementTree as ET
 
@@ -48,7 +48,7 @@ class Runner:
         return text.replace("%25", "%")
 
 
-def test_hostile_names_command_neither_runner_nor_terminal(hostile, capsys, monkeypatch, tmp_path):
+def test_hostile_names_control_neither_runner_nor_terminal(hostile, capsys, monkeypatch, tmp_path):
     summary = tmp_path / "summary.md"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
@@ -73,12 +73,12 @@ def test_a_pass_annotates_no_error(at, capsys):
     assert all(kind == "warning" for kind, _, _ in Runner(capsys.readouterr().out).commands)
 
 
-def test_off_the_runner_nothing_is_guarded(at, capsys):
+def test_outside_github_nothing_is_guarded(at, capsys):
     regress(at("worse"), "--against", at("good"))
     assert "::" not in capsys.readouterr().out
 
 
-def test_a_refusal_is_an_error_everywhere_and_cannot_command(tmp_path, chance, capsys, monkeypatch):
+def test_a_refusal_is_reported_everywhere_and_cannot_inject_commands(tmp_path, chance, capsys, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     old = cells(tmp_path, "old", chance[:50], [0], "w0")
     new = cells(tmp_path, "new", chance[:50], [1], "w0", prompt="\n::error::owned\n##[error]owned")
@@ -92,7 +92,7 @@ def test_a_refusal_is_an_error_everywhere_and_cannot_command(tmp_path, chance, c
     assert "--allow-different prompts" in suite.find("testcase/error").get("message")
 
 
-def test_junit_is_xml_whatever_the_names(hostile, tmp_path, capsys):
+def test_junit_is_valid_xml_for_any_names(hostile, tmp_path, capsys):
     old, new = hostile
     assert regress(new, "--against", old, "--junit", tmp_path / "deep" / "j.xml", "--metrics", "avg@5", "parsed") == 1
     root = ET.parse(tmp_path / "deep" / "j.xml").getroot()
@@ -106,7 +106,7 @@ def test_junit_is_xml_whatever_the_names(hostile, tmp_path, capsys):
     assert "\ufffd" in text
 
 
-def test_underpowered_fails_in_junit_only_where_power_is_required(tmp_path, chance, capsys):
+def test_underpowered_fails_in_junit_only_if_power_is_required(tmp_path, chance, capsys):
     old, new = (cells(tmp_path, name, chance[:60], [seed], "w0") for name, seed in (("old", 0), ("new", 1)))
     for options, failures in (([], "0"), (["--require-power"], "1")):
         regress(new, "--against", old, "--junit", tmp_path / "j.xml", *options)
@@ -121,7 +121,7 @@ def test_every_character_that_xml_forbids_is_replaced_and_no_other():
     assert ET.fromstring(ci.junit_refusal("".join(map(chr, range(0xE000))))).find(".//error") is not None
 
 
-def test_a_command_reads_back_as_it_was_meant():
+def test_an_annotation_reads_back_unchanged():
     message, title = "50 % of\r\n::error::x, y: z", "a: b, c % d"
     (found,) = Runner(ci.github_annotation("warning", message, title)).commands
     assert found == ("warning", f"title={title}", message.replace("\r", "?"))

@@ -88,7 +88,7 @@ def test_whichever_of_them_is_the_reference(tables):
     assert unlucky == 2
 
 
-def test_the_draw_of_responses_explains_how_the_200_scatter(tables):
+def test_the_draw_of_responses_explains_the_variance_of_the_200(tables):
     """The noise model, on real responses: within three standard errors, no more between evaluations than within."""
     runs = [question_metrics(tables[seed]) for seed in FRESH]
     for metric in METRICS[:3]:

@@ -33,7 +33,7 @@ def test_detectable_difference_of_few_clusters_at_a_strict_level_has_the_power_i
 
 
 @pytest.mark.parametrize("clusters", [7, 20])
-def test_a_difference_of_that_size_is_found_four_times_in_five(clusters):
+def test_a_detectable_difference_is_found_with_80_percent_power(clusters):
     """Equal clusters with normal effects: the t test has 80 % power exactly, the sign-flip test about."""
     rng, runs, size = np.random.default_rng(clusters), 3000, 5
     labels = np.repeat(np.arange(clusters), size)
