@@ -1,14 +1,14 @@
-"""Does the recipe still give what the committed results say? Trains and evaluates anew, then asks the gate.
+"""Does the recipe still give the committed results? Trains and evaluates anew, then runs the gate.
 
     python scripts/regress.py                                    CoT-SFT of the mini profile, three training seeds
     python scripts/regress.py --method grpo --seeds 100 101      another method of the committed results
-    python scripts/regress.py --junit junit.xml                  what is not listed here goes to `anatomy-r1 regress`
+    python scripts/regress.py --junit junit.xml                  other options go to `anatomy-r1 regress`
 
-The weights are trained here: the world, the base and the method, with seeds that the committed results do not have. So
-the noise is that of training (`--mode training`), measured by the committed seeds. CoT-SFT because it trains in seconds
-and its seeds agree best: a loss of five points does not hide in their scatter.
+It trains the world, the base and the method, with seeds that the committed results do not have. So the noise is that of
+training (`--mode training`), measured by the committed seeds. CoT-SFT trains in seconds and its seeds agree best: their
+variance does not hide a loss of five points.
 
-Exit status: that of `anatomy-r1 regress`; 3 where the grid could not be finished.
+Exit status: that of `anatomy-r1 regress`; 3 if the grid could not be finished.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pathlib import Path
 from reproduce import ROOT, command, run_folder
 
 FRESH_SEEDS = ("100", "101", "102")
-"""Ours: three, so that five points lost fire; the committed results have 0 to 4."""
+"""Three, so that a loss of five points fires (our choice); the committed results have 0 to 4."""
 STAGE_FAILED, INCOMPLETE = 1, 3
-"""Exit status of a grid in which a stage failed, and ours for it: 1 would say that something fell."""
+"""Exit status of a grid in which a stage failed, and of this script then: 1 would mean a regression."""
 
 
 def main(arguments: list[str]) -> int:
-    """Grid, then gate; returns an exit status."""
+    """Run the grid, then the gate; returns an exit status."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--profile", default="mini")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
@@ -60,5 +60,5 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:  # the grid has said how to go on
+    except KeyboardInterrupt:  # the grid has printed how to resume
         sys.exit(130)

@@ -1,1 +1,1 @@
-"""The command `anatomy-r1`: one file for each subcommand, and only argparse at the top of each."""
+"""The command `anatomy-r1`: one file per subcommand, each of which imports only argparse at the top."""

@@ -6,27 +6,27 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-Run = Callable[[argparse.Namespace], int]
+Command = Callable[[argparse.Namespace], int]
 """Does what the arguments ask for, and returns the exit status."""
 
 
-def add_command(commands: Any, name: str, about: str, example: str, run: Run) -> argparse.ArgumentParser:
-    """A command; the first line of `about` stands in the list of commands. `example` follows `anatomy-r1 `."""
+def add_command(commands: Any, name: str, about: str, example: str, run: Command) -> argparse.ArgumentParser:
+    """Add a command. The list of commands shows the first line of `about`; `example` follows `anatomy-r1 `."""
     parser = _add(commands, name, about, example)
     parser.set_defaults(run=run)
     return parser
 
 
 def add_group(commands: Any, name: str, about: str, example: str, metavar: str = "COMMAND") -> Any:
-    """A command of commands; returns what these are added to."""
+    """Add a command that has commands of its own; returns what these are added to."""
     return _add(commands, name, about, example).add_subparsers(required=True, metavar=metavar)
 
 
 def count(text: str) -> int:
-    """A whole number, not below 0.
+    """Parse a whole number that is not negative.
 
     Raises:
-        argparse.ArgumentTypeError: when it is below.
+        argparse.ArgumentTypeError: It is negative.
     """
     if (number := int(text)) < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")

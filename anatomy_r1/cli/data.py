@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.cli.commands import Run, add_command, add_group, count
+from anatomy_r1.cli.commands import Command, add_command, add_group, count
 
 SIZE = 1000  # of SGG's training and test set. Inferred: the table's percentages fit N = 1,000 (GRIM)
 
@@ -35,7 +35,7 @@ def _add(commands: Any, name: str, about: str, example: str) -> argparse.Argumen
     return add_command(commands, name, about, example, _guarded(name))
 
 
-def _guarded(name: str) -> Run:
+def _guarded(name: str) -> Command:
     def guarded(args: argparse.Namespace) -> int:
         import sys
 

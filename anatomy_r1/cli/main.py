@@ -1,6 +1,6 @@
 """`anatomy-r1`: data, tasks, evaluate, score, compare, regress, certify, submit, log, similarity.
 
-Only argparse is imported here: `--help` is quick.
+Only argparse is imported at the top, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ ADDERS = (
     *(add_data_commands, add_tasks_commands, add_evaluate_command, add_score_command, add_compare_command),
     *(add_certify_command, add_regress_command, add_submit_command, add_log_commands, add_similarity_commands),
 )
-"""In the order of the list that `--help` prints."""
+"""In the order in which `--help` lists them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status.
+    """Run a command and return its exit status.
 
-    0: done. 2: an error that the message tells how to mend. 3: some responses are missing for want of an answer, and
-    the same command asks for them. `regress` has 1 and 4 besides.
+    0: done. 2: an error; the message says how to fix it. 3: some responses are missing, and running the same command
+    again requests them. `regress` also returns 1 and 4.
     """
     args = _parser().parse_args(arguments)
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {plain_lines(str(error))}", file=sys.stderr)
         return 3 if isinstance(error, IncompleteError) else 2
     except KeyboardInterrupt:
-        print("stopped; what was done is kept: run the same command again", file=sys.stderr)
+        print("stopped; finished work is kept: run the same command again to resume", file=sys.stderr)
         return 130
 
 

@@ -1,6 +1,6 @@
-"""What `compare` and `regress` have in common: a report, printed in one format and written in any.
+"""What `compare` and `regress` have in common: a report that is printed in one format and written in any.
 
-Only argparse is imported here, so that `--help` is quick.
+Only argparse is imported at the top, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """`--flips`, `--format` and `--out`."""
-    parser.add_argument("--flips", type=count, default=10, metavar="N", help="questions named each way (default: 10)")
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="of what is printed (default: text)")
-    files = f"also write this file ({', '.join(FORMATS.values())}); may be given several times"
+    flips = "flipped questions to name in each direction (default: 10)"
+    parser.add_argument("--flips", type=count, default=10, metavar="N", help=flips)
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="format to print (default: text)")
+    files = f"also write this file ({', '.join(FORMATS.values())}); may be repeated"
     parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=files)
 
 
 def check_formats(args: argparse.Namespace) -> None:
-    """Before any work is done.
+    """Check the files of `--out` before any work is done.
 
     Raises:
-        AnatomyR1Error: when a file of `--out` ends otherwise.
+        AnatomyR1Error: A file has an unknown suffix.
     """
     from anatomy_r1.errors import AnatomyR1Error
 
@@ -40,10 +41,10 @@ def check_formats(args: argparse.Namespace) -> None:
 
 
 def write_report(args: argparse.Namespace, report: Report, as_json: Callable[[], str]) -> str:
-    """Write the files of `--out`, and return the text of `--format`, names in it as they are.
+    """Write the files of `--out`, and return the text of `--format`, with unescaped names.
 
     Raises:
-        AnatomyR1Error: when a file cannot be written.
+        AnatomyR1Error: A file cannot be written.
     """
     from anatomy_r1.files import write_output
     from anatomy_r1.tables import html, markdown, text
@@ -55,5 +56,5 @@ def write_report(args: argparse.Namespace, report: Report, as_json: Callable[[],
         for suffix in {shown, *(path.suffix for path in args.out)}
     }
     for path in args.out:
-        write_output(path, texts[path.suffix].encode("utf-8", "replace"))  # a name may be no Unicode
+        write_output(path, texts[path.suffix].encode("utf-8", "replace"))  # a name may not be valid Unicode
     return texts[shown]

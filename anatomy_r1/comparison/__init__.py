@@ -1,12 +1,16 @@
-"""Is one method better than another, and could these questions have told? Behind `anatomy-r1 compare`.
+"""Is one system better than another, and could these questions have shown it? Behind `anatomy-r1 compare`.
 
-    permutation, mcnemar, power, seeds   one statistical method each, pure and seeded
-    family, declared                     which comparisons were declared, whether before the run, and Holm over them
-    verdict                              the rule that turns numbers into words
-    runs, sources                        result stores and response logs as the same value
-    conditions, panel                    what must agree before two systems may be compared
-    compare, flips                       the comparison itself, a pure function
-    document, rows, as_json              what is printed of it
+In the order in which a comparison runs:
+
+    systems          result stores and response logs, loaded as systems: one policy under all its seeds
+    panel            systems of one benchmark, aligned by question; what must agree before they may be compared
+    family           the comparisons that were declared, whether before the runs, and Holm's procedure over them
+    compare          paired differences with intervals, tests and verdicts; `analyse` does it all
+    sign_flip, power, seeds   one statistical method each: pure, and seeded where it draws
+    verdict          the rule that turns numbers into words
+    descriptives     each system's own scores, and the questions that flip between two systems
+    report, report_tables     what is printed of it: tables, notes, JSON
+    regression_gate  behind `anatomy-r1 regress`: did a metric fall by more than the noise allows?
 
 How to read the numbers: docs/statistics.md.
 """

@@ -1,4 +1,10 @@
-"""The comparison: panels in, every number out. Pure; the seed is that of random sign patterns alone."""
+"""Paired comparisons of systems: differences with intervals, tests and verdicts.
+
+Each question's difference between two systems is averaged over the seeds that both have. Differences get an interval
+over clusters in every metric and category; the family's metric over all questions is also tested (sign-flip test over
+clusters, Holm over the family) and gets a verdict. All functions are pure; `seed` affects only randomly drawn sign
+patterns.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +14,90 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anatomy_r1.comparison.family import METRICS, Family, Pair
-from anatomy_r1.comparison.outcome import (
-    ALL,
-    BINARY,
-    Comparison,
-    Difference,
-    Discordance,
-    Flips,
-    Tested,
-    flip_metric,
-    flips,
-)
-from anatomy_r1.comparison.paired_tests import SignFlip, mcnemar, sign_flip
-from anatomy_r1.comparison.panel import Panel, difference, seeds_of_pair
+from anatomy_r1.comparison.descriptives import Flips, SystemScore, flip_metric, flips, system_scores
+from anatomy_r1.comparison.family import METRICS, Declaration, Family, Pair
+from anatomy_r1.comparison.panel import ALL, Panel, SystemPair, difference, seeds_of_pair
 from anatomy_r1.comparison.power import detectable_difference
-from anatomy_r1.comparison.seeds import Retrained, retrained
+from anatomy_r1.comparison.seeds import RetrainingInterval, retraining_interval
+from anatomy_r1.comparison.sign_flip import SignFlip, sign_flip
 from anatomy_r1.comparison.systems import System
-from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE, of_these_weights, verdict
+from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE, Verdict, of_these_weights, verdict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.scoring.intervals import Interval, cluster_codes, cluster_intervals, cluster_sums
 
 
-def family_of(panels: Sequence[Panel], metric: str, smallest_points: float | None = None) -> Family:
-    """The family where none was declared: all comparisons of the command, at our level.
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Mean paired difference, other minus baseline, in one metric, as a share."""
+
+    metric: str
+    category: str
+    """Anatomy or question type; `ALL` for all questions."""
+    interval: Interval
+    detectable: float | None
+    """Minimum detectable difference at 80 % power; None if no error can be estimated."""
+    level: float
+    """Level of the minimum detectable difference: the family's over its size if this is tested, else the family's."""
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisTest:
+    """The test of a comparison that belongs to the family."""
+
+    flip: SignFlip
+    p: float
+    """Adjusted by Holm's procedure."""
+    floor: float
+    """Smallest adjusted p that this number of clusters allows."""
+    verdict: Verdict
+    of_these_weights: bool
+    """Whether the verdict was not shown to hold for another training as well (`verdict.of_these_weights`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One system against another."""
+
+    benchmark: str
+    baseline: System
+    other: System
+    seeds: tuple[int, ...]
+    """Seeds in common; empty if there are none and each system was averaged over its own."""
+    spread: float | None
+    """Standard deviation of the difference over the common seeds; None for fewer than two."""
+    retrained: RetrainingInterval | None
+    """Interval of the family's metric over clusters and seeds; None for fewer than three seeds."""
+    differences: tuple[Difference, ...]
+    test: HypothesisTest | None
+    """None outside the family."""
+    flips: Flips
+
+    def difference(self, metric: str, category: str = ALL) -> Difference:
+        """The difference in a metric and category."""
+        return next(one for one in self.differences if (one.metric, one.category) == (metric, category))
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Everything that one command computes; reports are made from this alone."""
+
+    panels: tuple[Panel, ...]
+    comparisons: tuple[Comparison, ...]
+    scores: tuple[SystemScore, ...]
+    family: Family
+    declaration: Declaration | None
+    """None if the family was not declared but follows from the command."""
+    code: str
+    """Commit of the code that compared; empty outside a checkout."""
+
+
+def undeclared_family(panels: Sequence[Panel], metric: str, smallest_points: float | None = None) -> Family:
+    """The family if none was declared: all comparisons of the panels, at the default level.
 
     Raises:
-        AnatomyR1Error: when the smallest difference of interest makes no sense.
+        AnatomyR1Error: The smallest difference of interest is out of range.
     """
-    pairs = tuple(_pair(*pair) for panel in panels for pair in panel.pairs)
+    pairs = tuple(_names(pair) for panel in panels for pair in panel.pairs)
     smallest = SMALLEST_DIFFERENCE if smallest_points is None else smallest_points / 100
     try:
         return Family("all comparisons of this command", metric, pairs, smallest_difference=smallest)
@@ -44,118 +105,126 @@ def family_of(panels: Sequence[Panel], metric: str, smallest_points: float | Non
         raise AnatomyR1Error(f"{error}. Fix: --smallest-difference 5") from error
 
 
-def compare(panels: Sequence[Panel], family: Family, *, seed: int = 0) -> tuple[Comparison, ...]:
-    """Every pair of every panel, with the tests that the family asks for.
+def analyse(
+    panels: Sequence[Panel], family: Family, *, declaration: Declaration | None = None, code: str = "", seed: int = 0
+) -> Analysis:
+    """Comparisons and scores of all panels.
 
     Raises:
-        AnatomyR1Error: when none of the family's comparisons is among the pairs.
+        AnatomyR1Error: As `compare`.
     """
-    matrices = [_differences(panel) for panel in panels]
+    scores = tuple(score for panel in panels for score in system_scores(panel, family.metric))
+    return Analysis(tuple(panels), compare(panels, family, seed=seed), scores, family, declaration, code)
+
+
+def compare(panels: Sequence[Panel], family: Family, *, seed: int = 0) -> tuple[Comparison, ...]:
+    """Compare every pair of every panel, with a test for those that belong to the family.
+
+    Raises:
+        AnatomyR1Error: None of the family's comparisons is among the pairs.
+    """
+    differences = [_mean_differences(panel) for panel in panels]
     at = METRICS.index(family.metric)
-    found = {
-        _pair(*pair): flip
-        for panel, matrix in zip(panels, matrices, strict=True)
-        for pair, flip in zip(panel.pairs, _sign_flips(panel, matrix[:, at], seed), strict=True)
+    flips = {
+        _names(pair): flip
+        for panel, of in zip(panels, differences, strict=True)
+        for pair, flip in zip(panel.pairs, _sign_flips(panel, of[:, at], seed), strict=True)
     }
-    judged = _judged(family, found)
+    tests = _adjusted(family, flips)
     return tuple(
         comparison
-        for panel, matrix in zip(panels, matrices, strict=True)
-        for comparison in _compared(panel, matrix, family, judged)
+        for panel, of in zip(panels, differences, strict=True)
+        for comparison in _compared(panel, of, family, tests)
     )
 
 
+def _names(pair: SystemPair) -> Pair:
+    return frozenset(system.name for system in pair)
+
+
+def _mean_shares(panel: Panel, pair: SystemPair, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares of the baseline and of the other, averaged over seeds; shape [n] each."""
+    first, second = (
+        panel.seed_shares(system, metric, seeds).mean(axis=0)
+        for system, seeds in zip(pair, seeds_of_pair(*pair), strict=True)
+    )
+    return first, second
+
+
+def _mean_differences(panel: Panel) -> NDArray[np.float64]:
+    """Other minus baseline of each pair, shape [pairs, metrics, n]."""
+    shares = [[_mean_shares(panel, pair, metric) for metric in METRICS] for pair in panel.pairs]
+    return np.asarray([[after - before for before, after in of] for of in shares])
+
+
+def _sign_flips(panel: Panel, differences: NDArray[np.float64], seed: int) -> tuple[SignFlip, ...]:
+    code = cluster_codes(panel.clusters)
+    return sign_flip(cluster_sums(differences, code, int(code.max()) + 1), seed=seed)
+
+
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """A test before its verdict."""
+class _Adjusted:
+    """A test before its verdict; `p` and `floor` as Holm's procedure adjusts them."""
 
     flip: SignFlip
     p: float
     floor: float
 
 
-def _judged(family: Family, found: Mapping[Pair, SignFlip]) -> dict[Pair, _Judged]:
-    raw = {pair: flip.p for pair, flip in found.items() if pair in family.pairs}
+def _adjusted(family: Family, flips: Mapping[Pair, SignFlip]) -> dict[Pair, _Adjusted]:
+    raw = {pair: flip.p for pair, flip in flips.items() if pair in family.pairs}
     if not raw:
-        names = ", ".join(sorted(name for pair in found for name in pair))
+        names = ", ".join(sorted(name for pair in flips for name in pair))
         declared = ", ".join(" and ".join(sorted(pair)) for pair in family.pairs)
-        fix = "Fix: name the systems that it declares, or call yours so: NAME=PATH"
+        fix = "Fix: name the systems that it declares, or give yours these names: NAME=PATH"
         raise AnatomyR1Error(f"family {family.name!r}: none of its comparisons ({declared}) among {names}. {fix}")
-    adjusted = family.adjusted(raw)
     return {
-        pair: _Judged(found[pair], p, family.adjusted_floor(pair, found[pair].floor, raw))
-        for pair, p in adjusted.items()
+        pair: _Adjusted(flips[pair], p, family.adjusted_floor(pair, flips[pair].floor, raw))
+        for pair, p in family.adjusted(raw).items()
     }
 
 
-def _pair(baseline: System, other: System) -> Pair:
-    return frozenset((baseline.name, other.name))
-
-
-def mean_shares(panel: Panel, system: System, seeds: Sequence[int]) -> NDArray[np.float64]:
-    """Shape [metrics, n]: each question's share, averaged over `seeds`."""
-    of = panel.shares[system.name]
-    return np.asarray([np.mean([of[seed][metric] for seed in seeds], axis=0) for metric in METRICS])
-
-
-def _differences(panel: Panel) -> NDArray[np.float64]:
-    """Shape [pairs, metrics, n]."""
-    return np.stack([_difference(panel, *pair) for pair in panel.pairs])
-
-
-def _difference(panel: Panel, baseline: System, other: System) -> NDArray[np.float64]:
-    first, second = seeds_of_pair(baseline, other)
-    return mean_shares(panel, other, second) - mean_shares(panel, baseline, first)
-
-
-def _sign_flips(panel: Panel, values: NDArray[np.float64], seed: int) -> tuple[SignFlip, ...]:
-    code = cluster_codes(panel.clusters)
-    return sign_flip(cluster_sums(values, code, int(code.max()) + 1), seed=seed)
-
-
 def _compared(
-    panel: Panel, matrix: NDArray[np.float64], family: Family, judged: Mapping[Pair, _Judged]
+    panel: Panel, differences: NDArray[np.float64], family: Family, tests: Mapping[Pair, _Adjusted]
 ) -> Iterator[Comparison]:
-    overall, by_category = _intervals(matrix, panel.clusters), _by_category(panel, matrix, family.metric)
-    for index, (baseline, other) in enumerate(panel.pairs):
-        by_seed = _by_seed(panel, baseline, other, family.metric)
-        again = retrained(by_seed, panel.clusters) if len(by_seed) else None
-        test = judged.get(_pair(baseline, other))
-        strict = {family.metric: family.strictest_level} if test else {}
-        differences = [
-            _with_power(metric, ALL, interval, strict.get(metric, family.level))
+    at = METRICS.index(family.metric)
+    overall = _intervals(differences, panel.clusters)
+    by_category = {
+        category: _intervals(differences[:, at : at + 1, of], panel.clusters[of])
+        for category in panel.categories
+        for of in [panel.mask(category)]
+    }
+    for index, pair in enumerate(panel.pairs):
+        baseline, other = pair
+        test = tests.get(_names(pair))
+        tested_level = family.strictest_level if test else family.level
+        found = [
+            _with_power(metric, ALL, interval, tested_level if metric == family.metric else family.level)
             for metric, interval in zip(METRICS, overall[index], strict=True)
         ]
-        tested = differences[METRICS.index(family.metric)]
-        differences += [
-            _with_power(family.metric, category, rows[index][0], family.level) for category, rows in by_category.items()
-        ]
+        found += [_with_power(family.metric, name, rows[index][0], family.level) for name, rows in by_category.items()]
+        first, second = seeds_of_pair(*pair)
+        common = first if first == second else ()
+        by_seed = np.asarray([difference(panel, *pair, seed, family.metric) for seed in common])
+        retrained = retraining_interval(by_seed, panel.clusters) if common else None
+        metric = flip_metric(family.metric)
         yield Comparison(
             benchmark=panel.benchmark,
             baseline=baseline,
             other=other,
-            seeds=_common(baseline, other),
-            spread=float(by_seed.mean(axis=1).std(ddof=1)) if len(by_seed) > 1 else None,
-            retrained=again,
-            differences=tuple(differences),
-            test=_tested(family, test, tested, again) if test else None,
-            discordances=tuple(_discordances(panel, baseline, other)),
-            flips=_flips(panel, baseline, other, flip_metric(family.metric)),
+            seeds=common,
+            spread=float(by_seed.mean(axis=1).std(ddof=1)) if len(common) > 1 else None,
+            retrained=retrained,
+            differences=tuple(found),
+            test=_judged(family, test, found[at], retrained) if test else None,
+            flips=flips(*_mean_shares(panel, pair, metric), panel.questions, metric),
         )
 
 
-def _by_category(panel: Panel, matrix: NDArray[np.float64], metric: str) -> dict[str, list[tuple[Interval, ...]]]:
-    at, found = METRICS.index(metric), {}
-    for category in sorted(set(panel.categories)):
-        of = panel.categories == category
-        found[str(category)] = _intervals(matrix[:, at : at + 1, of], panel.clusters[of])
-    return found
-
-
-def _intervals(matrix: NDArray[np.float64], clusters: NDArray[np.str_]) -> list[tuple[Interval, ...]]:
-    """Of each pair and metric, all in one pass."""
-    pairs, metrics, n = matrix.shape
-    flat = cluster_intervals(matrix.reshape(pairs * metrics, n), clusters)
+def _intervals(differences: NDArray[np.float64], clusters: NDArray[np.str_]) -> list[tuple[Interval, ...]]:
+    """Intervals of each pair and metric, computed in one pass; from shape [pairs, metrics, n]."""
+    pairs, metrics, n = differences.shape
+    flat = cluster_intervals(differences.reshape(pairs * metrics, n), clusters)
     return [flat[start : start + metrics] for start in range(0, pairs * metrics, metrics)]
 
 
@@ -163,7 +232,9 @@ def _with_power(metric: str, category: str, interval: Interval, level: float) ->
     return Difference(metric, category, interval, detectable_difference(interval.se, interval.clusters, level), level)
 
 
-def _tested(family: Family, test: _Judged, difference: Difference, again: Retrained | None) -> Tested:
+def _judged(
+    family: Family, test: _Adjusted, difference: Difference, retrained: RetrainingInterval | None
+) -> HypothesisTest:
     word = verdict(
         difference.interval.mean,
         test.p,
@@ -172,30 +243,5 @@ def _tested(family: Family, test: _Judged, difference: Difference, again: Retrai
         level=family.level,
         smallest_difference=family.smallest_difference,
     )
-    return Tested(test.flip, test.p, test.floor, word, of_these_weights(word, again, family.smallest_difference))
-
-
-def _common(baseline: System, other: System) -> tuple[int, ...]:
-    first, second = seeds_of_pair(baseline, other)
-    return tuple(first) if first == second else ()
-
-
-def _by_seed(panel: Panel, baseline: System, other: System, metric: str) -> NDArray[np.float64]:
-    """Shape [shared seeds, n]."""
-    return np.asarray([difference(panel, baseline, other, seed, metric) for seed in _common(baseline, other)])
-
-
-def _discordances(panel: Panel, baseline: System, other: System) -> Iterator[Discordance]:
-    a, b = panel.shares[baseline.name], panel.shares[other.name]
-    for metric in BINARY:
-        for seed in _common(baseline, other):
-            outcomes = a[seed][metric], b[seed][metric]
-            if np.isin(outcomes, (0.0, 1.0)).all():  # means over the rotations of a question are shares
-                yield Discordance(metric, seed, mcnemar(*outcomes))
-
-
-def _flips(panel: Panel, baseline: System, other: System, metric: str) -> Flips:
-    first, second = seeds_of_pair(baseline, other)
-    at = METRICS.index(metric)
-    before, after = mean_shares(panel, baseline, first)[at], mean_shares(panel, other, second)[at]
-    return flips(before, after, panel.questions, metric)
+    weights_only = of_these_weights(word, retrained, family.smallest_difference)
+    return HypothesisTest(test.flip, test.p, test.floor, word, weights_only)

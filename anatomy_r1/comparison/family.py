@@ -1,9 +1,9 @@
-"""A family of comparisons, declared before the run, over which Holm's procedure keeps the chance of a false verdict.
+"""A family of comparisons, declared before the run, over which Holm's procedure controls the chance of a false verdict.
 
 A declaration is a small YAML file under version control:
 
     name: asc and gdqa against grpo
-    declared: 2026-11-01            # a day, for people; git says what it proves
+    declared: 2026-11-01            # the day, for readers; git shows what it proves
     metric: avg@5
     level: 0.05
     smallest_difference: 5          # points; a minimum detectable difference above it is underpowered
@@ -11,38 +11,36 @@ A declaration is a small YAML file under version control:
       - [sgg_anatomy_mini/mini-l/grpo/matched, sgg_anatomy_mini/mini-l/grpo-asc/matched]
       - [sgg_anatomy_mini/mini-l/grpo/matched, sgg_anatomy_mini/mini-l/grpo-gdqa/matched]
 
-Whatever is compared besides has an interval but no test.
+Comparisons outside the family get an interval but no test.
 
-Was a family declared before the run? Git can tell: did the file have these very bytes at the results' own commits?
-
-A result names the commit that made it. Where that commit holds the declaration as it is now, it was written first;
-where it holds another, or none, it was not, or was changed since. Where git cannot tell, neither do we.
+Whether the family was declared before the run is for git to say. Each result names the commit that made it: if that
+commit holds the file exactly as it is now, the declaration came first; if it holds another version or none, it did not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-import yaml
+from pydantic import BaseModel, ConfigDict, Field
 from statsmodels.stats.multitest import multipletests
 
 from anatomy_r1.comparison.verdict import LEVEL, SMALLEST_DIFFERENCE
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import git_output
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.validation import read_validated
 
 METRICS = (f"avg@{K}", "pass@1", f"major@{K}", "greedy")
-"""Metrics that can be tested; each is a share of right responses a question."""
-_KEYS = ("name", "declared", "metric", "level", "smallest_difference", "comparisons")
+"""Metrics that can be tested; each is a share of correct responses per question."""
 
 Pair = frozenset[str]
-"""Names of two systems; the tests are two-sided, so which is the baseline does not matter to them."""
+"""Names of two systems. The tests are two-sided, so it does not matter which one is the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Family:
     """Comparisons that are judged together.
 
     Raises:
-        ValueError: when a field makes no sense.
+        ValueError: A field is out of range.
     """
 
     name: str
@@ -60,7 +58,7 @@ class Family:
     smallest_difference: float = SMALLEST_DIFFERENCE
     """As a share, not in points."""
     declared: str = ""
-    """Day on which it says it was declared; empty where it was not declared but follows from the command."""
+    """The day on which the file says it was declared; empty for a family that follows from the command."""
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -74,64 +72,61 @@ class Family:
 
     @property
     def strictest_level(self) -> float:
-        """Level that Holm asks of the smallest p: the family's, divided by its size."""
+        """The level that Holm's procedure requires of the smallest p: the family's level divided by its size."""
         return self.level / len(self.pairs)
 
     def adjusted(self, found: Mapping[Pair, float]) -> dict[Pair, float]:
         """Holm-adjusted p of each pair in `found` (statsmodels).
 
-        A declared comparison that was not made counts with p = 1: leaving it out must not make the others easier.
+        A declared comparison that was not made counts with p = 1: omitting it must not make the others easier.
         """
         raw = [found.get(pair, 1.0) for pair in self.pairs]
         values = multipletests(raw, alpha=self.level, method="holm")[1].tolist()
         return {pair: p for pair, p in zip(self.pairs, values, strict=True) if pair in found}
 
     def adjusted_floor(self, pair: Pair, floor: float, found: Mapping[Pair, float]) -> float:
-        """What Holm would have made of `floor`, the smallest p that the test of `pair` allows, beside the others' p."""
+        """The adjusted p that `pair` would have at `floor`, the smallest p its test allows, next to the others' p."""
         size, others = len(self.pairs), (found.get(other, 1.0) for other in self.pairs if other != pair)
         below = sorted(p for p in others if p < floor)
         return min(1.0, max((size - rank) * p for rank, p in enumerate([*below, floor])))
+
+
+class _File(BaseModel):
+    """A declaration, as it is written; ranges are checked by `Family`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str
+    declared: date
+    metric: str
+    level: float
+    smallest_difference: float
+    """In points."""
+    comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
+    """Pairs of baseline and other system."""
 
 
 def load_family(path: Path) -> Family:
     """Read a declaration.
 
     Raises:
-        AnatomyR1Error: when the file is missing or is not one; says which entry is wrong.
+        AnatomyR1Error: The file is missing or not a declaration; the message names the key.
     """
+    file = read_validated(path, _File, what="family of comparisons", fix=_FIX)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return _family(content)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, TypeError) as error:
-        raise AnatomyR1Error(f"{path}: not a family of comparisons: {error}. Fix: see docs/statistics.md") from error
+        return Family(
+            file.name,
+            file.metric,
+            tuple(frozenset(pair) for pair in file.comparisons),
+            file.level,
+            file.smallest_difference / 100,
+            file.declared.isoformat(),
+        )
+    except ValueError as error:
+        raise AnatomyR1Error(f"{path}: not a valid family of comparisons: {error}. Fix: {_FIX}") from error
 
 
-def _family(content: Any) -> Family:
-    if not isinstance(content, Mapping) or sorted(map(str, content)) != sorted(_KEYS):
-        raise ValueError(f"expected exactly the entries {', '.join(_KEYS)}")
-    if not isinstance(content["declared"], date):
-        raise ValueError("declared: expected a day, as 2026-11-01")
-    return Family(
-        name=str(content["name"]),
-        metric=content["metric"],
-        pairs=tuple(_pair(entry) for entry in _listed(content["comparisons"])),
-        level=float(content["level"]),
-        smallest_difference=float(content["smallest_difference"]) / 100,
-        declared=content["declared"].isoformat(),
-    )
-
-
-def _listed(entries: Any) -> Sequence[Any]:
-    if not isinstance(entries, list):
-        raise ValueError("comparisons: expected a list of pairs")
-    return entries
-
-
-def _pair(entry: Any) -> Pair:
-    if not isinstance(entry, list) or len(entry) != 2 or not all(isinstance(name, str) for name in entry):
-        raise ValueError(f"comparison {entry!r}: expected [baseline, other], two names of systems")
-    return frozenset(entry)
-
+_FIX = "see docs/statistics.md"
 
 Before = Literal["yes", "no", "unknown"]
 
@@ -141,30 +136,30 @@ class Declaration:
     """Where a family was declared, and what is known about when."""
 
     path: str
-    """Below its repository, or the bare name where there is none."""
+    """Relative to its repository, or the bare name where there is none."""
     sha256: str
     commit: str
-    """Last commit that changed it; empty where it is not committed."""
+    """The last commit that changed it; empty if it is not committed."""
     committed: str
     """That commit's date, ISO 8601."""
     before: Before
-    """`yes`: it stood so at the commit of every result. `no`: at one it did not. `unknown`: git cannot tell."""
+    """`yes`: identical at the commit of every result. `no`: not at one of them. `unknown`: git cannot tell."""
 
 
 def declaration(path: Path, commits: Iterable[str]) -> Declaration:
-    """What is known about the file `path`, given the `commits` that made the results."""
+    """What git knows about the file `path`, given the `commits` that made the results."""
     folder = path.resolve().parent
     top = git_output(folder, "rev-parse", "--show-toplevel")
     name = path.resolve().relative_to(Path(top).resolve()).as_posix() if top else path.name
     commit, _, date = git_output(folder, "log", "-1", "--format=%H %cI", "--", path.name).partition(" ")
     blob = git_output(folder, "hash-object", path.name)
-    states = [_at(folder, name, blob, one) for one in sorted(set(commits))]
+    states = [_unchanged_since(folder, name, blob, one) for one in sorted(set(commits))]
     before: Before = "no" if "no" in states else "unknown" if "unknown" in states or not states else "yes"
     return Declaration(name, hashlib.sha256(path.read_bytes()).hexdigest(), commit, date, before)
 
 
-def _at(folder: Path, name: str, blob: str, commit: str) -> Before:
-    # A commit comes from a result store that anyone may have written: it must not pass for an option of git's.
+def _unchanged_since(folder: Path, name: str, blob: str, commit: str) -> Before:
+    # A commit comes from a result store that anyone may have written: git must not take it for an option.
     if not re.fullmatch(r"[0-9a-f]{7,64}", commit) or git_output(folder, "cat-file", "-t", commit) != "commit":
         return "unknown"
     return "yes" if blob and git_output(folder, "rev-parse", f"{commit}:{name}") == blob else "no"

@@ -1,14 +1,14 @@
-"""Systems of one benchmark on the same questions in the same order: what every comparison starts from.
+"""A panel: systems of one benchmark on the same questions, and the pairs of them that may be compared.
 
-What must agree before two systems may be compared, and how a disagreement is worded.
-
-One system against every other: whose baselines these are, found by the names of a result store.
+Two systems may be compared when they answered the same questions with the same prompts and sampling, in the same arm,
+and have a seed in common. Anything else is refused, unless the user allows it; then the panel states it as a caveat.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -18,144 +18,56 @@ from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.scoring.columns import question_metrics
 
+ALL = ""
+"""Category of a number over all questions."""
 RECORDED = ("questions", "prompts", "sampling", "arms")
-"""Kinds of conditions that a run notes."""
+"""Kinds of conditions that a run records."""
 KINDS = (*RECORDED, "seeds")
-"""What `--allow-different` can be told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """A condition under which systems differ, or of which it is not known whether they do."""
-
-    kind: str
-    text: str
-    refused: bool
-    """Whether it forbids the comparison unless told otherwise; what is merely not recorded is only said."""
-
-
-def disagreements(systems: Sequence[System]) -> list[Disagreement]:
-    """Field by field, over systems of one benchmark."""
-    return [found for kind in RECORDED for found in _of_kind(kind, systems)]
-
-
-def _of_kind(kind: str, systems: Sequence[System]) -> Iterator[Disagreement]:
-    recorded = {field: None for system in systems for field in system.conditions[kind]}
-    for field in recorded:
-        by_value: dict[str, list[str]] = {}
-        for system in systems:
-            if field in system.conditions[kind]:
-                by_value.setdefault(system.conditions[kind][field], []).append(system.short)
-        lacking = [system.short for system in systems if field not in system.conditions[kind]]
-        told = "; ".join(f"{value} ({', '.join(names)})" for value, names in by_value.items())
-        if len(by_value) > 1:
-            yield Disagreement(kind, f"{kind} differ in {field}: {told}", refused=True)
-        if lacking:
-            yield Disagreement(kind, f"{kind}: {field} is not recorded for {', '.join(lacking)}", refused=False)
-    if not recorded:
-        yield Disagreement(kind, f"{kind}: not recorded for any system", refused=False)
-
-
-def beside_new(systems: Sequence[System], new: str) -> tuple[tuple[System, ...], ...]:
-    """For each benchmark, model and arm in which there is a system called `new`: it and its baselines, as named.
-
-    Raises:
-        AnatomyR1Error: when none is called so, or nothing stands beside it; names those there are.
-    """
-    wanted = [system for system in systems if is_called(system, new)]
-    if not wanted:
-        names = ", ".join(dict.fromkeys(_method(system) for system in systems))
-        raise AnatomyR1Error(f"no system is called {new!r}. Fix: --new with one of {names}")
-    sides = dict.fromkeys(_side(system) for system in wanted)
-    found = [tuple(system for system in systems if _side(system) == side) for side in sides]
-    if alone := next((of for of in found if not against(of, new)), None):
-        fix = "Fix: put a baseline of the same benchmark, model and arm beside it"
-        raise AnatomyR1Error(f"{alone[0].name}: nothing to compare with. {fix}")
-    return tuple(found)
-
-
-def against(systems: Sequence[System], new: str) -> list[tuple[System, System]]:
-    """Every baseline with the new system beside which it stands; a difference is the new one's minus the baseline's."""
-    return [
-        (other, system)
-        for system in systems
-        if is_called(system, new)
-        for other in systems
-        if not is_called(other, new)
-    ]
-
-
-def is_called(system: System, new: str) -> bool:
-    """Whether `new` is the system's whole name, or its method's."""
-    return new in (system.name, _method(system))
-
-
-def _method(system: System) -> str:
-    parts = system.name.split("/")
-    return parts[2] if len(parts) == 4 else system.name
-
-
-def _side(system: System) -> tuple[str, ...]:
-    """Benchmark, model and arm; the benchmark alone where the user chose the name."""
-    parts = system.name.split("/")
-    return (system.benchmark, parts[1], parts[3]) if len(parts) == 4 else (system.benchmark,)
-
+"""Values of `--allow-different`."""
 
 Shares = Mapping[str, NDArray[np.float64]]
 """Metric -> share between 0 and 1 of each question, shape [n]."""
+SystemPair = tuple[System, System]
+"""Baseline and other."""
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Systems of one benchmark, aligned."""
+    """Systems of one benchmark, aligned by question."""
 
     benchmark: str
     systems: tuple[System, ...]
-    pairs: tuple[tuple[System, System], ...]
-    """Baseline and other."""
+    pairs: tuple[SystemPair, ...]
     questions: pd.DataFrame
     """`id`, `cluster` and `category` of the questions that all systems answered."""
     shares: Mapping[str, Mapping[int, Shares]]
     """By system name and seed."""
-    told: tuple[str, ...]
-    """What differs between the systems although it was told to be let through, and what is not recorded."""
+    caveats: tuple[str, ...]
+    """Differences between the systems that the user allowed, and conditions that were not recorded."""
 
     @property
     def clusters(self) -> NDArray[np.str_]:
-        """Cluster label of each question."""
+        """Cluster label of each question, shape [n]."""
         return self.questions["cluster"].to_numpy(dtype=str)
 
     @property
-    def categories(self) -> NDArray[np.str_]:
-        """Anatomy or question type of each question."""
-        return self.questions["category"].to_numpy(dtype=str)
+    def categories(self) -> tuple[str, ...]:
+        """Anatomies or question types, sorted."""
+        return tuple(sorted(set(self.questions["category"].astype(str))))
 
+    def mask(self, category: str) -> NDArray[np.bool_]:
+        """Which questions belong to a category, or to `ALL`; shape [n]."""
+        if category == ALL:
+            return np.ones(len(self.questions), dtype=bool)
+        return np.asarray(self.questions["category"].to_numpy(dtype=str) == category)
 
-def panels(
-    systems: Sequence[System], allowed: Collection[str] = (), all_pairs: bool = False, new: str = ""
-) -> tuple[Panel, ...]:
-    """One panel a benchmark; the first system named on a benchmark is its baseline, unless all pairs are asked for.
+    def seed_shares(self, system: System, metric: str, seeds: Sequence[int]) -> NDArray[np.float64]:
+        """Each question's share under each of the seeds, shape [seeds, n]."""
+        return np.asarray([self.shares[system.name][seed][metric] for seed in seeds])
 
-    With `new`, that system is held against every other of its benchmark, model and arm, each a baseline in its turn:
-    one panel for each of these; systems of other models and arms are left out.
-
-    Raises:
-        AnatomyR1Error: when a system stands alone on its benchmark, there is none called `new`, or systems differ in
-            what `allowed` does not name; all that differs is listed.
-    """
-    by_benchmark: dict[str, list[System]] = {}
-    for system in systems:
-        by_benchmark.setdefault(system.benchmark, []).append(system)
-    if not systems:
-        raise AnatomyR1Error("nothing to compare. Fix: name at least two results")
-    for benchmark, of in by_benchmark.items():
-        if len(of) < 2:
-            fix = "Fix: name another result on the same benchmark"
-            raise AnatomyR1Error(f"{of[0].name}: nothing to compare with on {benchmark}. {fix}")
-    if new:
-        sides = beside_new(systems, new)
-        return tuple(_panel(of[0].benchmark, of, allowed, against(of, new)) for of in sides)
-    return tuple(_panel(benchmark, of, allowed, _pairs(of, all_pairs)) for benchmark, of in by_benchmark.items())
+    def has(self, system: System, metric: str) -> bool:
+        """Whether all runs of a system have a metric; some do not record which responses were truncated."""
+        return all(metric in of for of in self.shares[system.name].values())
 
 
 def difference(panel: Panel, baseline: System, other: System, seed: int, metric: str) -> NDArray[np.float64]:
@@ -164,73 +76,155 @@ def difference(panel: Panel, baseline: System, other: System, seed: int, metric:
     return np.asarray(after - before)
 
 
-def seeds_of_pair(first: System, second: System) -> tuple[list[int], list[int]]:
-    """Seeds to average over for either: those they share, or where they share none, each its own."""
-    a, b = ([run.seed for run in system.runs] for system in (first, second))
-    common = sorted(set(a) & set(b))
-    return (common, common) if common else (a, b)
+def seeds_of_pair(first: System, second: System) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The seeds to average over for each: those in common, or its own if there are none in common."""
+    common = tuple(sorted(set(first.seeds) & set(second.seeds)))
+    return (common, common) if common else (first.seeds, second.seeds)
 
 
-def _pairs(systems: Sequence[System], all_pairs: bool) -> list[tuple[System, System]]:
-    return [(a, b) for i, a in enumerate(systems[: None if all_pairs else 1]) for b in systems[i + 1 :]]
+def panels(
+    systems: Sequence[System], allowed: Collection[str] = (), all_pairs: bool = False, new: str = ""
+) -> tuple[Panel, ...]:
+    """One panel per benchmark; its first system is the baseline of the others, unless all pairs are asked for.
+
+    With `new`, that system is compared with every other one of its benchmark, model and arm, each of them a baseline:
+    one panel for each of these. Systems of other models and arms are left out.
+
+    Raises:
+        AnatomyR1Error: A system is alone on its benchmark, no system is called `new`, or systems differ in a kind of
+            condition that is not in `allowed`; all differences are listed.
+    """
+    if not systems:
+        raise AnatomyR1Error("nothing to compare. Fix: name at least two results")
+    by_benchmark: dict[str, list[System]] = {}
+    for system in systems:
+        by_benchmark.setdefault(system.benchmark, []).append(system)
+    for benchmark, of in by_benchmark.items():
+        if len(of) < 2:
+            fix = "Fix: name another result on the same benchmark"
+            raise AnatomyR1Error(f"{of[0].name}: nothing to compare with on {benchmark}. {fix}")
+    if new:
+        return tuple(_panel(of, _pairs_with(of, new), allowed) for of in _beside(systems, new))
+    return tuple(
+        _panel(of, [*combinations(of, 2)] if all_pairs else [(of[0], one) for one in of[1:]], allowed)
+        for of in by_benchmark.values()
+    )
 
 
-def _panel(
-    benchmark: str, systems: Sequence[System], allowed: Collection[str], pairs: Sequence[tuple[System, System]]
-) -> Panel:
-    found = [*disagreements(systems), *_question_disagreements(systems), *_seed_disagreements(pairs)]
-    _refuse(benchmark, [one for one in found if one.refused and one.kind not in allowed])
-    questions = _common_questions(benchmark, systems)
-    shares = {system.name: {run.seed: _shares(run.questions, questions) for run in system.runs} for system in systems}
+def _beside(systems: Sequence[System], new: str) -> list[list[System]]:
+    """All systems of each benchmark, model and arm that has a system called `new`, in the given order."""
+    wanted = [system for system in systems if _is_called(system, new)]
+    if not wanted:
+        names = ", ".join(dict.fromkeys(_method(system) for system in systems))
+        raise AnatomyR1Error(f"no system is called {new!r}. Fix: --new with one of {names}")
+    groups = dict.fromkeys(_group(system) for system in wanted)
+    found = [[system for system in systems if _group(system) == group] for group in groups]
+    for of in found:
+        if not _pairs_with(of, new):
+            fix = "Fix: name a baseline of the same benchmark, model and arm as well"
+            raise AnatomyR1Error(f"{of[0].name}: nothing to compare with. {fix}")
+    return found
+
+
+def _pairs_with(systems: Sequence[System], new: str) -> list[SystemPair]:
+    """Every other system as a baseline of the new one."""
+    others = [system for system in systems if not _is_called(system, new)]
+    return [(other, system) for system in systems if _is_called(system, new) for other in others]
+
+
+def _is_called(system: System, new: str) -> bool:
+    return new in (system.name, _method(system))
+
+
+def _method(system: System) -> str:
+    parts = system.name.split("/")
+    return parts[2] if len(parts) == 4 else system.name
+
+
+def _group(system: System) -> tuple[str, ...]:
+    """Benchmark, model and arm; the benchmark alone where the user chose the name."""
+    parts = system.name.split("/")
+    return (system.benchmark, parts[1], parts[3]) if len(parts) == 4 else (system.benchmark,)
+
+
+def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Collection[str]) -> Panel:
+    benchmark = systems[0].benchmark
+    found = [*_disagreements(systems), *_question_disagreements(systems), *_seed_disagreements(pairs)]
+    if refused := [one for one in found if one.refused and one.kind not in allowed]:
+        kinds = " ".join(dict.fromkeys(one.kind for one in refused))
+        fix = f"Fix: evaluate them under the same conditions, or allow the difference: --allow-different {kinds}"
+        lines = [f"{benchmark}: these systems cannot be compared as they are. {fix}"]
+        raise AnatomyR1Error("\n".join([*lines, *(f"  {one.text}" for one in refused)]))
+    questions = _common_questions(systems)
+    ids = set(questions["id"])
+    shares = {
+        system.name: {run.seed: question_metrics(_only(run.questions, ids)) for run in system.runs}
+        for system in systems
+    }
     return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(one.text for one in found))
 
 
-def _refuse(benchmark: str, found: Sequence[Disagreement]) -> None:
-    if found:
-        kinds = " ".join(dict.fromkeys(one.kind for one in found))
-        lines = [f"  {one.text}" for one in found]
-        fix = f"Fix: evaluate them alike, or say that it is meant: --allow-different {kinds}"
-        raise AnatomyR1Error("\n".join([f"{benchmark}: these systems cannot be compared as they are. {fix}", *lines]))
+@dataclass(frozen=True, slots=True)
+class _Disagreement:
+    """A condition in which systems differ, or that was not recorded for all of them."""
+
+    kind: str
+    text: str
+    refused: bool
+    """Whether the comparison is refused unless allowed; a condition that was not recorded is only reported."""
 
 
-def _question_disagreements(systems: Sequence[System]) -> list[Disagreement]:
+def _disagreements(systems: Sequence[System]) -> Iterator[_Disagreement]:
+    """In the recorded conditions, field by field."""
+    for kind in RECORDED:
+        fields = {field: None for system in systems for field in system.conditions[kind]}
+        for field in fields:
+            by_value: dict[str, list[str]] = {}
+            for system in systems:
+                if field in system.conditions[kind]:
+                    by_value.setdefault(system.conditions[kind][field], []).append(system.short)
+            lacking = [system.short for system in systems if field not in system.conditions[kind]]
+            if len(by_value) > 1:
+                values = "; ".join(f"{value} ({', '.join(names)})" for value, names in by_value.items())
+                yield _Disagreement(kind, f"{kind} differ in {field}: {values}", refused=True)
+            if lacking:
+                text = f"{kind}: {field} is not recorded for {', '.join(lacking)}"
+                yield _Disagreement(kind, text, refused=False)
+        if not fields:
+            yield _Disagreement(kind, f"{kind}: not recorded for any system", refused=False)
+
+
+def _question_disagreements(systems: Sequence[System]) -> Iterator[_Disagreement]:
     sets = [set(system.runs[0].questions["id"]) for system in systems]
-    if all(one == sets[0] for one in sets):
-        return []
-    counts = ", ".join(f"{len(ids)} ({system.short})" for ids, system in zip(sets, systems, strict=True))
-    text = f"questions differ: {counts}; compared on the {len(set.intersection(*sets))} in common"
-    return [Disagreement("questions", text, refused=True)]
+    if any(one != sets[0] for one in sets):
+        counts = ", ".join(f"{len(ids)} ({system.short})" for ids, system in zip(sets, systems, strict=True))
+        text = f"questions differ: {counts}; compared on the {len(set.intersection(*sets))} in common"
+        yield _Disagreement("questions", text, refused=True)
 
 
-def _seed_disagreements(pairs: Sequence[tuple[System, System]]) -> list[Disagreement]:
-    apart = [(a, b) for a, b in pairs if not {run.seed for run in a.runs} & {run.seed for run in b.runs}]
-    return [
-        Disagreement("seeds", f"seeds: {a.short} and {b.short} share none; each is averaged over its own", refused=True)
-        for a, b in apart
-    ]
+def _seed_disagreements(pairs: Sequence[SystemPair]) -> Iterator[_Disagreement]:
+    for a, b in pairs:
+        if not set(a.seeds) & set(b.seeds):
+            text = f"seeds: {a.short} and {b.short} share none; each is averaged over its own"
+            yield _Disagreement("seeds", text, refused=True)
 
 
-def _common_questions(benchmark: str, systems: Sequence[System]) -> pd.DataFrame:
+def _common_questions(systems: Sequence[System]) -> pd.DataFrame:
     tables = [system.runs[0].questions[["id", "cluster", "category"]] for system in systems]
     ids = set.intersection(*(set(table["id"]) for table in tables))
     if not ids:
-        raise AnatomyR1Error(f"{benchmark}: these systems have no question in common")
-    kept = [_only(table, ids).reset_index(drop=True) for table in tables]
-    for system, table in zip(systems, kept, strict=True):
-        if not table.equals(kept[0]):
-            row = int(np.flatnonzero((table != kept[0]).any(axis=1))[0])
-            fix = "Fix: prepare the data once and evaluate both on them"
+        raise AnatomyR1Error(f"{systems[0].benchmark}: these systems have no question in common")
+    first, *others = (_only(table, ids).reset_index(drop=True) for table in tables)
+    for system, table in zip(systems[1:], others, strict=True):
+        if not table.equals(first):
+            row = int(np.flatnonzero((table != first).any(axis=1))[0])
             raise AnatomyR1Error(
                 f"{system.name}: question {table['id'][row]} has another cluster or category than in "
-                f"{systems[0].name}. {fix}"
+                f"{systems[0].name}. Fix: prepare the data once and evaluate both on them"
             )
-    return kept[0]
-
-
-def _shares(table: pd.DataFrame, questions: pd.DataFrame) -> Shares:
-    return question_metrics(_only(table, set(questions["id"])))
+    return first
 
 
 def _only(table: pd.DataFrame, ids: set[str]) -> pd.DataFrame:
-    """Rows of `ids`, all of which the table has."""
+    """The rows of `ids`, all of which the table has."""
     return table if len(table) == len(ids) else table[table["id"].isin(ids)]

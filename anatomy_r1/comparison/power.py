@@ -1,4 +1,4 @@
-"""Minimum detectable difference: how large must a true difference be for the test to find it four times in five?
+"""Minimum detectable difference (MDD): the smallest true difference that a test would find with 80 % power.
 
 For a mean with standard error `se` and G clusters it is `se` times the c for which a two-sided t test with G - 1
 degrees of freedom at level a has 80 % power:
@@ -7,11 +7,12 @@ degrees of freedom at level a has 80 % power:
 
 (the power of the noncentral t). For many clusters c is 1.96 + 0.84 = 2.80.
 
-`statsmodels.stats.power.TTestPower` solves the same equation and agrees; with few clusters and strict levels it ends at
-values that do not solve it (3 clusters at 0.0025: it gives 9.5, and 25.4 is right), so the integral is taken here.
+`statsmodels.stats.power.TTestPower` solves the same equation and agrees, except for few clusters and strict levels,
+where its search does not converge (3 clusters at 0.0025: it gives 9.5 instead of 25.4). So the integral is computed
+here.
 
-The standard error is the observed one, so this is what *this* pair of methods on *this* test set could have shown; it
-says nothing about whether a difference exists.
+The standard error is the observed one: the result is what *this* pair of methods on *this* test set could have shown.
+It does not say whether a difference exists.
 
 Example:
     >>> round(detectable(clusters=40, level=0.05), 2), round(detectable(clusters=7, level=0.05), 2)
@@ -28,7 +29,7 @@ from scipy.stats import chi2, norm
 from scipy.stats import t as student_t
 
 POWER = 0.8
-"""Chance of finding a difference that is as large as the minimum detectable one; the convention."""
+"""Chance of finding a difference as large as the minimum detectable one, by convention."""
 _QUANTILES = (np.arange(8_000) + 0.5) / 8_000
 """Grid over which the chi-square variable is averaged."""
 
@@ -38,7 +39,7 @@ def detectable(clusters: int, level: float, power: float = POWER) -> float:
     """Minimum detectable difference in standard errors.
 
     Raises:
-        ValueError: for fewer than two clusters, or a level or power outside (0, 1).
+        ValueError: There are fewer than two clusters, or level and power are not 0 < level < power < 1.
     """
     if clusters < 2:
         raise ValueError(f"{clusters} cluster: a test needs two")
@@ -46,19 +47,19 @@ def detectable(clusters: int, level: float, power: float = POWER) -> float:
         raise ValueError(f"level {level} and power {power}: expected 0 < level < power < 1")
     limits = _limits(clusters, level)
 
-    def lacking(c: float) -> float:
+    def excess_power(c: float) -> float:
         return float((norm.sf(limits - c) + norm.cdf(-limits - c)).mean()) - power
 
-    return float(brentq(lacking, 0.0, float(limits.max()) + 10.0))
+    return float(brentq(excess_power, 0.0, float(limits.max()) + 10.0))
 
 
 def _limits(clusters: int, level: float) -> np.ndarray:
-    """Critical value times the estimated over the true standard error, at each quantile of the latter."""
+    """Critical value times the ratio of estimated to true standard error, at each quantile of that ratio."""
     freedom = clusters - 1
     critical = float(student_t.ppf(1 - level / 2, freedom))
     return np.asarray(critical * np.sqrt(chi2.ppf(_QUANTILES, freedom) / freedom))
 
 
 def detectable_difference(se: float | None, clusters: int, level: float) -> float | None:
-    """Minimum detectable difference in the unit of `se`; None where there is no error to go by (None, or exactly 0)."""
+    """Minimum detectable difference in the unit of `se`; None if `se` is None or exactly 0."""
     return None if not se else se * detectable(clusters, level)

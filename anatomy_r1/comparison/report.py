@@ -1,7 +1,4 @@
-"""An outcome as a document: tables, how to read them, and what must be known before any number.
-
-An outcome as JSON: every number unrounded, as shares, and every flipped question.
-"""
+"""The report of a comparison: as a document (tables, how to read them, warnings), and as JSON with every number."""
 
 from __future__ import annotations
 
@@ -10,155 +7,147 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from anatomy_r1.comparison import report_tables as rows
-from anatomy_r1.comparison import report_tables as system_rows
-from anatomy_r1.comparison.outcome import Comparison, Outcome
-from anatomy_r1.comparison.paired_tests import DRAWS
+from anatomy_r1.comparison import report_tables
+from anatomy_r1.comparison.compare import Analysis, Comparison
 from anatomy_r1.comparison.report_tables import p_text
+from anatomy_r1.comparison.sign_flip import DRAWS, EXACT_CLUSTERS
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.tables.table import Report
 
-GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, pictures or questions."
+GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, images or questions."
+VERSION = 1
+"""Version of the JSON format."""
 FEW = 20
-"""Clusters below which an interval's shortfall is worth a word; with 20 it is about one point (docs/statistics.md)."""
+"""Clusters below which the report warns that intervals are too narrow: with 20, by about one point of coverage
+(docs/statistics.md)."""
 _BEFORE = {
-    "yes": "It stood so at the commit of every result: it came before the runs.",
+    "yes": "It was identical at the commit of every result: it was declared before the runs.",
     "no": "NOT DECLARED BEFORE THE RUNS: at the commit of at least one result it did not exist, or read otherwise.",
-    "unknown": "Whether it came before the runs is not known: git cannot tell from the results' commits.",
+    "unknown": "Whether it was declared before the runs is not known: git cannot tell from the results' commits.",
 }
 
 
-def document(outcome: Outcome, named: int = rows.NAMED) -> Report:
-    """Everything for a reader; `named` flipped questions are named in each direction."""
+def document(analysis: Analysis, named: int = report_tables.NAMED) -> Report:
+    """The report for readers; it names up to `named` flipped questions in each direction."""
     tables = (
-        rows.verdict_table(outcome),
-        system_rows.scores_table(outcome),
-        rows.metrics_table(outcome),
-        rows.categories_table(outcome),
-        system_rows.score_categories_table(outcome),
-        rows.flips_table(outcome, named),
-        rows.mcnemar_table(outcome),
-        system_rows.origins_table(outcome),
+        report_tables.verdict_table(analysis),
+        report_tables.scores_table(analysis),
+        report_tables.metrics_table(analysis),
+        report_tables.categories_table(analysis),
+        report_tables.score_categories_table(analysis),
+        report_tables.flips_table(analysis, named),
+        report_tables.origins_table(analysis),
     )
     kept = tuple(table for table in tables if table.blocks)
-    return Report("Comparison of systems", " ".join(_warnings(outcome)), kept, tuple(_notes(outcome)))
+    return Report("Comparison of systems", " ".join(_warnings(analysis)), kept, tuple(_notes(analysis)))
 
 
-def _warnings(outcome: Outcome) -> Iterator[str]:
-    told = [f"{panel.benchmark}: {text}." for panel in outcome.panels for text in panel.told]
-    if told:
-        yield "Compared although not all conditions are known to agree. " + " ".join(told)
-    if any(panel.benchmark.endswith("_mini") for panel in outcome.panels):
+def _warnings(analysis: Analysis) -> Iterator[str]:
+    caveats = [f"{panel.benchmark}: {text}." for panel in analysis.panels for text in panel.caveats]
+    if caveats:
+        yield "Compared although not all conditions are known to agree. " + " ".join(caveats)
+    if any(panel.benchmark.endswith("_mini") for panel in analysis.panels):
         yield GENERATED
 
 
-def _notes(outcome: Outcome) -> Iterator[str]:
-    family = outcome.family
+def _notes(analysis: Analysis) -> Iterator[str]:
+    family = analysis.family
+    smallest = f"{100 * family.smallest_difference:g} points"
+    intervals = [one.difference(family.metric).interval for one in analysis.comparisons]
     yield (
-        "Intervals: 95 %, cluster-robust t, each by itself (Holm adjusts p, not intervals); clusters = independent "
-        "units (videos, slides, patients or images). "
-        "Differences are paired: question by question, over the seeds that both systems have, averaged first."
+        "Intervals: 95 %, cluster-robust t, each on its own (Holm adjusts p, not intervals); clusters are independent "
+        "units (videos, slides, patients or images). Differences are paired: question by question, averaged first over "
+        "the seeds that both systems have."
     )
-    yield _verdict_note(outcome)
     yield (
-        "A verdict is of the weights that were compared. Over clusters and seeds: 95 % interval of the difference for "
-        "another training on other clusters, from three seeds on. Marked (these weights): there is none, a better or "
-        "worse whose interval holds zero, no detectable difference whose interval holds "
-        f"{100 * outcome.family.smallest_difference:g} points."
+        f"Verdict (our rule): better or worse if p (Holm) is at most {family.level}; else underpowered if even the "
+        f"smallest possible p (Holm) is above {family.level}, or the MDD is above {smallest}; else no detectable "
+        "difference."
     )
-    yield _family_note(outcome)
-    yield _test_note(outcome)
+    yield (
+        "A verdict is about the weights that were compared. Over clusters and seeds: 95 % interval of the difference "
+        "for another training on other clusters, given from three seeds on. Marked (these weights): there is no such "
+        f"interval, or it includes zero (better, worse) or {smallest} (no detectable difference)."
+    )
+    yield _family_note(analysis)
+    yield _test_note(analysis)
     yield (
         "MDD: minimum detectable difference at 80 % power with the observed standard error, at level "
-        f"{p_text(family.strictest_level)} where the difference is tested and {family.level} elsewhere. "
-        "A dash: the clusters do not vary, or there is only one, so that nothing can be estimated."
+        f"{p_text(family.strictest_level)} for tested differences and {family.level} for the others. A dash: the "
+        "clusters do not vary, or there is only one, so nothing can be estimated."
     )
     yield (
-        "seed SD: standard deviation over training seeds, in points. Interquartile mean: over seeds, with its own "
-        "95 % interval (Tukey and McLaughlin): what other seeds might have shown. Full list of flips: the JSON."
+        "seed SD: standard deviation over training seeds, in points. Interquartile mean: over seeds, with its own 95 % "
+        "interval (Tukey and McLaughlin) for other seeds. The JSON lists all flipped questions."
     )
-    if any(one.difference(family.metric).interval.clusters < FEW for one in outcome.comparisons):
+    if any(interval.clusters < FEW for interval in intervals):
         yield (
-            f"Fewer than {FEW} clusters: intervals hold the truth less often than they say, in 93 % with seven and in "
-            "87 % where these are of very unequal size (docs/statistics.md)."
+            f"Fewer than {FEW} clusters: 95 % intervals cover the truth less often than they state, 93 % with seven "
+            "clusters and 87 % if these are of very unequal size (docs/statistics.md)."
         )
-    if any(one.difference(family.metric).interval.degenerate for one in outcome.comparisons):
-        yield "An interval of no width: all clusters differ alike, which shows lack of variation, not certainty."
-    yield f"Compared by code at commit {outcome.code[:10] or 'unknown'}. Research only, not for clinical use."
+    if any(interval.degenerate for interval in intervals):
+        yield "An interval of zero width: all clusters differ by the same amount. It shows no variation, not certainty."
+    yield f"Compared by code at commit {analysis.code[:10] or 'unknown'}. Research only, not for clinical use."
 
 
-def _verdict_note(outcome: Outcome) -> str:
-    family = outcome.family
-    return (
-        f"Verdict (our rule): better or worse where p (Holm) is at most {family.level}; else underpowered where even "
-        f"the smallest possible p (Holm) is above {family.level}, or the MDD above "
-        f"{100 * family.smallest_difference:g} points; else no detectable difference."
-    )
-
-
-def _family_note(outcome: Outcome) -> str:
-    family, declared = outcome.family, outcome.declaration
-    lacking = len(family.pairs) - sum(one.test is not None for one in outcome.comparisons)
+def _family_note(analysis: Analysis) -> str:
+    family, declared = analysis.family, analysis.declaration
     size = f"{len(family.pairs)} comparison{'s' if len(family.pairs) > 1 else ''}"
     if declared is None:
-        return f"Family for Holm: {family.name} ({size}). Not declared before the runs: give --family FILE for that."
+        return f"Family for Holm: {family.name} ({size}). Not declared before the runs; to declare one: --family FILE."
     commit = f"commit {declared.commit[:10]} of {declared.committed}" if declared.commit else "not committed"
+    lacking = len(family.pairs) - sum(one.test is not None for one in analysis.comparisons)
     missing = f" {lacking} of them not made here, each counted with p = 1." if lacking else ""
     return (
-        f"Family for Holm: {family.name} ({size}), {declared.path}, SHA-256 {declared.sha256[:16]}, {commit}; it says "
-        f"{family.declared}. {_BEFORE[declared.before]}{missing}"
+        f"Family for Holm: {family.name} ({size}), {declared.path}, SHA-256 {declared.sha256[:16]}, {commit}; "
+        f"it is dated {family.declared}. {_BEFORE[declared.before]}{missing}"
     )
 
 
-def _test_note(outcome: Outcome) -> str:
-    tests = [one.test for one in outcome.comparisons if one.test]
+def _test_note(analysis: Analysis) -> str:
+    flips = [one.test.flip for one in analysis.comparisons if one.test]
     kinds = []
-    if any(test.flip.exact for test in tests):
-        kinds.append("every sign pattern counted where there are at most 32 clusters")
-    if drawn := next((test.flip for test in tests if not test.flip.exact), None):
-        kinds.append(
-            f"{DRAWS:,} random patterns (seed {drawn.seed}), the observed one counted in, where there are more"
-        )
-    return f"p: two-sided paired sign-flip test over clusters; {' and '.join(kinds) or 'no comparison was tested'}."
+    if any(flip.exact for flip in flips):
+        kinds.append(f"all sign patterns for up to {EXACT_CLUSTERS} clusters")
+    if drawn := next((flip for flip in flips if not flip.exact), None):
+        kinds.append(f"{DRAWS:,} random patterns (seed {drawn.seed}) and the observed one for more clusters")
+    return f"p: two-sided paired sign-flip test over clusters; {'; '.join(kinds) or 'no comparison was tested'}."
 
 
-VERSION = 1
-"""Of this format."""
-
-
-def as_json(outcome: Outcome) -> str:
-    """The whole outcome; numbers are shares between 0 and 1, not percent."""
-    family = outcome.family
+def as_json(analysis: Analysis) -> str:
+    """The whole analysis; numbers are shares between 0 and 1, not percent."""
+    family = analysis.family
     content = {
         "version": VERSION,
         "unit": "shares",
-        "code": outcome.code,
+        "code": analysis.code,
         "family": {**asdict(family), "pairs": [sorted(pair) for pair in family.pairs]},
-        "declaration": asdict(outcome.declaration) if outcome.declaration else None,
-        "systems": {system.name: _system(system) for panel in outcome.panels for system in panel.systems},
-        "conditions": {panel.benchmark: list(panel.told) for panel in outcome.panels},
+        "declaration": asdict(analysis.declaration) if analysis.declaration else None,
+        "systems": {system.name: _system(system) for panel in analysis.panels for system in panel.systems},
+        "conditions": {panel.benchmark: list(panel.caveats) for panel in analysis.panels},
         "scores": [
-            {**{key: _plain(getattr(score, key)) for key in _SCORE}, "system": score.system.name}
-            for score in outcome.scores
+            {
+                "metric": score.metric,
+                "category": score.category,
+                "interval": asdict(score.interval),
+                "seeds": score.seeds,
+                "spread": score.spread,
+                "over_seeds": asdict(score.over_seeds),
+                "system": score.system.name,
+            }
+            for score in analysis.scores
         ],
-        "comparisons": [_comparison(one) for one in outcome.comparisons],
+        "comparisons": [_comparison(one) for one in analysis.comparisons],
     }
-    return _lines(content)
-
-
-def _lines(content: dict[str, Any]) -> str:
-    """JSON with a line for each score and comparison: the encoder that indents takes ten times as long."""
     parts = [f" {json.dumps(key)}: {_value(value)}" for key, value in content.items()]
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _value(value: Any) -> str:
+    """JSON with one line for each item of a list: the encoder's own indentation takes ten times as long."""
     if not isinstance(value, list) or not value:
         return json.dumps(value, allow_nan=False)
     return "[\n  " + ",\n  ".join(json.dumps(one, allow_nan=False) for one in value) + "\n ]"
-
-
-_SCORE = ("metric", "category", "interval", "seeds", "spread", "over_seeds")
 
 
 def _system(system: System) -> dict[str, Any]:
@@ -179,19 +168,14 @@ def _comparison(one: Comparison) -> dict[str, Any]:
         "retrained": asdict(one.retrained) if one.retrained else None,
         "differences": [asdict(difference) for difference in one.differences],
         "test": asdict(one.test) if one.test else None,
-        "mcnemar": [asdict(found) for found in one.discordances],
         "flips": {
-            **_named(one.flips),
-            "gained": [*map(_named, one.flips.gained)],
-            "lost": [*map(_named, one.flips.lost)],
+            **_fields(one.flips),
+            "gained": [*map(_fields, one.flips.gained)],
+            "lost": [*map(_fields, one.flips.lost)],
         },
     }
 
 
-def _named(record: Any) -> dict[str, Any]:
-    """Fields of a record whose values are plain; `asdict` would look into each of them."""
+def _fields(record: Any) -> dict[str, Any]:
+    """Fields of a record of plain values; `asdict` copies each of them, which takes longer."""
     return {name: getattr(record, name) for name in record.__dataclass_fields__}
-
-
-def _plain(value: Any) -> Any:
-    return asdict(value) if hasattr(value, "__dataclass_fields__") else value

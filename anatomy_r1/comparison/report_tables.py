@@ -1,97 +1,50 @@
-"""Tables of differences, a row a pair of systems; `document` puts them together.
-
-Tables of the systems themselves: their scores, and what these were made from.
-
-Numbers of a comparison as a person reads them.
-"""
+"""Tables of a comparison: differences with one row per pair of systems, then the systems' own scores and provenance."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
+from anatomy_r1.comparison.compare import Analysis, Comparison
+from anatomy_r1.comparison.descriptives import RESPONSES, SystemScore
 from anatomy_r1.comparison.family import METRICS
-from anatomy_r1.comparison.outcome import ALL, RESPONSES, Comparison, Outcome, SystemScore
+from anatomy_r1.comparison.panel import ALL
+from anatomy_r1.comparison.systems import System
 from anatomy_r1.scoring.intervals import Interval
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
 
-NO_INTERVAL = "[no interval]"
-
-
-def score_cell(interval: Interval) -> Cell:
-    """A share in percent with its interval; what is printed stays between 0 and 100."""
-    if interval.low is None or interval.high is None:
-        return Cell(f"{100 * interval.mean:.2f}", NO_INTERVAL)
-    low, high = max(100 * interval.low, 0.0), min(100 * interval.high, 100.0)
-    return Cell(f"{100 * interval.mean:.2f}", f"[{low:.2f}, {high:.2f}]")
-
-
-def difference_cell(interval: Interval) -> Cell:
-    """A difference in points with its sign and interval; what is printed stays between -100 and 100."""
-    if interval.low is None or interval.high is None:
-        return Cell(signed(interval.mean), NO_INTERVAL)
-    return Cell(signed(interval.mean), interval_text(interval.low, interval.high))
-
-
-def interval_text(low: float, high: float) -> str:
-    """Of a difference, in points; what is printed stays between -100 and 100."""
-    return f"[{signed(max(low, -1.0))}, {signed(min(high, 1.0))}]"
-
-
-def signed(share: float) -> str:
-    """A share in points, with its sign; what rounds to nothing has none."""
-    points = round(100 * share, 2)
-    return f"{points:+.2f}" if points else "0.00"
-
-
-def points(share: float | None) -> Cell:
-    """A share without a sign, in points; a dash where there is none."""
-    return Cell(MISSING if share is None else f"{100 * share:.2f}")
-
-
-def p_text(p: float) -> str:
-    """Four decimals; never a zero."""
-    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
-
-
-def seeds_text(seeds: tuple[int, ...]) -> str:
-    """Seeds that two systems share."""
-    return ", ".join(map(str, seeds)) or "none shared"
-
-
 NAMED = 10
-"""Flipped questions named in each direction, unless told otherwise."""
+"""Flipped questions named in each direction by default."""
+_UNTESTED = "points; not tested"
 
 
-def verdict_table(outcome: Outcome) -> Table:
-    """The metric that is tested: difference, verdict, and what the verdict rests on."""
-    metric = outcome.family.metric
+def verdict_table(analysis: Analysis) -> Table:
+    """The tested metric: each difference, its verdict, and what the verdict rests on."""
+    metric = analysis.family.metric
     titles = ["difference", "verdict", "p", "p (Holm)", "smallest p (Holm)", "MDD", "clusters"]
     titles += ["seeds", "seed SD", "over clusters and seeds"]
 
     def cells(one: Comparison) -> Iterator[Cell]:
         difference, test = one.difference(metric), one.test
         yield difference_cell(difference.interval)
-        yield Cell(test.verdict, "(these weights)" if test.of_these_weights else "") if test else Cell(_OUTSIDE)
-        yield Cell(p_text(test.flip.p)) if test else Cell()
-        yield Cell(p_text(test.p)) if test else Cell()
-        yield Cell(p_text(test.floor)) if test else Cell()
+        if test:
+            yield Cell(test.verdict, "(these weights)" if test.of_these_weights else "")
+            yield from (Cell(p_text(p)) for p in (test.flip.p, test.p, test.floor))
+        else:
+            yield from (Cell("not in the family"), Cell(), Cell(), Cell())
         yield points(difference.detectable)
         yield Cell(str(difference.interval.clusters))
-        yield Cell(seeds_text(one.seeds))
+        yield Cell(", ".join(map(str, one.seeds)) or "none shared")
         yield points(one.spread)
         yield Cell(interval_text(one.retrained.low, one.retrained.high)) if one.retrained else Cell()
 
     heads = columns(f"{metric}, points", titles)
-    return Table("verdicts", f"Differences in {metric}, and verdicts", "System", heads, _pair_blocks(outcome, cells))
+    return Table("verdicts", f"Differences in {metric}, and verdicts", "System", heads, _pair_blocks(analysis, cells))
 
 
-_OUTSIDE = "not in the family"
-
-
-def metrics_table(outcome: Outcome) -> Table:
+def metrics_table(analysis: Analysis) -> Table:
     """The other metrics: differences and minimum detectable differences, without a test."""
-    shown = [metric for metric in METRICS if metric != outcome.family.metric]
+    shown = [metric for metric in METRICS if metric != analysis.family.metric]
 
     def cells(one: Comparison) -> Iterator[Cell]:
         for metric in shown:
@@ -100,19 +53,16 @@ def metrics_table(outcome: Outcome) -> Table:
             yield points(difference.detectable)
         yield Cell(str(one.difference(shown[0]).interval.clusters))
 
-    columns = [column for metric in shown for column in (Column(metric, _UNTESTED), Column("MDD", _UNTESTED, True))]
-    blocks = _pair_blocks(outcome, cells)
+    heads = [column for metric in shown for column in (Column(metric, _UNTESTED), Column("MDD", _UNTESTED, True))]
+    heads.append(Column("clusters", _UNTESTED, True))
     title = "Differences in the other metrics"
-    return Table("metrics", title, "System", (*columns, Column("clusters", _UNTESTED, True)), blocks)
+    return Table("metrics", title, "System", tuple(heads), _pair_blocks(analysis, cells))
 
 
-_UNTESTED = "points; not tested"
-
-
-def categories_table(outcome: Outcome) -> Table:
-    """By anatomy or question type: differences without a test, so that none can be picked out afterwards."""
+def categories_table(analysis: Analysis) -> Table:
+    """By anatomy or question type: differences without a test, so that none is selected afterwards."""
     blocks = []
-    for one in outcome.comparisons:
+    for one in analysis.comparisons:
         rows = [
             Row(
                 difference.category,
@@ -127,27 +77,25 @@ def categories_table(outcome: Outcome) -> Table:
             if difference.category != ALL
         ]
         blocks.append(Block(f"{one.benchmark}: {one.other.short} minus {one.baseline.short}", tuple(rows)))
-    heads = columns(f"{outcome.family.metric}, {_UNTESTED}", ("difference", "MDD", "clusters", "questions"))
+    heads = columns(f"{analysis.family.metric}, {_UNTESTED}", ("difference", "MDD", "clusters", "questions"))
     title = "Differences by anatomy or question type"
     return Table("categories", title, "Anatomy or type", heads, tuple(blocks))
 
 
-def flips_table(outcome: Outcome, named: int = NAMED) -> Table:
-    """How many questions flipped, and which; the full list is in the JSON."""
+def flips_table(analysis: Analysis, named: int = NAMED) -> Table:
+    """How many questions flipped, and which: up to `named` in each direction; the JSON lists all of them."""
 
     def cells(one: Comparison) -> Iterator[Cell]:
-        yield Cell(str(len(one.flips.gained)))
-        yield Cell(str(len(one.flips.lost)))
-        yield Cell(str(one.flips.questions))
+        for count in (len(one.flips.gained), len(one.flips.lost), one.flips.questions):
+            yield Cell(str(count))
 
-    notes = [note for one in outcome.comparisons for note in _named(one, named)]
-    metric = outcome.comparisons[0].flips.metric
-    heads = columns(f"questions right by {metric}", ("gained", "lost", "questions"))
+    notes = [note for one in analysis.comparisons for note in _flip_notes(one, named)]
+    heads = columns(f"questions right by {analysis.comparisons[0].flips.metric}", ("gained", "lost", "questions"))
     title = "Flipped questions: gained (wrong for the baseline, right for the other) and lost (the reverse)"
-    return Table("flips", title, "System", heads, _pair_blocks(outcome, cells), tuple(notes))
+    return Table("flips", title, "System", heads, _pair_blocks(analysis, cells), tuple(notes))
 
 
-def _named(one: Comparison, limit: int) -> Iterator[str]:
+def _flip_notes(one: Comparison, limit: int) -> Iterator[str]:
     for direction, flips in (("gained", one.flips.gained), ("lost", one.flips.lost)):
         if flips and limit:
             shown = ", ".join(f"{flip.id} ({flip.category})" for flip in flips[:limit])
@@ -155,34 +103,70 @@ def _named(one: Comparison, limit: int) -> Iterator[str]:
             yield f"{one.benchmark}, {one.other.short} minus {one.baseline.short}, {direction}: {shown}{more}."
 
 
-def mcnemar_table(outcome: Outcome) -> Table:
-    """McNemar's test, seed by seed."""
+def scores_table(analysis: Analysis) -> Table:
+    """Each system's own scores."""
+    metric = analysis.family.metric
+    heads = (
+        *columns("percent", (*METRICS, "clusters")),
+        *columns("responses, percent of the five", RESPONSES),
+        *columns(f"{metric} over seeds", ("seeds", "seed SD", "interquartile mean")),
+    )
+
+    def cells(system: System, scores: Sequence[SystemScore]) -> Iterator[Cell]:
+        shown = {score.metric: score_cell(score.interval) for score in scores}
+        main = next(score for score in scores if score.metric == metric)
+        yield from (shown[name] for name in METRICS)
+        yield Cell(str(main.interval.clusters))
+        yield from (shown.get(name, Cell()) for name in RESPONSES)
+        yield Cell(", ".join(map(str, system.seeds)))
+        yield points(main.spread)
+        yield _percent(main.over_seeds.mean, main.over_seeds.low, main.over_seeds.high, "[one seed]")
+
+    def rows(scores: Iterator[SystemScore]) -> Iterator[Row]:
+        for system, of in groupby(scores, lambda one: one.system):
+            yield Row(system.short, tuple(cells(system, list(of))))
+
+    overall = [score for score in analysis.scores if score.category == ALL]
+    blocks = [Block(benchmark, tuple(rows(of))) for benchmark, of in groupby(overall, lambda one: one.system.benchmark)]
+    return Table("scores", "Scores", "System", heads, tuple(blocks))
+
+
+def score_categories_table(analysis: Analysis) -> Table:
+    """Each system's score by anatomy or question type."""
+
+    def row(score: SystemScore) -> Row:
+        counts = Cell(str(score.interval.clusters)), Cell(str(score.interval.n))
+        return Row(score.system.short, (score_cell(score.interval), *counts, points(score.spread)))
+
+    shown = [score for score in analysis.scores if score.category != ALL]
     blocks = [
-        Block(
-            f"{one.benchmark}: {one.other.short} against {one.baseline.short}",
-            tuple(
-                Row(
-                    f"{found.metric}, seed {found.seed}",
-                    tuple(
-                        Cell(text)
-                        for text in (
-                            str(found.test.both),
-                            str(found.test.first_only),
-                            str(found.test.second_only),
-                            str(found.test.neither),
-                            p_text(found.test.p),
-                        )
-                    ),
-                )
-                for found in one.discordances
-            ),
-        )
-        for one in outcome.comparisons
-        if one.discordances
+        Block(f"{benchmark}: {category}", tuple(map(row, of)))
+        for (benchmark, category), of in groupby(shown, lambda one: (one.system.benchmark, one.category))
     ]
-    titles = ("both right", "baseline only", "other only", "neither", "p, clusters ignored")
-    title = "McNemar's exact test. It ignores clusters: its p is too small where questions of one video hang together"
-    return Table("mcnemar", title, "Outcome", columns("questions", titles), tuple(blocks))
+    heads = columns("percent", (analysis.family.metric, "clusters", "questions", "seed SD"))
+    return Table("score_categories", "Scores by anatomy or question type", "System", heads, tuple(blocks))
+
+
+def origins_table(analysis: Analysis) -> Table:
+    """What each system's numbers were made from."""
+    titles = ("seeds", "commit", "data", "profile", "prompt", "images", "arm")
+    blocks = [
+        Block(panel.benchmark, tuple(Row(system.short, tuple(map(Cell, _origin(system)))) for system in panel.systems))
+        for panel in analysis.panels
+    ]
+    return Table("origins", "What the numbers were made from", "System", columns("provenance", titles), tuple(blocks))
+
+
+def _origin(system: System) -> Iterator[str]:
+    missing, prompts = "not recorded", system.conditions["prompts"]
+    yield ", ".join(map(str, system.seeds))
+    commits = ", ".join(commit[:10] for commit in system.known("commit")) or missing
+    yield commits + (" + uncommitted changes" if system.known("changes") else "")
+    yield ", ".join(data[:10] for data in system.known("data")) or missing
+    yield ", ".join(system.known("profile")) or missing
+    yield prompts.get("style", missing)
+    yield prompts.get("images", missing)
+    yield system.conditions["arms"].get("arm", missing)
 
 
 def columns(group: str, titles: Sequence[str]) -> tuple[Column, ...]:
@@ -190,102 +174,50 @@ def columns(group: str, titles: Sequence[str]) -> tuple[Column, ...]:
     return tuple(Column(title, group) for title in titles)
 
 
-def _pair_blocks(outcome: Outcome, cells: Callable[[Comparison], Iterator[Cell]]) -> tuple[Block, ...]:
-    """A block a benchmark and baseline, a row a system."""
+def _pair_blocks(analysis: Analysis, cells: Callable[[Comparison], Iterator[Cell]]) -> tuple[Block, ...]:
+    """One block per benchmark and baseline, with one row per system."""
     return tuple(
         Block(f"{benchmark}: minus {baseline}", tuple(Row(one.other.short, tuple(cells(one))) for one in of))
         for (benchmark, baseline), of in groupby(
-            outcome.comparisons, key=lambda one: (one.benchmark, one.baseline.short)
+            analysis.comparisons, key=lambda one: (one.benchmark, one.baseline.short)
         )
     )
 
 
-_OVER_SEEDS = ("seeds", "seed SD", "interquartile mean")
+def score_cell(interval: Interval) -> Cell:
+    """A share in percent with its interval, which is printed between 0 and 100."""
+    return _percent(interval.mean, interval.low, interval.high, "[no interval]")
 
 
-def scores_table(outcome: Outcome) -> Table:
-    """Each system by itself."""
-    metric = outcome.family.metric
-    heads = (
-        *columns("percent", (*METRICS, "clusters")),
-        *columns("responses, percent of the five", RESPONSES),
-        *columns(f"{metric} over seeds", _OVER_SEEDS),
-    )
-
-    def cells(of: Sequence[SystemScore]) -> Iterator[Cell]:
-        shown = {score.metric: score_cell(score.interval) for score in of}
-        main = next(score for score in of if score.metric == metric)
-        yield from (shown[name] for name in METRICS)
-        yield Cell(str(main.interval.clusters))
-        yield from (shown.get(name, Cell()) for name in RESPONSES)
-        yield Cell(", ".join(str(run.seed) for run in main.system.runs))
-        yield points(main.spread)
-        yield _over_seeds(main)
-
-    overall = [score for score in outcome.scores if score.category == ALL]
-    blocks = [
-        Block(
-            benchmark,
-            tuple(
-                Row(system.short, tuple(cells(list(of)))) for system, of in groupby(scores, key=lambda one: one.system)
-            ),
-        )
-        for benchmark, scores in groupby(overall, key=lambda one: one.system.benchmark)
-    ]
-    return Table("scores", "Scores", "System", heads, tuple(blocks))
+def _percent(mean: float, low: float | None, high: float | None, without: str) -> Cell:
+    if low is None or high is None:
+        return Cell(f"{100 * mean:.2f}", without)
+    return Cell(f"{100 * mean:.2f}", f"[{max(100 * low, 0.0):.2f}, {min(100 * high, 100.0):.2f}]")
 
 
-def _over_seeds(score: SystemScore) -> Cell:
-    of = score.over_seeds
-    if of.low is None or of.high is None:
-        return Cell(f"{100 * of.mean:.2f}", "[one seed]")
-    return Cell(f"{100 * of.mean:.2f}", f"[{max(100 * of.low, 0):.2f}, {min(100 * of.high, 100):.2f}]")
+def difference_cell(interval: Interval) -> Cell:
+    """A signed difference in points with its interval."""
+    if interval.low is None or interval.high is None:
+        return Cell(signed(interval.mean), "[no interval]")
+    return Cell(signed(interval.mean), interval_text(interval.low, interval.high))
 
 
-def score_categories_table(outcome: Outcome) -> Table:
-    """Each system's score by anatomy or question type."""
-    shown = [score for score in outcome.scores if score.category != ALL]
-    blocks = [
-        Block(
-            f"{benchmark}: {category}",
-            tuple(
-                Row(
-                    score.system.short,
-                    (
-                        score_cell(score.interval),
-                        Cell(str(score.interval.clusters)),
-                        Cell(str(score.interval.n)),
-                        points(score.spread),
-                    ),
-                )
-                for score in scores
-            ),
-        )
-        for (benchmark, category), scores in groupby(shown, key=lambda one: (one.system.benchmark, one.category))
-    ]
-    heads = columns("percent", (outcome.family.metric, "clusters", "questions", "seed SD"))
-    return Table("score_categories", "Scores by anatomy or question type", "System", heads, tuple(blocks))
+def interval_text(low: float, high: float) -> str:
+    """The interval of a difference, in points; it is printed between -100 and 100."""
+    return f"[{signed(max(low, -1.0))}, {signed(min(high, 1.0))}]"
 
 
-def origins_table(outcome: Outcome) -> Table:
-    """What each system's numbers were made from."""
-    titles = ("seeds", "commit", "data", "profile", "prompt", "images", "arm")
-    blocks = []
-    for panel in outcome.panels:
-        rows = []
-        for system in panel.systems:
-            commits = ", ".join(commit[:10] for commit in system.known("commit")) or "not recorded"
-            changes = " + uncommitted changes" if system.known("changes") else ""
-            prompts, arm = system.conditions["prompts"], system.conditions["arms"].get("arm", "not recorded")
-            texts = (
-                ", ".join(str(run.seed) for run in system.runs),
-                commits + changes,
-                ", ".join(data[:10] for data in system.known("data")) or "not recorded",
-                ", ".join(system.known("profile")) or "not recorded",
-                prompts.get("style", "not recorded"),
-                prompts.get("images", "not recorded"),
-                arm,
-            )
-            rows.append(Row(system.short, tuple(map(Cell, texts))))
-        blocks.append(Block(panel.benchmark, tuple(rows)))
-    return Table("origins", "What the numbers were made from", "System", columns("provenance", titles), tuple(blocks))
+def signed(share: float) -> str:
+    """A share in points with its sign; a value that rounds to zero has none."""
+    points = round(100 * share, 2)
+    return f"{points:+.2f}" if points else "0.00"
+
+
+def points(share: float | None) -> Cell:
+    """A share in points without a sign; a dash if there is none."""
+    return Cell(MISSING if share is None else f"{100 * share:.2f}")
+
+
+def p_text(p: float) -> str:
+    """Four decimals; never zero."""
+    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"

@@ -1,33 +1,29 @@
-"""Interquartile mean over training seeds, with an interval: what another draw of seeds might have shown.
+"""Uncertainty over training seeds: what other seeds might have shown, alone and together with other clusters.
 
-The lowest and the highest quarter of the seeds are left out, rounded down, so that one collapsed seed does not speak
-for the method (Agarwal et al. 2021 recommend it for few runs). With three seeds nothing is left out: it is the mean.
+**Interquartile mean** of the seeds' scores. The lowest and highest quarter of the seeds are left out, rounded down, so
+that one collapsed seed does not represent the method (Agarwal et al. 2021 recommend it for few runs). With three seeds
+it is the mean. Its interval is that of Tukey and McLaughlin (1963) for a trimmed mean: Student's t with h - 1 degrees
+of freedom for the h seeds kept, and Yuen's (1974) standard error from the winsorised variance. It covers 93.7 % with
+four normal seeds and 93.5 % with eight (200,000 simulations each); the simpler error of statsmodels covers 92.4 and
+92.3 %. A bootstrap over three to five seeds would be far too narrow.
 
-The interval is that of Tukey and McLaughlin (1963) for a trimmed mean: Student's t with h - 1 degrees of freedom for
-the h seeds kept, and Yuen's (1974) standard error from the winsorised variance. It covers 93.7 % with four normal seeds
-and 93.5 % with eight (200,000 simulations each); the simpler error that statsmodels has covers 92.4 and 92.3 %. A
-bootstrap over three to five seeds would claim far too much.
-
-Example:
-    >>> round(interquartile_mean([0.1, 0.5, 0.52, 0.54]).mean, 2)     # the collapsed seed and the best one do not count
+    >>> round(interquartile_mean([0.1, 0.5, 0.52, 0.54]).mean, 2)     # leaves out the collapsed seed and the best one
     0.51
 
-Would another training differ likewise? An interval over clusters and training seeds together.
-
-An interval over clusters alone speaks of the weights that were compared. A method is more than one training of it: with
-d(g, s) the difference in cluster g under seed s, both drawn anew, the mean over G clusters and S seeds has variance
+**Interval over clusters and seeds** of a difference. An interval over clusters alone is about the weights that were
+compared, but a method is more than one training. If d(g, s), the difference in cluster g under seed s, has both drawn
+anew, its mean over G clusters and S seeds has variance
 
     var(clusters) / G + var(seeds) / S + var(interaction) / (G S)
 
-The error here is the square root of the cluster-robust variance of the differences averaged over seeds plus the
-variance of the seeds' means over S. Each of the two estimates the interaction's share as well, so that it counts twice:
-too wide rather than too narrow. Student's t has Satterthwaite's (1946) degrees of freedom; with three seeds that
-scatter there are hardly more than two, and the interval is wide, rightly so. The sum is our choice, and so are three
-seeds for a minimum: with two the interval held the truth in 88 %. Coverage stands in `docs/statistics.md`.
+The standard error here is the square root of the cluster-robust variance of the differences averaged over seeds, plus
+the variance of the seeds' means over S. Each of the two includes the interaction, which so counts twice: the interval
+is too wide rather than too narrow. Student's t has Satterthwaite's (1946) degrees of freedom; three seeds that vary
+leave little more than two, and the interval is wide, as it should be. The sum is our choice, and so is the minimum of
+three seeds: with two, the interval covered 88 %. For its coverage see `docs/statistics.md`.
 
-Example:
     >>> seeds = [[0.1, 0.3, 0.2, 0.0], [0.3, 0.3, 0.4, 0.2], [0.2, 0.4, 0.2, 0.2]]
-    >>> found = retrained(seeds, ["a", "b", "c", "d"])
+    >>> found = retraining_interval(seeds, ["a", "b", "c", "d"])
     >>> round(found.mean, 3), round(found.se, 3), round(found.freedom, 1)
     (0.233, 0.062, 4.8)
 """
@@ -46,6 +42,8 @@ from anatomy_r1.scoring.intervals import CONFIDENCE, Labels, seeded_interval
 
 TRIM = 0.25
 """Share of the seeds left out at either end."""
+FEWEST_SEEDS = 3
+"""Seeds that an interval over clusters and seeds requires (our choice, see above)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +56,14 @@ class SeedMean:
     high: float | None
     seeds: int
     kept: int
-    """Seeds that count, after trimming."""
+    """Seeds left after trimming."""
 
 
 def interquartile_mean(values: ArrayLike, confidence: float = CONFIDENCE) -> SeedMean:
-    """Of one value a seed.
+    """Interquartile mean of one value per seed.
 
     Raises:
-        ValueError: when there is no seed, or a value is not finite.
+        ValueError: There is no seed, or a value is not finite.
     """
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or not len(x) or not np.isfinite(x).all():
@@ -78,13 +76,9 @@ def interquartile_mean(values: ArrayLike, confidence: float = CONFIDENCE) -> See
     return SeedMean(mean, mean - half, mean + half, len(x), kept)
 
 
-FEWEST_SEEDS = 3
-"""Ours: see above."""
-
-
 @dataclass(frozen=True, slots=True)
-class Retrained:
-    """A mean difference with what is unsure for another training on other videos, in the unit of the values."""
+class RetrainingInterval:
+    """A mean difference with its interval for another training on other clusters, in the unit of the values."""
 
     mean: float
     low: float
@@ -94,11 +88,13 @@ class Retrained:
     """Degrees of freedom of Student's t."""
 
 
-def retrained(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Retrained | None:
-    """Of `values`, shape [seeds, n]; None with fewer than three seeds or two clusters, or where nothing varies.
+def retraining_interval(
+    values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE
+) -> RetrainingInterval | None:
+    """Interval over `values`, shape [seeds, n]; None for fewer than three seeds or two clusters, or if nothing varies.
 
     Raises:
-        ValueError: as `anatomy_r1.scoring.intervals.seeded_interval`.
+        ValueError: As `anatomy_r1.scoring.intervals.seeded_interval`.
     """
     table = np.asarray(values, dtype=float)
     found = seeded_interval(table, clusters, confidence)
@@ -111,4 +107,5 @@ def retrained(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENC
         return None
     freedom = variance**2 / float((parts**2 / [over_clusters.clusters - 1, found.seeds - 1]).sum())
     half = float(student_t.ppf(0.5 + confidence / 2, freedom)) * variance**0.5
-    return Retrained(over_clusters.mean, over_clusters.mean - half, over_clusters.mean + half, variance**0.5, freedom)
+    mean = over_clusters.mean
+    return RetrainingInterval(mean, mean - half, mean + half, variance**0.5, freedom)

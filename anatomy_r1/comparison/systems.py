@@ -1,7 +1,8 @@
-"""A run is one policy's answers under one seed; a system is one policy under all its seeds.
+"""Systems and their runs: what `anatomy-r1 compare` and `regress` load from their arguments.
 
-Both come from a cell of a result store or from a scored response log, with the conditions they were made under as plain
-text, so that two of them can be held against each other field by field.
+A run is the answers of one policy under one seed; a system is one policy under all its seeds. Runs come from a cell of
+a result store or from a scored response log. The conditions under which they were made are kept as plain text, so that
+two systems can be checked against each other field by field.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results.store import Result
+from anatomy_r1.results.store import Result, load_result
 from anatomy_r1.scoring.question_table import question_table
 
 if TYPE_CHECKING:
@@ -21,32 +23,101 @@ if TYPE_CHECKING:
     from anatomy_r1.scoring.score import Scores
 
 Conditions = Mapping[str, Mapping[str, str]]
-"""Kind (`questions`, `prompts`, `sampling`, `arms`) -> field -> value; a field that was not recorded is not there."""
-_LABELS = ("id", "cluster", "category")
-_APART = "Fix: name them apart: old=PATH new=PATH"
-_ELSEWHERE = {"benchmark", "questions_sha256", "style", "images", "options", "seed", "weights", "decoding"}
-"""Fields of a run's plan that are not its sampling, or, like seed and weights, differ by design."""
+"""Kind (`questions`, `prompts`, `sampling`, `arms`) -> field -> value. A field that was not recorded is absent."""
+_NOT_SAMPLING = {"benchmark", "questions_sha256", "style", "images", "options", "seed", "weights", "decoding"}
+"""Fields of a run's plan that do not describe its sampling, or, like seed and weights, differ by design."""
+_SEPARATE = "Fix: give them different names: old=PATH new=PATH"
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """One policy's answers under one seed."""
+class SystemRun:
+    """The answers of one policy under one seed."""
 
     name: str
-    """Of the system: the cell's path without seed (`benchmark/model/method/arm`), or what the user calls it."""
+    """The system's name: the cell's path without its seed (`benchmark/model/method/arm`), or the user's name for it."""
     benchmark: str
     seed: int
     questions: pd.DataFrame
-    """As in the result store: one row a question, sorted by id."""
+    """As in the result store: one row per question, sorted by id."""
     conditions: Conditions
     origin: Mapping[str, str]
     """`source` (file), `profile`, `commit`, `trained` (its commit), `data` (hash) and `weights`, as far as known."""
 
+    @classmethod
+    def from_result(cls, result: Result, source: str, name: str | None = None) -> SystemRun:
+        """A cell of a result store."""
+        recorded = result.provenance
+        plan, data = _mapping(recorded.get("sampling")), _mapping(recorded.get("data"))
+        prompts = {
+            "style": result.style,
+            "images": plan.get("images"),
+            "wording": recorded.get("prompt"),
+            "options": plan.get("options", "given") if plan else None,  # recorded only if they are rotated
+        }
+        return cls(
+            name=name or f"{result.benchmark}/{result.model}/{result.method}/{result.arm}",
+            benchmark=result.benchmark,
+            seed=result.seed,
+            questions=result.questions.sort_values("id", ignore_index=True),
+            conditions={
+                "questions": _texts({"data": data.get("questions_sha256")}),
+                "prompts": _texts(prompts),
+                "sampling": _sampling(plan),
+                "arms": {"arm": result.arm},
+            },
+            origin={
+                "source": source,
+                "profile": result.profile,
+                "commit": str(recorded.get("commit") or ""),
+                "trained": str(_mapping(_mapping(recorded.get("training")).get("provenance")).get("commit") or ""),
+                "changes": "uncommitted changes" if recorded.get("dirty") else "",
+                "data": str(data.get("questions_sha256") or ""),
+                "weights": str(plan.get("weights") or ""),
+            },
+        )
+
+    @classmethod
+    def from_scores(cls, scores: Scores, source: str, name: str) -> SystemRun:
+        """A scored response log. It records neither arm nor commit."""
+        plan = scores.plan
+        prompts = {
+            "style": plan["style"],
+            "images": plan["images"],
+            "as read": scores.prompts,
+            "options": plan.get("options", "given"),
+        }
+        return cls(
+            name=name,
+            benchmark=scores.benchmark,
+            seed=int(plan["seed"]),
+            questions=question_table(scores).sort_values("id", ignore_index=True),
+            conditions={
+                "questions": _texts({"data": plan["questions_sha256"]}),
+                "prompts": _texts(prompts),
+                "sampling": _sampling(plan),
+                "arms": {},
+            },
+            origin={"source": source, "data": str(plan["questions_sha256"]), "weights": str(plan["weights"])},
+        )
+
     @property
     def commits(self) -> tuple[str, ...]:
-        """Where it was scored and, if it was, trained: responses may be scored anew long after. Empty: not recorded."""
+        """The commit that scored it and, if recorded, the one that trained it; an empty text if not recorded."""
         trained = self.origin.get("trained")
         return (self.origin.get("commit", ""), *([trained] if trained else []))
+
+
+def _sampling(plan: Mapping[str, Any]) -> dict[str, str]:
+    fields = {key: value for key, value in plan.items() if key not in _NOT_SAMPLING} | _mapping(plan.get("decoding"))
+    return {key: json.dumps(value, sort_keys=True) for key, value in fields.items()}
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in values.items() if value is not None}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,51 +125,71 @@ class System:
     """One policy under all its seeds.
 
     Raises:
-        AnatomyR1Error: when its runs were not made under the same conditions, or one seed stands twice.
+        AnatomyR1Error: Its runs were made under different conditions, or two of them have the same seed.
     """
 
     name: str
-    runs: tuple[Run, ...]
-    """By seed."""
+    runs: tuple[SystemRun, ...]
+    """Sorted by seed."""
 
     def __post_init__(self) -> None:
-        first = self.runs[0]
+        first, labels = self.runs[0], ["id", "cluster", "category"]
         for before, run in zip(self.runs, self.runs[1:], strict=False):
             where = f"{self.name}: {before.origin['source']} and {run.origin['source']}"
             if run.seed == before.seed:
-                raise AnatomyR1Error(f"{where} both have seed {run.seed}. {_APART}")
-            if unlike := _unlike(first, run):
-                raise AnatomyR1Error(f"{where} are not seeds of one system: {unlike}. {_APART}")
-            if not run.questions[list(_LABELS)].equals(first.questions[list(_LABELS)]):
+                raise AnatomyR1Error(f"{where} both have seed {run.seed}. {_SEPARATE}")
+            if differences := _differences(first, run):
+                raise AnatomyR1Error(f"{where} are not seeds of one system: {differences}. {_SEPARATE}")
+            if not run.questions[labels].equals(first.questions[labels]):
                 raise AnatomyR1Error(f"{where} answer different questions. Fix: evaluate both on the same test set")
 
     @property
     def benchmark(self) -> str:
-        """Of all its runs."""
+        """The benchmark of all its runs."""
         return self.runs[0].benchmark
 
     @property
     def conditions(self) -> Conditions:
-        """Of all its runs."""
+        """The conditions of all its runs."""
         return self.runs[0].conditions
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of its runs, in order."""
+        return tuple(run.seed for run in self.runs)
+
+    @property
     def short(self) -> str:
-        """Name without the benchmark, for tables of one benchmark."""
+        """The name without the benchmark, for tables of one benchmark."""
         return self.name.removeprefix(f"{self.benchmark}/")
 
     def known(self, what: str) -> tuple[str, ...]:
-        """Distinct values of `what` in its runs' origin, such as their commits; empty where nothing is known."""
+        """Distinct values of `what` in the origin of its runs, such as their commits; empty if nothing is known."""
         return tuple(sorted({run.origin[what] for run in self.runs if run.origin.get(what)}))
 
 
-def systems(runs: Sequence[Run]) -> tuple[System, ...]:
-    """Runs of one name together, in the order in which the names first come.
+def _differences(first: SystemRun, second: SystemRun) -> str:
+    """Fields in which two runs differ although seeds of one system may not; empty if there are none."""
+    pairs = {
+        "benchmark": (first.benchmark, second.benchmark),
+        "profile": (first.origin.get("profile"), second.origin.get("profile")),
+    }
+    found = [f"{name} {a or 'unknown'} and {b or 'unknown'}" for name, (a, b) in pairs.items() if a != b]
+    for kind, fields in first.conditions.items():
+        others = second.conditions[kind]
+        for field in sorted({*fields, *others}):
+            if fields.get(field) != others.get(field):
+                found.append(f"{kind}, {field}: {fields.get(field, 'unknown')} and {others.get(field, 'unknown')}")
+    return "; ".join(found)
+
+
+def systems(runs: Sequence[SystemRun]) -> tuple[System, ...]:
+    """Group runs by name, in the order in which the names first occur.
 
     Raises:
-        AnatomyR1Error: as `System`, or when a run has no questions.
+        AnatomyR1Error: As `System`, or a run has no questions.
     """
-    by_name: dict[str, list[Run]] = {}
+    by_name: dict[str, list[SystemRun]] = {}
     for run in runs:
         if run.questions.empty:
             raise AnatomyR1Error(f"{run.origin['source']}: no questions. Fix: run the cell again")
@@ -106,82 +197,65 @@ def systems(runs: Sequence[Run]) -> tuple[System, ...]:
     return tuple(System(name, tuple(sorted(of, key=lambda run: run.seed))) for name, of in by_name.items())
 
 
-def run_of_result(result: Result, source: str, name: str | None = None) -> Run:
-    """A cell of a result store."""
-    recorded = result.provenance
-    plan, data = _mapping(recorded.get("sampling")), _mapping(recorded.get("data"))
-    options = plan.get("options", "given") if plan else None  # noted only where they are rotated
-    prompts = {"style": result.style, "images": plan.get("images"), "wording": recorded.get("prompt")}
-    prompts |= {"options": options}
-    commit = str(recorded.get("commit") or "")
-    return Run(
-        name=name or f"{result.benchmark}/{result.model}/{result.method}/{result.arm}",
-        benchmark=result.benchmark,
-        seed=result.seed,
-        questions=result.questions.sort_values("id", ignore_index=True),
-        conditions={
-            "questions": _texts({"data": data.get("questions_sha256")}),
-            "prompts": _texts(prompts),
-            "sampling": _sampling(plan),
-            "arms": {"arm": result.arm},
-        },
-        origin={
-            "source": source,
-            "profile": result.profile,
-            "commit": commit,
-            "trained": str(_mapping(_mapping(recorded.get("training")).get("provenance")).get("commit") or ""),
-            "changes": "uncommitted changes" if recorded.get("dirty") else "",
-            "data": str(data.get("questions_sha256") or ""),
-            "weights": str(plan.get("weights") or ""),
-        },
-    )
+def load_systems(arguments: Sequence[str], data: Path | None) -> tuple[System, ...]:
+    """Load systems in the order in which they are named; files under one name are seeds of one system.
+
+    Args:
+        arguments: Each is `[NAME=]PATH`. The path is the JSON of a cell, a folder that holds cells (all seeds of a
+            method, or a whole store), or a response log, followed by `#RUN` if it holds several runs.
+        data: Prepared set of the response logs, or its parent folder.
+
+    Raises:
+        AnatomyR1Error: A path holds nothing to compare, or files under one name are not seeds of one system.
+    """
+    found: dict[str, SystemRun] = {}
+    for run in (run for argument in dict.fromkeys(arguments) for run in _load_runs(argument, data)):
+        source = run.origin["source"]
+        if found.setdefault(source, run).name != run.name:
+            raise AnatomyR1Error(f"{source}: named twice. Fix: name each result once")
+    return systems(list(found.values()))
 
 
-def run_of_scores(scores: Scores, source: str, name: str) -> Run:
-    """A scored response log. It knows neither the arm nor the commit, and says so by leaving them out."""
-    plan = scores.plan
-    prompts = {"style": plan["style"], "images": plan["images"], "as read": scores.prompts}
-    prompts |= {"options": plan.get("options", "given")}
-    return Run(
-        name=name,
-        benchmark=scores.benchmark,
-        seed=int(plan["seed"]),
-        questions=question_table(scores).sort_values("id", ignore_index=True),
-        conditions={
-            "questions": _texts({"data": plan["questions_sha256"]}),
-            "prompts": _texts(prompts),
-            "sampling": _sampling(plan),
-            "arms": {},
-        },
-        origin={"source": source, "data": str(plan["questions_sha256"]), "weights": str(plan["weights"])},
-    )
+def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
+    name, path = _name_and_path(argument)
+    if path.is_dir():
+        if cells := sorted(path.rglob("seed*.json")):
+            return [_load_cell(cell, name) for cell in cells]
+        raise AnatomyR1Error(f"{path}: no results in it. Fix: name a result store, or a folder of one")
+    return [_load_cell(path, name) if path.suffix == ".json" else _load_log(path, name, data)]
 
 
-def _sampling(plan: Mapping[str, Any]) -> dict[str, str]:
-    rest = {key: value for key, value in plan.items() if key not in _ELSEWHERE}
-    return {key: json.dumps(value, sort_keys=True) for key, value in {**rest, **_mapping(plan.get("decoding"))}.items()}
+def _name_and_path(argument: str) -> tuple[str | None, Path]:
+    """A file may have = in its name: an existing path is taken as it is."""
+    name, separator, rest = argument.partition("=")
+    if not separator or Path(argument).exists():
+        return None, Path(argument)
+    if not name.strip():
+        raise AnatomyR1Error(f"{argument}: an empty name. Fix: NAME=PATH")
+    return name, Path(rest)
 
 
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in values.items() if value is not None}
+def _load_cell(path: Path, name: str | None) -> SystemRun:
+    if not path.is_file():
+        raise AnatomyR1Error(f"{path}: no such result. Fix: name a seed*.json of a result store")
+    try:
+        return SystemRun.from_result(load_result(path), str(path), name)
+    except AnatomyR1Error:
+        raise
+    except ValueError as error:
+        raise AnatomyR1Error(str(error)) from error
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _load_log(path: Path, name: str | None, data: Path | None) -> SystemRun:
+    from anatomy_r1.response_log.log import ResponseLog
+    from anatomy_r1.scoring.score import score
 
-
-def _unlike(first: Run, second: Run) -> str:
-    """What two runs differ in, that seeds of one system may not differ in; empty where nothing is."""
-    told = [
-        f"{name} {a or 'unknown'} and {b or 'unknown'}"
-        for name, a, b in (
-            ("benchmark", first.benchmark, second.benchmark),
-            ("profile", first.origin.get("profile"), second.origin.get("profile")),
-        )
-        if a != b
-    ]
-    for kind, a, b in ((kind, first.conditions[kind], second.conditions[kind]) for kind in first.conditions):
-        for field in sorted({*a, *b}):
-            if a.get(field) != b.get(field):
-                told.append(f"{kind}, {field}: {a.get(field, 'unknown')} and {b.get(field, 'unknown')}")
-    return "; ".join(told)
+    file, _, run = str(path).rpartition("#") if "#" in path.name and not path.exists() else (str(path), "", "")
+    with ResponseLog(Path(file), read_only=True) as log:
+        names = list(log.runs())
+    if not run and len(names) != 1:
+        raise AnatomyR1Error(f"{file}: holds {len(names)} runs ({', '.join(names)}). Fix: name one: {file}#RUN")
+    if data is None:
+        raise AnatomyR1Error(f"{file}: a response log is scored against its questions. Fix: --data DIR")
+    scores = score(Path(file), data, run or names[0])
+    return SystemRun.from_scores(scores, f"{file}#{scores.run}", name or f"{scores.benchmark}/{Path(file).stem}")

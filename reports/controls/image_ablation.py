@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from anatomy_r1.comparison.compare import compare
+from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import Family
-from anatomy_r1.comparison.outcome import Comparison
 from anatomy_r1.comparison.panel import Panel, panels
-from anatomy_r1.comparison.systems import run_of_result, systems
+from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.comparison.verdict import Verdict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, WRONG_IMAGE, parts, row
@@ -124,7 +123,9 @@ def _compared(views: ResultsByView) -> list[str]:
 def _panel(views: ResultsByView, view: str) -> Panel:
     """The panel of a comparison with `view` as the baseline of the plain view."""
     ordered = [result for name in (view, PLAIN) for result in views[name].values()]
-    (panel,) = panels(systems([run_of_result(result, f"{result.key}.json") for result in ordered]), ("prompts",))
+    (panel,) = panels(
+        systems([SystemRun.from_result(result, f"{result.key}.json") for result in ordered]), ("prompts",)
+    )
     return panel
 
 

@@ -11,14 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from anatomy_r1.comparison.compare import compare
+from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import METRICS, Family
-from anatomy_r1.comparison.load import load_systems
-from anatomy_r1.comparison.outcome import ALL, Comparison
-from anatomy_r1.comparison.panel import Panel, difference, panels
+from anatomy_r1.comparison.panel import ALL, Panel, difference, panels
 from anatomy_r1.comparison.report_tables import difference_cell, interval_text, p_text, signed
-from anatomy_r1.comparison.seeds import Retrained, retrained
-from anatomy_r1.comparison.systems import System
+from anatomy_r1.comparison.seeds import RetrainingInterval, retraining_interval
+from anatomy_r1.comparison.systems import System, load_systems
 from anatomy_r1.results.store import MATCHED
 from reports.audit.claims import Claim
 from reports.ledger.judgement import NONE, Judgement, Verdict, combined, of_comparison, of_interval
@@ -92,7 +90,7 @@ def compared(store: Path, claims: Sequence[Claim], scale: Scale) -> Compared:
     family = Family("claims of the paper", METRIC, tuple(sorted(tested, key=sorted)))
     made = {frozenset((c.baseline.name, c.other.name)): c for c in compare(narrowed, family)}
     by_pair = {one: made[frozenset(system.name for system in pair)] for one, pair in pairs.items()}
-    told = tuple(f"{panel.benchmark}: {text}" for panel in narrowed for text in panel.told)
+    told = tuple(f"{panel.benchmark}: {text}" for panel in narrowed for text in panel.caveats)
     return Compared(by_pair, tuple(narrowed), len(tested), told)
 
 
@@ -172,7 +170,7 @@ def _range(ran: Sequence[tuple[Wanted, Comparison]]) -> str:
 
 def _gain(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
     """Is the gain of the first model larger than that of the second? Question by question, over clusters and seeds."""
-    found: list[tuple[str, Retrained | None]] = []
+    found: list[tuple[str, RetrainingInterval | None]] = []
     for benchmark in dict.fromkeys(one.benchmark for one in wanted(claim, scale)):
         first, second = (
             compared.by_pair.get(Wanted(benchmark, ours(model, scale), claim.left[0], claim.right[0]))
@@ -186,7 +184,7 @@ def _gain(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
                 for pair in (first, second)
             )
             values = [a - b for a, b in zip(*gains, strict=True)]
-            found.append((benchmark, retrained(values, panel.clusters) if values else None))
+            found.append((benchmark, retraining_interval(values, panel.clusters) if values else None))
     if not found:
         return NONE
     told = "; ".join(f"{benchmark_title(name)}: {_interval(of)}" for name, of in found)
@@ -222,5 +220,5 @@ def _row(claim: Claim, found: Found, scale: Scale) -> Judgement:
     return Judgement("none", f"Avg@5 here, for orientation only: {'; '.join(told)}.") if told else NONE
 
 
-def _interval(of: Retrained | None) -> str:
+def _interval(of: RetrainingInterval | None) -> str:
     return f"{signed(of.mean)} {interval_text(of.low, of.high)}" if of else "fewer than three seeds in common"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anatomy_r1.comparison.compare import compare, family_of
-from anatomy_r1.comparison.outcome import Outcome, system_scores
+from anatomy_r1.comparison.compare import analyse, undeclared_family
 from anatomy_r1.comparison.panel import panels
 from anatomy_r1.comparison.report import document
 from anatomy_r1.comparison.report_tables import categories_table, metrics_table, verdict_table
-from anatomy_r1.comparison.systems import System, run_of_result, systems
+from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import Report
@@ -39,28 +38,13 @@ def _report(model: str, results: Sequence[Result]) -> Report | None:
     with_baseline = {result.benchmark for result in results if result.method == BASELINE}
     kept = [result for result in results if result.benchmark in with_baseline]
     ordered = sorted(kept, key=lambda result: (result.method != BASELINE, result.key))
-    found = systems([run_of_result(result, result.key, None) for result in ordered])
-    if len({system.name for system in found}) <= len(with_baseline):
+    named = systems([SystemRun.from_result(result, result.key) for result in ordered])
+    if len({system.name for system in named}) <= len(with_baseline):
         return None
-    outcome = _outcome(found)
-    # The commit of the comparing code is left out: it would change the page's bytes with every commit.
-    notes = [note for note in document(outcome).notes if not note.startswith("Compared by code")]
-    return Report(
-        f"Comparisons with GRPO: {model}",
-        warning(kept),
-        (verdict_table(outcome), metrics_table(outcome), categories_table(outcome)),
-        (*notes, made_from(kept, scores(kept)), USE),
-    )
-
-
-def _outcome(found: Sequence[System]) -> Outcome:
-    panels_ = panels(tuple(found), _DIFFERENT, False)
-    family = family_of(panels_, AVG)
-    return Outcome(
-        panels=panels_,
-        comparisons=compare(panels_, family, seed=0),
-        scores=tuple(score for panel in panels_ for score in system_scores(panel, family.metric)),
-        family=family,
-        declaration=None,
-        code="",
-    )
+    found = panels(named, _DIFFERENT)
+    analysis = analyse(found, undeclared_family(found, AVG))
+    shown = document(analysis)
+    tables = (verdict_table(analysis), metrics_table(analysis), categories_table(analysis))
+    kept_notes = [note for note in shown.notes if not note.startswith("Compared by code")]
+    notes = (*kept_notes, made_from(kept, scores(kept)), USE)  # the code's own commit would change the page's bytes
+    return Report(f"Comparisons with GRPO: {model}", warning(kept), tables, notes)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from anatomy_r1.results.store import save_result
-from tests.helpers.worlds import answers, outcome, result, table, unequal
+from tests.helpers.worlds import analysis, answers, result, table, unequal
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = 20
@@ -46,7 +46,7 @@ def results():
 
 @pytest.mark.parametrize("all_pairs", [False, True], ids=["against one baseline", "all pairs"])
 def test_intervals_and_tests(benchmark, results, all_pairs):
-    shown = benchmark.pedantic(lambda: outcome(*results, all_pairs=all_pairs), rounds=1)
+    shown = benchmark.pedantic(lambda: analysis(*results, all_pairs=all_pairs), rounds=1)
     assert len(shown.comparisons) == (380 if all_pairs else 38)
 
 

@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from anatomy_r1.comparison.family import Family, declaration, load_family
-from anatomy_r1.comparison.systems import run_of_result
+from anatomy_r1.comparison.systems import SystemRun
 from anatomy_r1.errors import AnatomyR1Error
 from tests.helpers import worlds
 
@@ -70,17 +70,23 @@ def test_a_declaration_is_read(tmp_path):
     ("old", "new", "message"),
     [
         ("metric: avg@5", "metric: accuracy", "metric 'accuracy'"),
-        ("level: 0.05\n", "", "exactly the entries"),
+        ("level: 0.05\n", "", "missing key 'level'"),
+        ("level: 0.05", "levle: 0.05", r"unknown key 'levle' \(did you mean 'level'\?\)"),
+        ("level: 0.05", "level: 0.05\nlevel: 0.5", "duplicate key 'level'"),
+        ("level: 0.05", "level: '0.05'", "level: should be a valid number, found '0.05'"),
         ("level: 0.05", "level: 1.5", "level 1.5"),
-        ("declared: 2026-11-01", "declared: soon", "expected a day"),
+        ("declared: 2026-11-01", "declared: soon", "declared: should be a valid date, found 'soon'"),
         ("smallest_difference: 5", "smallest_difference: 0", "points above 0"),
         ("grpo-gdqa", "grpo-asc", "none twice"),
         ("b/m/grpo-asc/matched", "b/m/grpo/matched", "two different names"),
-        ("  - [b/m/grpo/matched, b/m/grpo-asc/matched]", "  - b/m/grpo/matched", "baseline, other"),
-        ("name: the paper's two claims", "name: [", "not a family"),
+        ("  - [b/m/grpo/matched, b/m/grpo-asc/matched]", "  - b/m/grpo/matched", "should be a valid list"),
+        ("name: the paper's two claims", "name: [", "not a valid family"),
     ],
-    ids=["metric", "entry left out", "level", "day", "difference", "pair twice", "itself", "no pair", "no YAML"],
-)
+    ids=[
+        "metric", "key missing", "key misspelt", "key twice", "number as text", "level", "day", "difference",
+        "pair twice", "itself", "no pair", "no YAML",
+    ],
+)  # fmt: skip
 def test_a_bad_declaration_is_refused_with_its_file(tmp_path, old, new, message):
     assert old in TEXT
     (tmp_path / "family.yaml").write_text(TEXT.replace(old, new))
@@ -90,7 +96,7 @@ def test_a_bad_declaration_is_refused_with_its_file(tmp_path, old, new, message)
 
 
 def test_a_missing_declaration_is_refused(tmp_path):
-    with pytest.raises(AnatomyR1Error, match="not a family"):
+    with pytest.raises(AnatomyR1Error, match="cannot read the family of comparisons"):
         load_family(tmp_path / "family.yaml")
 
 
@@ -121,7 +127,7 @@ def repository(tmp_path):
     [((1,), "yes"), ((3, 1), "yes"), ((0,), "no"), ((1, 2), "no"), ((), "unknown")],
     ids=["there before", "twice there", "not yet there", "read otherwise once", "no result"],
 )
-def test_git_says_whether_it_came_before_the_results(repository, which, expected):
+def test_git_shows_whether_it_was_declared_before_the_results(repository, which, expected):
     path, commits = repository
     found = declaration(path, [commits[index] for index in which])
     assert found.before == expected
@@ -151,7 +157,7 @@ def test_outside_a_repository_nothing_is_known(tmp_path, monkeypatch):
 def test_a_run_was_made_where_it_was_trained_and_where_it_was_scored():
     table = worlds.table(np.ones((2, 5), dtype=bool), np.array([0, 1]))
     trained = worlds.result("grpo", table, training={"provenance": {"commit": "aaaaaaa"}}, commit="bbbbbbb")
-    assert run_of_result(trained, "x").commits == ("bbbbbbb", "aaaaaaa")
-    assert run_of_result(worlds.result("zero-shot", table, training=None, commit="bbbbbbb"), "x").commits == (
+    assert SystemRun.from_result(trained, "x").commits == ("bbbbbbb", "aaaaaaa")
+    assert SystemRun.from_result(worlds.result("zero-shot", table, training=None, commit="bbbbbbb"), "x").commits == (
         "bbbbbbb",
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from anatomy_r1.cli.main import main
-from anatomy_r1.comparison.compare import compare, family_of
+from anatomy_r1.comparison.compare import compare, undeclared_family
 from anatomy_r1.comparison.panel import panels
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import save_result
@@ -28,7 +28,7 @@ def names(panel):
 def test_every_other_method_is_a_baseline_and_holm_counts_them():
     found = panels(of(*cells(["zero-shot", "mine", "grpo", "sft"])), new="mine")
     assert [names(panel) for panel in found] == [[("zero-shot", "mine"), ("grpo", "mine"), ("sft", "mine")]]
-    family = family_of(found, "avg@5")
+    family = undeclared_family(found, "avg@5")
     assert len(family.pairs) == 3
     made = sorted(compare(found, family), key=lambda one: one.test.flip.p)
     first, second, third = (one.test.flip.p for one in made)
@@ -52,7 +52,7 @@ def test_each_benchmark_and_arm_is_compared_within_itself_and_others_are_left_ou
     }
 
 
-def test_a_name_that_nobody_has_and_one_that_stands_alone_are_refused():
+def test_an_unknown_name_and_one_without_baselines_are_refused():
     with pytest.raises(AnatomyR1Error, match=r"no system is called 'grp'. Fix: --new with one of mine, grpo"):
         panels(of(*cells(["mine", "grpo"])), new="grp")
     with pytest.raises(AnatomyR1Error, match="mine/own: nothing to compare with"):

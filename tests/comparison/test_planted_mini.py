@@ -13,7 +13,7 @@ from anatomy_r1.comparison.family import Family
 from anatomy_r1.comparison.report import document
 from anatomy_r1.results.store import load_result
 from anatomy_r1.tables import text
-from tests.helpers.worlds import name, outcome
+from tests.helpers.worlds import analysis, name
 
 STORE = Path(__file__).resolve().parents[2] / "results" / "mini" / "store" / "sgg_anatomy_mini" / "mini-l"
 FLAGS = [f"correct_{repeat}" for repeat in range(5)]
@@ -47,14 +47,14 @@ def better(cells, points, seed=0):
 
 
 def test_ten_points_better_is_better(policy):
-    (one,) = outcome(*called("base", policy[:1]), *called("new", better(policy[:1], 10))).comparisons
+    (one,) = analysis(*called("base", policy[:1]), *called("new", better(policy[:1], 10))).comparisons
     assert one.difference("avg@5").interval.mean == pytest.approx(0.10, abs=0.015)
     assert one.test.verdict == "better"
 
 
 def test_the_same_policy_sampled_anew_is_no_detectable_difference(policy):
     """Other seeds of the same weights: it is identical, and answers differently."""
-    (one,) = outcome(*called("base", policy[:2]), *called("new", policy[2:4])).comparisons
+    (one,) = analysis(*called("base", policy[:2]), *called("new", policy[2:4])).comparisons
     assert one.test.verdict == "no detectable difference"
     assert one.difference("avg@5").detectable < 0.05
     assert one.flips.gained and one.flips.lost
@@ -65,7 +65,7 @@ def test_on_seven_of_its_videos_the_same_question_is_underpowered_and_the_floor_
     others = [frozenset({name("base"), f"other {n}"}) for n in range(8)]
     family = Family("nine against one", "avg@5", (frozenset({name("base"), name("new")}), *others))
     base = called("base", policy[:1], videos)
-    shown = outcome(*base, *called("new", better(policy[:1], 10), videos), family=family)
+    shown = analysis(*base, *called("new", better(policy[:1], 10), videos), family=family)
     (one,) = shown.comparisons
     assert one.difference("avg@5").interval.mean > 0.05
     assert one.test.verdict == "underpowered"

@@ -1,11 +1,11 @@
-"""What may not be compared, and what is said when it is compared all the same."""
+"""What may not be compared, and what the report says if it is allowed."""
 
 import numpy as np
 import pytest
 
 from anatomy_r1.comparison.report import document
 from anatomy_r1.errors import AnatomyR1Error
-from tests.helpers.worlds import SAMPLING, answers, name, of, outcome, result, table, unequal
+from tests.helpers.worlds import SAMPLING, analysis, answers, name, of, result, table, unequal
 
 
 def questions(seed=0, n=60, clusters=6):
@@ -34,13 +34,13 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("kind", "changes"), OTHERS.values(), ids=OTHERS)
-def test_unlike_systems_are_refused_and_when_let_through_it_is_said(kind, changes):
+def test_systems_that_differ_are_refused_and_if_allowed_it_is_reported(kind, changes):
     changes = dict(changes)
     second = result("new", changes.pop("questions", questions(1)), **changes)
     with pytest.raises(AnatomyR1Error, match=f"--allow-different {kind}$|--allow-different {kind}\n"):
-        outcome(result("base", questions()), second)
-    shown = outcome(result("base", questions()), second, allowed=[kind])
-    assert any(text.startswith(kind) for text in shown.panels[0].told)
+        analysis(result("base", questions()), second)
+    shown = analysis(result("base", questions()), second, allowed=[kind])
+    assert any(text.startswith(kind) for text in shown.panels[0].caveats)
     assert "not all conditions are known to agree" in document(shown).warning
     assert kind in document(shown).warning
 
@@ -48,70 +48,70 @@ def test_unlike_systems_are_refused_and_when_let_through_it_is_said(kind, change
 def test_what_differs_is_listed_all_at_once_with_both_values():
     second = result("new", questions(1), style="direct", sampling=sampling(temperature=0.5))
     with pytest.raises(AnatomyR1Error) as caught:
-        outcome(result("base", questions()), second)
+        analysis(result("base", questions()), second)
     text = str(caught.value)
     assert "think (mini-l/base/matched); direct (mini-l/new/matched)" in text
     assert "temperature: 1.0 (mini-l/base/matched); 0.5" in text
     assert "--allow-different prompts sampling" in text
 
 
-def test_letting_one_kind_through_lets_no_other_through():
+def test_allowing_one_kind_allows_no_other():
     second = result("new", questions(1), style="direct", arm="equal-tokens")
     with pytest.raises(AnatomyR1Error, match="arms differ"):
-        outcome(result("base", questions()), second, allowed=["prompts"])
+        analysis(result("base", questions()), second, allowed=["prompts"])
 
 
-def test_what_is_not_recorded_is_said_and_not_taken_for_equal():
-    shown = outcome(result("base", questions()), result("new", questions(1), sampling=None, prompt=None))
-    told = " ".join(shown.panels[0].told)
+def test_what_is_not_recorded_is_reported_and_not_assumed_equal():
+    shown = analysis(result("base", questions()), result("new", questions(1), sampling=None, prompt=None))
+    told = " ".join(shown.panels[0].caveats)
     assert "sampling: temperature is not recorded for mini-l/new/matched" in told
     assert "prompts: wording is not recorded for mini-l/new/matched" in told
-    nothing = outcome(*(result(m, questions(), sampling=None) for m in ("base", "new")))
-    assert "sampling: not recorded for any system" in nothing.panels[0].told
+    nothing = analysis(*(result(m, questions(), sampling=None) for m in ("base", "new")))
+    assert "sampling: not recorded for any system" in nothing.panels[0].caveats
     assert "not all conditions are known to agree" in document(nothing).warning
 
 
-def test_alike_systems_are_compared_without_a_word():
-    shown = outcome(result("base", questions()), result("new", questions(1)))
-    assert shown.panels[0].told == ()
+def test_systems_under_equal_conditions_are_compared_without_caveats():
+    shown = analysis(result("base", questions()), result("new", questions(1)))
+    assert shown.panels[0].caveats == ()
     assert "conditions" not in document(shown).warning
 
 
-def test_let_through_other_questions_are_compared_on_those_in_common():
-    shown = outcome(result("base", questions()), result("new", questions(1).iloc[10:]), allowed=["questions"])
+def test_allowed_other_questions_are_compared_on_those_in_common():
+    shown = analysis(result("base", questions()), result("new", questions(1).iloc[10:]), allowed=["questions"])
     (one,) = shown.comparisons
     assert one.difference("avg@5").interval.n == one.flips.questions == 50
-    assert "compared on the 50 in common" in " ".join(shown.panels[0].told)
+    assert "compared on the 50 in common" in " ".join(shown.panels[0].caveats)
     whole = questions()[[f"correct_{k}" for k in range(5)]].to_numpy(float).mean(1)
     base = next(score for score in shown.scores if score.system.name == name("base"))
     assert base.interval.mean == pytest.approx(whole[10:].mean()), "scores are of the same questions"
 
 
-def test_nothing_makes_a_question_belong_to_two_clusters():
+def test_a_question_in_two_clusters_is_always_refused():
     moved = questions(1)
     moved.loc[3, "cluster"] = "VID999"
     with pytest.raises(AnatomyR1Error, match="q0003 has another cluster"):
-        outcome(result("base", questions()), result("new", moved), allowed=["questions"])
+        analysis(result("base", questions()), result("new", moved), allowed=["questions"])
 
 
 def test_no_question_in_common_is_nothing_to_compare():
     second = result("new", questions(1).assign(id=[f"z{i}" for i in range(60)]))
     with pytest.raises(AnatomyR1Error, match="no question in common"):
-        outcome(result("base", questions()), second, allowed=["questions"])
+        analysis(result("base", questions()), second, allowed=["questions"])
 
 
 def test_without_a_common_seed_each_is_averaged_over_its_own():
     cells = [result("base", questions(s), seed=s) for s in (0, 1)] + [result("new", questions(5), seed=5)]
-    (one,) = outcome(*cells, allowed=["seeds"]).comparisons
+    (one,) = analysis(*cells, allowed=["seeds"]).comparisons
     share = [questions(s)[[f"correct_{k}" for k in range(5)]].to_numpy(float).mean() for s in (0, 1, 5)]
     assert one.difference("avg@5").interval.mean == pytest.approx(share[2] - np.mean(share[:2]))
-    assert (one.seeds, one.spread, one.discordances) == ((), None, ())
+    assert (one.seeds, one.spread) == ((), None)
 
 
 def test_one_system_alone_on_its_benchmark_is_refused():
     second = result("new", questions(1), benchmark="omnimed_mi_mini")
     with pytest.raises(AnatomyR1Error, match="nothing to compare with on sgg_anatomy_mini"):
-        outcome(result("base", questions()), second)
+        analysis(result("base", questions()), second)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import t as student_t
 
 from anatomy_r1.comparison.report import document
-from anatomy_r1.comparison.seeds import Retrained, retrained
+from anatomy_r1.comparison.seeds import RetrainingInterval, retraining_interval
 from anatomy_r1.comparison.verdict import of_these_weights
 from anatomy_r1.scoring.intervals import cluster_interval
-from tests.helpers.worlds import outcome, result, table
+from tests.helpers.worlds import analysis, result, table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 RUNS = 2000
@@ -21,7 +21,7 @@ RUNS = 2000
 def test_both_errors_add_up_and_the_degrees_of_freedom_are_satterthwaite_s():
     values = np.random.default_rng(0).normal(size=(5, 12))
     clusters = np.repeat(np.arange(4), 3)
-    found = retrained(values, clusters)
+    found = retraining_interval(values, clusters)
     means, sums = values.mean(axis=1), (values.mean(axis=0) - values.mean()).reshape(4, 3).sum(axis=1)
     over_clusters, over_seeds = 4 / 3 * (sums**2).sum() / 12**2, means.var(ddof=1) / 5
     freedom = (over_clusters + over_seeds) ** 2 / (over_clusters**2 / 3 + over_seeds**2 / 4)
@@ -33,7 +33,7 @@ def test_both_errors_add_up_and_the_degrees_of_freedom_are_satterthwaite_s():
 def test_where_seeds_agree_it_is_the_interval_over_clusters():
     one = np.random.default_rng(1).normal(size=12)
     clusters = np.repeat(np.arange(4), 3)
-    found, plain = retrained(np.stack([one] * 3), clusters), cluster_interval(one, clusters)
+    found, plain = retraining_interval(np.stack([one] * 3), clusters), cluster_interval(one, clusters)
     assert (found.low, found.high, found.freedom) == pytest.approx((plain.low, plain.high, 3))
 
 
@@ -46,8 +46,8 @@ def test_where_seeds_agree_it_is_the_interval_over_clusters():
     ],
     ids=["two seeds", "one cluster", "nothing varies"],
 )
-def test_where_nothing_can_be_said_nothing_is(values, clusters):
-    assert retrained(values, list(clusters)) is None
+def test_there_is_no_interval_without_enough_data(values, clusters):
+    assert retraining_interval(values, list(clusters)) is None
 
 
 def verdict_cells(gains):
@@ -58,7 +58,7 @@ def verdict_cells(gains):
         new = np.tile(np.arange(10) < 3 + gain, 20)[:, np.newaxis].repeat(5, axis=1)
         new[seed] = ~new[seed]  # clusters must vary
         cells += [result("base", table(base, labels), seed=seed), result("new", table(new, labels), seed=seed)]
-    shown = next(one for one in document(outcome(*cells)).tables if one.name == "verdicts")
+    shown = next(one for one in document(analysis(*cells)).tables if one.name == "verdicts")
     return dict(zip([column.title for column in shown.columns], shown.blocks[0].rows[0].cells, strict=True))
 
 
@@ -88,7 +88,7 @@ def test_better_is_of_these_weights_until_other_seeds_were_shown_to_do_the_same(
     ],
 )
 def test_what_holds_for_other_trainings_at_the_edges(said, low, high, expected):
-    assert of_these_weights(said, Retrained((low + high) / 2, low, high, 0.01, 2.0), 0.05) == expected
+    assert of_these_weights(said, RetrainingInterval((low + high) / 2, low, high, 0.01, 2.0), 0.05) == expected
     assert of_these_weights(said, None, 0.05) == (said != "underpowered")
 
 
@@ -98,7 +98,8 @@ def coverage(clusters, seeds, seed_sd):
     for _ in range(RUNS):
         values = rng.normal(0, 0.1, clusters) + rng.normal(0, seed_sd, seeds)[:, np.newaxis]
         values += rng.normal(0, 0.05, values.shape)
-        found, plain = retrained(values, range(clusters)), cluster_interval(values.mean(axis=0), range(clusters))
+        found = retraining_interval(values, range(clusters))
+        plain = cluster_interval(values.mean(axis=0), range(clusters))
         both += found.low <= 0 <= found.high
         alone += plain.low <= 0 <= plain.high
     return both / RUNS, alone / RUNS

@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from anatomy_r1.comparison.compare import compare, family_of
-from anatomy_r1.comparison.outcome import Outcome, system_scores
+from anatomy_r1.comparison.compare import analyse, undeclared_family
 from anatomy_r1.comparison.panel import panels
-from anatomy_r1.comparison.systems import run_of_result, systems
+from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.results.store import Result
 
 CATEGORIES = ("Gallbladder", "Gut", "Liver", "Omentum")
@@ -61,15 +60,13 @@ def result(method, questions, seed=0, benchmark="sgg_anatomy_mini", arm="matched
 
 def of(*results):
     """Systems."""
-    return systems([run_of_result(one, f"{one.key}.json") for one in results])
+    return systems([SystemRun.from_result(one, f"{one.key}.json") for one in results])
 
 
-def outcome(*results, family=None, allowed=(), all_pairs=False, metric="avg@5"):
+def analysis(*results, family=None, allowed=(), all_pairs=False, metric="avg@5"):
     """Everything that the command would print."""
     found = panels(of(*results), allowed, all_pairs)
-    family = family or family_of(found, metric)
-    scores = tuple(score for panel in found for score in system_scores(panel, family.metric))
-    return Outcome(found, compare(found, family), scores, family, None, "")
+    return analyse(found, family or undeclared_family(found, metric))
 
 
 def name(method, benchmark="sgg_anatomy_mini", arm="matched"):

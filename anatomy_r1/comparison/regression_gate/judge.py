@@ -1,11 +1,7 @@
-"""A reference and a fresh result on the same questions -> a verdict for each metric. Pure.
+"""The gate: a reference and a fresh result on the same questions -> a verdict for each metric. Pure.
 
-In this order: a fall larger than the tolerance is a **regression**; where a loss of the smallest difference of interest
-would not fire with 95 %, the gate is **underpowered**; else there is **no regression** that it could see.
-
-What a gate judges by and comes to, as values: the rule, what was judged, and all of one command.
-
-Questions that a fresh result answers otherwise than its reference, with how many responses were right.
+In this order: a fall larger than the tolerance is a **regression**; if a loss of the smallest difference of interest
+would not fire with 95 %, the gate is **underpowered**; else there is **no regression** that it could detect.
 """
 
 from __future__ import annotations
@@ -18,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anatomy_r1.comparison.outcome import ALL, Flip, flips
-from anatomy_r1.comparison.panel import Panel, Shares
+from anatomy_r1.comparison.descriptives import Flip, flips
+from anatomy_r1.comparison.panel import ALL, Panel, Shares
 from anatomy_r1.comparison.regression_gate.tolerance import (
     AVG,
     FALSE_ALARMS,
@@ -35,60 +31,28 @@ from anatomy_r1.comparison.systems import System
 from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE
 from anatomy_r1.errors import AnatomyR1Error
 
-
-@dataclass(frozen=True, slots=True)
-class Flipped:
-    """A question that was right by majority vote on one side only."""
-
-    id: str
-    category: str
-    cluster: str
-    before: float
-    """Share of the responses that were right, over all runs."""
-    after: float
-
-
-def flipped(
-    reference: Sequence[Shares], fresh: Sequence[Shares], questions: pd.DataFrame
-) -> tuple[tuple[Flipped, ...], tuple[Flipped, ...]]:
-    """Right in the reference and wrong now, and the reverse; the largest changes first."""
-    (major, majors), (before, after) = (
-        [np.mean([run[metric] for run in runs], axis=0) for runs in (reference, fresh)] for metric in (MAJOR, AVG)
-    )
-    found = flips(major, majors, questions, MAJOR)
-    shares = {str(name): (float(a), float(b)) for name, a, b in zip(questions["id"], before, after, strict=True)}
-
-    def named(which: Sequence[Flip]) -> Iterator[Flipped]:
-        for one in which:
-            yield Flipped(one.id, one.category, one.cluster, *shares[one.id])
-
-    lost, gained = (
-        tuple(sorted(named(of), key=lambda one: (-abs(one.after - one.before), one.id)))
-        for of in (found.lost, found.gained)
-    )
-    return lost, gained
-
-
-Verdict = Literal["regression", "underpowered", "no regression"]
+GateVerdict = Literal["regression", "underpowered", "no regression"]
 HIGHER_IS_WORSE = ("truncated",)
+BothRuns = tuple[list[Shares], list[Shares]]
+"""The reference's runs and the fresh ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class GateRule:
     """What is judged, and how strictly.
 
     Raises:
-        AnatomyR1Error: when a part of it makes no sense; says what would.
+        AnatomyR1Error: A field is out of range.
     """
 
     mode: Mode = "sampling"
     metrics: tuple[str, ...] = (AVG,)
     by_category: bool = False
-    """Whether each anatomy or question type is judged besides the whole."""
+    """Whether each anatomy or question type is also judged."""
     false_alarms: float = FALSE_ALARMS
     """Share of honest evaluations that may fire, over everything judged."""
     smallest_difference: float = SMALLEST_DIFFERENCE
-    """Loss, as a share, that must be noticed with 95 %, or the gate is underpowered."""
+    """A loss, as a share, that must fire with 95 %, or the gate is underpowered."""
 
     def __post_init__(self) -> None:
         if not self.metrics or len(set(self.metrics)) < len(self.metrics) or not set(self.metrics) <= set(METRICS):
@@ -99,12 +63,12 @@ class Rule:
             raise AnatomyR1Error("smallest difference: expected points above 0 and up to 100, for example 5")
         if self.mode == "sampling" and GREEDY in self.metrics:
             fix = "Fix: leave it out, or judge trainings with --mode training"
-            raise AnatomyR1Error(f"{GREEDY}: sampling seeds do not move it, so that they show no noise of it. {fix}")
+            raise AnatomyR1Error(f"{GREEDY}: sampling seeds do not move it, so they cannot show its noise. {fix}")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One metric, overall or of one category; all numbers are shares."""
+class JudgedMetric:
+    """One metric, overall or in one category; all numbers are shares."""
 
     metric: str
     category: str
@@ -113,8 +77,8 @@ class Judged:
     reference: float
     fresh: float
     tolerance: Tolerance | None
-    """None where it is only shown."""
-    verdict: Verdict | None
+    """None if it is only shown."""
+    verdict: GateVerdict | None
 
     @property
     def fall(self) -> float:
@@ -123,124 +87,152 @@ class Judged:
         return change if self.metric in HIGHER_IS_WORSE else -change
 
 
+@dataclass(frozen=True, slots=True)
+class FlippedQuestion:
+    """A question that was right by majority vote on one side only."""
+
+    id: str
+    category: str
+    cluster: str
+    before: float
+    """Share of the responses that were right, over all runs."""
+    after: float
+
+
 @dataclass(frozen=True, eq=False)
-class Pair:
-    """A fresh result against its reference, on one benchmark."""
+class JudgedPair:
+    """A fresh result and its reference, on one benchmark."""
 
     panel: Panel
     reference: System
     fresh: System
-    judged: tuple[Judged, ...]
-    shown: tuple[Judged, ...]
+    judged: tuple[JudgedMetric, ...]
+    shown: tuple[JudgedMetric, ...]
     """Metrics and categories that are not judged."""
-    lost: tuple[Flipped, ...]
-    """Right in the reference, wrong now; the largest falls first."""
-    gained: tuple[Flipped, ...]
+    lost: tuple[FlippedQuestion, ...]
+    """Right in the reference, wrong now; the largest changes first."""
+    gained: tuple[FlippedQuestion, ...]
 
     @property
     def benchmark(self) -> str:
-        """Its name."""
+        """Name of the benchmark."""
         return self.panel.benchmark
 
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """All of one command."""
+    """Everything that one command judged."""
 
-    rule: Rule
-    pairs: tuple[Pair, ...]
+    rule: GateRule
+    pairs: tuple[JudgedPair, ...]
     code: str = ""
     """Commit of the code that judged; empty outside a checkout."""
 
     @property
-    def judged(self) -> tuple[tuple[Pair, Judged], ...]:
+    def judged(self) -> tuple[tuple[JudgedPair, JudgedMetric], ...]:
         """Everything that has a verdict."""
         return tuple((pair, one) for pair in self.pairs for one in pair.judged)
 
-    def of(self, verdict: Verdict) -> tuple[tuple[Pair, Judged], ...]:
-        """All with this verdict."""
+    def of(self, verdict: GateVerdict) -> tuple[tuple[JudgedPair, JudgedMetric], ...]:
+        """Everything with this verdict."""
         return tuple((pair, one) for pair, one in self.judged if one.verdict == verdict)
 
 
-Runs = tuple[list[Shares], list[Shares]]
-"""Those of the reference and the fresh ones."""
-
-
-def judge(panels: Sequence[Panel], rule: Rule, code: str = "") -> Gate:
+def judge(panels: Sequence[Panel], rule: GateRule, code: str = "") -> Gate:
     """Judge the second system of each panel against the first.
 
     Raises:
-        AnatomyR1Error: when a metric is not known of every run, or the reference does not show its noise.
+        AnatomyR1Error: A metric is not known for every run, or the reference does not show its noise.
     """
-    quantities = sum(len(rule.metrics) * len(_categories(panel, rule.by_category)) for panel in panels)
-    return Gate(rule, tuple(_pair(panel, rule, quantities) for panel in panels), code)
+    quantities = sum(len(rule.metrics) * len(_judged_categories(panel, rule)) for panel in panels)
+    return Gate(rule, tuple(_judged_pair(panel, rule, quantities) for panel in panels), code)
 
 
-def _categories(panel: Panel, each: bool) -> tuple[str, ...]:
-    return (ALL, *(sorted(set(panel.categories.tolist())) if each else ()))
+def _judged_categories(panel: Panel, rule: GateRule) -> tuple[str, ...]:
+    return (ALL, *panel.categories) if rule.by_category else (ALL,)
 
 
-def _pair(panel: Panel, rule: Rule, quantities: int) -> Pair:
+def _judged_pair(panel: Panel, rule: GateRule, quantities: int) -> JudgedPair:
     (reference, fresh), everything = panel.systems, _runs(panel, ALL)
     judged = [
         _judged(panel, metric, category, rule, quantities)
         for metric in rule.metrics
-        for category in _categories(panel, rule.by_category)
+        for category in _judged_categories(panel, rule)
     ]
-    others = [
-        _shown(everything, metric, ALL)
-        for metric in METRICS
-        if metric not in rule.metrics and _known(everything, metric)
-    ]
+    others = [metric for metric in METRICS if metric not in rule.metrics and _known(everything, metric)]
+    shown = [_shown(everything, metric, ALL) for metric in others]
     if not rule.by_category:
-        categories = _categories(panel, True)[1:]
-        others += [_shown(_runs(panel, category), rule.metrics[0], category) for category in categories]
-    lost, gained = flipped(*everything, panel.questions)
-    return Pair(panel, reference, fresh, tuple(judged), tuple(others), lost, gained)
+        shown += [_shown(_runs(panel, category), rule.metrics[0], category) for category in panel.categories]
+    lost, gained = _flipped(everything, panel.questions)
+    return JudgedPair(panel, reference, fresh, tuple(judged), tuple(shown), lost, gained)
 
 
-def _runs(panel: Panel, category: str) -> Runs:
-    of = np.ones(len(panel.questions), dtype=bool) if category == ALL else panel.categories == category
-    reference, fresh = ([_only(run, of) for run in panel.shares[system.name].values()] for system in panel.systems)
+def _runs(panel: Panel, category: str) -> BothRuns:
+    reference, fresh = (
+        [_only(shares, panel.mask(category)) for shares in panel.shares[system.name].values()]
+        for system in panel.systems
+    )
     return reference, fresh
 
 
-def _only(run: Shares, of: NDArray[np.bool_]) -> Shares:
-    return {metric: values[of] for metric, values in run.items() if metric in METRICS}
+def _only(shares: Shares, of: NDArray[np.bool_]) -> Shares:
+    return {metric: values[of] for metric, values in shares.items() if metric in METRICS}
 
 
-def _known(runs: Runs, metric: str) -> bool:
-    """Of a submission it may not be known which responses were cut off."""
+def _known(runs: BothRuns, metric: str) -> bool:
+    """A submission may not record which responses were truncated."""
     return all(metric in run for side in runs for run in side)
 
 
-def _shown(runs: Runs, metric: str, category: str) -> Judged:
+def _shown(runs: BothRuns, metric: str, category: str) -> JudgedMetric:
     reference, fresh = (float(np.mean([run[metric].mean() for run in side])) for side in runs)
-    return Judged(metric, category, len(runs[0][0][metric]), reference, fresh, tolerance=None, verdict=None)
+    return JudgedMetric(metric, category, len(runs[0][0][metric]), reference, fresh, tolerance=None, verdict=None)
 
 
-def _judged(panel: Panel, metric: str, category: str, rule: Rule, quantities: int) -> Judged:
+def _judged(panel: Panel, metric: str, category: str, rule: GateRule, quantities: int) -> JudgedMetric:
     runs = _runs(panel, category)
     if not _known(runs, metric):
-        raise AnatomyR1Error(f"{panel.benchmark}: {metric} is not known of every run. Fix: leave it out of --metrics")
-    measured, fresh = noise(metric, *runs, rule.mode), len(runs[1])
-    found = tolerance(measured, fresh=fresh, mode=rule.mode, judged=quantities, false_alarms=rule.false_alarms)
+        raise AnatomyR1Error(f"{panel.benchmark}: {metric} is not known for every run. Fix: leave it out of --metrics")
+    found = tolerance(
+        noise(metric, *runs, rule.mode),
+        fresh=len(runs[1]),
+        mode=rule.mode,
+        judged=quantities,
+        false_alarms=rule.false_alarms,
+    )
     if found is None:
-        raise AnatomyR1Error(_unknown(metric, panel.systems[0].name, rule.mode))
+        raise AnatomyR1Error(_without_noise(metric, panel.systems[0].name, rule.mode))
     bare = _shown(runs, metric, category)
     return replace(bare, tolerance=found, verdict=_verdict(bare.fall, found, rule.smallest_difference))
 
 
-def _unknown(metric: str, name: str, mode: Mode) -> str:
+def _without_noise(metric: str, name: str, mode: Mode) -> str:
     if mode == "training":
-        return f"{name}: one training does not show how trainings differ. Fix: name two or more seeds, better five"
+        return f"{name}: one training does not show how trainings differ. Fix: name two or more seeds, preferably five"
     return (
         f"{name}: one evaluation does not show the noise of {metric}. Fix: name two or more, with other sampling "
         "seeds, or leave the metric out"
     )
 
 
-def _verdict(fall: float, found: Tolerance, smallest: float) -> Verdict:
-    if fall > found.limit + 1e-12:  # rounding is no fall
+def _verdict(fall: float, found: Tolerance, smallest: float) -> GateVerdict:
+    if fall > found.limit + 1e-12:  # a fall by rounding is none
         return "regression"
     return "underpowered" if found.detectable > smallest else "no regression"
+
+
+def _flipped(
+    runs: BothRuns, questions: pd.DataFrame
+) -> tuple[tuple[FlippedQuestion, ...], tuple[FlippedQuestion, ...]]:
+    """Right in the reference and wrong now, and the reverse; the largest changes first."""
+    (major, majors), (before, after) = (
+        [np.mean([run[metric] for run in side], axis=0) for side in runs] for metric in (MAJOR, AVG)
+    )
+    shares = {str(name): (float(a), float(b)) for name, a, b in zip(questions["id"], before, after, strict=True)}
+
+    def largest_first(which: Sequence[Flip]) -> Iterator[FlippedQuestion]:
+        found = (FlippedQuestion(one.id, one.category, one.cluster, *shares[one.id]) for one in which)
+        yield from sorted(found, key=lambda one: (-abs(one.after - one.before), one.id))
+
+    found = flips(major, majors, questions, MAJOR)
+    return tuple(largest_first(found.lost)), tuple(largest_first(found.gained))

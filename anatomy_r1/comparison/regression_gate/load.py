@@ -1,6 +1,6 @@
-"""Arguments of `anatomy-r1 regress` -> a panel for each benchmark: the reference and the fresh result, aligned.
+"""Arguments of `anatomy-r1 regress` -> one panel per benchmark: the reference and the fresh result, aligned.
 
-What can be named: a folder of a result store, a seed*.json of one, a response log (all its runs), a reference file.
+An argument is a folder of a result store, a seed*.json of one, a response log (all its runs), or a reference file.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from anatomy_r1.comparison.load import load_systems
 from anatomy_r1.comparison.panel import Panel, panels
 from anatomy_r1.comparison.regression_gate.reference import is_reference, read_reference
 from anatomy_r1.comparison.regression_gate.tolerance import Mode
-from anatomy_r1.comparison.systems import Run, System, systems
+from anatomy_r1.comparison.systems import System, SystemRun, load_systems, systems
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.response_log.log import ResponseLog
 
@@ -22,7 +21,7 @@ def load(arguments: Sequence[str], data: Path | None) -> tuple[System, ...]:
     """Every system named; the runs of response logs of one benchmark are seeds of one system.
 
     Raises:
-        AnatomyR1Error: when a path holds nothing, or what should be one system is not.
+        AnatomyR1Error: A path holds nothing, or the runs of one system were made under different conditions.
     """
     found = [run for argument in dict.fromkeys(arguments) for run in _runs(argument, data)]
     sources = [run.origin["source"] for run in found]
@@ -31,7 +30,7 @@ def load(arguments: Sequence[str], data: Path | None) -> tuple[System, ...]:
     return systems(found)
 
 
-def _runs(argument: str, data: Path | None) -> Iterator[Run]:
+def _runs(argument: str, data: Path | None) -> Iterator[SystemRun]:
     path = Path(argument)
     if path.suffix == ".json" and is_reference(path):
         yield from (run for system in read_reference(path) for run in system.runs)
@@ -39,14 +38,14 @@ def _runs(argument: str, data: Path | None) -> Iterator[Run]:
     stored = path.is_dir() or path.suffix == ".json"
     for one in [argument] if stored else _each_run(argument):
         for system in load_systems([one], data):
-            # Logs of one policy may have any names; that they are one policy is checked where it matters
+            # Logs of one policy may have any name; `align` checks their weights.
             yield from (run if stored else replace(run, name=f"{run.benchmark}/responses") for run in system.runs)
 
 
 def _each_run(argument: str) -> list[str]:
     path = Path(argument)
     if not path.is_file():
-        return [argument]  # FILE#RUN, or nothing, which is refused where it is opened
+        return [argument]  # FILE#RUN, or a missing file, which `load_systems` refuses
     with ResponseLog(path, read_only=True) as log:
         return [f"{argument}#{run}" for run in log.runs()] or [argument]
 
@@ -54,22 +53,23 @@ def _each_run(argument: str) -> list[str]:
 def align(
     reference: Sequence[System], fresh: Sequence[System], mode: Mode, allowed: Collection[str] = ()
 ) -> tuple[Panel, ...]:
-    """One panel a pair: its first system is the reference, its second the fresh result.
+    """One panel per pair: its first system is the reference, its second the fresh result.
 
-    Where either side has one system on a benchmark, these two are a pair; else systems pair by name.
+    If both sides have exactly one system on a benchmark, these two are a pair; otherwise systems pair by name.
 
     Raises:
-        IncompleteError: when a fresh result is missing for a reference.
-        AnatomyR1Error: when a fresh result has no reference, weights do not fit the mode, or conditions differ in what
-            `allowed` does not name.
+        IncompleteError: A reference has no fresh result.
+        AnatomyR1Error: A fresh result has no reference, weights do not fit the mode, or conditions differ in a kind
+            that is not in `allowed`.
     """
     found = []
     for first, second in _pairs(reference, fresh):
         for side, system in (("reference", first), ("fresh", second)):
             _check_weights(side, system, mode)
         a, b = _renamed("reference", first), _renamed("fresh", second)
-        (panel,) = panels([a, b], {*allowed, "seeds"})  # whether they share seeds does not matter here
-        found.append(replace(panel, told=tuple(text for text in panel.told if not text.startswith("seeds: "))))
+        (panel,) = panels([a, b], {*allowed, "seeds"})  # the gate does not need common seeds
+        caveats = tuple(text for text in panel.caveats if not text.startswith("seeds: "))
+        found.append(replace(panel, caveats=caveats))
     return tuple(found)
 
 
@@ -96,8 +96,8 @@ def _check_weights(side: str, system: System, mode: Mode) -> None:
     weights = system.known("weights")
     if mode == "sampling" and len(weights) > 1:
         raise AnatomyR1Error(
-            f"{side} {system.name}: {len(system.runs)} runs of {len(weights)} different weights are no repeats of one "
-            "evaluation. Fix: --mode training judges trainings by their seeds; or name results of one checkpoint"
+            f"{side} {system.name}: {len(system.runs)} runs of {len(weights)} different weights are not repeats of one "
+            "evaluation. Fix: --mode training, which judges trainings by their seeds; or name results of one checkpoint"
         )
     if mode == "training" and side == "reference" and len(system.runs) > len(weights) == 1:
         raise AnatomyR1Error(

@@ -1,9 +1,4 @@
-"""A gate as a document: verdicts, flipped questions, what else moved, and how to read it.
-
-A gate's verdicts as sentences, one wording for the terminal, JUnit and GitHub.
-
-A gate as JSON: every number unrounded, as shares, and every flipped question.
-"""
+"""The gate's report: verdicts as sentences (the same in terminal, JUnit and GitHub), as a document, and as JSON."""
 
 from __future__ import annotations
 
@@ -12,31 +7,23 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from anatomy_r1.comparison.outcome import ALL
-from anatomy_r1.comparison.regression_gate.judge import HIGHER_IS_WORSE, Flipped, Gate, Judged, Pair, Verdict
+from anatomy_r1.comparison.panel import ALL
+from anatomy_r1.comparison.regression_gate.judge import (
+    HIGHER_IS_WORSE,
+    FlippedQuestion,
+    Gate,
+    GateVerdict,
+    JudgedMetric,
+    JudgedPair,
+)
 from anatomy_r1.comparison.report import GENERATED
 from anatomy_r1.comparison.report_tables import NAMED, columns, points, signed
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.scoring.validity import MAX_TRUNCATED, MAX_UNPARSED
 from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
 
-
-def label(one: Judged) -> str:
-    """`avg@5`, or `avg@5 (Liver)`."""
-    return one.metric if one.category == ALL else f"{one.metric} ({one.category})"
-
-
-def sentence(pair: Pair, one: Judged) -> str:
-    """What happened to one metric, with what the noise allows and which loss would be noticed."""
-    word = "rose" if one.metric in HIGHER_IS_WORSE else "fell"
-    moved = f"{word} by {_points(one.fall)} points" if one.fall > 0 else "did not get worse"
-    said = f"{pair.benchmark}: {label(one)} {moved} ({_points(one.reference)} to {_points(one.fresh)})"
-    if one.tolerance is None:
-        return f"{said}; not judged"
-    return (
-        f"{said}; the noise allows {_points(one.tolerance.limit)}; "
-        f"a true loss of {_points(one.tolerance.detectable)} fires with 95 %"
-    )
+VERSION = 1
+"""Version of the JSON format."""
 
 
 def headline(gate: Gate) -> str:
@@ -52,43 +39,61 @@ def headline(gate: Gate) -> str:
 
 
 def verdicts(gate: Gate) -> Iterator[str]:
-    """A sentence a verdict, regressions first."""
-    order: tuple[Verdict, ...] = ("regression", "underpowered", "no regression")
+    """One sentence per verdict, regressions first."""
+    order: tuple[GateVerdict, ...] = ("regression", "underpowered", "no regression")
     for verdict in order:
         for pair, one in gate.of(verdict):
             yield f"{verdict}: {sentence(pair, one)}"
 
 
+def sentence(pair: JudgedPair, one: JudgedMetric) -> str:
+    """What happened to one metric, what the noise allows, and which loss would fire."""
+    word = "rose" if one.metric in HIGHER_IS_WORSE else "fell"
+    moved = f"{word} by {_points(one.fall)} points" if one.fall > 0 else "did not get worse"
+    text = f"{pair.benchmark}: {label(one)} {moved} ({_points(one.reference)} to {_points(one.fresh)})"
+    if one.tolerance is None:
+        return f"{text}; not judged"
+    return (
+        f"{text}; the noise allows {_points(one.tolerance.limit)}; "
+        f"a true loss of {_points(one.tolerance.detectable)} fires with 95 %"
+    )
+
+
+def label(one: JudgedMetric) -> str:
+    """`avg@5`, or `avg@5 (Liver)`."""
+    return one.metric if one.category == ALL else f"{one.metric} ({one.category})"
+
+
+def flip_line(one: FlippedQuestion) -> str:
+    """A flipped question, with the share of responses that were right before and now."""
+    return f"{one.id} ({one.category}): {one.before:.0%} of the responses right, now {one.after:.0%}"
+
+
 def warnings(gate: Gate) -> Iterator[str]:
     """What a reader must know before any verdict."""
     for pair in gate.pairs:
-        yield from (f"{pair.benchmark}: {text}." for text in pair.panel.told)
-        yield from (f"{pair.benchmark}: {text}." for text in _of_pair(pair, gate))
+        yield from (f"{pair.benchmark}: {text}." for text in (*pair.panel.caveats, *_reservations(pair, gate)))
 
 
-def _of_pair(pair: Pair, gate: Gate) -> Iterator[str]:
+def _reservations(pair: JudgedPair, gate: Gate) -> Iterator[str]:
     shares = {one.metric: one.fresh for one in (*pair.judged, *pair.shown) if one.category == ALL}
-    if (cut := shares.get("truncated", 0.0)) > MAX_TRUNCATED:
-        yield f"unfit: {_points(cut)} % of the fresh responses are cut off (limit {MAX_TRUNCATED:.0%})"
+    sampling = gate.rule.mode == "sampling"
+    if (truncated := shares.get("truncated", 0.0)) > MAX_TRUNCATED:
+        yield f"unfit: {_points(truncated)} % of the fresh responses are truncated (limit {MAX_TRUNCATED:.0%})"
     if 1 - shares["parsed"] > MAX_UNPARSED:
         unread = _points(1 - shares["parsed"])
         yield f"unfit: {unread} % of the fresh responses have no readable answer (limit {MAX_UNPARSED:.0%})"
     old, new = ({(run.origin.get("weights"), run.seed) for run in of.runs} for of in (pair.reference, pair.fresh))
     if any(weights for weights, _ in old & new):
-        yield "the fresh result has weights and seed of the reference: no fresh draw, so that it says little of noise"
-    if gate.rule.mode == "sampling" and pair.reference.known("weights") != pair.fresh.known("weights"):
+        yield "the fresh result has weights and seed of the reference: no fresh draw, so it says little about the noise"
+    if sampling and pair.reference.known("weights") != pair.fresh.known("weights"):
         yield "other weights than the reference's: the verdict is on these weights, not on the recipe (--mode training)"
     if any(one.tolerance and one.tolerance.rests_on == "repeats" for one in pair.judged):
-        yield "the reference's repeats scatter more than sampling explains: the noise is theirs"
+        yield "the reference's repeats vary more than sampling explains: they determine the noise"
     if any(one.tolerance and -one.fall > one.tolerance.limit for one in pair.judged):
         yield "better by more than the noise: a reference that is too low hides the next regression; record a new one"
-    if gate.rule.mode == "sampling" and len(pair.reference.runs) == 1:
+    if sampling and len(pair.reference.runs) == 1:
         yield "one reference run: that nothing but sampling moves the score is assumed, not measured"
-
-
-def flip_line(one: Flipped) -> str:
-    """A flipped question, with the share of responses that were right before and now."""
-    return f"{one.id} ({one.category}): {one.before:.0%} of the responses right, now {one.after:.0%}"
 
 
 def _points(share: float) -> str:
@@ -96,46 +101,46 @@ def _points(share: float) -> str:
 
 
 def document(gate: Gate, named: int = NAMED) -> Report:
-    """Everything for a reader; `named` flipped questions are named in each direction."""
-    tables = (_verdicts(gate), _flips(gate, named), _shown(gate), _origins(gate))
+    """The report for readers; it names up to `named` flipped questions in each direction."""
+    generated = [GENERATED] if any(pair.benchmark.endswith("_mini") for pair in gate.pairs) else []
+    tables = (_verdict_table(gate), _flips_table(gate, named), _shown_table(gate), _origins_table(gate))
     kept = tuple(table for table in tables if table.blocks)
-    return Report(f"Regression gate: {headline(gate)}", " ".join(_warnings(gate)), kept, tuple(_notes(gate)))
+    warning = " ".join([*warnings(gate), *generated])
+    return Report(f"Regression gate: {headline(gate)}", warning, kept, tuple(_notes(gate)))
 
 
-def _warnings(gate: Gate) -> Iterator[str]:
-    yield from warnings(gate)
-    if any(pair.benchmark.endswith("_mini") for pair in gate.pairs):
-        yield GENERATED
-
-
-def _verdicts(gate: Gate) -> Table:
+def _verdict_table(gate: Gate) -> Table:
     titles = ("reference", "fresh", "change", "may fall by", "loss that fires", "noise from", "verdict")
     blocks = [Block(_title(pair), tuple(Row(label(one), _cells(one)) for one in pair.judged)) for pair in gate.pairs]
     heads = columns("percent and points", titles)
     return Table("gate", "Did a metric fall by more than the noise allows?", "Metric", heads, tuple(blocks))
 
 
-def _cells(one: Judged) -> tuple[Cell, ...]:
+def _shown_table(gate: Gate) -> Table:
+    blocks = [
+        Block(_title(pair), tuple(Row(one.category or one.metric, _cells(one)) for one in pair.shown))
+        for pair in gate.pairs
+    ]
+    group = f"percent and points; anatomies and types in {gate.rule.metrics[0]}"
+    heads = columns(group, ("reference", "fresh", "change"))
+    return Table("shown", "Not judged: other metrics, anatomies or question types", "Metric", heads, tuple(blocks))
+
+
+def _cells(one: JudgedMetric) -> tuple[Cell, ...]:
     shown = (points(one.reference), points(one.fresh), Cell(signed(one.fresh - one.reference)))
     if one.tolerance is None:
         return shown
     found = one.tolerance
-    word = one.verdict or ""
-    return (*shown, points(found.limit), points(found.detectable), Cell(found.rests_on), Cell(word))
+    return (*shown, points(found.limit), points(found.detectable), Cell(found.rests_on), Cell(one.verdict or ""))
 
 
-def _shown(gate: Gate) -> Table:
-    blocks = [
-        Block(_title(pair), tuple(Row(one.category if one.category else one.metric, _cells(one)) for one in pair.shown))
-        for pair in gate.pairs
-    ]
-    heads = columns(
-        f"percent and points; anatomies and types in {gate.rule.metrics[0]}", ("reference", "fresh", "change")
-    )
-    return Table("shown", "Not judged: other metrics, anatomies or question types", "Metric", heads, tuple(blocks))
+def _title(pair: JudgedPair) -> str:
+    runs = [f"{len(one.runs)} run{'s' if len(one.runs) > 1 else ''}" for one in (pair.reference, pair.fresh)]
+    of = len(pair.panel.questions)
+    return f"{pair.benchmark}: {of} questions, reference {runs[0]}, fresh {runs[1]}"
 
 
-def _flips(gate: Gate, named: int) -> Table:
+def _flips_table(gate: Gate, named: int) -> Table:
     blocks, notes = [], []
     for pair in gate.pairs:
         for direction, found in (("right to wrong", pair.lost), ("wrong to right", pair.gained)):
@@ -144,36 +149,29 @@ def _flips(gate: Gate, named: int) -> Table:
                 blocks.append(Block(f"{pair.benchmark}: {direction}", rows))
         notes.append(
             f"{pair.benchmark}: {len(pair.lost)} right to wrong, {len(pair.gained)} wrong to right, of "
-            f"{len(pair.panel.questions)} questions; the largest falls first. Questions flip both ways by chance."
+            f"{len(pair.panel.questions)} questions; the largest changes first. Questions flip both ways by chance."
         )
     heads = columns("share of the responses that were right, percent", ("anatomy or type", "cluster", "before", "now"))
     title = "Flipped questions (by majority vote)"
     return Table("flips", title, "Question", heads, tuple(blocks), tuple(notes) if blocks else ())
 
 
-def _flip_cells(one: Flipped) -> tuple[Cell, ...]:
+def _flip_cells(one: FlippedQuestion) -> tuple[Cell, ...]:
     return Cell(one.category), Cell(one.cluster), Cell(f"{one.before:.0%}"), Cell(f"{one.after:.0%}")
 
 
-def _origins(gate: Gate) -> Table:
+def _origins_table(gate: Gate) -> Table:
     blocks = [
         Block(pair.benchmark, tuple(Row(one.short, _origin(one)) for one in (pair.reference, pair.fresh)))
         for pair in gate.pairs
     ]
     heads = columns("provenance", ("seeds", "weights", "commit", "data"))
-    return Table("origins", "What was held against what", "Result", heads, tuple(blocks))
+    return Table("origins", "What was compared", "Result", heads, tuple(blocks))
 
 
 def _origin(system: System) -> tuple[Cell, ...]:
-    known = {what: ", ".join(one[:10] for one in system.known(what)) for what in ("weights", "commit", "data")}
-    seeds = ", ".join(str(run.seed) for run in system.runs)
-    return tuple(Cell(text or "not recorded") for text in (seeds, *known.values()))
-
-
-def _title(pair: Pair) -> str:
-    runs = [f"{len(one.runs)} run{'s' if len(one.runs) > 1 else ''}" for one in (pair.reference, pair.fresh)]
-    of = len(pair.panel.questions)
-    return f"{pair.benchmark}: {of} questions, reference {runs[0]}, fresh {runs[1]}"
+    known = [", ".join(one[:10] for one in system.known(what)) for what in ("weights", "commit", "data")]
+    return tuple(Cell(text or "not recorded") for text in (", ".join(map(str, system.seeds)), *known))
 
 
 def _notes(gate: Gate) -> Iterator[str]:
@@ -182,13 +180,13 @@ def _notes(gate: Gate) -> Iterator[str]:
     if rule.mode == "sampling":
         yield (
             f"May fall by: for 99 % of references at most {100 * rule.false_alarms:g} % of honest re-evaluations fire"
-            f"{many}. Noise: the draw of responses to the same questions, or the scatter of the reference's repeats "
-            "where it is larger."
+            f"{many}. Noise: the draw of responses to the same questions, or the variation of the reference's repeats "
+            "if it is larger."
         )
     else:
         yield (
             f"May fall by: t prediction limit from the reference's trainings; at most {100 * rule.false_alarms:g} % of "
-            f"honest retrainings fire{many}, if scores of trainings are about normal."
+            f"honest retrainings fire{many}, if scores of trainings are approximately normal."
         )
     yield (
         "Loss that fires: a true loss of this size fires with 95 %. Underpowered: it is larger than "
@@ -199,10 +197,6 @@ def _notes(gate: Gate) -> Iterator[str]:
         "Rules and error rates: docs/ci.md."
     )
     yield f"Judged by code at commit {gate.code[:10] or 'unknown'}. Research only, not for clinical use."
-
-
-VERSION = 1
-"""Of this format."""
 
 
 def as_json(gate: Gate) -> str:
@@ -219,17 +213,13 @@ def as_json(gate: Gate) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
+def _pair(pair: JudgedPair) -> dict[str, Any]:
     sides = {"reference": pair.reference, "fresh": pair.fresh}
     return {
         "benchmark": pair.benchmark,
         "runs": {side: [{"seed": run.seed, **run.origin} for run in system.runs] for side, system in sides.items()},
-        "judged": [_judged(one) for one in pair.judged],
-        "shown": [_judged(one) for one in pair.shown],
+        "judged": [{**asdict(one), "fall": one.fall} for one in pair.judged],
+        "shown": [{**asdict(one), "fall": one.fall} for one in pair.shown],
         "lost": [asdict(one) for one in pair.lost],
         "gained": [asdict(one) for one in pair.gained],
     }
-
-
-def _judged(one: Judged) -> dict[str, Any]:
-    return {**asdict(one), "fall": one.fall}

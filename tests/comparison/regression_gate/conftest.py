@@ -1,4 +1,4 @@
-"""A result store with four kinds of results, made up."""
+"""A made-up result store with four kinds of results."""
 
 import json
 
@@ -15,7 +15,7 @@ HOSTILE = "\x1b[31m::error title=x::owned\x00 ]]> <b>&amp;</b> %0A::set-output n
 
 @pytest.fixture(autouse=True)
 def _no_runner(monkeypatch):
-    """Whoever runs the tests: GitHub is there where a test says so."""
+    """Tests run outside GitHub Actions unless they set its variables."""
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
 

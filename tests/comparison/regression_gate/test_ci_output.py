@@ -1,11 +1,10 @@
-"""JUnit XML and GitHub's workflow commands, with names that would like to command them."""
+"""JUnit XML and GitHub's workflow commands, with names that try to inject commands."""
 
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from anatomy_r1.comparison.regression_gate import ci as github
-from anatomy_r1.comparison.regression_gate import ci as junit
+from anatomy_r1.comparison.regression_gate import ci
 from tests.comparison.regression_gate.conftest import HOSTILE, cells, regress
 
 
@@ -49,7 +48,7 @@ class Runner:
         return text.replace("%25", "%")
 
 
-def test_hostile_names_command_neither_runner_nor_terminal(hostile, capsys, monkeypatch, tmp_path):
+def test_hostile_names_control_neither_runner_nor_terminal(hostile, capsys, monkeypatch, tmp_path):
     summary = tmp_path / "summary.md"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
@@ -74,12 +73,12 @@ def test_a_pass_annotates_no_error(at, capsys):
     assert all(kind == "warning" for kind, _, _ in Runner(capsys.readouterr().out).commands)
 
 
-def test_off_the_runner_nothing_is_guarded(at, capsys):
+def test_outside_github_nothing_is_guarded(at, capsys):
     regress(at("worse"), "--against", at("good"))
     assert "::" not in capsys.readouterr().out
 
 
-def test_a_refusal_is_an_error_everywhere_and_cannot_command(tmp_path, chance, capsys, monkeypatch):
+def test_a_refusal_is_reported_everywhere_and_cannot_inject_commands(tmp_path, chance, capsys, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     old = cells(tmp_path, "old", chance[:50], [0], "w0")
     new = cells(tmp_path, "new", chance[:50], [1], "w0", prompt="\n::error::owned\n##[error]owned")
@@ -93,7 +92,7 @@ def test_a_refusal_is_an_error_everywhere_and_cannot_command(tmp_path, chance, c
     assert "--allow-different prompts" in suite.find("testcase/error").get("message")
 
 
-def test_junit_is_xml_whatever_the_names(hostile, tmp_path, capsys):
+def test_junit_is_valid_xml_for_any_names(hostile, tmp_path, capsys):
     old, new = hostile
     assert regress(new, "--against", old, "--junit", tmp_path / "deep" / "j.xml", "--metrics", "avg@5", "parsed") == 1
     root = ET.parse(tmp_path / "deep" / "j.xml").getroot()
@@ -107,7 +106,7 @@ def test_junit_is_xml_whatever_the_names(hostile, tmp_path, capsys):
     assert "\ufffd" in text
 
 
-def test_underpowered_fails_in_junit_only_where_power_is_required(tmp_path, chance, capsys):
+def test_underpowered_fails_in_junit_only_if_power_is_required(tmp_path, chance, capsys):
     old, new = (cells(tmp_path, name, chance[:60], [seed], "w0") for name, seed in (("old", 0), ("new", 1)))
     for options, failures in (([], "0"), (["--require-power"], "1")):
         regress(new, "--against", old, "--junit", tmp_path / "j.xml", *options)
@@ -116,30 +115,30 @@ def test_underpowered_fails_in_junit_only_where_power_is_required(tmp_path, chan
 
 def test_every_character_that_xml_forbids_is_replaced_and_no_other():
     for code in [*range(0x300), 0xD7FF, 0xD800, 0xDFFF, 0xE000, 0xFFFD, 0xFFFE, 0xFFFF, 0x10000, 0x10FFFF]:
-        kept = junit.text(chr(code)) == chr(code)
+        kept = ci.xml_text(chr(code)) == chr(code)
         allowed = code in (9, 10, 13) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
         assert kept == allowed, hex(code)
-    assert ET.fromstring(junit.refusal("".join(map(chr, range(0xE000))))).find(".//error") is not None
+    assert ET.fromstring(ci.junit_refusal("".join(map(chr, range(0xE000))))).find(".//error") is not None
 
 
-def test_a_command_reads_back_as_it_was_meant():
+def test_an_annotation_reads_back_unchanged():
     message, title = "50 % of\r\n::error::x, y: z", "a: b, c % d"
-    (found,) = Runner(github.command("warning", message, title)).commands
+    (found,) = Runner(ci.github_annotation("warning", message, title)).commands
     assert found == ("warning", f"title={title}", message.replace("\r", "?"))
 
 
 def test_a_summary_that_github_would_drop_is_cut(tmp_path):
     path = tmp_path / "summary.md"
     path.write_text("before\n")
-    github.append_summary("x" * 3_000_000, {"GITHUB_STEP_SUMMARY": str(path)})
+    ci.append_summary("x" * 3_000_000, {"GITHUB_STEP_SUMMARY": str(path)})
     text = path.read_text()
     assert text.startswith("before\nxxx")
     assert len(text) < 1024 * 1024
     assert "cut" in text[-100:]
-    github.append_summary("x", {})
+    ci.append_summary("x", {})
 
 
 def test_guarded_output_has_a_token_of_its_own():
-    first, second = (github.guarded("::error::x\n") for _ in range(2))
+    first, second = (ci.guarded("::error::x\n") for _ in range(2))
     assert first != second
     assert Runner(first).commands == []

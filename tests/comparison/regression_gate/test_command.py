@@ -7,7 +7,7 @@ import pytest
 
 from anatomy_r1.cli import regress as regress_cli
 from anatomy_r1.comparison.panel import RECORDED
-from anatomy_r1.comparison.regression_gate.judge import Rule
+from anatomy_r1.comparison.regression_gate.judge import GateRule
 from anatomy_r1.comparison.regression_gate.tolerance import METRICS
 from tests.comparison.regression_gate.conftest import cells, found, regress
 from tests.comparison.test_compare_sources import MINI
@@ -24,7 +24,7 @@ def test_a_re_evaluation_passes_and_six_points_less_do_not(at, tmp_path, capsys)
     assert one["verdict"] == "regression"
 
 
-def test_flipped_questions_stand_with_the_largest_fall_first(at, tmp_path, capsys):
+def test_flipped_questions_are_listed_with_the_largest_fall_first(at, tmp_path, capsys):
     regress(at("worse"), "--against", at("good"), "--out", tmp_path / "g.json", "--flips", "2")
     lost = found(tmp_path / "g.json")["pairs"][0]["lost"]
     falls = [one["before"] - one["after"] for one in lost]
@@ -36,7 +36,7 @@ def test_flipped_questions_stand_with_the_largest_fall_first(at, tmp_path, capsy
     assert lost[2]["id"] not in out
 
 
-def test_one_run_is_enough_and_says_what_it_assumes(at, capsys):
+def test_one_run_is_enough_and_the_report_states_the_assumption(at, capsys):
     assert regress(at("same"), "--against", at("good", 0)) == 0
     assert "that nothing but sampling moves the score is assumed" in capsys.readouterr().out
 
@@ -50,7 +50,7 @@ def test_a_few_questions_are_underpowered_and_can_be_made_to_fail(tmp_path, caps
     assert regress(new, "--against", old, "--require-power", "--smallest-difference", "40") == 0
 
 
-def test_training_mode_takes_the_scatter_of_trainings(at, tmp_path, capsys):
+def test_training_mode_uses_the_variance_of_trainings(at, tmp_path, capsys):
     command = [at("worse"), "--against", at("trained"), "--mode", "training", "--out", tmp_path / "g.json"]
     assert regress(*command) == 1
     (one,) = found(tmp_path / "g.json")["pairs"][0]["judged"]
@@ -73,7 +73,7 @@ def test_every_metric_by_every_category_shares_one_allowance(at, tmp_path):
     [
         ("same", "trained", [], 2, "--mode training"),
         ("same", "good", ["--mode", "training"], 2, "--mode sampling"),
-        ("same", "trained0", ["--mode", "training"], 2, "better five"),
+        ("same", "trained0", ["--mode", "training"], 2, "preferably five"),
         ("same", "good0", ["--metrics", "major@5"], 2, "does not show the noise of major@5"),
         ("same", "good", ["--metrics", "greedy"], 2, "sampling seeds do not move it"),
         ("same", "good", ["--false-alarms", "0.7"], 2, "for example 0.02"),
@@ -86,7 +86,7 @@ def test_every_metric_by_every_category_shares_one_allowance(at, tmp_path):
         "mostly false", "nothing is smaller", "format", "no result",
     ],
 )  # fmt: skip
-def test_what_cannot_be_judged_is_refused_with_the_cure(at, capsys, result, against, options, status, message):
+def test_what_cannot_be_judged_is_refused_with_a_fix(at, capsys, result, against, options, status, message):
     seed = 0 if against.endswith("0") else None
     result = at(result) if result != "nothing" else "nothing.sqlite"
     assert regress(result, "--against", at(against.removesuffix("0"), seed), *options) == status
@@ -97,7 +97,7 @@ def test_what_cannot_be_judged_is_refused_with_the_cure(at, capsys, result, agai
     ("changed", "kind"),
     [({"prompt": "another"}, "prompts"), ({"data": {"questions_sha256": "other"}}, "questions")],
 )
-def test_other_conditions_are_refused_unless_told(at, tmp_path, chance, capsys, changed, kind):
+def test_other_conditions_are_refused_unless_allowed(at, tmp_path, chance, capsys, changed, kind):
     other = cells(tmp_path, "other", chance, [10], "w0", **changed)
     assert regress(other, "--against", at("good")) == 2
     assert f"--allow-different {kind}" in capsys.readouterr().err
@@ -111,7 +111,7 @@ def test_fewer_questions_are_not_the_same_questions(at, tmp_path, chance, capsys
     assert "questions differ: 1000 (reference mini-l/good/matched), 900" in capsys.readouterr().err
 
 
-def test_a_benchmark_that_was_not_evaluated_is_no_pass(at, store, capsys):
+def test_a_benchmark_that_was_not_evaluated_does_not_pass(at, store, capsys):
     """Several results pair by name; one that has no fresh counterpart ends in 3, one without reference in 2."""
     assert regress(at("good"), "--against", at("good"), at("worse")) == 3
     assert "no fresh result for sgg_anatomy_mini/mini-l/worse/matched" in capsys.readouterr().err
@@ -124,7 +124,7 @@ def test_a_better_result_passes_and_asks_for_a_new_reference(at, capsys):
     assert "record a new one" in " ".join(capsys.readouterr().out.split())
 
 
-def test_the_same_draw_is_told(at, capsys):
+def test_the_same_draw_is_reported(at, capsys):
     assert regress(at("good", 1), "--against", at("good")) == 0
     assert "no fresh draw" in " ".join(capsys.readouterr().out.split())
 
@@ -139,9 +139,9 @@ def test_the_committed_results_against_themselves(capsys):
 
 
 def test_the_commands_choices_and_defaults_are_those_of_the_rule():
-    """Kept apart so that --help imports nothing heavy."""
+    """Repeated in the command so that --help imports nothing heavy."""
     assert regress_cli.KINDS == RECORDED
     assert regress_cli.METRICS == METRICS
     parser = argparse.ArgumentParser()
     regress_cli.add_regress_command(parser.add_subparsers())
-    assert regress_cli._rule(parser.parse_args(["regress", "fresh", "--against", "reference"])) == Rule()
+    assert regress_cli._rule(parser.parse_args(["regress", "fresh", "--against", "reference"])) == GateRule()

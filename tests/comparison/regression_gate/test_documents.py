@@ -61,7 +61,7 @@ def shell(clone, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_commands_run_in_a_fresh_clone_and_print_what_is_said(shell, clone):
+def test_the_commands_run_in_a_fresh_clone_and_print_what_the_page_says(shell, clone):
     commands, outputs = blocks("sh"), blocks("text")
     assert (len(commands), len(outputs)) == (4, 2)
     for command, output in zip(commands[:2], outputs, strict=True):
@@ -90,7 +90,7 @@ def _run_the_workflow(shell, clone):
     assert (clone / "summary.md").read_text().startswith("# Regression gate: PASS")
 
 
-def test_the_workflow_is_one_that_github_reads():
+def test_the_workflow_is_valid_for_github():
     (text,) = blocks("yaml")
     workflow = yaml.safe_load(text)
     assert set(workflow) == {"name", True, "permissions", "jobs"}, "YAML 1.1 takes `on` for true, as GitHub does not"
@@ -106,7 +106,7 @@ def test_the_workflow_is_one_that_github_reads():
 
 
 @pytest.mark.parametrize("questions", [100, 300, 600, 1000, 3000])
-def test_the_table_of_sampling_is_the_rules(questions):
+def test_the_table_of_sampling_agrees_with_the_rule(questions):
     for runs, written in zip((1, 3, 5), table(f"{questions:,}"), strict=True):
         measured = Noise(0.03 / questions, None, runs, 1 / (5 * questions))
         found = tolerance(measured, fresh=1, mode="sampling", judged=1)
@@ -114,7 +114,7 @@ def test_the_table_of_sampling_is_the_rules(questions):
 
 
 @pytest.mark.parametrize(("runs", "fresh"), [(2, 1), (3, 1), (3, 3), (5, 1), (5, 3), (8, 3)])
-def test_the_table_of_training_is_the_rules(runs, fresh):
+def test_the_table_of_training_agrees_with_the_rule(runs, fresh):
     found = tolerance(Noise(None, 0.01**2, runs, 1 / 3000), fresh=fresh, mode="training", judged=1)
     written = [cell[0] for cell in table(str(runs), str(fresh))]
     assert [round(100 * found.limit, 1), round(100 * found.detectable, 1)] == written

@@ -70,7 +70,7 @@ def test_a_prediction_limit_would_not_do():
 
 
 @pytest.mark.parametrize("runs", [1, 5])
-def test_rare_events_hold_the_promise_exactly(runs):
+def test_rare_events_keep_the_error_rate_exactly(runs):
     """Unreadable responses, a few in 5,000: Poisson counts, every outcome weighed, no simulation."""
     responses = 5000
     for rate in [0.1, 0.3, 1, 2, 4, 7, 10, 20, 40]:
@@ -174,7 +174,7 @@ def test_the_loss_that_fires_in_training_does():
     assert share == pytest.approx(POWER, abs=4 * np.sqrt(0.05 * 0.95 / 4000))
 
 
-def test_repeats_that_scatter_more_than_sampling_are_noticed_and_widen_the_limit():
+def test_repeats_that_vary_more_than_sampling_are_noticed_and_widen_the_limit():
     """A server whose load moves every answer of a run together: no question shows it, repeats do."""
     rng, noticed, alarms = np.random.default_rng(4), 0, 0
     chance = np.full(1000, 0.6)

@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anatomy_r1.comparison.load import load_systems
-from anatomy_r1.comparison.regression_gate.judge import Rule, judge
+from anatomy_r1.comparison.regression_gate.judge import GateRule, judge
 from anatomy_r1.comparison.regression_gate.load import align
 from anatomy_r1.comparison.regression_gate.tolerance import FALSE_ALARMS, noise, tolerance
-from anatomy_r1.comparison.systems import Run, systems
+from anatomy_r1.comparison.systems import SystemRun, load_systems, systems
 from anatomy_r1.scoring.columns import question_metrics
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,7 +40,9 @@ def committed():
 def system(tables, seeds, like):
     """As `load_systems` would have it from a result store."""
     (run,) = like.runs
-    runs = [Run("fresh", run.benchmark, s, tables[s], run.conditions, {**run.origin, "source": str(s)}) for s in seeds]
+    runs = [
+        SystemRun("fresh", run.benchmark, s, tables[s], run.conditions, {**run.origin, "source": str(s)}) for s in seeds
+    ]
     return systems(runs)[0]
 
 
@@ -59,14 +60,14 @@ def stated(what):
 
 def test_two_hundred_real_re_evaluations_fire_in_at_most_two_percent(tables, committed):
     assert set(tables) == {*FRESH, *REPEATS}
-    alarms = len(fired(committed, tables, committed, Rule()))
+    alarms = len(fired(committed, tables, committed, GateRule()))
     assert alarms <= FALSE_ALARMS * len(FRESH)
     assert stated("the committed result") == [1, 1, alarms]
 
 
 @pytest.mark.parametrize(("what", "metrics"), [("five repeats", ("avg@5",)), ("five repeats, five metrics", METRICS)])
 def test_five_repeats_as_the_reference(tables, committed, what, metrics):
-    alarms = len(fired(system(tables, REPEATS, committed), tables, committed, Rule(metrics=metrics)))
+    alarms = len(fired(system(tables, REPEATS, committed), tables, committed, GateRule(metrics=metrics)))
     assert alarms <= FALSE_ALARMS * len(FRESH)
     assert stated(what) == [5, len(metrics), alarms]
 
@@ -87,7 +88,7 @@ def test_whichever_of_them_is_the_reference(tables):
     assert unlucky == 2
 
 
-def test_the_draw_of_responses_explains_how_the_200_scatter(tables):
+def test_the_draw_of_responses_explains_the_variance_of_the_200(tables):
     """The noise model, on real responses: within three standard errors, no more between evaluations than within."""
     runs = [question_metrics(tables[seed]) for seed in FRESH]
     for metric in METRICS[:3]:

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.cli.main import main
-from anatomy_r1.comparison.load import load_result
-from anatomy_r1.results.store import save_result
+from anatomy_r1.results.store import load_result, save_result
 
 ROOT = Path(__file__).resolve().parents[3]
 STORE = ROOT / "results" / "mini" / "store"

@@ -1,4 +1,4 @@
-"""What `anatomy-r1 regress` takes: reference files, response logs, results of others; and what it refuses of them."""
+"""What `anatomy-r1 regress` reads: reference files, response logs, submissions; and what it refuses."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.comparison.test_compare_sources import MINI, write_log
 from tests.helpers.small_set import write_set
 
 
-def test_a_reference_file_says_the_same_as_what_it_was_made_from(at, tmp_path, capsys):
+def test_a_reference_file_gives_the_same_verdicts_as_its_source(at, tmp_path, capsys):
     file = tmp_path / "reference.json"
     assert regress(at("good"), "--record", file) == 0
     assert "5 runs of 1000 questions" in capsys.readouterr().out
@@ -34,10 +34,13 @@ def test_a_reference_file_says_the_same_as_what_it_was_made_from(at, tmp_path, c
         lambda text: text.replace('"q0001"', '"q0000"'),
         lambda text: text.replace('"seed": 1', '"seed": 0'),
         lambda text: text.replace('"questions": {\n"id"', '"questions": {\n"ids"'),
+        lambda text: text.replace('"greedy": "1', '"greedy": "').replace('"greedy": "0', '"greedy": "'),
+        lambda text: text.replace('"seed": 1', '"seed": "1"'),
+        lambda text: text.replace('"seed": 1', '"seed": 1, "seed": 7'),
     ],
-    ids=["cut off", "version", "digit", "question twice", "seed twice", "entry"],
+    ids=["cut off", "version", "digit", "question twice", "seed twice", "entry", "digits lacking", "type", "key twice"],
 )
-def test_a_spoilt_reference_is_refused_whole(at, tmp_path, capsys, spoil):
+def test_a_damaged_reference_is_refused(at, tmp_path, capsys, spoil):
     file = tmp_path / "reference.json"
     regress(at("good"), "--record", file)
     text = file.read_text()
@@ -48,7 +51,7 @@ def test_a_spoilt_reference_is_refused_whole(at, tmp_path, capsys, spoil):
     assert "reference.json" in capsys.readouterr().err
 
 
-def test_means_over_rotations_are_no_reference_file(tmp_path, capsys):
+def test_means_over_rotations_cannot_be_recorded(tmp_path, capsys):
     """A file holds right or wrong; a share of a question's rotations must not become a wrong answer in it."""
     turned = MINI / "sgg_anatomy_mini" / "mini-l" / "zero-shot@rotations" / "matched"
     assert regress(turned, "--record", tmp_path / "r.json") == 2
@@ -56,12 +59,12 @@ def test_means_over_rotations_are_no_reference_file(tmp_path, capsys):
     assert not (tmp_path / "r.json").exists()
 
 
-def test_a_submission_without_word_of_the_token_limit_is_judged_by_what_is_known(at, tmp_path, chance, capsys):
+def test_a_submission_that_does_not_record_truncation_is_judged_by_the_other_metrics(at, tmp_path, chance, capsys):
     theirs = cells(tmp_path, "theirs", chance, [10], "w0", truncated=float("nan"))
     assert regress(theirs, "--against", at("good"), "--out", tmp_path / "g.json") == 0
     assert "truncated" not in {one["metric"] for one in found(tmp_path / "g.json")["pairs"][0]["shown"]}
     assert regress(theirs, "--against", at("good"), "--metrics", "truncated") == 2
-    assert "truncated is not known of every run" in capsys.readouterr().err
+    assert "truncated is not known for every run" in capsys.readouterr().err
     assert regress(theirs, "--record", tmp_path / "r.json") == 2
 
 
@@ -90,13 +93,13 @@ def test_response_logs_all_runs_of_one_are_repeats(logs, tmp_path, capsys):
     assert "avg@5 fell by 66.67 points (66.67 to 0.00)" in capsys.readouterr().out
 
 
-def test_an_incomplete_log_ends_in_3(logs, capsys):
+def test_an_incomplete_log_exits_with_3(logs, capsys):
     folder, data = logs
     assert regress(folder / "cut.sqlite", "--data", data, "--against", folder / "old.sqlite") == 3
     assert "1 responses missing" in capsys.readouterr().err
 
 
-def test_a_log_without_its_data_says_the_cure(logs, capsys):
+def test_a_log_without_its_data_is_refused_with_a_fix(logs, capsys):
     assert regress(logs[0] / "new.sqlite", "--against", logs[0] / "old.sqlite") == 2
     assert "--data DIR" in capsys.readouterr().err
 

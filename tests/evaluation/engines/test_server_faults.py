@@ -210,7 +210,7 @@ def test_stopped_midway_then_the_same_command_asks_for_the_rest(data, tmp_path, 
         assert 30 < kept < 144
         if how == signal.SIGINT:
             assert stopped.returncode == 130
-            assert "stopped; what was done is kept" in error
+            assert "stopped; finished work is kept" in error
             assert "Traceback" not in error
         server.asked.clear()
         assert command(server, data, tmp_path / "log") == 0
