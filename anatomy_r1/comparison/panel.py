@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.scoring.columns import question_metrics
+from anatomy_r1.scoring.question_table import table_metrics
 
 RECORDED = ("questions", "prompts", "sampling", "arms")
 """Kinds of conditions that a run notes."""
@@ -228,7 +228,7 @@ def _common_questions(benchmark: str, systems: Sequence[System]) -> pd.DataFrame
 
 
 def _shares(table: pd.DataFrame, questions: pd.DataFrame) -> Shares:
-    return question_metrics(_only(table, set(questions["id"])))
+    return table_metrics(_only(table, set(questions["id"])))
 
 
 def _only(table: pd.DataFrame, ids: set[str]) -> pd.DataFrame:

@@ -9,10 +9,9 @@ import numpy as np
 
 from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, row
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.columns import ALL_RIGHT
 from anatomy_r1.scoring.intervals import Interval, SeededInterval, seeded_interval
 from anatomy_r1.scoring.position_bias import LetterCounts, PositionBias, position_bias
-from anatomy_r1.scoring.question_table import counts_of_table
+from anatomy_r1.scoring.question_table import ALL_RIGHT, stored_letter_counts
 from reports.controls.image_ablation import Views, averages, by_policy
 from reports.scores.differences import between, minus
 from reports.scores.scores import ALL, AVG, Group, Score, not_clean, questions_of, score_of
@@ -33,7 +32,7 @@ class Turned:
     change: Score | None
     """Rotated minus as given, paired, over the seeds that both ran."""
     all_right: Mapping[str, Score]
-    """By `anatomy_r1.scoring.columns.ALL_RIGHT`: right under every rotation."""
+    """By `anatomy_r1.scoring.question_table.ALL_RIGHT`: right under every rotation."""
     bias: PositionBias | None
     seeds: int
     leaks: tuple[str, ...]
@@ -94,7 +93,7 @@ def _flag(results: Sequence[Result], group: Group, name: str, leaks: tuple[str, 
 
 def _counts(results: Sequence[Result]) -> LetterCounts:
     """Summed over seeds question by question, so that a question counts once for its interval."""
-    every = [counts_of_table(questions_of(result)) for result in results]
+    every = [stored_letter_counts(questions_of(result)) for result in results]
     names = ("chosen", "readable", "right", "asked")
     chosen, readable, right, asked = (np.sum([getattr(one, name) for one in every], axis=0) for name in names)
     return LetterCounts(chosen, readable, right, asked, every[0].clusters)

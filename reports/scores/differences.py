@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.columns import question_metrics
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval
+from anatomy_r1.scoring.question_table import table_metrics
 from reports.scores.names import METRICS, is_view
 from reports.scores.scores import ALL, Group, Score, group_of, not_clean, questions_of, score_of
 
@@ -63,7 +63,7 @@ def _against(cells: Cells, group: Group, base: Group, other: str) -> Iterator[Sc
     if not seeds or not all(_same_questions(cells[group, s], cells[base, s]) for s in seeds):
         return
     leaks = not_clean(cells[one, seed] for one in (group, base) for seed in seeds)
-    shares = [[question_metrics(table) for table in tables] for tables in (first, second)]
+    shares = [[table_metrics(table) for table in tables] for tables in (first, second)]
     for metric in METRICS:
         a, b = (np.stack([one[metric] for one in of]) for of in shares)
         yield score_of(group, minus(metric, other), ALL, _seeded(a, b, first[0]["cluster"].to_numpy()), leaks)

@@ -8,7 +8,7 @@ from typing import Any
 
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.columns import LENIENT
+from anatomy_r1.scoring.question_table import LENIENT
 from reports.scores import scores as leakage
 from reports.scores.names import BENCHMARKS, METRICS, MINI, benchmark_title, is_mini, rank
 from reports.scores.scores import ALL, Score

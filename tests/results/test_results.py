@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from anatomy_r1.results.store import Result, load_result, load_results, save_result
-from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION, ROTATIONS
+from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
 
 
 def result(method="grpo", seed=0, ids=("a", "b")):

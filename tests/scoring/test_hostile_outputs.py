@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.scoring.lenient import READ, Lenient, lenient
+from anatomy_r1.scoring.lenient import LENIENT_PARSED, LenientAnswer, extract_lenient
 from anatomy_r1.scoring.strict import PARSED, Answer, extract
 
 CASES = json.loads(Path(__file__).with_name("hostile_outputs.json").read_text(encoding="ascii"))
@@ -23,7 +23,7 @@ def text_of(output, times=None):
 def test_verdicts(case):
     text, options = text_of(case["output"]), case["options"]
     assert extract(text, options) == Answer(*case["strict"])
-    assert lenient(text, options) == Lenient(*case["lenient"])
+    assert extract_lenient(text, options) == LenientAnswer(*case["lenient"])
 
 
 def test_the_corpus_holds_together():
@@ -33,7 +33,7 @@ def test_the_corpus_holds_together():
     assert len({case["name"] for case in CASES}) == len(CASES)
     for case in CASES:
         letters = "ABCDEFGH"[: len(case["options"])]
-        for choice, reason, read in ((*case["strict"], PARSED), (*case["lenient"], READ)):
+        for choice, reason, read in ((*case["strict"], PARSED), (*case["lenient"], LENIENT_PARSED)):
             assert (choice is not None) == (reason in read), case["name"]
             assert choice is None or choice in letters, case["name"]
         assert case["why"]

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 
 from anatomy_r1.scoring import lenient as lenient_module
 from anatomy_r1.scoring import lenient_text
-from anatomy_r1.scoring import lenient_text as lenient_options
-from anatomy_r1.scoring import strict as answers
-from anatomy_r1.scoring.lenient import READ, lenient
-from anatomy_r1.scoring.lenient_text import shown
+from anatomy_r1.scoring import strict as strict_module
+from anatomy_r1.scoring.lenient import LENIENT_PARSED, extract_lenient
+from anatomy_r1.scoring.lenient_text import option_matcher
 from anatomy_r1.scoring.strict import PARSED, extract
 from tests.scoring.test_hostile_outputs import CASES, text_of
 
 OPTIONS = ("Gallbladder", "Liver", "Cystic", "Cystic Plate")
-EXTRACTORS = [extract, lenient]
+EXTRACTORS = [extract, extract_lenient]
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=60)  # lone surrogates and control characters too
 PIECES = [
     *("<think>", "</think>", "<answer>", "</answer>", "<Answer>", "\\boxed{", "}", "**", "\u200b", "\n", ".", ",", ":"),
@@ -72,7 +71,7 @@ def test_options_in_another_order_keep_the_chosen_text(extractor, soup, options)
 def test_what_the_strict_extractor_reads_the_lenient_one_reads_alike(soup):
     text = render(soup, range(4), OPTIONS)
     strict = extract(text, OPTIONS)
-    assert strict.choice is None or lenient(text, OPTIONS).choice == strict.choice
+    assert strict.choice is None or extract_lenient(text, OPTIONS).choice == strict.choice
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -80,7 +79,7 @@ def test_what_the_strict_extractor_reads_the_lenient_one_reads_alike(soup):
 def test_an_unseen_character_leaves_the_choice_or_takes_it(soup):
     """It keeps the strict extractor from reading, so that the lenient one's own rules show."""
     text = render(soup, range(4), OPTIONS)
-    assert lenient(f"{text}\u200b", OPTIONS).choice in (lenient(text, OPTIONS).choice, None)
+    assert extract_lenient(f"{text}\u200b", OPTIONS).choice in (extract_lenient(text, OPTIONS).choice, None)
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -89,7 +88,7 @@ def test_its_own_rules_never_contradict_the_strict_ones(form, named):
     """An unseen character at the end keeps the strict extractor from reading; what the rules then say is its own."""
     text = form.format(render([named], range(4), OPTIONS))
     assert extract(f"{text}\u200b", OPTIONS).choice is None
-    assert lenient(f"{text}\u200b", OPTIONS).choice == extract(text, OPTIONS).choice is not None
+    assert extract_lenient(f"{text}\u200b", OPTIONS).choice == extract(text, OPTIONS).choice is not None
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
@@ -97,21 +96,21 @@ def test_its_own_rules_never_contradict_the_strict_ones(form, named):
 @given(text=ANY_TEXT, options=st.lists(ANY_TEXT, min_size=2, max_size=8, unique=True))
 def test_any_text_has_a_verdict_and_always_the_same(extractor, text, options):
     found = extractor(text, options)
-    assert (found.choice is not None) == (found.reason in PARSED | READ)
+    assert (found.choice is not None) == (found.reason in PARSED | LENIENT_PARSED)
     assert found.choice is None or found.choice in "ABCDEFGH"[: len(options)]
-    lenient_options.shown.cache_clear()
+    option_matcher.cache_clear()
     assert extractor(text, options) == found
 
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(thought=st.text(max_size=40).filter(lambda text: "think" not in text.casefold()), letter=st.sampled_from("ABCD"))
 def test_reasoning_never_moves_the_choice(thought, letter):
-    assert lenient(f"<THINK>{thought}</THINK> So: <answer>{letter}</answer>", OPTIONS).choice == letter
+    assert extract_lenient(f"<THINK>{thought}</THINK> So: <answer>{letter}</answer>", OPTIONS).choice == letter
 
 
 def test_normalisation_of_each_character_agrees_with_that_of_the_text():
     text = "\uff22\u24b7M\u00fcller\u2460\ufb01"
-    assert lenient_text.clean(text) == unicodedata.normalize("NFKD", text)
+    assert lenient_text.normalize(text) == unicodedata.normalize("NFKD", text)
 
 
 class Counting:
@@ -134,21 +133,21 @@ class Counting:
 def work(monkeypatch):
     """A function: characters that all patterns together read for one verdict."""
     tally = []
-    for module in (answers, lenient_module, lenient_options, lenient_text):
+    for module in (strict_module, lenient_module, lenient_text):
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern):
                 monkeypatch.setattr(module, name, Counting(value, tally))
-    made = lenient_options._pattern
-    monkeypatch.setattr(lenient_options, "_pattern", lambda texts: Counting(made(texts), tally))
+    made = lenient_text._pattern
+    monkeypatch.setattr(lenient_text, "_pattern", lambda texts: Counting(made(texts), tally))
 
     def count(text, options):
-        shown.cache_clear()
+        option_matcher.cache_clear()
         tally.clear()
-        lenient(text, tuple(options))
+        extract_lenient(text, tuple(options))
         return sum(tally)
 
     yield count
-    shown.cache_clear()
+    option_matcher.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.report import as_json, as_text
 from anatomy_r1.scoring.score import score
-from anatomy_r1.scoring.validity import unfit
+from anatomy_r1.scoring.validity import validity_problems
 
 KINDS = ["<think> left </think> <answer> {} </answer>", "<answer> {} </answer>", "{}", "left {}", "<think> {}"]
 
@@ -76,7 +76,7 @@ def test_metrics_are_those_of_the_texts_counted_by_hand(data, model_folder, tmp_
 
 
 def test_categories_add_up_and_the_table_fits_the_result_store(data, model_folder, tmp_path, answering):
-    from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION
+    from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION
 
     run(data, model_folder, tmp_path / "log")
     scores = score(tmp_path / "log", data)
@@ -110,7 +110,7 @@ def test_the_band_and_the_gates_of_texts_counted_by_hand(data, model_folder, tmp
     formed = sum(text.startswith("<think> left </think>") for _, text in texts) / 100
     assert scores.overall["format_failure_rate"] == pytest.approx(1 - formed)
     assert (scores.asked, max(scores.distinct)) == (20, 5)
-    cut, unread = unfit(scores)
+    cut, unread = validity_problems(scores)
     assert f"{100 * scores.overall['truncation_rate']:.1f} % of the sampled responses cut off" in cut
     assert f"{100 * (1 - scores.overall['parse_rate']):.1f} % of the sampled responses without" in unread
 
@@ -123,7 +123,9 @@ def test_text_and_json_show_the_band_the_reasons_and_the_gates(data, model_folde
     _, band = (line.split() for line in lines if line.startswith("all "))
     assert band == ["all", "7", *(f"{100 * scores.overall[name]:.1f}" for name in names)]
     assert (
-        [line.removeprefix("UNFIT: ") for line in lines if "UNFIT" in line] == content["unfit"] == list(unfit(scores))
+        [line.removeprefix("UNFIT: ") for line in lines if "UNFIT" in line]
+        == content["unfit"]
+        == list(validity_problems(scores))
     )
     assert content["unfit"]
     assert sum(content["lenient_reasons"].values()) == sum(content["reasons"].values()) == 35
@@ -184,7 +186,7 @@ def test_other_questions_than_the_run_was_asked_are_refused(data, model_folder, 
 def test_a_cell_of_the_grid_stores_what_speaks_against_it(data, model_folder, tmp_path, answering):
     """A fifth of the stand-in's responses is cut off and two fifths say nothing: unfit, in store and table."""
     from anatomy_r1.results.store import MATCHED, load_result
-    from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION
+    from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION
     from baselines.experiment.cell import Cell, Layout, Run
     from baselines.experiment.profile import load_profile
     from baselines.stages.evaluate import evaluate_cell

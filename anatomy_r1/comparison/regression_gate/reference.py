@@ -20,8 +20,8 @@ from anatomy_r1.comparison.regression_gate.tolerance import AVG, Mode, noise, ov
 from anatomy_r1.comparison.systems import Run, System, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_output
-from anatomy_r1.scoring.columns import question_metrics
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.question_table import table_metrics
 
 MARK, VERSION = "anatomy_r1_reference", 1
 _LABELS = ("id", "cluster", "category")
@@ -143,7 +143,7 @@ def _text(value: Any) -> str:
 def recorded(system: System) -> str:
     """A line on one system: its runs, and how far one fresh run may fall, were Avg@5 alone judged."""
     mode: Mode = "training" if len(system.known("weights")) > 1 else "sampling"
-    shares = [question_metrics(run.questions) for run in system.runs]
+    shares = [table_metrics(run.questions) for run in system.runs]
     measured = noise(AVG, shares, shares, mode)
     runs = f"{len(shares)} {'training' if mode == 'training' else 'run'}{'s' if len(shares) > 1 else ''}"
     mean = sum(float(one[AVG].mean()) for one in shares) / len(shares)

@@ -30,9 +30,9 @@ from anatomy_r1.results.submission.lm_eval_files import (
 )
 from anatomy_r1.results.submission.lm_eval_rows import Row, check_whole, differing, read_row
 from anatomy_r1.results.submission.submission import STATED, Submission
-from anatomy_r1.scoring.complete_run import Answered
+from anatomy_r1.scoring.complete_run import CompleteRun
 from anatomy_r1.scoring.metrics import K, question_metrics
-from anatomy_r1.scoring.score import Scores, scores_of
+from anatomy_r1.scoring.score import Scores, score_run
 
 ENGINE = "lm-eval"
 EXAMPLES = 3
@@ -143,7 +143,7 @@ def _above_zero(value: Any) -> bool:
 
 def _score(plan: dict[str, Any], prepared: PreparedSet, found: Mapping[str, Row]) -> Scores:
     responses = tuple(_responses(plan, question, found[question.id]) for question in prepared.questions)
-    return scores_of(Answered(ENGINE, plan, prepared.questions, responses, len(prepared.questions)))
+    return score_run(CompleteRun(ENGINE, plan, prepared.questions, responses, len(prepared.questions)))
 
 
 def _responses(plan: dict[str, Any], question: Question, row: Row) -> tuple[Response, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import file_sha256
-from anatomy_r1.results.record import spent
+from anatomy_r1.results.record import sampling_cost
 from anatomy_r1.results.submission.submission import STATED, Submission
 from anatomy_r1.scoring.score import Scores, score
 
@@ -26,7 +26,7 @@ def from_log(log: Path, data: Path, run: str | None = None) -> Submission:
         origin={"kind": "response log", "files": {log.name: file_sha256(log)}, "run": scores.run},
         not_known=unknown if verified(scores) else ("weights", *unknown),
         wording_known=False,
-        spent=spent(log, scores.plan["weights"]),
+        spent=sampling_cost(log, scores.plan["weights"]),
     )
 
 
@@ -48,7 +48,7 @@ def from_model(task: str, data: Path, model: Path, log: Path, **options: Any) ->
         not_known=(),
         said=done.metrics,
         differences=tuple(_differences(done.metrics, scores.overall)),
-        spent=spent(log, scores.plan["weights"]),
+        spent=sampling_cost(log, scores.plan["weights"]),
     )
 
 

@@ -23,7 +23,7 @@ from anatomy_r1.results.submission.lm_eval_files import is_results
 from anatomy_r1.results.submission.lm_eval_source import from_lm_eval
 from anatomy_r1.results.submission.log_source import from_log, from_model
 from anatomy_r1.results.submission.submission import STATED, Submission
-from anatomy_r1.scoring.validity import unfit
+from anatomy_r1.scoring.validity import validity_problems
 
 UNKNOWN = "it is not known what it was trained on"
 
@@ -172,7 +172,7 @@ def told(entered: Entered) -> str:
         f"{entered.path}: {len(scores.ids)} questions, scored again from the responses",
         numbers,
         *(f"DIFFERS: {one}" for one in entered.submission.differences),
-        *(f"UNFIT: {one}" for one in unfit(scores)),
+        *(f"UNFIT: {one}" for one in validity_problems(scores)),
         *([f"not clean: {', '.join(entered.passport.not_clean)}"] if entered.passport.not_clean else []),
         f"not known: {'; '.join(made['not_known']) or 'nothing that the grid records'}",
     ]

@@ -11,8 +11,8 @@ import pytest
 from anatomy_r1.cli.main import main
 from anatomy_r1.results.store import load_result
 from anatomy_r1.results.submission.submit import told
-from anatomy_r1.scoring.columns import LENIENT, question_metrics
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.question_table import LENIENT, table_metrics
 from tests.helpers.small_set import questions, write_set
 from tests.results.submission.conftest import TASK, said, stock_run
 
@@ -55,8 +55,8 @@ def test_what_lm_eval_does_not_record_is_not_known_and_no_zero(submitted, stock)
     assert recorded["not_known"][0] == "training data"
     assert "which responses ended at the token limit" in recorded["not_known"]
     assert result.questions["truncated"].isna().all()
-    assert "truncated" not in question_metrics(result.questions)
-    assert LENIENT in question_metrics(result.questions)
+    assert "truncated" not in table_metrics(result.questions)
+    assert LENIENT in table_metrics(result.questions)
     assert "truncation_rate" not in result.provenance["metrics"]
     assert "spent" not in result.provenance
     assert "training" not in result.provenance
