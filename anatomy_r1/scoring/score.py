@@ -39,8 +39,6 @@ class Scores:
     """Five per question: the choice of each sampled response."""
     greedy: tuple[str | None, ...]
     """The greedy response's choice."""
-    reasons: tuple[tuple[str, ...], ...]
-    """Six per question, the greedy one last: how the strict extractor read the choice, or why it read none."""
     truncated: tuple[int, ...]
     """How many of the five ended at the token limit."""
     extractions: tuple[tuple[Extraction, ...], ...]
@@ -97,7 +95,6 @@ def score_run(run: CompleteRun) -> Scores:
         gold=gold,
         choices=choices,
         greedy=greedy,
-        reasons=tuple(tuple(one.strict.reason for one in six) for six in extractions),
         truncated=truncated,
         extractions=extractions,
         distinct=tuple(len({response.text for response in six[:K]}) for six in responses),

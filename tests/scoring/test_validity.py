@@ -23,7 +23,6 @@ def scores(**changes):
         gold=("A",) * N,
         choices=(("A",) * 5,) * N,
         greedy=("A",) * N,
-        reasons=(("letter",) * 6,) * N,
         truncated=(0,) * N,
         extractions=(),
         distinct=(5,) * N,

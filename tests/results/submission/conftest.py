@@ -123,10 +123,10 @@ def _quick(no_environment_listing):
 @pytest.fixture
 def submitted(data, tmp_path):
     """A function that submits a source into an empty store of the test's own."""
-    from anatomy_r1.results.submission.submit import Request, submit
+    from anatomy_r1.results.submission.submit import SubmissionRequest, submit
 
     def run(source, **changes):
         values = {"data": data, "store": tmp_path / "store", "model": "mini-l", "method": "theirs", **changes}
-        return submit(Request(source, **values))
+        return submit(SubmissionRequest(source, **values))
 
     return run

@@ -29,7 +29,7 @@ def test_names_stay_names(names, stock, submitted, tmp_path):
 def test_nothing_is_overwritten(stock, submitted):
     entered = submitted(stock)
     before = entered.path.read_bytes(), entered.path.stat().st_mtime_ns
-    with pytest.raises(AnatomyR1Error, match="is there already"):
+    with pytest.raises(AnatomyR1Error, match="exists already"):
         submitted(stock)
     assert (entered.path.read_bytes(), entered.path.stat().st_mtime_ns) == before
 
@@ -38,7 +38,7 @@ def test_a_model_is_not_asked_where_its_place_is_taken(stock, submitted, tmp_pat
     from tests.helpers.deterministic import weights_folder
 
     submitted(stock)
-    with pytest.raises(AnatomyR1Error, match="is there already"):
+    with pytest.raises(AnatomyR1Error, match="exists already"):
         submitted(weights_folder(tmp_path / "weights"), benchmark=TASK, options={"log": tmp_path / "log"})
     assert not (tmp_path / "log").exists()
 

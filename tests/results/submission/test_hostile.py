@@ -6,7 +6,7 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import load_result
-from anatomy_r1.results.submission import lm_eval_files, lm_eval_rows
+from anatomy_r1.results.submission import lm_eval_files
 from tests.results.submission.conftest import TASK, stock_run
 
 
@@ -81,22 +81,25 @@ HOSTILE = {
     "a list": (lambda f: samples(f).write_text("[]\n"), "jsonl:1: not a JSON object"),
     "no samples": (lambda f: samples(f).unlink(), r"samples_.*is missing.*--log_samples"),
     "empty samples": (lambda f: samples(f).write_text(""), "24 of 24 questions have no record"),
-    "results of nothing": (lambda f: results(f).write_text("{}"), "no `configs` or no `results`"),
+    "results of nothing": (lambda f: results(f).write_text("{}"), "results: Field required"),
     "results of another task": (spoil_report(configs=lambda c: c.update(mmlu=c.pop(TASK))), "holds none of omnimed_mi"),
     "a task's path": (spoil_report(configs=lambda c: c.update({"../x": c.pop(TASK)})), "holds none of omnimed_mi"),
     "another version": (spoil_report(versions=lambda v: v.update({TASK: 0.9})), "has version 0.9, this release 1.0"),
     "three repeats": (spoil_report(configs=lambda c: c[TASK].update(repeats=3)), "has 3 repeats, not 5"),
     "validation": (spoil_report(configs=lambda c: c[TASK]["metadata"].update(split="validation")), "not test"),
-    "no metadata": (spoil_report(configs=lambda c: c[TASK].pop("metadata")), "has no metadata"),
+    "no metadata": (spoil_report(configs=lambda c: c[TASK].pop("metadata")), "metadata: Field required"),
     "NaN as a score": (
         spoil_report(results=lambda r: r[TASK].update({"avg@5,letter": float("nan")})),
-        "'nan', no share",
+        "avg@5: .* finite number, found 'nan'",
     ),
-    "500 %": (spoil_report(results=lambda r: r[TASK].update({"avg@5,letter": 5.0})), "avg@5 is '5.0', no share"),
-    "no score": (spoil_report(results=lambda r: r[TASK].pop("greedy,letter")), "greedy is 'None', no share"),
+    "500 %": (
+        spoil_report(results=lambda r: r[TASK].update({"avg@5,letter": 5.0})),
+        "avg@5: .* less than or equal to 1, found '5.0'",
+    ),
+    "no score": (spoil_report(results=lambda r: r[TASK].pop("greedy,letter")), "greedy: .* valid number, found 'None'"),
     "responses cut": (spoil_report(config=lambda c: c.update(model_args="think_end_token=x")), "cut the responses"),
     "NaN in a record": (put("avg@5", float("nan")), r"jsonl:3: no valid JSON \(ValueError: NaN is not a number"),
-    "no number": (put("avg@5", "0.2"), "jsonl:3: avg@5 is '0.2' and no number"),
+    "no number": (put("avg@5", "0.2"), "jsonl:3: avg@5: .* valid number, found '0.2'"),
     "a question twice": (
         lambda f: rewrite(f, [*rows(f)[:-1], rows(f)[0]]),
         r"jsonl:24: question VID00/0/3 a second time",
@@ -112,17 +115,17 @@ HOSTILE = {
     "another picture": (doc(shown="VID00/0.png"), "differs in shown"),
     "a prompt never sent": (
         spoil_row(lambda row: row["arguments"]["gen_args_1"].update(arg_0="hint: B")),
-        "the prompt sent does not hold its text",
+        "the prompt sent does not contain its text",
     ),
     "a picture never sent": (
         spoil_row(lambda row: row["arguments"]["gen_args_0"].update(arg_2={"visual": []})),
-        "not shown one picture in gen_args_0",
+        r"jsonl:3: arguments\.gen_args_0\.arg_2\.visual: List should have at least 1 item",
     ),
-    "no arguments": (put("arguments", None), "jsonl:3: no arguments of type dict"),
+    "no arguments": (put("arguments", None), r"jsonl:3: arguments\.gen_args_0\.arg_0: Field required"),
     "four responses": (spoil_row(lambda row: row["resps"][0].pop()), r"VID02/2/3: \[4, 1\] responses"),
     "no greedy response": (spoil_row(lambda row: row["resps"].pop()), r"VID02/2/3: \[5\] responses"),
-    "a number as a response": (text(7), "a response is int and no text"),
-    "half a character": (text("\ud800"), "text that is no Unicode"),
+    "a number as a response": (text(7), r"jsonl:3: resps\.0\.4: Input should be a valid string, found '7'"),
+    "half a character": (text("\ud800"), r"jsonl:3: resps\.0\.4: .*surrogates not allowed"),
     "two temperatures": (
         spoil_row(lambda row: row["arguments"]["gen_args_0"]["arg_1"].update(temperature=0.1)),
         "2 different sets of arguments",
@@ -143,13 +146,13 @@ def test_refused_whole(case, copy, submitted, tmp_path):
 
 
 def test_sizes_are_bounded(copy, submitted, monkeypatch):
-    monkeypatch.setattr(lm_eval_rows, "MAX_TEXT", 50)
-    with pytest.raises(AnatomyR1Error, match=r"jsonl:1: a response of \d+ characters; 50 is the limit"):
+    monkeypatch.setattr(lm_eval_files, "MAX_TEXT", 50)
+    with pytest.raises(AnatomyR1Error, match=r"jsonl:1: resps\.0\.1: a response of \d+ characters; 50 is the limit"):
         submitted(copy)
     monkeypatch.setattr(lm_eval_files, "MAX_LINE", 1000)
     with pytest.raises(AnatomyR1Error, match="jsonl:1: a record of more than"):
         submitted(copy)
-    monkeypatch.setattr(lm_eval_files, "MAX_REPORT", 1000)
+    monkeypatch.setattr(lm_eval_files, "MAX_RESULTS", 1000)
     with pytest.raises(AnatomyR1Error, match=r"results_.*: more than"):
         submitted(copy)
 

@@ -10,7 +10,6 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.results.store import load_result
-from anatomy_r1.results.submission.submit import told
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import LENIENT, table_metrics
 from tests.helpers.small_set import questions, write_set
@@ -44,8 +43,8 @@ def test_lm_eval_results_are_scored_again_and_agree_to_the_last_digit(submitted,
     assert {name: scores.overall[name] for name in known} == pytest.approx(known, abs=1e-12)
     assert 0.05 < known["avg@5"] < 0.5
     assert entered.submission.differences == ()
-    assert entered.submission.said[f"{TASK}/avg@5"] == scores.overall["avg@5"]
-    assert "the submitted numbers are ours, to the last digit" in told(entered)
+    assert entered.submission.claimed[f"{TASK}/avg@5"] == scores.overall["avg@5"]
+    assert "the submitted numbers equal ours exactly" in entered.summary()
 
 
 def test_what_lm_eval_does_not_record_is_not_known_and_no_zero(submitted, stock):
@@ -92,7 +91,7 @@ def test_a_model_is_asked_and_its_log_kept(data, tmp_path, monkeypatch, capsys):
     names = ["--model", "mini-l", "--method", "theirs", "--benchmark", TASK, "--data", str(data)]
     where = ["--store", str(tmp_path / "store"), "--log", str(tmp_path / "log")]
     assert main(["submit", str(weights_folder(tmp_path / "weights")), *names, *where]) == 0
-    assert "the submitted numbers are ours" in capsys.readouterr().out
+    assert "the submitted numbers equal ours exactly" in capsys.readouterr().out
     (path,) = tmp_path.glob("store/*/*/*/*/*.json")
     result = load_result(path)
     assert (tmp_path / "log").is_file()
@@ -106,7 +105,7 @@ def test_tasks_by_category_are_one_submission(submitted, data, tmp_path, stock):
     whole = submitted(stock, method="whole")
     assert entered.submission.scores.overall == whole.submission.scores.overall
     assert entered.submission.differences == ()
-    assert len(entered.submission.said) == 5 * 6
+    assert len(entered.submission.claimed) == 5 * 6
 
 
 def test_a_submission_is_a_row_and_stands_in_a_comparison(submitted, stock, log, tmp_path, capsys):
@@ -144,7 +143,7 @@ def test_training_on_the_test_pictures_is_marked_in_the_table(submitted, stock, 
     write(tmp_path / "leaky", {"train": questions(24)[:5]}, tmp_path / "images", stated)
     entered = submitted(stock, train_data=(tmp_path / "leaky",))
     assert {"cluster", "image", "question_image"} <= set(entered.passport.not_clean)
-    assert "not clean: cluster" in told(entered)
+    assert "not clean: cluster" in entered.summary()
     assert "† = not clean" in table1_files(tmp_path / "store")["table1.txt"]
 
 
@@ -168,7 +167,7 @@ def test_the_stock_command_with_its_own_backend_and_a_tiny_model(data, tmp_path,
     assert done.returncode == 0, done.stderr[-3000:]
     names = ["--data", str(data), "--store", str(tmp_path / "store"), "--model", "mini-s", "--method", "tiny"]
     assert main(["submit", str(tmp_path / "out"), *names]) == 0
-    assert "the submitted numbers are ours, to the last digit" in capsys.readouterr().out
+    assert "the submitted numbers equal ours exactly" in capsys.readouterr().out
     (path,) = tmp_path.glob("store/*/*/*/*/*.json")
     recorded = load_result(path).provenance
     assert recorded["sampling"]["decoding"]["engine"] == "lm-eval hf-multimodal"
