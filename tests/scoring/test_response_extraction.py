@@ -1,4 +1,4 @@
-"""One response's outcome: form by prompt style, several answers, refusals, truncation; and their rates."""
+"""Extraction from one response: form by prompt style, several answers, refusals, truncation; and their rates."""
 
 import pytest
 from hypothesis import given, settings
@@ -46,7 +46,7 @@ def extracted(text, **more):
         *("text after", "twice", "nested", "think in answer", "capital tags"),
     ],
 )
-def test_the_form_that_each_style_asks_for(text, think, direct):
+def test_the_format_of_each_style(text, think, direct):
     assert (well_formed(text, "think"), well_formed(text, "direct")) == (think, direct)
     assert extracted(text, style="think").malformed is not think
     assert extracted(text, style="direct").malformed is not direct
@@ -92,12 +92,12 @@ def test_refusals(text, refused):
     assert extracted(text).refused is refused
 
 
-def test_truncation_is_the_finish_reason_and_nothing_else():
+def test_truncation_is_the_finish_reason_only():
     assert extracted("<answer>B</answer>", finish_reason="length").truncated
     assert not extracted("<think>and so").truncated
 
 
-def test_rates_counted_by_hand():
+def test_rates_equal_a_count_by_hand():
     texts = [
         ["<answer>A</answer>"] * 5,
         ["<answer>b</answer>", "B", "I cannot help.", "<answer>A</answer><answer>B</answer>", "<answer>A</answer>"],
@@ -116,7 +116,7 @@ def test_rates_counted_by_hand():
     assert counts["lenient"] == {"strict": 7, "tag": 1, "nothing": 1, "several": 1}
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(st.lists(st.sampled_from(["A", "b", "<answer>B</answer>", "Answer: C", "no", ""]), min_size=6, max_size=6))
 def test_the_lenient_score_is_never_below_the_strict_one(texts):
     six = [extracted(text) for text in texts]

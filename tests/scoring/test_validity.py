@@ -1,4 +1,4 @@
-"""Gates: each limit from both sides, and what stays fit though it looks odd."""
+"""Validity checks: each limit from both sides, and runs that look odd but are valid."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ N = 200
 
 
 def scores(**changes):
-    """200 questions, all parsed, none cut off, five different texts each."""
+    """A valid run: 200 questions, all parsed, none cut off, five different texts each."""
     fit = Scores(
         benchmark="sgg_anatomy_mini",
         run="r",
@@ -56,11 +56,17 @@ def first(count, bad, good):
     ],
     ids=[
         *("fit", "truncation at the limit", "truncation beyond", "unparsed at the limit", "unparsed beyond"),
-        *("repeats below the limit", "repeats at it", "no sampling, no gate", "a question lost", "a question too many"),
-        *("one question all over", "a repeat lost"),
+        *(
+            "repeats below the limit",
+            "repeats at it",
+            "no sampling, no limit",
+            "a question lost",
+            "a question too many",
+        ),
+        *("one question repeated", "a repeat lost"),
     ],
 )
-def test_each_gate_from_both_sides(changes, reason):
+def test_each_limit_from_both_sides(changes, reason):
     import re
 
     found = validity_problems(scores(**changes))
@@ -68,8 +74,8 @@ def test_each_gate_from_both_sides(changes, reason):
     assert reason is None or re.search(reason, found[0])
 
 
-def test_a_sure_policy_is_fit_unless_it_is_certain_nearly_everywhere():
-    """Like the mini profile's SFT at its surest: 85 % of the questions with one text."""
+def test_a_confident_policy_is_valid():
+    """As the most confident SFT run of the mini profile: 85 % of the questions with one text."""
     assert not validity_problems(scores(distinct=first(170, 1, 2)))
 
 

@@ -206,8 +206,24 @@ def _task(file: Path, content: ResultsFile, task: str) -> Task:
     return Task(_validated(_TASK, content.configs[task], where), content.versions.get(task), claimed, samples)
 
 
-def read_samples(path: Path, most: int) -> Iterator[tuple[str, SampleRecord, dict[str, float]]]:
-    """Records of a samples file: where each is (`file:line`), its content, and its numbers by `CLAIMED`.
+@dataclass(frozen=True)
+class Sample:
+    """One question of a samples file."""
+
+    where: str
+    """`file:line`."""
+    record: SampleRecord
+    claimed: Mapping[str, float]
+    """The submitted numbers, by `CLAIMED`."""
+
+    @property
+    def id(self) -> str:
+        """Id of the question."""
+        return self.record.doc.id
+
+
+def read_samples(path: Path, most: int) -> Iterator[Sample]:
+    """Records of a samples file.
 
     Raises:
         AnatomyR1Error: when a record is too long or not valid, or there are more than `most`.
@@ -223,7 +239,7 @@ def read_samples(path: Path, most: int) -> Iterator[tuple[str, SampleRecord, dic
                 raise AnatomyR1Error(f"{where}: more than the {most} records that the task has questions. {AGAIN}")
             record = _parsed(line, where, allow_nan=False)
             claimed = _validated(_NUMBERS, {name: record.get(name) for name in CLAIMED}, where)
-            yield where, _validated(_SAMPLE, record, where), claimed
+            yield Sample(where, _validated(_SAMPLE, record, where), claimed)
 
 
 def _parsed(data: bytes, where: str, *, allow_nan: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -22,7 +22,7 @@ from anatomy_r1.results.submission.lm_eval_files import (
     AGAIN,
     Document,
     LmEvalResults,
-    SampleRecord,
+    Sample,
     read_results,
     read_samples,
 )
@@ -102,55 +102,28 @@ def _check_tasks(results: LmEvalResults) -> Style:
     return "direct" if styles == ["direct"] else "think"
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A record of a samples file, checked against the question that it answers."""
-
-    where: str
-    """`file:line`."""
-    question: Question
-    texts: tuple[str, ...]
-    """Five sampled responses, then the greedy one."""
-    prompt_hash: str
-    """Of the prompt as the backend received it."""
-    arguments: str
-    """Generation arguments of the sampled and of the greedy responses, as JSON."""
-    claimed: Mapping[str, float]
-    """The submitted numbers, by `CLAIMED`."""
-
-
 def _samples(results: LmEvalResults, task: str, prepared: PreparedSet, style: Style) -> list[Sample]:
     known = {question.id: question for question in prepared.questions}
-    records = read_samples(results.tasks[task].samples, len(known))
-    return [_sample(where, record, claimed, known, style) for where, record, claimed in records]
+    samples = list(read_samples(results.tasks[task].samples, len(known)))
+    for sample in samples:
+        _check_sample(sample, known, style)
+    return samples
 
 
-def _sample(
-    where: str, record: SampleRecord, claimed: Mapping[str, float], known: Mapping[str, Question], style: Style
-) -> Sample:
-    document = record.doc
-    question = known.get(document.id)
-    if question is None:
+def _check_sample(sample: Sample, known: Mapping[str, Question], style: Style) -> None:
+    """Check that a sample asks a question of the prepared set, exactly as our task does, and has six responses."""
+    document, record = sample.record.doc, sample.record
+    if (question := known.get(sample.id)) is None:
         fix = "Fix: name the prepared set that it was asked from: --data DIR"
-        raise AnatomyR1Error(f"{where}: question {document.id[:80]!r} is not in the prepared set. {fix}")
-    expected = _document(question, style)
+        raise AnatomyR1Error(f"{sample.where}: question {sample.id[:80]!r} is not in the prepared set. {fix}")
+    where, expected = f"{sample.where}: question {sample.id}", _document(question, style)
     if differing := [name for name in Document.model_fields if getattr(document, name) != getattr(expected, name)]:
         fix = "Fix: submit a run on this prepared set, with this release's task and the questions' own images"
-        raise AnatomyR1Error(f"{where}: question {question.id} differs in {', '.join(differing)}. {fix}")
+        raise AnatomyR1Error(f"{where} differs in {', '.join(differing)}. {fix}")
     if not all(_contains(sent, document.prompt) for sent in (record.sampled_prompt, record.greedy_prompt)):
-        raise AnatomyR1Error(f"{where}: question {question.id}: the prompt sent does not contain its text. {AGAIN}")
-    counts = [len(texts) for texts in record.resps]
-    if counts != [K, 1]:
-        expected_counts = f"expected [{K}, 1], sampled and greedy"
-        raise AnatomyR1Error(f"{where}: question {question.id}: {counts} responses; {expected_counts}. {AGAIN}")
-    return Sample(
-        where=where,
-        question=question,
-        texts=tuple(text for texts in record.resps for text in texts),
-        prompt_hash=prompt_hash(record.sampled_prompt),
-        arguments=json.dumps([record.sampled_arguments, record.greedy_arguments], sort_keys=True),
-        claimed=claimed,
-    )
+        raise AnatomyR1Error(f"{where}: the prompt sent does not contain its text. {AGAIN}")
+    if (counts := [len(texts) for texts in record.resps]) != [K, 1]:
+        raise AnatomyR1Error(f"{where}: {counts} responses; expected [{K}, 1], sampled and greedy. {AGAIN}")
 
 
 def _document(question: Question, style: Style) -> Document:
@@ -179,9 +152,9 @@ def _check_complete(samples: Sequence[Sample], questions: Sequence[Question]) ->
     """Samples by question, after checking that each question is answered exactly once."""
     found: dict[str, Sample] = {}
     for sample in samples:
-        if sample.question.id in found:
-            raise AnatomyR1Error(f"{sample.where}: question {sample.question.id} a second time. {AGAIN}")
-        found[sample.question.id] = sample
+        if sample.id in found:
+            raise AnatomyR1Error(f"{sample.where}: question {sample.id} a second time. {AGAIN}")
+        found[sample.id] = sample
     if missing := [question.id for question in questions if question.id not in found]:
         where = samples[0].where.rpartition(":")[0] if samples else "samples"
         count = f"{len(missing)} of {len(questions)} questions have no record, {', '.join(missing[:5])}, ..."
@@ -191,7 +164,8 @@ def _check_complete(samples: Sequence[Sample], questions: Sequence[Question]) ->
 
 def _decoding(results: LmEvalResults, samples: Sequence[Sample]) -> dict[str, Any]:
     """Decoding arguments, as `anatomy_r1.evaluation.evaluate` records them in a run's plan."""
-    kinds = {sample.arguments for sample in samples}
+    records = (sample.record for sample in samples)
+    kinds = {json.dumps([one.sampled_arguments, one.greedy_arguments], sort_keys=True) for one in records}
     if len(kinds) != 1:
         problem = f"questions were sampled with {len(kinds)} different sets of arguments"
         raise AnatomyR1Error(f"{results.path}: {problem}. {AGAIN}")
@@ -218,12 +192,13 @@ def _positive(value: Any) -> bool:
 
 
 def _responses(plan: dict[str, Any], sample: Sample) -> tuple[Response, ...]:
+    record = sample.record
     greedy = ResponseKey(
-        benchmark=sample.question.benchmark,
-        question_id=sample.question.id,
+        benchmark=record.doc.benchmark,
+        question_id=sample.id,
         repeat=0,
         decoding="greedy",
-        prompt_hash=sample.prompt_hash,
+        prompt_hash=prompt_hash(record.sampled_prompt),
         image_hash="",
         weights=plan["weights"],
         sampling=json.dumps(plan["decoding"], sort_keys=True),
@@ -231,8 +206,8 @@ def _responses(plan: dict[str, Any], sample: Sample) -> tuple[Response, ...]:
     )
     keys = [*(replace(greedy, repeat=repeat, decoding="sample") for repeat in range(K)), greedy]
     return tuple(
-        Response(key, text, "stop", style=plan["style"], shown=sample.question.image)
-        for key, text in zip(keys, sample.texts, strict=True)
+        Response(key, text, "stop", style=plan["style"], shown=record.doc.shown)
+        for key, text in zip(keys, (text for texts in record.resps for text in texts), strict=True)
     )
 
 
@@ -242,12 +217,10 @@ def _differences(results: LmEvalResults, by_task: Mapping[str, Sequence[Sample]]
     ours = {id_: question_metrics(choices, greedy, gold) for id_, choices, greedy, gold in read}
     for task, samples in by_task.items():
         for metric, claimed in results.tasks[task].claimed.items():
-            mean = sum(ours[sample.question.id][metric] for sample in samples) / len(samples)
+            mean = sum(ours[sample.id][metric] for sample in samples) / len(samples)
             if claimed != mean:
                 yield f"{task}: {metric} submitted as {claimed!r}, {mean!r} by our scorer"
-        unlike = [
-            one.question.id for one in samples if any(one.claimed[m] != ours[one.question.id][m] for m in CLAIMED)
-        ]
+        unlike = [one.id for one in samples if any(one.claimed[m] != ours[one.id][m] for m in CLAIMED)]
         if unlike:
             named = ", ".join(unlike[:EXAMPLES])
             yield f"{task}: numbers of {len(unlike)} questions differ from our scorer's: {named}"

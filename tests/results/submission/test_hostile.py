@@ -1,4 +1,4 @@
-"""Results of lm-eval that are not as they should be are refused whole: file, record and fix are named."""
+"""Invalid lm-eval output is refused as a whole; the error names file, record and fix."""
 
 import json
 
@@ -56,7 +56,7 @@ def put(name, value):
 
 
 def sampled(**changes):
-    """Other generation arguments in all records."""
+    """Change the generation arguments of all records."""
 
     def spoil(folder):
         changed = rows(folder)
@@ -136,7 +136,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_refused_whole(case, copy, submitted, tmp_path):
+def test_refused(case, copy, submitted, tmp_path):
     spoil, reason = HOSTILE[case]
     spoil(copy)
     with pytest.raises(AnatomyR1Error, match=reason) as error:
@@ -162,7 +162,7 @@ def test_a_part_of_the_questions_is_refused(submitted, data, tmp_path):
         submitted(stock_run(data, tmp_path / "part", limit=4))
 
 
-def test_two_runs_in_one_folder_must_be_told_apart(copy, submitted):
+def test_two_runs_in_one_folder_must_be_distinguished(copy, submitted):
     twin = results(copy).with_name("results_2026-01-01T00-00-00.000000.json")
     twin.write_text(results(copy).read_text())
     with pytest.raises(AnatomyR1Error, match="holds 2 results files"):
@@ -171,7 +171,7 @@ def test_two_runs_in_one_folder_must_be_told_apart(copy, submitted):
     assert submitted(results(copy)).path.is_file()
 
 
-def test_numbers_that_were_changed_are_told_to_the_last_digit_and_not_taken(copy, submitted):
+def test_changed_numbers_are_reported_in_full_and_not_used(copy, submitted):
     spoil_report(results=lambda r: r[TASK].update({"avg@5,letter": 0.999}))(copy)
     put("major@5", 0.5)(copy)
     entered = submitted(copy)
@@ -184,7 +184,7 @@ def test_numbers_that_were_changed_are_told_to_the_last_digit_and_not_taken(copy
     assert entered.result.questions[[f"correct_{k}" for k in range(5)]].to_numpy().mean() == pytest.approx(ours)
 
 
-def test_changed_responses_are_what_is_scored(copy, submitted):
+def test_responses_are_scored_not_numbers(copy, submitted):
     changed = rows(copy)
     for row in changed:
         row["resps"] = [[f"<answer> {row['target']} </answer>"] * 5, [""]]
@@ -208,7 +208,7 @@ def test_changed_responses_are_what_is_scored(copy, submitted):
     ],
     ids=["a hub's", "absolute", "Windows", "deep", "here", "a command to the terminal", "none"],
 )
-def test_what_the_run_calls_its_model(copy, submitted, stated, kept):
+def test_the_name_of_the_model_is_kept_without_private_paths(copy, submitted, stated, kept):
     content = json.loads(results(copy).read_text())
     results(copy).write_text(json.dumps({**content, "model_name": stated}))
     recorded = submitted(copy).result.provenance

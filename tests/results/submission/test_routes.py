@@ -1,4 +1,4 @@
-"""Three ways into a store, and what then stands there."""
+"""The three kinds of submission, and what the store then holds."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def by_hand():
-    """Avg@5, greedy accuracy and parse rate over the dummy's texts, with a reader of three forms written for it."""
+    """Avg@5, Pass@1, greedy accuracy and parse rate of the dummy's texts, with a reader written for its three forms."""
 
     def read(text):
         tail = text.rpartition("<answer> ")[2].removesuffix(" </answer>")
@@ -37,7 +37,7 @@ def by_hand():
     }
 
 
-def test_lm_eval_results_are_scored_again_and_agree_to_the_last_digit(submitted, stock):
+def test_lm_eval_results_are_scored_again_and_agree_exactly(submitted, stock):
     entered = submitted(stock)
     scores, known = entered.submission.scores, by_hand()
     assert {name: scores.overall[name] for name in known} == pytest.approx(known, abs=1e-12)
@@ -47,7 +47,7 @@ def test_lm_eval_results_are_scored_again_and_agree_to_the_last_digit(submitted,
     assert "the submitted numbers equal ours exactly" in entered.summary()
 
 
-def test_what_lm_eval_does_not_record_is_not_known_and_no_zero(submitted, stock):
+def test_what_lm_eval_does_not_record_is_not_known_rather_than_zero(submitted, stock):
     result = load_result(submitted(stock).path)
     recorded = result.provenance["submitted"]
     assert result.arm == "submitted"
@@ -83,7 +83,7 @@ def test_a_log_scores_as_the_score_command_does(submitted, log, data, capsys):
     assert json.loads(capsys.readouterr().out)["overall"] == dict(entered.submission.scores.overall)
 
 
-def test_a_model_is_asked_and_its_log_kept(data, tmp_path, monkeypatch, capsys):
+def test_a_model_is_evaluated_and_its_log_kept(data, tmp_path, monkeypatch, capsys):
     from anatomy_r1.evaluation.engines import transformers_engine
     from tests.helpers.deterministic import HashEngine, weights_folder
 
@@ -108,7 +108,7 @@ def test_tasks_by_category_are_one_submission(submitted, data, tmp_path, stock):
     assert len(entered.submission.claimed) == 5 * 6
 
 
-def test_a_submission_is_a_row_and_stands_in_a_comparison(submitted, stock, log, tmp_path, capsys):
+def test_a_submission_is_a_row_in_tables_and_can_be_compared(submitted, stock, log, tmp_path, capsys):
     from reports.write import table1_files
 
     submitted(stock)
@@ -127,14 +127,14 @@ def test_a_submission_is_a_row_and_stands_in_a_comparison(submitted, stock, log,
     assert one["test"]["verdict"] == "underpowered"
 
 
-def test_named_training_data_give_a_passport(submitted, stock, data):
+def test_training_data_give_a_leakage_passport(submitted, stock, data):
     clean = submitted(stock, train_data=(data / TASK,))
     assert clean.passport.train.questions == 8
     assert clean.passport.not_clean == ()
     assert "training data" not in clean.result.provenance["submitted"]["not_known"]
 
 
-def test_training_on_the_test_pictures_is_marked_in_the_table(submitted, stock, tmp_path):
+def test_training_on_test_images_is_marked_in_the_table(submitted, stock, tmp_path):
     from anatomy_r1.data.prepared import write
     from reports.write import table1_files
 
