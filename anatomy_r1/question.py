@@ -51,7 +51,7 @@ class Question:
         if not 2 <= len(self.options) <= len(LETTERS):
             raise ValueError(f"question {self.id}: {len(self.options)} options; 2 to {len(LETTERS)} are supported")
         if len(set(self.options)) != len(self.options):
-            raise ValueError(f"question {self.id}: an option stands twice in {self.options}")
+            raise ValueError(f"question {self.id}: an option occurs twice in {self.options}")
         if self.answer not in self.options:
             raise ValueError(f"question {self.id}: the gold answer {self.answer!r} is not among {self.options}")
         if not self.stem.strip():

@@ -61,7 +61,7 @@ class Result:
         if missing:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
         if self.questions["id"].duplicated().any():
-            raise ValueError(f"result {self.key}: a question stands twice in the table")
+            raise ValueError(f"result {self.key}: a question occurs twice in the table")
 
     @property
     def has_extraction(self) -> bool:
@@ -102,7 +102,7 @@ def load_result(path: Path) -> Result:
         head = json.loads(path.read_text())
         return Result(**head, questions=pd.read_parquet(path.with_suffix(".parquet")))
     except (TypeError, ValueError, FileNotFoundError) as error:
-        raise ValueError(f"{path}: not a whole result ({error}); delete it and run the cell again") from error
+        raise ValueError(f"{path}: not a complete result ({error}). Fix: delete it and run the cell again") from error
 
 
 def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:

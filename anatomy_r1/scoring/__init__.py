@@ -6,8 +6,8 @@
    text for it.
 3. `metrics`: Avg@5, Pass@1 and Major@5 of one question.
 4. `score`: steps 1 to 3 for a whole run, as `Scores`.
-5. `question_table`: `Scores` as one row per question, which is what `anatomy_r1.results` stores; and the metrics of each
-   question from such a table (`table_metrics`).
+5. `question_table`: `Scores` as one row per question, which is what `anatomy_r1.results` stores; and the metrics of
+   each question from such a table (`table_metrics`).
 
 Computed from scores, or from the table:
 

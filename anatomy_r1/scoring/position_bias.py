@@ -75,7 +75,7 @@ class LetterBias:
     gold: float
     """Share of the readable answers whose question has it as the right option."""
     excess: Interval
-    strict: Interval
+    joint_excess: Interval
     """The excess with an interval wide enough for all letters' intervals to hold jointly at 95 % (Bonferroni)."""
     recall: Interval | None
     """None if it is never the right option."""
@@ -92,10 +92,11 @@ class PositionBias:
 
     @property
     def preferred(self) -> str:
-        """The verdict in words: letters whose strict interval of the excess excludes zero, in points (our rule)."""
-        if any(one.strict.low is None for one in self.letters):
+        """The verdict in words: letters whose joint interval of the excess excludes zero, in points (our rule)."""
+        if any(one.joint_excess.low is None for one in self.letters):
             return NOT_KNOWN
-        found = [f"{one.letter} {100 * one.strict.mean:+.1f}" for one in self.letters if _excludes_zero(one.strict)]
+        apart = [one for one in self.letters if _excludes_zero(one.joint_excess)]
+        found = [f"{one.letter} {100 * one.joint_excess.mean:+.1f}" for one in apart]
         return f"prefers by letter: {', '.join(found)}" if found else NONE_PREFERRED
 
     def as_dict(self) -> dict[str, Any]:
@@ -162,14 +163,14 @@ def position_bias(counts: LetterCounts) -> PositionBias | None:
     if not whole.sum():
         return None
     offered = np.flatnonzero(counts.chosen.sum(axis=0) + counts.asked.sum(axis=0)).max() + 1
-    strict = 1 - (1 - CONFIDENCE) / offered
-    letters = tuple(_letter(counts, at, whole, strict) for at in range(offered))
+    joint_confidence = 1 - (1 - CONFIDENCE) / offered
+    letters = tuple(_letter_bias(counts, at, whole, joint_confidence) for at in range(offered))
     recalls = [one.recall.mean for one in letters if one.recall]
     moved = sum(abs(one.excess.mean) for one in letters) / 2
     return PositionBias(letters, moved, float(np.std(recalls)) if len(recalls) > 1 else 0.0)
 
 
-def _letter(counts: LetterCounts, at: int, whole: ArrayLike, strict: float) -> LetterBias:
+def _letter_bias(counts: LetterCounts, at: int, whole: ArrayLike, joint_confidence: float) -> LetterBias:
     chosen, gold = counts.chosen[:, at], counts.readable[:, at]
     total, asked = float(np.sum(whole)), counts.asked[:, at]
     return LetterBias(
@@ -177,7 +178,7 @@ def _letter(counts: LetterCounts, at: int, whole: ArrayLike, strict: float) -> L
         chosen=float(chosen.sum()) / total,
         gold=float(gold.sum()) / total,
         excess=ratio_interval(chosen - gold, whole, counts.clusters),
-        strict=ratio_interval(chosen - gold, whole, counts.clusters, strict),
+        joint_excess=ratio_interval(chosen - gold, whole, counts.clusters, joint_confidence),
         recall=ratio_interval(counts.right[:, at], asked, counts.clusters) if asked.any() else None,
     )
 

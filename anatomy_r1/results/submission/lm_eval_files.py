@@ -69,7 +69,7 @@ class _Model(BaseModel):
 
 
 class TaskConfig(_Model):
-    """The configuration of one task of ours; `metadata` is what our task file and `--metadata` state."""
+    """The configuration of one of our tasks; `metadata` is what our task file and `--metadata` state."""
 
     repeats: int
     metadata: dict[str, Any]
@@ -78,7 +78,7 @@ class TaskConfig(_Model):
 
 
 class ResultsFile(_Model):
-    """A results file. The sections by task may hold tasks that are not ours, so these are validated by task."""
+    """A results file. The sections by task may hold other tasks, so each of ours is validated separately."""
 
     results: dict[str, Any]
     configs: dict[str, Any]
@@ -139,7 +139,7 @@ class Task:
 
 @dataclass(frozen=True)
 class LmEvalResults:
-    """A results file with the tasks of one benchmark of ours."""
+    """A results file with our tasks of one benchmark."""
 
     path: Path
     content: ResultsFile
@@ -159,7 +159,7 @@ def read_results(path: Path, benchmark: str | None) -> LmEvalResults:
 
     Raises:
         AnatomyR1Error: when there is none or more than one, it is too large or not a results file, or it does not hold
-            one benchmark of ours with its samples.
+            one of our benchmarks with its samples.
     """
     file = _only_results_file(path)
     if file.stat().st_size > MAX_RESULTS:
