@@ -1,7 +1,4 @@
-"""What a result was made from: code, lock, packages, hardware.
-
-What `nvidia-smi` says of this machine: its cards and its driver. Nothing where there is none, or where it fails.
-"""
+"""What a result was made from: code, lock file, packages, and hardware (GPUs and driver by `nvidia-smi`)."""
 
 from __future__ import annotations
 
@@ -17,56 +14,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Gpu:
-    """One card, in GB; 0 where the driver does not say, as of memory that it shares with the processor."""
-
-    name: str
-    memory: float
-    free: float
-
-
-def gpus() -> tuple[Gpu, ...]:
-    """The cards of this machine."""
-    return parse_gpus(_smi("--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"))
-
-
-def parse_gpus(text: str) -> tuple[Gpu, ...]:
-    """Cards, from nvidia-smi's `name, total, free` in MiB."""
-    lines = [line.rsplit(",", 2) for line in text.splitlines() if line.strip()]
-    return tuple(Gpu(name.strip(), _gb(total), _gb(free)) for name, total, free in lines)
-
-
-def _gb(mib: str) -> float:
-    return float(mib) / 1024 if mib.strip().isdigit() else 0.0
-
-
-def read_driver() -> tuple[str, tuple[int, int]]:
-    """Driver and the newest CUDA it runs; empty and (0, 0) where there is none."""
-    return parse_driver(_smi())
-
-
-def parse_driver(text: str) -> tuple[str, tuple[int, int]]:
-    """Driver and the newest CUDA it runs, from nvidia-smi's heading."""
-    driver = re.search(r"Driver Version: ([0-9.]+)", text)
-    cuda = re.search(r"CUDA Version: ([0-9]+)\.([0-9]+)", text)
-    return (driver[1] if driver else ""), ((int(cuda[1]), int(cuda[2])) if cuda else (0, 0))
-
-
-def _smi(*words: str) -> str:
-    if shutil.which("nvidia-smi") is None:
-        return ""
-    done = subprocess.run(["nvidia-smi", *words], capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else ""
-
-
 PACKAGES = ("torch", "transformers", "trl", "lm-eval", "datasets", "accelerate", "peft", "vllm", "deepspeed")
 ROOT = Path(__file__).resolve().parent.parent
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
+"""CPU flag -> name, the widest first. PyTorch has separate kernels for each."""
 
 
 def provenance() -> dict[str, Any]:
-    """Commit, dirty flag, lock hash, package versions and processor. `commit` is "" outside a git checkout."""
+    """Commit, dirty flag, lock hash, package versions and hardware. `commit` is "" outside a git checkout."""
     return {
         **git_state(),
         "lock_sha256": _lock_hash(),
@@ -81,14 +36,14 @@ def provenance() -> dict[str, Any]:
 
 
 def stated(record: Any, *path: str) -> Any:
-    """What a record says at `path` of nested mappings; None where there is no such place: a store may hold anything."""
+    """The value at `path` of nested mappings; None if there is no such path, since a stored record may be anything."""
     for name in path:
         record = record.get(name) if isinstance(record, Mapping) else None
     return record
 
 
 def git_state(root: Path = ROOT) -> dict[str, Any]:
-    """Commit of the checkout that runs, and whether tracked files differ from it."""
+    """Commit of a checkout, and whether tracked files differ from it."""
     commit = git_output(root, "rev-parse", "HEAD")
     return {
         "commit": commit,
@@ -97,7 +52,7 @@ def git_state(root: Path = ROOT) -> dict[str, Any]:
 
 
 def git_output(root: Path, *arguments: str) -> str:
-    """What git prints; "" where it fails, or where there is no git."""
+    """What git prints; "" if it fails or is not installed."""
     try:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -111,7 +66,7 @@ def _lock_hash() -> str:
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """Name -> version of the packages that are installed; the others are absent."""
+    """Versions by name of those packages that are installed."""
     found = {}
     for name in names:
         try:
@@ -122,17 +77,56 @@ def versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def processor(info: Path = Path("/proc/cpuinfo")) -> str:
-    """Number, model and vector instructions of the processors that this process may use: `2 x AMD EPYC, AVX2`.
+    """Number, model and vector instructions of the CPUs that this process may use, such as `2 x AMD EPYC, AVX2`.
 
-    Other vectors round otherwise, and a tiny network trained from nothing ends up elsewhere.
+    Other vector instructions round differently, and a tiny network trained from scratch then ends up elsewhere.
     """
     lines = info.read_text().splitlines() if info.is_file() else []
-    told = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in reversed(lines)}
+    fields = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in reversed(lines)}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    flags = told.get("flags", "").split()
+    flags = fields.get("flags", "").split()
     vectors = next((f", {name}" for flag, name in VECTORS.items() if flag in flags), "")
-    return f"{cores} x {told.get('model name') or platform.processor()}{vectors}"
+    return f"{cores} x {fields.get('model name') or platform.processor()}{vectors}"
 
 
-VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
-"""Flag of the kernel -> name; the widest first. PyTorch has kernels of its own for each of them."""
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU; memory in GiB, 0 if the driver does not report it, as for memory shared with the CPU."""
+
+    name: str
+    memory: float
+    free: float
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """The GPUs of this machine."""
+    return parse_gpus(_smi("--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"))
+
+
+def parse_gpus(text: str) -> tuple[Gpu, ...]:
+    """GPUs from lines `name, total, free` of nvidia-smi, in MiB."""
+    lines = [line.rsplit(",", 2) for line in text.splitlines() if line.strip()]
+    return tuple(Gpu(name.strip(), _gb(total), _gb(free)) for name, total, free in lines)
+
+
+def _gb(mib: str) -> float:
+    return float(mib) / 1024 if mib.strip().isdigit() else 0.0
+
+
+def read_driver() -> tuple[str, tuple[int, int]]:
+    """Driver version and the newest CUDA version it supports; "" and (0, 0) without a driver."""
+    return parse_driver(_smi())
+
+
+def parse_driver(text: str) -> tuple[str, tuple[int, int]]:
+    """The same from the header that nvidia-smi prints."""
+    driver = re.search(r"Driver Version: ([0-9.]+)", text)
+    cuda = re.search(r"CUDA Version: ([0-9]+)\.([0-9]+)", text)
+    return (driver[1] if driver else ""), ((int(cuda[1]), int(cuda[2])) if cuda else (0, 0))
+
+
+def _smi(*words: str) -> str:
+    if shutil.which("nvidia-smi") is None:
+        return ""
+    done = subprocess.run(["nvidia-smi", *words], capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else ""

@@ -1,4 +1,4 @@
-"""A multiple-choice question about one image: the value that everything else passes around.
+"""A multiple-choice question about one image: the value that all other modules exchange.
 
 Example:
     >>> q = Question(id="VID01/262/3", benchmark="sgg_anatomy", stem="What anatomy is at the center of the frame ?",
@@ -18,40 +18,40 @@ LETTERS = "ABCDEFGH"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question with its options, in the order in which they are shown.
+    """One question, its options in the order in which they are shown.
 
     Raises:
-        ValueError: when the record contradicts itself (see `__post_init__`).
+        ValueError: when the fields contradict each other (see `__post_init__`).
     """
 
     id: str
-    """Unique within its benchmark, stable across runs: it names the record in its source."""
+    """Unique within its benchmark and stable across runs: names the record in its source."""
     benchmark: str
-    """Task it belongs to: `sgg_anatomy`, `omnimed_mi`, or one of these with the suffix `_mini`."""
+    """`sgg_anatomy`, `omnimed_mi`, or one of these with the suffix `_mini`."""
     stem: str
-    """The question as the source words it, without options."""
+    """The question in the wording of the source, without options."""
     options: tuple[str, ...]
-    """Option texts, as shown after `A.`, `B.`, ..."""
+    """Option texts, shown after `A.`, `B.`, ..."""
     answer: str
     """Text of the one right option."""
     image: str
     """POSIX path below the prepared set's image root."""
     category: str
-    """What results are broken down by: the anatomy asked for (SGG) or the question type (OmniMedVQA)."""
+    """Group for breakdowns of results: the anatomy asked for (SGG) or the question type (OmniMedVQA)."""
     cluster: str
-    """Unit of independence, for splits and intervals: the video (SGG), the slide, patient or image (OmniMedVQA)."""
+    """Independent unit for splits and intervals: the video (SGG), or the slide, patient or image (OmniMedVQA)."""
     family: str = ""
-    """Template family of the stem, for example `location` or `one_hop`."""
+    """Template family of the stem, such as `location` or `one_hop`."""
     source: str = ""
-    """`file:line` or `file#record` where it was read."""
+    """Where it was read: `file:line` or `file#record`."""
     rationale: str = ""
-    """Rule-based reasoning that ends in the answer's text; empty where nothing supports one. Training only."""
+    """Rule-based reasoning that ends with the answer's text, for training only; empty if nothing supports one."""
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.options) <= len(LETTERS):
             raise ValueError(f"question {self.id}: {len(self.options)} options; 2 to {len(LETTERS)} are supported")
         if len(set(self.options)) != len(self.options):
-            raise ValueError(f"question {self.id}: an option stands twice in {self.options}")
+            raise ValueError(f"question {self.id}: an option occurs twice in {self.options}")
         if self.answer not in self.options:
             raise ValueError(f"question {self.id}: the gold answer {self.answer!r} is not among {self.options}")
         if not self.stem.strip():

@@ -15,9 +15,9 @@ def add_score_command(commands: Any) -> None:
     parser = add_command(commands, "score", about, "score log.sqlite --data prepared --json", _score)
     parser.add_argument("log", type=Path, metavar="LOG", help="response log")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="prepared set, or its parent")
-    parser.add_argument("--run", dest="run_name", metavar="NAME", help="which run, where the log holds several")
+    parser.add_argument("--run", dest="run_name", metavar="NAME", help="name of the run, if the log holds several")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--parquet", type=Path, metavar="FILE", help="also export all responses")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="also export all responses to this file")
 
 
 def _score(args: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.scoring.columns import question_metrics
+from anatomy_r1.scoring.question_table import table_metrics
 
 ALL = ""
 """Category of a number over all questions."""
@@ -158,8 +158,7 @@ def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Coll
     questions = _common_questions(systems)
     ids = set(questions["id"])
     shares = {
-        system.name: {run.seed: question_metrics(_only(run.questions, ids)) for run in system.runs}
-        for system in systems
+        system.name: {run.seed: table_metrics(_only(run.questions, ids)) for run in system.runs} for system in systems
     }
     return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(one.text for one in found))
 

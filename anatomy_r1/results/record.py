@@ -1,4 +1,4 @@
-"""Scores of a run -> what the result store keeps of them, whoever ran it: our grid or someone who submits."""
+"""What a stored result keeps of a run's scores next to its question table. Used by the pipeline and by submissions."""
 
 from __future__ import annotations
 
@@ -6,34 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.scoring.outcomes import reason_counts
-from anatomy_r1.scoring.position_bias import as_dict as position_bias_as_dict
-from anatomy_r1.scoring.position_bias import position_bias
-from anatomy_r1.scoring.question_table import as_dict as rotations_as_dict
-from anatomy_r1.scoring.question_table import counts_of_scores, question_table, rotation_scores
+from anatomy_r1.scoring.extraction import reason_counts
+from anatomy_r1.scoring.report import diagnostics
 from anatomy_r1.scoring.score import Scores
-from anatomy_r1.scoring.validity import unfit
 
 
 def sampling_record(scores: Scores, *, truncation_known: bool = True) -> dict[str, Any]:
-    """The part of a result's provenance that its responses decide: what was asked, means, reasons, what is unfit.
+    """Provenance that follows from the responses: what was asked, metrics, reasons, diagnostics.
 
-    Where it is not known which responses were cut off, the rate of truncation is left out.
+    `truncation_known`: whether it is known which responses were cut off; if not, the truncation rate is left out.
     """
-    questions = question_table(scores)
-    metrics = {k: v for k, v in scores.overall.items() if truncation_known or k != "truncation_rate"}
     return {
         "sampling": dict(scores.plan),
-        "metrics": metrics,
-        "positions": position_bias_as_dict(position_bias(counts_of_scores(scores))),
-        **({"rotations": rotations_as_dict(rotation_scores(questions))} if scores.rotated else {}),
-        "reasons": reason_counts(scores.outcomes),
-        "unfit": list(unfit(scores)),
+        "metrics": {k: v for k, v in scores.overall.items() if truncation_known or k != "truncation_rate"},
+        "reasons": reason_counts(scores.extractions),
+        **diagnostics(scores),
     }
 
 
-def spent(log: Path, weights: str) -> dict[str, float]:
-    """Tokens generated and seconds of generation by these weights; the log may hold those of earlier weights too."""
+def sampling_cost(log: Path, weights: str) -> dict[str, float]:
+    """Tokens generated and seconds spent by these weights; the log may also hold responses of earlier weights."""
     with ResponseLog(log, read_only=True) as opened:
         rows = [(one.tokens, one.seconds) for one in opened.rows() if one.key.weights == weights]
     return {"tokens": sum(tokens for tokens, _ in rows), "seconds": sum(seconds for _, seconds in rows)}

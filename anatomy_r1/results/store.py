@@ -1,9 +1,9 @@
-"""Result store: where the grid and the reports meet. One cell is one file pair; nothing else is shared between them.
+"""The result store: one pair of files per result. Pipeline and reports share nothing else.
 
 STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.json     what was run and from what (provenance)
-STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.parquet  one row a question: what was right
+STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.parquet  the question table (`anatomy_r1.scoring.question_table`)
 
-Every metric recomputes from the table, so a report needs no model, and a number always has its questions.
+Every metric is recomputed from the table, so that a report needs no model, and every number has its questions.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Any
 import pandas as pd
 
 from anatomy_r1.files import whole_file, write_whole
-from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION, ROTATIONS
+from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
 
 MATCHED = "matched"
-"""Arm in which all methods learn from the same questions, each with its own budget."""
+"""Arm in which all methods train on the same questions, each with its own budget."""
 EQUAL_TOKENS = "equal-tokens"
-"""Arm in which the methods that sample in training have all sampled as many tokens, on the questions of `MATCHED`."""
+"""Arm in which all methods with rollouts have sampled the same number of tokens, on the questions of `MATCHED`."""
 AS_RELEASED = "as-released"
-"""Arm in which GRPO, GDQA and ASC learn from the authors' three files, and every other method from GRPO.json."""
+"""Arm in which GRPO, GDQA and ASC train on the authors' three files, and every other method on GRPO.json."""
 SUBMITTED = "submitted"
-"""Arm of results that others made and this project scored: what they were trained on is theirs to say."""
+"""Arm of results made elsewhere and scored by this project. What they were trained on is stated by the submitter."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +34,26 @@ class Result:
     """One trained (or zero-shot) policy, evaluated on one benchmark.
 
     Raises:
-        ValueError: when the question table lacks a column (of `EXTRACTION` or `ROTATIONS`: some, not all) or names a
-            question twice.
+        ValueError: when the question table lacks a column of `COLUMNS`, or has some but not all of `EXTRACTION` or
+            `ROTATIONS`, or names a question twice.
     """
 
     profile: str
     benchmark: str
     model: str
     method: str
-    """Its id; under another view than the plain one, with the view behind it (`anatomy_r1.evaluation.views`)."""
+    """Its id, followed by the view if that is not the plain one (`anatomy_r1.evaluation.views`)."""
     arm: str
-    """`MATCHED`, `EQUAL_TOKENS`, `AS_RELEASED`, or whatever else a user tells results apart by."""
+    """`MATCHED`, `EQUAL_TOKENS`, `AS_RELEASED`, `SUBMITTED`, or a name chosen by the user."""
     seed: int
     """Seed of training and of sampling."""
     style: str
-    """Prompt style in evaluation: `think` or `direct`; `none` for a control, which has no prompt."""
+    """Prompt style of the evaluation: `think` or `direct`; `none` for a blind control, which has no prompt."""
     questions: pd.DataFrame
-    """One row a question, columns `COLUMNS`, and `EXTRACTION` or none of these; `ROTATIONS` likewise."""
+    """One row per question. Columns: `COLUMNS`, and all or none of `EXTRACTION` and of `ROTATIONS`."""
     provenance: dict[str, Any] = field(default_factory=dict)
-    """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds; `unfit`: what
-    speaks against using the numbers (`anatomy_r1.scoring.validity`)."""
+    """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds; `unfit`: reasons
+    against using the numbers (`anatomy_r1.scoring.validity`)."""
 
     def __post_init__(self) -> None:
         wanted = self._columns
@@ -61,11 +61,11 @@ class Result:
         if missing:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
         if self.questions["id"].duplicated().any():
-            raise ValueError(f"result {self.key}: a question stands twice in the table")
+            raise ValueError(f"result {self.key}: a question occurs twice in the table")
 
     @property
     def has_extraction(self) -> bool:
-        """Whether the question table says how the responses came out by the lenient extractor, and in form."""
+        """Whether the question table has the lenient extractor's verdicts and the failures in form."""
         return any(column in self.questions.columns for column in EXTRACTION)
 
     @property
@@ -79,12 +79,12 @@ class Result:
 
     @property
     def key(self) -> str:
-        """Path of the cell below the store, without suffix."""
+        """Path of the result below the store, without suffix."""
         return f"{self.benchmark}/{self.model}/{self.method}/{self.arm}/seed{self.seed}"
 
 
 def save_result(store: Path, result: Result) -> Path:
-    """Write a cell; the JSON comes last and by rename, so a cell is there whole or not at all."""
+    """Write a result atomically: the JSON comes last and by rename, and without it there is no result."""
     path = store / f"{result.key}.json"
     with whole_file(path.with_suffix(".parquet")) as temporary:
         result.questions[list(result._columns)].to_parquet(temporary, index=False)
@@ -93,20 +93,20 @@ def save_result(store: Path, result: Result) -> Path:
 
 
 def load_result(path: Path) -> Result:
-    """Read one cell from its JSON file.
+    """Read one result from its JSON file.
 
     Raises:
-        ValueError: when the file is not a result, or its table is missing; names the file and the fix.
+        ValueError: when the file is not a result, or its table is missing.
     """
     try:
         head = json.loads(path.read_text())
         return Result(**head, questions=pd.read_parquet(path.with_suffix(".parquet")))
     except (TypeError, ValueError, FileNotFoundError) as error:
-        raise ValueError(f"{path}: not a whole result ({error}); delete it and run the cell again") from error
+        raise ValueError(f"{path}: not a complete result ({error}). Fix: delete it and run the cell again") from error
 
 
 def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:
-    """All cells below `store`, sorted by key; with `keep`, only those keys."""
+    """All results below `store`, sorted by path; with `keep`, only those with one of these keys."""
     wanted = None if keep is None else set(keep)
     cells = sorted(store.glob("*/*/*/*/seed*.json"))
     return [

@@ -1,8 +1,8 @@
-"""Uncertainty of a mean over questions that come in clusters (videos, slides, patients, images).
+"""Confidence intervals of means over questions that come in clusters (videos, slides, patients, images).
 
-Questions about one video share its light, its patient and its surgeon, so 1,000 questions from seven videos are far
-fewer than 1,000 independent draws. The intervals here are cluster-robust t intervals: the sandwich (CR1) variance of a
-mean with the factor G/(G-1), and Student's t with G-1 degrees of freedom, where G is the number of clusters
+Questions about one video share its light, its patient and its surgeon, so 1,000 questions from seven videos carry far
+less information than 1,000 independent draws. The intervals are cluster-robust t intervals: the sandwich (CR1) variance
+of a mean with the factor G/(G-1), and Student's t with G-1 degrees of freedom, where G is the number of clusters
 (Cameron and Miller, "A Practitioner's Guide to Cluster-Robust Inference", 2015, sections II.B and VI.B.1). They equal
 `statsmodels` OLS on a constant with `cov_type="cluster", use_t=True`.
 
@@ -23,10 +23,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student_t
 
 Labels = Sequence[Any] | NDArray[Any]
-"""One cluster label a question: anything that `str` tells apart."""
+"""One cluster label per question. Labels with the same `str` are the same cluster."""
 
 CONFIDENCE = 0.95
-"""Coverage of every interval that this project prints."""
+"""Confidence level of every interval that this project prints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Interval:
     """A mean with its confidence interval, in the unit of the values (shares, not percent)."""
 
     mean: float
-    """Mean over all questions: each question weighs the same, whatever its cluster."""
+    """Mean over all questions, each with the same weight."""
     low: float | None
-    """Lower bound; None where one cluster allows no interval."""
+    """Lower bound; None with a single cluster, which allows no interval."""
     high: float | None
-    """Upper bound; None where one cluster allows no interval."""
+    """Upper bound; None with a single cluster."""
     se: float | None
-    """Cluster-robust standard error; None where one cluster allows none."""
+    """Cluster-robust standard error; None with a single cluster."""
     clusters: int
     """Number of independent units, G."""
     n: int
@@ -48,27 +48,27 @@ class Interval:
 
     @property
     def degenerate(self) -> bool:
-        """True where every cluster deviates by nothing: the zero width then shows lack of data, not certainty."""
+        """Whether no cluster deviates from the mean: the zero width then shows a lack of data, not certainty."""
         return self.se == 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SeededInterval:
-    """Several training seeds on the same questions."""
+    """A mean over several training seeds, evaluated on the same questions."""
 
     interval: Interval
-    """Interval of the mean over seeds, clustered as given: what another sample of videos might have shown."""
+    """Interval of the mean over seeds, over the clusters: what another sample of videos might have shown."""
     seeds: int
     """Number of seeds."""
     spread: float | None
-    """Standard deviation (n - 1) of the seeds' own means: what another seed might have shown. None for one seed."""
+    """Standard deviation (n - 1) of the seeds' means: what another seed might have shown. None for one seed."""
 
 
 def cluster_interval(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
     """Mean of `values` (shape [n]) with an interval robust to correlation within `clusters` (n labels).
 
     Raises:
-        ValueError: when there is nothing to average, the lengths differ, or a value is not finite.
+        ValueError: when `values` is empty, the lengths differ, or a value is not finite.
     """
     return cluster_intervals(_checked(values, len(clusters))[np.newaxis], clusters, confidence)[0]
 
@@ -77,7 +77,7 @@ def cluster_intervals(values: ArrayLike, clusters: Labels, confidence: float = C
     """`cluster_interval` of each row of `values` (shape [rows, n]): many quantities of the same n questions at once.
 
     Raises:
-        ValueError: as `cluster_interval`; a value that is not finite is counted within its row.
+        ValueError: as `cluster_interval`; a value that is not finite is named by its index in its row.
     """
     rows = np.asarray(values, dtype=float)
     if rows.ndim != 2:
@@ -97,12 +97,12 @@ def cluster_intervals(values: ArrayLike, clusters: Labels, confidence: float = C
 
 
 def cluster_codes(clusters: Labels) -> NDArray[np.intp]:
-    """Each question's cluster as a number from 0 to G - 1, in the order of the sorted labels."""
+    """Cluster of each question as an integer from 0 to G - 1, in the order of the sorted labels."""
     return np.unique(np.asarray(clusters, dtype=str), return_inverse=True)[1]
 
 
 def cluster_sums(values: NDArray[np.float64], code: NDArray[np.intp], groups: int) -> NDArray[np.float64]:
-    """Sum over each cluster's questions: from [rows, n] to [rows, groups]."""
+    """Sums over the questions of each cluster: from shape [rows, n] to [rows, groups]."""
     rows = len(values)
     place = code + groups * np.arange(rows)[:, np.newaxis]
     sums = np.bincount(place.ravel(), weights=values.ravel(), minlength=rows * groups)
@@ -110,7 +110,7 @@ def cluster_sums(values: NDArray[np.float64], code: NDArray[np.intp], groups: in
 
 
 def paired_interval(first: ArrayLike, second: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of the mean difference `first - second` of two methods that answered the same questions in this order.
+    """Interval of the mean difference `first - second` of two methods on the same questions in the same order.
 
     Raises:
         ValueError: as `cluster_interval`.
@@ -120,18 +120,18 @@ def paired_interval(first: ArrayLike, second: ArrayLike, clusters: Labels, confi
 
 
 def ratio_interval(parts: ArrayLike, wholes: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of sum(parts) / sum(wholes), of n questions each, where the wholes differ or are themselves counted.
+    """Interval of sum(parts) / sum(wholes), one part and one whole per question, where the wholes vary.
 
-    Linearised (the delta method): the residual of a question is its part less the ratio times its whole. With wholes
-    of 1 it is `cluster_interval`; in general it equals `statsmodels` WLS of part / whole on a constant with the wholes
-    as weights. Clusters without any whole count as clusters.
+    Delta method: the residual of a question is its part minus the ratio times its whole. With all wholes 1 this is
+    `cluster_interval`; in general it equals `statsmodels` WLS of part / whole on a constant with the wholes as weights.
+    Clusters whose wholes are all 0 count as clusters.
 
     Raises:
-        ValueError: as `cluster_interval`, or when the wholes sum to nothing.
+        ValueError: as `cluster_interval`, or when the wholes sum to zero.
     """
     part, whole = _checked(parts, len(clusters)), _checked(wholes, len(clusters))
     if (total := float(whole.sum())) <= 0:
-        raise ValueError("the wholes sum to nothing: there is no share of it")
+        raise ValueError("the wholes sum to zero: the ratio is undefined")
     ratio = float(part.sum()) / total
     return cluster_interval(ratio + (part - ratio * whole) * len(whole) / total, clusters, confidence)
 
@@ -154,10 +154,10 @@ def seeded_interval(values: ArrayLike, clusters: Labels, confidence: float = CON
 
 
 def _standard_errors(residuals: NDArray[np.float64], code: NDArray[np.intp], groups: int) -> NDArray[np.float64]:
-    """CR1: the square root of G/(G-1) times the sum over clusters of (sum of residuals) squared, over n squared."""
+    """CR1 standard errors: sqrt(G/(G-1) * sum over clusters of (sum of residuals)^2) / n."""
     sums, n = cluster_sums(residuals, code, groups), residuals.shape[1]
     errors = np.sqrt(groups / (groups - 1) * (sums * sums).sum(axis=1)) / n
-    # Rounding leaves about 1e-16 where every value equals the mean; a width of 1e-17 would hide that there is none.
+    # Rounding leaves about 1e-16 when every value equals the mean; a width of 1e-17 would hide that it is zero.
     return np.where(np.abs(sums).max(axis=1) < 1e-12 * n, 0.0, errors)
 
 

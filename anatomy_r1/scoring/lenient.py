@@ -1,33 +1,39 @@
-"""Completion -> lenient answer: reported beside the strict one as a band, never scored, never rewarded.
+"""The lenient extractor: reads what a careful reader would take for an answer although its form is wrong.
 
-The strict extractor (`anatomy_r1.scoring.strict`) decides. This one shows how far its verdicts hang on form: it reads
-what a careful person would take for an answer though its form is wrong. Ours throughout; the paper says nothing of
-either.
+It is reported next to the strict extractor (`anatomy_r1.scoring.strict`) as the upper end of a band that shows how much
+of a score depends on form. It is never scored and never rewarded. All rules are ours; the paper describes none.
 
-- What the strict one reads, this one reads alike.
-- Reasoning is never read; without think tags it is what stands before the answer.
-- An answer is, in this order: the whole text, what stands in answer tags or in LaTeX's box, what follows "answer is",
-  "answer:", "I choose" or the like in a sentence that neither negates nor hedges, or a first line, or a last line after
-  a finished sentence, that is an answer by itself.
-- All answers found must be one option, and text after the last may neither name another nor take it back. Otherwise it
-  stays unparsed.
-- Nothing is guessed: no nearest match, no chance, no first or last of several.
+- What the strict extractor reads, this one reads the same way.
+- Reasoning is never read. Without think tags, reasoning is the text before the answer.
+- An answer is, in this order: the whole text; the content of answer tags; the content of LaTeX's box; the text after
+  "answer is", "answer:", "I choose" or the like, in a sentence that neither negates nor hedges; a first line, or a last
+  line after a finished sentence, that is an answer by itself.
+- All answers found must name the same option, and the text after the last one may neither name another option nor
+  retract the answer. Otherwise the completion stays unparsed.
+- Nothing is guessed: no nearest match, no random choice, no first or last of several.
 
 Example:
-    >>> lenient("The answer is (b).", ["Liver", "Omentum"])
-    Lenient(choice='B', reason='phrase')
-    >>> lenient("It is not A.", ["Liver", "Omentum"]).choice is None
+    >>> extract_lenient("The answer is (b).", ["Liver", "Omentum"])
+    LenientAnswer(choice='B', reason='phrase')
+    >>> extract_lenient("It is not A.", ["Liver", "Omentum"]).choice is None
     True
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from anatomy_r1.scoring.lenient_text import Shown, Tagged, answer_tags, clean, shown, without_reasoning
+from anatomy_r1.scoring.lenient_text import (
+    OptionMatcher,
+    TaggedText,
+    normalize,
+    option_matcher,
+    split_answer_tags,
+    strip_reasoning,
+)
 from anatomy_r1.scoring.strict import extract
 
 LenientReason = Literal[
@@ -44,13 +50,13 @@ LenientReason = Literal[
     "contradicted",
 ]
 
-READ: frozenset[str] = frozenset({"strict", "whole", "tag", "boxed", "phrase", "line"})
+LENIENT_PARSED: frozenset[str] = frozenset({"strict", "whole", "tag", "boxed", "phrase", "line"})
 """Reasons that come with a choice."""
 _PLACEHOLDERS = frozenset({"your choice here", "your answer here", ""})
 """What the prompts themselves show in answer tags (`anatomy_r1.prompts`), and dots."""
 
 _BOXED = re.compile(r"\\boxed\s*+\{([^{}]*)\}")
-_SENTENCE = re.compile(r"[.!?]+(?=\s|$)|\n")
+_SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)|\n")
 _CUE = re.compile(
     r"\b(?:(?:answer|option|choice)\s*+(?:is|:|=)\s*+:?+|I (?:choose|select|pick)\b)"
     r"\s*+(?:(?:option|choice)\b)?+\s*+:?+",
@@ -69,110 +75,108 @@ _REASON_FOLLOWS = re.compile(r"[,;(]| (?:because|since|as|which|and)\b| [-\u2013
 
 
 @dataclass(frozen=True, slots=True)
-class Lenient:
-    """What a completion may be said to have chosen, and how it was found or why not."""
+class LenientAnswer:
+    """What a completion appears to have chosen, and how it was read or why it was not."""
 
     choice: str | None
-    """Letter of the option, or None where there is none without guessing."""
+    """Letter of the option, or None if reading one would be a guess."""
     reason: LenientReason
 
 
-def lenient(completion: str, options: Sequence[str]) -> Lenient:
-    """The option that `completion` chooses leniently among `options`. Linear in the completion's length."""
+NOTHING = LenientAnswer(None, "nothing")
+
+
+def extract_lenient(completion: str, options: Sequence[str]) -> LenientAnswer:
+    """The option that `completion` chooses among `options`, read leniently. Linear in the completion's length."""
     strict = extract(completion, options).choice
     if strict is not None:
-        return Lenient(strict, "strict")
-    body, asked = without_reasoning(clean(completion)), shown(tuple(options))
-    tagged = answer_tags(body)
-    return _prose(body, asked) if tagged is None else _tags(tagged, asked)
+        return LenientAnswer(strict, "strict")
+    body, matcher = strip_reasoning(normalize(completion)), option_matcher(tuple(options))
+    tagged = split_answer_tags(body)
+    return _read_untagged(body, matcher) if tagged is None else _read_tags(tagged, matcher)
 
 
-def _tags(tagged: Tagged, asked: Shown) -> Lenient:
-    stated = [text for text in tagged.stated if asked.plain(text) not in _PLACEHOLDERS]
-    if stated and tagged.cut and asked.may_go_on(stated[-1]):
-        return Lenient(None, "unreadable")
-    found = [_prose(text, asked) for text in stated]
-    read = [Lenient(None, "unreadable") if one.reason == "nothing" else one for one in found]
-    return _agreed(read, "tag", tagged.after, asked)
+def _read_tags(tagged: TaggedText, matcher: OptionMatcher) -> LenientAnswer:
+    contents = [text for text in tagged.contents if matcher.plain(text) not in _PLACEHOLDERS]
+    if contents and tagged.unclosed and matcher.may_continue(contents[-1]):
+        return LenientAnswer(None, "unreadable")
+    found = [_read_untagged(text, matcher) for text in contents]
+    read = [LenientAnswer(None, "unreadable") if one == NOTHING else one for one in found]
+    return _agreed(read, "tag", tagged.after, matcher)
 
 
-def _prose(text: str, asked: Shown) -> Lenient:
-    """An answer in text without tags."""
-    if choice := asked.read(text):
-        return Lenient(choice, "whole")
-    if asked.is_list(text):
-        return Lenient(None, "several")
-    readers: tuple[Callable[[str, Shown], Lenient], ...] = (_boxed, _phrases, _lines)
-    found = (reader(text, asked) for reader in readers)
-    return next((one for one in found if one.reason != "nothing"), Lenient(None, "nothing"))
+def _read_untagged(text: str, matcher: OptionMatcher) -> LenientAnswer:
+    """The answer in text without tags: the first reader that finds anything decides."""
+    if choice := matcher.read(text):
+        return LenientAnswer(choice, "whole")
+    if matcher.is_list(text):
+        return LenientAnswer(None, "several")
+    readers: tuple[Callable[[str, OptionMatcher], LenientAnswer], ...] = (_read_boxes, _read_phrases, _read_lines)
+    found = (reader(text, matcher) for reader in readers)
+    return next((one for one in found if one != NOTHING), NOTHING)
 
 
-def _boxed(text: str, asked: Shown) -> Lenient:
+def _read_boxes(text: str, matcher: OptionMatcher) -> LenientAnswer:
     boxes = list(_BOXED.finditer(text))
     after = text[boxes[-1].end() :] if boxes else ""
-    return _agreed([_exact(box[1], asked, "boxed") for box in boxes], "boxed", after, asked)
+    read = [(box[1], matcher.read(box[1])) for box in boxes]
+    found = [LenientAnswer(choice, "boxed" if choice else _failure(inside, matcher)) for inside, choice in read]
+    return _agreed(found, "boxed", after, matcher)
 
 
-def _phrases(text: str, asked: Shown) -> Lenient:
-    """What follows a cue, sentence by sentence."""
+def _read_phrases(text: str, matcher: OptionMatcher) -> LenientAnswer:
+    """The text after a cue such as "the answer is", sentence by sentence."""
     found, start, after = [], 0, len(text)
-    for end in (*(mark.start() for mark in _SENTENCE.finditer(text)), len(text)):
+    for end in (*(mark.start() for mark in _SENTENCE_END.finditer(text)), len(text)):
         cues = list(_CUE.finditer(text, start, end))
         if cues:
             before, between = text[start : cues[-1].start()], text[cues[0].end() : cues[-1].start()]
-            one, read = _phrase(before, text[cues[-1].end() : end], asked, ended=end < len(text))
-            found.append(Lenient(None, "several") if asked.named(between) else one)
-            after = cues[-1].end() + read
+            one, length = _read_phrase(before, text[cues[-1].end() : end], matcher, finished=end < len(text))
+            found.append(LenientAnswer(None, "several") if matcher.named(between) else one)
+            after = cues[-1].end() + length
         start = end + 1
-    return _agreed(found, "phrase", text[after:], asked)
+    return _agreed(found, "phrase", text[after:], matcher)
 
 
-def _phrase(before: str, stated: str, asked: Shown, *, ended: bool) -> tuple[Lenient, int]:
-    """One sentence's answer, and how many characters of `stated` hold it.
+def _read_phrase(before: str, stated: str, matcher: OptionMatcher, *, finished: bool) -> tuple[LenientAnswer, int]:
+    """The answer of one sentence, `before` and `stated` around its cue, and how many characters of `stated` hold it.
 
-    `ended`: whether the sentence has an end; else a lower-case letter may be an article that was cut off.
+    `finished`: whether the sentence has an end. If not, a lower-case letter may be an article that was cut off.
     """
-    whole = asked.read(stated, lower=ended or not stated.rstrip()[-1:].isalpha())
+    whole = matcher.read(stated, lower=finished or not stated.rstrip()[-1:].isalpha())
     if _HEDGE.search(before) or (whole is None and _HEDGE.search(stated)):
-        return Lenient(None, "hedged"), 0
+        return LenientAnswer(None, "hedged"), 0
     if whole:
-        return Lenient(whole, "phrase"), len(stated)
+        return LenientAnswer(whole, "phrase"), len(stated)
     head = _REASON_FOLLOWS.split(stated, maxsplit=1)[0]
-    choice = None if head == stated else asked.read(head)
-    return Lenient(choice, "phrase" if choice else _failure(head, asked)), len(head)
+    choice = None if head == stated else matcher.read(head)
+    return LenientAnswer(choice, "phrase" if choice else _failure(head, matcher)), len(head)
 
 
-def _lines(text: str, asked: Shown) -> Lenient:
-    """A first line that is an answer, or a last one after a finished sentence."""
+def _read_lines(text: str, matcher: OptionMatcher) -> LenientAnswer:
+    """A first line that is an answer, or a last line that is one after a finished sentence."""
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) < 2:
-        return Lenient(None, "nothing")
-    first, last = (asked.read(line, lower=False) for line in (lines[0], lines[-1]))
-    if first and not lines[1].lstrip()[:1].islower():  # or the line goes on there
-        return _agreed([Lenient(first, "line")], "line", "\n".join(lines[1:]), asked)
+        return NOTHING
+    first, last = (matcher.read(line, lower=False) for line in (lines[0], lines[-1]))
+    if first and not lines[1].lstrip()[:1].islower():  # a lower-case second line continues the first
+        return _agreed([LenientAnswer(first, "line")], "line", "\n".join(lines[1:]), matcher)
     finished = lines[-2].rstrip().endswith((".", "!"))
-    return Lenient(last, "line") if last and finished else Lenient(None, "nothing")
+    return LenientAnswer(last, "line") if last and finished else NOTHING
 
 
-def _exact(text: str, asked: Shown, reason: LenientReason) -> Lenient:
-    choice = asked.read(text)
-    return Lenient(choice, reason) if choice else Lenient(None, _failure(text, asked))
+def _failure(text: str, matcher: OptionMatcher) -> LenientReason:
+    return "several" if matcher.is_list(text) else "unreadable"
 
 
-def _failure(text: str, asked: Shown) -> LenientReason:
-    return "several" if asked.is_list(text) else "unreadable"
-
-
-def _agreed(found: Iterable[Lenient], reason: LenientReason, after: str, asked: Shown) -> Lenient:
-    """The one option that all of `found` state and that nothing `after` them gainsays."""
-    every = list(found)
-    choices = {one.choice for one in every}
-    named = {choice for choice in choices if choice}
-    if len(named) > 1:
-        return Lenient(None, "several")
-    failed = next((one for one in every if one.choice is None), None)
-    if failed or not named:
-        return failed or Lenient(None, "nothing")
-    (choice,) = named
-    gainsaid = asked.named(after) - {choice} or _RETRACTION.search(after)
-    return Lenient(None, "contradicted") if gainsaid else Lenient(choice, reason)
+def _agreed(found: Sequence[LenientAnswer], reason: LenientReason, after: str, matcher: OptionMatcher) -> LenientAnswer:
+    """The one option that all of `found` state and that the text `after` them does not contradict."""
+    choices = {one.choice for one in found if one.choice}
+    if len(choices) > 1:
+        return LenientAnswer(None, "several")
+    failed = next((one for one in found if one.choice is None), None)
+    if failed or not choices:
+        return failed or NOTHING
+    (choice,) = choices
+    contradicted = matcher.named(after) - {choice} or _RETRACTION.search(after)
+    return LenientAnswer(None, "contradicted") if contradicted else LenientAnswer(choice, reason)

@@ -1,8 +1,8 @@
-"""Choices -> metrics, as pure functions (paper, "Implementation Details").
+"""Metrics of one question from the choices of its responses, as pure functions (paper, "Implementation Details").
 
-`choices` is what the extractor read from the k = 5 sampled responses of one question: a letter or None, in the order
-in which they were sampled. The paper's prose lets an expert score Avg@5 from 1 to 5, but its table is in percent and
-behaves as a mean accuracy, so that is what it is here.
+`choices` are the letters that the extractor read from the k = 5 sampled responses, in sampling order; None is unparsed.
+In the paper's prose an expert scores Avg@5 from 1 to 5, but its table is in percent and behaves like a mean accuracy,
+which is what we compute.
 
 Example:
     >>> avg_at_k(["A", "B", None, "B", "B"], "B"), major_at_k(["A", "B", None, "B", "B"], "B")
@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from anatomy_r1.errors import AnatomyR1Error
 
 K = 5
-"""Sampled responses a question (paper, "Implementation Details")."""
+"""Sampled responses per question (paper, "Implementation Details")."""
 
 
 def avg_at_k(choices: Sequence[str | None], gold: str) -> float:
@@ -31,7 +31,7 @@ def pass_at_1(choices: Sequence[str | None], gold: str) -> bool:
 
 
 def majority(choices: Sequence[str | None]) -> str | None:
-    """Most frequent choice; unparsed responses do not vote; ties go to the earliest; None when nothing parsed.
+    """Most frequent choice, ties going to the earliest; unparsed responses do not vote. None if nothing parsed.
 
     The paper states no tie rule: the earliest is our choice.
     """
@@ -46,12 +46,12 @@ def major_at_k(choices: Sequence[str | None], gold: str) -> bool:
 
 
 def parse_rate(choices: Sequence[str | None]) -> float:
-    """Share of the responses from which a choice could be read."""
+    """Share of the responses that could be parsed."""
     return sum(choice is not None for choice in choices) / len(choices)
 
 
 def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: str) -> dict[str, float]:
-    """Metrics of one question; scores from the log and lm-eval's are both means of these.
+    """All metrics of one question. Scores from the log and lm-eval's are both means of these.
 
     Raises:
         AnatomyR1Error: when there are not five sampled responses.
@@ -68,6 +68,11 @@ def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: st
 
 
 def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
-    """Means of the metrics over questions, number of questions, and share of truncated responses."""
+    """Number of questions, mean of each metric over them, and share of truncated responses.
+
+    Args:
+        metrics: `question_metrics` of each question.
+        truncated: how many of each question's five responses were cut off.
+    """
     means = {name: sum(one[name] for one in metrics) / len(metrics) for name in metrics[0]}
     return {"n": len(metrics), **means, "truncation_rate": sum(truncated) / (K * len(truncated))}

@@ -1,18 +1,18 @@
-"""Position bias: does a policy answer a letter because the option there is right, or because it is that letter?
+"""Position bias: does a policy choose a letter because the option there is right, or because it is that letter?
 
-Of the readable sampled answers, by letter:
+For each letter, over the readable sampled answers:
 
-- **excess**: share that chose it, minus share to whose questions it is the right one (signed, in shares; ours), with
-  its cluster-robust interval. Excesses sum to zero. This decides; see `preferred`.
-- **recall**: of the answers to questions whose right option stands there, unreadable ones included, the share that is
-  right. RStd is the standard deviation of the recalls (Zheng et al., "Large Language Models Are Not Robust Multiple
+- **excess**: share of answers that chose the letter, minus share of answers whose question has it as the right one
+  (signed; ours), with a cluster-robust interval. Excesses sum to zero. They decide; see `PositionBias.preferred`.
+- **recall**: share of right answers among those to questions whose right option has the letter, unreadable answers
+  included. RStd is the standard deviation of the recalls (Zheng et al., "Large Language Models Are Not Robust Multiple
   Choice Selectors", arXiv:2309.03882); dividing by the number of letters is our reading.
-- **moved**: half the sum of the absolute excesses, the share of answers that would have to go to other letters (total
-  variation distance; ours).
+- **moved**: half the sum of the absolute excesses, which is the share of answers that would have to move to another
+  letter (total variation distance; ours).
 
-RStd and moved are never negative and grow with noise: read them with the intervals. From questions in the order as
-given, an excess may come from what stands at a letter; under all rotations (`anatomy_r1.data.rotations`) every option
-stands everywhere as often, so that it can only come from the letter.
+RStd and moved are never negative and grow with noise: read them together with the intervals. With options in their
+original order, an excess may come from the options at a letter. Under all rotations (`anatomy_r1.data.rotations`) every
+option has every letter equally often, so that an excess can only come from the letter.
 
 Example:
     >>> counts = count_letters([["A", "A", "A", "B", None]] * 2, ["A", "B"], [2, 2], ["v1", "v2"])
@@ -43,7 +43,7 @@ NOT_KNOWN = "not known: no interval"
 
 @dataclass(frozen=True, eq=False)
 class LetterCounts:
-    """Sampled answers of each question, counted by letter; the same shape and order everywhere.
+    """Sampled answers of each question, counted by letter; all four tables have the same shape and order.
 
     Raises:
         ValueError: when the shapes differ.
@@ -52,121 +52,125 @@ class LetterCounts:
     chosen: Counts
     """Answers that chose the letter."""
     readable: Counts
-    """Readable answers, at the letter of the right option."""
+    """Readable answers, under the letter of the right option."""
     right: Counts
-    """Right answers, at the letter of the right option."""
+    """Right answers, under the letter of the right option."""
     asked: Counts
-    """Answers asked for, at the letter of the right option."""
+    """All answers asked for, under the letter of the right option."""
     clusters: Labels
 
     def __post_init__(self) -> None:
         shape = (len(self.clusters), len(LETTERS))
         if any(one.shape != shape for one in (self.chosen, self.readable, self.right, self.asked)):
-            raise ValueError(f"expected counts of shape {shape}, one row a question and one column a letter")
+            raise ValueError(f"expected counts of shape {shape}: a row per question and a column per letter")
 
 
 @dataclass(frozen=True, slots=True)
 class LetterBias:
-    """One letter."""
+    """The bias toward or against one letter."""
 
     letter: str
     chosen: float
     """Share of the readable answers that chose it."""
     gold: float
-    """Share of the readable answers that were to questions whose right option stands there."""
+    """Share of the readable answers whose question has it as the right option."""
     excess: Interval
-    strict: Interval
-    """The excess with an interval so wide that all letters' hold together at 95 % (Bonferroni)."""
+    joint_excess: Interval
+    """The excess with an interval wide enough for all letters' intervals to hold jointly at 95 % (Bonferroni)."""
     recall: Interval | None
-    """None where no right option stands at it."""
+    """None if it is never the right option."""
 
 
 @dataclass(frozen=True, slots=True)
 class PositionBias:
-    """All letters that any question offers."""
+    """The bias of all letters that any question offers."""
 
     letters: tuple[LetterBias, ...]
     moved: float
     recall_sd: float
-    """RStd: 0 where fewer than two letters have a recall."""
+    """RStd; 0 if fewer than two letters have a recall."""
 
     @property
     def preferred(self) -> str:
-        """In words: letters whose strict interval of the excess leaves zero out, in points; the rule is ours."""
-        if any(one.strict.low is None for one in self.letters):
+        """The verdict in words: letters whose joint interval of the excess excludes zero, in points (our rule)."""
+        if any(one.joint_excess.low is None for one in self.letters):
             return NOT_KNOWN
-        found = [f"{one.letter} {100 * one.strict.mean:+.1f}" for one in self.letters if _apart(one.strict)]
+        apart = [one for one in self.letters if _excludes_zero(one.joint_excess)]
+        found = [f"{one.letter} {100 * one.joint_excess.mean:+.1f}" for one in apart]
         return f"prefers by letter: {', '.join(found)}" if found else NONE_PREFERRED
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, unrounded."""
+        letters = {
+            one.letter: {
+                "chosen": one.chosen,
+                "gold": one.gold,
+                "excess": [one.excess.mean, one.excess.low, one.excess.high],
+                "recall": [one.recall.mean, one.recall.low, one.recall.high] if one.recall else None,
+            }
+            for one in self.letters
+        }
+        return {"letters": letters, "moved": self.moved, "recall_sd": self.recall_sd, "verdict": self.preferred}
 
 
 def count_letters(
     choices: Sequence[Sequence[str | None]], gold: Sequence[str], options: Sequence[int], clusters: Labels
 ) -> LetterCounts:
-    """From what the sampled responses of each question chose, the right letter, and how many options it has.
+    """Count the sampled answers of n questions by letter.
+
+    Args:
+        choices: what each sampled response of a question chose; None if unreadable.
+        gold: letter of each question's right option.
+        options: number of options of each question.
+        clusters: cluster label of each question.
 
     Raises:
         ValueError: when a question's right letter or a choice is not among its options.
     """
     n = len(gold)
     chosen, readable, right, asked = (np.zeros((n, len(LETTERS))) for _ in range(4))
-    for row, (of, letter, count) in enumerate(zip(choices, gold, options, strict=True)):
-        at, read = _index(letter, count), [_index(one, count) for one in of if one is not None]
+    for row, (answers, letter, count) in enumerate(zip(choices, gold, options, strict=True)):
+        at, read = _index(letter, count), [_index(one, count) for one in answers if one is not None]
         np.add.at(chosen[row], read, 1)
-        readable[row, at], asked[row, at], right[row, at] = len(read), len(of), read.count(at)
+        readable[row, at], asked[row, at], right[row, at] = len(read), len(answers), read.count(at)
     return LetterCounts(chosen, readable, right, asked, clusters)
 
 
-def summed(counts: LetterCounts, of: Sequence[str]) -> tuple[list[str], LetterCounts]:
-    """Rows of one question together, as those of its rotations: the questions in first-come order, and their counts."""
-    first = list(dict.fromkeys(of))
-    place = {name: index for index, name in enumerate(first)}
-    rows = [place[name] for name in of]
+def sum_by_question(counts: LetterCounts, questions: Sequence[str]) -> tuple[list[str], LetterCounts]:
+    """Sum the rows of the same question, such as its rotations: question ids in order of first occurrence, and sums."""
+    ids = list(dict.fromkeys(questions))
+    place = {name: index for index, name in enumerate(ids)}
+    rows = [place[name] for name in questions]
 
     def total(table: Counts) -> Counts:
-        sums = np.zeros((len(first), table.shape[1]))
+        sums = np.zeros((len(ids), table.shape[1]))
         np.add.at(sums, rows, table)
         return sums
 
-    clusters = dict(zip(of, counts.clusters, strict=True))
+    clusters = dict(zip(questions, counts.clusters, strict=True))
     chosen, readable, right, asked = (
         total(one) for one in (counts.chosen, counts.readable, counts.right, counts.asked)
     )
-    return first, LetterCounts(chosen, readable, right, asked, [clusters[name] for name in first])
+    return ids, LetterCounts(chosen, readable, right, asked, [clusters[name] for name in ids])
 
 
 def position_bias(counts: LetterCounts) -> PositionBias | None:
-    """Bias over all questions; None where no answer can be read.
+    """Bias over all questions; None if no answer can be read.
 
-    Letters are those up to the last that was chosen or held a right option.
+    The letters are those up to the last one that was chosen or had a right option.
     """
     whole = counts.readable.sum(axis=1)
     if not whole.sum():
         return None
     offered = np.flatnonzero(counts.chosen.sum(axis=0) + counts.asked.sum(axis=0)).max() + 1
-    strict = 1 - (1 - CONFIDENCE) / offered
-    letters = tuple(_letter(counts, at, whole, strict) for at in range(offered))
+    joint_confidence = 1 - (1 - CONFIDENCE) / offered
+    letters = tuple(_letter_bias(counts, at, whole, joint_confidence) for at in range(offered))
     recalls = [one.recall.mean for one in letters if one.recall]
     moved = sum(abs(one.excess.mean) for one in letters) / 2
     return PositionBias(letters, moved, float(np.std(recalls)) if len(recalls) > 1 else 0.0)
 
 
-def as_dict(bias: PositionBias | None) -> dict[str, Any] | None:
-    """For JSON, shares and bounds unrounded."""
-    if bias is None:
-        return None
-    letters = {
-        one.letter: {
-            "chosen": one.chosen,
-            "gold": one.gold,
-            "excess": [one.excess.mean, one.excess.low, one.excess.high],
-            "recall": [one.recall.mean, one.recall.low, one.recall.high] if one.recall else None,
-        }
-        for one in bias.letters
-    }
-    return {"letters": letters, "moved": bias.moved, "recall_sd": bias.recall_sd, "verdict": bias.preferred}
-
-
-def _letter(counts: LetterCounts, at: int, whole: ArrayLike, strict: float) -> LetterBias:
+def _letter_bias(counts: LetterCounts, at: int, whole: ArrayLike, joint_confidence: float) -> LetterBias:
     chosen, gold = counts.chosen[:, at], counts.readable[:, at]
     total, asked = float(np.sum(whole)), counts.asked[:, at]
     return LetterBias(
@@ -174,17 +178,17 @@ def _letter(counts: LetterCounts, at: int, whole: ArrayLike, strict: float) -> L
         chosen=float(chosen.sum()) / total,
         gold=float(gold.sum()) / total,
         excess=ratio_interval(chosen - gold, whole, counts.clusters),
-        strict=ratio_interval(chosen - gold, whole, counts.clusters, strict),
+        joint_excess=ratio_interval(chosen - gold, whole, counts.clusters, joint_confidence),
         recall=ratio_interval(counts.right[:, at], asked, counts.clusters) if asked.any() else None,
     )
 
 
-def _apart(interval: Interval) -> bool:
-    """Whether an interval leaves zero out; one of no width around zero does not."""
+def _excludes_zero(interval: Interval) -> bool:
     return interval.low is not None and interval.high is not None and not interval.low <= 0 <= interval.high
 
 
 def _index(letter: str, count: int) -> int:
+    """Column of a letter, which must be one of a question's `count` options."""
     at = LETTERS.index(letter)
     if at >= count:
         raise ValueError(f"letter {letter} of a question with {count} options")

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.intervals import Interval
 from anatomy_r1.scoring.metrics import K
-from anatomy_r1.scoring.outcomes import reason_counts
-from anatomy_r1.scoring.position_bias import PositionBias, position_bias
-from anatomy_r1.scoring.position_bias import as_dict as positions_as_dict
-from anatomy_r1.scoring.question_table import RotationScores, counts_of_scores, question_table, rotation_scores
-from anatomy_r1.scoring.question_table import as_dict as rotations_as_dict
+from anatomy_r1.scoring.position_bias import position_bias
+from anatomy_r1.scoring.question_table import letter_counts, question_table, rotation_scores
 from anatomy_r1.scoring.score import Scores
-from anatomy_r1.scoring.validity import unfit
+from anatomy_r1.scoring.validity import validity_problems
 
 _METRICS = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate", "truncation_rate")
-_BAND = (f"avg@{K}", f"avg@{K}_lenient", "format_failure_rate", "several_rate", "refusal_rate", "truncation_rate")
+_EXTRACTION = (f"avg@{K}", f"avg@{K}_lenient", "format_failure_rate", "several_rate", "refusal_rate", "truncation_rate")
 
 
 def as_text(scores: Scores) -> str:
-    """Metrics and extraction, a line a category and one for all, in percent; reasons; what makes the run unfit."""
-    head = f"{scores.benchmark}, run {scores.run}: {len(set(scores.clusters))} clusters, percent"
-    head += "; each rotation of a question is a line of its own in n" if scores.rotated else ""
-    extraction = (
-        f"Extraction: avg@{K} by the strict extractor, which decides, and by the lenient one; shares of responses"
-    )
-    tables = [head, *_table(scores, _METRICS), "", extraction, *_table(scores, _BAND), *_reasons(scores)]
-    return "\n".join([*tables, *_rotations(scores), *_positions(scores), *_verdict(scores)])
+    """Metrics and extraction rates by category and overall, in percent; reasons; what makes the run unfit."""
+    return "\n".join(_lines(scores))
 
 
 def as_json(scores: Scores) -> str:
-    """What was run, metrics overall and by category, how often each extractor gave which reason, and the gates."""
-    counts = reason_counts(scores.outcomes)
+    """What was run, metrics overall and by category, how often each extractor gave which reason, and diagnostics."""
+    counts = reason_counts(scores.extractions)
     content = {
         "benchmark": scores.benchmark,
         "run": scores.run,
@@ -42,20 +35,41 @@ def as_json(scores: Scores) -> str:
         "by_category": scores.by_category,
         "reasons": counts["strict"],
         "lenient_reasons": counts["lenient"],
-        "positions": positions_as_dict(position_bias(counts_of_scores(scores))),
-        **({"rotations": rotations_as_dict(rotation_scores(question_table(scores)))} if scores.rotated else {}),
-        "unfit": unfit(scores),
+        **diagnostics(scores),
     }
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
 
 
-def _table(scores: Scores, names: Sequence[str]) -> list[str]:
-    title = f"{'':28}{'n':>7}" + "".join(f"{name:>{_width(name)}}" for name in names)
-    lines = [_line(category, values, names) for category, values in scores.by_category.items()]
-    return [title, *lines, _line("all", scores.overall, names)]
+def diagnostics(scores: Scores) -> dict[str, Any]:
+    """For JSON: position bias, scores under all rotations if these were asked, and what makes the run unfit."""
+    bias = position_bias(letter_counts(scores))
+    return {
+        "positions": bias.as_dict() if bias else None,
+        **({"rotations": rotation_scores(question_table(scores)).as_dict()} if scores.rotated else {}),
+        "unfit": list(validity_problems(scores)),
+    }
 
 
-def _line(label: str, values: Mapping[str, float], names: Sequence[str]) -> str:
+def _lines(scores: Scores) -> Iterator[str]:
+    note = "; each rotation of a question is a line of its own in n" if scores.rotated else ""
+    yield f"{scores.benchmark}, run {scores.run}: {len(set(scores.clusters))} clusters, percent{note}"
+    yield from _table(scores, _METRICS)
+    yield ""
+    yield f"Extraction: avg@{K} by the strict extractor, which decides, and by the lenient one; shares of responses"
+    yield from _table(scores, _EXTRACTION)
+    yield from _reasons(scores)
+    yield from _rotations(scores)
+    yield from _position_bias(scores)
+    yield from (f"UNFIT: {reason}" for reason in validity_problems(scores))
+
+
+def _table(scores: Scores, names: Sequence[str]) -> Iterator[str]:
+    yield f"{'':28}{'n':>7}" + "".join(f"{name:>{_width(name)}}" for name in names)
+    for label, values in (*scores.by_category.items(), ("all", scores.overall)):
+        yield _row(label, values, names)
+
+
+def _row(label: str, values: Mapping[str, float], names: Sequence[str]) -> str:
     return f"{label:28}{values['n']:>7.0f}" + "".join(f"{100 * values[name]:>{_width(name)}.1f}" for name in names)
 
 
@@ -63,46 +77,36 @@ def _width(name: str) -> int:
     return max(len(name), 7) + 2
 
 
-def _reasons(scores: Scores) -> list[str]:
+def _reasons(scores: Scores) -> Iterator[str]:
     total = K * len(scores.ids)
-    return [
-        f"Reasons, {name}: " + ", ".join(f"{reason} {100 * count / total:.1f}" for reason, count in counts.items())
-        for name, counts in reason_counts(scores.outcomes).items()
-    ]
+    for extractor, counts in reason_counts(scores.extractions).items():
+        shares = ", ".join(f"{reason} {100 * count / total:.1f}" for reason, count in counts.items())
+        yield f"Reasons, {extractor}: {shares}"
 
 
-def _rotations(scores: Scores) -> list[str]:
-    return ["", *_rotation_lines(rotation_scores(question_table(scores)))] if scores.rotated else []
+def _rotations(scores: Scores) -> Iterator[str]:
+    if scores.rotated:
+        found = rotation_scores(question_table(scores))
+        count = f"{found.questions} questions, {found.rotations} prompts"
+        greedy, major = (_interval(found.all_right[name]) for name in ("all_right_greedy", "all_right_major"))
+        right = f"right under every rotation, greedy response {greedy}, major@{K} {major}"
+        yield ""
+        yield f"Rotations: {count}; a question's rotations averaged first"
+        yield f"  avg@{K} {_interval(found.average)}; {right}"
 
 
-def _rotation_lines(found: RotationScores) -> list[str]:
-    return [
-        f"Rotations: {found.questions} questions, {found.rotations} prompts; a question's rotations averaged first",
-        f"  avg@{K} {_interval(found.average)}; right under every rotation, greedy response "
-        f"{_interval(found.all_right['all_right_greedy'])}, major@{K} {_interval(found.all_right['all_right_major'])}",
-    ]
-
-
-def _positions(scores: Scores) -> list[str]:
-    bias = position_bias(counts_of_scores(scores))
-    return ["", *_position_lines(bias)] if bias else []
-
-
-def _position_lines(bias: PositionBias) -> list[str]:
-    head = "Letters: share of the readable answers, share that is right there, excess, recall [95 % intervals]"
-    lines = [
-        f"  {one.letter} {100 * one.chosen:6.1f} {100 * one.gold:6.1f}   {_interval(one.excess, '+')}   "
-        + (_interval(one.recall) if one.recall else "none right")
-        for one in bias.letters
-    ]
-    return [head, *lines, f"  {bias.preferred}; moved {100 * bias.moved:.1f}, RStd {100 * bias.recall_sd:.1f}"]
+def _position_bias(scores: Scores) -> Iterator[str]:
+    if bias := position_bias(letter_counts(scores)):
+        yield ""
+        yield "Letters: share of the readable answers, share that is right there, excess, recall [95 % intervals]"
+        for one in bias.letters:
+            recall = _interval(one.recall) if one.recall else "none right"
+            shares = f"{100 * one.chosen:6.1f} {100 * one.gold:6.1f}"
+            yield f"  {one.letter} {shares}   {_interval(one.excess, '+')}   {recall}"
+        yield f"  {bias.preferred}; moved {100 * bias.moved:.1f}, RStd {100 * bias.recall_sd:.1f}"
 
 
 def _interval(interval: Interval, sign: str = "") -> str:
     if interval.low is None or interval.high is None:
         return f"{100 * interval.mean:{sign}.1f} [no interval]"
     return f"{100 * interval.mean:{sign}.1f} [{100 * interval.low:{sign}.1f}, {100 * interval.high:{sign}.1f}]"
-
-
-def _verdict(scores: Scores) -> list[str]:
-    return [f"UNFIT: {reason}" for reason in unfit(scores)]

@@ -1,4 +1,4 @@
-"""Response log -> scores, without a model. lm-eval's numbers for the same run are equal to the last digit.
+"""Scores of a run, computed from its responses without a model. They equal lm-eval's for the same run exactly.
 
 Example:
     >>> scores = score(Path("log.sqlite"), Path("prepared/sgg"))      # doctest: +SKIP
@@ -16,112 +16,99 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.response_log.response import Response
-from anatomy_r1.scoring.complete_run import Answered, answered
-from anatomy_r1.scoring.metrics import (
-    K,
-    question_metrics,
-    summary,
-)
-from anatomy_r1.scoring.outcomes import Outcome, extraction_rates, outcome
+from anatomy_r1.scoring.complete_run import CompleteRun, load_complete_run
+from anatomy_r1.scoring.extraction import Extraction, extract_response, extraction_rates
+from anatomy_r1.scoring.metrics import K, question_metrics, summary
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a run's responses say; all per-question fields in the prepared set's order."""
+    """What was read from a run's responses, and its metrics. Per-question fields are in the prepared set's order."""
 
     benchmark: str
     run: str
     """Name of the run in the log."""
     plan: Mapping[str, Any]
-    """What the run asked for: prompt style, pictures, split, seed, limit, weights, decoding."""
+    """What the run asked for: prompt style, images, split, seed, limit, weights, decoding."""
     ids: tuple[str, ...]
     clusters: tuple[str, ...]
     categories: tuple[str, ...]
     gold: tuple[str, ...]
     """Letter of the right option."""
     choices: tuple[tuple[str | None, ...], ...]
-    """Five a question: what each sampled response chose."""
+    """Five per question: the choice of each sampled response."""
     greedy: tuple[str | None, ...]
-    """What the greedy response chose."""
-    reasons: tuple[tuple[str, ...], ...]
-    """Five a question: how the extractor came to the choice, or why to none; then the greedy one's."""
+    """The greedy response's choice."""
     truncated: tuple[int, ...]
-    """Of the five, how many ended at the token limit."""
-    outcomes: tuple[tuple[Outcome, ...], ...]
-    """Five a question, then the greedy one's: both extractors' verdicts, and what went wrong with the form."""
+    """How many of the five ended at the token limit."""
+    extractions: tuple[tuple[Extraction, ...], ...]
+    """Six per question, the greedy one last: both extractors' verdicts and failures in form."""
     distinct: tuple[int, ...]
-    """Of the five, how many different texts."""
+    """How many different texts the five are."""
     asked: int
-    """Questions that the run asked for, as the data's manifest counts them."""
+    """Number of questions that the run asked for, as the data's manifest counts them."""
     overall: Mapping[str, float]
-    """Means over questions (see `summary` and `anatomy_r1.scoring.outcomes.extraction_rates`)."""
+    """Means over questions (`metrics.summary` and `extraction.extraction_rates`)."""
     by_category: Mapping[str, Mapping[str, float]]
     """The same by category."""
     prompts: str = ""
-    """Identity of all prompts as the model read them, chat template included: 16 hex digits."""
+    """Hash of all prompts as the model read them, chat template included: 16 hex digits."""
     options: tuple[int, ...] = ()
-    """How many each question has."""
+    """Number of options of each question."""
 
     @property
     def rotated(self) -> bool:
-        """Whether every rotation of the options was asked; all fields then have a rotation for a question."""
+        """Whether every rotation of the options was asked. Each rotation then counts as a question in all fields."""
         return bool(self.plan.get("options", "given") == "rotated")
 
 
 def score(log: Path, data: Path, run: str | None = None) -> Scores:
-    """Score one run of a log; `run` names it where the log holds several.
-
-    Raises:
-        AnatomyR1Error: as `answered`.
-    """
-    return scores_of(answered(log, data, run))
+    """Score one run of a response log. Arguments and errors are those of `load_complete_run`."""
+    return score_run(load_complete_run(log, data, run))
 
 
-def scores_of(of: Answered) -> Scores:
-    """Scores of responses, wherever they are from."""
-    plan, questions, responses = of.plan, of.questions, of.responses
-    outcomes = tuple(
-        tuple(outcome(response, question.options) for response in six)
+def score_run(run: CompleteRun) -> Scores:
+    """Score responses, wherever they come from."""
+    plan, questions, responses = run.plan, run.questions, run.responses
+    extractions = tuple(
+        tuple(extract_response(response, question.options) for response in six)
         for six, question in zip(responses, questions, strict=True)
     )
     gold = tuple(question.letter for question in questions)
-    metrics = [_metrics(six, letter) for six, letter in zip(outcomes, gold, strict=True)]
-    truncated = tuple(sum(one.truncated for one in six[:K]) for six in outcomes)
+    choices = tuple(tuple(one.strict.choice for one in six[:K]) for six in extractions)
+    greedy = tuple(six[K].strict.choice for six in extractions)
+    metrics = [question_metrics(*one) for one in zip(choices, greedy, gold, strict=True)]
+    truncated = tuple(sum(one.truncated for one in six[:K]) for six in extractions)
     categories = tuple(question.category for question in questions)
 
     def means(some: Sequence[int]) -> dict[str, float]:
         strict = summary([metrics[i] for i in some], [truncated[i] for i in some])
-        return strict | extraction_rates([outcomes[i] for i in some], [gold[i] for i in some])
+        return strict | extraction_rates([extractions[i] for i in some], [gold[i] for i in some])
 
     return Scores(
         benchmark=plan["benchmark"],
-        run=of.run,
+        run=run.run,
         plan=plan,
         ids=tuple(question.id for question in questions),
         clusters=tuple(question.cluster for question in questions),
         categories=categories,
         gold=gold,
-        choices=tuple(tuple(one.strict.choice for one in six[:K]) for six in outcomes),
-        greedy=tuple(six[K].strict.choice for six in outcomes),
-        reasons=tuple(tuple(one.strict.reason for one in six) for six in outcomes),
+        choices=choices,
+        greedy=greedy,
         truncated=truncated,
-        outcomes=outcomes,
+        extractions=extractions,
         distinct=tuple(len({response.text for response in six[:K]}) for six in responses),
-        asked=of.asked,
+        asked=run.asked,
         overall=means(range(len(questions))),
         by_category={
             category: means([i for i, one in enumerate(categories) if one == category])
             for category in sorted(set(categories))
         },
-        prompts=_prompts(responses),
+        prompts=_prompts_hash(responses),
         options=tuple(len(question.options) for question in questions),
     )
 
 
-def _prompts(responses: Sequence[Sequence[Response]]) -> str:
+def _prompts_hash(responses: Sequence[Sequence[Response]]) -> str:
     hashes = [[one.key.prompt_hash for one in six] for six in responses]
     return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
-
-
-def _metrics(six: Sequence[Outcome], gold: str) -> dict[str, float]:
-    return question_metrics([one.strict.choice for one in six[:K]], six[K].strict.choice, gold)

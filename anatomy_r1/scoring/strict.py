@@ -1,14 +1,20 @@
-"""Completion -> Answer: the one extractor, used by evaluation, rewards and reports alike.
+"""The answer extractor: reads the chosen letter from a completion. Evaluation, rewards and reports all use it.
 
-What counts (after `<think>...</think>` has been removed unread): the text of the single `<answer>` tag or, where no tag
-was written, all that is left. That text must be a letter, a letter with its own option's text, or the exact text of
-exactly one option. Anything else is unparsed, with a reason; nothing is ever guessed, and never the nearest match.
+A completion becomes a letter in three steps, one function each:
+
+1. `_after_thinking` drops one leading `<think>...</think>` block without reading it.
+2. `_answer_text` takes the content of the single `<answer>` tag or, if there is no tag, all of the remaining text.
+3. `_match` accepts a letter (`B`), a letter with the text of its own option (`B. Liver`), or the exact text of exactly
+   one option (`Liver`).
+
+Anything else is unparsed, with a reason. The extractor never guesses and never takes the nearest match. The paper does
+not say how it reads answers: these rules are ours.
 
 Example:
     >>> extract("<think> it is yellow </think> <answer> B </answer>", ["Liver", "Omentum"])
     Answer(choice='B', reason='letter')
-    >>> extract("It is not A.", ["Liver", "Omentum"]).choice is None
-    True
+    >>> extract("It is not A.", ["Liver", "Omentum"])
+    Answer(choice=None, reason='unrecognised')
 """
 
 from __future__ import annotations
@@ -37,19 +43,19 @@ Reason = Literal[
 ]
 
 PARSED: frozenset[str] = frozenset({"letter", "letter_and_text", "text"})
-"""Reasons that come with a choice; every other reason is a failure."""
+"""Reasons that come with a choice. Every other reason is a failure."""
+
+CACHED_LENGTH = 100
+"""Longest answer text whose match is cached (our choice): models repeat a few short answers over and over."""
 
 _TAG = re.compile(r"</?(?:think|answer)>")
 _LETTER = re.compile(r"\(?([A-Z])[.):]?")
-_LETTER_TEXT = re.compile(r"\(?([A-Z])(?:[.):]|(?=\s))\s*(\S.*)", re.DOTALL)
-
-SHORT = 100
-"""Letters of an answer that is remembered (ours): models give the same few again and again."""
+_LETTER_AND_TEXT = re.compile(r"\(?([A-Z])(?:[.):]|(?=\s))\s*(\S.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a completion chose, and why or why not."""
+    """What a completion chose, and how it was read or why it was not."""
 
     choice: str | None
     """Letter of the chosen option, or None when unparsed."""
@@ -58,65 +64,65 @@ class Answer:
 
 def extract(completion: str, options: Sequence[str]) -> Answer:
     """The option that `completion` chooses among `options` (shown as A, B, ...). Linear in the completion's length."""
-    body = _body(completion)
-    if isinstance(body, Answer):
-        return body
-    text = body.strip()
-    return (_read_short if len(text) <= SHORT else _read)(text, tuple(options))
+    remaining = _after_thinking(completion)
+    text = remaining if isinstance(remaining, Answer) else _answer_text(remaining)
+    if isinstance(text, Answer):
+        return text
+    match = _match_cached if len(text) <= CACHED_LENGTH else _match
+    return match(text, tuple(options))
 
 
-def _body(completion: str) -> str | Answer:
-    """The text that states the answer, or the reason why there is none."""
-    names = _TAG.findall(completion)
-    if names[:1] != ["<think>"]:
-        return _stated(completion, names)
-    if "</think>" not in names:
+def _after_thinking(completion: str) -> str | Answer:
+    """Step 1: the text after a leading think block, or the failure."""
+    tags = _TAG.findall(completion)
+    if tags[:1] != ["<think>"]:
+        return completion
+    if "</think>" not in tags:
         return Answer(None, "unclosed_think")
-    if names[1] != "</think>":
+    if tags[1] != "</think>":
         return Answer(None, "nested_tags")
     before, _, rest = completion.partition("<think>")
-    if before.strip():
-        return Answer(None, "text_outside_answer")
-    return _stated(rest.partition("</think>")[2], names[2:])
+    return Answer(None, "text_outside_answer") if before.strip() else rest.partition("</think>")[2]
 
 
-def _stated(text: str, names: list[str]) -> str | Answer:
-    """The same of what follows the thinking; `names` are its tags."""
-    if not names:
-        return text if text.strip() else Answer(None, "empty")
-    if names != ["<answer>", "</answer>"]:
-        return Answer(None, _broken(names))
-    before, _, rest = text.partition("<answer>")
-    inside, _, after = rest.partition("</answer>")
-    if before.strip() or after.strip():
-        return Answer(None, "text_outside_answer")
-    return inside if inside.strip() else Answer(None, "empty")
+def _answer_text(text: str) -> str | Answer:
+    """Step 2: the stripped text that states the answer, or the failure."""
+    tags = _TAG.findall(text)
+    if tags and tags != ["<answer>", "</answer>"]:
+        return Answer(None, _tag_failure(tags))
+    if tags:
+        before, _, rest = text.partition("<answer>")
+        text, _, after = rest.partition("</answer>")
+        if before.strip() or after.strip():
+            return Answer(None, "text_outside_answer")
+    return text.strip() or Answer(None, "empty")
 
 
-def _broken(names: list[str]) -> Reason:
-    if "<think>" in names or "</think>" in names:
+def _tag_failure(tags: list[str]) -> Reason:
+    """What is wrong with tags that are not one `<answer>...</answer>`."""
+    if "<think>" in tags or "</think>" in tags or tags[:2] == ["<answer>", "<answer>"]:
         return "nested_tags"
-    if names.count("<answer>") > 1:
-        return "nested_tags" if names[:2] == ["<answer>", "<answer>"] else "several_answers"
-    return "unclosed_answer"
+    return "several_answers" if tags.count("<answer>") > 1 else "unclosed_answer"
 
 
-def _read(text: str, options: tuple[str, ...]) -> Answer:
-    same = [letter for letter, option in zip(LETTERS, options, strict=False) if _plain(option) == _plain(text)]
+def _match(text: str, options: tuple[str, ...]) -> Answer:
+    """Step 3: the option that the whole of `text` names."""
+    letters = LETTERS[: len(options)]
+    same = [letter for letter, option in zip(letters, options, strict=False) if _plain(option) == _plain(text)]
     if len(same) == 1:
         return Answer(same[0], "text")
     if match := _LETTER.fullmatch(text):
-        inside = match.group(1) in LETTERS[: len(options)]
-        return Answer(match.group(1), "letter") if inside else Answer(None, "letter_out_of_range")
-    if (match := _LETTER_TEXT.fullmatch(text)) and match.group(1) in LETTERS[: len(options)]:
-        return _letter_and_text(match.group(1), match.group(2), options)
+        return Answer(match[1], "letter") if match[1] in letters else Answer(None, "letter_out_of_range")
+    if (match := _LETTER_AND_TEXT.fullmatch(text)) and match[1] in letters:
+        return _match_letter_and_text(match[1], match[2], options)
     return Answer(None, "unrecognised")
 
 
-_read_short = lru_cache(maxsize=16384)(_read)
+_match_cached = lru_cache(maxsize=16384)(_match)
 
 
-def _letter_and_text(letter: str, text: str, options: Sequence[str]) -> Answer:
+def _match_letter_and_text(letter: str, text: str, options: tuple[str, ...]) -> Answer:
+    """A letter counts only with its own option's text behind it."""
     if _plain(text) == _plain(options[LETTERS.index(letter)]):
         return Answer(letter, "letter_and_text")
     known = any(_plain(text) == _plain(option) for option in options)
@@ -124,5 +130,5 @@ def _letter_and_text(letter: str, text: str, options: Sequence[str]) -> Answer:
 
 
 def _plain(text: str) -> str:
-    """Case, runs of white space and one closing full stop do not make another text."""
+    """Text for comparison: case, runs of white space and one final full stop do not matter."""
     return " ".join(text.split()).removesuffix(".").casefold()

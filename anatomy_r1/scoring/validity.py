@@ -1,6 +1,6 @@
-"""Gates: what makes a run unfit to be compared, whatever its score.
+"""Validity checks: what makes a run unfit to be compared, whatever its score.
 
-All limits are ours. A run beyond one is still scored and shown, with a mark and the reason.
+All limits are ours. A run beyond one of them is still scored and reported, with a mark and the reason.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.score import Scores
 
 MAX_TRUNCATED = 0.05
-"""Ours: share of sampled responses cut off at the token limit. Beyond it the score measures the limit."""
+"""Share of sampled responses cut off at the token limit. Beyond it, the score measures the limit."""
 MAX_UNPARSED = 0.10
-"""Ours: share of sampled responses without a readable answer. Beyond it the score measures form."""
+"""Share of sampled responses without a readable answer. Beyond it, the score measures form."""
 MAX_REPEATED = 0.99
-"""Ours: share of questions whose five sampled responses are one and the same text, at a temperature above 0.
+"""Share of questions whose five sampled responses are the same text although the temperature is above 0.
 
-The greedy response does not count: a cache that hands out one response five times leaves it alone. A policy trained to
-answer in one letter may be so sure of itself; but to pass 99 % of questions its likeliest text must have a probability
-of about 0.998 at nearly all of them, and then five samples say no more than one, which a reader must know as well. The
-24 runs of the committed mini profile have 85 % at most (of equal verdicts, which equal texts imply).
+The greedy response does not count: a cache that returns one response five times does not affect it. A policy trained to
+answer with one letter may be this confident. But to reach 99 % of questions, its most likely text must have a
+probability of about 0.998 on nearly all of them; five samples then say no more than one, which a reader must know too.
+The 24 runs of the committed mini profile reach at most 85 % (of equal verdicts, which equal texts imply).
 """
 
 
-def unfit(scores: Scores) -> tuple[str, ...]:
-    """What speaks against using a run's numbers, each with what was found and the limit; empty when nothing does."""
-    return (*_lost(scores), *_beyond(scores), *_repeated(scores))
+def validity_problems(scores: Scores) -> tuple[str, ...]:
+    """Reasons against using a run's numbers, each with the value found and its limit; empty for a valid run."""
+    return (*_wrong_counts(scores), *_unread(scores), *_repeated(scores))
 
 
-def _lost(scores: Scores) -> Iterator[str]:
-    out = len(set(scores.ids))
-    whole = sum(len(choices) == K for choices in scores.choices)
-    if not scores.asked == out == len(scores.ids) == whole:
+def _wrong_counts(scores: Scores) -> Iterator[str]:
+    different = len(set(scores.ids))
+    complete = sum(len(choices) == K for choices in scores.choices)
+    if not scores.asked == different == len(scores.ids) == complete:
         yield (
-            f"{scores.asked} questions in, {out} different ones out, {whole} of {len(scores.ids)} with {K} sampled "
-            "responses: the score is not one of the questions that were asked"
+            f"{scores.asked} questions in, {different} different ones out, {complete} of {len(scores.ids)} with {K} "
+            "sampled responses: the score is not one of the questions that were asked"
         )
 
 
-def _beyond(scores: Scores) -> Iterator[str]:
+def _unread(scores: Scores) -> Iterator[str]:
     responses = K * max(len(scores.ids), 1)
     truncated = sum(scores.truncated) / responses
     unparsed = sum(choice is None for choices in scores.choices for choice in choices) / responses

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from anatomy_r1.scoring.outcomes import well_formed
+from anatomy_r1.scoring.extraction import well_formed
 from anatomy_r1.scoring.strict import extract
 
 

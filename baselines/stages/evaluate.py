@@ -21,7 +21,7 @@ from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.evaluation.views import VIEWS, row
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
-from anatomy_r1.results.record import sampling_record, spent
+from anatomy_r1.results.record import sampling_cost, sampling_record
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result, save_result
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
@@ -57,11 +57,11 @@ def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:
     )
 
 
-Outcome = tuple[pd.DataFrame, dict[str, Any]]
-"""A question table, and what its provenance holds besides that of every cell."""
+Evaluation = tuple[pd.DataFrame, dict[str, Any]]
+"""A question table, and the provenance that is specific to its cell."""
 
 
-def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
+def _sampled(run: Run, cell: Cell, arm: str) -> Evaluation:
     """Sample what the log lacks, and score all of it."""
     profile, layout = run.profile, run.layout
     data, options = layout.data(cell.benchmark), {**profile.evaluation, **VIEWS[cell.view]}
@@ -75,14 +75,14 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
         "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.benchmark))),
         **sampling_record(scores),
-        "spent": spent(log, scores.plan["weights"]),
+        "spent": sampling_cost(log, scores.plan["weights"]),
         "leakage": _leakage(layout, cell).as_dict(),
         "certificate": _certificate(layout, cell),
         **_released(layout, cell),
     }
 
 
-def _controlled(run: Run, cell: Cell) -> Outcome:
+def _controlled(run: Run, cell: Cell) -> Evaluation:
     """Answer without a model, from training questions of other clusters than those asked about."""
     data, started = run.layout.data(cell.benchmark), time.monotonic()
     asked = load(data, "test").questions

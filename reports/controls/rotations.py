@@ -9,10 +9,9 @@ import numpy as np
 
 from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, row
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.columns import ALL_RIGHT
 from anatomy_r1.scoring.intervals import Interval, SeededInterval, seeded_interval
 from anatomy_r1.scoring.position_bias import LetterCounts, PositionBias, position_bias
-from anatomy_r1.scoring.question_table import counts_of_table
+from anatomy_r1.scoring.question_table import ALL_RIGHT, stored_letter_counts
 from reports.controls.image_ablation import ResultsByView, averages, by_policy
 from reports.scores.differences import differences_of, minus
 from reports.scores.scores import ALL, AVG, Score, SystemKey, not_clean, questions_of, score_of
@@ -32,7 +31,7 @@ class OptionRotation:
     change: Score | None
     """Rotated minus as given, paired, over the seeds that ran both."""
     all_right: Mapping[str, Score]
-    """By `anatomy_r1.scoring.columns.ALL_RIGHT`: share of questions right under every rotation."""
+    """By `anatomy_r1.scoring.question_table.ALL_RIGHT`: share of questions right under every rotation."""
     bias: PositionBias | None
     seeds: int
     leaks: tuple[str, ...]
@@ -99,7 +98,7 @@ def _share(results: Sequence[Result], system: SystemKey, column: str, leaks: tup
 
 def _counts(results: Sequence[Result]) -> LetterCounts:
     """Summed over seeds question by question, so that each question counts once in an interval."""
-    every = [counts_of_table(questions_of(result)) for result in results]
+    every = [stored_letter_counts(questions_of(result)) for result in results]
     names = ("chosen", "readable", "right", "asked")
     chosen, readable, right, asked = (np.sum([getattr(one, name) for one in every], axis=0) for name in names)
     return LetterCounts(chosen, readable, right, asked, every[0].clusters)

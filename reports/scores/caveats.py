@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import SUBMITTED, Result
-from anatomy_r1.scoring.columns import LENIENT
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.question_table import LENIENT
 from anatomy_r1.training.certificate.value import Certificate, Check, failed, from_dict
 from reports.scores.names import BASELINE, benchmark_title, is_view, method_title, model_title, result_title
 from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, system_of

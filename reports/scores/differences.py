@@ -9,8 +9,8 @@ import numpy as np
 
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.columns import question_metrics
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval
+from anatomy_r1.scoring.question_table import table_metrics
 from reports.scores.names import METRICS, is_view
 from reports.scores.scores import ALL, Score, SystemKey, not_clean, questions_of, score_of, system_of
 
@@ -69,7 +69,7 @@ def _difference(known: ResultsBySeed, system: SystemKey, base: SystemKey, other:
     if not pairs or not all(_same_questions(*pair) for pair in pairs):
         return
     tables = [[questions_of(result) for result in side] for side in zip(*pairs, strict=True)]
-    shares = [[question_metrics(table) for table in side] for side in tables]
+    shares = [[table_metrics(table) for table in side] for side in tables]
     clusters = tables[0][0]["cluster"].to_numpy()
     leaks = not_clean(result for pair in pairs for result in pair)
     for metric in METRICS:

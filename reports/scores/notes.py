@@ -13,7 +13,7 @@ from anatomy_r1.data.leakage.passport import LEAKS
 from anatomy_r1.data.leakage.text import TITLES
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.columns import LENIENT
+from anatomy_r1.scoring.question_table import LENIENT
 from reports.scores.names import BENCHMARKS, METRICS, MINI, benchmark_title, is_mini, rank
 from reports.scores.scores import ALL, MARK, Score
 

@@ -17,9 +17,9 @@ import pandas as pd
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.columns import LENIENT, question_metrics
 from anatomy_r1.scoring.intervals import SeededInterval, seeded_interval
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.question_table import LENIENT, table_metrics
 
 AVG = f"avg@{K}"
 ALL = ""
@@ -97,7 +97,7 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
 def _scores_of_system(system: SystemKey, results: list[Result]) -> Iterable[Score]:
     tables, leaks = _aligned(results), not_clean(results)
     clusters, categories = tables[0]["cluster"].to_numpy(), tables[0]["category"].to_numpy()
-    seeds = [question_metrics(table) for table in tables]
+    seeds = [table_metrics(table) for table in tables]
     shared = [metric for metric in seeds[0] if all(metric in seed for seed in seeds)]
     values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in shared}  # [seeds, questions]
     for metric, shares in values.items():

@@ -9,7 +9,7 @@ from typing import Any
 from anatomy_r1.evaluation.views import parts
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.scoring.columns import LENIENT
+from anatomy_r1.scoring.question_table import LENIENT
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
 from reports.scores.caveats import certificate_notes, marked, marks, unfit_notes
 from reports.scores.cost import Cost

@@ -12,7 +12,7 @@ from anatomy_r1.evaluation.views import parts
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import AS_RELEASED, Result
-from anatomy_r1.scoring.complete_run import Answered, answered
+from anatomy_r1.scoring.complete_run import CompleteRun, load_complete_run
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class RunFolder:
         folders = sorted(path.parent for path in (self.root / "data").glob(f"*/{MANIFEST}"))
         return {folder.name: _benchmark(folder) for folder in folders}
 
-    def answers(self, result: Result) -> Answered | None:
+    def answers(self, result: Result) -> CompleteRun | None:
         """The responses behind a result; None for a control, and where there is no log.
 
         Raises:
@@ -58,7 +58,7 @@ class RunFolder:
             with ResponseLog(log, read_only=True) as opened:
                 run = next((name for name, asked in opened.runs().items() if asked == plan), None)
             if run is not None:
-                return answered(log, self.root / "data", run)
+                return load_complete_run(log, self.root / "data", run)
         return None
 
     def _responses(self, result: Result) -> Path:

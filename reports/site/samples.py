@@ -13,7 +13,7 @@ from typing import Any
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.complete_run import Answered
+from anatomy_r1.scoring.complete_run import CompleteRun
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.strict import Answer, extract
 from reports.site.about import REASONS
@@ -60,7 +60,7 @@ def _row(
     return (name, *place, question.family, question.stem, list(question.options), question.letter, picture)
 
 
-def marks(result: Result, questions: Asked, answers: Answered | None) -> dict[str, str]:
+def marks(result: Result, questions: Asked, answers: CompleteRun | None) -> dict[str, str]:
     """Right or wrong as the result store has it; with the log also choices, reasons, and what was cut off.
 
     Raises:
@@ -78,7 +78,7 @@ def marks(result: Result, questions: Asked, answers: Answered | None) -> dict[st
     return found | (_choices(result, right, questions, answers) if answers else {})
 
 
-def _choices(result: Result, right: Mapping[str, str], questions: Asked, answers: Answered) -> dict[str, str]:
+def _choices(result: Result, right: Mapping[str, str], questions: Asked, answers: CompleteRun) -> dict[str, str]:
     choices, reasons, cut = {}, {}, {}
     for question, six in zip(answers.questions, answers.responses, strict=True):
         read = [extract(response.text, question.options) for response in six]
@@ -102,7 +102,7 @@ def _joined(of: Mapping[str, str], questions: Asked, width: int) -> str:
     return "".join(of.get(name, ABSENT * width) for name in questions.ids)
 
 
-def texts(questions: Asked, answers: Answered, benchmark: Benchmark, pictures: Pictures) -> dict[str, Any]:
+def texts(questions: Asked, answers: CompleteRun, benchmark: Benchmark, pictures: Pictures) -> dict[str, Any]:
     """Each different text once, and for each question which six; pictures only where they were not the question's."""
     sixes = {question.id: six for question, six in zip(answers.questions, answers.responses, strict=True)}
     places: dict[str, int] = {}

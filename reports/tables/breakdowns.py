@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.columns import LENIENT
+from anatomy_r1.scoring.question_table import LENIENT
 from anatomy_r1.tables.table import MISSING, Cell, Column, Table
 from reports.scores.caveats import Marks
 from reports.scores.names import BENCHMARKS, MINI, benchmark_title, rank

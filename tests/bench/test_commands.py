@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.columns import COLUMNS
 from anatomy_r1.scoring.intervals import cluster_interval
+from anatomy_r1.scoring.question_table import COLUMNS
 from anatomy_r1.tables import html
 from reports.scores.names import METHODS
 from reports.tables.table1 import table1

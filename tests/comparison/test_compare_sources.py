@@ -83,7 +83,7 @@ def test_an_invalid_source_is_refused(store, tmp_path, arguments, message):
 
 def test_an_incomplete_result_is_named(tmp_path):
     (tmp_path / "seed0.json").write_text("{}")
-    with pytest.raises(AnatomyR1Error, match="not a whole result"):
+    with pytest.raises(AnatomyR1Error, match="not a complete result"):
         load_systems([str(tmp_path / "seed0.json")], None)
 
 

@@ -114,7 +114,7 @@ def test_a_file_against_a_prepared_sets_test_questions(prepared_set, tmp_path, c
         (["--train-file", "t.json", "--test-file", "t.json", "--test-videos", "official"], "named twice"),
         (["--train-file", "gone.json", "--test-videos", "official"], "cannot be read"),
         (["--train-file", "other.json", "--test-videos", "official"], "neither the authors' release nor"),
-        (["--train-file", "bad.json", "--test-videos", "official"], "bad.json:2: an option stands twice"),
+        (["--train-file", "bad.json", "--test-videos", "official"], "bad.json:2: an option occurs twice"),
         (["--data", "nowhere"], "no manifest"),
     ],
     ids=["no side", "no test side", "two test sides", "no file", "another format", "a bad record", "no set"],

@@ -15,7 +15,7 @@ from anatomy_r1.evaluation.blind_controls import (
     table,
 )
 from anatomy_r1.question import Question
-from anatomy_r1.scoring.columns import COLUMNS
+from anatomy_r1.scoring.question_table import COLUMNS
 
 
 def ask(stem, answer, cluster="V1", options=("Gut", "Liver", "Omentum")):

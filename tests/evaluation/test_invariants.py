@@ -28,7 +28,7 @@ from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.report import as_json
 from anatomy_r1.scoring.score import score
 from anatomy_r1.scoring.strict import Answer, extract
-from anatomy_r1.scoring.validity import unfit
+from anatomy_r1.scoring.validity import validity_problems
 from tests.helpers.commands import Commands
 from tests.helpers.deterministic import MADE_LINE, HashEngine, hashed, weights_folder
 from tests.helpers.greedy_responses import asking
@@ -101,7 +101,10 @@ def test_2_finish_reason_is_stored_per_response_and_a_gate_fails_above_a_set_sha
     ask(tmp_path / "log", say)
     stored = {(one.key.question_id, one.key.repeat) for one in rows(tmp_path / "log") if one.finish_reason == "length"}
     assert stored == chosen
-    assert any("cut off at the token limit" in reason for reason in unfit(score(tmp_path / "log", data))) == marked
+    assert (
+        any("cut off at the token limit" in reason for reason in validity_problems(score(tmp_path / "log", data)))
+        == marked
+    )
 
 
 CHANGED = {
@@ -255,7 +258,7 @@ def test_7_permuting_options_and_mapping_back_keeps_the_gold_answer():
 
 def test_8_every_published_number_recomputes_from_the_raw_responses_without_a_model(ask, data, tmp_path, monkeypatch):
     """Of lm-eval's results, of `score` and of the store's table; neither weights nor PyTorch are there any more."""
-    from anatomy_r1.scoring.columns import question_metrics
+    from anatomy_r1.scoring.question_table import table_metrics
 
     model = weights_folder(tmp_path / "weights")
     found = ask(tmp_path / "log", model=model)
@@ -264,7 +267,7 @@ def test_8_every_published_number_recomputes_from_the_raw_responses_without_a_mo
     monkeypatch.setitem(sys.modules, "torch", None)  # importing it raises
     scores = score(tmp_path / "log", data)
     assert {name: scores.overall[name] for name in METRICS} == {name: reported[f"{name},letter"] for name in METRICS}
-    stored = question_metrics(question_table(scores))
+    stored = table_metrics(question_table(scores))
     for name in ("avg@5", "pass@1", "major@5", "greedy"):
         assert stored[name].mean() == pytest.approx(found.metrics[name], abs=1e-12)
     assert 0 < found.metrics["avg@5"] < 1

@@ -14,7 +14,7 @@ from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response
 from anatomy_r1.results.store import MATCHED, load_result, load_results
 from anatomy_r1.scoring.position_bias import position_bias
-from anatomy_r1.scoring.question_table import counts_of_scores, counts_of_table, question_table, rotation_scores
+from anatomy_r1.scoring.question_table import letter_counts, question_table, rotation_scores, stored_letter_counts
 from anatomy_r1.scoring.score import score
 from tests.helpers.small_set import questions, write_set
 
@@ -82,11 +82,11 @@ def test_a_policy_that_always_says_a_is_a_quarter_right_over_rotations_and_found
     assert (found.questions, found.rotations, found.average.mean) == (24, 96, pytest.approx(0.25))
     assert [one.mean for one in found.all_right.values()] == [0, 0]
     assert table["id"].tolist() == [question.id for question in questions(24)]
-    bias = position_bias(counts_of_table(table))
+    bias = position_bias(stored_letter_counts(table))
     assert [one.excess.mean for one in bias.letters] == pytest.approx([0.75, -0.25, -0.25, -0.25])
     assert [one.recall.mean for one in bias.letters] == [1, 0, 0, 0]
     assert bias.preferred == "prefers by letter: A +75.0, B -25.0, C -25.0, D -25.0"
-    assert position_bias(counts_of_scores(scores)).moved == pytest.approx(bias.moved)
+    assert position_bias(letter_counts(scores)).moved == pytest.approx(bias.moved)
 
 
 def test_a_policy_that_knows_is_right_under_every_rotation(data, model_folder, tmp_path, answering):
@@ -97,7 +97,7 @@ def test_a_policy_that_knows_is_right_under_every_rotation(data, model_folder, t
     found = rotation_scores(question_table(scores))
     assert (found.questions, found.rotations) == (5, 20)
     assert {found.average.mean, *(one.mean for one in found.all_right.values())} == {1.0}
-    assert {one.recall.mean for one in position_bias(counts_of_scores(scores)).letters} == {1.0}
+    assert {one.recall.mean for one in position_bias(letter_counts(scores)).letters} == {1.0}
 
 
 def test_given_and_rotated_runs_of_one_log_are_told_apart(data, model_folder, tmp_path, answering):
@@ -143,7 +143,7 @@ def test_questions_of_two_options_and_of_four_count_once_each(model_folder, tmp_
     table = question_table(score(tmp_path / "log", tmp_path))
     assert table["rotations"].tolist() == [2 if index % 2 else 4 for index in range(8)]
     assert rotation_scores(table).average.mean == pytest.approx(3 / 8)
-    bias = position_bias(counts_of_table(table))
+    bias = position_bias(stored_letter_counts(table))
     assert [one.gold for one in bias.letters] == pytest.approx([1 / 3, 1 / 3, 1 / 6, 1 / 6])
     assert [one.recall.mean for one in bias.letters] == [1, 0, 0, 0]
 
@@ -202,4 +202,4 @@ def test_a_rotated_cell_has_its_columns_and_numbers_in_the_store(data, model_fol
     found = load_result(grid.layout.store() / f"{name}.json")
     assert found.has_rotations and len(found.questions) == 24
     assert found.provenance["rotations"]["rotations"] == 96
-    assert position_bias(counts_of_table(found.questions)).letters[0].recall.mean == 1
+    assert position_bias(stored_letter_counts(found.questions)).letters[0].recall.mean == 1

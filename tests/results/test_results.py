@@ -1,4 +1,4 @@
-"""The result store: what goes in comes out, whole or not at all."""
+"""The result store: results are read as they were written, completely or not at all."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from anatomy_r1.results.store import Result, load_result, load_results, save_result
-from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION, ROTATIONS
+from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
 
 
 def result(method="grpo", seed=0, ids=("a", "b")):
@@ -24,7 +24,7 @@ def test_round_trip_and_order(tmp_path):
     assert [r.seed for r in load_results(tmp_path, keep=[second.key])] == [1]
 
 
-def test_extraction_is_kept_whole_or_not_there(tmp_path):
+def test_extraction_columns_are_complete_or_absent(tmp_path):
     old = result()
     table = old.questions.assign(**dict.fromkeys(EXTRACTION, 1), unknown=0)
     new = replace(old, questions=table)
@@ -35,7 +35,7 @@ def test_extraction_is_kept_whole_or_not_there(tmp_path):
         replace(old, questions=table.drop(columns="refused"))
 
 
-def test_rotations_are_kept_whole_or_not_there(tmp_path):
+def test_rotation_columns_are_complete_or_absent(tmp_path):
     table = result().questions.assign(**dict.fromkeys(ROTATIONS, 1), correct_0=0.25)
     turned = replace(result(), questions=table)
     kept = load_result(save_result(tmp_path, turned)).questions
@@ -51,7 +51,7 @@ def test_same_result_same_bytes(tmp_path):
     assert one.with_suffix(".parquet").read_bytes() == two.with_suffix(".parquet").read_bytes()
 
 
-def test_a_missing_column_and_a_question_twice_are_refused():
+def test_a_missing_column_and_a_repeated_question_are_refused():
     with pytest.raises(ValueError, match="twice"):
         result(ids=("a", "a"))
     with pytest.raises(ValueError, match="lacks"):
@@ -69,8 +69,8 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_half_a_cell_is_named_with_the_cure(tmp_path, what):
+def test_a_damaged_result_is_named_with_the_fix(tmp_path, what):
     path = save_result(tmp_path, result())
     DAMAGE[what](path)
-    with pytest.raises(ValueError, match=f"{path}: not a whole result.*delete it and run the cell again"):
+    with pytest.raises(ValueError, match=f"{path}: not a complete result.*delete it and run the cell again"):
         load_result(path)

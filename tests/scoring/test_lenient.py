@@ -1,4 +1,4 @@
-"""The lenient extractor's promises: never another option than the strict one's, no letter preferred, linear work."""
+"""Properties of the lenient extractor: it agrees with the strict one, prefers no letter, and is linear."""
 
 import re
 import unicodedata
@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 
 from anatomy_r1.scoring import lenient as lenient_module
 from anatomy_r1.scoring import lenient_text
-from anatomy_r1.scoring import lenient_text as lenient_options
-from anatomy_r1.scoring import strict as answers
-from anatomy_r1.scoring.lenient import READ, lenient
-from anatomy_r1.scoring.lenient_text import shown
+from anatomy_r1.scoring import strict as strict_module
+from anatomy_r1.scoring.lenient import LENIENT_PARSED, extract_lenient
+from anatomy_r1.scoring.lenient_text import option_matcher
 from anatomy_r1.scoring.strict import PARSED, extract
 from tests.scoring.test_hostile_outputs import CASES, text_of
 
 OPTIONS = ("Gallbladder", "Liver", "Cystic", "Cystic Plate")
-EXTRACTORS = [extract, lenient]
+EXTRACTORS = [extract, extract_lenient]
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=60)  # lone surrogates and control characters too
 PIECES = [
     *("<think>", "</think>", "<answer>", "</answer>", "<Answer>", "\\boxed{", "}", "**", "\u200b", "\n", ".", ",", ":"),
@@ -37,7 +36,7 @@ PIECES = [
     ),
     *("brown ", "the ", "e ", "YOUR CHOICE HERE"),
 ]
-# Letters of an option carry a mark behind them: "A grasper" begins with an article, and no other letter is one.
+# A letter of an option has punctuation after it: in "A grasper", the letter is an article.
 NAMED = st.tuples(
     st.integers(0, 3), st.sampled_from(["{letter}.", "({letter})", "{letter}\n", "{text}", "{letter}. {text}"])
 )
@@ -45,7 +44,7 @@ SOUP = st.lists(st.one_of(st.sampled_from(PIECES), NAMED), max_size=12)
 
 
 def render(soup, places, options):
-    """The soup as a text, where option number i of `OPTIONS` stands at places[i] in `options`."""
+    """The soup as a text; option number i of `OPTIONS` is at places[i] in `options`."""
     return "".join(
         piece
         if isinstance(piece, str)
@@ -55,9 +54,9 @@ def render(soup, places, options):
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(soup=SOUP, options=st.permutations(OPTIONS))
-def test_options_in_another_order_keep_the_chosen_text(extractor, soup, options):
+def test_reordering_the_options_keeps_the_chosen_text(extractor, soup, options):
     first = extractor(render(soup, range(4), OPTIONS), OPTIONS)
     other = extractor(render(soup, [options.index(text) for text in OPTIONS], options), options)
     texts = [
@@ -67,55 +66,55 @@ def test_options_in_another_order_keep_the_chosen_text(extractor, soup, options)
     assert first.reason == other.reason
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(SOUP)
-def test_what_the_strict_extractor_reads_the_lenient_one_reads_alike(soup):
+def test_it_agrees_where_the_strict_extractor_reads_an_answer(soup):
     text = render(soup, range(4), OPTIONS)
     strict = extract(text, OPTIONS)
-    assert strict.choice is None or lenient(text, OPTIONS).choice == strict.choice
+    assert strict.choice is None or extract_lenient(text, OPTIONS).choice == strict.choice
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(SOUP)
-def test_an_unseen_character_leaves_the_choice_or_takes_it(soup):
-    """It keeps the strict extractor from reading, so that the lenient one's own rules show."""
+def test_an_invisible_character_keeps_the_choice_or_removes_it(soup):
+    """It stops the strict extractor, so that the lenient one's own rules decide."""
     text = render(soup, range(4), OPTIONS)
-    assert lenient(f"{text}\u200b", OPTIONS).choice in (lenient(text, OPTIONS).choice, None)
+    assert extract_lenient(f"{text}\u200b", OPTIONS).choice in (extract_lenient(text, OPTIONS).choice, None)
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(st.sampled_from(["{}", "<answer>{}</answer>", "<think>A, so B.</think> <answer> {} </answer>"]), NAMED)
-def test_its_own_rules_never_contradict_the_strict_ones(form, named):
-    """An unseen character at the end keeps the strict extractor from reading; what the rules then say is its own."""
+def test_its_own_rules_agree_with_the_strict_extractor(form, named):
+    """An invisible character at the end stops the strict extractor; then the lenient rules decide alone."""
     text = form.format(render([named], range(4), OPTIONS))
     assert extract(f"{text}\u200b", OPTIONS).choice is None
-    assert lenient(f"{text}\u200b", OPTIONS).choice == extract(text, OPTIONS).choice is not None
+    assert extract_lenient(f"{text}\u200b", OPTIONS).choice == extract(text, OPTIONS).choice is not None
 
 
 @pytest.mark.parametrize("extractor", EXTRACTORS)
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(text=ANY_TEXT, options=st.lists(ANY_TEXT, min_size=2, max_size=8, unique=True))
-def test_any_text_has_a_verdict_and_always_the_same(extractor, text, options):
+def test_every_text_has_one_reproducible_verdict(extractor, text, options):
     found = extractor(text, options)
-    assert (found.choice is not None) == (found.reason in PARSED | READ)
+    assert (found.choice is not None) == (found.reason in PARSED | LENIENT_PARSED)
     assert found.choice is None or found.choice in "ABCDEFGH"[: len(options)]
-    lenient_options.shown.cache_clear()
+    option_matcher.cache_clear()
     assert extractor(text, options) == found
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(thought=st.text(max_size=40).filter(lambda text: "think" not in text.casefold()), letter=st.sampled_from("ABCD"))
-def test_reasoning_never_moves_the_choice(thought, letter):
-    assert lenient(f"<THINK>{thought}</THINK> So: <answer>{letter}</answer>", OPTIONS).choice == letter
+def test_reasoning_never_changes_the_choice(thought, letter):
+    assert extract_lenient(f"<THINK>{thought}</THINK> So: <answer>{letter}</answer>", OPTIONS).choice == letter
 
 
-def test_normalisation_of_each_character_agrees_with_that_of_the_text():
+def test_normalising_by_character_equals_normalising_the_text():
     text = "\uff22\u24b7M\u00fcller\u2460\ufb01"
-    assert lenient_text.clean(text) == unicodedata.normalize("NFKD", text)
+    assert lenient_text.normalize(text) == unicodedata.normalize("NFKD", text)
 
 
 class Counting:
-    """A compiled pattern that notes how many characters it was handed."""
+    """A compiled pattern that records how many characters it is given."""
 
     def __init__(self, pattern, tally):
         self.pattern, self.tally = pattern, tally
@@ -132,23 +131,23 @@ class Counting:
 
 @pytest.fixture
 def work(monkeypatch):
-    """A function: characters that all patterns together read for one verdict."""
+    """A function that counts the characters that all patterns read for one verdict."""
     tally = []
-    for module in (answers, lenient_module, lenient_options, lenient_text):
+    for module in (strict_module, lenient_module, lenient_text):
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern):
                 monkeypatch.setattr(module, name, Counting(value, tally))
-    made = lenient_options._pattern
-    monkeypatch.setattr(lenient_options, "_pattern", lambda texts: Counting(made(texts), tally))
+    made = lenient_text._pattern
+    monkeypatch.setattr(lenient_text, "_pattern", lambda texts: Counting(made(texts), tally))
 
     def count(text, options):
-        shown.cache_clear()
+        option_matcher.cache_clear()
         tally.clear()
-        lenient(text, tuple(options))
+        extract_lenient(text, tuple(options))
         return sum(tally)
 
     yield count
-    shown.cache_clear()
+    option_matcher.cache_clear()
 
 
 @pytest.mark.parametrize(

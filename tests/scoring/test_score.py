@@ -1,4 +1,4 @@
-"""Scores from the log, against lm-eval's on the same responses; refusals."""
+"""Scores from the log against lm-eval's on the same responses; logs that are refused."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.report import as_json, as_text
 from anatomy_r1.scoring.score import score
-from anatomy_r1.scoring.validity import unfit
+from anatomy_r1.scoring.validity import validity_problems
 
 KINDS = ["<think> left </think> <answer> {} </answer>", "<answer> {} </answer>", "{}", "left {}", "<think> {}"]
 
 
 @pytest.fixture
 def answering(monkeypatch):
-    """The engine, with a model that gives varied answers, parsed and not."""
+    """The engine, with a model whose varied answers can be parsed or not."""
     from anatomy_r1.evaluation.engines import transformers_engine
     from anatomy_r1.evaluation.engines.decode import Generated
 
@@ -48,7 +48,7 @@ def run(data, model_folder, log, **options):
     return evaluate("sgg_anatomy_mini", data, model_folder, log, max_new_tokens=8, progress=False, **options)
 
 
-def test_lm_eval_and_score_agree_to_the_last_digit(data, model_folder, tmp_path, answering):
+def test_lm_eval_and_score_agree_exactly(data, model_folder, tmp_path, answering):
     found = run(data, model_folder, tmp_path / "log")
     scores = score(tmp_path / "log", data)
     reported = json.loads(found.results.read_text())["results"]["sgg_anatomy_mini"]
@@ -60,7 +60,7 @@ def test_lm_eval_and_score_agree_to_the_last_digit(data, model_folder, tmp_path,
     assert reported["avg@5_stderr,letter"] > 0
 
 
-def test_metrics_are_those_of_the_texts_counted_by_hand(data, model_folder, tmp_path, answering):
+def test_metrics_equal_a_count_by_hand(data, model_folder, tmp_path, answering):
     run(data, model_folder, tmp_path / "log")
     scores = score(tmp_path / "log", data)
     gold = dict(zip(scores.ids, scores.gold, strict=True))
@@ -75,8 +75,8 @@ def test_metrics_are_those_of_the_texts_counted_by_hand(data, model_folder, tmp_
     assert scores.overall["avg@5"] == pytest.approx(right / total, abs=1e-12)
 
 
-def test_categories_add_up_and_the_table_fits_the_result_store(data, model_folder, tmp_path, answering):
-    from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION
+def test_categories_add_up_and_the_table_has_the_columns_of_the_store(data, model_folder, tmp_path, answering):
+    from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION
 
     run(data, model_folder, tmp_path / "log")
     scores = score(tmp_path / "log", data)
@@ -96,8 +96,8 @@ def test_categories_add_up_and_the_table_fits_the_result_store(data, model_folde
     assert table["malformed"].sum() / (5 * len(table)) == pytest.approx(scores.overall["format_failure_rate"])
 
 
-def test_the_band_and_the_gates_of_texts_counted_by_hand(data, model_folder, tmp_path, answering, monkeypatch):
-    """Only the first kind has the form; the fourth is read by the lenient extractor alone; the last is cut off."""
+def test_lenient_scores_and_validity_equal_a_count_by_hand(data, model_folder, tmp_path, answering, monkeypatch):
+    """Only the first kind is well formed; only the lenient extractor reads the fourth; the last is cut off."""
     monkeypatch.setattr(f"{__name__}.KINDS", [*KINDS[:3], "left <answer> {} </answer>", KINDS[4]])
     run(data, model_folder, tmp_path / "log", limit=20)
     scores = score(tmp_path / "log", data)
@@ -110,12 +110,12 @@ def test_the_band_and_the_gates_of_texts_counted_by_hand(data, model_folder, tmp
     formed = sum(text.startswith("<think> left </think>") for _, text in texts) / 100
     assert scores.overall["format_failure_rate"] == pytest.approx(1 - formed)
     assert (scores.asked, max(scores.distinct)) == (20, 5)
-    cut, unread = unfit(scores)
+    cut, unread = validity_problems(scores)
     assert f"{100 * scores.overall['truncation_rate']:.1f} % of the sampled responses cut off" in cut
     assert f"{100 * (1 - scores.overall['parse_rate']):.1f} % of the sampled responses without" in unread
 
 
-def test_text_and_json_show_the_band_the_reasons_and_the_gates(data, model_folder, tmp_path, answering):
+def test_text_and_json_show_lenient_scores_reasons_and_validity(data, model_folder, tmp_path, answering):
     run(data, model_folder, tmp_path / "log", limit=7)
     scores = score(tmp_path / "log", data)
     lines, content = as_text(scores).splitlines(), json.loads(as_json(scores))
@@ -123,7 +123,9 @@ def test_text_and_json_show_the_band_the_reasons_and_the_gates(data, model_folde
     _, band = (line.split() for line in lines if line.startswith("all "))
     assert band == ["all", "7", *(f"{100 * scores.overall[name]:.1f}" for name in names)]
     assert (
-        [line.removeprefix("UNFIT: ") for line in lines if "UNFIT" in line] == content["unfit"] == list(unfit(scores))
+        [line.removeprefix("UNFIT: ") for line in lines if "UNFIT" in line]
+        == content["unfit"]
+        == list(validity_problems(scores))
     )
     assert content["unfit"]
     assert sum(content["lenient_reasons"].values()) == sum(content["reasons"].values()) == 35
@@ -156,7 +158,7 @@ def copy_with(question, **changes):
     ],
     ids=["missing", "twice", "foreign"],
 )
-def test_questions_in_must_be_questions_out(data, model_folder, tmp_path, answering, change, message):
+def test_each_question_must_have_each_response_once(data, model_folder, tmp_path, answering, change, message):
     run(data, model_folder, tmp_path / "log")
     change(tmp_path / "log")
     with pytest.raises(AnatomyR1Error, match=message):
@@ -172,7 +174,7 @@ def test_runs_of_one_log_are_scored_by_name(data, model_folder, tmp_path, answer
     assert score(tmp_path / "log", data, swap.run).overall["avg@5"] == swap.metrics["avg@5"]
 
 
-def test_other_questions_than_the_run_was_asked_are_refused(data, model_folder, tmp_path, answering):
+def test_data_with_other_questions_are_refused(data, model_folder, tmp_path, answering):
     from tests.helpers.small_set import write_set
 
     run(data, model_folder, tmp_path / "log")
@@ -181,10 +183,10 @@ def test_other_questions_than_the_run_was_asked_are_refused(data, model_folder, 
         score(tmp_path / "log", tmp_path)
 
 
-def test_a_cell_of_the_grid_stores_what_speaks_against_it(data, model_folder, tmp_path, answering):
-    """A fifth of the stand-in's responses is cut off and two fifths say nothing: unfit, in store and table."""
+def test_the_pipeline_stores_why_a_result_is_unfit(data, model_folder, tmp_path, answering):
+    """A fifth of the responses is cut off and two fifths are unreadable: unfit, in the store and in the table."""
     from anatomy_r1.results.store import MATCHED, load_result
-    from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION
+    from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION
     from baselines.experiment.cell import Cell, Layout, Run
     from baselines.experiment.profile import load_profile
     from baselines.stages.evaluate import evaluate_cell

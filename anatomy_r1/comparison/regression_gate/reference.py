@@ -18,8 +18,8 @@ from anatomy_r1.comparison.regression_gate.tolerance import AVG, Mode, noise, ov
 from anatomy_r1.comparison.systems import System, SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_output
-from anatomy_r1.scoring.columns import question_metrics
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.question_table import table_metrics
 from anatomy_r1.validation import read_validated, validated
 
 MARK = "anatomy_r1_reference"
@@ -171,7 +171,7 @@ def recorded(system: System) -> str:
     It gives the runs, and by how much avg@5 of one fresh run may fall if no other metric is judged.
     """
     mode: Mode = "training" if len(system.known("weights")) > 1 else "sampling"
-    shares = [question_metrics(run.questions) for run in system.runs]
+    shares = [table_metrics(run.questions) for run in system.runs]
     measured = noise(AVG, shares, shares, mode)
     runs = f"{len(shares)} {'training' if mode == 'training' else 'run'}{'s' if len(shares) > 1 else ''}"
     mean = sum(float(one[AVG].mean()) for one in shares) / len(shares)

@@ -1,11 +1,10 @@
-"""Results of others enter the result store: a model, a response log, or a results directory of lm-eval's.
+"""Results made elsewhere enter the result store: a model, a response log, or the output of an lm-eval run.
 
-    lm_eval_files    what a results directory holds, within limits
-    lm_eval_rows     its records, each checked against the prepared set, as responses
-    lm_eval_origin   what the run says of itself
-    lm_eval_source, log_source   responses scored by our scorer, with what is known of how they came about
-    entry            the names under which they stand, and the store that they enter
-    submit           all of it, whole or not at all
+    submit           `submit`: one of the three is scored, checked, described, and written atomically
+    submission       `Submission`: the scores and what is known of their origin; from a response log or a model
+    lm_eval_source   an lm-eval run, each record checked against the prepared set
+    lm_eval_files    its files, read within limits and with strict types
+    entry            the key of a submission in a store, and writing it
 
 How to use it: docs/submit.md.
 """

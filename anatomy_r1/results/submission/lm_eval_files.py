@@ -1,11 +1,10 @@
-"""A results directory of lm-eval's, as `--output_path` and `--log_samples` leave it; read within limits.
+"""The output of an lm-eval run with `--output_path` and `--log_samples`, read within limits and with strict types.
 
     results_<date>.json             numbers by task, and the configuration of the run
-    samples_<task>_<date>.jsonl     one record a question: document, prompts, responses
+    samples_<task>_<date>.jsonl     one record per question: document, prompts, responses
 
-The files are someone else's: sizes are bounded, JSON is strict (no NaN), and no name in them becomes a path.
-
-What an lm-eval run says of itself, and what it does not say.
+The models below hold the fields that we read; lm-eval owns the files, so all other fields are ignored. The files come
+from someone else: sizes are bounded (our limits), JSON is strict, and no name in them becomes a path.
 """
 
 from __future__ import annotations
@@ -13,71 +12,172 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.task_files import benchmarks, task_files
-from anatomy_r1.files import file_sha256
+from anatomy_r1.results.submission.submission import CLAIMED
 
-MAX_REPORT = 64 * 2**20
-"""Bytes of a results file. Ours, as all limits here: real ones have some ten thousand."""
+MAX_RESULTS = 64 * 2**20
+"""Bytes of a results file. Real ones have some ten thousand."""
 MAX_LINE = 64 * 2**20
 """Bytes of one record."""
+MAX_TEXT = 1_000_000
+"""Characters of one response. 512 tokens are about 3,000."""
 AGAIN = "Fix: run lm-eval again, with --output_path DIR --log_samples"
+
+T = TypeVar("T")
+
+
+def _encodable(text: str) -> str:
+    text.encode()  # a UnicodeEncodeError is a ValueError: JSON may hold half a surrogate pair
+    return text
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"a response of {len(text):,} characters; {MAX_TEXT:,} is the limit")
+    return text
+
+
+def _only(value: Any) -> Any:
+    """The prompt of a chat backend, which is in a list of one; any other value as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+Prompt = Annotated[str, BeforeValidator(_only), AfterValidator(_encodable)]
+ResponseText = Annotated[str, AfterValidator(_encodable), AfterValidator(_bounded)]
+OneImage = Annotated[list[Any], Field(min_length=1, max_length=1)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+class TaskConfig(_Model):
+    """The configuration of one of our tasks; `metadata` is what our task file and `--metadata` state."""
+
+    repeats: int
+    metadata: dict[str, Any]
+    split: str = Field("test", validation_alias=AliasPath("metadata", "split"))
+    style: str = Field("think", validation_alias=AliasPath("metadata", "style"))
+
+
+class ResultsFile(_Model):
+    """A results file. The sections by task may hold other tasks, so each of ours is validated separately."""
+
+    results: dict[str, Any]
+    configs: dict[str, Any]
+    versions: dict[str, Any] = {}
+    config: dict[str, Any] = {}
+    model: str | None = Field(None, validation_alias=AliasPath("config", "model"))
+    model_dtype: str | None = Field(None, validation_alias=AliasPath("config", "model_dtype"))
+    model_name: str | None = None
+    model_source: str | None = None
+    lm_eval_version: str | None = None
+    transformers_version: str | None = None
+    chat_template_sha: str | None = None
+
+
+class Document(_Model):
+    """What our task puts into a document, except for the absolute path of the image."""
+
+    id: str
+    benchmark: str
+    prompt: str
+    options: list[str]
+    letter: str
+    category: str
+    cluster: str
+    style: str
+    images: str
+    shown: str
+
+
+class SampleRecord(_Model):
+    """One record of a samples file, without its numbers. The requests are those that the backend received."""
+
+    doc: Document
+    resps: list[list[ResponseText]]
+    """Sampled responses, then the greedy one in a list of its own."""
+    sampled_prompt: Prompt = Field(validation_alias=AliasPath("arguments", "gen_args_0", "arg_0"))
+    sampled_arguments: dict[str, Any] = Field(validation_alias=AliasPath("arguments", "gen_args_0", "arg_1"))
+    sampled_image: OneImage = Field(validation_alias=AliasPath("arguments", "gen_args_0", "arg_2", "visual"))
+    greedy_prompt: Prompt = Field(validation_alias=AliasPath("arguments", "gen_args_1", "arg_0"))
+    greedy_arguments: dict[str, Any] = Field(validation_alias=AliasPath("arguments", "gen_args_1", "arg_1"))
+    greedy_image: OneImage = Field(validation_alias=AliasPath("arguments", "gen_args_1", "arg_2", "visual"))
+
+
+_RESULTS, _TASK, _SAMPLE = TypeAdapter(ResultsFile), TypeAdapter(TaskConfig), TypeAdapter(SampleRecord)
+_OBJECT, _NUMBERS, _SHARES = TypeAdapter(dict[str, Any]), TypeAdapter(dict[str, Number]), TypeAdapter(dict[str, Share])
 
 
 @dataclass(frozen=True)
-class Report:
-    """A results file and where its samples are."""
+class Task:
+    """One of our tasks in a results file."""
+
+    config: TaskConfig
+    version: Any
+    claimed: Mapping[str, float]
+    """The submitted numbers, by `CLAIMED`."""
+    samples: Path
+
+
+@dataclass(frozen=True)
+class LmEvalResults:
+    """A results file with our tasks of one benchmark."""
 
     path: Path
-    content: Mapping[str, Any]
-    tasks: Mapping[str, Path]
-    """Task of ours -> its samples file."""
+    content: ResultsFile
+    tasks: Mapping[str, Task]
     benchmark: str
-
-    def of_task(self, section: str, task: str) -> Any:
-        """What a section of the file says of a task; None where it says nothing."""
-        found = self.content.get(section)
-        return found.get(task) if isinstance(found, Mapping) else None
 
 
 def is_results(path: Path) -> bool:
-    """Whether `path` is a results file of lm-eval's, or a folder with one."""
+    """Whether `path` is a results file of lm-eval, or a folder with one."""
     if path.is_dir():
         return any(path.rglob("results_*.json"))
-    return path.name.startswith("results_") and path.suffix == ".json"
+    return path.match("results_*.json")
 
 
-def read_report(path: Path, benchmark: str | None) -> Report:
+def read_results(path: Path, benchmark: str | None) -> LmEvalResults:
     """The results file at `path`, or the only one below that folder.
 
     Raises:
-        AnatomyR1Error: when there is none or several, it is too large or no results file, or it does not hold one
-            benchmark of ours with its samples.
+        AnatomyR1Error: when there is none or more than one, it is too large or not a results file, or it does not hold
+            one of our benchmarks with its samples.
     """
-    file = _only(path)
-    if file.stat().st_size > MAX_REPORT:
-        raise AnatomyR1Error(f"{file}: more than {MAX_REPORT // 2**20} MiB, which no results file has. {AGAIN}")
-    content = parse(file.read_bytes(), f"{file}", strict=False)
-    configs = content.get("configs")
-    if not isinstance(configs, Mapping) or not isinstance(content.get("results"), Mapping):
-        raise AnatomyR1Error(f"{file}: not a results file of lm-eval's: no `configs` or no `results`. {AGAIN}")
+    file = _only_results_file(path)
+    if file.stat().st_size > MAX_RESULTS:
+        raise AnatomyR1Error(f"{file}: more than {MAX_RESULTS // 2**20} MiB, which no results file has. {AGAIN}")
+    content = _validated(_RESULTS, _parsed(file.read_bytes(), f"{file}", allow_nan=True), f"{file}")
     by_benchmark: dict[str, list[str]] = {}
-    for task in configs:
+    for task in content.configs:
         if task in task_files():
-            by_benchmark.setdefault(benchmark_of(task), []).append(task)
+            by_benchmark.setdefault(_benchmark_of(task), []).append(task)
     name = _chosen(file, by_benchmark, benchmark)
-    return Report(file, content, {task: _samples(file, task) for task in by_benchmark[name]}, name)
+    return LmEvalResults(file, content, {task: _task(file, content, task) for task in by_benchmark[name]}, name)
 
 
-def benchmark_of(task: str) -> str:
-    """The benchmark that a task's questions are of."""
+def _benchmark_of(task: str) -> str:
     return max((name for name in benchmarks() if task == name or task.startswith(f"{name}_")), key=len)
 
 
-def _only(path: Path) -> Path:
+def _only_results_file(path: Path) -> Path:
     if path.is_file():
         return path
     found = sorted(path.rglob("results_*.json"))
@@ -96,19 +196,37 @@ def _chosen(file: Path, by_benchmark: Mapping[str, list[str]], asked: str | None
     raise AnatomyR1Error(f"{file}: holds {there}. Fix: name a benchmark that it holds: --benchmark NAME")
 
 
-def _samples(file: Path, task: str) -> Path:
-    date = file.stem.removeprefix("results_")
-    path = file.with_name(f"samples_{task}_{date}.jsonl")
-    if not path.is_file():
-        raise AnatomyR1Error(f"{path}: is missing; a number without its responses is not taken. {AGAIN}")
-    return path
+def _task(file: Path, content: ResultsFile, task: str) -> Task:
+    where = f"{file}: task {task}"
+    of = _validated(_OBJECT, content.results.get(task), where)
+    claimed = _validated(_SHARES, {name: of.get(f"{name},letter") for name in CLAIMED}, where)
+    samples = file.with_name(f"samples_{task}_{file.stem.removeprefix('results_')}.jsonl")
+    if not samples.is_file():
+        raise AnatomyR1Error(f"{samples}: is missing; numbers without their responses are not accepted. {AGAIN}")
+    return Task(_validated(_TASK, content.configs[task], where), content.versions.get(task), claimed, samples)
 
 
-def records(path: Path, most: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Records of a samples file, each with a name for messages (`file:line`).
+@dataclass(frozen=True)
+class Sample:
+    """One question of a samples file."""
+
+    where: str
+    """`file:line`."""
+    record: SampleRecord
+    claimed: Mapping[str, float]
+    """The submitted numbers, by `CLAIMED`."""
+
+    @property
+    def id(self) -> str:
+        """Id of the question."""
+        return self.record.doc.id
+
+
+def read_samples(path: Path, most: int) -> Iterator[Sample]:
+    """Records of a samples file.
 
     Raises:
-        AnatomyR1Error: when one is too long or no JSON object, or there are more than `most`.
+        AnatomyR1Error: when a record is too long or not valid, or there are more than `most`.
     """
     with path.open("rb") as file:
         for number in range(1, most + 2):
@@ -119,17 +237,15 @@ def records(path: Path, most: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 raise AnatomyR1Error(f"{where}: a record of more than {MAX_LINE // 2**20} MiB. {AGAIN}")
             if number > most:
                 raise AnatomyR1Error(f"{where}: more than the {most} records that the task has questions. {AGAIN}")
-            yield where, parse(line, where, strict=True)
+            record = _parsed(line, where, allow_nan=False)
+            claimed = _validated(_NUMBERS, {name: record.get(name) for name in CLAIMED}, where)
+            yield Sample(where, _validated(_SAMPLE, record, where), claimed)
 
 
-def parse(data: bytes, where: str, *, strict: bool) -> Mapping[str, Any]:
-    """A JSON object; `strict` refuses NaN, which lm-eval itself writes where a standard error does not exist.
-
-    Raises:
-        AnatomyR1Error: when it is none.
-    """
+def _parsed(data: bytes, where: str, *, allow_nan: bool) -> dict[str, Any]:
+    """A JSON object. lm-eval itself writes NaN into a results file for a standard error that does not exist."""
     try:
-        content = json.loads(data.decode("utf-8"), parse_constant=_refuse if strict else None)
+        content = json.loads(data.decode("utf-8"), parse_constant=None if allow_nan else _refuse_nan)
     except (ValueError, RecursionError) as error:
         raise AnatomyR1Error(f"{where}: no valid JSON ({type(error).__name__}: {str(error)[:120]}). {AGAIN}") from error
     if not isinstance(content, dict):
@@ -137,55 +253,16 @@ def parse(data: bytes, where: str, *, strict: bool) -> Mapping[str, Any]:
     return content
 
 
-def _refuse(name: str) -> None:
+def _refuse_nan(name: str) -> None:
     raise ValueError(f"{name} is not a number")
 
 
-def config(report: Report) -> Mapping[str, Any]:
-    """How lm-eval was called, as far as it says."""
-    found = report.content.get("config")
-    return found if isinstance(found, Mapping) else {}
-
-
-def origin(report: Report) -> dict[str, Any]:
-    """What the run says of itself. Its model arguments are left out: they may hold a key."""
-    called = config(report)
-    files = {path.name: file_sha256(path) for path in (report.path, *report.tasks.values())}
-    seeds = {name: called.get(name) for name in ("random_seed", "numpy_seed", "torch_seed")}
-    return {
-        "kind": "lm-eval results",
-        "files": files,
-        "model": model_name(report),
-        "backend": clean(report.content.get("model_source") or called.get("model")),
-        "lm_eval": clean(report.content.get("lm_eval_version")),
-        "transformers": clean(report.content.get("transformers_version")),
-        "chat_template_sha256": clean(report.content.get("chat_template_sha")),
-        "task_versions": {task: report.of_task("versions", task) for task in report.tasks},
-        "seeds": {name: value for name, value in seeds.items() if isinstance(value, int)},
-    }
-
-
-def not_known(report: Report) -> tuple[str, ...]:
-    """What such a run does not record."""
-    always = (
-        "weights",
-        "which responses ended at the token limit",
-        "bytes of the pictures shown",
-        "tokens and seconds",
-    )
-    dtype = () if config(report).get("model_dtype") else ("precision of the weights",)
-    return (*always, *dtype)
-
-
-def model_name(report: Report) -> str:
-    """What the run calls its model: a hub's name; of a path the last part, for the rest is of someone's machine."""
-    name = clean(report.content.get("model_name"))
-    path = PureWindowsPath(name)  # knows both kinds of slash
-    local = path.root or path.drive or len(path.parts) > 2 or name[:1] in ".~"
-    return path.name if local and path.name else name
-
-
-def clean(value: Any) -> str:
-    """Text of someone else's, short and printable; `not known` where there is none."""
-    text = "".join(character for character in str(value or "") if character.isprintable())[:120].strip()
-    return text or "not known"
+def _validated(kind: TypeAdapter[T], value: Any, where: str) -> T:
+    """`value` as that type; the error names the first wrong key and its value."""
+    try:
+        return kind.validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key, problem = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        found = "" if first["type"] in ("missing", "value_error") else f", found {str(first['input'])[:40]!r}"
+        raise AnatomyR1Error(f"{where}: {key}: {problem}{found}. {AGAIN}") from None

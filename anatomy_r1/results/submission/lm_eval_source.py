@@ -1,11 +1,11 @@
-"""A results directory of lm-eval's, scored by our scorer from its raw responses."""
+"""The output of an lm-eval run on our tasks, checked against the prepared set and scored from its raw responses."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import yaml
@@ -14,145 +14,191 @@ from anatomy_r1.data.locate import find_set
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.task_files import task_files
-from anatomy_r1.prompts import Style
+from anatomy_r1.files import file_sha256
+from anatomy_r1.prompts import Style, prompt_hash, render
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.response import Response, ResponseKey
 from anatomy_r1.results.submission.lm_eval_files import (
     AGAIN,
-    Report,
-    clean,
-    config,
-    model_name,
-    not_known,
-    origin,
-    read_report,
-    records,
+    Document,
+    LmEvalResults,
+    Sample,
+    read_results,
+    read_samples,
 )
-from anatomy_r1.results.submission.lm_eval_rows import Row, check_whole, differing, read_row
-from anatomy_r1.results.submission.submission import STATED, Submission
-from anatomy_r1.scoring.complete_run import Answered
+from anatomy_r1.results.submission.submission import CLAIMED, Submission
+from anatomy_r1.scoring.complete_run import CompleteRun
 from anatomy_r1.scoring.metrics import K, question_metrics
-from anatomy_r1.scoring.score import Scores, scores_of
+from anatomy_r1.scoring.score import Scores, score_run
 
 ENGINE = "lm-eval"
 EXAMPLES = 3
-"""Questions named where their numbers differ."""
+"""Questions named when their numbers differ."""
 USUAL = {"until": [], "do_sample": True, "seed": None, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0}
-"""Generation arguments of the task files; others are told apart in a comparison."""
+"""Generation arguments of the task files. Others are recorded, and distinguish systems in a comparison."""
+NOT_KNOWN = ("weights", "which responses ended at the token limit", "bytes of the pictures shown", "tokens and seconds")
+"""What lm-eval does not record."""
 
 
 def from_lm_eval(path: Path, data: Path, benchmark: str | None = None, seed: int = 0) -> Submission:
-    """What a stock run of lm-eval's on our tasks comes to by our scorer.
+    """Score a stock run of lm-eval on our tasks.
 
     Args:
         path: its output folder, or the results file.
         data: prepared set that was asked, or its parent.
-        benchmark: which one, where the folder holds several.
-        seed: under which it stands in the store; lm-eval seeds no single response.
+        benchmark: which one, if the folder holds several.
+        seed: number under which the result is stored; lm-eval does not seed single responses.
 
     Raises:
-        AnatomyR1Error: when anything about it is not as our task leaves it; names file, record and fix.
+        AnatomyR1Error: when anything is not as our task leaves it.
     """
-    report = read_report(path, benchmark)
-    style = _style(report)
-    prepared = find_set(report.benchmark, data, "test")
-    by_task = {task: _rows(report, task, prepared, style) for task in report.tasks}
-    found = check_whole([pair for rows in by_task.values() for pair in rows], prepared.questions)
-    plan = _plan(report, prepared, style, seed, list(found.values()))
-    scores = _score(plan, prepared, found)
-    return Submission(
-        scores=scores,
-        origin=origin(report),
-        not_known=not_known(report),
-        said={f"{task}/{name}": value for task in report.tasks for name, value in _said(report, task).items()},
-        differences=tuple(_differences(report, by_task, scores)),
-        cut_known=False,
-    )
-
-
-def _style(report: Report) -> Style:
-    """Prompt style of all tasks; on the way, that each is our task in its present version, whole and unchanged."""
-    styles = {_checked(report, task).get("style", "think") for task in report.tasks}
-    if styles not in ({"think"}, {"direct"}):
-        raise AnatomyR1Error(f"{report.path}: prompt styles {sorted(map(str, styles))}: one of think, direct. {AGAIN}")
-    return "direct" if styles == {"direct"} else "think"
-
-
-def _checked(report: Report, task: str) -> Mapping[str, Any]:
-    """A task's metadata."""
-    settings, stated = report.of_task("configs", task), report.of_task("versions", task)
-    metadata = settings.get("metadata") if isinstance(settings, Mapping) else None
-    if not isinstance(settings, Mapping) or not isinstance(metadata, Mapping):
-        raise AnatomyR1Error(f"{report.path}: task {task} has no metadata. {AGAIN}")
-    version = yaml.safe_load(task_files()[task].read_text(encoding="utf-8"))["metadata"]["version"]
-    if stated != version:
-        raise AnatomyR1Error(f"{report.path}: task {task} has version {stated}, this release {version}. {AGAIN}")
-    if settings.get("repeats") != K:
-        raise AnatomyR1Error(f"{report.path}: task {task} has {settings.get('repeats')} repeats, not {K}. {AGAIN}")
-    if (split := metadata.get("split", "test")) != "test":
-        raise AnatomyR1Error(f"{report.path}: task {task} asked the split {str(split)[:40]!r}, not test. {AGAIN}")
-    arguments = config(report).get("model_args")
-    if "think_end_token" in (arguments if isinstance(arguments, str | Mapping) else ""):
-        raise AnatomyR1Error(f"{report.path}: think_end_token cut the responses, which are needed whole. {AGAIN}")
-    return metadata
-
-
-def _rows(report: Report, task: str, prepared: PreparedSet, style: Style) -> list[tuple[str, Row]]:
-    known = {question.id: question for question in prepared.questions}
-    return [(where, read_row(where, record, known, style)) for where, record in records(report.tasks[task], len(known))]
-
-
-def _plan(report: Report, prepared: PreparedSet, style: Style, seed: int, rows: Sequence[Row]) -> dict[str, Any]:
-    """As `anatomy_r1.evaluation.evaluate` notes it, as far as it is known."""
-    return {
-        "benchmark": report.benchmark,
+    results = read_results(path, benchmark)
+    style = _check_tasks(results)
+    prepared = find_set(results.benchmark, data, "test")
+    by_task = {task: _samples(results, task, prepared, style) for task in results.tasks}
+    by_question = _check_complete([one for samples in by_task.values() for one in samples], prepared.questions)
+    plan = {
+        "benchmark": results.benchmark,
         "style": style,
         "images": "real",
         "split": "test",
         "seed": seed,
         "questions_sha256": prepared.manifest["questions_sha256"],
         "limit": None,
-        "weights": f"{model_name(report)} (named by lm-eval, not verified)",
-        "decoding": _decoding(report, rows),
+        "weights": f"{_model_name(results)} (named by lm-eval, not verified)",
+        "decoding": _decoding(results, list(by_question.values())),
+    }
+    responses = tuple(_responses(plan, by_question[question.id]) for question in prepared.questions)
+    scores = score_run(CompleteRun(ENGINE, plan, prepared.questions, responses, len(prepared.questions)))
+    return Submission(
+        scores=scores,
+        origin=_origin(results),
+        not_known=NOT_KNOWN if results.content.model_dtype else (*NOT_KNOWN, "precision of the weights"),
+        claimed={
+            f"{name}/{metric}": value for name, task in results.tasks.items() for metric, value in task.claimed.items()
+        },
+        differences=tuple(_differences(results, by_task, scores)),
+        truncation_known=False,
+    )
+
+
+def _check_tasks(results: LmEvalResults) -> Style:
+    """Check that each task is ours, in its present version, complete and unchanged; return their prompt style."""
+    for name, task in results.tasks.items():
+        where = f"{results.path}: task {name}"
+        version = yaml.safe_load(task_files()[name].read_text(encoding="utf-8"))["metadata"]["version"]
+        if task.version != version:
+            raise AnatomyR1Error(f"{where} has version {task.version}, this release {version}. {AGAIN}")
+        if task.config.repeats != K:
+            raise AnatomyR1Error(f"{where} has {task.config.repeats} repeats, not {K}. {AGAIN}")
+        if (split := task.config.split) != "test":
+            raise AnatomyR1Error(f"{where} asked the split {split[:40]!r}, not test. {AGAIN}")
+    arguments = results.content.config.get("model_args")
+    if "think_end_token" in (arguments if isinstance(arguments, str | Mapping) else ""):
+        raise AnatomyR1Error(f"{results.path}: think_end_token cut the responses, which are needed in full. {AGAIN}")
+    styles = sorted({task.config.style for task in results.tasks.values()})
+    if styles not in (["think"], ["direct"]):
+        raise AnatomyR1Error(f"{results.path}: prompt styles {styles}: expected either think or direct. {AGAIN}")
+    return "direct" if styles == ["direct"] else "think"
+
+
+def _samples(results: LmEvalResults, task: str, prepared: PreparedSet, style: Style) -> list[Sample]:
+    known = {question.id: question for question in prepared.questions}
+    samples = list(read_samples(results.tasks[task].samples, len(known)))
+    for sample in samples:
+        _check_sample(sample, known, style)
+    return samples
+
+
+def _check_sample(sample: Sample, known: Mapping[str, Question], style: Style) -> None:
+    """Check that a sample asks a question of the prepared set, exactly as our task does, and has six responses."""
+    document, record = sample.record.doc, sample.record
+    if (question := known.get(sample.id)) is None:
+        fix = "Fix: name the prepared set that it was asked from: --data DIR"
+        raise AnatomyR1Error(f"{sample.where}: question {sample.id[:80]!r} is not in the prepared set. {fix}")
+    where, expected = f"{sample.where}: question {sample.id}", _document(question, style)
+    if differing := [name for name in Document.model_fields if getattr(document, name) != getattr(expected, name)]:
+        fix = "Fix: submit a run on this prepared set, with this release's task and the questions' own images"
+        raise AnatomyR1Error(f"{where} differs in {', '.join(differing)}. {fix}")
+    if not all(_contains(sent, document.prompt) for sent in (record.sampled_prompt, record.greedy_prompt)):
+        raise AnatomyR1Error(f"{where}: the prompt sent does not contain its text. {AGAIN}")
+    if (counts := [len(texts) for texts in record.resps]) != [K, 1]:
+        raise AnatomyR1Error(f"{where}: {counts} responses; expected [{K}, 1], sampled and greedy. {AGAIN}")
+
+
+def _document(question: Question, style: Style) -> Document:
+    """The document that our task makes of a question."""
+    return Document(
+        id=question.id,
+        benchmark=question.benchmark,
+        prompt=render(question, style),
+        options=list(question.options),
+        letter=question.letter,
+        category=question.category,
+        cluster=question.cluster,
+        style=style,
+        images="real",
+        shown=question.image,
+    )
+
+
+def _contains(sent: str, text: str) -> bool:
+    """Whether `sent` contains the text, as it is or inside JSON."""
+    inside = (json.dumps(text, ensure_ascii=plain)[1:-1] for plain in (True, False))
+    return text in sent or any(one in sent for one in inside)
+
+
+def _check_complete(samples: Sequence[Sample], questions: Sequence[Question]) -> dict[str, Sample]:
+    """Samples by question, after checking that each question is answered exactly once."""
+    found: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.id in found:
+            raise AnatomyR1Error(f"{sample.where}: question {sample.id} a second time. {AGAIN}")
+        found[sample.id] = sample
+    if missing := [question.id for question in questions if question.id not in found]:
+        where = samples[0].where.rpartition(":")[0] if samples else "samples"
+        count = f"{len(missing)} of {len(questions)} questions have no record, {', '.join(missing[:5])}, ..."
+        raise AnatomyR1Error(f"{where}: {count} {AGAIN} and without --limit")
+    return found
+
+
+def _decoding(results: LmEvalResults, samples: Sequence[Sample]) -> dict[str, Any]:
+    """Decoding arguments, as `anatomy_r1.evaluation.evaluate` records them in a run's plan."""
+    records = (sample.record for sample in samples)
+    kinds = {json.dumps([one.sampled_arguments, one.greedy_arguments], sort_keys=True) for one in records}
+    if len(kinds) != 1:
+        problem = f"questions were sampled with {len(kinds)} different sets of arguments"
+        raise AnatomyR1Error(f"{results.path}: {problem}. {AGAIN}")
+    sampled, greedy = json.loads(next(iter(kinds)))
+    temperature, most = sampled.pop("temperature", None), sampled.pop("max_gen_toks", None)
+    if not sampled.get("do_sample") or not _positive(temperature) or not _positive(most):
+        what = f"do_sample {sampled.get('do_sample')}, temperature {temperature}, max_gen_toks {most}"
+        raise AnatomyR1Error(f"{results.path}: the five responses were not sampled: {what}. {AGAIN}")
+    if greedy.get("do_sample") or greedy.get("temperature", 0.0) != 0 or greedy.get("max_gen_toks") != most:
+        raise AnatomyR1Error(f"{results.path}: the greedy response was not greedy, or of another length. {AGAIN}")
+    unusual = {name: value for name, value in sampled.items() if name not in USUAL or USUAL[name] != value}
+    dtype = results.content.model_dtype
+    return {
+        "temperature": temperature,
+        "max_new_tokens": most,
+        "engine": f"{ENGINE} {_backend(results)}",
+        **({"dtype": dtype.removeprefix("torch.")[:40]} if dtype else {}),
+        **unusual,
     }
 
 
-def _decoding(report: Report, rows: Sequence[Row]) -> dict[str, Any]:
-    kinds = {(row.sampled, row.greedy) for row in rows}
-    if len(kinds) != 1:
-        raise AnatomyR1Error(
-            f"{report.path}: questions were sampled with {len(kinds)} different sets of arguments. {AGAIN}"
-        )
-    sampled, greedy = (json.loads(text) for text in next(iter(kinds)))
-    temperature, most = sampled.pop("temperature", None), sampled.pop("max_gen_toks", None)
-    if not sampled.get("do_sample") or not _above_zero(temperature) or not _above_zero(most):
-        what = f"do_sample {sampled.get('do_sample')}, temperature {temperature}, max_gen_toks {most}"
-        raise AnatomyR1Error(f"{report.path}: the five responses were not sampled: {what}. {AGAIN}")
-    if greedy.get("do_sample") or greedy.get("temperature", 0.0) != 0 or greedy.get("max_gen_toks") != most:
-        raise AnatomyR1Error(f"{report.path}: the greedy response was not greedy, or of another length. {AGAIN}")
-    unusual = {name: value for name, value in sampled.items() if name not in USUAL or USUAL[name] != value}
-    engine = clean(report.content.get("model_source") or config(report).get("model"))
-    told = {"temperature": temperature, "max_new_tokens": most, "engine": f"{ENGINE} {engine}"}
-    dtype = config(report).get("model_dtype")
-    return {**told, **({"dtype": str(dtype).removeprefix("torch.")[:40]} if dtype else {}), **unusual}
-
-
-def _above_zero(value: Any) -> bool:
+def _positive(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
 
 
-def _score(plan: dict[str, Any], prepared: PreparedSet, found: Mapping[str, Row]) -> Scores:
-    responses = tuple(_responses(plan, question, found[question.id]) for question in prepared.questions)
-    return scores_of(Answered(ENGINE, plan, prepared.questions, responses, len(prepared.questions)))
-
-
-def _responses(plan: dict[str, Any], question: Question, row: Row) -> tuple[Response, ...]:
+def _responses(plan: dict[str, Any], sample: Sample) -> tuple[Response, ...]:
+    record = sample.record
     greedy = ResponseKey(
-        benchmark=question.benchmark,
-        question_id=question.id,
+        benchmark=record.doc.benchmark,
+        question_id=sample.id,
         repeat=0,
         decoding="greedy",
-        prompt_hash=row.prompt_hash,
+        prompt_hash=prompt_hash(record.sampled_prompt),
         image_hash="",
         weights=plan["weights"],
         sampling=json.dumps(plan["decoding"], sort_keys=True),
@@ -160,29 +206,57 @@ def _responses(plan: dict[str, Any], question: Question, row: Row) -> tuple[Resp
     )
     keys = [*(replace(greedy, repeat=repeat, decoding="sample") for repeat in range(K)), greedy]
     return tuple(
-        Response(key, text, "stop", style=plan["style"], shown=question.image)
-        for key, text in zip(keys, row.texts, strict=True)
+        Response(key, text, "stop", style=plan["style"], shown=record.doc.shown)
+        for key, text in zip(keys, (text for texts in record.resps for text in texts), strict=True)
     )
 
 
-def _said(report: Report, task: str) -> dict[str, float]:
-    """The file's own numbers."""
-    stated = report.of_task("results", task)
-    numbers = {name: (stated if isinstance(stated, Mapping) else {}).get(f"{name},letter") for name in STATED}
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise AnatomyR1Error(f"{report.path}: task {task}: {name} is {str(value)[:40]!r}, no share. {AGAIN}")
-    return {name: float(value) for name, value in numbers.items() if value is not None}
-
-
-def _differences(report: Report, by_task: Mapping[str, list[tuple[str, Row]]], scores: Scores) -> Iterator[str]:
-    """Question by question, and over each task in its own order, in which lm-eval has summed."""
-    chosen = zip(scores.ids, scores.choices, scores.greedy, scores.gold, strict=True)
-    ours = {id_: question_metrics(five, greedy, gold) for id_, five, greedy, gold in chosen}
-    for task, rows in by_task.items():
-        mean = {name: sum(ours[row.question.id][name] for _, row in rows) / len(rows) for name in STATED}
-        yield from differing(task, _said(report, task), mean)
-        unlike = [row for _, row in rows if any(row.said[name] != ours[row.question.id][name] for name in STATED)]
+def _differences(results: LmEvalResults, by_task: Mapping[str, Sequence[Sample]], scores: Scores) -> Iterator[str]:
+    """Submitted numbers that are not ours: per task, summed in lm-eval's order, and per question."""
+    read = zip(scores.ids, scores.choices, scores.greedy, scores.gold, strict=True)
+    ours = {id_: question_metrics(choices, greedy, gold) for id_, choices, greedy, gold in read}
+    for task, samples in by_task.items():
+        for metric, claimed in results.tasks[task].claimed.items():
+            mean = sum(ours[sample.id][metric] for sample in samples) / len(samples)
+            if claimed != mean:
+                yield f"{task}: {metric} submitted as {claimed!r}, {mean!r} by our scorer"
+        unlike = [one.id for one in samples if any(one.claimed[m] != ours[one.id][m] for m in CLAIMED)]
         if unlike:
-            named = ", ".join(row.question.id for row in unlike[:EXAMPLES])
+            named = ", ".join(unlike[:EXAMPLES])
             yield f"{task}: numbers of {len(unlike)} questions differ from our scorer's: {named}"
+
+
+def _origin(results: LmEvalResults) -> dict[str, Any]:
+    """What the run states about itself. Its model arguments are left out: they may hold a key."""
+    content = results.content
+    files = (results.path, *(task.samples for task in results.tasks.values()))
+    seeds = {name: content.config.get(name) for name in ("random_seed", "numpy_seed", "torch_seed")}
+    return {
+        "kind": "lm-eval results",
+        "files": {path.name: file_sha256(path) for path in files},
+        "model": _model_name(results),
+        "backend": _backend(results),
+        "lm_eval": _printable(content.lm_eval_version),
+        "transformers": _printable(content.transformers_version),
+        "chat_template_sha256": _printable(content.chat_template_sha),
+        "task_versions": {name: task.version for name, task in results.tasks.items()},
+        "seeds": {name: value for name, value in seeds.items() if isinstance(value, int)},
+    }
+
+
+def _backend(results: LmEvalResults) -> str:
+    return _printable(results.content.model_source or results.content.model)
+
+
+def _model_name(results: LmEvalResults) -> str:
+    """What the run calls its model: a name on a hub, or the last part of a path (the rest is private)."""
+    name = _printable(results.content.model_name)
+    path = PureWindowsPath(name)  # knows both kinds of slash
+    local = path.root or path.drive or len(path.parts) > 2 or name[:1] in ".~"
+    return path.name if local and path.name else name
+
+
+def _printable(value: str | None) -> str:
+    """Text from someone else, shortened and printable; `not known` if there is none."""
+    text = "".join(character for character in value or "" if character.isprintable())[:120].strip()
+    return text or "not known"

@@ -1,62 +1,136 @@
-"""What a submission comes to once it is scored, before it is written."""
+"""A submission: responses made elsewhere, scored here. Made from a response log, or from a model that is evaluated
+into one; `lm_eval_source` makes it from an lm-eval run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import file_sha256
 from anatomy_r1.prompts import Style, canonical_wording, prompt_hash, render_text
-from anatomy_r1.results.record import sampling_record
+from anatomy_r1.results.record import sampling_cost, sampling_record
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
-from anatomy_r1.scoring.score import Scores
+from anatomy_r1.scoring.score import Scores, score
 
-STATED = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate")
-"""Numbers that come with a submission, and that are computed anew here."""
+CLAIMED = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate")
+"""Metrics that a submission may come with. They are computed again here, and never used."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """Responses of someone else's, scored here."""
+    """Responses made elsewhere, scored here."""
 
     scores: Scores
     origin: Mapping[str, Any]
-    """Kind of source, hashes of its files, and what it says of itself."""
+    """Kind of source, hashes of its files, and what it states about itself."""
     not_known: tuple[str, ...]
-    """What a result of our own grid records and this one cannot, in words."""
-    said: Mapping[str, float] = field(default_factory=dict)
-    """The numbers that came with it."""
+    """What a result of our own pipeline records and this one cannot, in words."""
+    claimed: Mapping[str, float] = field(default_factory=dict)
+    """The metrics that came with it."""
     differences: tuple[str, ...] = ()
-    """Where they are not those of our scorer, to the last digit."""
+    """Where these are not exactly those of our scorer."""
     wording_known: bool = True
-    """Whether the prompts are known to be this release's, word for word."""
-    cut_known: bool = True
+    """Whether the prompts are known to have this release's wording."""
+    truncation_known: bool = True
     """Whether it is known which responses ended at the token limit."""
-    spent: Mapping[str, float] | None = None
-    """Tokens and seconds of the sampling, where they are known."""
+    cost: Mapping[str, float] | None = None
+    """Tokens and seconds of the sampling, if known."""
 
     def questions(self) -> pd.DataFrame:
-        """The question table; what is not known of it is empty, not zero."""
+        """The question table. What is not known is empty, not zero."""
         table = question_table(self.scores)
-        return table if self.cut_known else table.assign(truncated=float("nan"))
+        return table if self.truncation_known else table.assign(truncated=float("nan"))
 
     def provenance(self) -> dict[str, Any]:
-        """What the store keeps of it, besides code, data and leakage."""
+        """The provenance of the result, except for code, data and leakage."""
         scores = self.scores
         style: Style = "direct" if scores.plan["style"] == "direct" else "think"
         wording = prompt_hash(render_text("", ("",), style, canonical_wording(scores.benchmark)))
         return {
-            **sampling_record(scores, truncation_known=self.cut_known),
+            **sampling_record(scores, truncation_known=self.truncation_known),
             "prompts": scores.prompts,
             **({"prompt": wording} if self.wording_known else {}),
-            **({"spent": dict(self.spent)} if self.spent is not None else {}),
+            **({"spent": dict(self.cost)} if self.cost is not None else {}),
             "submitted": {
                 **self.origin,
-                "said": dict(self.said),
+                "said": dict(self.claimed),
                 "differences": list(self.differences),
                 "not_known": list(self.not_known),
             },
         }
+
+
+def from_log(log: Path, data: Path, run: str | None = None) -> Submission:
+    """Score one run of a response log.
+
+    Raises:
+        AnatomyR1Error: as `anatomy_r1.scoring.score.score`, or when the run is a control or did not ask all test
+            questions.
+    """
+    scores = _scored(log, data, run)
+    unknown = ("version of the task", "wording of the prompts")
+    return Submission(
+        scores=scores,
+        origin={"kind": "response log", "files": {log.name: file_sha256(log)}, "run": scores.run},
+        not_known=unknown if _weights_verified(scores) else ("weights", *unknown),
+        wording_known=False,
+        cost=sampling_cost(log, scores.plan["weights"]),
+    )
+
+
+def from_model(task: str, data: Path, model: Path, log: Path, **options: Any) -> Submission:
+    """Evaluate a model on all test questions of a benchmark, and score its responses.
+
+    `options` go to `anatomy_r1.evaluation.evaluate.evaluate`. The log is kept: an interrupted submission resumes there.
+
+    Raises:
+        AnatomyR1Error: as `evaluate` and `score`.
+    """
+    from anatomy_r1.evaluation.evaluate import evaluate
+
+    done = evaluate(task, data, model, log, **options)
+    scores = _scored(log, data, done.run)
+    return Submission(
+        scores=scores,
+        origin={"kind": "model", "files": {}, "model": model.name, "run": done.run},
+        not_known=(),
+        claimed=done.metrics,
+        differences=tuple(_differences(done.metrics, scores.overall)),
+        cost=sampling_cost(log, scores.plan["weights"]),
+    )
+
+
+def _scored(log: Path, data: Path, run: str | None) -> Scores:
+    try:
+        scores = score(log, data, run)
+    except (KeyError, TypeError, AttributeError) as error:  # the plan of a foreign log may be anything
+        raise AnatomyR1Error(
+            f"{log}: the run's plan is not one of ours ({error!r:.120}). Fix: evaluate again"
+        ) from error
+    plan = scores.plan
+    for name, wanted in (("images", "real"), ("split", "test"), ("limit", None)):
+        if plan[name] != wanted:
+            fix = "Fix: evaluate all test questions with their own images, and submit that log"
+            raise AnatomyR1Error(f"{log}: run {scores.run} has {name} {str(plan[name])[:40]!r}, not {wanted!r}. {fix}")
+    if plan["style"] not in ("think", "direct"):
+        raise AnatomyR1Error(f"{log}: run {scores.run} has none of our prompt styles. Fix: evaluate again")
+    return scores
+
+
+def _weights_verified(scores: Scores) -> bool:
+    """Whether the log identifies its weights by a hash of their bytes; a server's name for them is longer."""
+    weights = str(scores.plan["weights"])
+    return len(weights) == 16 and set(weights) <= set("0123456789abcdef")
+
+
+def _differences(claimed: Mapping[str, float], ours: Mapping[str, float]) -> Iterator[str]:
+    for name in CLAIMED:
+        if claimed.get(name) != ours[name]:
+            yield f"{name}: {claimed.get(name)!r} by lm-eval, {ours[name]!r} from the log"

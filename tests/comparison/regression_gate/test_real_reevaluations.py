@@ -11,7 +11,7 @@ from anatomy_r1.comparison.regression_gate.judge import GateRule, judge
 from anatomy_r1.comparison.regression_gate.load import align
 from anatomy_r1.comparison.regression_gate.tolerance import FALSE_ALARMS, noise, tolerance
 from anatomy_r1.comparison.systems import SystemRun, load_systems, systems
-from anatomy_r1.scoring.columns import question_metrics
+from anatomy_r1.scoring.question_table import table_metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "results" / "gate" / "reevaluations.parquet"
@@ -74,7 +74,7 @@ def test_five_repeats_as_the_reference(tables, committed, what, metrics):
 
 def test_whichever_of_them_is_the_reference(tables):
     """Each of the 200 once, against all others: how many of the references are unlucky, and what the mean is."""
-    runs = [question_metrics(tables[seed]) for seed in FRESH]
+    runs = [table_metrics(tables[seed]) for seed in FRESH]
     means = np.array([run["avg@5"].mean() for run in runs])
     limits = [
         tolerance(noise("avg@5", [run], [run], "sampling"), fresh=1, mode="sampling", judged=1).limit for run in runs
@@ -90,7 +90,7 @@ def test_whichever_of_them_is_the_reference(tables):
 
 def test_the_draw_of_responses_explains_the_variance_of_the_200(tables):
     """The noise model, on real responses: within three standard errors, no more between evaluations than within."""
-    runs = [question_metrics(tables[seed]) for seed in FRESH]
+    runs = [table_metrics(tables[seed]) for seed in FRESH]
     for metric in METRICS[:3]:
         measured = noise(metric, runs, runs[:1], "sampling")
         assert measured.between / measured.within == pytest.approx(1, abs=3 * np.sqrt(2 / 199))

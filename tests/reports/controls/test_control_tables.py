@@ -6,7 +6,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import LETTERS
 from anatomy_r1.results.store import save_result
-from anatomy_r1.scoring.columns import EXTRACTION
+from anatomy_r1.scoring.question_table import EXTRACTION
 from anatomy_r1.tables.table import MISSING
 from reports.__main__ import main
 from reports.controls.controls import controls

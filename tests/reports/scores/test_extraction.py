@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from anatomy_r1.results.store import save_result
-from anatomy_r1.scoring.columns import EXTRACTION
+from anatomy_r1.scoring.question_table import EXTRACTION
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import MISSING
 from reports.formats import latex

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from anatomy_r1.results.store import load_results, save_result
-from anatomy_r1.scoring.columns import ROTATIONS
-from anatomy_r1.scoring.complete_run import answered
+from anatomy_r1.scoring.complete_run import load_complete_run
+from anatomy_r1.scoring.question_table import ROTATIONS
 from reports.__main__ import main
 from reports.site import data
 from reports.site.build import Sources, build
@@ -41,7 +41,7 @@ def test_names_of_files_are_plain_and_two_names_never_share_one():
 def test_the_viewers_data_are_the_logs(run, site):
     of = cell(site, "grpo")
     (log,) = (run / "responses").glob(f"{SGG}/mini-l/grpo/seed0/*.sqlite")
-    said = answered(log, run / "data")
+    said = load_complete_run(log, run / "data")
     rows, marks = delivered(site, f"questions/{SGG}"), delivered(site, of["shard"])
     texts = delivered(site, of["texts"])
     assert [row[0] for row in rows] == sorted(question.id for question in said.questions)

@@ -1,4 +1,4 @@
-"""A prepared set, what a stock lm-eval run over it leaves, and a response log of ours over the same questions."""
+"""A prepared set, the output of a stock lm-eval run on it, and a response log of ours on the same questions."""
 
 import hashlib
 import shutil
@@ -14,7 +14,7 @@ TASK = "sgg_anatomy_mini"
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    """Parent of a prepared set of 24 test questions in four clusters, and 8 training questions of another two."""
+    """Parent of a prepared set of 24 test questions in four clusters and 8 training questions in two others."""
     from anatomy_r1.data.prepared import write
 
     folder = tmp_path_factory.mktemp("data")
@@ -40,13 +40,13 @@ def picture(path, seed):
 
 
 def said(name, repeat):
-    """A response of a model that does not look, in one of five forms."""
+    """A response, in one of five forms, of a model that ignores the image."""
     digest = hashlib.sha256(f"{name}/{repeat}".encode()).hexdigest()
     return FORMS[int(digest[:4], 16) % len(FORMS)].format(digest, "ABCD"[int(digest[4:8], 16) % 4])
 
 
 def stock_run(data, out, *, tasks=(TASK,), **options):
-    """lm-eval's own evaluation, with its own writer of results and samples, over a model that says `said`."""
+    """lm-eval's own evaluation and writers of results and samples, with a model that answers `said`."""
     from lm_eval import simple_evaluate
     from lm_eval.api.model import LM
     from lm_eval.loggers import EvaluationTracker
@@ -91,19 +91,19 @@ def stock_run(data, out, *, tasks=(TASK,), **options):
 
 @pytest.fixture(scope="session")
 def stock(data, tmp_path_factory):
-    """Output folder of a stock run; not to be changed."""
+    """Output folder of a stock run; tests must not change it."""
     return stock_run(data, tmp_path_factory.mktemp("stock"))
 
 
 @pytest.fixture
 def copy(stock, tmp_path):
-    """A copy of it that a test may spoil."""
+    """A copy of it that a test may change."""
     return shutil.copytree(stock, tmp_path / "out")
 
 
 @pytest.fixture(scope="session")
 def log(data, tmp_path_factory):
-    """A response log of ours, of the same questions and an engine that answers by hash."""
+    """A response log of ours on the same questions, from an engine that answers by hash."""
     from anatomy_r1.evaluation.engines import transformers_engine
     from anatomy_r1.evaluation.evaluate import evaluate
 
@@ -122,11 +122,11 @@ def _quick(no_environment_listing):
 
 @pytest.fixture
 def submitted(data, tmp_path):
-    """A function that submits a source into an empty store of the test's own."""
-    from anatomy_r1.results.submission.submit import Request, submit
+    """A function that submits a source to a new store."""
+    from anatomy_r1.results.submission.submit import SubmissionRequest, submit
 
     def run(source, **changes):
         values = {"data": data, "store": tmp_path / "store", "model": "mini-l", "method": "theirs", **changes}
-        return submit(Request(source, **values))
+        return submit(SubmissionRequest(source, **values))
 
     return run

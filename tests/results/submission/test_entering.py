@@ -1,4 +1,4 @@
-"""What may enter a store, under which names; nothing is overwritten, and what fails leaves nothing."""
+"""Names and checks of a submission; nothing is overwritten, and a failure leaves no files."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.results.submission.conftest import TASK
     ],
     ids=str,
 )  # fmt: skip
-def test_names_stay_names(names, stock, submitted, tmp_path):
+def test_names_cannot_leave_the_store(names, stock, submitted, tmp_path):
     with pytest.raises(AnatomyR1Error, match=r"Fix|expected"):
         submitted(stock, **names)
     assert not (tmp_path / "store").exists()
@@ -29,21 +29,21 @@ def test_names_stay_names(names, stock, submitted, tmp_path):
 def test_nothing_is_overwritten(stock, submitted):
     entered = submitted(stock)
     before = entered.path.read_bytes(), entered.path.stat().st_mtime_ns
-    with pytest.raises(AnatomyR1Error, match="is there already"):
+    with pytest.raises(AnatomyR1Error, match="exists already"):
         submitted(stock)
     assert (entered.path.read_bytes(), entered.path.stat().st_mtime_ns) == before
 
 
-def test_a_model_is_not_asked_where_its_place_is_taken(stock, submitted, tmp_path):
+def test_a_model_is_not_evaluated_if_its_key_is_taken(stock, submitted, tmp_path):
     from tests.helpers.deterministic import weights_folder
 
     submitted(stock)
-    with pytest.raises(AnatomyR1Error, match="is there already"):
+    with pytest.raises(AnatomyR1Error, match="exists already"):
         submitted(weights_folder(tmp_path / "weights"), benchmark=TASK, options={"log": tmp_path / "log"})
     assert not (tmp_path / "log").exists()
 
 
-def test_a_model_is_not_asked_where_its_training_data_cannot_be_read(submitted, tmp_path):
+def test_a_model_is_not_evaluated_if_its_training_data_cannot_be_read(submitted, tmp_path):
     from tests.helpers.deterministic import weights_folder
 
     given = {"benchmark": TASK, "options": {"log": tmp_path / "log"}, "train_data": (tmp_path / "none.json",)}
@@ -68,7 +68,7 @@ def test_a_failed_write_leaves_nothing(stock, submitted, tmp_path, monkeypatch):
     assert submitted(stock).path.is_file()
 
 
-def test_results_of_other_questions_do_not_enter_the_same_store(stock, submitted, tmp_path):
+def test_results_on_other_questions_are_refused(stock, submitted, tmp_path):
     entered = submitted(stock)
     head = json.loads(entered.path.read_text())
     head["provenance"]["data"]["questions_sha256"] = "0" * 64
@@ -81,7 +81,7 @@ def test_results_of_other_questions_do_not_enter_the_same_store(stock, submitted
         submitted(stock, method="another", profile="mini")
 
 
-def test_a_control_or_a_part_of_a_log_is_no_submission(data, tmp_path, submitted, monkeypatch):
+def test_a_control_or_a_partial_log_is_refused(data, tmp_path, submitted, monkeypatch):
     from anatomy_r1.evaluation.engines import transformers_engine
     from anatomy_r1.evaluation.evaluate import evaluate
     from tests.helpers.deterministic import HashEngine, weights_folder
@@ -98,7 +98,7 @@ def test_a_control_or_a_part_of_a_log_is_no_submission(data, tmp_path, submitted
         submitted(tmp_path / "train")
 
 
-def test_a_log_s_seed_is_its_own(log, submitted):
+def test_another_seed_than_that_of_the_log_is_refused(log, submitted):
     with pytest.raises(AnatomyR1Error, match="sampled with seed 0"):
         submitted(log, seed=3)
 
@@ -108,7 +108,7 @@ def test_a_log_s_seed_is_its_own(log, submitted):
     [os.mkdir, lambda path: path.write_text("hello"), lambda path: None],
     ids=["empty folder", "text", "nothing"],
 )
-def test_a_source_of_no_known_kind(make, tmp_path, data, capsys):
+def test_an_unknown_kind_of_source_is_refused(make, tmp_path, data, capsys):
     make(tmp_path / "it")
     names = ["--model", "m", "--method", "x", "--data", str(data), "--store", str(tmp_path / "store")]
     assert main(["submit", str(tmp_path / "it"), *names]) == 2
@@ -118,7 +118,7 @@ def test_a_source_of_no_known_kind(make, tmp_path, data, capsys):
     assert not (tmp_path / "store").exists()
 
 
-def test_the_profile_is_the_store_s(submitted, stock, tmp_path):
+def test_the_profile_is_that_of_the_store(submitted, stock, tmp_path):
     from anatomy_r1.results.store import save_result
     from tests.helpers.stores import result
 

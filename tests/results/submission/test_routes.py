@@ -1,4 +1,4 @@
-"""Three ways into a store, and what then stands there."""
+"""The three kinds of submission, and what the store then holds."""
 
 import json
 import subprocess
@@ -10,9 +10,8 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.results.store import load_result
-from anatomy_r1.results.submission.submit import told
-from anatomy_r1.scoring.columns import LENIENT, question_metrics
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.question_table import LENIENT, table_metrics
 from tests.helpers.small_set import questions, write_set
 from tests.results.submission.conftest import TASK, said, stock_run
 
@@ -20,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def by_hand():
-    """Avg@5, greedy accuracy and parse rate over the dummy's texts, with a reader of three forms written for it."""
+    """Avg@5, Pass@1, greedy accuracy and parse rate of the dummy's texts, with a reader written for its three forms."""
 
     def read(text):
         tail = text.rpartition("<answer> ")[2].removesuffix(" </answer>")
@@ -38,25 +37,25 @@ def by_hand():
     }
 
 
-def test_lm_eval_results_are_scored_again_and_agree_to_the_last_digit(submitted, stock):
+def test_lm_eval_results_are_scored_again_and_agree_exactly(submitted, stock):
     entered = submitted(stock)
     scores, known = entered.submission.scores, by_hand()
     assert {name: scores.overall[name] for name in known} == pytest.approx(known, abs=1e-12)
     assert 0.05 < known["avg@5"] < 0.5
     assert entered.submission.differences == ()
-    assert entered.submission.said[f"{TASK}/avg@5"] == scores.overall["avg@5"]
-    assert "the submitted numbers are ours, to the last digit" in told(entered)
+    assert entered.submission.claimed[f"{TASK}/avg@5"] == scores.overall["avg@5"]
+    assert "the submitted numbers equal ours exactly" in entered.summary()
 
 
-def test_what_lm_eval_does_not_record_is_not_known_and_no_zero(submitted, stock):
+def test_what_lm_eval_does_not_record_is_not_known_rather_than_zero(submitted, stock):
     result = load_result(submitted(stock).path)
     recorded = result.provenance["submitted"]
     assert result.arm == "submitted"
     assert recorded["not_known"][0] == "training data"
     assert "which responses ended at the token limit" in recorded["not_known"]
     assert result.questions["truncated"].isna().all()
-    assert "truncated" not in question_metrics(result.questions)
-    assert LENIENT in question_metrics(result.questions)
+    assert "truncated" not in table_metrics(result.questions)
+    assert LENIENT in table_metrics(result.questions)
     assert "truncation_rate" not in result.provenance["metrics"]
     assert "spent" not in result.provenance
     assert "training" not in result.provenance
@@ -84,7 +83,7 @@ def test_a_log_scores_as_the_score_command_does(submitted, log, data, capsys):
     assert json.loads(capsys.readouterr().out)["overall"] == dict(entered.submission.scores.overall)
 
 
-def test_a_model_is_asked_and_its_log_kept(data, tmp_path, monkeypatch, capsys):
+def test_a_model_is_evaluated_and_its_log_kept(data, tmp_path, monkeypatch, capsys):
     from anatomy_r1.evaluation.engines import transformers_engine
     from tests.helpers.deterministic import HashEngine, weights_folder
 
@@ -92,7 +91,7 @@ def test_a_model_is_asked_and_its_log_kept(data, tmp_path, monkeypatch, capsys):
     names = ["--model", "mini-l", "--method", "theirs", "--benchmark", TASK, "--data", str(data)]
     where = ["--store", str(tmp_path / "store"), "--log", str(tmp_path / "log")]
     assert main(["submit", str(weights_folder(tmp_path / "weights")), *names, *where]) == 0
-    assert "the submitted numbers are ours" in capsys.readouterr().out
+    assert "the submitted numbers equal ours exactly" in capsys.readouterr().out
     (path,) = tmp_path.glob("store/*/*/*/*/*.json")
     result = load_result(path)
     assert (tmp_path / "log").is_file()
@@ -106,7 +105,7 @@ def test_tasks_by_category_are_one_submission(submitted, data, tmp_path, stock):
     whole = submitted(stock, method="whole")
     assert entered.submission.scores.overall == whole.submission.scores.overall
     assert entered.submission.differences == ()
-    assert len(entered.submission.said) == 5 * 6
+    assert len(entered.submission.claimed) == 5 * 6
 
 
 def test_a_submission_is_a_row_and_stands_in_a_comparison(submitted, stock, log, tmp_path, capsys):
@@ -128,14 +127,14 @@ def test_a_submission_is_a_row_and_stands_in_a_comparison(submitted, stock, log,
     assert one["test"]["verdict"] == "underpowered"
 
 
-def test_named_training_data_give_a_passport(submitted, stock, data):
+def test_training_data_give_a_leakage_passport(submitted, stock, data):
     clean = submitted(stock, train_data=(data / TASK,))
     assert clean.passport.train.questions == 8
     assert clean.passport.not_clean == ()
     assert "training data" not in clean.result.provenance["submitted"]["not_known"]
 
 
-def test_training_on_the_test_pictures_is_marked_in_the_table(submitted, stock, tmp_path):
+def test_training_on_test_images_is_marked_in_the_table(submitted, stock, tmp_path):
     from anatomy_r1.data.prepared import write
     from reports.write import table_files
 
@@ -144,7 +143,7 @@ def test_training_on_the_test_pictures_is_marked_in_the_table(submitted, stock, 
     write(tmp_path / "leaky", {"train": questions(24)[:5]}, tmp_path / "images", stated)
     entered = submitted(stock, train_data=(tmp_path / "leaky",))
     assert {"cluster", "image", "question_image"} <= set(entered.passport.not_clean)
-    assert "not clean: cluster" in told(entered)
+    assert "not clean: cluster" in entered.summary()
     assert "† = not clean" in table_files("table1", tmp_path / "store")["table1.txt"]
 
 
@@ -168,7 +167,7 @@ def test_the_stock_command_with_its_own_backend_and_a_tiny_model(data, tmp_path,
     assert done.returncode == 0, done.stderr[-3000:]
     names = ["--data", str(data), "--store", str(tmp_path / "store"), "--model", "mini-s", "--method", "tiny"]
     assert main(["submit", str(tmp_path / "out"), *names]) == 0
-    assert "the submitted numbers are ours, to the last digit" in capsys.readouterr().out
+    assert "the submitted numbers equal ours exactly" in capsys.readouterr().out
     (path,) = tmp_path.glob("store/*/*/*/*/*.json")
     recorded = load_result(path).provenance
     assert recorded["sampling"]["decoding"]["engine"] == "lm-eval hf-multimodal"

@@ -66,7 +66,7 @@ def test_one_cluster_gives_a_mean_and_no_interval():
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1, 1 / 3])
-def test_no_variance_is_zero_width_and_says_so(value):
+def test_no_variance_gives_zero_width_and_is_degenerate(value):
     interval = cluster_interval([value] * 7, ["a", "a", "b", "b", "b", "c", "c"])
     assert interval.low == interval.high == interval.mean == pytest.approx(value)
     assert interval.degenerate
@@ -85,7 +85,7 @@ def test_one_seed_has_no_spread_and_the_plain_interval():
     assert seeded_interval([values], labels).spread is None
 
 
-def test_pairing_removes_what_two_methods_share():
+def test_pairing_removes_shared_variance():
     rng = np.random.default_rng(7)
     values, labels = clustered_scores(rng)
     better = np.where(rng.random(len(values)) < 0.2, 1.0, values)
@@ -111,13 +111,13 @@ def test_bad_input_is_refused(values, labels, message):
         cluster_interval(values, labels)
 
 
-def test_seeds_need_a_table():
+def test_seeds_need_a_two_dimensional_table():
     with pytest.raises(ValueError, match="seeds, questions"):
         seeded_interval([1, 0, 1], ["a", "b", "c"])
 
 
 def test_coverage_is_nominal_where_theory_says_it_is_exact():
-    """Equal clusters with normal effects: s²/G is exact, so only simulation error separates the count from 95 %."""
+    """Equal clusters with normal effects: s²/G is exact, so the count differs from 95 % by simulation error only."""
     runs, clusters, size = 1500, 8, 5
     rng = np.random.default_rng(2026)
     labels = np.repeat(np.arange(clusters), size)
@@ -130,8 +130,8 @@ def test_coverage_is_nominal_where_theory_says_it_is_exact():
     assert abs(covered / runs - 0.95) < 3 * error
 
 
-def test_coverage_of_unequal_clusters_of_right_and_wrong_is_close():
-    """20 clusters, 0/1 scores; statistics drift below nominal here, at most by 3 points plus simulation error."""
+def test_coverage_with_unequal_clusters_and_binary_scores_is_close():
+    """20 clusters, 0/1 scores: coverage is below nominal by at most 3 points plus simulation error."""
     runs = 800
     rng = np.random.default_rng(11)
     size = rng.integers(10, 50, 20)

@@ -1,11 +1,17 @@
-"""One response's outcome: form by prompt style, several answers, refusals, truncation; and their rates."""
+"""Extraction from one response: form by prompt style, several answers, refusals, truncation; and their rates."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy_r1.response_log.response import Response, ResponseKey
-from anatomy_r1.scoring.outcomes import extraction_columns, extraction_rates, outcome, reason_counts, well_formed
+from anatomy_r1.scoring.extraction import (
+    extract_response,
+    extraction_columns,
+    extraction_rates,
+    reason_counts,
+    well_formed,
+)
 from anatomy_r1.training.rewards import format_reward
 
 OPTIONS = ("Gallbladder", "Liver", "Omentum", "Gut")
@@ -16,8 +22,8 @@ def response(text, style="think", finish_reason="stop", repeat=0):
     return Response(key, text, finish_reason, style=style)
 
 
-def came_out(text, **more):
-    return outcome(response(text, **more), OPTIONS)
+def extracted(text, **more):
+    return extract_response(response(text, **more), OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -40,10 +46,10 @@ def came_out(text, **more):
         *("text after", "twice", "nested", "think in answer", "capital tags"),
     ],
 )
-def test_the_form_that_each_style_asks_for(text, think, direct):
+def test_the_format_of_each_style(text, think, direct):
     assert (well_formed(text, "think"), well_formed(text, "direct")) == (think, direct)
-    assert came_out(text, style="think").malformed is not think
-    assert came_out(text, style="direct").malformed is not direct
+    assert extracted(text, style="think").malformed is not think
+    assert extracted(text, style="direct").malformed is not direct
     assert format_reward([text]) == [float(think)]
 
 
@@ -61,7 +67,7 @@ def test_the_form_that_each_style_asks_for(text, think, direct):
     ids=["two tags", "the same twice", "a list", "two sentences", "one", "prose", "in reasoning"],
 )
 def test_several_answers(text, several):
-    assert came_out(text).several is several
+    assert extracted(text).several is several
 
 
 @pytest.mark.parametrize(
@@ -83,37 +89,37 @@ def test_several_answers(text, several):
     ],
 )
 def test_refusals(text, refused):
-    assert came_out(text).refused is refused
+    assert extracted(text).refused is refused
 
 
-def test_truncation_is_the_finish_reason_and_nothing_else():
-    assert came_out("<answer>B</answer>", finish_reason="length").truncated
-    assert not came_out("<think>and so").truncated
+def test_truncation_is_the_finish_reason_only():
+    assert extracted("<answer>B</answer>", finish_reason="length").truncated
+    assert not extracted("<think>and so").truncated
 
 
-def test_rates_counted_by_hand():
+def test_rates_equal_a_count_by_hand():
     texts = [
         ["<answer>A</answer>"] * 5,
         ["<answer>b</answer>", "B", "I cannot help.", "<answer>A</answer><answer>B</answer>", "<answer>A</answer>"],
     ]
-    outcomes = [[outcome(response(text, "direct"), OPTIONS) for text in (*five, "D")] for five in texts]
-    rates = extraction_rates(outcomes, ["A", "B"])
+    extractions = [[extract_response(response(text, "direct"), OPTIONS) for text in (*five, "D")] for five in texts]
+    rates = extraction_rates(extractions, ["A", "B"])
     assert rates == pytest.approx(
         {"avg@5_lenient": 7 / 10, "format_failure_rate": 3 / 10, "several_rate": 1 / 10, "refusal_rate": 1 / 10}
     )
-    columns = extraction_columns(outcomes, ["A", "B"])
+    columns = extraction_columns(extractions, ["A", "B"])
     assert [columns[f"lenient_{repeat}"][1] for repeat in range(5)] == [True, True, False, False, False]
     assert (columns["malformed"], columns["several"], columns["refused"]) == ([0, 3], [0, 1], [0, 1])
-    counts = reason_counts(outcomes)
+    counts = reason_counts(extractions)
     assert counts["strict"] == {"letter": 7, "unrecognised": 2, "several_answers": 1}
     assert list(counts["strict"].values()) == sorted(counts["strict"].values(), reverse=True)
     assert counts["lenient"] == {"strict": 7, "tag": 1, "nothing": 1, "several": 1}
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(st.lists(st.sampled_from(["A", "b", "<answer>B</answer>", "Answer: C", "no", ""]), min_size=6, max_size=6))
 def test_the_lenient_score_is_never_below_the_strict_one(texts):
-    six = [came_out(text) for text in texts]
+    six = [extracted(text) for text in texts]
     for gold in "ABCD":
         strict = sum(one.strict.choice == gold for one in six[:5]) / 5
         assert extraction_rates([six], [gold])["avg@5_lenient"] >= strict

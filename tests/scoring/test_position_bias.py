@@ -5,7 +5,7 @@ import pytest
 import statsmodels.api as sm
 
 from anatomy_r1.scoring.intervals import cluster_interval, ratio_interval
-from anatomy_r1.scoring.position_bias import NONE_PREFERRED, NOT_KNOWN, as_dict, count_letters, position_bias, summed
+from anatomy_r1.scoring.position_bias import NONE_PREFERRED, NOT_KNOWN, count_letters, position_bias, sum_by_question
 
 
 def test_a_small_case_by_hand():
@@ -24,7 +24,7 @@ def test_a_small_case_by_hand():
     # cluster sums of A's excess less its mean: v1 has 3 - 3 * ... over 7 readable, v2 has 3 over 5
     residuals = [(3 + 1 - 4) - 0.25 * 7, 3 - 0.25 * 5]
     assert bias.letters[0].excess.se == pytest.approx(np.sqrt(2 * np.square(residuals).sum()) / 12)
-    assert as_dict(bias)["letters"]["C"]["recall"] is None
+    assert bias.as_dict()["letters"]["C"]["recall"] is None
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -40,16 +40,16 @@ def test_a_ratio_equals_statsmodels_weighted_least_squares(seed):
     assert (ours.low, ours.high) == pytest.approx(tuple(fit.conf_int()[0]), rel=1e-10)
 
 
-def test_a_ratio_to_ones_is_a_mean_and_to_nothing_is_refused():
+def test_a_ratio_to_ones_is_a_mean_and_a_ratio_to_zero_is_refused():
     values, groups = [1.0, 0.0, 1.0, 1.0], ["a", "a", "b", "b"]
     ours, mean = ratio_interval(values, np.ones(4), groups), cluster_interval(values, groups)
     assert (ours.mean, ours.low, ours.high) == pytest.approx((mean.mean, mean.low, mean.high))
-    with pytest.raises(ValueError, match="sum to nothing"):
+    with pytest.raises(ValueError, match="sum to zero"):
         ratio_interval(values, np.zeros(4), groups)
 
 
 def policy(rng, chance_a, clusters=20, each=8):
-    """Answers A with `chance_a`, else one of four at random; gold stands anywhere."""
+    """Answers A with `chance_a`, else one of four at random; the right letter is random."""
     n = clusters * each
     first = rng.random((n, 5)) < chance_a
     answers = np.where(first, "A", np.array(list("ABCD"))[rng.integers(0, 4, (n, 5))])
@@ -57,12 +57,12 @@ def policy(rng, chance_a, clusters=20, each=8):
     return count_letters(answers.tolist(), gold, [4] * n, np.repeat(np.arange(clusters), each))
 
 
-def test_a_policy_that_prefers_a_letter_is_named_and_one_that_does_not_is_not():
-    """One without a preference is accused in at most about 5 of 100 cases: 95 % intervals that hold together."""
+def test_only_a_policy_that_prefers_a_letter_is_reported():
+    """A policy without a preference is reported in at most about 5 % of cases: the intervals hold jointly at 95 %."""
     rng = np.random.default_rng(0)
     assert position_bias(policy(rng, 0.2)).preferred.startswith("prefers by letter: A +1")
-    accused = [position_bias(policy(rng, 0.0)).preferred != NONE_PREFERRED for _ in range(150)]
-    assert np.mean(accused) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+    reported = [position_bias(policy(rng, 0.0)).preferred != NONE_PREFERRED for _ in range(150)]
+    assert np.mean(reported) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
 
 
 @pytest.mark.parametrize(
@@ -73,20 +73,19 @@ def test_a_policy_that_prefers_a_letter_is_named_and_one_that_does_not_is_not():
     ],
     ids=["all right: nothing in excess", "one cluster allows no interval"],
 )
-def test_verdicts_at_the_edge(choices, clusters, words):
+def test_verdicts_of_edge_cases(choices, clusters, words):
     assert position_bias(count_letters(choices, ["A", "B"], [2, 2], clusters)).preferred == words
 
 
-def test_nothing_readable_has_no_bias_and_a_letter_that_was_not_offered_is_refused():
+def test_no_readable_answer_means_no_bias_and_an_unoffered_letter_is_refused():
     assert position_bias(count_letters([[None] * 5], ["A"], [4], ["v"])) is None
-    assert as_dict(None) is None
     with pytest.raises(ValueError, match="letter C of a question with 2 options"):
         count_letters([["C"]], ["A"], [2], ["v"])
 
 
-def test_rows_of_one_question_are_added_in_first_come_order():
+def test_rows_of_a_question_are_summed_in_order_of_first_occurrence():
     counts = count_letters([["A"], ["B"], ["B"]], ["A", "B", "A"], [2] * 3, ["w", "v", "w"])
-    names, found = summed(counts, ["q2", "q1", "q2"])
+    names, found = sum_by_question(counts, ["q2", "q1", "q2"])
     assert names == ["q2", "q1"]
     assert found.chosen[:, :2].tolist() == [[1, 1], [0, 1]]
     assert found.asked[:, :2].tolist() == [[2, 0], [0, 1]]

@@ -1,4 +1,4 @@
-"""The extractor: each verdict with its reason. The larger corpus of hostile outputs comes with the engines' tests."""
+"""The strict extractor: each verdict with its reason. `test_hostile_outputs.py` has a larger corpus."""
 
 import pytest
 from hypothesis import given
@@ -52,7 +52,7 @@ def test_verdict_and_reason(completion, choice, reason):
     assert extract(completion, OPTIONS) == Answer(choice, reason)
 
 
-def test_two_options_of_one_plain_text_are_not_guessed_between():
+def test_options_with_the_same_plain_text_are_ambiguous():
     assert extract("liver", ("Liver", "LIVER")).choice is None
 
 
@@ -64,7 +64,7 @@ def test_choice_and_reason_agree(text):
 
 
 @given(st.text(max_size=40).filter(lambda t: "<" not in t), st.sampled_from("ABCD"))
-def test_reasoning_never_moves_the_choice(thought, letter):
+def test_reasoning_never_changes_the_choice(thought, letter):
     assert extract(f"<think>{thought}</think><answer>{letter}</answer>", OPTIONS).choice == letter
 
 
@@ -75,14 +75,14 @@ def test_gold_in_every_accepted_form_scores_right(options, answer):
         assert extract(f"<answer>{form}</answer>", question.options).choice == question.letter
 
 
-def test_noise_of_100_kb_is_read_once():
+def test_100_kb_of_noise_are_read_in_linear_time():
     assert extract("<think>" * 15_000, OPTIONS).reason == "unclosed_think"
     assert extract("A " * 50_000, OPTIONS).choice is None
 
 
 @pytest.mark.parametrize("length", [1, 99, 100, 101], ids=lambda n: f"{n} letters")
-def test_an_answer_that_is_remembered_is_so_for_these_options_only(length):
-    """Short ones are remembered, long ones are not; the verdict is the same."""
+def test_the_match_cache_depends_on_the_options(length):
+    """Matches of short answers are cached, those of long ones are not; the verdict is the same."""
     name = "x" * length
     for options, expected in (
         (("Liver", name), Answer("B", "text")),

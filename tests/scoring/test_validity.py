@@ -1,18 +1,18 @@
-"""Gates: each limit from both sides, and what stays fit though it looks odd."""
+"""Validity checks: each limit from both sides, and runs that look odd but are valid."""
 
 from dataclasses import replace
 
 import pytest
 
-from anatomy_r1.scoring import validity as gates
+from anatomy_r1.scoring import validity
 from anatomy_r1.scoring.score import Scores
-from anatomy_r1.scoring.validity import unfit
+from anatomy_r1.scoring.validity import validity_problems
 
 N = 200
 
 
 def scores(**changes):
-    """200 questions, all parsed, none cut off, five different texts each."""
+    """A valid run: 200 questions, all parsed, none cut off, five different texts each."""
     fit = Scores(
         benchmark="sgg_anatomy_mini",
         run="r",
@@ -23,9 +23,8 @@ def scores(**changes):
         gold=("A",) * N,
         choices=(("A",) * 5,) * N,
         greedy=("A",) * N,
-        reasons=(("letter",) * 6,) * N,
         truncated=(0,) * N,
-        outcomes=(),
+        extractions=(),
         distinct=(5,) * N,
         asked=N,
         overall={},
@@ -57,25 +56,31 @@ def first(count, bad, good):
     ],
     ids=[
         *("fit", "truncation at the limit", "truncation beyond", "unparsed at the limit", "unparsed beyond"),
-        *("repeats below the limit", "repeats at it", "no sampling, no gate", "a question lost", "a question too many"),
-        *("one question all over", "a repeat lost"),
+        *(
+            "repeats below the limit",
+            "repeats at it",
+            "no sampling, no limit",
+            "a question lost",
+            "a question too many",
+        ),
+        *("one question repeated", "a repeat lost"),
     ],
 )
-def test_each_gate_from_both_sides(changes, reason):
+def test_each_limit_from_both_sides(changes, reason):
     import re
 
-    found = unfit(scores(**changes))
+    found = validity_problems(scores(**changes))
     assert len(found) == (reason is not None)
     assert reason is None or re.search(reason, found[0])
 
 
-def test_a_sure_policy_is_fit_unless_it_is_certain_nearly_everywhere():
-    """Like the mini profile's SFT at its surest: 85 % of the questions with one text."""
-    assert not unfit(scores(distinct=first(170, 1, 2)))
+def test_a_confident_policy_is_valid():
+    """As the most confident SFT run of the mini profile: 85 % of the questions with one text."""
+    assert not validity_problems(scores(distinct=first(170, 1, 2)))
 
 
 def test_reasons_add_up_and_name_the_limits():
-    found = unfit(scores(truncated=(5,) * N, choices=((None,) * 5,) * N, distinct=(1,) * N, asked=0))
+    found = validity_problems(scores(truncated=(5,) * N, choices=((None,) * 5,) * N, distinct=(1,) * N, asked=0))
     assert len(found) == 4
-    limits = (gates.MAX_TRUNCATED, gates.MAX_UNPARSED, gates.MAX_REPEATED)
+    limits = (validity.MAX_TRUNCATED, validity.MAX_UNPARSED, validity.MAX_REPEATED)
     assert all(f"limit {limit:.0%}" in reason for limit, reason in zip(limits, found[1:], strict=True))

@@ -1,0 +1,127 @@
+"""Both extractors' verdicts on a response, what is wrong with its form, and the rates of these over a run.
+
+`Extraction` describes one response. The functions over a run take six extractions per question, the five sampled ones
+and then the greedy one; rates and counts are over the sampled ones.
+
+Example:
+    >>> from anatomy_r1.response_log.response import ResponseKey
+    >>> key = ResponseKey("sgg_anatomy", "q1", 0, "sample", "prompt", "image", "weights", "{}", 0)
+    >>> one = extract_response(Response(key, "<answer> b </answer>", "stop", style="direct"), ["Liver", "Gut"])
+    >>> one.strict.choice, one.lenient.choice, one.malformed
+    (None, 'B', False)
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from anatomy_r1.prompts import Style
+from anatomy_r1.response_log.response import Response
+from anatomy_r1.scoring.lenient import LenientAnswer, extract_lenient
+from anatomy_r1.scoring.lenient_text import normalize, strip_reasoning
+from anatomy_r1.scoring.metrics import K, avg_at_k
+from anatomy_r1.scoring.strict import Answer, extract
+
+_FORMATS: dict[Style, tuple[re.Pattern[str], dict[str, int]]] = {
+    "think": (
+        re.compile(r"\s*<think>.*?</think>\s*<answer>[^<]*</answer>\s*", re.DOTALL),
+        {"<think>": 1, "</think>": 1, "<answer>": 1, "</answer>": 1},
+    ),
+    "direct": (
+        re.compile(r"\s*<answer>[^<]*</answer>\s*"),
+        {"<think>": 0, "</think>": 0, "<answer>": 1, "</answer>": 1},
+    ),
+}
+"""The format that the prompt of each style asks for (`anatomy_r1.prompts`), and how often each tag occurs in it."""
+
+_REFUSAL = re.compile(
+    r"\bI(?:['\u2019]m|\s+am) (?:sorry|unable|not able)\b|\bas an AI\b|\bI (?:must )?(?:refuse|decline)\b"
+    r"|\bI (?:can(?:no|['\u2019])t|can not|won['\u2019]t|will not) "
+    r"(?:help|assist|answer|provide|give|identify|determine|analy[sz]e|see|view|diagnose)\b"
+    r"|\b(?:cannot|can not|can['\u2019]t) be (?:determined|answered|identified)\b"
+    r"|\bunable to (?:help|assist|answer|provide|identify|determine|analy[sz]e|see|view|diagnose)\b",
+    re.IGNORECASE,
+)
+"""English phrases that decline to answer (ours): a count to look at, not a verdict."""
+
+_COUNTED = ("malformed", "several", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What was read from one response, and its failures, which are not exclusive: it may be cut off and malformed."""
+
+    strict: Answer
+    """The verdict that is scored."""
+    lenient: LenientAnswer
+    """Reported next to it, never scored."""
+    malformed: bool
+    """Not in the format that the prompt's style asks for."""
+    several: bool
+    """States several answers: more than one answer tag, or different options."""
+    refused: bool
+    """Declines to answer, judged by a list of phrases, and only if no extractor finds an answer."""
+    truncated: bool
+    """Ended at the token limit."""
+
+
+def extract_response(response: Response, options: Sequence[str]) -> Extraction:
+    """Read a response to a question with these options."""
+    strict, lenient = extract(response.text, options), extract_lenient(response.text, options)
+    return Extraction(
+        strict=strict,
+        lenient=lenient,
+        malformed=not well_formed(response.text, "direct" if response.style == "direct" else "think"),
+        several=strict.reason == "several_answers" or lenient.reason == "several",
+        refused=lenient.choice is None and bool(_REFUSAL.search(strip_reasoning(normalize(response.text)))),
+        truncated=response.finish_reason == "length",
+    )
+
+
+def well_formed(text: str, style: Style) -> bool:
+    """Whether `text` is `<think>...</think><answer>...</answer>` (style `direct`: the answer alone) and nothing else.
+
+    Each tag must occur exactly as often as the format has it, so that nothing nests and matching takes linear time.
+    """
+    pattern, tags = _FORMATS[style]
+    return all(text.count(tag) == count for tag, count in tags.items()) and pattern.fullmatch(text) is not None
+
+
+def extraction_rates(extractions: Sequence[Sequence[Extraction]], gold: Sequence[str]) -> dict[str, float]:
+    """Avg@5 by the lenient extractor, and the shares of malformed, multiple and refused answers.
+
+    Args:
+        extractions: six per question.
+        gold: letter of each question's right option.
+    """
+    questions, columns = len(extractions), extraction_columns(extractions, gold)
+    lenient = [
+        avg_at_k([one.lenient.choice for one in six[:K]], letter) for six, letter in zip(extractions, gold, strict=True)
+    ]
+    return {
+        f"avg@{K}_lenient": sum(lenient) / questions,
+        "format_failure_rate": sum(columns["malformed"]) / (K * questions),
+        "several_rate": sum(columns["several"]) / (K * questions),
+        "refusal_rate": sum(columns["refused"]) / (K * questions),
+    }
+
+
+def extraction_columns(extractions: Sequence[Sequence[Extraction]], gold: Sequence[str]) -> dict[str, list[int]]:
+    """The columns `anatomy_r1.scoring.question_table.EXTRACTION`, one entry per question."""
+    flags = {
+        f"lenient_{repeat}": [six[repeat].lenient.choice == right for six, right in zip(extractions, gold, strict=True)]
+        for repeat in range(K)
+    }
+    counts = {name: [sum(getattr(one, name) for one in six[:K]) for six in extractions] for name in _COUNTED}
+    return {**flags, **counts}
+
+
+def reason_counts(extractions: Sequence[Sequence[Extraction]]) -> dict[str, dict[str, int]]:
+    """How often each extractor gave which reason, most frequent first."""
+    sampled = list(chain.from_iterable(six[:K] for six in extractions))
+    strict, lenient = Counter(one.strict.reason for one in sampled), Counter(one.lenient.reason for one in sampled)
+    return {"strict": dict(strict.most_common()), "lenient": dict(lenient.most_common())}
