@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from anatomy_r1.data.problems import DataError
+from anatomy_r1.data.errors import DataError
 from anatomy_r1.question import Question
 
 SPLITS = ("train", "validation", "test")

@@ -121,23 +121,20 @@ def test_distractors_and_their_order_are_uniform_and_independent_of_order():
 
 
 def test_a_question_without_three_wrong_options_is_left_out(sgg, tmp_path):
-    from anatomy_r1.data.prepare.sgg import Plan, Sources, prepare
+    from anatomy_r1.data.prepare.options import SggOptions
+    from anatomy_r1.data.prepare.sgg import prepare
     from anatomy_r1.data.prepared import load
-    from anatomy_r1.data.problems import Problems
-    from anatomy_r1.data.splits import rule_unused
 
     stem = "What anatomy is at the top-mid of the frame ?"
     crowded = "".join(f"{stem}|{label}\n" for label in ("gut", "liver", "omentum", "gallbladder"))
     pair = "".join(f"{stem}|{label}\n" for label in ("gut", "liver"))
     root = sgg({"VID01": {1: crowded, 2: pair}, "VID70": {0: pair}}, graphs=False)
-    problems = Problems()
-    plan = Plan(rule_unused(), {"train": 10, "test": 10})
-    prepare(Sources.below(root), plan, problems, tmp_path / "out", {})
+    left_out = prepare(SggOptions(root=root, out=tmp_path / "out", split="unused", train=10, test=10)).excluded
     kept = load(tmp_path / "out", "train").questions
     assert {q.image for q in kept} == {"VID01/000002.png"}
     for q in kept:
-        assert len(set(q.options) & {"Gut", "Liver"}) == 1, "the other right answer stands among the options"
-    assert problems.excluded["question with fewer than 3 distractors that are wrong"] == 4
+        assert len(set(q.options) & {"Gut", "Liver"}) == 1, "the other right answer is among the options"
+    assert left_out["question with fewer than 3 distractors that are wrong"] == 4
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert manifest["excluded"]["distractor that is also right"] == 4 * 3 + 2 + 2
     kept = {q.id: q.answer for name in ("train", "test") for q in load(tmp_path / "out", name).questions}

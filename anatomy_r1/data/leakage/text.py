@@ -1,4 +1,4 @@
-"""A passport for people: a line a kind, what was not looked for in words, and the verdict last."""
+"""A passport as text: a table with one row per kind of overlap, and a verdict as its last line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WIDTH = max(map(len, TITLES.values()))
 
 
 def as_text(found: Passport) -> str:
-    """The whole passport, without a newline at its end."""
+    """The table and the verdict, without a trailing newline."""
     lines = [_line(found, kind) for kind in KINDS]
     head = f"{'':{_WIDTH}}  {'shared':>8}  {'train questions':>15}  {'test questions':>14}"
     parts = [f"train: {_side(found.train)}", f"test:  {_side(found.test)}", head, *lines]

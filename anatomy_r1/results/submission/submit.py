@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.data.leakage.image_hashes import hash_images
 from anatomy_r1.data.leakage.passport import Passport, passport, unknown_training
-from anatomy_r1.data.leakage.pictures import hash_pictures
-from anatomy_r1.data.leakage.sides import NO_PICTURES, leakage, questions
+from anatomy_r1.data.leakage.sides import NO_PICTURES, leakage, read_questions
 from anatomy_r1.data.locate import find_set
 from anatomy_r1.data.prepared import MANIFEST, PreparedSet, load, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
@@ -45,7 +45,7 @@ def passport_of(benchmark: str, data: Path, train_data: Sequence[Path]) -> Passp
     folders = [path for path in train_data if path.is_dir()]
     if not folders:
         names = (" + ".join(path.name for path in train_data), "test")
-        return passport(questions(train_data), asked.questions, names=names, no_hashes=NO_PICTURES)
+        return passport(read_questions(train_data), asked.questions, names=names, no_hashes=NO_PICTURES)
     if len(train_data) > 1 or not (folders[0] / MANIFEST).is_file():
         raise AnatomyR1Error(f"{folders[0]}: --train-data takes one prepared set, or files. Fix: name one or the other")
     return _of_set(load(folders[0], "train"), asked)
@@ -54,7 +54,7 @@ def passport_of(benchmark: str, data: Path, train_data: Sequence[Path]) -> Passp
 def _of_set(learnt: PreparedSet, asked: PreparedSet) -> Passport:
     if learnt.root.resolve() == asked.root.resolve():
         return leakage(asked.root)
-    sides = [hash_pictures(one.image_root, (q.image for q in one.questions)) for one in (learnt, asked)]
+    sides = [hash_images(one.image_root, (q.image for q in one.questions)) for one in (learnt, asked)]
     names = (f"{learnt.root.name} train", "test")
     return passport(learnt.questions, asked.questions, hashes=(sides[0], sides[1]), names=names)
 

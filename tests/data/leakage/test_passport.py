@@ -1,4 +1,4 @@
-"""What train and test share, counted by hand; what cannot be looked for is said and never a zero."""
+"""What training and test share, counted by hand; what cannot be computed is reported as such, never as zero."""
 
 import json
 
@@ -100,9 +100,9 @@ def test_there_and_back_through_json(ask):
     assert stored["not_clean"] == ["cluster"]
 
 
-def test_a_kind_without_a_word_is_refused(ask):
+def test_a_kind_neither_found_nor_explained_is_refused(ask):
     found = passport([ask("V1", "1.png")], [ask("V2", "2.png")])
-    with pytest.raises(ValueError, match="why it was not looked for"):
+    with pytest.raises(ValueError, match="why it was not computed"):
         Passport(found.train, found.test, found.overlaps, {})
 
 
