@@ -9,12 +9,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from anatomy_r1.cli.commands import add_command, add_group, count
+from anatomy_r1.cli.commands import Run, add_command, add_group, count
 from anatomy_r1.data.prepare.options import SPLIT_RULES, OmniMedOptions, PrepareOptions, ReleasedOptions, SggOptions
-
-Options = TypeVar("Options", bound=PrepareOptions)
 
 
 def add_data_commands(subparsers: Any) -> None:
@@ -58,14 +56,27 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-bad", action="store_true", help="skip bad records and list them in the manifest")
 
 
-def _options(kind: type[Options], args: argparse.Namespace) -> Options:
-    """The options of a preparation, whose fields are named like the arguments."""
-    return kind(**{field.name: getattr(args, field.name) for field in fields(kind)})
+def _prepare(source: str, options: type[PrepareOptions]) -> Run:
+    """Runs the preparation of a source with the options that the arguments state, by name."""
+
+    def run(args: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        from anatomy_r1.data.prepared import summary
+
+        given = options(**{field.name: getattr(args, field.name) for field in fields(options)})
+        import_module(f"anatomy_r1.data.prepare.{source}").prepare(given)
+        print(summary(given.out, given.sizes))
+        return 0
+
+    return run
 
 
 def _add_sgg(sources: Any) -> None:
     example = "data prepare sgg --root data --out prepared/sgg"
-    parser = add_command(sources, "sgg", "anatomy questions of SSG-VQA on CholecT45 frames", example, _sgg)
+    parser = add_command(
+        sources, "sgg", "anatomy questions of SSG-VQA on CholecT45 frames", example, _prepare("sgg", SggOptions)
+    )
     _add_common(parser)
     parser.add_argument("--root", type=Path, required=True, help="folder with SSG-VQA/ and CholecT45/")
     parser.add_argument("--questions", type=Path, metavar="DIR", help="instead of ROOT/SSG-VQA/qa_txt")
@@ -82,19 +93,11 @@ def _add_sgg(sources: Any) -> None:
     parser.add_argument("--seed", type=int, default=SggOptions.seed)
 
 
-def _sgg(args: argparse.Namespace) -> int:
-    from anatomy_r1.data.prepare.sgg import prepare
-    from anatomy_r1.data.prepared import summary
-
-    options = _options(SggOptions, args)
-    prepare(options)
-    print(summary(options.out))
-    return 0
-
-
 def _add_omnimed(sources: Any) -> None:
     example = "data prepare omnimed --root data --out prepared/omnimed"
-    parser = add_command(sources, "omnimed", "four-option microscopy records of OmniMedVQA", example, _omnimed)
+    parser = add_command(
+        sources, "omnimed", "four-option microscopy records of OmniMedVQA", example, _prepare("omnimed", OmniMedOptions)
+    )
     _add_common(parser)
     parser.add_argument("--root", type=Path, required=True, help="folder with OmniMedVQA/")
     parser.add_argument("--questions", type=Path, metavar="DIR", help="OmniMedVQA's folder, instead of ROOT/OmniMedVQA")
@@ -108,33 +111,15 @@ def _add_omnimed(sources: Any) -> None:
     parser.add_argument("--seed", type=int, default=OmniMedOptions.seed)
 
 
-def _omnimed(args: argparse.Namespace) -> int:
-    from anatomy_r1.data.prepare.omnimed import prepare
-    from anatomy_r1.data.prepared import summary
-
-    options = _options(OmniMedOptions, args)
-    prepare(options)
-    print(summary(options.out, options.sizes))
-    return 0
-
-
 def _add_released(sources: Any) -> None:
     example = "data prepare released GRPO.json --frames data/CholecT45/data --out prepared/released"
-    parser = add_command(sources, "released", "the authors' released training files", example, _released)
+    parser = add_command(
+        sources, "released", "the authors' released training files", example, _prepare("released", ReleasedOptions)
+    )
     _add_common(parser)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released JSON files")
     parser.add_argument("--frames", type=Path, required=True, metavar="DIR", help="CholecT45/data")
     parser.add_argument("--scene-graphs", type=Path, metavar="DIR", help="SSG-VQA/scene_graph, for rationales")
-
-
-def _released(args: argparse.Namespace) -> int:
-    from anatomy_r1.data.prepare.released import prepare
-    from anatomy_r1.data.prepared import summary
-
-    options = _options(ReleasedOptions, args)
-    prepare(options)
-    print(summary(options.out))
-    return 0
 
 
 def _add_check(commands: Any) -> None:

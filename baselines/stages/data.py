@@ -37,10 +37,9 @@ def prepare(run: Run, benchmark: str) -> None:
     print(f"preparing {benchmark} from {root}: {dict(section)}", flush=True)
     if isinstance(options, SggOptions):
         sgg.prepare(options)
-        print(summary(out))
     else:
         omnimed.prepare(options)
-        print(summary(out, options.sizes))
+    print(summary(out, options.sizes))
     print(as_text(leakage(out)), flush=True)
 
 

@@ -8,7 +8,7 @@ import pytest
 from anatomy_r1.data.errors import Exclusions
 from anatomy_r1.data.labels import SIX, display
 from anatomy_r1.data.prepare.released import conflicts
-from anatomy_r1.data.readers.med_r1 import read_med_r1, render_problem
+from anatomy_r1.data.readers.med_r1 import read_med_r1
 from anatomy_r1.data.readers.released import read_released
 from anatomy_r1.data.splits import UNUSED
 from anatomy_r1.data.stems import FAMILIES, parse_stem
@@ -74,7 +74,8 @@ def test_all_med_r1_records_are_rebuilt(real_data):
         found = list(read_med_r1(data, name, Exclusions()))
         assert len(found) == size
         for raw, record in zip(json.loads(data), found, strict=True):
-            assert render_problem(record.stem, record.options) == raw["problem"]
+            options = ", ".join(f"{letter}){option}" for letter, option in zip("ABCD", record.options, strict=False))
+            assert f"{record.stem} {options}" == raw["problem"]
             assert f"<answer> {record.letter} </answer>" == raw["solution"]
             assert record.image == raw["image"]
             assert record.answer in record.options and record.stem.strip() == record.stem

@@ -24,6 +24,11 @@ class PrepareOptions:
     skip_bad: bool = False
     """Skip bad records and list them in the manifest, instead of stopping at the first."""
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Split -> number of questions asked for, where the manifest does not state it as `requested`."""
+        return {}
+
     def exclusions(self) -> Exclusions:
         """An empty account, for one run of the preparation."""
         return Exclusions(self.skip_bad)

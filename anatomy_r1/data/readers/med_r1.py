@@ -10,7 +10,7 @@ Example:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,11 +73,6 @@ def parse_problem(text: str) -> tuple[str, tuple[str, ...]]:
     if not found or len(options) < 2:
         raise ValueError(f"no options A), B) in {text!r}")
     return stem, tuple(options)
-
-
-def render_problem(stem: str, options: Sequence[str]) -> str:
-    """Inverse of `parse_problem`."""
-    return f"{stem} " + ", ".join(f"{letter}){option}" for letter, option in zip(LETTERS, options, strict=False))
 
 
 def _record(entry: Any, name: str, position: int) -> MedR1Record:

@@ -1,8 +1,5 @@
 """Real questions, where the test data are at hand, and one of each kind, written here."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from anatomy_r1.data.errors import Exclusions
@@ -19,15 +16,6 @@ def question(stem: str, benchmark: str = "sgg_anatomy", **changes) -> Question:
         "category": "Gut", "cluster": "VID01",
     }  # fmt: skip
     return Question(**(parts | changes))
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """Folder with the authors' released files and Med-R1's split files."""
-    stated = os.environ.get("ANATOMY_R1_TEST_DATA")
-    if not stated or not (Path(stated) / "released").is_dir():
-        pytest.skip("ANATOMY_R1_TEST_DATA does not point at a folder with released/ and omnimed_splits/")
-    return Path(stated)
 
 
 @pytest.fixture(scope="session")

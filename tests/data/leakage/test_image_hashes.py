@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from anatomy_r1.data.augmentation.groups import ImageChange
+from anatomy_r1.data.augmentation.groups import noisy
 from anatomy_r1.data.leakage.image_hashes import THRESHOLD, NearDuplicate, hash_images, near_duplicates
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.mini.scene import draw_clear_scene, draw_look
@@ -39,13 +39,11 @@ def jpeg(picture):
 
 
 CHANGES = {
-    "noise of 5 %": lambda p: ImageChange(noise=0.05)(p, random.Random(0)),
-    "noise of 10 %": lambda p: ImageChange(noise=0.1)(p, random.Random(0)),
+    "noise of 5 %": lambda p: noisy(p, random.Random(0), 0.05),
+    "noise of 10 %": lambda p: noisy(p, random.Random(0), 0.1),
     "darker by a fifth": lambda p: ImageEnhance.Brightness(p).enhance(0.8),
     "brighter by a fifth": lambda p: ImageEnhance.Brightness(p).enhance(1.2),
-    "noise on a darker one": lambda p: ImageChange(noise=0.1)(
-        ImageEnhance.Brightness(p).enhance(0.8), random.Random(0)
-    ),
+    "noise on a darker one": lambda p: noisy(ImageEnhance.Brightness(p).enhance(0.8), random.Random(0), 0.1),
     "less contrast": lambda p: ImageEnhance.Contrast(p).enhance(0.8),
     "blurred": lambda p: p.filter(ImageFilter.GaussianBlur(1)),
     "half the size": lambda p: p.resize((p.width // 2, p.height // 2)),
