@@ -90,7 +90,8 @@ def _add_sgg(sources: Any) -> None:
     default = "number of questions (default: 0 with `unused`, else as --test)"
     parser.add_argument("--validation", type=count, metavar="N", help=default)
     parser.add_argument("--test", type=count, default=SggOptions.test, metavar="N", help=size)
-    parser.add_argument("--seed", type=int, default=SggOptions.seed)
+    about = "of the sample, the distractors and their order (default: %(default)s)"
+    parser.add_argument("--seed", type=int, default=SggOptions.seed, help=about)
 
 
 def _add_omnimed(sources: Any) -> None:
@@ -108,7 +109,8 @@ def _add_omnimed(sources: Any) -> None:
     parser.add_argument("--med-r1", type=Path, metavar="DIR", help="use Med-R1's split: its micro_{train,test}.json")
     for split in ("train", "validation", "test"):
         parser.add_argument(f"--{split}", type=count, metavar="N", help="largest number of questions (default: all)")
-    parser.add_argument("--seed", type=int, default=OmniMedOptions.seed)
+    about = "of the split and the sample (default: %(default)s)"
+    parser.add_argument("--seed", type=int, default=OmniMedOptions.seed, help=about)
 
 
 def _add_released(sources: Any) -> None:

@@ -79,7 +79,7 @@ def write(
     Raises:
         DataError: when an id occurs twice, there is no question, or `root` is not a prepared set.
     """
-    check_unique(question.id for questions in by_split.values() for question in questions)
+    _check_unique(question.id for questions in by_split.values() for question in questions)
     if not any(by_split.values()):
         raise DataError(f"{root}: no question is left. Fix: see `excluded` and the split rule; check the data root")
     if root.exists() and not (root / MANIFEST).is_file() and (not root.is_dir() or any(root.iterdir())):
@@ -163,11 +163,11 @@ def _rows(root: Path, manifest: Mapping[str, Any]) -> list[tuple[str, Question]]
     if not table.is_file() or file_sha256(table) != manifest.get("questions_sha256"):
         raise DataError(f"{table}: is missing, or not what the manifest says it is. Fix: {AGAIN}")
     rows = list(_read_table(table))
-    check_unique(question.id for _, question in rows)
+    _check_unique(question.id for _, question in rows)
     return rows
 
 
-def check_unique(ids: Iterable[str]) -> None:
+def _check_unique(ids: Iterable[str]) -> None:
     """Check that no id occurs twice.
 
     Raises:

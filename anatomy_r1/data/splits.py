@@ -14,8 +14,9 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from anatomy_r1.data.errors import DataError
@@ -110,19 +111,11 @@ class Reservoir:
         rest: list[Question] = []
         for stratum, quota in quotas(self.counts, self.capacity).items():
             ordered = iter([entry[2] for entry in sorted(self._heaps[stratum], reverse=True)])
-            chosen += _take(ordered, quota, usable)
+            chosen += islice(filter(usable, ordered), quota)
             rest += ordered
         rest.sort(key=lambda q: priority(self.seed, q.id))
-        chosen += _take(iter(rest), self.capacity - len(chosen), usable)
+        chosen += islice(filter(usable, rest), self.capacity - len(chosen))
         return tuple(sorted(chosen, key=lambda q: priority(self.seed, q.id)))
-
-
-def _take(questions: Iterator[Question], count: int, usable: Callable[[Question], bool]) -> list[Question]:
-    taken: list[Question] = []
-    while len(taken) < count and (question := next(questions, None)) is not None:
-        if usable(question):
-            taken.append(question)
-    return taken
 
 
 def quotas(counts: Mapping[tuple[str, str], int], size: int) -> dict[tuple[str, str], int]:

@@ -1,4 +1,4 @@
-"""Every kind of bad input: one error with file, line and fix, and nothing written; or skipped and listed."""
+"""Every kind of bad input: an error with file, line and fix, and nothing written; or skipped with --skip-bad."""
 
 import json
 

@@ -41,7 +41,7 @@ def test_a_negative_size_is_refused(capsys):
     assert "below 0" in capsys.readouterr().err
 
 
-def test_a_hostile_name_in_an_error_commands_no_terminal(tmp_path, capsys):
+def test_control_characters_of_a_name_do_not_reach_the_terminal(tmp_path, capsys):
     assert run("check", tmp_path / "set\x1b[2J") == 2
     error = capsys.readouterr().err
     assert "set?[2J" in error

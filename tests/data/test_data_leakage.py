@@ -72,9 +72,9 @@ def test_a_prepared_sets_passport_is_computed_once(prepared_set, capsys, monkeyp
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
-def test_a_set_beside_which_nothing_can_be_written_has_its_passport_all_the_same(prepared_set, monkeypatch, number):
+def test_a_set_in_an_unwritable_folder_still_has_a_passport(prepared_set, monkeypatch, number):
     def full(path, other):
-        raise OSError(number, "as of a disk that takes nothing")
+        raise OSError(number, "as from a full disk")
 
     monkeypatch.setattr(Path, "replace", full)
     assert sides.leakage(prepared_set).not_clean == ("near_duplicate",)
@@ -82,7 +82,7 @@ def test_a_set_beside_which_nothing_can_be_written_has_its_passport_all_the_same
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", '{"passport": {}}', None])
-def test_what_is_kept_of_other_questions_or_broken_is_computed_again(prepared_set, kept):
+def test_an_outdated_or_broken_passport_is_computed_again(prepared_set, kept):
     first = sides.leakage(prepared_set)
     path = prepared_set / sides.FILE
     text = path.read_text()
@@ -115,7 +115,7 @@ def test_a_file_against_a_prepared_sets_test_questions(prepared_set, tmp_path, c
     ],
     ids=["no side", "no test side", "two test sides", "no file", "another format", "a bad record", "no set"],
 )
-def test_what_cannot_be_compared_ends_with_a_cure(tmp_path, monkeypatch, capsys, words, message):
+def test_what_cannot_be_compared_is_an_error_with_a_fix(tmp_path, monkeypatch, capsys, words, message):
     monkeypatch.chdir(tmp_path)
     record = {"image": "Images/a/1.png", "problem": "What? A)Gut, B)Liver", "solution": "<answer> A </answer>"}
     twice = {**record, "problem": "What? A)Gut, B)Gut"}

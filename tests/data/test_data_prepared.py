@@ -20,7 +20,7 @@ def make(root, out, **changes):
     return sgg_preparation.prepare(SggOptions(root=root, out=out, split="unused", train=10, test=10, **changes))
 
 
-def test_every_line_form_ends_where_it_belongs(sgg, tmp_path):
+def test_every_form_of_line_is_used_or_left_out(sgg, tmp_path):
     exclusions = make(sgg(), tmp_path / "out")
     whole = prepared.load(tmp_path / "out")
     found = {(q.cluster, q.stem, q.answer, q.family) for q in whole.questions}
@@ -67,7 +67,7 @@ def test_equal_inputs_and_seed_give_equal_bytes(sgg, tmp_path):
     assert a[0] != c[0], "the seed decides the distractors"
 
 
-def test_moving_everything_together_keeps_it_whole(sgg, tmp_path):
+def test_a_set_that_moves_with_its_sources_stays_valid(sgg, tmp_path):
     root = sgg(root=tmp_path / "all/data")
     make(root, tmp_path / "all/out")
     (tmp_path / "all").rename(tmp_path / "elsewhere")

@@ -248,8 +248,8 @@ _OTHER_MEDIUM = {
 
 
 def reword_free_text(stem: str) -> tuple[str, ...]:
-    """Rewrites of a stem in free English, without repetitions and without the stem itself."""
-    return tuple(dict.fromkeys(form for form in _forms(stem) if form != stem))
+    """Rewrites of a stem in free English, without repetitions; the stem itself may be among them."""
+    return tuple(dict.fromkeys(_forms(stem)))
 
 
 def _forms(stem: str) -> Iterator[str]:

@@ -12,7 +12,6 @@ Example:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from anatomy_r1.data.augmentation.free_text_questions import read_free_text, reword_free_text
@@ -25,29 +24,20 @@ _PLAIN = re.compile(r"[A-Za-z0-9 _\-',.;:?!()/&+%]+")
 """Characters of a question. No line break, bracket or pipe: a rewrite cannot add an option or a special token."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedRewrites:
-    """The candidates for one stem, after the check."""
-
-    accepted: tuple[str, ...]
-    """Other wordings of the same question, in a fixed order; the stem is not among them."""
-    rejected: tuple[tuple[str, str], ...]
-    """Pairs of candidate and reason."""
-
-
-def rewrites(stem: str) -> tuple[str, ...]:
-    """The accepted rewrites of a stem: at least three for every question of both benchmarks (our choice, tested)."""
-    return checked_rewrites(stem).accepted
-
-
 @lru_cache(maxsize=16384)
-def checked_rewrites(stem: str) -> CheckedRewrites:
-    """All candidates for a stem, accepted or rejected with the reason."""
+def rewrites(stem: str) -> tuple[str, ...]:
+    """The accepted rewrites of a stem, in a fixed order; the stem is not among them.
+
+    Every question of both benchmarks has at least three (our choice, tested).
+    """
+    return tuple(form for form in candidates(stem) if not reason_against(stem, form))
+
+
+def candidates(stem: str) -> tuple[str, ...]:
+    """Rewrites of a stem before the check."""
     asked = meaning(stem)
-    candidates = write_scene_question(asked) if asked.target else reword_free_text(stem)
-    reasons = [(form, reason_against(stem, form)) for form in candidates if form != stem]
-    accepted = tuple(form for form, reason in reasons if not reason)
-    return CheckedRewrites(accepted, tuple((form, reason) for form, reason in reasons if reason))
+    forms = write_scene_question(asked) if asked.target else reword_free_text(stem)
+    return tuple(form for form in forms if form != stem)
 
 
 def reason_against(stem: str, form: str) -> str:

@@ -13,6 +13,7 @@ Example:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -193,10 +194,10 @@ def _of_pairs(train: Sequence[Question], test: Sequence[Question], pairs: Sequen
     return Overlap(len(pairs), in_train, in_test, tuple(shown[:EXAMPLES]))
 
 
-def _clusters(questions: Iterable[Question]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+def _clusters(questions: Iterable[Question]) -> Mapping[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
     for question in questions:
-        found.setdefault(question.image, set()).add(question.cluster)
+        found[question.image].add(question.cluster)
     return found
 
 

@@ -32,8 +32,8 @@ def _verdict(found: Passport) -> str:
     if found.not_clean:
         return f"not clean: {'; '.join(TITLES[kind] for kind in found.not_clean)}"
     if unseen := [TITLES[kind] for kind in LEAKS if kind in found.not_computed]:
-        return f"nothing found that makes a score unclean; not looked for: {'; '.join(unseen)}"
-    return "clean: nothing found that makes a score unclean"
+        return f"no leakage found; not computed: {'; '.join(unseen)}"
+    return "clean: no leakage found"
 
 
 def _line(found: Passport, kind: str) -> str:

@@ -30,7 +30,7 @@ def prepare(options: OmniMedOptions) -> Exclusions:
     Raises:
         DataError: see `BadRecord`; nothing is written then.
     """
-    root, exclusions = options.folder, options.exclusions()
+    root, exclusions = options.folder, Exclusions(options.skip_bad)
     inputs = Inputs({"QA_information": root / "QA_information", "Images": root / "Images"})
     existing_folder(inputs.folders["Images"], "OmniMedVQA's images")
     generated = in_generated_world(options.root, root)

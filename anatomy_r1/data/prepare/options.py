@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from anatomy_r1.data.errors import DataError, Exclusions
+from anatomy_r1.data.errors import DataError
 
 SPLIT_RULES = ("unused", "official", "file")
 
@@ -28,10 +28,6 @@ class PrepareOptions:
     def sizes(self) -> dict[str, int]:
         """Split -> number of questions asked for, where the manifest does not state it as `requested`."""
         return {}
-
-    def exclusions(self) -> Exclusions:
-        """An empty account, for one run of the preparation."""
-        return Exclusions(self.skip_bad)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ def prepare(options: ReleasedOptions) -> Exclusions:
     if options.scene_graphs:
         what = "the scene graphs of SSG-VQA (VID01_0.json ...)"
         inputs.folders["scene_graph"] = existing_folder(options.scene_graphs, what)
-    exclusions = options.exclusions()
+    exclusions = Exclusions(options.skip_bad)
     generated = in_generated_world(options.frames)
     benchmark = f"{BENCHMARK}_mini" if generated else BENCHMARK
     records = [record for path in options.files for record in _records(path, inputs, exclusions, benchmark)]

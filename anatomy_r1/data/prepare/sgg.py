@@ -38,7 +38,7 @@ def prepare(options: SggOptions) -> Exclusions:
     """
     from tqdm import tqdm
 
-    exclusions, inputs = options.exclusions(), Inputs(options.folders)
+    exclusions, inputs = Exclusions(options.skip_bad), Inputs(options.folders)
     rule = _split_rule(options, inputs)
     existing_folder(inputs.folders["frames"], "the frames of CholecT45 (VID01/000000.png ...)")
     spare = 0 if rule.name == "unused" else options.test

@@ -63,7 +63,7 @@ def test_what_follows_does_not_depend_on_the_ablation():
     assert len(set(left)) == 1
 
 
-def test_without_noise_wordings_come_round_and_it_is_told():
+def test_without_noise_rewrites_repeat_with_a_warning():
     forms = ("Name the red anatomy.", "Please identify the red anatomy.")
     with pytest.warns(RepeatedPrompts, match="3 wordings for 7 members"):
         shown = augment_group(question(STEMS[1]), IMAGE, 7, random.Random(0), image_noise=False, forms=forms)
@@ -72,7 +72,7 @@ def test_without_noise_wordings_come_round_and_it_is_told():
     assert stems[3:6] == stems[:3] and stems[6] == STEMS[1]
 
 
-def test_enough_wordings_are_not_warned_of():
+def test_enough_rewrites_give_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         shown = augment_group(question(STEMS[0]), IMAGE, 8, random.Random(0), image_noise=False)

@@ -71,10 +71,10 @@ def test_the_threshold_itself_is_near(bits, close):
     assert list(near_duplicates({"a": one}, {"b": other})) == ([NearDuplicate("a", "b", bits)] if close else [])
 
 
-def test_no_pictures_no_pairs():
+def test_no_images_no_pairs():
     assert list(near_duplicates({}, {"b": "0" * 64})) == list(near_duplicates({"a": "0" * 64}, {})) == []
 
 
-def test_a_missing_picture_is_named_with_a_cure(tmp_path):
+def test_a_missing_image_is_named_with_a_fix(tmp_path):
     with pytest.raises(AnatomyR1Error, match=r"gone\.png.*data check"):
         hash_images(tmp_path, ["gone.png"])
