@@ -1,17 +1,18 @@
 """`anatomy-r1 data`: make the mini world, prepare a benchmark's questions, check a prepared set.
 
-Only argparse is imported here, so that `--help` is quick; the rest comes with the command that needs it.
+Only argparse and the options of the preparations are imported here, so that `--help` is fast. Each command imports the
+rest when it runs.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.cli.commands import Command, add_command, add_group, count
-
-SIZE = 1000  # of SGG's training and test set. Inferred: the table's percentages fit N = 1,000 (GRIM)
+from anatomy_r1.data.prepare.options import SPLIT_RULES, OmniMedOptions, PrepareOptions, ReleasedOptions, SggOptions
 
 
 def add_data_commands(subparsers: Any) -> None:
@@ -23,97 +24,125 @@ def add_data_commands(subparsers: Any) -> None:
     _add_sgg(sources)
     _add_omnimed(sources)
     _add_released(sources)
-    about = "recount a prepared set and hash its inputs again"
-    check = _add(commands, "check", about, "data check prepared/sgg")
-    check.add_argument("folder", type=Path, metavar="DIR", help="folder of the prepared set")
+    _add_check(commands)
     _add_leakage(commands)
     _add_controls(commands)
 
 
-def _add(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
-    """A command; what it does is the function of its name in `data_commands`."""
-    return add_command(commands, name, about, example, _guarded(name))
-
-
-def _guarded(name: str) -> Command:
-    def guarded(args: argparse.Namespace) -> int:
-        import sys
-
-        from anatomy_r1.cli import data_actions as data_commands
-        from anatomy_r1.data.problems import DataError
-        from anatomy_r1.tables.text import plain_lines
-
-        try:
-            getattr(data_commands, name)(args)
-        except (DataError, FileExistsError) as error:
-            print(f"error: {plain_lines(str(error))}", file=sys.stderr)
-            return 2
-        return 0
-
-    return guarded
-
-
 def _add_mini(commands: Any) -> None:
     about = "write the generated miniature of both benchmarks, in their on-disk formats"
-    parser = _add(commands, "mini", about, "data mini --out runs/world")
+    parser = add_command(commands, "mini", about, "data mini --out runs/world", _mini)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    parser.add_argument(
-        "--seed", type=int, help="of the training videos and slides (default: the recipe's); the test set stays"
-    )
+    about = "seed of the training videos and slides (default: the recipe's); the test set stays the same"
+    parser.add_argument("--seed", type=int, help=about)
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
+def _mini(args: argparse.Namespace) -> int:
+    from anatomy_r1.errors import AnatomyR1Error
+    from anatomy_r1.mini.samples import write_sample_page
+    from anatomy_r1.mini.world import WorldSpec, write_world
+
+    try:
+        write_world(args.out, WorldSpec() if args.seed is None else WorldSpec(seed=args.seed))
+    except FileExistsError as error:
+        raise AnatomyR1Error(str(error)) from error
+    page, _ = write_sample_page(args.out, args.out / "samples")
+    print(f"wrote {args.out}; a page of samples to look at: {page}")
+    return 0
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the prepared set")
-    parser.add_argument("--skip-bad", action="store_true", help="leave bad records out and list them in the manifest")
+    parser.add_argument("--skip-bad", action="store_true", help="skip bad records and list them in the manifest")
+
+
+def _prepare(source: str, options: type[PrepareOptions]) -> Command:
+    """Runs the preparation of a source with the options that the arguments state, by name."""
+
+    def run(args: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        from anatomy_r1.data.prepared import summary
+
+        given = options(**{field.name: getattr(args, field.name) for field in fields(options)})
+        import_module(f"anatomy_r1.data.prepare.{source}").prepare(given)
+        print(summary(given.out, given.sizes))
+        return 0
+
+    return run
 
 
 def _add_sgg(sources: Any) -> None:
     example = "data prepare sgg --root data --out prepared/sgg"
-    parser = _add(sources, "sgg", "anatomy questions of SSG-VQA on CholecT45 frames", example)
-    _common(parser)
+    parser = add_command(
+        sources, "sgg", "anatomy questions of SSG-VQA on CholecT45 frames", example, _prepare("sgg", SggOptions)
+    )
+    _add_common(parser)
     parser.add_argument("--root", type=Path, required=True, help="folder with SSG-VQA/ and CholecT45/")
     parser.add_argument("--questions", type=Path, metavar="DIR", help="instead of ROOT/SSG-VQA/qa_txt")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="instead of ROOT/CholecT45/data")
     parser.add_argument("--scene-graphs", type=Path, metavar="DIR", help="instead of ROOT/SSG-VQA/scene_graph")
     rules = "unused: test on the seven videos that the release leaves out (inferred); official: SSG-VQA's; "
-    rules += "file: ROOT/SSG-VQA/splits.json. Default: file if it is there, else unused"
-    parser.add_argument("--split", choices=("unused", "official", "file"), help=rules)
-    parser.add_argument("--train", type=count, default=SIZE, metavar="N", help="questions (default: %(default)s)")
-    help_text = "questions (default: 0 with `unused`, else as --test)"
-    parser.add_argument("--validation", type=count, metavar="N", help=help_text)
-    parser.add_argument("--test", type=count, default=SIZE, metavar="N", help="questions (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
+    rules += "file: ROOT/SSG-VQA/splits.json. Default: file if it exists, else unused"
+    parser.add_argument("--split", choices=SPLIT_RULES, help=rules)
+    size = "number of questions (default: %(default)s)"
+    parser.add_argument("--train", type=count, default=SggOptions.train, metavar="N", help=size)
+    default = "number of questions (default: 0 with `unused`, else as --test)"
+    parser.add_argument("--validation", type=count, metavar="N", help=default)
+    parser.add_argument("--test", type=count, default=SggOptions.test, metavar="N", help=size)
+    about = "of the sample, the distractors and their order (default: %(default)s)"
+    parser.add_argument("--seed", type=int, default=SggOptions.seed, help=about)
 
 
 def _add_omnimed(sources: Any) -> None:
     example = "data prepare omnimed --root data --out prepared/omnimed"
-    parser = _add(sources, "omnimed", "four-option microscopy records of OmniMedVQA", example)
-    _common(parser)
+    parser = add_command(
+        sources, "omnimed", "four-option microscopy records of OmniMedVQA", example, _prepare("omnimed", OmniMedOptions)
+    )
+    _add_common(parser)
     parser.add_argument("--root", type=Path, required=True, help="folder with OmniMedVQA/")
     parser.add_argument("--questions", type=Path, metavar="DIR", help="OmniMedVQA's folder, instead of ROOT/OmniMedVQA")
-    parser.add_argument("--test-fraction", type=float, default=0.1, help="of each source's questions (default: 0.1)")
-    parser.add_argument("--validation-fraction", type=float, default=0.0, help="likewise (default: 0)")
+    share = "share of each source's questions (default: %(default)g)"
+    for split in ("test", "validation"):
+        default = getattr(OmniMedOptions, f"{split}_fraction")
+        parser.add_argument(f"--{split}-fraction", type=float, default=default, metavar="F", help=share)
     parser.add_argument("--med-r1", type=Path, metavar="DIR", help="use Med-R1's split: its micro_{train,test}.json")
     for split in ("train", "validation", "test"):
-        parser.add_argument(f"--{split}", type=count, metavar="N", help="at most so many questions (default: all)")
-    parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument(f"--{split}", type=count, metavar="N", help="largest number of questions (default: all)")
+    about = "of the split and the sample (default: %(default)s)"
+    parser.add_argument("--seed", type=int, default=OmniMedOptions.seed, help=about)
 
 
 def _add_released(sources: Any) -> None:
     example = "data prepare released GRPO.json --frames data/CholecT45/data --out prepared/released"
-    parser = _add(sources, "released", "the authors' released training files", example)
-    _common(parser)
+    parser = add_command(
+        sources, "released", "the authors' released training files", example, _prepare("released", ReleasedOptions)
+    )
+    _add_common(parser)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released JSON files")
     parser.add_argument("--frames", type=Path, required=True, metavar="DIR", help="CholecT45/data")
     parser.add_argument("--scene-graphs", type=Path, metavar="DIR", help="SSG-VQA/scene_graph, for rationales")
 
 
+def _add_check(commands: Any) -> None:
+    about = "recount a prepared set and hash its inputs again"
+    parser = add_command(commands, "check", about, "data check prepared/sgg", _check)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the prepared set")
+
+
+def _check(args: argparse.Namespace) -> int:
+    from anatomy_r1.data.prepared import check
+
+    check(args.folder)
+    print(f"{args.folder}: questions, counts and inputs are as the manifest says")
+    return 0
+
+
 def _add_leakage(commands: Any) -> None:
     about = "what training and test share by video, image, near-duplicate image and text"
-    parser = _add(commands, "leakage", about, "data leakage --data prepared/sgg")
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="prepared set: its training against its test questions"
-    )
+    parser = add_command(commands, "leakage", about, "data leakage --data prepared/sgg", _leakage)
+    about = "prepared set: its training questions against its test questions"
+    parser.add_argument("--data", type=Path, metavar="DIR", help=about)
     files = "released or Med-R1 files instead of the prepared set's %s questions"
     parser.add_argument("--train-file", type=Path, nargs="+", default=[], metavar="FILE", help=files % "training")
     parser.add_argument("--test-file", type=Path, nargs="+", default=[], metavar="FILE", help=files % "test")
@@ -122,9 +151,37 @@ def _add_leakage(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _leakage(args: argparse.Namespace) -> int:
+    import json
+
+    from anatomy_r1.data.leakage.sides import compare
+    from anatomy_r1.data.leakage.text import as_text
+
+    found = compare(args.data, args.train_file, args.test_file, args.test_videos)
+    print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if args.json else as_text(found))
+    return 0
+
+
 def _add_controls(commands: Any) -> None:
-    about = (
-        "how many questions their wording alone gives away: majority class and naive Bayes, in folds of other videos"
-    )
-    parser = _add(commands, "controls", about, "data controls GRPO.json GRPO-GDQA.json")
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released or Med-R1 files, each on its own")
+    about = "accuracy from the wording alone: majority class and naive Bayes, cross-validated in folds of other videos"
+    parser = add_command(commands, "controls", about, "data controls GRPO.json GRPO-GDQA.json", _controls)
+    files = "released or Med-R1 files, each scored by itself"
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help=files)
+
+
+def _controls(args: argparse.Namespace) -> int:
+    from anatomy_r1.data.leakage.sides import read_questions
+    from anatomy_r1.evaluation.blind_controls import CONTROLS, by_folds, correct
+    from anatomy_r1.scoring.intervals import cluster_interval
+
+    print(f"{'file':22}  {'control':11}  right, percent  {'SE':>5}  95 % interval    questions  clusters")
+    for path in args.files:
+        questions = read_questions([path])
+        for name, control in CONTROLS.items():
+            found = cluster_interval(correct(questions, by_folds(control, questions)), [q.cluster for q in questions])
+            low, high, se = (100 * (value or 0.0) for value in (found.low, found.high, found.se))
+            print(
+                f"{path.name:22}  {name:11}  {100 * found.mean:14.2f}  {se:5.2f}  [{low:5.2f}, {high:5.2f}]   "
+                f"{found.n:9,}  {found.clusters:8,}"
+            )
+    return 0

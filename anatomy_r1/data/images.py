@@ -1,4 +1,4 @@
-"""Pictures by path: opened only when a model looks at them, and known by the bytes of their file."""
+"""Images by path: opened only when a model needs them, identified by the hash of their file; and wrong images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIX = "Fix: run `anatomy-r1 data check` on the prepared set"
 
 
 class LazyImages(list[str]):
-    """Paths that read as RGB pictures: iterating or indexing opens, so thousands of questions hold no open file."""
+    """Paths that read as RGB images: each access opens the file, so thousands of questions keep none open."""
 
     def __iter__(self) -> Iterator[Any]:
         return (open_image(path) for path in self.paths)
@@ -28,22 +28,22 @@ class LazyImages(list[str]):
 
     @property
     def paths(self) -> list[str]:
-        """The paths themselves."""
+        """The paths."""
         return list(super().__iter__())
 
 
 def check_pictures(paths: Iterable[str]) -> None:
-    """See that pictures are there, without reading them: of 100,000, that would take longer than to load a model.
+    """Check that images exist, without reading them: for 100,000, that would take longer than loading a model.
 
     Raises:
-        AnatomyR1Error: when one is not.
+        AnatomyR1Error: when one is missing.
     """
     if missing := sorted(path for path in paths if not Path(path).is_file()):
         raise AnatomyR1Error(f"{missing[0]}: no such picture ({len(missing)} in all). {FIX}")
 
 
 def open_image(path: str) -> Any:
-    """The picture at `path` in RGB, read whole.
+    """The image at `path` in RGB, read completely.
 
     Raises:
         AnatomyR1Error: when it is missing or unreadable.
@@ -58,12 +58,12 @@ def open_image(path: str) -> Any:
 
 
 def unreadable(path: str, error: Exception) -> AnatomyR1Error:
-    """The error to raise when a picture cannot be read."""
+    """The error for an image that cannot be read."""
     return AnatomyR1Error(f"{path}: the picture cannot be read ({error}). {FIX}")
 
 
 def image_hash(path: str) -> str:
-    """32 hex digits of the SHA-256 of the file's bytes.
+    """`bytes_hash` of a file.
 
     Raises:
         AnatomyR1Error: when it is missing.
@@ -72,7 +72,7 @@ def image_hash(path: str) -> str:
 
 
 def image_bytes(path: str) -> bytes:
-    """The file as it is.
+    """Content of a file.
 
     Raises:
         AnatomyR1Error: when it is missing.
@@ -84,17 +84,17 @@ def image_bytes(path: str) -> bytes:
 
 
 def bytes_hash(content: bytes) -> str:
-    """Identity of a picture: 32 hex digits of the SHA-256 of its file."""
+    """Identity of an image: the first 32 hex digits of the SHA-256 of its file."""
     return hashlib.sha256(content).hexdigest()[:32]
 
 
 def swapped(questions: Sequence[Question], seed: int) -> list[str]:
-    """For each question the picture of one of another cluster: a permutation, so every picture is used as often.
+    """For each question the image of a question of another cluster: a permutation, so each image is used as often.
 
-    Clusters are laid side by side in random order and all pictures move on by the size of the largest cluster.
+    Questions are ordered cluster by cluster, in random order, and all images shift by the size of the largest cluster.
 
     Raises:
-        AnatomyR1Error: when one cluster holds more than half of the questions, so that no such permutation exists.
+        AnatomyR1Error: when one cluster has more than half of the questions, so that no such permutation exists.
     """
     sizes = Counter(question.cluster for question in questions)
     step = max(sizes.values(), default=0)

@@ -1,4 +1,4 @@
-"""Labels of SSG-VQA: what an answer to "which structure?" may be, and how the release shows it.
+"""Labels of SSG-VQA: anatomies, instruments, colours and positions, and how the release displays a label.
 
 Example:
     >>> display("abdominal_wall_cavity")
@@ -23,7 +23,7 @@ ANATOMIES = (
 )
 # The six that the authors' release uses, in all 3,000 records (as answer and as option).
 SIX = ("abdominal_wall_cavity", "cystic_plate", "gallbladder", "gut", "liver", "omentum")
-# The other labels among the 51 that name a thing in the frame; they occur as answers of query_component.
+# The other labels among the 51 that name an object in the frame; they occur as answers of query_component.
 NOT_ANATOMIES = (
     "adhesion",
     "bipolar",
@@ -50,9 +50,8 @@ PLACES = (
     "bottom-right",
     "None",  # occurs: 2 of the 3,000 released stems ask "at the None of the frame"
 )
-# Colour that the source's stems give a structure. Inferred: read off the 3,000 released stems ("the red gut anatomy"),
-# where every label has a single colour. Real scene graphs need not carry a colour; generated ones
-# do, and then that counts.
+# Colour that stems give a structure. Inferred: read off the 3,000 released stems ("the red gut anatomy"), where every
+# label has a single colour. Real scene graphs need not state a colour; generated ones do, and theirs is used.
 COLOUR_OF = {
     "abdominal_wall_cavity": "red",
     "bipolar": "blue",
@@ -77,5 +76,5 @@ def label(shown: str) -> str:
 
 
 def display(label: str) -> str:
-    """A label as the release shows it among the options."""
+    """A label as an option in the release."""
     return " ".join(word.capitalize() for word in label.split("_"))

@@ -1,4 +1,4 @@
-"""Finds the prepared set of a benchmark, and refuses another one's."""
+"""Lookup of a benchmark's prepared set: by path, by `ANATOMY_R1_DATA`, or in `./prepared`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find_folder(benchmark: str, data: str | Path | None) -> Path:
     """Folder of a benchmark's prepared set; `data` as in `find_set`.
 
     Raises:
-        AnatomyR1Error: when there is none.
+        AnatomyR1Error: when it is not found.
     """
     root = Path(data or os.environ.get(DATA_VARIABLE) or DEFAULT_DATA)
     folder = next((f for f in (root, root / benchmark) if (f / MANIFEST).is_file()), None)
@@ -34,11 +34,11 @@ def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet
 
     Args:
         benchmark: the task's name.
-        data: the set, or a folder that holds it under the benchmark's name; else `ANATOMY_R1_DATA`, else `./prepared`.
+        data: the set, or a folder with it under the benchmark's name. Default: `ANATOMY_R1_DATA`, else `./prepared`.
         split: `train`, `validation` or `test`.
 
     Raises:
-        AnatomyR1Error: when there is none, or it is another benchmark's (a mini set under a real task's name).
+        AnatomyR1Error: when it is not found, or belongs to another benchmark (a mini set under a real task's name).
     """
     folder = find_folder(benchmark, data)
     prepared = load(folder, split)

@@ -1,14 +1,10 @@
 """A prepared set on disk: what every later stage reads instead of the sources.
 
-    DIR/questions.parquet   one row a question: the fields of `Question`, and `split`
+    DIR/questions.parquet   one row per question: the fields of `Question`, and `split`
     DIR/manifest.json       where it comes from: counts, seed, rule, exclusions, hashes
-    DIR/inputs.sha256       SHA-256 of every input file, one a line, as sha256sum writes it
+    DIR/inputs.sha256       SHA-256 of every input file, one per line, in the format of sha256sum
 
-Equal inputs and seed give equal bytes. Nothing is ever half-written: the folder appears under its name when whole.
-
-Questions as a Parquet table: one row a question, the fields of `Question` and `split`.
-
-Is a prepared set still what its manifest says, and do its inputs still have the bytes it was made from?
+Equal inputs and seed give equal bytes. A set is written atomically: its folder appears under its name when complete.
 """
 
 from __future__ import annotations
@@ -24,38 +20,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.problems import DataError
+from anatomy_r1.data.errors import DataError
 from anatomy_r1.data.splits import SPLITS
 from anatomy_r1.files import file_sha256
 from anatomy_r1.question import Question
-
-_FIELDS = tuple(field.name for field in fields(Question))
-
-
-def write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None:
-    """Write the questions of each split, splits in the order of `SPLITS`; equal questions give equal bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = [(split, question) for split in SPLITS for question in by_split.get(split, ())]
-    columns: dict[str, Any] = {name: [getattr(question, name) for _, question in rows] for name in _FIELDS}
-    columns["options"] = [list(options) for options in columns["options"]]
-    columns["split"] = [split for split, _ in rows]
-    kinds = {name: pa.list_(pa.string()) if name == "options" else pa.string() for name in columns}
-    pq.write_table(pa.table(columns, schema=pa.schema(list(kinds.items()))), path)
-
-
-def read_table(path: Path) -> Iterator[tuple[str, Question]]:
-    """Split and question of each row, in order."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    columns = {name: table[name].to_pylist() for name in table.column_names}
-    splits = columns.pop("split")
-    columns["options"] = [tuple(options) for options in columns["options"]]
-    for split, *values in zip(splits, *columns.values(), strict=True):
-        yield split, Question(**dict(zip(columns, values, strict=True)))
-
 
 FORMAT_VERSION = 1
 QUESTIONS, MANIFEST, INPUTS = "questions.parquet", "manifest.json", "inputs.sha256"
@@ -71,22 +39,24 @@ class PreparedSet:
     image_root: Path
     """Folder that `Question.image` is relative to."""
     questions: tuple[Question, ...]
-    """In the seeded order of the draw, so that the first n are a sample too."""
+    """In the order of the seeded draw, so that the first n are a sample too."""
 
     @property
     def wording(self) -> str | None:
-        """Wording of the prompts that the source states; None where it states none: the benchmark's canonical one.
+        """Wording of the prompts in the source; None if the source has no prompts.
 
         Raises:
             DataError: when the source mixes wordings.
         """
         stated = self.manifest.get("wordings", {})
         if len(stated) > 1:
-            raise DataError(f"{self.root}: prompts of several wordings ({', '.join(stated)}). Fix: a file a set")
+            raise DataError(
+                f"{self.root}: prompts of several wordings ({', '.join(stated)}). Fix: prepare one file per set"
+            )
         return next(iter(stated), None)
 
     def image_path(self, question: Question) -> Path:
-        """Where a question's picture lies."""
+        """Path of a question's image."""
         return self.image_root / question.image
 
 
@@ -97,7 +67,7 @@ def write(
     manifest: Mapping[str, Any],
     inputs: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a prepared set whole, in place of an older one.
+    """Write a prepared set atomically, replacing an older one.
 
     Args:
         root: folder to make.
@@ -107,13 +77,11 @@ def write(
         inputs: `role/path` -> SHA-256 of every file read.
 
     Raises:
-        DataError: when an id occurs twice, there is no question, or `root` holds something else.
+        DataError: when an id occurs twice, there is no question, or `root` is not a prepared set.
     """
-    check_unique(question.id for questions in by_split.values() for question in questions)
+    _check_unique(question.id for questions in by_split.values() for question in questions)
     if not any(by_split.values()):
-        raise DataError(
-            f"{root}: not one question is left. Fix: see `excluded` and the split rule; check the data root"
-        )
+        raise DataError(f"{root}: no question is left. Fix: see `excluded` and the split rule; check the data root")
     if root.exists() and not (root / MANIFEST).is_file() and (not root.is_dir() or any(root.iterdir())):
         raise DataError(f"{root}: holds something that is no prepared set. Fix: choose another folder for --out")
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -126,10 +94,10 @@ def write(
 
 
 def load(root: Path, split: str | None = None) -> PreparedSet:
-    """A prepared set, or the questions of one split of it.
+    """A prepared set, or one split of it.
 
     Raises:
-        DataError: when it is missing, of another version, changed since it was written, or lacks the split.
+        DataError: when it is missing, has another version, was changed, or lacks the split.
     """
     manifest = load_manifest(root)
     rows = _rows(root, manifest)
@@ -143,7 +111,7 @@ def load_manifest(root: Path) -> dict[str, Any]:
     """The manifest of a prepared set.
 
     Raises:
-        DataError: when it is missing, no JSON, or of another version.
+        DataError: when it is missing, not valid JSON, or has another version.
     """
     path = root / MANIFEST
     try:
@@ -157,41 +125,60 @@ def load_manifest(root: Path) -> dict[str, Any]:
 
 
 def counts(by_split: Mapping[str, Iterable[Question]]) -> dict[str, dict[str, Any]]:
-    """Questions and clusters by split, and by category and family within."""
+    """Split -> numbers of questions, clusters and images, and of questions by category and by family."""
     return {split: _count(tuple(questions)) for split, questions in by_split.items()}
 
 
 def all_splits(root: Path) -> dict[str, tuple[Question, ...]]:
-    """All questions of a prepared set, by split, as `load` checks them."""
+    """All questions of a prepared set, by split; checked as by `load`."""
     rows = _rows(root, load_manifest(root))
     by_split = {split: tuple(question for name, question in rows if name == split) for split in SPLITS}
     return {split: questions for split, questions in by_split.items() if questions}
 
 
+def summary(root: Path, requested: Mapping[str, int] | None = None) -> str:
+    """A prepared set in a few lines: questions by split, and what was left out.
+
+    Args:
+        root: the set.
+        requested: split -> number of questions asked for, where the manifest does not state it.
+    """
+    manifest = load_manifest(root)
+    wanted = manifest.get("requested", requested or {})
+    lines = []
+    for split, count in manifest["counts"].items():
+        note = f" ({wanted[split]} asked for)" if count["questions"] < wanted.get(split, 0) else ""
+        lines.append(
+            f"{manifest['benchmark']} {split}: {count['questions']} questions{note}, {count['clusters']} clusters"
+        )
+    lines += [f"  left out: {number:,} x {reason}" for reason, number in manifest["excluded"].items()]
+    if skipped := manifest["skipped"]:
+        lines.append(f"  bad records skipped: {len(skipped)}, listed in {root / MANIFEST}")
+    return "\n".join(lines)
+
+
 def _rows(root: Path, manifest: Mapping[str, Any]) -> list[tuple[str, Question]]:
-    """Every question with its split, once it is sure that they are those of the manifest."""
+    """Every question with its split, after checking that they are the manifest's."""
     table = root / QUESTIONS
     if not table.is_file() or file_sha256(table) != manifest.get("questions_sha256"):
         raise DataError(f"{table}: is missing, or not what the manifest says it is. Fix: {AGAIN}")
-    rows = list(read_table(table))
-    check_unique(question.id for _, question in rows)
+    rows = list(_read_table(table))
+    _check_unique(question.id for _, question in rows)
     return rows
 
 
-def check_unique(ids: Iterable[str]) -> None:
-    """Pass if no id occurs twice.
+def _check_unique(ids: Iterable[str]) -> None:
+    """Check that no id occurs twice.
 
     Raises:
         DataError: when one does.
     """
     if twice := [name for name, count in Counter(ids).items() if count > 1]:
-        raise DataError(
-            f"duplicate id {twice[0]} ({len(twice)} in all). Fix: remove one of the records from the source"
-        )
+        raise DataError(f"duplicate id {twice[0]} ({len(twice)} in all). Fix: remove one of the records in the source")
 
 
 def relative(path: Path, root: Path) -> str:
-    """`path` as the manifest in `root` states it: relative if they share more than the file system's top."""
+    """`path` as the manifest in `root` states it: relative, unless only the file system's root is common to both."""
     target, base = path.resolve(), root.resolve()
     shared = Path(os.path.commonpath([target, base]))
     return str(target) if shared == Path(shared.anchor) else Path(os.path.relpath(target, base)).as_posix()
@@ -221,7 +208,7 @@ def _fill(
     manifest: Mapping[str, Any],
     inputs: Mapping[str, str],
 ) -> None:
-    write_table(folder / QUESTIONS, by_split)
+    _write_table(folder / QUESTIONS, by_split)
     listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(inputs.items()))
     (folder / INPUTS).write_text(listing, encoding="utf-8")
     content = {
@@ -245,14 +232,40 @@ def _swap(new: Path, root: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None:
+    """One row per question, splits in the order of `SPLITS`; equal questions give equal bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [field.name for field in fields(Question)]
+    rows = [(split, question) for split in SPLITS for question in by_split.get(split, ())]
+    columns: dict[str, Any] = {name: [getattr(question, name) for _, question in rows] for name in names}
+    columns["options"] = [list(options) for options in columns["options"]]
+    columns["split"] = [split for split, _ in rows]
+    kinds = {name: pa.list_(pa.string()) if name == "options" else pa.string() for name in columns}
+    pq.write_table(pa.table(columns, schema=pa.schema(list(kinds.items()))), path)
+
+
+def _read_table(path: Path) -> Iterator[tuple[str, Question]]:
+    """Split and question of each row, in order."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    splits = columns.pop("split")
+    columns["options"] = [tuple(options) for options in columns["options"]]
+    for split, *values in zip(splits, *columns.values(), strict=True):
+        yield split, Question(**dict(zip(columns, values, strict=True)))
+
+
 def check(root: Path) -> dict[str, object]:
-    """Recount the questions and hash the inputs again.
+    """Check a prepared set against its manifest: count the questions and hash the inputs again.
 
     Returns:
-        The counts by split, as the manifest states them.
+        Split -> counts, as in the manifest.
 
     Raises:
-        DataError: when anything differs; the first ten differences are named.
+        DataError: when anything differs; names the first ten inputs that do.
     """
     from tqdm import tqdm
 
@@ -261,10 +274,9 @@ def check(root: Path) -> dict[str, object]:
     if found != {split: count for split, count in manifest["counts"].items() if count["questions"]}:
         raise DataError(f"{root}: the manifest's counts are not those of its questions. Fix: {AGAIN}")
     folders = {role: resolve(root, stated) for role, stated in manifest["sources"].items()}
-    listed = tqdm(
-        list(_listed(root, manifest["inputs"][INPUTS])), desc="inputs", unit="file", mininterval=1, disable=None
-    )
-    if changed := [name for name, digest in listed if not _same(folders, name, digest)]:
+    listed = list(_listed(root, manifest["inputs"][INPUTS]))
+    progress = tqdm(listed, desc="inputs", unit="file", mininterval=1, disable=None)
+    if changed := [name for name, digest in progress if not _same(folders, name, digest)]:
         raise DataError(f"{root}: inputs missing or changed: {', '.join(changed[:10])} ({len(changed)}). Fix: {AGAIN}")
     return dict(manifest["counts"])
 

@@ -1,8 +1,8 @@
-"""A question with its options in every cyclic order.
+"""Option rotations: a question with its options in every cyclic order.
 
-Rotation s of a question shows option s first: what stood at letter j + s (modulo their number) stands at letter j. Over
-all rotations every option stands once at every letter, so that what a policy prefers there it prefers for the letter.
-Cyclic orders are those of CircularEval (MMBench, arXiv:2307.06281); all orders of four would cost six times as much.
+Rotation s shows option s first: the option at letter j + s (modulo their number) moves to letter j. Over all rotations
+every option is at every letter once, so that a remaining preference is a preference for the letter. Cyclic orders are
+those of CircularEval (MMBench, arXiv:2307.06281); all orders of four options would cost six times as much.
 
 Example:
     >>> q = Question(id="1", benchmark="b", stem="What is this ?", options=("Gut", "Liver"), answer="Gut",
@@ -21,25 +21,25 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question
 
 Options = Literal["given", "rotated"]
-"""How a question's options are shown: in the order of the prepared set, or in every cyclic order, one prompt each."""
+"""How options are shown: in the order of the prepared set, or in every cyclic order, one prompt per order."""
 
 MARK = "#rotated"
-"""Between a question's id and the number of its rotation."""
+"""Separates a question's id from the number of its rotation."""
 
 
 def rotated(question: Question, shift: int) -> Question:
-    """The question with option number `shift` first, the others behind it in their order, under an id of its own."""
+    """The question with option number `shift` first, followed by the others in cyclic order, under its own id."""
     options = question.options[shift:] + question.options[:shift]
     return replace(question, id=f"{question.id}{MARK}{shift}", options=options)
 
 
 def rotations(question: Question) -> tuple[Question, ...]:
-    """One question a cyclic order, as many as it has options; the first has the order as given."""
+    """One question per cyclic order, as many as it has options; the first has the given order."""
     return tuple(rotated(question, shift) for shift in range(len(question.options)))
 
 
 def prompted(questions: Sequence[Question], options: str) -> list[Question]:
-    """What is asked: the questions as they are, or all their rotations, those of one question together.
+    """The questions to ask: as given, or all their rotations, those of one question together.
 
     Raises:
         AnatomyR1Error: when `options` is neither `given` nor `rotated`.
@@ -50,6 +50,6 @@ def prompted(questions: Sequence[Question], options: str) -> list[Question]:
 
 
 def original(id: str) -> tuple[str, int]:  # noqa: A002
-    """Id of the question that was rotated, and by how much; a question that was not is its own, by nothing."""
+    """Id of the question before rotation, and its shift; an id without a rotation is returned with shift 0."""
     name, mark, shift = id.rpartition(MARK)
     return (name, int(shift)) if mark and shift.isdigit() else (id, 0)

@@ -1,7 +1,8 @@
-"""Who goes to train, validation and test, and which questions are drawn. Everything follows from a seed and the ids.
+"""Splits and samples: which videos or groups are for training, validation and test, and which questions are drawn.
 
-The paper states neither its test videos nor any size. `unused` takes the seven videos that the authors' three released
-training files leave out as the test set: an inference, and labelled so wherever it is shown.
+Everything depends on a seed and the ids alone. The paper states neither its test videos nor any size. Rule `unused`
+tests on the seven videos that the authors' three released training files leave out: an inference, and labelled so
+wherever it is shown.
 
 Example:
     >>> rule_unused().of("VID70"), rule_unused().of("VID01")
@@ -13,15 +14,16 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from anatomy_r1.data.problems import DataError
+from anatomy_r1.data.errors import DataError
 from anatomy_r1.question import Question
 
 SPLITS = ("train", "validation", "test")
-# Videos of CholecT45 that occur in none of the three released training files (inferred to be the test videos).
+# Videos of CholecT45 in none of the three released training files (inferred to be the test videos).
 UNUSED = frozenset({"VID70", "VID73", "VID74", "VID75", "VID78", "VID79", "VID80"})
 # The official split of SSG-VQA, by video; the other 35 train.
 OFFICIAL_VALIDATION = frozenset({"VID18", "VID48", "VID01", "VID35", "VID31"})
@@ -30,7 +32,7 @@ OFFICIAL_TEST = frozenset({"VID22", "VID74", "VID60", "VID02", "VID43"})
 
 @dataclass(frozen=True, slots=True)
 class SplitRule:
-    """Which videos are for what; no video is in two splits."""
+    """Split of each video; no video is in two splits."""
 
     name: str
     validation: frozenset[str]
@@ -39,7 +41,7 @@ class SplitRule:
     """None: every other video."""
 
     def of(self, video: str) -> str | None:
-        """Split of a video, or None when the rule leaves it out."""
+        """Split of a video; None if the rule leaves it out."""
         if video in self.test:
             return "test"
         if video in self.validation:
@@ -48,7 +50,7 @@ class SplitRule:
 
 
 def rule_unused(*, validation: bool = False) -> SplitRule:
-    """Test on the videos that the release does not use; validation, if wanted, on the official validation videos."""
+    """Test on the videos that the release leaves out; validation, if wanted, on the official validation videos."""
     return SplitRule("unused", OFFICIAL_VALIDATION if validation else frozenset(), UNUSED)
 
 
@@ -61,29 +63,29 @@ def rule_file(content: Any, name: str) -> SplitRule:
     """Split from the parsed JSON `{"train": [videos], "validation": [...], "test": [...]}`.
 
     Raises:
-        DataError: when it has another shape, or a video stands in two splits.
+        DataError: when it has another shape, or a video is in two splits.
     """
     fix = f'write {{"train": ["VID01", ...], "validation": [...], "test": [...]}} to {name}'
     if not isinstance(content, dict) or not set(SPLITS) >= set(content) >= {"train", "test"}:
         raise DataError(f"{name}: no table of splits. Fix: {fix}")
     videos = Counter(str(video) for split in SPLITS for video in content.get(split, ()))
     if twice := [video for video, count in videos.items() if count > 1]:
-        raise DataError(f"{name}: {', '.join(sorted(twice))} stands in it twice. Fix: {fix}, each video once")
+        raise DataError(f"{name}: {', '.join(sorted(twice))} occurs twice. Fix: {fix}, each video once")
     parts = {split: frozenset(map(str, content.get(split, ()))) for split in SPLITS}
     return SplitRule("file", parts["validation"], parts["test"], parts["train"])
 
 
 def priority(seed: int, name: str) -> int:
-    """A number that is uniform over names and independent of the order in which they come."""
+    """A number that is uniform over names, for an order that depends on the seed and the names alone."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big")
 
 
 @dataclass(slots=True)
 class Reservoir:
-    """Seeded stratified sample of a stream, in memory bounded by `capacity` questions a stratum.
+    """Seeded stratified sample of a stream; memory is bounded by `capacity` questions per stratum.
 
-    Strata are (category, family), drawn in proportion to their shares of the stream. Within one, the questions of
-    lowest `priority` win, so the sample depends on the seed and the ids alone, not on the order of files.
+    Strata are (category, family), sampled in proportion to their shares of the stream. Within a stratum the questions
+    of lowest `priority` are kept, so the sample does not depend on the order of files.
     """
 
     capacity: int
@@ -93,7 +95,7 @@ class Reservoir:
     _heaps: dict[tuple[str, str], list[tuple[int, str, Question]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, question: Question) -> None:
-        """See a question."""
+        """Add a question of the stream."""
         stratum = (question.category, question.family)
         self.counts[stratum] += 1
         entry = (-priority(self.seed, question.id), question.id, question)
@@ -104,28 +106,20 @@ class Reservoir:
             heapq.heappushpop(heap, entry)
 
     def draw(self, usable: Callable[[Question], bool]) -> tuple[Question, ...]:
-        """Up to `capacity` questions that are usable, in seeded order; others take the place of unusable ones."""
+        """Up to `capacity` usable questions, in seeded order; unusable ones are replaced by others."""
         chosen: list[Question] = []
         rest: list[Question] = []
         for stratum, quota in quotas(self.counts, self.capacity).items():
             ordered = iter([entry[2] for entry in sorted(self._heaps[stratum], reverse=True)])
-            chosen += _take(ordered, quota, usable)
+            chosen += islice(filter(usable, ordered), quota)
             rest += ordered
         rest.sort(key=lambda q: priority(self.seed, q.id))
-        chosen += _take(iter(rest), self.capacity - len(chosen), usable)
+        chosen += islice(filter(usable, rest), self.capacity - len(chosen))
         return tuple(sorted(chosen, key=lambda q: priority(self.seed, q.id)))
 
 
-def _take(questions: Iterator[Question], count: int, usable: Callable[[Question], bool]) -> list[Question]:
-    taken: list[Question] = []
-    while len(taken) < count and (question := next(questions, None)) is not None:
-        if usable(question):
-            taken.append(question)
-    return taken
-
-
 def quotas(counts: Mapping[tuple[str, str], int], size: int) -> dict[tuple[str, str], int]:
-    """Shares of `size` in proportion to `counts`, by largest remainder; never more than there are."""
+    """Shares of `size` in proportion to `counts`, by largest remainder; never above the counts."""
     total = sum(counts.values())
     size = min(size, total)
     if not total:
@@ -139,13 +133,13 @@ def quotas(counts: Mapping[tuple[str, str], int], size: int) -> dict[tuple[str, 
 
 
 def split_groups(groups: Mapping[str, tuple[str, int]], *, test: float, validation: float, seed: int) -> dict[str, str]:
-    """Split of each group (slide, patient or image), whole groups only, stratum by stratum.
+    """Split of each group (slide, patient or image), stratum by stratum; groups stay whole.
 
     Args:
         groups: group -> (stratum, number of questions).
-        test: fraction of each stratum's questions that are for test.
-        validation: likewise.
-        seed: decides the order in which groups are tried; one that would overshoot a fraction stays in train.
+        test: fraction of each stratum's questions for test.
+        validation: fraction of each stratum's questions for validation.
+        seed: order in which groups are tried; a group that would exceed a fraction stays in train.
     """
     strata: dict[str, list[str]] = defaultdict(list)
     for group, (stratum, _) in groups.items():

@@ -1,7 +1,7 @@
-"""Stem of a question -> what it asks: the template family, the target's description, the relations to references.
+"""Parser of SSG-VQA's stems: template family, description of the target, relations to reference objects.
 
-The grammar is SSG-VQA's, as read off the 3,000 stems of the authors' release; each family has several surface forms
-("What is the name of the ...?", "What name is the ...?", "There is a ...; what is it?").
+The grammar was read off the 3,000 stems of the authors' release. Each family has several surface forms ("What is the
+name of the ...?", "What name is the ...?", "There is a ...; what is it?").
 
 Example:
     >>> stem = parse_stem("There is a white object below the yellow omentum object; what is it?")
@@ -12,13 +12,14 @@ Example:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Literal
 
 from anatomy_r1.data.labels import COLOURS, COMPONENTS, PLACES
 
-Family = Literal["location", "zero_hop", "one_hop", "single_and", "other"]
-FAMILIES: tuple[Family, ...] = ("location", "zero_hop", "one_hop", "single_and")
+StemFamily = Literal["location", "zero_hop", "one_hop", "single_and", "other"]
+FAMILIES: tuple[StemFamily, ...] = ("location", "zero_hop", "one_hop", "single_and")
 
 # Surface form of a relation -> its key in a scene graph's `relationships`.
 RELATIONS = {
@@ -48,37 +49,40 @@ RELATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """How a stem describes a thing; an empty field is not stated."""
+    """How a question describes an object in the frame; an empty field is not stated."""
 
     place: str = ""
-    """One of the named positions, such as `top-mid`."""
+    """SSG-VQA's name of a position, such as `top-mid`."""
     colour: str = ""
     name: str = ""
     """Label, such as `cystic_plate`."""
     kind: str = ""
-    """`anatomy`, `instrument`, or empty for `object` and `thing`."""
+    """`anatomy`, `instrument`, or empty for `object` and `thing`, which SSG-VQA uses alike."""
+    noun: str = field(default="thing", compare=False)
+    """The noun used: wording, not meaning."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stem:
+class ParsedStem:
     """What a stem asks."""
 
-    family: Family
+    family: StemFamily
     form: Literal["what", "there"]
-    """Surface: a plain question, or "There is ...; what is it?"."""
+    """Surface form: a plain question, or "There is ...; what is it?"."""
     target: Description
     relations: tuple[tuple[str, Description], ...] = ()
     """Pairs of scene-graph relation and reference: the target is `relation` of the reference."""
 
 
-def _any(words: object) -> str:
-    return "|".join(sorted((re.escape(str(w)) for w in words), key=len, reverse=True))  # type: ignore[attr-defined]
+def alternatives(words: Iterable[str]) -> str:
+    """Pattern that matches any of the words, longer ones first."""
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
-_WORD = _any([*COLOURS, *PLACES, *COMPONENTS])
+_WORD = alternatives([*COLOURS, *PLACES, *COMPONENTS])
 _THING = rf"((?:the|a) (?:(?:{_WORD}) )*(?:anatomy|instrument|object|thing))"
-_RELATION = rf"({_any(RELATIONS)})"
-_LOCATION = re.compile(rf"What anatomy is at the ({_any(PLACES)}) of the frame ?\?")
+_RELATION = rf"({alternatives(RELATIONS)})"
+_LOCATION = re.compile(rf"What anatomy is at the ({alternatives(PLACES)}) of the frame ?\?")
 _ZERO = re.compile(rf"(?:What is {_THING}\?|There is {_THING}, what is its name\?)")
 _HOPS = re.compile(
     rf"(?:What is the name of|What name is|There is) {_THING}(?: that is)?(?: both)? {_RELATION} {_THING}"
@@ -86,24 +90,19 @@ _HOPS = re.compile(
 )
 
 
-def parse_stem(text: str) -> Stem:
-    """What a stem asks; family `other` with an empty target when the grammar does not know it."""
+def parse_stem(text: str) -> ParsedStem:
+    """What a stem asks; family `other` with an empty target if the grammar does not cover it."""
     form: Literal["what", "there"] = "there" if text.startswith("There is") else "what"
     if found := _LOCATION.fullmatch(text):
-        return Stem("location", form, Description(place=found[1], kind="anatomy"))
+        return ParsedStem("location", form, Description(place=found[1], kind="anatomy"))
     if found := _ZERO.fullmatch(text):
-        return Stem("zero_hop", form, _describe(found[1] or found[2]))
+        return ParsedStem("zero_hop", form, _describe(found[1] or found[2]))
     if found := _HOPS.fullmatch(text):
         target, first, a, second, b = found.groups()
         pairs = [(first, a), (second, b)] if second else [(first, a)]
         relations = tuple((RELATIONS[word], _describe(thing)) for word, thing in pairs)
-        return Stem("single_and" if second else "one_hop", form, _describe(target), relations)
-    return Stem("other", form, Description())
-
-
-def family(text: str) -> Family:
-    """Template family of a stem."""
-    return parse_stem(text).family
+        return ParsedStem("single_and" if second else "one_hop", form, _describe(target), relations)
+    return ParsedStem("other", form, Description())
 
 
 def _describe(text: str) -> Description:
@@ -113,4 +112,5 @@ def _describe(text: str) -> Description:
         colour=next((w for w in words if w in COLOURS), ""),
         name=next((w for w in words if w in COMPONENTS), ""),
         kind=words[-1] if words[-1] in ("anatomy", "instrument") else "",
+        noun=words[-1],
     )

@@ -1,4 +1,4 @@
-"""Hashes of a mini world: what pins the frozen test set, and what proves that two worlds are the same."""
+"""Hashes of a mini world: of the frozen test set, and of all files to compare two worlds."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ from PIL import Image
 
 
 def frozen_test_hash(root: Path) -> str:
-    """SHA-256 over the question files and scene graphs of the test videos: pins the frozen SGG test set."""
+    """SHA-256 over the question files and scene graphs of the test videos, which are frozen."""
     split: dict[str, list[str]] = json.loads((root / "SSG-VQA" / "splits.json").read_text())
     names = set(split["test"])
-    paths = [p for p in files(root, "SSG-VQA", {".txt", ".json"}) if _video_of(p) in names]
-    return hash_files(root, paths)
-
-
-def _video_of(path: Path) -> str:
-    return path.parent.name if path.suffix == ".txt" else path.stem.partition("_")[0]
+    paths = files(root, "SSG-VQA", {".txt", ".json"})
+    videos = [path.parent.name if path.suffix == ".txt" else path.stem.partition("_")[0] for path in paths]
+    return hash_files(root, [path for path, video in zip(paths, videos, strict=True) if video in names])
 
 
 def files(root: Path, below: str, suffixes: set[str]) -> list[Path]:

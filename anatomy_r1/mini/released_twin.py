@@ -1,10 +1,10 @@
-"""A generated twin of the authors' three training files, confounded as they are, in their JSON format.
+"""A generated twin of the authors' three training files, with the same confounds, in their JSON format.
 
-Counted on the release (three files of 1,000 records): each file asks other questions; 43 to 53 frames are shared by two
-files; every file has its own wording of the prompt and, in one case, its own key; 365 stems of the GDQA file begin with
-"There is", none of the others; its families of templates are mixed differently; distractors are uniform, also in the
-ASC file, and no file is ordered by difficulty. The twin has all of this in proportion to its size. The mini world has
-no questions with two relations: their share goes to those with one.
+Counted on the release (three files of 1,000 records): each file has different questions; 43 to 53 frames are shared by
+two files; each file has its own wording of the prompt and, in one case, its own key; 365 stems of the GDQA file begin
+with "There is", none of the other files; its mix of template families differs; distractors are uniform, also in the ASC
+file, and no file is ordered by difficulty. The twin has all of this in proportion to its size. The mini world has no
+questions with two relations: their share goes to those with one.
 
 Example:
     >>> files = twin(Path("runs/mini/world"), size=300)              # doctest: +SKIP
@@ -22,59 +22,62 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.augmentation.rewrites import wordings
-from anatomy_r1.data.prepare.sgg import Builder, Plan, Sources
-from anatomy_r1.data.problems import DataError, Problems
+from anatomy_r1.data.augmentation.rewrites import rewrites
+from anatomy_r1.data.errors import DataError, Exclusions
+from anatomy_r1.data.prepare.options import SggOptions
+from anatomy_r1.data.prepare.sgg import QuestionBuilder
 from anatomy_r1.data.readers.files import Inputs, read_json
-from anatomy_r1.data.readers.ssg_vqa import frames
+from anatomy_r1.data.readers.ssg_vqa import question_files
 from anatomy_r1.data.splits import priority, rule_file
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
 
 SHARED = 0.048
-"""Share of a file's records whose frame another file has too: 43 to 53 of 1,000 in the release."""
+"""Share of a file's records whose frame is in another file too: 43 to 53 of 1,000 in the release."""
 FRAMES = 0.98
-"""Frames a record: 978, 977 and 984 of 1,000 in the release. Less where the world has too few frames."""
+"""Frames per record: 978, 977 and 984 of 1,000 in the release. Less if the world has too few frames."""
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """What tells one released file from the others; shares are counted on the release."""
+class ReleasedFile:
+    """How one released file differs from the others; shares are counted on the release."""
 
     wording: str
     """Key of `anatomy_r1.prompts.WORDINGS`."""
     direct_key: str
     """Key of the prompt that asks for the answer alone."""
     before_path: str
-    """What stands before the slash of an image path."""
+    """Text before the slash of an image path."""
     families: Mapping[str, float]
-    """Family of stems -> share of records; those with two relations count as `one_hop`."""
+    """Template family -> share of records; two relations count as `one_hop`."""
     there: Mapping[str, float]
-    """Family -> share of its stems that begin with "There is"."""
+    """Template family -> share of its stems that begin with "There is"."""
 
 
-FILES: dict[str, File] = {
-    "GRPO": File("answer", "sft_prompt", " ", {"one_hop": 0.413, "zero_hop": 0.112, "location": 0.475}, {}),
-    "GRPO-GDQA": File(
+FILES: dict[str, ReleasedFile] = {
+    "GRPO": ReleasedFile("answer", "sft_prompt", " ", {"one_hop": 0.413, "zero_hop": 0.112, "location": 0.475}, {}),
+    "GRPO-GDQA": ReleasedFile(
         "choice",
         "sft_instruction",
         "",
         families={"one_hop": 0.553, "zero_hop": 0.164, "location": 0.283},
         there={"one_hop": 289 / 553, "zero_hop": 76 / 164},
     ),
-    "GRPO-ASC-Learning": File("mixed", "sft_prompt", "", {"one_hop": 0.423, "zero_hop": 0.114, "location": 0.463}, {}),
+    "GRPO-ASC-Learning": ReleasedFile(
+        "mixed", "sft_prompt", "", {"one_hop": 0.423, "zero_hop": 0.114, "location": 0.463}, {}
+    ),
 }
 """The three files, by name."""
 
 
 def twin(root: Path, size: int, seed: int = 0) -> dict[str, list[dict[str, str]]]:
-    """File name without suffix -> its records, in the authors' keys.
+    """The three files: name without suffix -> records, with the authors' keys.
 
     Args:
-        root: a mini world; the files use its training videos.
-        size: records a file.
-        seed: of the draw.
+        root: a mini world, whose training videos are used.
+        size: records per file.
+        seed: seed of the draw.
 
     Raises:
         DataError: when the world has too few questions for files of that size.
@@ -83,13 +86,13 @@ def twin(root: Path, size: int, seed: int = 0) -> dict[str, list[dict[str, str]]
     images = sorted({question.image for question in pools["GRPO"]}, key=lambda image: priority(seed, image))
     shares = share_out(images, size)
     return {
-        name: [_record(q, file) for q in _worded(_draw(pools[name], shares[name], file, size, name), file)]
+        name: [_record(q, file) for q in _reword(_draw(pools[name], shares[name], file, size, name), file)]
         for name, file in FILES.items()
     }
 
 
 def share_out(images: Sequence[str], size: int) -> dict[str, list[str]]:
-    """Frames of each file: some for every pair of files, the others its own; together never more than there are."""
+    """Frames of each file: some shared by each pair of files, the others its own; never more than there are."""
     shared = round(SHARED * size)
     own = min(round(FRAMES * size), (len(images) + 3 * shared) // 3) - 2 * shared
     rest = iter(images)
@@ -104,19 +107,18 @@ def share_out(images: Sequence[str], size: int) -> dict[str, list[str]]:
 
 
 def _questions(root: Path, seed: str) -> list[Question]:
-    """Every question of the training videos; distractors uniform, by a seed of the file's own."""
-    sources, splits = Sources.below(root), root / "SSG-VQA" / "splits.json"
-    rule = rule_file(read_json(splits.read_bytes(), splits.name), splits.name)
-    inputs = Inputs({"qa_txt": sources.qa_txt, "frames": sources.frames, "scene_graph": sources.scene_graph})
-    problems = Problems()
+    """All questions of the training videos, with uniform distractors drawn by the file's own seed."""
+    options = SggOptions(root=root, out=root)  # for the paths; nothing is written
+    rule = rule_file(read_json(options.split_file.read_bytes(), "splits.json"), "splits.json")
+    inputs, exclusions = Inputs(options.folders), Exclusions()
     number = priority(0, seed) % 2**31
-    builder = Builder(inputs, problems, Plan(rule, {}, number, "sgg_anatomy_mini"))
-    train = [frame for frame in frames(inputs, problems) if rule.of(frame.video) == "train"]
+    builder = QuestionBuilder(inputs, exclusions, rule, "sgg_anatomy_mini", number)
+    train = [file for file in question_files(inputs, exclusions) if rule.of(file.video) == "train"]
     return sorted(builder.questions(train), key=lambda question: priority(number, question.id))
 
 
-def _draw(pool: Iterable[Question], images: Sequence[str], file: File, size: int, name: str) -> list[Question]:
-    """`size` questions that show every one of the frames, families in the file's shares as far as the frames allow."""
+def _draw(pool: Iterable[Question], images: Sequence[str], file: ReleasedFile, size: int, name: str) -> list[Question]:
+    """`size` questions that cover all the frames, with the file's shares of families as far as the frames allow."""
     there, free = set(images), set(images)
     candidates = [question for question in pool if question.image in there]
     left = {family: round(share * size) for family, share in file.families.items()}
@@ -131,33 +133,32 @@ def _draw(pool: Iterable[Question], images: Sequence[str], file: File, size: int
                 left[question.family] -= 1
                 free.discard(question.image)
     if len(chosen) < size:
-        raise DataError(f"twin of {name}: {size} records asked for, {len(chosen)} questions there. Fix: ask for fewer")
+        raise DataError(
+            f"twin of {name}: {size} records asked for, {len(chosen)} questions available. Fix: ask for fewer"
+        )
     order = list(chosen.values())
     random.Random(f"twin/{name}").shuffle(order)
     return order
 
 
-def _worded(questions: Sequence[Question], file: File) -> Iterator[Question]:
-    """The file's share of each family in the words "There is ..."."""
+def _reword(questions: Sequence[Question], file: ReleasedFile) -> Iterator[Question]:
+    """The questions, with the file's share of each family reworded to begin with "There is"."""
     seen: dict[str, int] = defaultdict(int)
     for question in questions:
         share, before = file.there.get(question.family, 0.0), seen[question.family]
         seen[question.family] += 1
-        now = round(share * (before + 1)) > round(share * before)  # evenly over the file
+        now = round(share * (before + 1)) > round(share * before)  # evenly spread over the file
         yield replace(question, stem=_there(question.stem)) if now else question
 
 
 def _there(stem: str) -> str:
     """SSG-VQA's own "There is" form of a stem."""
-    asked = parse_stem(stem)
-    for form in wordings(stem):
-        found = parse_stem(form)
-        if found.form == "there" and found.family == asked.family:
-            return form
-    return stem
+    family = parse_stem(stem).family
+    parsed = ((form, parse_stem(form)) for form in rewrites(stem))
+    return next((form for form, found in parsed if found.form == "there" and found.family == family), stem)
 
 
-def _record(question: Question, file: File) -> dict[str, Any]:
+def _record(question: Question, file: ReleasedFile) -> dict[str, Any]:
     return {
         "instruction": render(question, "think", file.wording),
         file.direct_key: "<image>" + render(question, "direct", file.wording),

@@ -1,15 +1,11 @@
-"""A page of sample questions from a mini world, for a person to judge: HTML with the images inside, and a PNG sheet.
-
-Example:
-    python -m anatomy_r1.mini.samples --world /data/mini --out /data/mini-samples
-"""
+"""A page of sample questions from a mini world, for a person to judge: HTML with embedded images, and a PNG sheet."""
 
 from __future__ import annotations
 
-import argparse
 import base64
 import html
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +23,7 @@ TITLES = {label(name): name for name in ANATOMIES}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One question as it will be asked."""
+    """One question as it is asked."""
 
     title: str
     image: Path
@@ -37,15 +33,13 @@ class Sample:
 
 
 def draw_samples(root: Path, per_benchmark: int = 12, seed: int = SEED) -> list[Sample]:
-    """Training questions of both benchmarks; never test questions, which nobody should learn by heart.
+    """Training questions of both benchmarks; never test questions, which should stay unseen.
 
     Raises:
         FileNotFoundError: when `root` holds no mini world.
     """
     if not (root / "world.json").is_file():
-        raise FileNotFoundError(
-            f"{root / 'world.json'} is missing: write a mini world there first (anatomy-r1 data mini)"
-        )
+        raise FileNotFoundError(f"{root / 'world.json'}: no such file. Fix: `anatomy-r1 data mini --out {root}`")
     rng = np.random.default_rng(seed)
     scenes, slides = _scene_samples(root, rng, per_benchmark), _slide_samples(root)
     picked = sorted(rng.permutation(len(slides))[:per_benchmark].tolist())
@@ -87,7 +81,7 @@ def _slide_samples(root: Path) -> list[Sample]:
 
 
 def write_sample_page(root: Path, out: Path, per_benchmark: int = 12) -> tuple[Path, Path]:
-    """Writes `samples.html` and `samples.png` into the folder `out`; returns their paths."""
+    """Write `samples.html` and `samples.png` into the folder `out`; returns their paths."""
     samples = draw_samples(root, per_benchmark)
     out.mkdir(parents=True, exist_ok=True)
     page, sheet = out / "samples.html", out / "samples.png"
@@ -141,28 +135,6 @@ def _paste_card(sheet: Image.Image, sample: Sample, x: int, y: int) -> None:
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
     marked = [("* " if option == sample.answer else "   ") + option for option in sample.options]
-    lines = [sample.title, *_wrap(sample.stem, 42), *marked]
+    lines = [sample.title, *textwrap.wrap(sample.stem, 42), *marked]
     for index, line in enumerate(lines):
         draw.text((x, y + picture.height * ZOOM + 6 + 17 * index), line, fill="black", font=font)
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width)
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description="Write sample pages.", epilog="Example: --world /data/mini --out /tmp/s"
-    )
-    parser.add_argument("--world", type=Path, required=True, help="folder of a mini world")
-    parser.add_argument("--out", type=Path, required=True, help="folder for samples.html and samples.png")
-    arguments = parser.parse_args()
-    for path in write_sample_page(arguments.world, arguments.out):
-        print(path)
-
-
-if __name__ == "__main__":
-    main()

@@ -64,7 +64,7 @@ def build_processor(pixels: tuple[int, int]) -> Any:
 
 
 def _texts() -> list[str]:
-    return [render(replace(one, stem=stem), "think") for one in questions() for stem in (one.stem, *rewrites(one))]
+    return [render(replace(one, stem=stem), "think") for one in questions() for stem in (one.stem, *rewrites(one.stem))]
 
 
 def _tokenizer() -> Any:

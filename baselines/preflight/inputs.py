@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.data.errors import DataError
 from anatomy_r1.data.prepared import load
-from anatomy_r1.data.problems import DataError
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.similarity import read
 from baselines.experiment.cell import Cell, Layout

@@ -1,7 +1,7 @@
 """Group Diversity Question Augmentation: every member of a group has its own wording and image (paper, "GDQA").
 
-The rewrites and the noise are in `anatomy_r1/augmentation`; here they meet the rows of a training set. The first member
-keeps the original pair (ours: the paper does not say).
+The rewrites and the noise are in `anatomy_r1/data/augmentation`; here they meet the rows of a training set. The first
+member keeps the original pair (ours: the paper does not say).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from anatomy_r1.data.augmentation.groups import noisy, pairs
+from anatomy_r1.data.augmentation.groups import augment_group, noisy
 from anatomy_r1.data.augmentation.rewrites import rewrites
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.prompts import Style, render
@@ -44,12 +44,12 @@ class Augmentation:
     def __call__(self, row: Row, members: int, rng: random.Random) -> list[Row]:
         """The row as each member of its group sees it."""
         question = self.questions[row["question_id"]]
-        forms = [form for form in rewrites(question) if self.known(form)] if self.text else ()
+        forms = [form for form in rewrites(question.stem) if self.known(form)] if self.text else ()
         change = partial(noisy, strength=self.strength)
-        shown = pairs(
+        shown = augment_group(
             question, row["image"], members, rng, text=self.text, image_noise=self.image, forms=forms, change=change
         )
-        return [{**row, "prompt": self._prompt(row, question, pair.stem), "image": pair.image} for pair in shown]
+        return [{**row, "prompt": self._prompt(row, question, prompt.stem), "image": prompt.image} for prompt in shown]
 
     def _prompt(self, row: Row, question: Question, stem: str) -> list[dict[str, str]]:
         """The turn in other words, with the options that are really served: a curriculum may have changed them."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.problems import Problems
-from anatomy_r1.data.readers.released import Record, records
-from anatomy_r1.data.stems import Stem, parse_stem
+from anatomy_r1.data.errors import Exclusions
+from anatomy_r1.data.readers.released import ReleasedRecord, read_released
+from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question
 
@@ -28,7 +28,7 @@ class Released:
     name: str
     entries: Sequence[Mapping[str, Any]]
     """As released."""
-    records: tuple[Record, ...]
+    records: tuple[ReleasedRecord, ...]
     """Sound ones, in order."""
     skipped: tuple[str, ...]
     """`file:position: problem` of the others."""
@@ -52,17 +52,17 @@ def load(folder: Path) -> tuple[Released, ...]:
 
 
 def _file(path: Path) -> Released:
-    data, problems = path.read_bytes(), Problems(skip=True)
-    sound = tuple(records(data, path.name, problems))
+    data, exclusions = path.read_bytes(), Exclusions(skip_bad=True)
+    sound = tuple(read_released(data, path.name, exclusions))
     entries = [entry for entry in json.loads(data) if isinstance(entry, Mapping)]
     if not sound:
         raise AnatomyR1Error(f"{path}: no released record in it. Fix: fetch the file again")
-    return Released(path.name, entries, sound, tuple(problems.skipped))
+    return Released(path.name, entries, sound, tuple(exclusions.skipped))
 
 
 def meaning(question: Question) -> Meaning:
     """What a question asks of which picture; a stem beyond the grammar stands for itself."""
-    stem: Stem = parse_stem(question.stem)
+    stem = parse_stem(question.stem)
     if stem.family == "other":
         return (question.image, "other", question.stem, ())
     return (question.image, stem.family, stem.target, stem.relations)

@@ -1,4 +1,4 @@
-"""No distractor may be right too; and rationales say only what the frame or the stem says."""
+"""No distractor may be right too, and a rationale states only what the frame or the stem states."""
 
 import json
 from collections import Counter
@@ -35,7 +35,7 @@ def facts(graph, *lines):
 
 
 WHERE = "What anatomy is at the {} of the frame ?"
-# why -> (stem, answer, whether the graph is there, other lines of the frame, what is right besides)
+# why -> (stem, answer, whether the graph is there, other lines of the frame, what else is right)
 CASES = {
     "two at the place, by the graph": (WHERE.format("bottom-mid"), "gallbladder", True, [], {"omentum"}),
     "two at the place, by location lines": (
@@ -58,7 +58,7 @@ CASES = {
     "the relation holds for two": (
         "What is the name of the thing left of the gut anatomy?", "liver", True, [], {"gallbladder"},
     ),
-    "a graph that does not know the answer is no witness": (
+    "a graph without the answer is not used": (
         "What is the red anatomy?", "cystic_plate", True, [], set(),
     ),
 }  # fmt: skip
@@ -71,7 +71,7 @@ def test_also_right(case, graph):
     assert found & set(SIX) == expected
 
 
-def test_a_relation_lists_what_stands_in_it_to_the_object(graph):
+def test_a_relation_lists_the_objects_that_are_so_related_to_the_object(graph):
     stem = parse_stem("What is the name of the thing below the liver anatomy?")
     assert surgical(stem, "gallbladder", graph).basis == "scene graph"  # below[liver] = [gallbladder]
     reverse = parse_stem("What is the name of the thing below the gallbladder anatomy?")
@@ -96,7 +96,7 @@ def test_rationale(stem, answer, with_graph, text, basis, graph):
     assert (found.text, found.basis) == (text, basis)
 
 
-def test_generated_graphs_tell_texture():
+def test_generated_graphs_state_the_texture():
     thing = {"component": "gut", "type": "anatomy", "location": "mid-right", "color": "yellow", "texture": "glossy"}
     graph = parse_graph({"scenes": [{"objects": [thing], "relationships": {}}]}, "g.json")
     stem = parse_stem(WHERE.format("mid-right"))
@@ -121,23 +121,20 @@ def test_distractors_and_their_order_are_uniform_and_independent_of_order():
 
 
 def test_a_question_without_three_wrong_options_is_left_out(sgg, tmp_path):
-    from anatomy_r1.data.prepare.sgg import Plan, Sources, prepare
+    from anatomy_r1.data.prepare.options import SggOptions
+    from anatomy_r1.data.prepare.sgg import prepare
     from anatomy_r1.data.prepared import load
-    from anatomy_r1.data.problems import Problems
-    from anatomy_r1.data.splits import rule_unused
 
     stem = "What anatomy is at the top-mid of the frame ?"
     crowded = "".join(f"{stem}|{label}\n" for label in ("gut", "liver", "omentum", "gallbladder"))
     pair = "".join(f"{stem}|{label}\n" for label in ("gut", "liver"))
     root = sgg({"VID01": {1: crowded, 2: pair}, "VID70": {0: pair}}, graphs=False)
-    problems = Problems()
-    plan = Plan(rule_unused(), {"train": 10, "test": 10})
-    prepare(Sources.below(root), plan, problems, tmp_path / "out", {})
+    left_out = prepare(SggOptions(root=root, out=tmp_path / "out", split="unused", train=10, test=10)).excluded
     kept = load(tmp_path / "out", "train").questions
     assert {q.image for q in kept} == {"VID01/000002.png"}
     for q in kept:
-        assert len(set(q.options) & {"Gut", "Liver"}) == 1, "the other right answer stands among the options"
-    assert problems.excluded["question with fewer than 3 distractors that are wrong"] == 4
+        assert len(set(q.options) & {"Gut", "Liver"}) == 1, "the other right answer is among the options"
+    assert left_out["question with fewer than 3 distractors that are wrong"] == 4
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert manifest["excluded"]["distractor that is also right"] == 4 * 3 + 2 + 2
     kept = {q.id: q.answer for name in ("train", "test") for q in load(tmp_path / "out", name).questions}

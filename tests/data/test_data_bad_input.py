@@ -1,23 +1,18 @@
-"""Every kind of bad input: one error with file, line and fix, and nothing written; or skipped and listed."""
+"""Every kind of bad input: an error with file, line and fix, and nothing written; or skipped with --skip-bad."""
 
 import json
 
 import pytest
 from PIL import Image
 
-from anatomy_r1.cli.data import add_data_commands
+from anatomy_r1.cli.main import main
 from anatomy_r1.data.prepared import load_manifest
 
 GOOD = "What anatomy is at the top-mid of the frame ?|gut|[157.0, 60.0]\n"
 
 
 def run(*words):
-    import argparse
-
-    parser = argparse.ArgumentParser()
-    add_data_commands(parser.add_subparsers())
-    args = parser.parse_args(["data", *map(str, words)])
-    return args.run(args)
+    return main(["data", *map(str, words)])
 
 
 def edit_line(text):
@@ -108,7 +103,7 @@ OMNIMED = {
     "path is absolute": ({"image_path": "/etc/secret.png"}, ["outside the root"]),
     "path is a Windows drive": ({"image_path": "C:\\secret.png"}, ["outside the root"]),
     "missing image": ({"image_path": "Images/BreakHis/none.png"}, ["missing frame Images/BreakHis/none.png"]),
-    "an option twice": ({"option_C": "Adenosis"}, ["an option stands twice"]),
+    "an option twice": ({"option_C": "Adenosis"}, ["an option occurs twice"]),
 }
 
 

@@ -1,12 +1,11 @@
 """The commands: quick help with an example each, and a score on generated data never passes for a real one."""
 
-import argparse
 import subprocess
 import sys
 
 import pytest
 
-from anatomy_r1.cli.data import add_data_commands
+from anatomy_r1.cli.main import main
 from anatomy_r1.data.prepared import load, load_manifest
 from anatomy_r1.data.stems import FAMILIES
 from anatomy_r1.mini.world import WorldSpec, write_world
@@ -17,21 +16,14 @@ COMMANDS = (
 )
 
 
-def parse(*words):
-    parser = argparse.ArgumentParser(prog="anatomy-r1")
-    add_data_commands(parser.add_subparsers())
-    return parser.parse_args(["data", *map(str, words)])
-
-
 def run(*words):
-    args = parse(*words)
-    return args.run(args)
+    return main(["data", *map(str, words)])
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_help_shows_an_example(words, capsys):
     with pytest.raises(SystemExit) as stop:
-        parse(*words, "--help")
+        run(*words, "--help")
     assert stop.value.code == 0
     assert " ".join(["  anatomy-r1 data", *words, ""]) in capsys.readouterr().out
 
@@ -45,11 +37,11 @@ def test_building_the_parser_imports_nothing_heavy():
 
 def test_a_negative_size_is_refused(capsys):
     with pytest.raises(SystemExit):
-        parse("prepare", "sgg", "--root", "r", "--out", "o", "--train", "-3")
+        run("prepare", "sgg", "--root", "r", "--out", "o", "--train", "-3")
     assert "below 0" in capsys.readouterr().err
 
 
-def test_a_hostile_name_in_an_error_commands_no_terminal(tmp_path, capsys):
+def test_control_characters_of_a_name_do_not_reach_the_terminal(tmp_path, capsys):
     assert run("check", tmp_path / "set\x1b[2J") == 2
     error = capsys.readouterr().err
     assert "set?[2J" in error
@@ -58,7 +50,7 @@ def test_a_hostile_name_in_an_error_commands_no_terminal(tmp_path, capsys):
 
 def test_there_is_no_way_to_name_the_benchmark(capsys):
     with pytest.raises(SystemExit):
-        parse("prepare", "sgg", "--root", "r", "--out", "o", "--benchmark", "sgg_anatomy")
+        run("prepare", "sgg", "--root", "r", "--out", "o", "--benchmark", "sgg_anatomy")
     assert "unrecognized arguments" in capsys.readouterr().err
 
 

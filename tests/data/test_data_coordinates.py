@@ -9,10 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anatomy_r1.data.labels import PLACES, SIX
-from anatomy_r1.data.prepare.sgg import Plan, Sources, prepare
+from anatomy_r1.data.prepare.options import SggOptions
+from anatomy_r1.data.prepare.sgg import prepare
 from anatomy_r1.data.prepared import load
-from anatomy_r1.data.problems import Problems
-from anatomy_r1.data.splits import rule_unused
 from anatomy_r1.prompts import WORDINGS, render
 
 NUMBER = st.floats(-999, 999, allow_nan=False).map(lambda x: round(x, 3)) | st.integers(-999, 999)
@@ -48,9 +47,9 @@ def test_no_coordinate_reaches_a_prompt(sgg, lines):
     good = "What anatomy is at the center of the frame ?|gut|[157.25, 60.125]\n"
     with tempfile.TemporaryDirectory() as folder:
         root = sgg({"VID01": {1: good, 2: "\n".join(lines)}, "VID70": {0: good}}, root=Path(folder) / "data")
-        plan = Plan(rule_unused(), {"train": 50, "test": 50})
-        prepare(Sources.below(root), plan, Problems(skip=True), Path(folder) / "out", {})
-        questions = load(Path(folder) / "out").questions
+        out = Path(folder) / "out"
+        prepare(SggOptions(root=root, out=out, split="unused", train=50, test=50, skip_bad=True))
+        questions = load(out).questions
         assert len(questions) >= 2
         for q in questions:
             shown = [render(q, style, wording) for style in ("think", "direct") for wording in WORDINGS]

@@ -1,6 +1,5 @@
 """Leakage of prepared sets and of real files: the numbers in the docs are those that the commands give."""
 
-import argparse
 import errno
 import json
 import re
@@ -8,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.cli.data import add_data_commands
-from anatomy_r1.data.leakage import sides as of_set
+from anatomy_r1.cli.main import main
+from anatomy_r1.data.leakage import sides
 from anatomy_r1.data.leakage.passport import from_dict
 from anatomy_r1.data.leakage.sides import VIDEOS
 from anatomy_r1.data.prepared import INPUTS, MANIFEST, QUESTIONS
@@ -23,10 +22,7 @@ VIDEO_FILES = {"VID01": {262: LINES, 300: LINES}, "VID70": {0: LINES}}
 
 
 def run(*words):
-    parser = argparse.ArgumentParser()
-    add_data_commands(parser.add_subparsers())
-    args = parser.parse_args(["data", *map(str, words)])
-    return args.run(args)
+    return main(["data", *map(str, words)])
 
 
 def blocks(name):
@@ -68,31 +64,31 @@ def prepared_set(sgg, tmp_path):
 def test_a_prepared_sets_passport_is_computed_once(prepared_set, capsys, monkeypatch):
     assert run("leakage", "--data", prepared_set) == 0
     assert "near-duplicate images, other cluster         2" in capsys.readouterr().out
-    monkeypatch.setattr(of_set, "hash_pictures", None)
-    found = of_set.leakage(prepared_set)
+    monkeypatch.setattr(sides, "hash_images", None)
+    found = sides.leakage(prepared_set)
     assert found.not_clean == ("near_duplicate",)
     assert found.overlaps["question"].shared > 0
     assert [path.name for path in prepared_set.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
-def test_a_set_beside_which_nothing_can_be_written_has_its_passport_all_the_same(prepared_set, monkeypatch, number):
+def test_a_set_in_an_unwritable_folder_still_has_a_passport(prepared_set, monkeypatch, number):
     def full(path, other):
-        raise OSError(number, "as of a disk that takes nothing")
+        raise OSError(number, "as from a full disk")
 
     monkeypatch.setattr(Path, "replace", full)
-    assert of_set.leakage(prepared_set).not_clean == ("near_duplicate",)
+    assert sides.leakage(prepared_set).not_clean == ("near_duplicate",)
     assert {path.name for path in prepared_set.iterdir()} == {QUESTIONS, MANIFEST, INPUTS}
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", '{"passport": {}}', None])
-def test_what_is_kept_of_other_questions_or_broken_is_computed_again(prepared_set, kept):
-    first = of_set.leakage(prepared_set)
-    path = prepared_set / of_set.FILE
+def test_an_outdated_or_broken_passport_is_computed_again(prepared_set, kept):
+    first = sides.leakage(prepared_set)
+    path = prepared_set / sides.FILE
     text = path.read_text()
     changed = json.dumps(json.loads(text) | {"questions_sha256": "0" * 64})
     path.write_text(changed if kept is None else kept)
-    assert of_set.leakage(prepared_set) == first
+    assert sides.leakage(prepared_set) == first
     assert path.read_text() == text
 
 
@@ -119,7 +115,7 @@ def test_a_file_against_a_prepared_sets_test_questions(prepared_set, tmp_path, c
     ],
     ids=["no side", "no test side", "two test sides", "no file", "another format", "a bad record", "no set"],
 )
-def test_what_cannot_be_compared_ends_with_a_cure(tmp_path, monkeypatch, capsys, words, message):
+def test_what_cannot_be_compared_is_an_error_with_a_fix(tmp_path, monkeypatch, capsys, words, message):
     monkeypatch.chdir(tmp_path)
     record = {"image": "Images/a/1.png", "problem": "What? A)Gut, B)Liver", "solution": "<answer> A </answer>"}
     twice = {**record, "problem": "What? A)Gut, B)Gut"}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.data.prepare.sgg import Builder, Plan
-from anatomy_r1.data.problems import Problems
+from anatomy_r1.data.errors import Exclusions
+from anatomy_r1.data.prepare.sgg import QuestionBuilder
 from anatomy_r1.data.readers.files import Inputs
-from anatomy_r1.data.readers.ssg_vqa import frames
+from anatomy_r1.data.readers.ssg_vqa import question_files
 from anatomy_r1.data.splits import Reservoir, rule_unused
 
 PLACES = ("top-left", "top-mid", "top-right", "mid-left", "center", "mid-right", "bottom-left", "bottom-mid")
@@ -38,14 +38,14 @@ def peak(root: Path) -> tuple[int, int]:
     """(bytes at the peak, questions and left-out lines counted) while a tree is read and sampled."""
     folders = {role: root / role for role in ("qa_txt", "frames", "scene_graph")}
     tracemalloc.start()
-    problems = Problems()
-    builder = Builder(Inputs(folders), problems, Plan(rule_unused(), {}))
+    exclusions = Exclusions()
+    builder = QuestionBuilder(Inputs(folders), exclusions, rule_unused(), "sgg_anatomy", 0)
     pool = Reservoir(100, 0)
-    for question in builder.questions(frames(builder.inputs, problems)):
+    for question in builder.questions(question_files(builder.inputs, exclusions)):
         pool.add(question)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return peak, sum(pool.counts.values()) + problems.excluded.total()
+    return peak, sum(pool.counts.values()) + exclusions.excluded.total()
 
 
 def test_ten_times_the_lines_in_the_same_memory(tmp_path):

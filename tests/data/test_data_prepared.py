@@ -1,4 +1,4 @@
-"""Prepared sets: whole or not at all, equal bytes from equal inputs, and nothing changed unnoticed."""
+"""Prepared sets: written atomically, equal bytes from equal inputs, and changes are noticed."""
 
 import json
 import shutil
@@ -6,26 +6,22 @@ import shutil
 import pytest
 
 from anatomy_r1.data import prepared
-from anatomy_r1.data.prepare.omnimed import Plan as OmniPlan
-from anatomy_r1.data.prepare.omnimed import prepare as prepare_omnimed
-from anatomy_r1.data.prepare.sgg import Plan, Sources, prepare
+from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.prepare import omnimed as omnimed_preparation
+from anatomy_r1.data.prepare import sgg as sgg_preparation
+from anatomy_r1.data.prepare.options import OmniMedOptions, SggOptions
 from anatomy_r1.data.prepared import check
-from anatomy_r1.data.problems import DataError, Problems
-from anatomy_r1.data.splits import rule_unused
 from anatomy_r1.question import Question
 
 FILES = ("questions.parquet", "manifest.json", "inputs.sha256")
 
 
 def make(root, out, **changes):
-    problems = Problems()
-    plan = Plan(rule_unused(), {"train": 10, "test": 10}, **changes)
-    prepare(Sources.below(root), plan, problems, out, {"generated": False})
-    return problems
+    return sgg_preparation.prepare(SggOptions(root=root, out=out, split="unused", train=10, test=10, **changes))
 
 
-def test_every_line_form_ends_where_it_belongs(sgg, tmp_path):
-    problems = make(sgg(), tmp_path / "out")
+def test_every_form_of_line_is_used_or_left_out(sgg, tmp_path):
+    exclusions = make(sgg(), tmp_path / "out")
     whole = prepared.load(tmp_path / "out")
     found = {(q.cluster, q.stem, q.answer, q.family) for q in whole.questions}
     per_video = {
@@ -39,7 +35,7 @@ def test_every_line_form_ends_where_it_belongs(sgg, tmp_path):
     assert {q.id for q in prepared.load(tmp_path / "out", "test").questions} == {
         f"VID70/0/{n}" for n in (3, 4, 5, 9, 11)
     }
-    assert problems.excluded == {
+    assert exclusions.excluded == {
         "empty answer": 2,
         "question of another type": 4,
         "answer is no anatomy": 2,
@@ -52,14 +48,14 @@ def test_every_line_form_ends_where_it_belongs(sgg, tmp_path):
 def test_clean_copies_count_once(sgg, tmp_path):
     line = "What anatomy is at the top-mid of the frame ?|gut|[157.0, 60.0]\n"
     videos = {"VID01": {1: line}, "VID01_clean": {1: line, 2: line}, "VID70": {0: line}}
-    problems = make(sgg(videos, graphs=False), tmp_path / "out")
+    exclusions = make(sgg(videos, graphs=False), tmp_path / "out")
     assert [
         (q.id, q.cluster) for q in sorted(prepared.load(tmp_path / "out", "train").questions, key=lambda q: q.id)
     ] == [
         ("VID01/1/3", "VID01"),
         ("VID01_clean/2/3", "VID01"),
     ]
-    assert problems.excluded["question file of a _clean copy whose original is there"] == 1
+    assert exclusions.excluded["question file of a _clean copy whose original is there"] == 1
 
 
 def test_equal_inputs_and_seed_give_equal_bytes(sgg, tmp_path):
@@ -71,7 +67,7 @@ def test_equal_inputs_and_seed_give_equal_bytes(sgg, tmp_path):
     assert a[0] != c[0], "the seed decides the distractors"
 
 
-def test_moving_everything_together_keeps_it_whole(sgg, tmp_path):
+def test_a_set_that_moves_with_its_sources_stays_valid(sgg, tmp_path):
     root = sgg(root=tmp_path / "all/data")
     make(root, tmp_path / "all/out")
     (tmp_path / "all").rename(tmp_path / "elsewhere")
@@ -193,9 +189,9 @@ def test_omnimed_keeps_four_options_whole_patients_and_odd_keys(omnimed, tmp_pat
         "option_B": "b",
     }
     two |= {"image_path": "Images/none.png", "modality_type": "Microscopy Images"}
-    plan = OmniPlan(test=0.2, validation=0.1)
     root = omnimed([odd, two])
-    prepare_omnimed(root / "OmniMedVQA", plan, Problems(), tmp_path / "out", {})
+    options = OmniMedOptions(root=root, out=tmp_path / "out", test_fraction=0.2, validation_fraction=0.1)
+    omnimed_preparation.prepare(options)
     manifest = prepared.load_manifest(tmp_path / "out")
     assert manifest["excluded"] == {"2 options": 1, "another modality": 1}
     assert {split: c["questions"] for split, c in manifest["counts"].items()} == {
@@ -226,7 +222,7 @@ def test_omnimed_by_med_r1s_split(omnimed, tmp_path):
     split.mkdir()
     (split / "micro_train.json").write_text(json.dumps(rows[:30]))
     (split / "micro_test.json").write_text(json.dumps(rows[30:35]))
-    prepare_omnimed(root, OmniPlan(med_r1=split), Problems(), tmp_path / "out", {})
+    omnimed_preparation.prepare(OmniMedOptions(root=root.parent, out=tmp_path / "out", med_r1=split))
     manifest = prepared.load_manifest(tmp_path / "out")
     assert manifest["excluded"] == {"in neither of Med-R1's files": 5}
     assert {q.stem for q in prepared.load(tmp_path / "out", "test").questions} == {

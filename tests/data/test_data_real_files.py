@@ -5,12 +5,13 @@ from collections import Counter
 
 import pytest
 
+from anatomy_r1.data.errors import Exclusions
 from anatomy_r1.data.labels import SIX, display
 from anatomy_r1.data.prepare.released import conflicts
-from anatomy_r1.data.problems import Problems
-from anatomy_r1.data.readers import med_r1, released
+from anatomy_r1.data.readers.med_r1 import read_med_r1
+from anatomy_r1.data.readers.released import read_released
 from anatomy_r1.data.splits import UNUSED
-from anatomy_r1.data.stems import FAMILIES, family, parse_stem
+from anatomy_r1.data.stems import FAMILIES, parse_stem
 from anatomy_r1.prompts import render_text
 
 FILES = {"GRPO": "answer", "GRPO-GDQA": "choice", "GRPO-ASC-Learning": "mixed"}
@@ -20,7 +21,7 @@ FILES = {"GRPO": "answer", "GRPO-GDQA": "choice", "GRPO-ASC-Learning": "mixed"}
 def pairs(request, real_data):
     """(raw entry, record) of a released file."""
     data = (real_data / f"released/{request.param}.json").read_bytes()
-    found = list(released.records(data, f"{request.param}.json", Problems()))
+    found = list(read_released(data, f"{request.param}.json", Exclusions()))
     return request.param, list(zip(json.loads(data), found, strict=True))
 
 
@@ -46,9 +47,12 @@ def test_every_released_stem_has_a_family_and_six_anatomies_suffice(pairs):
 
 def test_families_and_surface_forms_of_the_gdqa_file(real_data):
     data = (real_data / "released/GRPO-GDQA.json").read_bytes()
-    stems = [parse_stem(r.question.stem) for r in released.records(data, "GRPO-GDQA.json", Problems())]
+    stems = [parse_stem(r.question.stem) for r in read_released(data, "GRPO-GDQA.json", Exclusions())]
     assert Counter(stem.form for stem in stems)["there"] == 365  # counted apart from this code: stems with "There is"
-    assert all(family(stem) == "other" for stem in ("", "How many things are there?", "There is nothing; what is it?"))
+    assert all(
+        parse_stem(stem).family == "other"
+        for stem in ("", "How many things are there?", "There is nothing; what is it?")
+    )
 
 
 def test_conflicting_gold_answers_are_counted(real_data):
@@ -56,7 +60,7 @@ def test_conflicting_gold_answers_are_counted(real_data):
     by_file = {}
     for name in FILES:
         data = (real_data / f"released/{name}.json").read_bytes()
-        by_file[name] = [record.question for record in released.records(data, f"{name}.json", Problems())]
+        by_file[name] = [record.question for record in read_released(data, f"{name}.json", Exclusions())]
     assert {name: conflicts(questions) for name, questions in by_file.items()} == {
         "GRPO": 0, "GRPO-GDQA": 0, "GRPO-ASC-Learning": 1,
     }  # fmt: skip
@@ -67,10 +71,11 @@ def test_all_med_r1_records_are_rebuilt(real_data):
     counts: Counter[int] = Counter()
     for name, size in (("train", 4570), ("test", 1110)):
         data = (real_data / f"omnimed_splits/micro_{name}.json").read_bytes()
-        found = list(med_r1.records(data, name, Problems()))
+        found = list(read_med_r1(data, name, Exclusions()))
         assert len(found) == size
         for raw, record in zip(json.loads(data), found, strict=True):
-            assert med_r1.render_problem(record.stem, record.options) == raw["problem"]
+            options = ", ".join(f"{letter}){option}" for letter, option in zip("ABCD", record.options, strict=False))
+            assert f"{record.stem} {options}" == raw["problem"]
             assert f"<answer> {record.letter} </answer>" == raw["solution"]
             assert record.image == raw["image"]
             assert record.answer in record.options and record.stem.strip() == record.stem

@@ -7,10 +7,11 @@ from itertools import combinations
 import pytest
 from scipy.stats import chisquare, spearmanr
 
+from anatomy_r1.data.errors import DataError, Exclusions
+from anatomy_r1.data.prepare.options import ReleasedOptions
 from anatomy_r1.data.prepare.released import prepare
 from anatomy_r1.data.prepared import load
-from anatomy_r1.data.problems import DataError, Problems
-from anatomy_r1.data.readers import released
+from anatomy_r1.data.readers.released import read_released
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.mini.released_twin import FILES, SHARED, share_out, twin
 from anatomy_r1.mini.world import WorldSpec, write_world
@@ -35,7 +36,7 @@ def files(world):
 
 def read(name, records):
     """As the reader of the real files sees them; it refuses records of another form."""
-    found = list(released.records(json.dumps(records).encode(), f"{name}.json", Problems(), "sgg_anatomy_mini"))
+    found = list(read_released(json.dumps(records).encode(), f"{name}.json", Exclusions(), "sgg_anatomy_mini"))
     return [record.question for record in found], {record.wording for record in found}
 
 
@@ -121,13 +122,12 @@ def test_frames_are_never_promised_twice():
 def test_prepared_with_scene_graphs_every_question_has_a_rationale(world, files, tmp_path):
     path = tmp_path / "GRPO.json"
     path.write_text(json.dumps(files["GRPO"]))
-    notes = {"benchmark": "sgg_anatomy_mini", "generated": True, "seed": 0}
     frames, graphs = world / "CholecT45" / "data", world / "SSG-VQA" / "scene_graph"
-    prepare([path], frames, Problems(), tmp_path / "with", notes, scene_graphs=graphs)
+    prepare(ReleasedOptions(files=(path,), frames=frames, scene_graphs=graphs, out=tmp_path / "with"))
     found = load(tmp_path / "with", "train")
     assert found.wording == "answer"
     assert all(q.rationale.endswith(f", so {q.answer}") for q in found.questions)
-    prepare([path], frames, Problems(), tmp_path / "without", notes)
+    prepare(ReleasedOptions(files=(path,), frames=frames, out=tmp_path / "without"))
     bare = [q for q in load(tmp_path / "without", "train").questions if not q.rationale]
     assert not bare or {q.family for q in bare} <= {"one_hop"}  # the stem alone says neither place nor looks
     assert any(a != b for a, b in zip(found.questions, load(tmp_path / "without", "train").questions, strict=True))
@@ -137,7 +137,6 @@ def test_a_set_of_two_wordings_says_so(world, files, tmp_path):
     paths = [tmp_path / f"{name}.json" for name in ("GRPO", "GRPO-GDQA")]
     for path in paths:
         path.write_text(json.dumps(files[path.stem]))
-    notes = {"benchmark": "sgg_anatomy_mini", "generated": True, "seed": 0}
-    prepare(paths, world / "CholecT45" / "data", Problems(), tmp_path / "both", notes)
+    prepare(ReleasedOptions(files=tuple(paths), frames=world / "CholecT45" / "data", out=tmp_path / "both"))
     with pytest.raises(DataError, match="several wordings"):
         _ = load(tmp_path / "both", "train").wording

@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.data.problems import DataError
-from anatomy_r1.data.readers.omnimed import group
+from anatomy_r1.data.errors import DataError, Exclusions
+from anatomy_r1.data.readers.med_r1 import read_med_r1
+from anatomy_r1.data.readers.omnimed import image_group
 from anatomy_r1.data.splits import (
     OFFICIAL_TEST,
     OFFICIAL_VALIDATION,
@@ -105,28 +106,25 @@ SAME = {  # why -> two images that must not be parted
 @pytest.mark.parametrize("case", SAME)
 def test_one_group(case):
     dataset, first, second = SAME[case]
-    assert group(dataset, f"Images/{dataset}/{first}") == group(dataset, f"Images/{dataset}/{second}")
+    assert image_group(dataset, f"Images/{dataset}/{first}") == image_group(dataset, f"Images/{dataset}/{second}")
 
 
 def test_names_that_reveal_nothing_are_their_own_group():
-    a, b = (group("HuSHeM", f"Images/HuSHeM/{kind}/image_007.BMP") for kind in ("01_Normal", "04_Amorphous"))
+    a, b = (image_group("HuSHeM", f"Images/HuSHeM/{kind}/image_007.BMP") for kind in ("01_Normal", "04_Amorphous"))
     assert a != b and a.unit == "image"
-    assert group("Blood Cell", "Images/Blood Cell/val/A/_0_1.jpeg") != group(
+    assert image_group("Blood Cell", "Images/Blood Cell/val/A/_0_1.jpeg") != image_group(
         "Blood Cell", "Images/Blood Cell/val/B/_0_1.jpeg"
     )
 
 
 def test_real_names_are_grouped(real_data):
     """Groups of the 5,680 records: every source whose names say more than the image is recognised throughout."""
-    from anatomy_r1.data.problems import Problems
-    from anatomy_r1.data.readers import med_r1
-
     units: dict[str, Counter[str]] = {}
     names: dict[str, set[str]] = {}
     for part in ("train", "test"):
         data = (real_data / f"omnimed_splits/micro_{part}.json").read_bytes()
-        for record in med_r1.records(data, part, Problems()):
-            found = group(record.dataset, record.image)
+        for record in read_med_r1(data, part, Exclusions()):
+            found = image_group(record.dataset, record.image)
             units.setdefault(record.dataset, Counter())[found.unit] += 1
             names.setdefault(record.dataset, set()).add(found.name)
     image_only = {dataset for dataset, counts in units.items() if counts["image"]}

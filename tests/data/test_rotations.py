@@ -29,7 +29,7 @@ def test_four_options_by_hand():
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 8], ids=["yes or no", "three", "four", "as many as letters"])
-def test_every_option_stands_once_at_every_letter(count):
+def test_every_option_is_at_every_letter_once(count):
     given = ask(ORGANS[:count], ORGANS[1])
     found = rotations(given)
     assert len(found) == count
@@ -47,7 +47,7 @@ def test_ids_come_back(id_, of):
     assert original(id_) == of
 
 
-def test_what_is_asked_keeps_the_rotations_of_a_question_together():
+def test_the_rotations_of_a_question_stay_together():
     two = [ask(ORGANS[:2], "Gut", "a"), ask(ORGANS[:3], "Gut", "b")]
     assert [original(one.id)[0] for one in prompted(two, "rotated")] == ["a", "a", "b", "b", "b"]
     assert prompted(two, "given") == two
@@ -60,7 +60,7 @@ def test_a_rows_name_comes_back(view):
     assert parts(row("grpo", view)) == checked(row("grpo", view)) == ("grpo", view)
 
 
-def test_what_is_no_view_is_part_of_a_name_in_a_store_and_an_error_on_the_command_line():
+def test_an_unknown_view_is_part_of_a_name_in_a_store_and_an_error_on_the_command_line():
     assert parts("me@home") == ("me@home", "plain")
     with pytest.raises(AnatomyR1Error, match="no view 'home'; there are: plain, no-image, wrong-image, rotations"):
         checked("me@home")

@@ -13,8 +13,8 @@ from collections import Counter
 
 import pytest
 
+from anatomy_r1.data.errors import DataError
 from anatomy_r1.data.prepared import write
-from anatomy_r1.data.problems import DataError
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines import transformers_engine
 from anatomy_r1.evaluation.evaluate import evaluate

@@ -1,27 +1,20 @@
-"""What the members of a group are shown: each its own pair of wording and image (GDQA).
+"""What the members of a group are shown in GDQA: each its own pair of stem (phi) and image (psi).
 
-Member 0 is shown the original question: our choice, the paper does not say. The others get other wordings (phi) and
-noised images (psi). The two draw from random streams of their own, so from the same seed `-Text` shows GDQA's images
-and `-Image` shows GDQA's wordings: each ablation differs in exactly one thing.
+Member 0 is shown the original question: our choice, the paper does not say. The others get rewrites and noised images.
+The two draw from separate random streams, so that with the same seed `-Text` shows GDQA's images and `-Image` shows
+GDQA's rewrites: each ablation differs in exactly one thing.
+
+Psi changes an image but neither the question nor its answer. It is noise injection, all that the paper names (section
+Group Diversity Question Augmentation). A flip, rotation or crop would falsify "left" and "top-mid", a change of hue the
+colour words.
 
 Example:
     >>> from anatomy_r1.question import Question
     >>> q = Question(id="VID01/262/3", benchmark="sgg_anatomy", stem="What is the red anatomy?",
     ...              options=("Liver", "Gut"), answer="Gut", image="a.png", category="Gut", cluster="VID01")
-    >>> shown = pairs(q, Image.new("RGB", (8, 8)), 4, random.Random(0))
-    >>> shown[0].stem, len({pair.stem for pair in shown})
-    ('What is the red anatomy?', 4)
-
-Psi: changes of an image that leave what is asked and its answer alone.
-
-The paper names noise injection only (section Group Diversity Question Augmentation), so noise is the default;
-brightness, contrast and blur are ours, bounded and off. Never a flip, rotation or crop, which falsify "left" and
-"top-mid", and never a change of hue, which falsifies a colour word. Size and mode stay.
-
-Example:
-    >>> import random
-    >>> noisy(Image.new("RGB", (4, 4)), random.Random(0)).size
-    (4, 4)
+    >>> shown = augment_group(q, Image.new("RGB", (8, 8)), 4, random.Random(0))
+    >>> shown[0].stem, len({prompt.stem for prompt in shown}), shown[3].image.size
+    ('What is the red anatomy?', 4, (8, 8))
 """
 
 from __future__ import annotations
@@ -29,102 +22,64 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image
 
 from anatomy_r1.data.augmentation.rewrites import rewrites
 from anatomy_r1.question import Question
 
 NOISE = 0.05
 """Default standard deviation of the noise, as a share of the full range. Our choice: the paper states none."""
-_MOST = {"noise": 0.2, "brightness": 0.2, "contrast": 0.2, "blur": 1.0}
-"""Largest strengths, our choice: a person still reads every image at these."""
+MOST_NOISE = 0.2
+"""Largest standard deviation (our choice): a person can still read every image."""
 _COLOUR_BANDS = {"L": 1, "RGB": 3, "RGBA": 3}
-"""Supported modes and their leading bands that may change: transparency may not."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageChange:
-    """How strongly to change an image; zero switches a change off.
-
-    Raises:
-        ValueError: for a strength below zero or above its bound.
-    """
-
-    noise: float = NOISE
-    """Standard deviation of Gaussian noise, drawn for each value apart, as a share of the full range; up to 0.2."""
-    brightness: float = 0.0
-    """Largest relative change of all values, up or down; up to 0.2."""
-    contrast: float = 0.0
-    """Largest relative change of the distance from the image's mean grey; up to 0.2."""
-    blur: float = 0.0
-    """Largest radius of a Gaussian blur, in thousandths of the longer side; up to 1."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, most = getattr(self, field.name), _MOST[field.name]
-            if not 0 <= value <= most:
-                raise ValueError(f"{field.name} {value} is outside 0 to {most}; choose a strength in this range")
-
-    def __call__(self, image: Image.Image, rng: random.Random) -> Image.Image:
-        """A changed copy; the same state of `rng` gives the same picture.
-
-        Raises:
-            ValueError: for an image that is neither L, RGB nor RGBA.
-        """
-        if image.mode not in _COLOUR_BANDS:
-            raise ValueError(f"images of mode {image.mode} are not supported; convert the image to RGB first")
-        # All four numbers are drawn whatever is on, so that one strength does not shift what another one draws.
-        up, spread, radius = rng.uniform(-1, 1), rng.uniform(-1, 1), rng.random()
-        seed = rng.getrandbits(64)
-        changed = image.copy()
-        if self.blur:
-            size = self.blur * radius * max(image.size) / 1000
-            changed = changed.filter(ImageFilter.GaussianBlur(size))
-        if self.brightness:
-            changed = _keep_alpha(image, ImageEnhance.Brightness(changed).enhance(1 + up * self.brightness))
-        if self.contrast:
-            changed = _keep_alpha(image, ImageEnhance.Contrast(changed).enhance(1 + spread * self.contrast))
-        return _add_noise(changed, self.noise, seed) if self.noise else changed
+"""Supported modes -> number of leading bands that may change; transparency must not."""
 
 
 def noisy(image: Image.Image, rng: random.Random, strength: float = NOISE) -> Image.Image:
-    """The image with Gaussian noise of standard deviation `strength` (share of the full range, at most 0.2)."""
-    return ImageChange(noise=strength)(image, rng)
+    """Psi: a copy of an image with Gaussian noise, independent for each value; the mode and the size stay.
 
+    Args:
+        image: of mode L, RGB or RGBA.
+        rng: the same state gives the same image.
+        strength: standard deviation, as a share of the full range; at most `MOST_NOISE`.
 
-def _add_noise(image: Image.Image, strength: float, seed: int) -> Image.Image:
+    Raises:
+        ValueError: for another mode or a strength out of range.
+    """
+    if not 0 <= strength <= MOST_NOISE:
+        raise ValueError(f"noise {strength} is outside 0 to {MOST_NOISE}; choose a strength in this range")
+    if image.mode not in _COLOUR_BANDS:
+        raise ValueError(f"images of mode {image.mode} are not supported; convert the image to RGB first")
+    for _ in range(3):  # unused draws, kept so that a seed gives the images of earlier results
+        rng.random()
+    noise = np.random.default_rng(rng.getrandbits(64))
     values = np.array(image, dtype=np.float32)
     bands = values[..., : _COLOUR_BANDS[image.mode]] if values.ndim == 3 else values
-    bands += np.random.default_rng(seed).standard_normal(bands.shape, dtype=np.float32) * (strength * 255)
+    bands += noise.standard_normal(bands.shape, dtype=np.float32) * (strength * 255)
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8), image.mode)
 
 
-def _keep_alpha(original: Image.Image, changed: Image.Image) -> Image.Image:
-    if original.mode == "RGBA":
-        changed.putalpha(original.getchannel("A"))
-    return changed
-
-
+Change = Callable[[Image.Image, random.Random], Image.Image]
 _DRAWS = 20
-"""How often an image is drawn again that another member has: only images of a few pixels need it."""
+"""Attempts to draw an image that no other member has; only images of a few pixels need more than one."""
 
 
-class RepeatedPairs(UserWarning):
-    """A group has more members than distinct pairs."""
+class RepeatedPrompts(UserWarning):
+    """A group has more members than distinct pairs of stem and image."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class AugmentedPrompt:
     """What one member of a group is shown; options and answer are the question's own."""
 
     stem: str
     image: Image.Image
 
 
-def pairs(
+def augment_group(
     question: Question,
     image: Image.Image,
     members: int,
@@ -133,46 +88,48 @@ def pairs(
     text: bool = True,
     image_noise: bool = True,
     forms: Sequence[str] | None = None,
-    change: Callable[[Image.Image, random.Random], Image.Image] = noisy,
-) -> tuple[Pair, ...]:
-    """One pair a member, member 0 the original.
+    change: Change = noisy,
+) -> tuple[AugmentedPrompt, ...]:
+    """One prompt per member, member 0 the original.
 
-    With `image_noise` no two members share a pair. Without it the wordings are all there is: no wording comes twice
-    before each has come once, and then they come round again, the original first; that is told by a `RepeatedPairs`
-    warning. With neither, every member is shown the original, which is plain GRPO, and nothing is warned of.
+    With `image_noise`, no two members share a pair of stem and image. Without it there are only the rewrites: they are
+    all used before they repeat, the original first, and a repetition raises a `RepeatedPrompts` warning. With neither,
+    every member is shown the original, which is plain GRPO, without a warning.
 
     Args:
-        question: the question as the benchmark has it.
+        question: the question as in the benchmark.
         image: its image; not modified.
         members: size of the group.
-        rng: state to draw from; it advances by the same amount whatever `text` and `image_noise` are.
-        text: give members wordings of their own; False is the paper's "-Text".
-        image_noise: give members images of their own; False is the paper's "-Image".
-        forms: other wordings of the stem, such as a `RewriteFile`'s or those that a tokenizer knows; ours by default.
+        rng: state to draw from; advances by the same amount whatever `text` and `image_noise` are.
+        text: give each member its own rewrite; False is the paper's "-Text".
+        image_noise: give each member its own image; False is the paper's "-Image".
+        forms: rewrites of the stem, such as those that a tokenizer knows; default: `rewrites`.
         change: psi.
 
     Raises:
-        ValueError: when `change` cannot give every member an image of its own.
+        ValueError: when `change` cannot give every member its own image.
     """
     words, pixels = random.Random(rng.getrandbits(64)), random.Random(rng.getrandbits(64))
     stems = _stems(question, members, words, forms) if text else (question.stem,) * members
     images = _images(image, members, pixels, change) if image_noise else (image,) * members
     if text and not image_noise and len(set(stems)) < members:
-        warnings.warn(_too_few(question, len(set(stems)), members), RepeatedPairs, stacklevel=2)
-    return tuple(Pair(stem, shown) for stem, shown in zip(stems, images, strict=True))
+        message = (
+            f"{len(set(stems))} wordings for {members} members and no change of the image, so some members share a "
+            f"pair: {question.stem!r} ({question.benchmark})"
+        )
+        warnings.warn(message, RepeatedPrompts, stacklevel=2)
+    return tuple(AugmentedPrompt(stem, shown) for stem, shown in zip(stems, images, strict=True))
 
 
 def _stems(question: Question, members: int, rng: random.Random, forms: Sequence[str] | None) -> tuple[str, ...]:
-    others = [form for form in (rewrites(question) if forms is None else forms) if form != question.stem]
-    others = list(dict.fromkeys(others))
+    forms = rewrites(question.stem) if forms is None else forms
+    others = list(dict.fromkeys(form for form in forms if form != question.stem))
     rng.shuffle(others)
     cycle = [question.stem, *others]
     return tuple(cycle[member % len(cycle)] for member in range(members))
 
 
-def _images(
-    image: Image.Image, members: int, rng: random.Random, change: Callable[[Image.Image, random.Random], Image.Image]
-) -> tuple[Image.Image, ...]:
+def _images(image: Image.Image, members: int, rng: random.Random, change: Change) -> tuple[Image.Image, ...]:
     images, seen = [image], {image.tobytes()}
     for _ in range(1, members):
         images.append(_unseen(image, seen, rng, change))
@@ -180,24 +137,12 @@ def _images(
     return tuple(images[:members])
 
 
-def _unseen(
-    image: Image.Image,
-    seen: set[bytes],
-    rng: random.Random,
-    change: Callable[[Image.Image, random.Random], Image.Image],
-) -> Image.Image:
+def _unseen(image: Image.Image, seen: set[bytes], rng: random.Random, change: Change) -> Image.Image:
     for _ in range(_DRAWS):
         drawn = change(image, rng)
         if drawn.tobytes() not in seen:
             return drawn
     raise ValueError(
-        f"no image of its own for a member: {_DRAWS} draws gave pictures that others have. Fix: raise the strength, "
+        f"no image of its own for a member: {_DRAWS} draws repeated other members' images. Fix: raise the strength, "
         f"or use a larger image than {image.width}x{image.height}"
-    )
-
-
-def _too_few(question: Question, forms: int, members: int) -> str:
-    return (
-        f"{forms} wordings for {members} members and no change of the image, so some members share a pair: "
-        f"{question.stem!r} ({question.benchmark})"
     )

@@ -1,5 +1,7 @@
-"""What training and test share.
+"""Leakage: what training and test questions share.
 
-The passport that a score carries, from questions (`passport`), pictures (`pictures`),
-a prepared set (`of_set`) or released files (`of_files`), and how it is printed (`text`).
+passport       the passport of two sets of questions, as a value
+image_hashes   perceptual hashes, for near-duplicate images
+sides          passports of prepared sets and of files
+text           a passport as text
 """

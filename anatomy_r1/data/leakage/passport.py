@@ -1,7 +1,7 @@
-"""What two sets of questions share, by video, picture and text: a pure function, and its outcome as a value.
+"""The passport of two sets of questions: what training and test share by video, image and text, as a value.
 
-A passport says what it found and what it could not look for; the second is never a zero. It knows nothing of what a
-base model saw before.
+A passport states what was found, and separately what could not be computed: that is never reported as zero. It knows
+nothing of the data that a base model was trained on.
 
 Example:
     >>> seen = Question(id="1", benchmark="b", stem="Which organ ?", options=("Gut", "Liver"), answer="Gut",
@@ -13,23 +13,24 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from anatomy_r1.data.leakage.pictures import IMAGE_HASH, Pair, close_pairs
+from anatomy_r1.data.leakage.image_hashes import IMAGE_HASH, NearDuplicate, near_duplicates
 from anatomy_r1.question import Question
 
 KINDS = (
     *("cluster", "image", "near_duplicate", "near_duplicate_same_cluster"),
     *("question", "question_image", "question_image_options"),
 )
-"""What is looked for. `near_duplicate`: pictures alike in different clusters; those of one cluster are alike by nature
-(a video shows one operation), so they are counted apart."""
+"""Kinds of overlap. `near_duplicate` are similar images in different clusters. Images of one cluster are similar by
+nature (a video shows one operation) and are counted separately."""
 LEAKS = ("cluster", "image", "near_duplicate", "question_image", "question_image_options")
-"""Kinds whose overlap makes a score not clean. The text alone does not: it comes from templates (our rule)."""
+"""Kinds that make a score not clean. Shared text alone does not, since it comes from templates (our choice)."""
 EXAMPLES = 5
-"""Of each kind, named in a passport (ours)."""
+"""Number of examples of each kind (ours)."""
 NO_PICTURES = "no pictures were given"
 
 
@@ -39,32 +40,32 @@ class Side:
 
     name: str
     questions: int | None
-    """None where only its videos are known; likewise `images`."""
+    """None if only its videos are known; also for `images`."""
     clusters: int | None
-    """None where nothing is known of the side."""
+    """None if nothing is known about the side."""
     images: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What both sides have of one kind."""
+    """Overlap of one kind."""
 
     shared: int
-    """Distinct videos, paths, texts, ...; for near duplicates, pairs of pictures."""
+    """Distinct videos, paths, texts, ...; for near duplicates, pairs of images."""
     train_questions: int
-    """Training questions that have any of it."""
+    """Training questions affected."""
     test_questions: int | None
-    """Test questions that have any of it; None where only the videos of the test side are known."""
+    """Test questions affected; None if only the videos of the test side are known."""
     examples: tuple[str, ...]
     """The first few, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passport:
-    """What train and test share.
+    """What training and test share.
 
     Raises:
-        ValueError: when a kind is neither an overlap nor explained, or is both.
+        ValueError: unless each kind is either in `overlaps` or in `not_computed`.
     """
 
     train: Side
@@ -72,19 +73,18 @@ class Passport:
     overlaps: Mapping[str, Overlap]
     """Kind -> what was found."""
     not_computed: Mapping[str, str]
-    """Kind -> why it could not be looked for."""
+    """Kind -> why it could not be computed."""
     image_hash: str = IMAGE_HASH
-    """How near duplicates are told."""
+    """How near duplicates are detected."""
 
     def __post_init__(self) -> None:
         if sorted([*self.overlaps, *self.not_computed]) != sorted(KINDS):
-            raise ValueError(
-                f"a passport says of each of {', '.join(KINDS)} what was found, or why it was not looked for"
-            )
+            kinds = ", ".join(KINDS)
+            raise ValueError(f"a passport states for each of {kinds} what was found, or why it was not computed")
 
     @property
     def not_clean(self) -> tuple[str, ...]:
-        """Kinds of leak that were found."""
+        """Kinds of leakage that were found."""
         return tuple(kind for kind in LEAKS if kind in self.overlaps and self.overlaps[kind].shared)
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def from_dict(content: Mapping[str, Any]) -> Passport:
     """Inverse of `Passport.as_dict`.
 
     Raises:
-        ValueError, KeyError, TypeError: when it is none.
+        ValueError, KeyError, TypeError: when it is malformed.
     """
     overlaps = {k: Overlap(**{**v, "examples": tuple(v["examples"])}) for k, v in content["overlaps"].items()}
     train, test = Side(**content["train"]), Side(**content["test"])
@@ -107,7 +107,7 @@ def from_dict(content: Mapping[str, Any]) -> Passport:
 
 
 Hashes = Mapping[str, str]
-"""Path of a picture below its root -> its perceptual hash."""
+"""Path of an image below its root -> its perceptual hash."""
 
 
 def passport(
@@ -121,10 +121,10 @@ def passport(
     """What `train` and `test` share.
 
     Args:
-        train: questions that something learnt from.
+        train: questions that a policy was trained on.
         test: questions that it was scored on.
-        hashes: perceptual hashes of the pictures of each side; None where there are no pictures.
-        names: what to call the sides.
+        hashes: perceptual hashes of the images of each side; None without images.
+        names: names of the sides.
         no_hashes: why there are no hashes.
     """
     overlaps = {kind: _overlap(train, test, key) for kind, key in _KEYS.items()}
@@ -132,7 +132,7 @@ def passport(
     if hashes is None:
         missing = dict.fromkeys(("near_duplicate", "near_duplicate_same_cluster"), no_hashes)
     else:
-        overlaps |= _near_duplicates(train, test, close_pairs(*hashes))
+        overlaps |= _by_cluster(train, test, near_duplicates(*hashes))
     return Passport(_side(names[0], train), _side(names[1], test), overlaps, missing)
 
 
@@ -146,41 +146,40 @@ def passport_of_videos(train: Sequence[Question], videos: frozenset[str], names:
 
 
 def unknown_training(test: Sequence[Question], why: str) -> Passport:
-    """The passport of what was trained on nobody knows what: nothing was looked for."""
+    """The passport when the training data are unknown: nothing was computed."""
     return Passport(Side("not known", None, None, None), _side("test", test), {}, dict.fromkeys(KINDS, why))
 
 
 def plain_text(stem: str) -> str:
-    """A question without what does not change it: case and blanks."""
+    """A stem without differences in case and blanks."""
     return " ".join(stem.casefold().split())
 
 
-_KEYS: dict[str, Callable[[Question], tuple[str, ...]]] = {
+_Key = Callable[[Question], tuple[str, ...]]
+_KEYS: dict[str, _Key] = {
     "cluster": lambda q: (q.cluster,),
     "image": lambda q: (q.image,),
     "question": lambda q: (plain_text(q.stem),),
     "question_image": lambda q: (q.image, plain_text(q.stem)),
     "question_image_options": lambda q: (q.image, plain_text(q.stem), *sorted(q.options)),
 }
-"""Kind -> what a question has of it. Options in any order: another order is still the same question."""
+"""Kind -> the part of a question that is compared. Options are sorted: their order does not make another question."""
 
 
-def _overlap(train: Sequence[Question], test: Sequence[Question], key: Callable[[Question], Hashable]) -> Overlap:
+def _overlap(train: Sequence[Question], test: Sequence[Question], key: _Key) -> Overlap:
     known, asked = [key(question) for question in train], [key(question) for question in test]
     shared = set(known) & set(asked)
-    examples = sorted(" | ".join(one) for one in shared if isinstance(one, tuple))
-    return Overlap(
-        len(shared),
-        sum(one in shared for one in known),
-        sum(one in shared for one in asked),
-        tuple(examples[:EXAMPLES]),
-    )
+    examples = sorted(" | ".join(one) for one in shared)
+    in_train, in_test = (sum(one in shared for one in side) for side in (known, asked))
+    return Overlap(len(shared), in_train, in_test, tuple(examples[:EXAMPLES]))
 
 
-def _near_duplicates(train: Sequence[Question], test: Sequence[Question], pairs: Iterable[Pair]) -> dict[str, Overlap]:
-    """Alike pictures under different paths (the same path is of kind `image`), by whether one cluster has both."""
+def _by_cluster(
+    train: Sequence[Question], test: Sequence[Question], pairs: Iterable[NearDuplicate]
+) -> dict[str, Overlap]:
+    """Near duplicates by whether they share a cluster. One path on both sides is not one: it is of kind `image`."""
     of_train, of_test = _clusters(train), _clusters(test)
-    kinds: dict[str, list[Pair]] = {"near_duplicate": [], "near_duplicate_same_cluster": []}
+    kinds: dict[str, list[NearDuplicate]] = {"near_duplicate": [], "near_duplicate_same_cluster": []}
     for pair in pairs:
         if pair.train != pair.test:
             together = of_train[pair.train] & of_test[pair.test]
@@ -188,18 +187,17 @@ def _near_duplicates(train: Sequence[Question], test: Sequence[Question], pairs:
     return {kind: _of_pairs(train, test, found) for kind, found in kinds.items()}
 
 
-def _of_pairs(train: Sequence[Question], test: Sequence[Question], pairs: Sequence[Pair]) -> Overlap:
+def _of_pairs(train: Sequence[Question], test: Sequence[Question], pairs: Sequence[NearDuplicate]) -> Overlap:
     known, asked = {pair.train for pair in pairs}, {pair.test for pair in pairs}
     shown = sorted(f"{pair.train} ~ {pair.test} ({pair.bits} bits apart)" for pair in pairs)
-    return Overlap(
-        len(pairs), sum(q.image in known for q in train), sum(q.image in asked for q in test), tuple(shown[:EXAMPLES])
-    )
+    in_train, in_test = sum(q.image in known for q in train), sum(q.image in asked for q in test)
+    return Overlap(len(pairs), in_train, in_test, tuple(shown[:EXAMPLES]))
 
 
-def _clusters(questions: Iterable[Question]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+def _clusters(questions: Iterable[Question]) -> Mapping[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
     for question in questions:
-        found.setdefault(question.image, set()).add(question.cluster)
+        found[question.image].add(question.cluster)
     return found
 
 

@@ -1,10 +1,9 @@
-"""The passport of a prepared set: its training questions against its test questions, computed once and kept beside it.
+"""Passports of prepared sets and of files: where the training and the test questions come from.
 
-DIR/leakage.json    the passport, and the hashes of the questions and inputs that it is of
+A side is a split of a prepared set, or files (the authors' release, Med-R1's splits). Files hold texts and paths, no
+images, so near duplicates cannot be computed for them. The passport of a prepared set is computed once and kept:
 
-Questions from files that hold texts and paths only: the authors' release and Med-R1's splits.
-
-What `anatomy-r1 data leakage` compares: two splits of a prepared set, or files in the place of one or both.
+    DIR/leakage.json    the passport, and the hashes of the questions and inputs that it belongs to
 """
 
 from __future__ import annotations
@@ -16,55 +15,91 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.data.errors import BadRecord, DataError, Exclusions
+from anatomy_r1.data.leakage.image_hashes import IMAGE_HASH, hash_images
 from anatomy_r1.data.leakage.passport import Passport, from_dict, passport, passport_of_videos
-from anatomy_r1.data.leakage.pictures import IMAGE_HASH, hash_pictures
-from anatomy_r1.data.prepared import all_splits, load, load_manifest
-from anatomy_r1.data.problems import BadRecord, DataError, Problems
-from anatomy_r1.data.readers import med_r1, released
-from anatomy_r1.data.readers.files import read_json
-from anatomy_r1.data.readers.omnimed import group
+from anatomy_r1.data.prepared import PreparedSet, load, load_manifest
+from anatomy_r1.data.readers.files import read_bytes, read_json
+from anatomy_r1.data.readers.med_r1 import MedR1Record, read_med_r1
+from anatomy_r1.data.readers.omnimed import image_group
+from anatomy_r1.data.readers.released import read_released
 from anatomy_r1.data.splits import OFFICIAL_TEST, OFFICIAL_VALIDATION, UNUSED
 from anatomy_r1.question import Question
 
 FILE = "leakage.json"
 VERSION = 1
+NO_PICTURES = "the files hold texts and paths, no pictures"
+VIDEOS: dict[str, tuple[str, frozenset[str]]] = {
+    "official": ("SSG-VQA's official test videos", OFFICIAL_TEST),
+    "official-validation": ("SSG-VQA's official validation videos", OFFICIAL_VALIDATION),
+    "unused": ("the seven videos that the release leaves out", UNUSED),
+}
+"""Name on the command line -> title and videos of a test side of which only the videos are known."""
+
+
+def compare(
+    data: Path | None, train_files: Sequence[Path], test_files: Sequence[Path], test_videos: str | None
+) -> Passport:
+    """What `anatomy-r1 data leakage` prints. A side without files is that split of the prepared set `data`.
+
+    Raises:
+        DataError: when a side is missing, is given twice, or cannot be read.
+    """
+    if test_files and test_videos:
+        raise DataError("the test side is named twice. Fix: give --test-file or --test-videos, not both")
+    if data and not (train_files or test_files or test_videos):
+        return leakage(data)
+    train_name, train = _side("train", data, train_files)
+    if test_videos:
+        title, videos = VIDEOS[test_videos]
+        return passport_of_videos(train, videos, (train_name, title))
+    test_name, test = _side("test", data, test_files)
+    return passport(train, test, names=(train_name, test_name), no_hashes=NO_PICTURES)
+
+
+def _side(split: str, data: Path | None, files: Sequence[Path]) -> tuple[str, Sequence[Question]]:
+    """Name and questions of a side."""
+    if files:
+        return " + ".join(path.name for path in files), read_questions(files)
+    if data is None:
+        raise DataError(f"nothing to take the {split} side from. Fix: name --{split}-file or --data")
+    return f"{data.name} {split}", load(data, split).questions
 
 
 def leakage(root: Path, test: Path | None = None) -> Passport:
-    """The passport of the prepared set in `root`; written beside it where the folder can be written to.
+    """The passport of the prepared set in `root`, kept beside it if the folder is writable.
 
     Args:
         root: the set with the training questions.
-        test: the set with the test questions, where it is another one.
+        test: the set with the test questions, if it is another one.
 
     Raises:
-        DataError: when the set is not whole, or lacks train or test.
-        AnatomyR1Error: when a picture cannot be read.
+        DataError: when a set is incomplete, or lacks its split.
+        AnatomyR1Error: when an image cannot be read.
     """
     key = _key(root) if test is None else {**_key(root), "test": _key(test)}
     found = _read(root / FILE, key)
     if found is None:
-        found = _compute(root) if test is None else _compute_pair(root, test)
-        with contextlib.suppress(OSError):  # a set that others own or that is mounted read-only: read, only slower
+        found = _compute(root, test or root)
+        with contextlib.suppress(OSError):  # another user's set or a read-only mount: only slower next time
             _write(root / FILE, {**key, "passport": found.as_dict()})
     return found
 
 
-def _compute(root: Path) -> Passport:
-    splits, images = all_splits(root), load(root).image_root
-    if missing := [split for split in ("train", "test") if split not in splits]:
+def _compute(root: Path, test: Path) -> Passport:
+    counts = load_manifest(root)["counts"]
+    missing = [split for split in ("train", "test") if split not in counts or not counts[split]["questions"]]
+    if root == test and missing:
         raise DataError(
             f"{root}: has no {' and no '.join(missing)} questions, so nothing can be compared. Fix: name the other "
             "side with --train-file, --test-file or --test-videos"
         )
-    sides = tuple(hash_pictures(images, (q.image for q in splits[split])) for split in ("train", "test"))
-    return passport(splits["train"], splits["test"], hashes=(sides[0], sides[1]))
-
-
-def _compute_pair(root: Path, test: Path) -> Passport:
     learnt, asked = load(root, "train"), load(test, "test")
-    sides = tuple(hash_pictures(one.image_root, (q.image for q in one.questions)) for one in (learnt, asked))
-    return passport(learnt.questions, asked.questions, hashes=(sides[0], sides[1]))
+    return passport(learnt.questions, asked.questions, hashes=(_hashes(learnt), _hashes(asked)))
+
+
+def _hashes(questions: PreparedSet) -> dict[str, str]:
+    return hash_images(questions.image_root, (question.image for question in questions.questions))
 
 
 def _key(root: Path) -> dict[str, Any]:
@@ -74,7 +109,7 @@ def _key(root: Path) -> dict[str, Any]:
 
 
 def _read(path: Path, key: dict[str, Any]) -> Passport | None:
-    """What is kept there, if it is whole and of these questions."""
+    """The stored passport, if it is valid and belongs to these questions."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         kept = content.pop("passport")
@@ -91,39 +126,27 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         new.replace(path)
 
 
-NO_PICTURES = "the files hold texts and paths, no pictures"
-VIDEOS: dict[str, tuple[str, frozenset[str]]] = {
-    "official": ("SSG-VQA's official test videos", OFFICIAL_TEST),
-    "official-validation": ("SSG-VQA's official validation videos", OFFICIAL_VALIDATION),
-    "unused": ("the seven videos that the release leaves out", UNUSED),
-}
-"""Name on the command line -> title and videos of a test side of which only these are known."""
-
-
-def questions(files: Sequence[Path]) -> tuple[Question, ...]:
-    """All records of the files, in order; each file is in the authors' form or in Med-R1's.
+def read_questions(files: Sequence[Path]) -> tuple[Question, ...]:
+    """All records of the files, in order; each file has the authors' format or Med-R1's.
 
     Raises:
-        DataError: when a file cannot be read, or a record is of neither form.
+        DataError: when a file cannot be read, or a record has neither format.
     """
-    return tuple(question for path in files for question in _questions(path))
+    return tuple(question for path in files for question in _of_file(path))
 
 
-def _questions(path: Path) -> list[Question]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Fix: check the path and its rights") from error
+def _of_file(path: Path) -> list[Question]:
+    data = read_bytes(path)
     content = read_json(data, path.name)
     first = content[0] if isinstance(content, list) and content else None
     if not isinstance(first, Mapping) or not ({"instruction", "problem"} & first.keys()):
         raise DataError(f"{path}: neither the authors' release nor a split file of Med-R1's. Fix: name one of these")
     if "problem" in first:
-        return [_of_med_r1(record) for record in med_r1.records(data, path.name, Problems())]
-    return [record.question for record in released.records(data, path.name, Problems())]
+        return [_of_med_r1(record) for record in read_med_r1(data, path.name, Exclusions())]
+    return [record.question for record in read_released(data, path.name, Exclusions())]
 
 
-def _of_med_r1(record: med_r1.Record) -> Question:
+def _of_med_r1(record: MedR1Record) -> Question:
     try:
         return Question(
             id=record.source,
@@ -133,40 +156,9 @@ def _of_med_r1(record: med_r1.Record) -> Question:
             answer=record.answer,
             image=record.image,
             category="",
-            cluster=group(record.dataset, record.image).name,
+            cluster=image_group(record.dataset, record.image).name,
             family=record.dataset,
             source=record.source,
         )
     except ValueError as error:
         raise BadRecord(record.source, None, str(error), "restore the record") from error
-
-
-Named = tuple[str, Sequence[Question]]
-
-
-def compare(
-    data: Path | None, train_files: Sequence[Path], test_files: Sequence[Path], test_videos: str | None
-) -> Passport:
-    """The passport asked for; a side for which no file is named is that split of the prepared set `data`.
-
-    Raises:
-        DataError: when a side is not named or named twice, or cannot be read.
-    """
-    if test_files and test_videos:
-        raise DataError("the test side is named twice. Fix: give --test-file or --test-videos, not both")
-    if data and not (train_files or test_files or test_videos):
-        return leakage(data)
-    train = _side("train", data, train_files)
-    if test_videos:
-        title, videos = VIDEOS[test_videos]
-        return passport_of_videos(train[1], videos, (train[0], title))
-    test = _side("test", data, test_files)
-    return passport(train[1], test[1], names=(train[0], test[0]), no_hashes=NO_PICTURES)
-
-
-def _side(split: str, data: Path | None, files: Sequence[Path]) -> Named:
-    if files:
-        return " + ".join(path.name for path in files), questions(files)
-    if data is None:
-        raise DataError(f"nothing to take the {split} side from. Fix: name --{split}-file or --data")
-    return f"{data.name} {split}", load(data, split).questions

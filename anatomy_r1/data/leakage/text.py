@@ -1,4 +1,4 @@
-"""A passport for people: a line a kind, what was not looked for in words, and the verdict last."""
+"""A passport as text: a table with one row per kind of overlap, and a verdict as its last line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WIDTH = max(map(len, TITLES.values()))
 
 
 def as_text(found: Passport) -> str:
-    """The whole passport, without a newline at its end."""
+    """The table and the verdict, without a trailing newline."""
     lines = [_line(found, kind) for kind in KINDS]
     head = f"{'':{_WIDTH}}  {'shared':>8}  {'train questions':>15}  {'test questions':>14}"
     parts = [f"train: {_side(found.train)}", f"test:  {_side(found.test)}", head, *lines]
@@ -32,8 +32,8 @@ def _verdict(found: Passport) -> str:
     if found.not_clean:
         return f"not clean: {'; '.join(TITLES[kind] for kind in found.not_clean)}"
     if unseen := [TITLES[kind] for kind in LEAKS if kind in found.not_computed]:
-        return f"nothing found that makes a score unclean; not looked for: {'; '.join(unseen)}"
-    return "clean: nothing found that makes a score unclean"
+        return f"no leakage found; not computed: {'; '.join(unseen)}"
+    return "clean: no leakage found"
 
 
 def _line(found: Passport, kind: str) -> str:

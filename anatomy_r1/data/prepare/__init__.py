@@ -1,1 +1,1 @@
-"""From a source format to a prepared set: SGG-VQA, OmniMedVQA and the released files."""
+"""Preparations: each turns a source (SSG-VQA, OmniMedVQA, the authors' released files) into a prepared set."""

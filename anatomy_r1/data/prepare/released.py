@@ -1,88 +1,79 @@
-"""The authors' released training files -> a prepared set, its options and order as released, all of it for training."""
+"""The authors' released training files -> a prepared set: options and order as released, all of it for training."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from anatomy_r1.data import prepared
+from anatomy_r1.data.errors import Exclusions
 from anatomy_r1.data.labels import label
+from anatomy_r1.data.prepare.options import ReleasedOptions
 from anatomy_r1.data.prepare.rationales import surgical
-from anatomy_r1.data.problems import DataError, Problems
-from anatomy_r1.data.readers.files import Inputs, existing_folder
-from anatomy_r1.data.readers.released import Record, records
-from anatomy_r1.data.readers.scene_graph import has_picture, scene_graph
+from anatomy_r1.data.prepare.sgg import BENCHMARK
+from anatomy_r1.data.readers.files import Inputs, existing_folder, in_generated_world
+from anatomy_r1.data.readers.released import ReleasedRecord, read_released
+from anatomy_r1.data.readers.scene_graph import frame_readable, scene_graph
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.question import Question
 
 
-def prepare(
-    files: Sequence[Path],
-    frames: Path,
-    problems: Problems,
-    out: Path,
-    notes: Mapping[str, Any],
-    *,
-    scene_graphs: Path | None = None,
-) -> None:
-    """Read and write.
+def prepare(options: ReleasedOptions) -> Exclusions:
+    """Read the files and write the prepared set.
 
-    Args:
-        files: released JSON files.
-        frames: `CholecT45/data`, with the pictures.
-        problems: what to do with bad records; filled with those left out.
-        out: folder to write.
-        notes: further entries of the manifest, `benchmark` among them.
-        scene_graphs: `SSG-VQA/scene_graph`, for rationales (the files have none); without, those of the stem alone.
+    Returns:
+        What was left out.
 
     Raises:
         DataError: see `BadRecord`; nothing is written then.
     """
-    existing_folder(frames, "the frames of CholecT45 (VID01/000000.png ...)")
-    folders = {path.name: path.parent for path in files}
-    if len(folders) != len(files):
-        raise DataError("two of the files have one name. Fix: rename one")
-    inputs = Inputs({"frames": frames, **{f"file {name}": folder for name, folder in folders.items()}})
-    if scene_graphs:
-        inputs.folders["scene_graph"] = existing_folder(scene_graphs, "the scene graphs of SSG-VQA (VID01_0.json ...)")
-    kept = [record for path in files for record in _records(path, inputs, problems, str(notes["benchmark"]))]
+    existing_folder(options.frames, "the frames of CholecT45 (VID01/000000.png ...)")
+    inputs = Inputs({"frames": options.frames, **{f"file {path.name}": path.parent for path in options.files}})
+    if options.scene_graphs:
+        what = "the scene graphs of SSG-VQA (VID01_0.json ...)"
+        inputs.folders["scene_graph"] = existing_folder(options.scene_graphs, what)
+    exclusions = Exclusions(options.skip_bad)
+    generated = in_generated_world(options.frames)
+    benchmark = f"{BENCHMARK}_mini" if generated else BENCHMARK
+    records = [record for path in options.files for record in _records(path, inputs, exclusions, benchmark)]
     manifest = {
-        **notes,
+        **exclusions.as_manifest(),
+        "benchmark": benchmark,
+        "generated": generated,
+        "seed": 0,
+        "sizes_inferred": False,
         "split_rule": "all released records train",
-        "conflicts": conflicts(record.question for record in kept),
-        "wordings": dict(sorted(Counter(record.wording for record in kept).items())),
-        "excluded": {},
-        "skipped": problems.skipped,
-        "sources": {role: prepared.relative(path, out) for role, path in inputs.folders.items()},
+        "conflicts": conflicts(record.question for record in records),
+        "wordings": dict(Counter(record.wording for record in records)),
+        "sources": inputs.sources(options.out),
     }
-    questions = [_with_rationale(record.question, inputs, problems) for record in kept]
-    prepared.write(out, {"train": questions}, frames, manifest, inputs.sha256)
+    questions = [_with_rationale(record.question, inputs, exclusions) for record in records]
+    prepared.write(options.out, {"train": questions}, options.frames, manifest, inputs.sha256)
+    return exclusions
 
 
 def conflicts(questions: Iterable[Question]) -> int:
-    """How many pairs of image and stem have more than one gold answer."""
+    """Number of pairs of image and stem that have more than one gold answer."""
     answers: dict[tuple[str, str], set[str]] = {}
     for question in questions:
         answers.setdefault((question.image, question.stem), set()).add(question.answer)
     return sum(len(found) > 1 for found in answers.values())
 
 
-def _records(path: Path, inputs: Inputs, problems: Problems, benchmark: str) -> Iterator[Record]:
+def _records(path: Path, inputs: Inputs, exclusions: Exclusions, benchmark: str) -> Iterator[ReleasedRecord]:
     from tqdm import tqdm
 
-    read = records(inputs.read(f"file {path.name}", path), path.name, problems, benchmark)
-    for record in tqdm(read, desc=path.name, unit="record", mininterval=1, disable=None):
-        if has_picture(inputs, problems, record.question):
+    records = read_released(inputs.read(f"file {path.name}", path), path.name, exclusions, benchmark)
+    for record in tqdm(records, desc=path.name, unit="record", mininterval=1, disable=None):
+        if frame_readable(inputs, exclusions, record.question):
             yield record
 
 
-def _with_rationale(question: Question, inputs: Inputs, problems: Problems) -> Question:
-    """By the rule that SSG-VQA's own questions get theirs by."""
+def _with_rationale(question: Question, inputs: Inputs, exclusions: Exclusions) -> Question:
+    """The question with a rationale by the same rule as SSG-VQA's own questions."""
     graph = None
     if "scene_graph" in inputs.folders:
-        graph = scene_graph(inputs, problems, question.cluster, int(Path(question.image).stem))
-    found = surgical(parse_stem(question.stem), label(question.answer), graph)
-    return replace(question, rationale=found.text)
+        graph = scene_graph(inputs, exclusions, question.cluster, int(Path(question.image).stem))
+    return replace(question, rationale=surgical(parse_stem(question.stem), label(question.answer), graph).text)

@@ -1,6 +1,6 @@
-"""SSG-VQA on CholecT45 -> a prepared set of anatomy questions, frame by frame, in bounded memory.
+"""SSG-VQA on CholecT45 -> a prepared set of anatomy questions, file by file, in bounded memory.
 
-Frames of SSG-VQA -> anatomy questions with options drawn by a seed.
+A question keeps its stem and its answer; three distractors are drawn by the seed from the labels that are wrong for it.
 """
 
 from __future__ import annotations
@@ -10,197 +10,184 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from anatomy_r1.data import prepared
+from anatomy_r1.data.errors import DataError, Exclusions
 from anatomy_r1.data.labels import ANATOMIES, SIX, display
+from anatomy_r1.data.prepare.options import SggOptions
 from anatomy_r1.data.prepare.rationales import FrameFacts, also_right, frame_facts, surgical
-from anatomy_r1.data.problems import DataError, Problems
-from anatomy_r1.data.readers.files import Inputs, existing_folder, missing_image
-from anatomy_r1.data.readers.scene_graph import SceneGraph, graph_path, has_picture, scene_graph
-from anatomy_r1.data.readers.ssg_vqa import Frame, Line, frames, lines
-from anatomy_r1.data.splits import SPLITS, Reservoir, SplitRule
+from anatomy_r1.data.readers.files import Inputs, existing_folder, in_generated_world, missing_image, read_json
+from anatomy_r1.data.readers.scene_graph import SceneGraph, frame_readable, graph_path, scene_graph
+from anatomy_r1.data.readers.ssg_vqa import QuestionFile, QuestionLine, question_files, question_lines
+from anatomy_r1.data.splits import SPLITS, Reservoir, SplitRule, rule_file, rule_official, rule_unused
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.question import Question
 
+BENCHMARK = "sgg_anatomy"
 DISTRACTORS = 3  # every released record has four options
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to draw."""
+def prepare(options: SggOptions) -> Exclusions:
+    """Read the questions, draw a sample of each split and write the prepared set.
 
-    rule: SplitRule
-    sizes: dict[str, int]
-    """Split -> number of questions wanted."""
-    seed: int = 0
-    benchmark: str = "sgg_anatomy"
-    anatomies: tuple[str, ...] = SIX
-    """Labels that answers and distractors are taken from."""
-
-
-@dataclass(slots=True)
-class Builder:
-    """Turns frames into questions, and keeps the account of what it read and left out."""
-
-    inputs: Inputs
-    problems: Problems
-    plan: Plan
-    rationales: Counter[str] = field(default_factory=Counter)
-    """Rationales of the pool, by what they rest on."""
-    also_right: dict[str, list[str]] = field(default_factory=dict)
-    """Question -> names that would be right as well; a curriculum that changes options must not take them."""
-
-    def questions(self, progress: Iterable[Frame]) -> Iterator[Question]:
-        """Every question of the frames that belong to some split."""
-        for frame in progress:
-            if self.plan.rule.of(frame.video) is None:
-                self.problems.exclude("frame of a video that is in no split")
-            else:
-                yield from self._of_frame(frame)
-
-    def _of_frame(self, frame: Frame) -> Iterator[Question]:
-        asked = [line for line in lines(frame, self.inputs, self.problems) if self._counts(line)]
-        wanted = [line for line in _once(asked, self.problems) if line.answer in self.plan.anatomies]
-        if not wanted:
-            return
-        picture = self.inputs.folders["frames"] / frame.image
-        if not picture.is_file():
-            name = f"{self.inputs.key('qa_txt', frame.path)}:{wanted[0].number}"
-            self.problems.bad(missing_image(name, f"frames/{frame.image}", "frames"))
-            return
-        facts = frame_facts(asked, self._graph(frame))
-        for line in wanted:
-            if question := self._question(frame, line, facts):
-                yield question
-
-    def _counts(self, line: Line) -> bool:
-        """Whether a line asks for a component and has an answer. Others are counted, save the many of another type."""
-        if not line.answer:
-            self.problems.exclude("empty answer")
-        elif line.asks_component and line.answer not in ANATOMIES:
-            self.problems.exclude("answer is no anatomy")
-        elif line.asks_component and line.answer not in self.plan.anatomies:
-            self.problems.exclude("answer is an anatomy outside the benchmark's")
-        elif not line.asks_component:
-            self.problems.exclude("question of another type")
-        return line.asks_component and bool(line.answer)
-
-    def _graph(self, frame: Frame) -> SceneGraph | None:
-        if not graph_path(self.inputs, frame.video, frame.index).is_file():
-            self.problems.exclude("scene graph missing (frame kept)")
-        return scene_graph(self.inputs, self.problems, frame.video, frame.index)
-
-    def _question(self, frame: Frame, line: Line, facts: FrameFacts) -> Question | None:
-        right = also_right(line.stem, line.answer, facts) & set(self.plan.anatomies)
-        pool = sorted(set(self.plan.anatomies) - right - {line.answer})
-        name = f"{frame.id}/{line.number}"
-        self.problems.excluded["distractor that is also right"] += len(right)
-        if right:
-            self.also_right[name] = sorted(map(display, right))
-        if len(pool) < DISTRACTORS:
-            self.problems.exclude(f"question with fewer than {DISTRACTORS} distractors that are wrong")
-            return None
-        stem = parse_stem(line.stem)
-        rationale = surgical(stem, line.answer, facts.graph)
-        self.rationales[rationale.basis] += 1
-        return Question(
-            id=name,
-            benchmark=self.plan.benchmark,
-            stem=line.stem,
-            options=draw_options(line.answer, pool, name, self.plan.seed),
-            answer=display(line.answer),
-            image=frame.image,
-            category=display(line.answer),
-            cluster=frame.video,
-            family=stem.family,
-            source=f"{self.inputs.key('qa_txt', frame.path)}:{line.number}",
-            rationale=rationale.text,
-        )
-
-
-def draw_options(answer: str, pool: list[str], name: str, seed: int) -> tuple[str, ...]:
-    """The answer and three of the pool, uniform, in uniform order; the seed and the question's id decide."""
-    rng = random.Random(f"{seed}:{name}")
-    options = [answer, *rng.sample(pool, DISTRACTORS)]
-    rng.shuffle(options)
-    return tuple(display(option) for option in options)
-
-
-def _once(asked: Iterable[Line], problems: Problems) -> Iterator[Line]:
-    seen: set[tuple[str, str]] = set()
-    for line in asked:
-        if (key := (line.stem, line.answer)) in seen:
-            problems.exclude("same question and answer again in the frame")
-        else:
-            yield line
-        seen.add(key)
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where the parts of the benchmark lie."""
-
-    qa_txt: Path
-    frames: Path
-    scene_graph: Path
-    """May be missing: then neither it nor what it knows is used."""
-    split_file: Path | None = None
-    """File that the split rule was read from, to be hashed with the other inputs."""
-
-    @classmethod
-    def below(cls, root: Path) -> Sources:
-        """The default layout: `SSG-VQA/` and `CholecT45/` side by side."""
-        return cls(root / "SSG-VQA/qa_txt", root / "CholecT45/data", root / "SSG-VQA/scene_graph")
-
-
-def prepare(sources: Sources, plan: Plan, problems: Problems, out: Path, notes: dict[str, Any]) -> None:
-    """Read, draw and write the prepared set.
-
-    Args:
-        sources: where the parts lie.
-        plan: split rule, sizes and seed.
-        problems: what to do with bad records; filled with the account of what was left out.
-        out: folder to write.
-        notes: further entries of the manifest (`generated`, `sizes_inferred`, ...).
+    Returns:
+        What was left out.
 
     Raises:
         DataError: see `BadRecord`; nothing is written then.
     """
     from tqdm import tqdm
 
-    existing_folder(sources.frames, "the frames of CholecT45 (VID01/000000.png ...)")
-    roles = {"qa_txt": sources.qa_txt, "frames": sources.frames, "scene_graph": sources.scene_graph}
-    if sources.split_file:
-        roles["split"] = sources.split_file.parent
-    builder = Builder(Inputs(roles), problems, plan)
-    if sources.split_file:
-        builder.inputs.read("split", sources.split_file)
-    pools = {split: Reservoir(plan.sizes.get(split, 0), plan.seed) for split in SPLITS}
-    every = list(frames(builder.inputs, problems))  # names only: some 27,000 in SSG-VQA
-    for question in builder.questions(tqdm(every, desc="question files", unit="file", mininterval=1, disable=None)):
-        pools[plan.rule.of(question.cluster) or "train"].add(question)
+    exclusions, inputs = Exclusions(options.skip_bad), Inputs(options.folders)
+    rule = _split_rule(options, inputs)
+    existing_folder(inputs.folders["frames"], "the frames of CholecT45 (VID01/000000.png ...)")
+    spare = 0 if rule.name == "unused" else options.test
+    validation = spare if options.validation is None else options.validation
+    sizes = {"train": options.train, "validation": validation, "test": options.test}
+    generated = in_generated_world(options.root, inputs.folders["qa_txt"], inputs.folders["frames"])
+    benchmark = f"{BENCHMARK}_mini" if generated else BENCHMARK
+
+    builder = QuestionBuilder(inputs, exclusions, rule, benchmark, options.seed)
+    pools = {split: Reservoir(sizes[split], options.seed) for split in SPLITS}
+    files = list(question_files(inputs, exclusions))  # names only: some 27,000 in SSG-VQA
+    for question in builder.questions(tqdm(files, desc="question files", unit="file", mininterval=1, disable=None)):
+        pools[rule.of(question.cluster) or "train"].add(question)
     for split, pool in pools.items():
         if pool.capacity and not pool.counts:
             fix = "check that its videos are there, choose another --split, or ask for 0 of it"
-            raise DataError(f"{sources.qa_txt}: no question for the split {split!r} ({plan.rule.name}). Fix: {fix}")
-    readable = partial(has_picture, builder.inputs, problems)
+            where = inputs.folders["qa_txt"]
+            raise DataError(f"{where}: no question for the split {split!r} ({rule.name}). Fix: {fix}")
+    readable = partial(frame_readable, inputs, exclusions)
     drawn = {split: pool.draw(readable) for split, pool in pools.items() if pool.capacity}
+
     kept = {question.id for questions in drawn.values() for question in questions}
     also = {name: names for name, names in sorted(builder.also_right.items()) if name in kept}
     manifest = {
-        **notes,
         **({"also_right": also} if builder.also_right else {}),
-        "benchmark": plan.benchmark,
-        "seed": plan.seed,
-        "split_rule": plan.rule.name,
+        **exclusions.as_manifest(),
+        "benchmark": benchmark,
+        "generated": generated,
+        "seed": options.seed,
+        "split_rule": rule.name,
+        "split_inferred": rule.name == "unused",
         "stratified_by": "category and family, in proportion to the pool",
-        "requested": dict(sorted(plan.sizes.items())),
+        "requested": sizes,
+        "sizes_inferred": not generated,
         "pool": {split: sum(pool.counts.values()) for split, pool in pools.items()},
-        "rationales": dict(sorted(builder.rationales.items())),
-        "excluded": {reason: n for reason, n in sorted(problems.excluded.items()) if n},
-        "skipped": problems.skipped,
-        "sources": {role: prepared.relative(path, out) for role, path in roles.items()},
+        "rationales": dict(builder.rationales),
+        "sources": inputs.sources(options.out),
     }
-    prepared.write(out, drawn, sources.frames, manifest, builder.inputs.sha256)
+    prepared.write(options.out, drawn, inputs.folders["frames"], manifest, inputs.sha256)
+    return exclusions
+
+
+def _split_rule(options: SggOptions, inputs: Inputs) -> SplitRule:
+    path = options.split_file
+    name = options.split or ("file" if path.is_file() else "unused")
+    if name == "unused":
+        return rule_unused(validation=bool(options.validation))
+    if name == "official":
+        return rule_official()
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Fix: write it, or use --split unused or official")
+    inputs.folders["split"] = path.parent
+    return rule_file(read_json(inputs.read("split", path), path.name), path.name)
+
+
+@dataclass(slots=True)
+class QuestionBuilder:
+    """Turns question files into questions with options, and keeps account of what it leaves out."""
+
+    inputs: Inputs
+    exclusions: Exclusions
+    rule: SplitRule
+    benchmark: str
+    seed: int
+    """Seed of the distractors and their order."""
+    rationales: Counter[str] = field(default_factory=Counter)
+    """Number of rationales, by what they are based on."""
+    also_right: dict[str, list[str]] = field(default_factory=dict)
+    """Question id -> other options that would be right too. A curriculum that changes options must not use them."""
+
+    def questions(self, files: Iterable[QuestionFile]) -> Iterator[Question]:
+        """All questions of the files whose video is in a split."""
+        for file in files:
+            if self.rule.of(file.video) is None:
+                self.exclusions.exclude("frame of a video that is in no split")
+            else:
+                yield from self._of_file(file)
+
+    def _of_file(self, file: QuestionFile) -> Iterator[Question]:
+        asked = [line for line in question_lines(file, self.inputs, self.exclusions) if self._asks_component(line)]
+        wanted = [line for line in self._without_repeats(asked) if line.answer in SIX]
+        if not wanted:
+            return
+        if not (self.inputs.folders["frames"] / file.image).is_file():
+            where = f"{self.inputs.key('qa_txt', file.path)}:{wanted[0].number}"
+            self.exclusions.bad(missing_image(where, f"frames/{file.image}", "frames"))
+            return
+        facts = frame_facts(asked, self._graph(file))
+        for line in wanted:
+            if question := self._question(file, line, facts):
+                yield question
+
+    def _asks_component(self, line: QuestionLine) -> bool:
+        """Whether a line asks for a component and has an answer. Counts the lines that yield no question."""
+        if not line.answer:
+            self.exclusions.exclude("empty answer")
+        elif not line.asks_component:
+            self.exclusions.exclude("question of another type")
+        elif line.answer not in ANATOMIES:
+            self.exclusions.exclude("answer is no anatomy")
+        elif line.answer not in SIX:
+            self.exclusions.exclude("answer is an anatomy outside the benchmark's")
+        return line.asks_component and bool(line.answer)
+
+    def _without_repeats(self, lines: Iterable[QuestionLine]) -> Iterator[QuestionLine]:
+        seen: set[tuple[str, str]] = set()
+        for line in lines:
+            if (key := (line.stem, line.answer)) in seen:
+                self.exclusions.exclude("same question and answer again in the frame")
+            else:
+                yield line
+            seen.add(key)
+
+    def _graph(self, file: QuestionFile) -> SceneGraph | None:
+        if not graph_path(self.inputs, file.video, file.index).is_file():
+            self.exclusions.exclude("scene graph missing (frame kept)")
+        return scene_graph(self.inputs, self.exclusions, file.video, file.index)
+
+    def _question(self, file: QuestionFile, line: QuestionLine, facts: FrameFacts) -> Question | None:
+        name = f"{file.id}/{line.number}"
+        right = also_right(line.stem, line.answer, facts) & set(SIX)
+        self.exclusions.exclude("distractor that is also right", len(right))
+        if right:
+            self.also_right[name] = sorted(map(display, right))
+        wrong = sorted(set(SIX) - right - {line.answer})
+        if len(wrong) < DISTRACTORS:
+            self.exclusions.exclude(f"question with fewer than {DISTRACTORS} distractors that are wrong")
+            return None
+        stem = parse_stem(line.stem)
+        rationale = surgical(stem, line.answer, facts.graph)
+        self.rationales[rationale.basis] += 1
+        return Question(
+            id=name,
+            benchmark=self.benchmark,
+            stem=line.stem,
+            options=draw_options(line.answer, wrong, name, self.seed),
+            answer=display(line.answer),
+            image=file.image,
+            category=display(line.answer),
+            cluster=file.video,
+            family=stem.family,
+            source=f"{self.inputs.key('qa_txt', file.path)}:{line.number}",
+            rationale=rationale.text,
+        )
+
+
+def draw_options(answer: str, wrong: list[str], name: str, seed: int) -> tuple[str, ...]:
+    """The answer and three of the wrong labels, uniformly drawn and ordered; depends on the seed and the id alone."""
+    rng = random.Random(f"{seed}:{name}")
+    options = [answer, *rng.sample(wrong, DISTRACTORS)]
+    rng.shuffle(options)
+    return tuple(display(option) for option in options)

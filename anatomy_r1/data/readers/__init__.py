@@ -1,1 +1,1 @@
-"""Readers, one a format: each turns files as their authors distribute them into `Question` values."""
+"""Readers, one per format: each turns files, as their authors distribute them, into checked records."""

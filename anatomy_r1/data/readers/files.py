@@ -1,4 +1,4 @@
-"""Reading input files: bytes are hashed as they are read, images decoded once, record paths stay inside a root."""
+"""Reading of input files: bytes are hashed as they are read, images are decoded once, paths stay inside their root."""
 
 from __future__ import annotations
 
@@ -8,75 +8,92 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from anatomy_r1.data.problems import BadRecord, DataError
+from anatomy_r1.data.errors import BadRecord, DataError
+from anatomy_r1.data.prepared import relative
 from anatomy_r1.files import file_sha256
 
 
 @dataclass(slots=True)
 class Inputs:
-    """SHA-256 of every file that a prepared set was made from, by `role/path below the role's folder`."""
+    """The input folders of a preparation, and the SHA-256 of every file read from them."""
 
     folders: dict[str, Path]
     """Role (`qa_txt`, `frames`, ...) -> folder."""
     sha256: dict[str, str] = field(default_factory=dict)
+    """`role/path below the role's folder` -> SHA-256."""
 
     def read(self, role: str, path: Path) -> bytes:
-        """Content of a file; its hash is noted.
+        """Content of a file, whose hash is recorded.
 
         Raises:
             DataError: when the file cannot be read.
         """
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror}). Fix: check the path and its rights") from error
+        data = read_bytes(path)
         self.sha256[self.key(role, path)] = hashlib.sha256(data).hexdigest()
         return data
 
     def key(self, role: str, path: Path) -> str:
-        """Name of a file in errors and manifests; no machine-specific part."""
+        """Name of a file in errors and manifests, without the machine-specific part."""
         return f"{role}/{path.relative_to(self.folders[role]).as_posix()}"
 
     def image(self, role: str, path: Path, where: str) -> None:
-        """Decode an image to the last row and note its hash; `where` names the record that shows it.
+        """Decode an image completely and record its hash; `where` names the record that shows it.
 
         Raises:
-            BadRecord: when it is missing or no image.
+            BadRecord: when it is missing or unreadable.
         """
         from PIL import Image
 
+        key = self.key(role, path)
         if not path.is_file():
-            raise missing_image(where, self.key(role, path), role)
-        if (key := self.key(role, path)) in self.sha256:
+            raise missing_image(where, key, role)
+        if key in self.sha256:
             return
         try:
-            with Image.open(path) as picture:
-                picture.load()
+            with Image.open(path) as image:
+                image.load()
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            fix = "fetch the file again; it is cut short or no image"
+            fix = "fetch the file again; it is truncated or no image"
             raise BadRecord(where, None, f"unreadable image {key} ({type(error).__name__})", fix) from error
         self.sha256[key] = file_sha256(path)
 
+    def sources(self, out: Path) -> dict[str, str]:
+        """For the manifest in `out`: role -> path of its folder."""
+        return {role: relative(path, out) for role, path in self.folders.items()}
+
 
 def missing_image(where: str, key: str, role: str) -> BadRecord:
-    """What to say of an image that is not there."""
+    """The error for an image that is not there."""
     return BadRecord(where, None, f"missing frame {key}", f"fetch it, or point the `{role}` folder at the images")
 
 
-def read_json(data: bytes, name: str, line: int | None = None) -> Any:
-    """Parsed JSON.
+def read_bytes(path: Path) -> bytes:
+    """Content of a file.
 
     Raises:
-        BadRecord: when it is none.
+        DataError: when it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        fix = "check the path and its permissions"
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Fix: {fix}") from error
+
+
+def read_json(data: bytes, name: str) -> Any:
+    """Parsed JSON; `name` is the file, for errors.
+
+    Raises:
+        BadRecord: when it is not valid.
     """
     try:
         return json.loads(data)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadRecord(name, line, f"no valid JSON ({error})", "fetch the file again") from error
+        raise BadRecord(name, None, f"no valid JSON ({error})", "fetch the file again") from error
 
 
 def inside(path: str, where: str, line: int | None) -> str:
-    """A record's image path, normalised; leading slashes and blanks are for the caller to cut.
+    """A record's image path, normalized; the caller strips leading slashes and blanks.
 
     Raises:
         BadRecord: when it leaves the root it is relative to.
@@ -98,3 +115,8 @@ def existing_folder(path: Path, what: str) -> Path:
     if next(path.iterdir(), None) is None:
         raise DataError(f"{path}: the folder is empty. Fix: unpack {what} into it")
     return path
+
+
+def in_generated_world(*folders: Path) -> bool:
+    """Whether any of the folders lies in a mini world: a score on generated data must never pass for a real one."""
+    return any((parent / "world.json").is_file() for f in folders for parent in (f.resolve(), *f.resolve().parents))

@@ -10,11 +10,11 @@ Example:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from anatomy_r1.data.problems import BadRecord, Problems
+from anatomy_r1.data.errors import BadRecord, Exclusions
 from anatomy_r1.data.readers.files import inside, read_json
 from anatomy_r1.question import LETTERS
 
@@ -22,7 +22,7 @@ _SOLUTION = re.compile(r"<answer> ([A-H]) </answer>")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class MedR1Record:
     """One record of a split file."""
 
     stem: str
@@ -43,24 +43,24 @@ class Record:
         return self.image.split("/")[1]
 
 
-def records(data: bytes, name: str, problems: Problems) -> Iterator[Record]:
+def read_med_r1(data: bytes, name: str, exclusions: Exclusions) -> Iterator[MedR1Record]:
     """The records of a split file called `name`, in order.
 
     Raises:
-        BadRecord: for a record of another shape, or whose solution names no option.
+        BadRecord: for a malformed record, or one whose solution names no option.
     """
     for position, entry in enumerate(read_json(data, name), 1):
         try:
             yield _record(entry, name, position)
         except BadRecord as bad:
-            problems.bad(bad)
+            exclusions.bad(bad)
 
 
 def parse_problem(text: str) -> tuple[str, tuple[str, ...]]:
     """Question and options of a `problem` text.
 
     Raises:
-        ValueError: when it has no two options.
+        ValueError: when it has fewer than two options.
     """
     stem, found, rest = text.partition(" A)")
     options = []
@@ -75,12 +75,7 @@ def parse_problem(text: str) -> tuple[str, tuple[str, ...]]:
     return stem, tuple(options)
 
 
-def render_problem(stem: str, options: Sequence[str]) -> str:
-    """Inverse of `parse_problem`."""
-    return f"{stem} " + ", ".join(f"{letter}){option}" for letter, option in zip(LETTERS, options, strict=False))
-
-
-def _record(entry: Any, name: str, position: int) -> Record:
+def _record(entry: Any, name: str, position: int) -> MedR1Record:
     if not isinstance(entry, Mapping) or not {"image", "problem", "solution"} <= entry.keys():
         raise BadRecord(name, position, "too few fields", "a record has image, problem and solution")
     try:
@@ -91,4 +86,4 @@ def _record(entry: Any, name: str, position: int) -> Record:
     if solution is None or LETTERS.index(solution[1]) >= len(options):
         problem = f"gold answer {entry['solution']!r} is not among the {len(options)} options"
         raise BadRecord(name, position, problem, "write <answer> A </answer> with the letter of an option")
-    return Record(stem, options, solution[1], inside(str(entry["image"]), name, position), f"{name}:{position}")
+    return MedR1Record(stem, options, solution[1], inside(str(entry["image"]), name, position), f"{name}:{position}")

@@ -1,17 +1,13 @@
-"""Reader of OmniMedVQA: `QA_information/{Open,Restricted}-access/<dataset>.json`, pictures under `Images/`.
+"""Reader of OmniMedVQA: `QA_information/{Open,Restricted}-access/<dataset>.json`, images under `Images/`.
 
-One record of the release (in Chest CT Scan) has the key `modality` instead of `modality_type`; both are read.
-
-Which slide, patient or picture a microscopy image of OmniMedVQA comes from, as far as its file name tells.
-
-Images of one slide or patient must not stand on both sides of a split. What a name means is documented for BreakHis
-and the NLM malaria data; for the others it is a GUESS from the names, always on the coarse side: too large a group
-costs variety, too small a one leaks.
+A record's group is the patient, slide or picture that its image comes from, as far as the file name tells. Images of
+one group must not be in two splits. The names are documented for BreakHis and the NLM malaria data; for the other
+sources their meaning is a GUESS, always on the coarse side: a group too large costs variety, one too small leaks.
 
 Example:
-    >>> group("BreakHis", "Images/BreakHis/malignant/SOB_M_DC-14-2523-40-010.png")
-    Group(name='BreakHis/14-2523', unit='patient')
-    >>> group("CRC100k", "Images/CRC100k/LYM/LYM-AASHWNIT.tif").unit
+    >>> image_group("BreakHis", "Images/BreakHis/malignant/SOB_M_DC-14-2523-40-010.png")
+    ImageGroup(name='BreakHis/14-2523', unit='patient')
+    >>> image_group("CRC100k", "Images/CRC100k/LYM/LYM-AASHWNIT.tif").unit
     'image'
 """
 
@@ -23,17 +19,30 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from anatomy_r1.data.problems import BadRecord, DataError, Problems
+from anatomy_r1.data.errors import BadRecord, DataError, Exclusions
 from anatomy_r1.data.readers.files import Inputs, existing_folder, inside, read_json
 
 MODALITY = "Microscopy Images"
 """The modality of the paper's "MI" benchmark. Inferred: the paper only abbreviates it."""
 _OPTIONS = ("option_A", "option_B", "option_C", "option_D")
+_REQUIRED = ("question_id", "question_type", "question", "gt_answer", "image_path")
+
+Unit = Literal["patient", "slide", "picture", "image"]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """One record of a modality, checked."""
+class ImageGroup:
+    """Images that belong together: the unit of independence for splits and intervals."""
+
+    name: str
+    """`<dataset>/<key>`; for a single image, its path."""
+    unit: Unit
+    """What the group is; `image` when the file name tells no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class OmniMedRecord:
+    """One checked record."""
 
     dataset: str
     question_id: str
@@ -48,73 +57,64 @@ class Record:
     source: str
     """`file:position`, positions from 1."""
 
+    @property
+    def group(self) -> ImageGroup:
+        """Group of its image."""
+        return image_group(self.dataset, self.image)
 
-def records(inputs: Inputs, problems: Problems, modality: str = MODALITY) -> Iterator[Record]:
-    """The records of one modality, file by file; others are counted.
+
+def read_omnimed(inputs: Inputs, exclusions: Exclusions) -> Iterator[OmniMedRecord]:
+    """The microscopy records, file by file; records of other modalities are counted.
 
     Raises:
-        DataError: when there is no file.
-        BadRecord: for a record that lacks a field, or whose gold answer is none of its options, or a repeated id.
+        DataError: when there is no question file.
+        BadRecord: for a record that lacks a field, whose gold answer is none of its options, or whose id repeats.
     """
+    folder = inputs.folders["QA_information"]
+    what = "OmniMedVQA's question files (QA_information/Open-access/<dataset>.json)"
+    paths = sorted(existing_folder(folder, what).glob("*/*.json"))
+    if not paths:
+        raise DataError(f"{folder}: holds no */*.json. Fix: point it at {what}")
     seen: set[str] = set()
-    for path in tables(inputs.folders["QA_information"]):
+    for path in paths:
         name = inputs.key("QA_information", path)
-        for position, entry in enumerate(_entries(inputs.read("QA_information", path), name, problems), 1):
+        for position, entry in enumerate(_entries(inputs.read("QA_information", path), name, exclusions), 1):
             try:
-                record = _record(entry, path, name, position, modality)
-                _check_new(record, seen, name, position)
+                record = _record(entry, path, name, position)
+                if record is not None and record.question_id in seen:
+                    raise BadRecord(name, position, f"duplicate id {record.question_id!r}", "remove one of the records")
             except BadRecord as bad:
-                problems.bad(bad)
+                exclusions.bad(bad)
                 continue
             if record is None:
-                problems.exclude("another modality")
+                exclusions.exclude("another modality")
             else:
+                seen.add(record.question_id)
                 yield record
 
 
-def tables(folder: Path) -> list[Path]:
-    """The question files, in order.
-
-    Raises:
-        DataError: when there is none.
-    """
-    what = "OmniMedVQA's question files (QA_information/Open-access/<dataset>.json)"
-    found = sorted(existing_folder(folder, what).glob("*/*.json"))
-    if not found:
-        raise DataError(f"{folder}: holds no */*.json. Fix: point it at {what}")
-    return found
-
-
-def _entries(data: bytes, name: str, problems: Problems) -> list[Any]:
+def _entries(data: bytes, name: str, exclusions: Exclusions) -> list[Any]:
     try:
         content = read_json(data, name)
         if not isinstance(content, list):
             raise BadRecord(name, None, "no list of records", "fetch the file again")
     except BadRecord as bad:
-        problems.bad(bad)
+        exclusions.bad(bad)
         return []
     return content
 
 
-def _check_new(record: Record | None, seen: set[str], name: str, position: int) -> None:
-    if record is not None and record.question_id in seen:
-        raise BadRecord(name, position, f"duplicate id {record.question_id!r}", "remove one of the records")
-    if record is not None:
-        seen.add(record.question_id)
-
-
-def _record(entry: Any, path: Path, name: str, position: int, modality: str) -> Record | None:
+def _record(entry: Any, path: Path, name: str, position: int) -> OmniMedRecord | None:
+    """A record, or None for one of another modality."""
     if not isinstance(entry, Mapping):
         raise BadRecord(name, position, "no record", "fetch the file again")
-    found = entry.get("modality_type", entry.get("modality"))
-    if found is None:
+    # One record of the release (in Chest CT Scan) has the key `modality` instead of `modality_type`.
+    modality = entry.get("modality_type", entry.get("modality"))
+    if modality is None:
         raise BadRecord(name, position, "neither modality_type nor modality", "add the field from the release")
-    if found != modality:
+    if modality != MODALITY:
         return None
-    missing = [
-        key for key in ("question_id", "question_type", "question", "gt_answer", "image_path") if not entry.get(key)
-    ]
-    if missing:
+    if missing := [key for key in _REQUIRED if not entry.get(key)]:
         raise BadRecord(name, position, f"too few fields: no {', '.join(missing)}", "add them from the release")
     options = tuple(str(entry[key]).strip() for key in _OPTIONS if entry.get(key) not in (None, ""))
     answer = str(entry["gt_answer"]).strip()
@@ -122,8 +122,8 @@ def _record(entry: Any, path: Path, name: str, position: int, modality: str) -> 
         fix = "correct gt_answer to the text of one option"
         raise BadRecord(name, position, f"gold answer {answer!r} is not among the options {options}", fix)
     if len(set(options)) != len(options):
-        raise BadRecord(name, position, f"an option stands twice in {options}", "correct the options")
-    return Record(
+        raise BadRecord(name, position, f"an option occurs twice in {options}", "correct the options")
+    return OmniMedRecord(
         dataset=str(entry.get("dataset") or path.stem),
         question_id=str(entry["question_id"]),
         question_type=str(entry["question_type"]),
@@ -131,27 +131,14 @@ def _record(entry: Any, path: Path, name: str, position: int, modality: str) -> 
         options=options,
         answer=answer,
         image=inside(str(entry["image_path"]), name, position),
-        modality=str(found),
+        modality=str(modality),
         source=f"{name}:{position}",
     )
 
 
-Unit = Literal["patient", "slide", "picture", "image"]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A unit of independence."""
-
-    name: str
-    """`<dataset>/<key>`; for an image, its path."""
-    unit: Unit
-    """What it is; `image` when the name reveals nothing more."""
-
-
 @dataclass(frozen=True, slots=True)
 class NameRule:
-    """How a source names its files."""
+    """How a source names its image files."""
 
     pattern: str
     """Searched in `<folder>/<stem>`; its groups, joined by `/`, are the key."""
@@ -183,18 +170,18 @@ RULES: dict[str, NameRule] = {
 }
 
 
-def group(dataset: str, image: str) -> Group:
-    """Group of an image, given the name of its source and its path."""
+def image_group(dataset: str, image: str) -> ImageGroup:
+    """Group of an image, from the name of its source and its path."""
     path = PurePosixPath(image)
     rule = RULES.get(dataset)
     found = re.search(rule.pattern, f"{path.parent.name}/{path.stem}") if rule else None
     if rule is None or found is None:
-        return Group(image, "image")
-    return Group(f"{dataset}/{'/'.join(found.groups())}", rule.unit)
+        return ImageGroup(image, "image")
+    return ImageGroup(f"{dataset}/{'/'.join(found.groups())}", rule.unit)
 
 
-def describe() -> dict[str, str]:
-    """For the manifest: what each source is grouped by, guesses labelled."""
+def grouping() -> dict[str, str]:
+    """For the manifest: what each source is grouped by, with guesses labelled."""
     return {
         dataset: f"{rule.unit}{'' if rule.certain else ' (a guess)'}: {rule.reason}" for dataset, rule in RULES.items()
     }

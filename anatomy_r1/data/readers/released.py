@@ -1,7 +1,7 @@
 """Reader of the authors' released training files (`GRPO.json`, `GRPO-GDQA.json`, `GRPO-ASC-Learning.json`).
 
 Keys: `instruction`, `sft_prompt` (or `sft_instruction`), `solution` (a letter), `answer`, `images`. The path in
-`images` begins with a slash, in GRPO.json with a blank before it. Text only: no pictures were released.
+`images` begins with a slash, in GRPO.json with a blank before it. The release has texts only, no images.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from anatomy_r1.data.problems import BadRecord, Problems
+from anatomy_r1.data.errors import BadRecord, Exclusions
 from anatomy_r1.data.readers.files import inside, read_json
-from anatomy_r1.data.stems import family
+from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.prompts import ParsedPrompt, parse, render_text
 from anatomy_r1.question import Question
 
@@ -21,37 +21,32 @@ _FRAMES = "CholecT45/data/"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """One released record: the question, and the wording its prompts are in."""
+class ReleasedRecord:
+    """One released record: the question and the wording of its prompts."""
 
     question: Question
     wording: str
     """Key of `anatomy_r1.prompts.WORDINGS`."""
 
 
-def records(data: bytes, name: str, problems: Problems, benchmark: str = "sgg_anatomy") -> Iterator[Record]:
+def read_released(
+    data: bytes, name: str, exclusions: Exclusions, benchmark: str = "sgg_anatomy"
+) -> Iterator[ReleasedRecord]:
     """The records of a released file called `name`, in order. Ids are `stem-of-name/position`, from 1.
 
     Raises:
-        BadRecord: for a record of another shape, or whose parts contradict each other.
+        BadRecord: for a malformed record, or one whose parts contradict each other.
     """
     for position, entry in enumerate(read_json(data, name), 1):
         try:
             yield _record(entry, name, position, benchmark)
         except BadRecord as bad:
-            problems.bad(bad)
+            exclusions.bad(bad)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            exclusions.bad(BadRecord(name, position, f"not a released record ({error})", "fetch the file again"))
 
 
-def _record(entry: Any, name: str, position: int, benchmark: str) -> Record:
-    try:
-        return _read(entry, name, position, benchmark)
-    except BadRecord:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise BadRecord(name, position, f"not a released record ({error})", "fetch the file again") from error
-
-
-def _read(entry: Mapping[str, Any], name: str, position: int, benchmark: str) -> Record:
+def _record(entry: Mapping[str, Any], name: str, position: int, benchmark: str) -> ReleasedRecord:
     think = parse(str(entry["instruction"]))
     direct = str(entry["sft_prompt"] if "sft_prompt" in entry else entry["sft_instruction"])
     path = str(entry["images"]).strip().lstrip("/")
@@ -67,11 +62,11 @@ def _read(entry: Mapping[str, Any], name: str, position: int, benchmark: str) ->
         image=image,
         category=str(entry["answer"]),
         cluster=image.split("/")[0],
-        family=family(think.stem),
+        family=parse_stem(think.stem).family,
         source=f"{name}:{position}",
     )
     _agree(think, direct, question, str(entry["solution"]))
-    return Record(question, think.wording)
+    return ReleasedRecord(question, think.wording)
 
 
 def _agree(think: ParsedPrompt, direct: str, question: Question, letter: str) -> None:
@@ -80,4 +75,4 @@ def _agree(think: ParsedPrompt, direct: str, question: Question, letter: str) ->
     if direct.removeprefix("<image>") != render_text(think.stem, think.options, "direct", think.wording):
         raise ValueError("its two prompts ask different questions, or in different wordings")
     if letter != question.letter:
-        raise ValueError(f"the solution is {letter!r}, but the answer stands at {question.letter!r}")
+        raise ValueError(f"the solution is {letter!r}, but the answer is at {question.letter!r}")

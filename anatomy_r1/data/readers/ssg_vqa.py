@@ -1,11 +1,11 @@
 """Reader of SSG-VQA's question files (CAMMA, CC BY-NC-SA 4.0): `qa_txt/VID01/262.txt`, one question a line.
 
-The first two lines list structures and tools and are skipped. Then `q|answer`, `q|answer|[cx, cy]` or
-`q|answer|complexity.json|type|tag`. The coordinates give the answer away: they are dropped here and travel no further.
+The first two lines list structures and tools and are skipped. The others are `q|answer`, `q|answer|[cx, cy]` or
+`q|answer|complexity.json|type|tag`. The coordinates give the answer away and are dropped here.
 
 Example:
     >>> parse_line("What anatomy is at the center of the frame ?|gut|[157.0, 60.0]", "262.txt", 3)
-    Line(number=3, stem='What anatomy is at the center of the frame ?', answer='gut', asks_component=True)
+    QuestionLine(number=3, stem='What anatomy is at the center of the frame ?', answer='gut', asks_component=True)
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from anatomy_r1.data.errors import BadRecord, Exclusions
 from anatomy_r1.data.labels import COMPONENTS
-from anatomy_r1.data.problems import BadRecord, Problems
 from anatomy_r1.data.readers.files import Inputs, existing_folder
 
 HEADER_LINES = 2
@@ -27,8 +27,8 @@ _LOCATION_HEAD = "What anatomy is at the "
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One question line, without its coordinates."""
+class QuestionLine:
+    """One line of a question file, without its coordinates."""
 
     number: int
     """1-based line number in its file."""
@@ -40,8 +40,8 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One question file."""
+class QuestionFile:
+    """One question file: the questions about one frame."""
 
     video: str
     """`VID01`, also for the copies in `VID01_clean`."""
@@ -51,85 +51,87 @@ class Frame:
 
     @property
     def image(self) -> str:
-        """Path of the picture below `CholecT45/data`."""
+        """Path of the frame below `CholecT45/data`."""
         return f"{self.video}/{self.index:06d}.png"
 
     @property
     def id(self) -> str:
-        """`VID01/262`: identity of the file, `_clean` copies included."""
+        """`VID01/262`; for a `_clean` copy, `VID01_clean/262`."""
         return f"{self.path.parent.name}/{self.index}"
 
 
-def frames(inputs: Inputs, problems: Problems) -> Iterator[Frame]:
-    """Question files in order of video and frame; a `_clean` copy counts only where the plain folder lacks the frame.
+def question_files(inputs: Inputs, exclusions: Exclusions) -> Iterator[QuestionFile]:
+    """Question files in order of video and frame; a `_clean` copy is used only if the plain folder lacks it.
 
     Raises:
-        DataError: when there is no folder, or nothing in it.
-        BadRecord: for a file that is no `VIDxx/number.txt`, or the same frame twice in a folder.
+        DataError: when the folder is missing or empty.
+        BadRecord: for a file that is no `VIDxx/number.txt`, or a frame that occurs twice in a folder.
     """
     root = existing_folder(inputs.folders["qa_txt"], "the question files of SSG-VQA (qa_txt/VID01/262.txt ...)")
-    for video, folders in sorted(_folders(root, inputs, problems).items()):
+    for video, folders in sorted(_folders(root, inputs, exclusions).items()):
         seen: set[int] = set()
         for folder in folders:
-            found = _numbered(folder, inputs, problems)
+            found = _numbered(folder, inputs, exclusions)
             for index in sorted(found.keys() - seen):
-                yield Frame(video, index, found[index])
+                yield QuestionFile(video, index, found[index])
             for _ in found.keys() & seen:
-                problems.exclude("question file of a _clean copy whose original is there")
+                exclusions.exclude("question file of a _clean copy whose original is there")
             seen |= found.keys()
 
 
-def _folders(root: Path, inputs: Inputs, problems: Problems) -> dict[str, list[Path]]:
+def _folders(root: Path, inputs: Inputs, exclusions: Exclusions) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for folder in sorted(root.iterdir()):  # "VID02" sorts before "VID02_clean"
         if match := _VIDEO.fullmatch(folder.name):
             found.setdefault(match[1], []).append(folder)
         else:
-            problems.bad(
+            exclusions.bad(
                 BadRecord(inputs.key("qa_txt", folder), None, "no video folder (VID01, VID01_clean)", "move it")
             )
     return found
 
 
-def _numbered(folder: Path, inputs: Inputs, problems: Problems) -> dict[int, Path]:
+def _numbered(folder: Path, inputs: Inputs, exclusions: Exclusions) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for path in sorted(existing_folder(folder, "the question files of this video").iterdir()):
         name = inputs.key("qa_txt", path)
         if path.suffix != ".txt" or not path.stem.isdecimal():
-            problems.bad(BadRecord(name, None, "no question file (such as 262.txt)", "move it elsewhere"))
+            exclusions.bad(BadRecord(name, None, "no question file (such as 262.txt)", "move it elsewhere"))
         elif int(path.stem) in found:
-            problems.bad(BadRecord(name, None, f"duplicate id: frame {int(path.stem)} twice", "keep one of the files"))
+            exclusions.bad(
+                BadRecord(name, None, f"duplicate id: frame {int(path.stem)} twice", "keep one of the files")
+            )
         else:
             found[int(path.stem)] = path
     return found
 
 
-def lines(frame: Frame, inputs: Inputs, problems: Problems) -> Iterator[Line]:
-    """The question lines of a file; blank lines are passed over.
+def question_lines(file: QuestionFile, inputs: Inputs, exclusions: Exclusions) -> Iterator[QuestionLine]:
+    """The question lines of a file; blank lines are skipped.
 
     Raises:
-        BadRecord: for too few columns or another fault of a line (see `parse_line`).
+        BadRecord: for a malformed line (see `parse_line`).
     """
-    name = inputs.key("qa_txt", frame.path)
-    text = inputs.read("qa_txt", frame.path).decode("utf-8", errors="replace")
-    content = text.splitlines()
+    name = inputs.key("qa_txt", file.path)
+    content = inputs.read("qa_txt", file.path).decode("utf-8", errors="replace").splitlines()
     if len(content) < HEADER_LINES:
-        problems.bad(BadRecord(name, None, "the two header lines are missing", "fetch the file again"))
+        exclusions.bad(BadRecord(name, None, "the two header lines are missing", "fetch the file again"))
     for number, line in enumerate(content[HEADER_LINES:], HEADER_LINES + 1):
         if not line.strip():
             continue
         try:
             yield parse_line(line, name, number)
         except BadRecord as bad:
-            problems.bad(bad)
+            exclusions.bad(bad)
 
 
-def parse_line(line: str, name: str, number: int) -> Line:
+def parse_line(line: str, name: str, number: int) -> QuestionLine:
     """One line of a question file called `name`.
 
     Raises:
-        BadRecord: for a wrong number of columns, coordinates where none belong, or an unknown label.
+        BadRecord: for a wrong number of columns, misplaced coordinates, or an unknown label.
     """
+    restore = "restore the line from the release"
     columns = [column.strip() for column in line.split("|")]
     if len(columns) not in (2, 3, 5):
         few = "too few columns" if len(columns) < 5 else "too many columns"
@@ -137,12 +139,10 @@ def parse_line(line: str, name: str, number: int) -> Line:
         raise BadRecord(name, number, f"{few} ({len(columns)})", fix)
     stem, answer = columns[:2]
     if not stem or _COORDINATES_INSIDE.search(stem) or _COORDINATES_INSIDE.search(answer):
-        raise BadRecord(name, number, "the question is empty or holds coordinates", "restore the line from the release")
+        raise BadRecord(name, number, "the question is empty or holds coordinates", restore)
     if len(columns) == 3 and not _COORDINATES.fullmatch(columns[2]):
-        raise BadRecord(
-            name, number, f"third column {columns[2]!r} is no [cx, cy]", "restore the line from the release"
-        )
+        raise BadRecord(name, number, f"third column {columns[2]!r} is no [cx, cy]", restore)
     asks = columns[3] == "query_component" if len(columns) == 5 else stem.startswith(_LOCATION_HEAD)
     if asks and answer and answer not in COMPONENTS:
         raise BadRecord(name, number, f"unknown label {answer!r}", f"use one of {', '.join(sorted(COMPONENTS))}")
-    return Line(number, stem, answer, asks)
+    return QuestionLine(number, stem, answer, asks)

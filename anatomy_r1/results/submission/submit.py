@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.leakage.passport import Passport, passport, unknown_training
-from anatomy_r1.data.leakage.pictures import hash_pictures
-from anatomy_r1.data.leakage.sides import NO_PICTURES, leakage, questions
+from anatomy_r1.data.leakage.sides import NO_PICTURES, leakage
 from anatomy_r1.data.locate import find_set
 from anatomy_r1.data.prepared import MANIFEST, load, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
@@ -162,14 +161,12 @@ def passport_of(benchmark: str, data: Path, train_data: Sequence[Path]) -> Passp
     folders = [path for path in train_data if path.is_dir()]
     if not folders:
         names = (" + ".join(path.name for path in train_data), "test")
-        return passport(questions(train_data), test.questions, names=names, no_hashes=NO_PICTURES)
+        return passport(read_questions(train_data), test.questions, names=names, no_hashes=NO_PICTURES)
     if len(train_data) > 1 or not (folders[0] / MANIFEST).is_file():
         raise AnatomyR1Error(f"{folders[0]}: --train-data takes one prepared set, or files. Fix: name one or the other")
     train = load(folders[0], "train")
     if train.root.resolve() == test.root.resolve():
         return leakage(test.root)
-    train_hashes, test_hashes = (
-        hash_pictures(one.image_root, (q.image for q in one.questions)) for one in (train, test)
-    )
+    train_hashes, test_hashes = (hash_images(one.image_root, (q.image for q in one.questions)) for one in (train, test))
     names = (f"{train.root.name} train", "test")
     return passport(train.questions, test.questions, hashes=(train_hashes, test_hashes), names=names)

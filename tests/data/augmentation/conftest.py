@@ -1,12 +1,10 @@
 """Real questions, where the test data are at hand, and one of each kind, written here."""
 
-import os
-from pathlib import Path
-
 import pytest
 
-from anatomy_r1.data.problems import Problems
-from anatomy_r1.data.readers import med_r1, released
+from anatomy_r1.data.errors import Exclusions
+from anatomy_r1.data.readers.med_r1 import read_med_r1
+from anatomy_r1.data.readers.released import read_released
 from anatomy_r1.question import Question
 
 SIX = ("Liver", "Gut", "Omentum", "Gallbladder")
@@ -21,20 +19,11 @@ def question(stem: str, benchmark: str = "sgg_anatomy", **changes) -> Question:
 
 
 @pytest.fixture(scope="session")
-def real_data() -> Path:
-    """Folder with the authors' released files and Med-R1's split files."""
-    stated = os.environ.get("ANATOMY_R1_TEST_DATA")
-    if not stated or not (Path(stated) / "released").is_dir():
-        pytest.skip("ANATOMY_R1_TEST_DATA does not point at a folder with released/ and omnimed_splits/")
-    return Path(stated)
-
-
-@pytest.fixture(scope="session")
 def released_questions(real_data) -> list[Question]:
     found = []
     for name in ("GRPO", "GRPO-GDQA", "GRPO-ASC-Learning"):
         data = (real_data / f"released/{name}.json").read_bytes()
-        found += [record.question for record in released.records(data, f"{name}.json", Problems())]
+        found += [record.question for record in read_released(data, f"{name}.json", Exclusions())]
     assert len(found) == 3000
     return found
 
@@ -46,7 +35,7 @@ def microscopy_questions(real_data) -> list[Question]:
         data = (real_data / f"omnimed_splits/micro_{name}.json").read_bytes()
         found += [
             question(r.stem, "omnimed_mi", id=r.source, options=r.options, answer=r.answer, image=r.image)
-            for r in med_r1.records(data, f"micro_{name}.json", Problems())
+            for r in read_med_r1(data, f"micro_{name}.json", Exclusions())
         ]
     assert len(found) == 5680
     return found

@@ -4,7 +4,7 @@ import warnings
 import pytest
 from PIL import Image
 
-from anatomy_r1.data.augmentation.groups import RepeatedPairs, pairs
+from anatomy_r1.data.augmentation.groups import RepeatedPrompts, augment_group
 from anatomy_r1.data.augmentation.rewrites import rewrites
 from tests.data.augmentation.conftest import question
 
@@ -24,14 +24,14 @@ def keys(shown):
 @pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize("members", [1, 2, 8, 40])
 def test_no_two_members_share_a_pair_and_the_first_has_the_original(stem, members):
-    shown = pairs(question(stem), IMAGE, members, random.Random(3))
+    shown = augment_group(question(stem), IMAGE, members, random.Random(3))
     assert len(set(keys(shown))) == members
     assert keys(shown)[0] == (stem, IMAGE.tobytes())
-    assert {pair.stem for pair in shown} <= {stem, *rewrites(question(stem))}
+    assert {pair.stem for pair in shown} <= {stem, *rewrites(stem)}
 
 
 def test_a_seed_repeats_and_another_differs():
-    first, again, other = (keys(pairs(question(STEMS[0]), IMAGE, 8, random.Random(s))) for s in (1, 1, 2))
+    first, again, other = (keys(augment_group(question(STEMS[0]), IMAGE, 8, random.Random(s))) for s in (1, 1, 2))
     assert first == again != other
 
 
@@ -39,8 +39,8 @@ def test_a_seed_repeats_and_another_differs():
 def test_each_ablation_differs_in_exactly_one_thing(stem):
     def shown(**switches):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RepeatedPairs)
-            return pairs(question(stem), IMAGE, 8, random.Random(7), **switches)
+            warnings.simplefilter("ignore", RepeatedPrompts)
+            return augment_group(question(stem), IMAGE, 8, random.Random(7), **switches)
 
     full, no_text, no_image, grpo = shown(), shown(text=False), shown(image_noise=False), shown(
         text=False, image_noise=False
@@ -58,28 +58,28 @@ def test_what_follows_does_not_depend_on_the_ablation():
     left = []
     for switches in ({}, {"text": False}, {"image_noise": False}, {"text": False, "image_noise": False}):
         rng = random.Random(7)
-        pairs(question(STEMS[0]), IMAGE, 8, rng, **switches)
+        augment_group(question(STEMS[0]), IMAGE, 8, rng, **switches)
         left.append(rng.random())
     assert len(set(left)) == 1
 
 
-def test_without_noise_wordings_come_round_and_it_is_told():
+def test_without_noise_rewrites_repeat_with_a_warning():
     forms = ("Name the red anatomy.", "Please identify the red anatomy.")
-    with pytest.warns(RepeatedPairs, match="3 wordings for 7 members"):
-        shown = pairs(question(STEMS[1]), IMAGE, 7, random.Random(0), image_noise=False, forms=forms)
+    with pytest.warns(RepeatedPrompts, match="3 wordings for 7 members"):
+        shown = augment_group(question(STEMS[1]), IMAGE, 7, random.Random(0), image_noise=False, forms=forms)
     stems = [pair.stem for pair in shown]
     assert set(stems[:3]) == {STEMS[1], *forms}
     assert stems[3:6] == stems[:3] and stems[6] == STEMS[1]
 
 
-def test_enough_wordings_are_not_warned_of():
+def test_enough_rewrites_give_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        shown = pairs(question(STEMS[0]), IMAGE, 8, random.Random(0), image_noise=False)
-        pairs(question(STEMS[0]), IMAGE, 8, random.Random(0), image_noise=False, text=False)
+        shown = augment_group(question(STEMS[0]), IMAGE, 8, random.Random(0), image_noise=False)
+        augment_group(question(STEMS[0]), IMAGE, 8, random.Random(0), image_noise=False, text=False)
     assert len({pair.stem for pair in shown}) == 8
 
 
 def test_a_change_that_changes_nothing_is_refused():
     with pytest.raises(ValueError, match=r"no image of its own.*28x28"):
-        pairs(question(STEMS[0]), IMAGE, 2, random.Random(0), change=lambda image, rng: image.copy())
+        augment_group(question(STEMS[0]), IMAGE, 2, random.Random(0), change=lambda image, rng: image.copy())

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.data.augmentation.meaning import Meaning, Thing, difference
-from anatomy_r1.data.augmentation.read_free_text import meaning
-from anatomy_r1.data.augmentation.read_scene import KINDS, OWN_WORDS, place_of
-from anatomy_r1.data.augmentation.rewrites import MOST_CHARACTERS, reason_against, wordings
-from anatomy_r1.data.augmentation.scene_wordings import scene_forms
+from anatomy_r1.data.augmentation.meaning import Meaning, difference
+from anatomy_r1.data.augmentation.rewrites import MOST_CHARACTERS, meaning, reason_against, rewrites
+from anatomy_r1.data.augmentation.scene_questions import KINDS, OWN_WORDS, place_of, write_scene_question
 from anatomy_r1.data.labels import COLOURS, COMPONENTS, PLACES
-from anatomy_r1.data.stems import RELATIONS
+from anatomy_r1.data.stems import RELATIONS, Description
 
 LOCATION = "What anatomy is at the bottom-mid of the frame ?"
 ONE_HOP = "There is a white object left of the yellow top-mid omentum anatomy; what is it?"
@@ -118,7 +116,7 @@ def spliced(stem, found, word):
 def test_any_one_changed_attribute_makes_another_question(stem):
     """Of the stem and of each of its wordings."""
     asked, count = meaning(stem), 0
-    for form in (stem, *wordings(stem)):
+    for form in (stem, *rewrites(stem)):
         for changed in mutants(form):
             count += 1
             assert meaning(changed) != asked, (form, changed)
@@ -176,15 +174,15 @@ def test_any_question_about_a_scene_reads_back_in_every_wording():
     def thing(*, named):
         draw = lambda words: rng.choice(["", *sorted(words)])  # noqa: E731
         noun = rng.choice(["anatomy", "instrument", "object", "thing"])
-        return Thing(draw(PLACES), draw(COLOURS), draw(COMPONENTS) if named else "", KINDS[noun], noun)
+        return Description(draw(PLACES), draw(COLOURS), draw(COMPONENTS) if named else "", KINDS[noun], noun)
 
     for _ in range(300):
         relations = [(rng.choice(sorted(set(RELATIONS.values()))), thing(named=True)) for _ in range(rng.randrange(3))]
         target = thing(named=False)
-        asked = meaning(scene_forms(Meaning("name", target, tuple(relations)))[0])
+        asked = meaning(write_scene_question(Meaning("name", target, tuple(relations)))[0])
         assert asked.target == target
         assert sorted(map(str, asked.relations)) == sorted(map(str, ((r, replace(t)) for r, t in relations)))
-        forms = scene_forms(asked)
+        forms = write_scene_question(asked)
         assert len(set(forms)) >= 4
         assert {meaning(form) for form in forms} == {asked}
 

@@ -4,8 +4,7 @@ from itertools import product
 
 import pytest
 
-from anatomy_r1.data.augmentation.read_free_text import meaning
-from anatomy_r1.data.augmentation.rewrites import wordings
+from anatomy_r1.data.augmentation.rewrites import meaning, rewrites
 from anatomy_r1.mini.ask import NOUNS, RELATIONS, location_stem
 from anatomy_r1.mini.classes import ANATOMIES, COLORS, POSITIONS, label
 from anatomy_r1.mini.microscopy import HEALTH_STEM, STEMS
@@ -24,7 +23,7 @@ ALL = {"location": LOCATION, "zero_hop": ZERO_HOP, "one_hop": ONE_HOP, "microsco
 @pytest.mark.parametrize("family", ALL)
 def test_every_stem_has_four_forms_that_read_back_to_it(family):
     for stem in ALL[family]:
-        forms = wordings(stem)
+        forms = rewrites(stem)
         assert len(set(forms)) >= 3
         assert stem not in forms
         assert all(meaning(form) == meaning(stem) for form in forms)
@@ -44,5 +43,5 @@ def test_four_forms_need_no_word_that_the_tiny_models_do_not_know(family):
 
     tokenizer = build_tokenizer()
     for stem in ALL[family][:: 50 if family == "one_hop" else 1]:
-        known = [f for f in wordings(stem) if tokenizer.unk_token_id not in tokenizer(f).input_ids]
+        known = [f for f in rewrites(stem) if tokenizer.unk_token_id not in tokenizer(f).input_ids]
         assert len(known) >= 3, stem

@@ -1,4 +1,4 @@
-"""What train and test share, counted by hand; what cannot be looked for is said and never a zero."""
+"""What training and test share, counted by hand; what cannot be computed is reported as such, never as zero."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_without_pictures_near_duplicates_are_unknown_and_not_zero(ask):
     assert found.not_clean == ()
     line = next(line for line in as_text(found).splitlines() if line.startswith(TITLES["near_duplicate"]))
     assert line.endswith("not computed: no pictures were given")
-    assert as_text(found).endswith(f"not looked for: {TITLES['near_duplicate']}")
+    assert as_text(found).endswith(f"no leakage found; not computed: {TITLES['near_duplicate']}")
 
 
 def test_near_duplicates_across_clusters_leak_and_within_one_are_counted_apart(ask):
@@ -87,25 +87,25 @@ def test_of_a_side_with_known_videos_only_the_videos_are_compared(ask):
     assert "not known" in as_text(found) and "  0" not in as_text(found)
 
 
-def test_nothing_trained_shares_nothing(ask):
+def test_without_training_questions_nothing_is_shared(ask):
     found = passport((), [ask("V1", "1.png")], hashes=({}, {"1.png": A}))
     assert (found.train.questions, found.not_clean, found.not_computed) == (0, (), {})
-    assert as_text(found).endswith("clean: nothing found that makes a score unclean")
+    assert as_text(found).endswith("clean: no leakage found")
 
 
-def test_there_and_back_through_json(ask):
+def test_round_trip_through_json(ask):
     found = passport([ask("V1", "1.png")], [ask("V1", "2.png")], hashes=({"1.png": A}, {"2.png": A}))
     stored = json.loads(json.dumps(found.as_dict()))
     assert from_dict(stored) == found
     assert stored["not_clean"] == ["cluster"]
 
 
-def test_a_kind_without_a_word_is_refused(ask):
+def test_a_kind_neither_found_nor_explained_is_refused(ask):
     found = passport([ask("V1", "1.png")], [ask("V2", "2.png")])
-    with pytest.raises(ValueError, match="why it was not looked for"):
+    with pytest.raises(ValueError, match="why it was not computed"):
         Passport(found.train, found.test, found.overlaps, {})
 
 
-def test_paths_from_elsewhere_cannot_move_the_cursor(ask):
+def test_control_characters_in_paths_are_not_printed(ask):
     bad = ask("V1", "\x1b[2J.png")
     assert "\x1b" not in as_text(passport([bad], [bad]))
