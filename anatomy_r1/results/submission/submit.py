@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.leakage.image_hashes import NO_PICTURES, hash_images
+from anatomy_r1.data.leakage.image_hashes import hash_images
 from anatomy_r1.data.leakage.passport import Passport, passport, unknown_training
 from anatomy_r1.data.leakage.sides import NO_PICTURES, leakage, read_questions
 from anatomy_r1.data.locate import find_set
