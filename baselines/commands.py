@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from baselines.experiment.cell import Run
+    from baselines.experiment.cell import GridRun
 import sys
 import time
 
 from anatomy_r1.errors import AnatomyR1Error
 
 if TYPE_CHECKING:
-    from baselines.experiment.cell import Run
+    from baselines.experiment.cell import GridRun
     from baselines.experiment.plan import Selection
 
 LAUNCH_EXAMPLE = (
@@ -89,7 +89,7 @@ def _worker(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(arguments: argparse.Namespace) -> Run:
+def _opened(arguments: argparse.Namespace) -> GridRun:
     from baselines.experiment.cell import open_run
 
     return open_run(arguments.profile, arguments.root.resolve(), arguments.report_to, method_files(arguments))
@@ -149,9 +149,9 @@ def _cluster_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--sbatch", default="", metavar="WORDS", help="further words for sbatch")
 
 
-def _asked(arguments: argparse.Namespace) -> tuple[Run, Selection]:
+def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
     """The run and its rows; those of method files come besides the ones that are named."""
-    from baselines.experiment.cell import Layout, Run
+    from baselines.experiment.cell import GridRun, Layout
     from baselines.experiment.plan import select
     from baselines.experiment.profile import load_profile
     from baselines.methods.registry import add_methods
@@ -161,17 +161,17 @@ def _asked(arguments: argparse.Namespace) -> tuple[Run, Selection]:
     asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
     selection = select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
     layout = Layout((arguments.runs / profile.name).resolve())
-    return Run(profile, layout, arguments.profile, arguments.report_to, files), selection
+    return GridRun(profile, layout, arguments.profile, arguments.report_to, files), selection
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from baselines.grid.cluster import Cluster
     from baselines.grid.grid import default_jobs, run_grid, wait_note
-    from baselines.runtime.gpus import lacking
+    from baselines.runtime.gpus import missing_gpus
     from baselines.stages.curves import FOLDER, write_curves
 
     run, selection = _asked(arguments)
-    problems = lacking(run.profile) if arguments.executor == "local" else []  # a cluster's head has no GPU
+    problems = missing_gpus(run.profile) if arguments.executor == "local" else []  # a cluster's head has no GPU
     if problems:
         _plan(arguments)
         print(f"\nprofile {run.profile.name} cannot run here:", *problems, sep="\n  - ", file=sys.stderr)

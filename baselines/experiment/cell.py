@@ -105,7 +105,7 @@ class Layout:
         parent = cell.parent()
         return self.base(cell.model) if parent is None else self.train(parent)
 
-    def answers_with(self, cell: Cell) -> Path:
+    def evaluation_input(self, cell: Cell) -> Path:
         """File that is there when what answers is: for a control, which has no weights, the data."""
         if cell.method.kind == "control":
             return self.data(cell.benchmark) / "manifest.json"
@@ -141,7 +141,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Run:
+class GridRun:
     """What every stage of one grid shares."""
 
     profile: Profile
@@ -154,10 +154,10 @@ class Run:
     """Absolute paths of the user's method files, which each stage loads again."""
 
 
-def open_run(source: str, root: Path, report_to: str, method_files: Sequence[str]) -> Run:
+def open_run(source: str, root: Path, report_to: str, method_files: Sequence[str]) -> GridRun:
     """The run that another process began: its profile is loaded again, and the methods of its files become known."""
     add_methods(method_files)
-    return Run(load_profile(source), Layout(root), source, report_to, tuple(method_files))
+    return GridRun(load_profile(source), Layout(root), source, report_to, tuple(method_files))
 
 
 POLICIES = "policies"

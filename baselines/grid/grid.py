@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
 from anatomy_r1.provenance import ROOT
-from baselines.experiment.cell import Layout, Run
+from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.plan import Selection, evaluations, lineage, stages
 from baselines.experiment.profile import Profile, digest
 from baselines.experiment.settings import settings
@@ -39,7 +39,7 @@ FIXED = {
 LOCAL = Cluster()
 
 
-def run_grid(run: Run, selection: Selection, jobs: int, cluster: Cluster = LOCAL) -> bool:
+def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = LOCAL) -> bool:
     """Run what is missing, `jobs` processes at a time, here or on a cluster; True when every stage is done.
 
     Raises:
@@ -62,7 +62,7 @@ def run_grid(run: Run, selection: Selection, jobs: int, cluster: Cluster = LOCAL
     return summary(process.returncode, layout, todo)
 
 
-def configuration(run: Run, selection: Selection) -> dict[str, Any]:
+def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
     """What the Snakefile needs to know. A digest that changes makes Snakemake run its stage again."""
     profile, here = run.profile, Layout(Path())
     evaluated = evaluations(profile, selection)
@@ -71,7 +71,7 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
         name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
         for name, cell in every.items()
     }
-    policies = {cell.under(arm): str(here.answers_with(cell)) for cell, arm in evaluated}
+    policies = {cell.under(arm): str(here.evaluation_input(cell)) for cell, arm in evaluated}
     digests = _digests(profile, selection)
     for name, cell in every.items():
         digests[f"train/{name}"] = digest(settings(profile, cell))

@@ -10,7 +10,7 @@ from baselines.experiment.profile import Profile
 from baselines.preflight import machine_checks as checks
 from baselines.preflight.effort import disk, memory_rows
 from baselines.preflight.inputs import check_inputs
-from baselines.preflight.machine_checks import Finding, Machine
+from baselines.preflight.machine_checks import Check, Machine
 from baselines.preflight.memory import GB
 from baselines.preflight.model_shape import shape_of
 
@@ -18,7 +18,7 @@ SMALL_DISK = 3.0
 """GB of a generated profile (ours)."""
 
 
-def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selection) -> list[Finding]:
+def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
     """Every finding, machine first."""
     found = [checks.check_python(machine), *checks.check_packages(machine, profile, checks.locked())]
     if profile.needs.gpus:
@@ -37,7 +37,7 @@ def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selec
     return [*found, checks.check_disk(machine, needed), *check_inputs(profile, layout, selection)]
 
 
-def as_text(found: Sequence[Finding]) -> str:
+def as_text(found: Sequence[Check]) -> str:
     """One line a finding, and its fix where there is something to mend."""
     word = {True: "ok", False: "FAILED", None: "not known"}
     lines = []
@@ -48,7 +48,7 @@ def as_text(found: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def summary(found: Sequence[Finding]) -> str:
+def summary(found: Sequence[Check]) -> str:
     """The last line: how many findings would stop a run, and of how many nobody knows."""
     failed, unknown = (sum(one.passed is word for one in found) for word in (False, None))
     told = f"{failed} of {len(found)} would stop a run" if failed else "nothing found that would stop a run"

@@ -14,8 +14,8 @@ from baselines.experiment.cell import Cell
 from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, lineage, times_asked
 from baselines.experiment.profile import Profile
 from baselines.experiment.settings import arguments
-from baselines.preflight.memory import BFLOAT16, FLOAT32, PROMPT, ROLLOUT_TOKENS, Memory, training_memory
-from baselines.preflight.model_shape import Shape
+from baselines.preflight.memory import BFLOAT16, FLOAT32, PROMPT, ROLLOUT_TOKENS, MemoryEstimate, training_memory
+from baselines.preflight.model_shape import ModelShape
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def effort(
     )
 
 
-def disk(profile: Profile, selection: Selection, shapes: Mapping[str, Shape]) -> int:
+def disk(profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape]) -> int:
     """Bytes: base models, published policies, and the checkpoints of one training.
 
     A checkpoint has weights in two bytes and, for what is trained, a float32 copy and two moments.
@@ -93,16 +93,16 @@ def _policies(profile: Profile, cell: Cell) -> int:
     return 2 if arguments(profile, cell.method, cell.seed, cell.data).get("rollout_tokens") else 1
 
 
-def _checkpoint(shape: Shape) -> int:
+def _checkpoint(shape: ModelShape) -> int:
     weights = 0 if shape.adapters else BFLOAT16 * shape.parameters
     return weights + 3 * FLOAT32 * shape.trainable
 
 
 def memory_rows(
-    profile: Profile, selection: Selection, shapes: Mapping[str, Shape], gpu: float
-) -> list[tuple[str, Memory]]:
+    profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape], gpu: float
+) -> list[tuple[str, MemoryEstimate]]:
     """Memory of each kind of training: those that differ in nothing that memory depends on stand together."""
-    rows: dict[tuple[str, Memory], list[str]] = {}
+    rows: dict[tuple[str, MemoryEstimate], list[str]] = {}
     for cell in trainings(profile, selection):
         found = _memory(profile, cell, shapes[cell.model], gpu)
         methods = rows.setdefault((cell.model, found), [])
@@ -111,7 +111,7 @@ def memory_rows(
     return [(f"{model} {_together(methods)}", found) for (model, found), methods in rows.items()]
 
 
-def _memory(profile: Profile, cell: Cell, shape: Shape, gpu: float) -> Memory:
+def _memory(profile: Profile, cell: Cell, shape: ModelShape, gpu: float) -> MemoryEstimate:
     given = arguments(profile, cell.method, cell.seed, cell.data)
     return training_memory(shape, profile.launch, given, prompt=PROMPT, gpu=gpu, kind=cell.method.kind)
 

@@ -18,8 +18,8 @@ from anatomy_r1.training.similarity import read
 from baselines.experiment.cell import Cell, Layout
 from baselines.experiment.plan import Selection, cells, stages
 from baselines.experiment.profile import Profile
-from baselines.preflight.machine_checks import Finding
-from baselines.runtime.gpus import lacking
+from baselines.preflight.machine_checks import Check
+from baselines.runtime.gpus import missing_gpus
 from baselines.stages.data import ROOT_VARIABLE
 
 
@@ -33,7 +33,7 @@ class Missing:
 
 def missing(profile: Profile, layout: Layout, selection: Selection) -> list[Missing]:
     """Everything that would stop a run, in the order in which it would."""
-    gpus = [Missing(reason, "another machine, or profile paper-1gpu or mini") for reason in lacking(profile)]
+    gpus = [Missing(reason, "another machine, or profile paper-1gpu or mini") for reason in missing_gpus(profile)]
     return [*gpus, *missing_inputs(profile, layout, selection)]
 
 
@@ -114,15 +114,15 @@ def _has_curriculum(cell: Cell) -> bool:
     return bool(cell.method.knobs.get("curriculum"))
 
 
-def check_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Finding]:
+def check_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
     """All inputs that are there, and what is missing with where to get it."""
-    absent = [Finding(one.what, False, "missing", one.fix) for one in missing_inputs(profile, layout, selection)]
+    absent = [Check(one.what, False, "missing", one.fix) for one in missing_inputs(profile, layout, selection)]
     models = [one for model in selection.models for one in _model(profile.models[model], layout.base(model), model)]
     sets = [one for benchmark in selection.benchmarks for one in _set(layout.data(benchmark), benchmark)]
     return [*absent, *models, *sets, *_similarity_check(profile, layout, selection)]
 
 
-def _model(source: Mapping[str, Any], folder: Path, name: str) -> list[Finding]:
+def _model(source: Mapping[str, Any], folder: Path, name: str) -> list[Check]:
     if not (folder / "config.json").is_file():
         return []
     from transformers import AutoProcessor
@@ -130,31 +130,31 @@ def _model(source: Mapping[str, Any], folder: Path, name: str) -> list[Finding]:
     try:
         processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        return [Finding(f"processor of {name}", False, str(error)[:200], f"remove {folder}; the next run makes it")]
+        return [Check(f"processor of {name}", False, str(error)[:200], f"remove {folder}; the next run makes it")]
     template = bool(getattr(processor, "chat_template", None))
     size = getattr(processor.image_processor, "size", {}) or {}
     found = {"min": size.get("shortest_edge"), "max": size.get("longest_edge")}
     wanted = source.get("pixels") or found
     again = f"remove {folder}; the next run makes it from the hub's cache"
     return [
-        Finding(f"chat template of {name}", template, "there" if template else "missing", again),
-        Finding(f"pixel limits of {name}", found == wanted, f"{found}, the profile says {wanted}", again),
+        Check(f"chat template of {name}", template, "there" if template else "missing", again),
+        Check(f"pixel limits of {name}", found == wanted, f"{found}, the profile says {wanted}", again),
     ]
 
 
-def _set(folder: Path, benchmark: str) -> list[Finding]:
+def _set(folder: Path, benchmark: str) -> list[Check]:
     if not (folder / "manifest.json").is_file():
         return []
     try:
         prepared = load(folder)
     except DataError as error:
-        return [Finding(f"prepared set of {benchmark}", False, str(error), f"remove {folder}; the next run makes it")]
+        return [Check(f"prepared set of {benchmark}", False, str(error), f"remove {folder}; the next run makes it")]
     lost = [q.image for q in prepared.questions if not (prepared.image_root / q.image).is_file()]
     said = f"{len(prepared.questions)} questions" + (f", {len(lost)} pictures lost, such as {lost[0]}" if lost else "")
-    return [Finding(f"prepared set of {benchmark}", not lost, said, "put the pictures back, or prepare it again")]
+    return [Check(f"prepared set of {benchmark}", not lost, said, "put the pictures back, or prepare it again")]
 
 
-def _similarity_check(profile: Profile, layout: Layout, selection: Selection) -> list[Finding]:
+def _similarity_check(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
     """A curriculum would refuse a file made of other options, hours into the run: it is refused here."""
     source = profile.similarity_file()
     if source is None or not source.is_file():
@@ -162,11 +162,11 @@ def _similarity_check(profile: Profile, layout: Layout, selection: Selection) ->
     try:
         known = set(read(source).names)
     except AnatomyR1Error as error:
-        return [Finding("similarities", False, str(error), "anatomy-r1 similarity make")]
+        return [Check("similarities", False, str(error), "anatomy-r1 similarity make")]
     folders = [layout.data(benchmark) for benchmark in selection.benchmarks]
     sets = [folder for folder in folders if (folder / "manifest.json").is_file()]
     options = {one for folder in sets for question in load(folder, "train").questions for one in question.options}
     unknown = sorted(options - known)
     lacks = f", {len(unknown)} of the data's unknown, such as {unknown[0]}" if unknown else ""
     fix = f"anatomy-r1 similarity make --data {' '.join(map(str, sets))} --out {source} ..."
-    return [Finding("similarities", not unknown, f"{len(known)} options{lacks}", fix)]
+    return [Check("similarities", not unknown, f"{len(known)} options{lacks}", fix)]

@@ -75,7 +75,7 @@ FREE = 0.95
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """What one check found."""
 
     name: str
@@ -92,13 +92,13 @@ def locked() -> dict[str, str]:
     return {name.lower().replace("_", "-"): found for name, found in lines}
 
 
-def check_python(machine: Machine) -> Finding:
+def check_python(machine: Machine) -> Check:
     """3.11, for which the lock was made."""
     found = ".".join(map(str, machine.python))
-    return Finding("python", machine.python == (3, 11), found, "make the environment with python3.11")
+    return Check("python", machine.python == (3, 11), found, "make the environment with python3.11")
 
 
-def check_packages(machine: Machine, profile: Profile, lock: Mapping[str, str]) -> list[Finding]:
+def check_packages(machine: Machine, profile: Profile, lock: Mapping[str, str]) -> list[Check]:
     """Each package against the lock: numbers of other versions are other numbers."""
     wanted = [name for name in PACKAGES if name not in GPU_ONLY or profile.needs.gpus]
     return [_package(name, machine.packages.get(name, ""), lock[name]) for name in wanted if _used(name, profile)]
@@ -108,58 +108,58 @@ def _used(name: str, profile: Profile) -> bool:
     return name != "deepspeed" or profile.launch.accelerate.startswith("zero")
 
 
-def _package(name: str, found: str, wanted: str) -> Finding:
+def _package(name: str, found: str, wanted: str) -> Check:
     same = found.partition("+")[0] == wanted
     fix = f'pip install -c constraints.txt -e ".[train{",gpu" if name in GPU_ONLY else ""}]"'
-    return Finding(name, same, f"{found or 'not installed'}, the lock has {wanted}", fix)
+    return Check(name, same, f"{found or 'not installed'}, the lock has {wanted}", fix)
 
 
-def check_driver(machine: Machine) -> list[Finding]:
+def check_driver(machine: Machine) -> list[Check]:
     """The driver runs the CUDA that PyTorch was built for, and PyTorch sees the cards."""
     if not machine.driver:
-        return [Finding("driver", False, "no NVIDIA driver (nvidia-smi is missing or fails)", "install the driver")]
+        return [Check("driver", False, "no NVIDIA driver (nvidia-smi is missing or fails)", "install the driver")]
     needs = ".".join(map(str, machine.torch_cuda))
     runs = ".".join(map(str, machine.driver_cuda))
     said = f"{machine.driver}, runs CUDA up to {runs}; PyTorch was built for {needs}"
     fits = (0, 0) < machine.torch_cuda <= machine.driver_cuda
     built = "install PyTorch's CUDA build" if machine.torch_cuda == (0, 0) else f"a driver for CUDA {needs} or newer"
-    sees = Finding("cuda", machine.cuda_works, f"PyTorch {'sees' if machine.cuda_works else 'does not see'} the cards",
+    sees = Check("cuda", machine.cuda_works, f"PyTorch {'sees' if machine.cuda_works else 'does not see'} the cards",
                    "look at CUDA_VISIBLE_DEVICES, and `nvidia-smi` for a card in error")  # fmt: skip
-    return [Finding("driver", fits, said, built), sees]
+    return [Check("driver", fits, said, built), sees]
 
 
-def check_gpus(machine: Machine, profile: Profile) -> list[Finding]:
+def check_gpus(machine: Machine, profile: Profile) -> list[Check]:
     """As many as the profile needs, large enough and not in use."""
     needs = profile.needs
     large = [gpu for gpu in machine.gpus if gpu.memory >= needs.gpu_memory_gb]
     listed = ", ".join(f"{gpu.name} {gpu.memory:.0f} GB" for gpu in machine.gpus) or "none"
     enough = f"{needs.gpus} of {needs.gpu_memory_gb:.0f} GB or more are needed"
-    found = [Finding("gpus", len(large) >= needs.gpus, f"{listed}; {enough}", "profile paper-1gpu (one card), or mini")]
+    found = [Check("gpus", len(large) >= needs.gpus, f"{listed}; {enough}", "profile paper-1gpu (one card), or mini")]
     busy = [gpu for gpu in machine.gpus if gpu.free < FREE * gpu.memory]
     said = f"{len(busy)} in use by others" if busy else "none in use"
-    return [*found, Finding("gpu memory", not busy, said, "stop what computes on them: `nvidia-smi` lists it")]
+    return [*found, Check("gpu memory", not busy, said, "stop what computes on them: `nvidia-smi` lists it")]
 
 
-def check_nccl(machine: Machine, profile: Profile) -> Finding:
+def check_nccl(machine: Machine, profile: Profile) -> Check:
     """What several cards talk by."""
     if profile.launch.processes == 1:
-        return Finding("nccl", True, "not needed: one process to a training")
-    return Finding("nccl", machine.nccl, "there" if machine.nccl else "missing", "install PyTorch's CUDA build")
+        return Check("nccl", True, "not needed: one process to a training")
+    return Check("nccl", machine.nccl, "there" if machine.nccl else "missing", "install PyTorch's CUDA build")
 
 
-def check_disk(machine: Machine, needed: float) -> Finding:
+def check_disk(machine: Machine, needed: float) -> Check:
     """Room for models, policies and checkpoints, in GB."""
     said = f"{machine.disk_free:,.0f} GB free, about {needed:,.0f} GB needed"
-    return Finding("disk", machine.disk_free >= needed, said, "another --runs folder, or fewer --methods and --seeds")
+    return Check("disk", machine.disk_free >= needed, said, "another --runs folder, or fewer --methods and --seeds")
 
 
-def check_fit(machine: Machine, rows: Sequence[tuple[str, float]]) -> list[Finding]:
+def check_fit(machine: Machine, rows: Sequence[tuple[str, float]]) -> list[Check]:
     """Peak memory of each kind of training, in GB, against the smallest card."""
     size = min((gpu.memory for gpu in machine.gpus), default=0.0)
     there = f"a card here has {size:.0f} GB" if size else "there is no card to hold it against"
     fix = "a smaller per_device_train_batch_size with more gradient_accumulation_steps, or profile paper-1gpu"
     return [
-        Finding(
+        Check(
             f"memory of {name}",
             None if not size else peak <= size,
             f"about {peak:.0f} GB; {there}",

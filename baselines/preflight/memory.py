@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from baselines.preflight.model_shape import Shape
+from baselines.preflight.model_shape import ModelShape
 
 if TYPE_CHECKING:  # `--help` shows a default of this module, and profiles need pandas
     from baselines.experiment.profile import Launch
@@ -49,7 +49,7 @@ TRL_COMPLETION = 512
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryEstimate:
     """Of one GPU, in bytes."""
 
     states: int
@@ -70,7 +70,7 @@ class Memory:
         return self.states + self.reference + busy + self.overhead
 
 
-def states(shape: Shape, launch: Launch) -> int:
+def states(shape: ModelShape, launch: Launch) -> int:
     """Bytes of weights, gradients and optimiser on each GPU."""
     own = shape.trainable - shape.adapters
     weights, adapters = BFLOAT16 * shape.parameters, ADAPTER * shape.adapters
@@ -83,8 +83,8 @@ def states(shape: Shape, launch: Launch) -> int:
 
 
 def training_memory(
-    shape: Shape, launch: Launch, arguments: Mapping[str, Any], *, prompt: int, gpu: float, kind: str
-) -> Memory:
+    shape: ModelShape, launch: Launch, arguments: Mapping[str, Any], *, prompt: int, gpu: float, kind: str
+) -> MemoryEstimate:
     """Memory of one training.
 
     Args:
@@ -105,7 +105,7 @@ def training_memory(
     has_reference = kind == "rl" and arguments.get("beta", 0.0) > 0 and not shape.adapters
     sharing = launch.processes if launch.accelerate in WHOLE else 1
     share = float(arguments.get("vllm_gpu_memory_utilization", 0.0)) if arguments.get("use_vllm") else 0.0
-    return Memory(
+    return MemoryEstimate(
         states=states(shape, launch),
         reference=BFLOAT16 * shape.parameters // sharing if has_reference else 0,
         step=activations + logits,

@@ -18,7 +18,7 @@ ARCHITECTURES = Path(__file__).resolve().parent / "architectures"
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     """Numbers that memory depends on."""
 
     parameters: int
@@ -36,7 +36,7 @@ class Shape:
     vocabulary: int
 
 
-def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> Shape:
+def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShape:
     """Shape of a profile's model entry.
 
     Raises:
@@ -60,7 +60,7 @@ def _config(source: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
-def _counted(model: Any, source: Mapping[str, Any]) -> Shape:
+def _counted(model: Any, source: Mapping[str, Any]) -> ModelShape:
     from baselines.stages.policy import adapters, freeze
 
     total = sum(weight.numel() for weight in model.parameters())
@@ -75,4 +75,4 @@ def _counted(model: Any, source: Mapping[str, Any]) -> Shape:
         beside = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size)
-    return Shape(total, trainable, beside, largest, *sizes)
+    return ModelShape(total, trainable, beside, largest, *sizes)

@@ -11,7 +11,7 @@ from baselines.experiment.profile import Profile
 from baselines.preflight.effort import disk, effort, memory_rows
 from baselines.preflight.inputs import Missing
 from baselines.preflight.memory import GB, ROLLOUT_TOKENS
-from baselines.preflight.model_shape import Shape, shape_of
+from baselines.preflight.model_shape import ModelShape, shape_of
 from baselines.runtime.gpus import gpu_memory_gb
 
 TEST = {"omnimed_mi": 522}
@@ -47,7 +47,7 @@ def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequenc
     yield f"  {_shown(layout.root)}"
 
 
-def _memory_lines(profile: Profile, selection: Selection, shapes: Mapping[str, Shape]) -> Iterator[str]:
+def _memory_lines(profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape]) -> Iterator[str]:
     cards = gpu_memory_gb()
     there = f"{len(cards)} of {min(cards):.0f} GB here" if cards else "none here"
     shared = f", {profile.launch.accelerate}" if profile.launch.accelerate else ""

@@ -19,10 +19,10 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import MATCHED
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import Selection, stages
 from baselines.experiment.profile import load_profile
-from baselines.preflight.machine_checks import Finding
+from baselines.preflight.machine_checks import Check
 from baselines.stages.stages import run_stage
 
 QUESTIONS, TOKENS = 8, 32
@@ -33,7 +33,7 @@ METHODS = ("cot-sft", "grpo")
 """One of either kind of training."""
 
 
-def smoke(run: Run, selection: Selection, benchmark: str) -> list[Finding]:
+def smoke(run: GridRun, selection: Selection, benchmark: str) -> list[Check]:
     """One step of supervised and of reinforcement learning for each model, then the parity of its rollouts.
 
     Data and models are made first where they are not there yet, as a run would.
@@ -50,14 +50,14 @@ def smoke(run: Run, selection: Selection, benchmark: str) -> list[Finding]:
     return found
 
 
-def _make_inputs(run: Run, selection: Selection, benchmark: str) -> None:
+def _make_inputs(run: GridRun, selection: Selection, benchmark: str) -> None:
     trained = dataclasses.replace(selection, methods=METHODS, benchmarks=(benchmark,), arms=(MATCHED,))
     for stage in stages(run.profile, run.layout, trained):
         if stage.stage in ("world", "data", "base") and not stage.output.exists():
             run_stage(stage.stage, stage.name, run)
 
 
-def _tiny(run: Run) -> Run:
+def _tiny(run: GridRun) -> GridRun:
     """The run with one step to a training, in a folder of its own over the same models and data."""
     root = run.layout.root / "doctor"
     shutil.rmtree(root, ignore_errors=True)
@@ -72,27 +72,25 @@ def _tiny(run: Run) -> Run:
     }
     path = root / "doctor.yaml"  # several processes may read it
     path.write_text(yaml.safe_dump(dataclasses.asdict(dataclasses.replace(run.profile, training=training))))
-    return Run(load_profile(str(path)), Layout(root), str(path))
+    return GridRun(load_profile(str(path)), Layout(root), str(path))
 
 
-def _train(run: Run, cell: Cell) -> Finding:
+def _train(run: GridRun, cell: Cell) -> Check:
     began = time.monotonic()
     name = f"one step of {cell.method_id} on {cell.model}"
     try:
         run_stage("train", cell.name, run)
     except Exception as error:
         log = run.layout.log("train", cell.name)
-        return Finding(name, False, f"{type(error).__name__}: {str(error)[:300]}", f"docs/paper-run.md; log: {log}")
-    return Finding(name, True, f"{time.monotonic() - began:.0f} s")
+        return Check(name, False, f"{type(error).__name__}: {str(error)[:300]}", f"docs/paper-run.md; log: {log}")
+    return Check(name, True, f"{time.monotonic() - began:.0f} s")
 
 
-def parity(
-    model: Path, data: Path, benchmark: str, root: Path, *, engine_args: dict[str, Any] | None = None
-) -> Finding:
+def parity(model: Path, data: Path, benchmark: str, root: Path, *, engine_args: dict[str, Any] | None = None) -> Check:
     """Whether vLLM and transformers say the same to eight questions, sampling off."""
     what = f"vLLM's rollouts of {model.name}"
     if find_spec("vllm") is None:
-        return Finding(what, None, "not compared: vLLM is not installed", 'pip install -c constraints.txt -e ".[gpu]"')
+        return Check(what, None, "not compared: vLLM is not installed", 'pip install -c constraints.txt -e ".[gpu]"')
     texts = []
     for engine in ("transformers", "vllm"):
         log = root / f"parity-{model.name}-{engine}.sqlite"
@@ -101,19 +99,19 @@ def parity(
         try:
             evaluate(benchmark, data, model, log, engine=engine, **options)  # type: ignore[arg-type]
         except AnatomyR1Error as error:
-            return Finding(what, False, f"{engine}: {error}", "docs/paper-run.md")
+            return Check(what, False, f"{engine}: {error}", "docs/paper-run.md")
         texts.append(_greedy(log))
     return compare(what, *texts)
 
 
-def compare(what: str, ours: dict[str, str], theirs: dict[str, str]) -> Finding:
+def compare(what: str, ours: dict[str, str], theirs: dict[str, str]) -> Check:
     """Finding about greedy answers by question id."""
     unequal = [name for name in ours if "".join(ours[name].split()) != "".join(theirs.get(name, "").split())]
     said = f"{len(ours) - len(unequal)} of {len(ours)} greedy answers as transformers'"
     said += f"; others at {', '.join(unequal[:3])}" if unequal else ""
     fix = "set use_vllm: false in the profile (slow), and see huggingface/trl#6294; do not train over wrong rollouts"
     alike = len(ours) - len(unequal) >= len(ours) * ALIKE / QUESTIONS
-    return Finding(what, bool(ours) and alike, said, fix)
+    return Check(what, bool(ours) and alike, said, fix)
 
 
 def _greedy(log: Path) -> dict[str, str]:

@@ -65,7 +65,7 @@ def visible(count: int) -> list[str]:
     return [name for name in named.split(",") if name and name != "-1"]
 
 
-def lacking(profile: Profile) -> list[str]:
+def missing_gpus(profile: Profile) -> list[str]:
     """Reasons why the profile cannot run here; empty when it can."""
     if profile.needs.gpus == 0:
         return []

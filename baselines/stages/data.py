@@ -14,14 +14,14 @@ from anatomy_r1.data.leakage.sides import leakage
 from anatomy_r1.data.leakage.text import as_text
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.mini.released_twin import twin
-from baselines.experiment.cell import Run
+from baselines.experiment.cell import GridRun
 
 ROOT_VARIABLE = "ANATOMY_R1_DATA_ROOT"
 """Environment variable that says where real data lie: a folder with SSG-VQA/, CholecT45/ and OmniMedVQA/; for the
 arm as released also released/, with the authors' three files."""
 
 
-def prepare(run: Run, benchmark: str) -> None:
+def prepare(run: GridRun, benchmark: str) -> None:
     """Run the command that a person would type, and fail when it does; then look once for what train and test share."""
     root = run.layout.world() if run.profile.generated else _real_root()
     command = prepare_command(run.profile.data[benchmark], root, run.layout.data(benchmark))
@@ -29,7 +29,7 @@ def prepare(run: Run, benchmark: str) -> None:
     print(as_text(leakage(run.layout.data(benchmark))), flush=True)
 
 
-def prepare_released(run: Run, benchmark: str, file: str) -> None:
+def prepare_released(run: GridRun, benchmark: str, file: str) -> None:
     """One of the authors' files as a training set: in generated data its twin, which is written first.
 
     Raises:

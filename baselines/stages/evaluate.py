@@ -28,16 +28,16 @@ from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import score
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.evidence import load_evidence
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import settings
 from baselines.methods.control import NAMES
 from baselines.methods.method import Method
-from baselines.runtime.progress import Report
+from baselines.runtime.progress import ProgressCallback
 from baselines.stages.publish import SETTINGS_NAME
 
 
-def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:
+def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) -> None:
     """Answer all test questions, score the answers, and put the cell into the result store."""
     report(0, 1)
     questions, particulars = _controlled(run, cell) if cell.method.kind == "control" else _sampled(run, cell, arm)
@@ -61,7 +61,7 @@ Outcome = tuple[pd.DataFrame, dict[str, Any]]
 """A question table, and what its provenance holds besides that of every cell."""
 
 
-def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
+def _sampled(run: GridRun, cell: Cell, arm: str) -> Outcome:
     """Sample what the log lacks, and score all of it."""
     profile, layout = run.profile, run.layout
     data, options = layout.data(cell.benchmark), {**profile.evaluation, **VIEWS[cell.view]}
@@ -82,7 +82,7 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Outcome:
     }
 
 
-def _controlled(run: Run, cell: Cell) -> Outcome:
+def _controlled(run: GridRun, cell: Cell) -> Outcome:
     """Answer without a model, from training questions of other clusters than those asked about."""
     data, started = run.layout.data(cell.benchmark), time.monotonic()
     asked = load(data, "test").questions
@@ -126,7 +126,7 @@ def _released(layout: Layout, cell: Cell) -> dict[str, Any]:
     return {"released": {"file": cell.method.release, "wording": _wording(layout, cell), **stated}}
 
 
-def _provenance(run: Run, cell: Cell) -> dict[str, Any]:
+def _provenance(run: GridRun, cell: Cell) -> dict[str, Any]:
     """What every cell was made from: code, data, profile."""
     manifest = load_manifest(run.layout.data(cell.benchmark))
     return {

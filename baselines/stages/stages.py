@@ -14,10 +14,10 @@ from pathlib import Path
 from anatomy_r1.evaluation.views import parts
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import MATCHED
-from baselines.experiment.cell import Cell, Run
+from baselines.experiment.cell import Cell, GridRun
 from baselines.experiment.profile import Profile, digest
 from baselines.runtime.processes import terminate_with_parent
-from baselines.runtime.progress import Progress, Report, reporter, silent, write_progress
+from baselines.runtime.progress import Progress, ProgressCallback, reporter, silent, write_progress
 
 
 def parse_cell(name: str) -> Cell:
@@ -37,7 +37,7 @@ ON_CPU = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
 """For several processes without GPUs. accelerate calls their devices `cpu:0`, which torch.load refuses at a resume."""
 
 
-def run_stage(stage: str, name: str, run: Run) -> None:
+def run_stage(stage: str, name: str, run: GridRun) -> None:
     """Run one stage to its end; a failure is noted where the grid finds it, then raised."""
     layout = run.layout
     progress = layout.progress(stage, name)
@@ -77,7 +77,7 @@ def _limit_threads(profile: Profile) -> None:
         torch.set_num_threads(1)
 
 
-def _world(run: Run, name: str, report: Report) -> None:
+def _world(run: GridRun, name: str, report: ProgressCallback) -> None:
     from anatomy_r1.mini.samples import write_sample_page
     from anatomy_r1.mini.world import WorldSpec, write_world
 
@@ -86,19 +86,19 @@ def _world(run: Run, name: str, report: Report) -> None:
     write_sample_page(run.layout.world(), run.layout.world() / "samples")
 
 
-def _data(run: Run, benchmark: str, report: Report) -> None:
+def _data(run: GridRun, benchmark: str, report: ProgressCallback) -> None:
     from baselines.stages.data import prepare
 
     prepare(run, benchmark)
 
 
-def _released(run: Run, name: str, report: Report) -> None:
+def _released(run: GridRun, name: str, report: ProgressCallback) -> None:
     from baselines.stages.data import prepare_released
 
     prepare_released(run, *name.split("/"))
 
 
-def _base(run: Run, model: str, report: Report) -> None:
+def _base(run: GridRun, model: str, report: ProgressCallback) -> None:
     source = run.profile.models[model]
     if "mini" not in source:
         from baselines.stages.base_model import fetch
@@ -112,7 +112,7 @@ def _base(run: Run, model: str, report: Report) -> None:
     build_base(run.layout.base(model), source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
 
 
-def _train(run: Run, name: str, report: Report) -> None:
+def _train(run: GridRun, name: str, report: ProgressCallback) -> None:
     from baselines.stages.train import train
 
     if run.profile.launch.processes == 1:
@@ -121,7 +121,7 @@ def _train(run: Run, name: str, report: Report) -> None:
         start_training(name, run)
 
 
-def start_training(name: str, run: Run) -> None:
+def start_training(name: str, run: GridRun) -> None:
     """Start this machine's processes of a training, and wait for their end."""
     from baselines.runtime.processes import start_workers
 
@@ -130,7 +130,7 @@ def start_training(name: str, run: Run) -> None:
     start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else ON_CPU)
 
 
-def work(name: str, run: Run) -> None:
+def work(name: str, run: GridRun) -> None:
     """One process of several to one training; the first of them reports."""
     from baselines.runtime.processes import is_first
     from baselines.stages.train import train
@@ -141,7 +141,7 @@ def work(name: str, run: Run) -> None:
     train(run, parse_cell(name), report)
 
 
-def _evaluate(run: Run, name: str, report: Report) -> None:
+def _evaluate(run: GridRun, name: str, report: ProgressCallback) -> None:
     from baselines.runtime.gpus import gpu_memory_gb, one_gpu, visible
     from baselines.stages.evaluate import evaluate_cell
 
@@ -150,7 +150,7 @@ def _evaluate(run: Run, name: str, report: Report) -> None:
         evaluate_cell(run, *parse_evaluation(name), report)
 
 
-_STAGES: dict[str, Callable[[Run, str, Report], None]] = {
+_STAGES: dict[str, Callable[[GridRun, str, ProgressCallback], None]] = {
     "world": _world,
     "data": _data,
     "released": _released,

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import load_profile
 from tests.helpers.small_runs import ignore, linked
 
@@ -18,7 +18,7 @@ def smoke_root(tmp_path_factory):
     from baselines.stages.stages import run_stage
 
     root = tmp_path_factory.mktemp("runs")
-    run = Run(load_profile("smoke"), Layout(root), "smoke")
+    run = GridRun(load_profile("smoke"), Layout(root), "smoke")
     run_stage("world", "world", run)
     for benchmark in run.profile.data:
         run_stage("data", benchmark, run)
@@ -30,7 +30,7 @@ def smoke_root(tmp_path_factory):
 @pytest.fixture
 def smoke_run(smoke_root, tmp_path):
     """A run over the shared world whose trained things go to a folder of the test's own."""
-    return Run(load_profile("smoke"), Layout(linked(tmp_path, smoke_root)), "smoke")
+    return GridRun(load_profile("smoke"), Layout(linked(tmp_path, smoke_root)), "smoke")
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def shortened(profile):
 def recorded_run(smoke_root, tmp_path_factory):
     """What `trained` trains in."""
     root = linked(tmp_path_factory.mktemp("certified"), smoke_root)
-    return Run(shortened(load_profile("smoke")), Layout(root), "smoke")
+    return GridRun(shortened(load_profile("smoke")), Layout(root), "smoke")
 
 
 @pytest.fixture(scope="module")

@@ -185,12 +185,12 @@ def test_a_cell_of_the_grid_stores_what_speaks_against_it(data, model_folder, tm
     """A fifth of the stand-in's responses is cut off and two fifths say nothing: unfit, in store and table."""
     from anatomy_r1.results.store import MATCHED, load_result
     from anatomy_r1.scoring.columns import COLUMNS, EXTRACTION
-    from baselines.experiment.cell import Cell, Layout, Run
+    from baselines.experiment.cell import Cell, GridRun, Layout
     from baselines.experiment.profile import load_profile
     from baselines.stages.evaluate import evaluate_cell
     from reports.tables.table1 import table1
 
-    grid = Run(load_profile("smoke"), Layout(tmp_path), "smoke")
+    grid = GridRun(load_profile("smoke"), Layout(tmp_path), "smoke")
     cell = Cell("sgg_anatomy_mini", next(iter(grid.profile.models)), "zero-shot", 0)
     grid.layout.base(cell.model).parent.mkdir(parents=True)
     grid.layout.base(cell.model).symlink_to(model_folder)

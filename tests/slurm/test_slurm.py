@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import select
 from baselines.experiment.profile import PROFILES, digest, load_profile
 from baselines.experiment.settings import settings
@@ -97,7 +97,7 @@ def test_a_grid_on_slurm_with_a_killed_and_a_requeued_job_gives_the_local_result
 
     profile = load_profile(profile_file(tmp_path / "none.yaml", 0))
     chosen = select(profile, methods=METHODS, benchmarks=[TASK], seeds=[0], arms=["matched"])
-    assert run_grid(Run(profile, Layout(local), str(tmp_path / "none.yaml")), chosen, jobs=2)
+    assert run_grid(GridRun(profile, Layout(local), str(tmp_path / "none.yaml")), chosen, jobs=2)
     for cell in cells.values():
         tables = [Layout(at).result(cell, "matched").with_suffix(".parquet") for at in (runs, local)]
         pd.testing.assert_frame_equal(*map(pd.read_parquet, tables))

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import load_profile
 from baselines.experiment.settings import arguments
 from baselines.methods.registry import METHODS
@@ -50,7 +50,7 @@ def run_of(smoke_root, stand_in, tmp_path):
     linked(tmp_path, smoke_root, ("data", "world"))
 
     def make(name):
-        run = Run(rehearsal(name, stand_in), Layout(tmp_path), name)
+        run = GridRun(rehearsal(name, stand_in), Layout(tmp_path), name)
         for size, source in run.profile.models.items():
             if not run.layout.base(size).exists():
                 fetch(source, run.layout.base(size))

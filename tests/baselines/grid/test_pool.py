@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from anatomy_r1.provenance import ROOT
-from baselines.experiment.cell import Layout, Run
+from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.profile import load_profile
 from baselines.grid import pool as pools
 from baselines.stages.stages import run_stage
@@ -33,7 +33,7 @@ def asked(root, stage, name):
 def test_a_forked_stage_leaves_what_it_leaves_in_a_process_of_its_own(address, tmp_path):
     forked, own = tmp_path / "forked", tmp_path / "own"
     assert pools.ask(address, asked(forked, "world", "world")) == 0
-    run_stage("world", "world", Run(load_profile("smoke"), Layout(own), "smoke"))
+    run_stage("world", "world", GridRun(load_profile("smoke"), Layout(own), "smoke"))
     facts = [json.loads((root / "world" / "world.json").read_text()) for root in (forked, own)]
     assert facts[0] == facts[1]
     assert json.loads(Layout(forked).progress("world", "world").read_text())["state"] == "done"

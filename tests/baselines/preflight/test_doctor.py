@@ -88,7 +88,7 @@ def test_what_is_wrong_is_named_with_its_cure_and_nothing_else_is(what, tmp_path
 
 
 def test_what_is_not_known_is_not_counted_as_a_failure():
-    found = [checks.Finding(str(passed), passed, "") for passed in (True, False, None, None)]
+    found = [checks.Check(str(passed), passed, "") for passed in (True, False, None, None)]
     assert examine.summary(found) == "1 of 4 would stop a run; 2 not known"
     assert examine.summary(found[2:]) == "nothing found that would stop a run; 2 not known"
     assert examine.summary(found[:1]) == "nothing found that would stop a run"
@@ -197,10 +197,10 @@ def test_inputs_that_are_there_are_looked_into(smoke_root, tmp_path, monkeypatch
 
 @pytest.mark.slow
 def test_smoke_trains_one_step_of_each_kind_and_a_failure_is_a_finding(smoke_root, tmp_path, monkeypatch):
-    from baselines.experiment.cell import Run
+    from baselines.experiment.cell import GridRun
 
     linked(tmp_path, smoke_root)
-    run = Run(load_profile("smoke"), Layout(tmp_path), "smoke")
+    run = GridRun(load_profile("smoke"), Layout(tmp_path), "smoke")
     chosen = select(run.profile, benchmarks=["sgg_anatomy_mini"])
     found = smoke.smoke(run, chosen, "sgg_anatomy_mini")
     assert [(one.name, one.passed) for one in found] == [

@@ -7,8 +7,8 @@ from baselines.experiment.plan import select, stages
 from baselines.experiment.profile import Launch, load_profile
 from baselines.experiment.settings import arguments
 from baselines.preflight.effort import disk, effort, rollouts, trainings
-from baselines.preflight.memory import ADAPTER, GB, Memory, states, training_memory
-from baselines.preflight.model_shape import Shape, shape_of
+from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, states, training_memory
+from baselines.preflight.model_shape import ModelShape, shape_of
 
 PAPER, ONE = load_profile("paper"), load_profile("paper-1gpu")
 SIZES = {"qwen2.5-vl-3b": (2048, 11008, 36, 2, True, 151_936), "qwen2.5-vl-7b": (3584, 18944, 28, 4, False, 152_064)}
@@ -54,7 +54,7 @@ def test_adapters_are_two_thin_matrices_to_each_projection():
     assert found.adapters == found.trainable == layers * sum(16 * (into + out) for into, out in pairs)
 
 
-SMALL = Shape(1_000_000, 1_000_000, 0, 50_000, 4, 64, 256, 1000)
+SMALL = ModelShape(1_000_000, 1_000_000, 0, 50_000, 4, 64, 256, 1000)
 
 
 def test_model_states_equal_deepspeed_s_where_all_is_trained():
@@ -71,9 +71,9 @@ def test_model_states_equal_deepspeed_s_own_estimators():
 
 
 def test_what_is_frozen_costs_its_two_bytes_and_adapters_are_kept_in_float32():
-    frozen = Shape(1_000_000, 400_000, 0, 50_000, 4, 64, 256, 1000)
+    frozen = ModelShape(1_000_000, 400_000, 0, 50_000, 4, 64, 256, 1000)
     assert states(frozen, Launch(1, "zero3")) == 200_000 + 2_000_000 + 16 * 400_000
-    adapted = Shape(1_000_000, 10_000, 10_000, 50_000, 4, 64, 256, 1000)
+    adapted = ModelShape(1_000_000, 10_000, 10_000, 50_000, 4, 64, 256, 1000)
     assert states(adapted, Launch(1, "")) == 2_000_000 + ADAPTER * 10_000
 
 
@@ -97,7 +97,7 @@ def test_the_paper_s_profile_fits_its_four_cards_and_one_card_would_not_do(shape
     shape = shapes["qwen2.5-vl-7b"]
     for method, kind in (("grpo", "rl"), ("sft", "sft")):
         four = training_memory(shape, PAPER.launch, given[method], prompt=640, gpu=79.0, kind=kind)
-        assert isinstance(four, Memory)
+        assert isinstance(four, MemoryEstimate)
         assert four.peak < 79 * GB
         assert training_memory(shape, Launch(1, "zero3"), given[method], prompt=640, gpu=79.0, kind=kind).peak > 79 * GB
 

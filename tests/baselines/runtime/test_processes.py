@@ -13,7 +13,7 @@ import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import PROFILES, Launch, digest, load_profile
 from baselines.experiment.settings import settings
 from baselines.runtime.gpus import VISIBLE, one_gpu, visible
@@ -41,7 +41,7 @@ def profile_file(tmp_path):
 
 
 def run_with(profile, root, smoke_root):
-    return Run(load_profile(profile), Layout(linked(root, smoke_root)), profile)
+    return GridRun(load_profile(profile), Layout(linked(root, smoke_root)), profile)
 
 
 def weights(folder):
@@ -60,7 +60,7 @@ def test_two_processes_end_where_one_does(profile_file, smoke_root, tmp_path):
     for section in ("sft", "rl"):
         training[section]["per_device_train_batch_size"] *= 2
     alone = dataclasses.replace(two.profile, training=training, launch=Launch())
-    one = Run(alone, run_with(profile_file, tmp_path / "one", smoke_root).layout, profile_file)
+    one = GridRun(alone, run_with(profile_file, tmp_path / "one", smoke_root).layout, profile_file)
     cell = Cell(TASK, "mini-l", "sft", 0)
     run_stage("train", cell.name, two)
     train(one, cell, ignore)
