@@ -6,7 +6,7 @@ import json
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.bench.cases import COMPLETION, METHODS, Case, cases, find, profile_of, source
+from baselines.bench.cases import COMPLETION, METHODS, Case, bench_method, bench_profile, cases, model_entry
 from baselines.bench.report import aims
 from baselines.experiment.profile import load_profile
 from baselines.experiment.settings import arguments
@@ -30,15 +30,15 @@ def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_told():
 @pytest.mark.parametrize("method", METHODS)
 def test_settings_are_the_paper_s_profile_s_but_for_what_the_bench_says_it_changes(method):
     case = Case("7b", "lora", method)
-    of_bench = arguments(profile_of(case), find(method), 0)
-    of_profile = arguments(load_profile("paper-1gpu"), find(method), 0)
+    of_bench = arguments(bench_profile(case), bench_method(method), 0)
+    of_profile = arguments(load_profile("paper-1gpu"), bench_method(method), 0)
     differing = {name for name in of_profile if of_bench[name] != of_profile[name]}
     assert differing == {
         "max_steps", "own_steps", "rollout_tokens", "warmup_steps", "max_completion_length", "use_vllm", "similarity",
         "save_strategy",
     }  # fmt: skip
-    assert source(case) == load_profile("paper-1gpu").models["qwen2.5-vl-7b"]
-    full = source(Case("7b", "full", method))
+    assert model_entry(case) == load_profile("paper-1gpu").models["qwen2.5-vl-7b"]
+    full = model_entry(Case("7b", "full", method))
     assert "lora" not in full
     assert full["frozen"] == ["model.visual"]
 
@@ -48,18 +48,18 @@ def test_the_real_architecture_is_changed_in_its_special_tokens_alone(architectu
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
-    from baselines.bench.inputs import build_processor, configured
+    from baselines.bench.inputs import build_processor, model_config
 
     tokenizer = build_processor((3136, 451_584)).tokenizer
     raw = json.loads((ARCHITECTURES / f"{architecture}.json").read_text())
-    before, after = AutoConfig.for_model(**raw).to_dict(), configured(raw, tokenizer).to_dict()
+    before, after = AutoConfig.for_model(**raw).to_dict(), model_config(raw, tokenizer).to_dict()
     ids = {"image", "video", "vision_start", "vision_end", "eos", "bos", "pad"}
     for left, right in ((before, after), (before["text_config"], after["text_config"])):
         assert {name for name in left if left[name] != right[name] and name != "text_config"} <= {
             f"{name}_token_id" for name in ids
         }
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(configured(raw, tokenizer))
+        model = AutoModelForImageTextToText.from_config(model_config(raw, tokenizer))
     parameters = sum(weight.numel() for weight in model.parameters())
     assert parameters == shape_of({"hub": f"Qwen/{architecture}"}).parameters
 
