@@ -157,10 +157,10 @@ def _how(found: Sequence[CaseResult], rehearsed: bool) -> Iterator[str]:
     prompts = ", ".join(map(str, sorted({one["prompt"] for one in found if "prompt" in one}))) or DASH
     times = "CPU seconds of one thread" if rehearsed else "wall time, with the GPU synchronised around every span"
     yield f"Random weights and random images. Longest prompt: {prompts} tokens, image tokens included. Every completion"
-    yield f"has {lengths} tokens, because random weights do not stop by themselves. Rollouts come from transformers, not"
-    yield "from vLLM. No answer is ever correct, so DAPO always uses all of its draws. Times are " + times + ";"
-    yield "the first step is not counted. `vary` (augmentation) and `write` (training log) are what our trainer does in"
-    yield "addition to TRL's, within scoring. See docs/gpu-bench.md."
+    yield f"has {lengths} tokens, because random weights do not stop by themselves. Rollouts are sampled by"
+    yield "transformers, not by vLLM. No answer is ever correct, so DAPO always uses all of its draws. Times are"
+    yield f"{times}; the first step is not counted. `vary` (augmentation) and `write` (training log) are what our"
+    yield "trainer does in addition to TRL's, within scoring. See docs/gpu-bench.md."
     for one in found:
         if one["status"] != "measured":
             words = " ".join(str(one["error"]).split())[:300].replace("|", "/").replace("`", "'")

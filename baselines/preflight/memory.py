@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from baselines.preflight.model_shape import ModelShape
 
 if TYPE_CHECKING:  # `--help` shows a default of this module, and profiles need pandas
-    from baselines.experiment.profile import Launch
+    from baselines.experiment.profile_file import Launch
 
 GB = 2**30
 BFLOAT16, FLOAT32 = 2, 4

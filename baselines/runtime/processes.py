@@ -19,7 +19,7 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
-from baselines.experiment.profile import Launch
+from baselines.experiment.profile_file import Launch
 
 PR_SET_PDEATHSIG = 1
 """Linux, <linux/prctl.h>: the signal that the kernel sends a process when its parent dies."""

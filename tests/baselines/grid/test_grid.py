@@ -127,7 +127,7 @@ def test_killed_again_and_again_it_ends_with_the_table_of_an_uninterrupted_run(p
 
 def test_a_failed_cell_is_named_with_reason_and_log_and_the_others_finish(profile, tmp_path):
     raw = yaml.safe_load(profile.read_text())
-    raw["training"]["sft"]["learning_rate"] = "fast"
+    raw["training"]["sft"]["lr_scheduler_type"] = "fast"
     broken = tmp_path / "broken.yaml"
     broken.write_text(yaml.safe_dump(raw))
     done = subprocess.run(
@@ -136,7 +136,7 @@ def test_a_failed_cell_is_named_with_reason_and_log_and_the_others_finish(profil
     assert done.returncode == 1
     named = "FAILED train sgg_anatomy_mini/mini-l/sft/seed0: "
     reason = next(line.removeprefix(named) for line in done.stderr.splitlines() if line.startswith(named))
-    assert reason.startswith("TypeError: ")
+    assert reason.startswith("ValueError: ")
     log = next(line.split("log: ")[1] for line in done.stderr.splitlines() if "log: " in line)
     assert reason in (ROOT / log).read_text()
     store = tmp_path / "smoke" / "results" / "sgg_anatomy_mini" / "mini-l"

@@ -4,7 +4,8 @@ import pytest
 
 from baselines.experiment.cell import Cell, Layout
 from baselines.experiment.plan import select, stages
-from baselines.experiment.profile import Launch, load_profile
+from baselines.experiment.profile import load_profile
+from baselines.experiment.profile_file import Launch
 from baselines.experiment.settings import arguments
 from baselines.preflight.effort import disk, effort, rollouts, trainings
 from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, states, training_memory

@@ -14,7 +14,8 @@ import yaml
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell, GridRun, Layout
-from baselines.experiment.profile import PROFILES, Launch, digest, load_profile
+from baselines.experiment.profile import PROFILES, digest, load_profile
+from baselines.experiment.profile_file import Launch
 from baselines.experiment.settings import settings
 from baselines.runtime.gpus import VISIBLE, one_gpu, visible
 from baselines.runtime.processes import launch_command, start_workers
