@@ -1,4 +1,4 @@
-"""All findings of a machine and a profile, and how they are told."""
+"""All checks of a machine and a profile, and their text."""
 
 from __future__ import annotations
 
@@ -15,18 +15,14 @@ from baselines.preflight.memory import GB
 from baselines.preflight.model_shape import shape_of
 
 SMALL_DISK = 3.0
-"""GB of a generated profile (ours)."""
+"""GB that a generated profile needs (ours)."""
 
 
 def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
-    """Every finding, machine first."""
+    """Every check, the machine's first."""
     found = [checks.check_python(machine), *checks.check_packages(machine, profile, checks.locked())]
     if profile.needs.gpus:
-        found += [
-            *checks.check_driver(machine),
-            *checks.check_gpus(machine, profile),
-            checks.check_nccl(machine, profile),
-        ]
+        found += [*checks.check_cuda(machine, profile), *checks.check_gpus(machine, profile)]
     needed = SMALL_DISK
     if not profile.generated:
         shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}
@@ -38,8 +34,8 @@ def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selec
 
 
 def as_text(found: Sequence[Check]) -> str:
-    """One line a finding, and its fix where there is something to mend."""
-    word = {True: "ok", False: "FAILED", None: "not known"}
+    """One line per check, and the fix of each that did not pass."""
+    word = {True: "ok", False: "FAILED", None: "unknown"}
     lines = []
     for one in found:
         lines.append(f"{word[one.passed]:9}  {one.name}: {one.found}")
@@ -49,7 +45,7 @@ def as_text(found: Sequence[Check]) -> str:
 
 
 def summary(found: Sequence[Check]) -> str:
-    """The last line: how many findings would stop a run, and of how many nobody knows."""
+    """The last line: how many checks failed, and how many could not be made."""
     failed, unknown = (sum(one.passed is word for one in found) for word in (False, None))
-    told = f"{failed} of {len(found)} would stop a run" if failed else "nothing found that would stop a run"
-    return told + (f"; {unknown} not known" if unknown else "")
+    text = f"{failed} of {len(found)} would stop a run" if failed else "nothing found that would stop a run"
+    return text + (f"; {unknown} unknown" if unknown else "")
