@@ -39,12 +39,8 @@ def rollouts(profile: Profile, cell: Cell) -> int:
         return 0
     given = arguments(profile, cell.method, cell.seed, cell.data)
     rows = given["per_device_train_batch_size"] * given.get("gradient_accumulation_steps", 1)
-    return int(
-        rows
-        * profile.launch.processes
-        * given.get("own_steps", given["max_steps"])
-        * (1 + given.get("resample_rounds", 0))
-    )
+    per_step = rows * profile.launch.processes * (1 + given.get("resample_rounds", 0))
+    return int(per_step * given.get("own_steps", given["max_steps"]))
 
 
 def effort(

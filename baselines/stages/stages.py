@@ -1,4 +1,4 @@
-"""What each stage does, as the grid calls it: one process, one lock, one progress file, one log."""
+"""Run one stage, as the grid calls it: one process, one lock, one progress file, one log."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from baselines.runtime.progress import Progress, ProgressCallback, reporter, sil
 
 
 def parse_cell(name: str) -> Cell:
-    """`benchmark/model/method/seed0`, or with the arm as released before the seed, -> Cell."""
+    """`benchmark/model/method/seed0` -> Cell; `as-released` may precede the seed."""
     benchmark, model, method, *data, seed = name.split("/")
     return Cell(benchmark, model, method, int(seed.removeprefix("seed")), data=data[0] if data else MATCHED)
 
 
 def parse_evaluation(name: str) -> tuple[Cell, str]:
-    """`benchmark/model/method/arm/seed0` -> Cell and arm; behind the method may stand a view."""
+    """`benchmark/model/method/arm/seed0` -> Cell and arm; a view may follow the method, as in `grpo@no-image`."""
     benchmark, model, row, arm, seed = name.split("/")
     method, view = parts(row)
     return replace(parse_cell(f"{benchmark}/{model}/{method}/{seed}"), view=view).in_arm(arm), arm
 
 
 ON_CPU = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
-"""For several processes without GPUs. accelerate calls their devices `cpu:0`, which torch.load refuses at a resume."""
+"""For several processes without GPUs: accelerate names their devices `cpu:0`, which torch.load refuses on resuming."""
 
 
 def run_stage(stage: str, name: str, run: GridRun) -> None:
-    """Run one stage to its end; a failure is noted where the grid finds it, then raised."""
+    """Run one stage; a failure is recorded in its progress file, where the grid finds it, then raised."""
     layout = run.layout
     progress = layout.progress(stage, name)
     write_progress(progress, Progress(name, "running"))
@@ -55,13 +55,13 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
 
 
 def _near(path: Path) -> Path:
-    """Relative to the checkout where possible: shorter to read, and the same on every machine."""
+    """Relative to the checkout if possible: shorter, and the same on every machine."""
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Waits for a process that a killed grid left behind at the same work; the kernel frees the lock of a dead one."""
+    """Wait for a process of a killed grid that still does the same work; the kernel releases the lock when it dies."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -69,7 +69,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _limit_threads(profile: Profile) -> None:
-    """One thread a process on a CPU: two under contention cost several times the time of one."""
+    """One thread per process on a CPU: under contention two take several times as long as one."""
     if profile.needs.gpus == 0:
         os.environ["OMP_NUM_THREADS"] = "1"
         import torch
@@ -81,7 +81,7 @@ def _world(run: GridRun, name: str, report: ProgressCallback) -> None:
     from anatomy_r1.mini.samples import write_sample_page
     from anatomy_r1.mini.world import WorldSpec, write_world
 
-    shutil.rmtree(run.layout.world(), ignore_errors=True)  # of another recipe: Snakemake runs this when it changed
+    shutil.rmtree(run.layout.world(), ignore_errors=True)  # a changed recipe runs this stage again
     write_world(run.layout.world(), WorldSpec(**run.profile.world))
     write_sample_page(run.layout.world(), run.layout.world() / "samples")
 
@@ -122,7 +122,7 @@ def _train(run: GridRun, name: str, report: ProgressCallback) -> None:
 
 
 def start_training(name: str, run: GridRun) -> None:
-    """Start this machine's processes of a training, and wait for their end."""
+    """Start this machine's processes of a training, and wait until they end."""
     from baselines.runtime.processes import start_workers
 
     words = ["--profile", run.source, "--root", str(run.layout.root), "--report-to", run.report_to]
@@ -131,7 +131,7 @@ def start_training(name: str, run: GridRun) -> None:
 
 
 def work(name: str, run: GridRun) -> None:
-    """One process of several to one training; the first of them reports."""
+    """One process of a training with several; the first one reports progress."""
     from baselines.runtime.processes import is_first
     from baselines.stages.train import train
 

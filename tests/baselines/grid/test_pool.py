@@ -32,7 +32,7 @@ def asked(root, stage, name):
 @pytest.mark.slow
 def test_a_forked_stage_leaves_what_it_leaves_in_a_process_of_its_own(address, tmp_path):
     forked, own = tmp_path / "forked", tmp_path / "own"
-    assert pools.ask(address, asked(forked, "world", "world")) == 0
+    assert pools.submit(address, asked(forked, "world", "world")) == 0
     run_stage("world", "world", GridRun(load_profile("smoke"), Layout(own), "smoke"))
     facts = [json.loads((root / "world" / "world.json").read_text()) for root in (forked, own)]
     assert facts[0] == facts[1]
@@ -41,7 +41,7 @@ def test_a_forked_stage_leaves_what_it_leaves_in_a_process_of_its_own(address, t
 
 @pytest.mark.slow
 def test_a_stage_that_fails_says_so_in_its_status_and_its_log(address, tmp_path):
-    assert pools.ask(address, asked(tmp_path, "data", "no_such_benchmark")) == 1
+    assert pools.submit(address, asked(tmp_path, "data", "no_such_benchmark")) == 1
     assert "KeyError: 'no_such_benchmark'" in Layout(tmp_path).log("data", "no_such_benchmark").read_text()
     assert json.loads(Layout(tmp_path).progress("data", "no_such_benchmark").read_text())["state"] == "failed"
 
@@ -53,7 +53,7 @@ def processes():
 
 @pytest.mark.slow
 def test_a_stage_ends_with_its_client(address, tmp_path):
-    pools.ask(address, asked(tmp_path, "data", "none"))  # whatever a first stage starts is there
+    pools.submit(address, asked(tmp_path, "data", "none"))  # whatever a first stage starts is there
     before = processes()
     words = [sys.executable, "-m", "baselines", "stage", "--profile", "mini", "--root", str(tmp_path)]
     client = subprocess.Popen([*words, "--pool", address, "world", "world"], cwd=ROOT)
@@ -72,7 +72,7 @@ def test_a_stage_ends_with_its_client(address, tmp_path):
 
 
 def test_a_client_without_its_grid_fails(tmp_path, capsys):
-    assert pools.ask(str(tmp_path / "gone"), asked(tmp_path, "world", "world")) == 1
+    assert pools.submit(str(tmp_path / "gone"), asked(tmp_path, "world", "world")) == 1
     assert "the grid that this stage belongs to is gone" in capsys.readouterr().err
 
 
