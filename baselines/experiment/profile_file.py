@@ -103,7 +103,7 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _has_a_source(self) -> ModelSection:
-        if self.mini is None and self.hub is None:
+        if not {"mini", "hub"} & self.model_fields_set:
             raise ValueError("needs `mini` or `hub`: where its weights come from")
         return self
 

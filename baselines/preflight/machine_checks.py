@@ -77,7 +77,7 @@ def _torch() -> tuple[str, str, bool]:
     except ImportError:
         return "", "PyTorch is not installed", False
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
         error = ""
     except (AssertionError, RuntimeError) as raised:
         error = str(raised).split(". ")[0]

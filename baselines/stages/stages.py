@@ -6,10 +6,11 @@ import fcntl
 import os
 import shutil
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from anatomy_r1.evaluation.views import parts
 from anatomy_r1.provenance import ROOT
@@ -45,7 +46,7 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
     try:
         with _alone(layout.root / "work" / f"{digest([stage, name])}.lock"):
             _limit_threads(run.profile)
-            _STAGES[stage](run, name, reporter(progress, name))
+            _run(stage, name, run, reporter(progress, name))
     except BaseException as error:
         traceback.print_exc()
         reason = f"{type(error).__name__}: {error}"
@@ -77,48 +78,55 @@ def _limit_threads(profile: Profile) -> None:
         torch.set_num_threads(1)
 
 
-def _world(run: GridRun, name: str, report: ProgressCallback) -> None:
-    from anatomy_r1.mini.samples import write_sample_page
-    from anatomy_r1.mini.world import WorldSpec, write_world
+def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
+    layout, profile = run.layout, run.profile
+    match stage:
+        case "world":
+            from anatomy_r1.mini.samples import write_sample_page
+            from anatomy_r1.mini.world import WorldSpec, write_world
 
-    shutil.rmtree(run.layout.world(), ignore_errors=True)  # a changed recipe runs this stage again
-    write_world(run.layout.world(), WorldSpec(**run.profile.world))
-    write_sample_page(run.layout.world(), run.layout.world() / "samples")
+            shutil.rmtree(layout.world(), ignore_errors=True)  # a changed recipe runs this stage again
+            write_world(layout.world(), WorldSpec(**profile.world))
+            write_sample_page(layout.world(), layout.world() / "samples")
+        case "data":
+            from baselines.stages.data import prepare
+
+            prepare(run, name)
+        case "released":
+            from baselines.stages.data import prepare_released
+
+            prepare_released(run, *name.split("/"))
+        case "base":
+            _base(profile.models[name], layout.base(name))
+        case "train":
+            from baselines.stages.train import train
+
+            if profile.launch.processes == 1:
+                train(run, parse_cell(name), report)
+            else:
+                start_training(name, run)
+        case "evaluate":
+            from baselines.runtime.gpus import gpu_memory_gb, one_gpu, visible
+            from baselines.stages.evaluate import evaluate_cell
+
+            gpus = visible(len(gpu_memory_gb())) if profile.needs.gpus else []
+            with one_gpu(gpus, layout.root / "work" / "gpus"):
+                evaluate_cell(run, *parse_evaluation(name), report)
+        case _:
+            raise ValueError(f"no stage {stage!r}")
 
 
-def _data(run: GridRun, benchmark: str, report: ProgressCallback) -> None:
-    from baselines.stages.data import prepare
-
-    prepare(run, benchmark)
-
-
-def _released(run: GridRun, name: str, report: ProgressCallback) -> None:
-    from baselines.stages.data import prepare_released
-
-    prepare_released(run, *name.split("/"))
-
-
-def _base(run: GridRun, model: str, report: ProgressCallback) -> None:
-    source = run.profile.models[model]
+def _base(source: Mapping[str, Any], out: Path) -> None:
     if "mini" not in source:
         from baselines.stages.base_model import fetch
 
-        fetch(source, run.layout.base(model))
+        fetch(source, out)
         return
     from anatomy_r1.mini.base import build_base
     from anatomy_r1.mini.recipe import toy
 
-    shutil.rmtree(run.layout.base(model), ignore_errors=True)
-    build_base(run.layout.base(model), source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
-
-
-def _train(run: GridRun, name: str, report: ProgressCallback) -> None:
-    from baselines.stages.train import train
-
-    if run.profile.launch.processes == 1:
-        train(run, parse_cell(name), report)
-    else:
-        start_training(name, run)
+    shutil.rmtree(out, ignore_errors=True)
+    build_base(out, source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
 
 
 def start_training(name: str, run: GridRun) -> None:
@@ -139,22 +147,3 @@ def work(name: str, run: GridRun) -> None:
     _limit_threads(run.profile)
     report = reporter(run.layout.progress("train", name), name) if is_first() else silent
     train(run, parse_cell(name), report)
-
-
-def _evaluate(run: GridRun, name: str, report: ProgressCallback) -> None:
-    from baselines.runtime.gpus import gpu_memory_gb, one_gpu, visible
-    from baselines.stages.evaluate import evaluate_cell
-
-    gpus = visible(len(gpu_memory_gb())) if run.profile.needs.gpus else []
-    with one_gpu(gpus, run.layout.root / "work" / "gpus"):
-        evaluate_cell(run, *parse_evaluation(name), report)
-
-
-_STAGES: dict[str, Callable[[GridRun, str, ProgressCallback], None]] = {
-    "world": _world,
-    "data": _data,
-    "released": _released,
-    "base": _base,
-    "train": _train,
-    "evaluate": _evaluate,
-}
