@@ -1,4 +1,4 @@
-"""The bench of one GPU: its cases and inputs; and, slow, its rehearsal."""
+"""The GPU bench: its cases and inputs, and (slow) its rehearsal."""
 
 import dataclasses
 import json
@@ -14,13 +14,13 @@ from baselines.preflight.memory import ROLLOUT_TOKENS
 from baselines.preflight.model_shape import ARCHITECTURES, shape_of
 
 
-def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_told():
+def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_reported():
     every = cases()
     assert len(every) == 2 * 2 * 5 == len({case.name for case in every})
     assert every[0].name == "3b-lora-trl"
     assert [case.name for case in cases(["7b"], ["full"], ["gpg"])] == ["7b-full-gpg"]
     assert {case.model for case in cases(rehearsal=True)} == {"mini"}
-    assert COMPLETION == ROLLOUT_TOKENS, "as the plan reckons"
+    assert COMPLETION == ROLLOUT_TOKENS, "as in the plan"
     with pytest.raises(AnatomyR1Error, match=r"method 'ppo'.*trl, grpo"):
         cases(methods=["ppo"])
     with pytest.raises(AnatomyR1Error, match="--steps 2 or more"):
@@ -44,7 +44,7 @@ def test_settings_are_the_paper_s_profile_s_but_for_what_the_bench_says_it_chang
 
 
 @pytest.mark.parametrize("architecture", sorted(path.stem for path in ARCHITECTURES.glob("*.json")))
-def test_the_real_architecture_is_changed_in_its_special_tokens_alone(architecture):
+def test_only_special_tokens_of_the_real_architecture_change(architecture):
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
@@ -103,7 +103,7 @@ FIELDS = {
 
 
 @pytest.mark.slow
-def test_a_rehearsal_fills_every_field_and_trl_and_ours_serve_and_sample_the_same(tmp_path):
+def test_a_rehearsal_fills_every_field_and_trl_and_ours_sample_the_same(tmp_path):
     from baselines.bench.inputs import prepare
     from baselines.bench.measure import measure
 
@@ -124,6 +124,6 @@ def test_a_rehearsal_fills_every_field_and_trl_and_ours_serve_and_sample_the_sam
     assert found["grpo"]["completions"] == 32
     assert {one for one in found if found[one]["own"]["vary"] > 0.001} == {"grpo-gdqa"}
     assert {one for one in found if found[one]["own"]["write"] == 0} == {"trl"}
-    assert found["dapo"]["completions"] == 4 * 32, "nobody is right: all draws are taken"
+    assert found["dapo"]["completions"] == 4 * 32, "no answer is correct: all draws are used"
     assert found["dapo"]["plan"]["reference"] == 0 < found["grpo"]["plan"]["reference"]
     assert {one["verdict"] for one in map(dataclasses.asdict, aims(list(found.values())))} >= {"not measured (no GPU)"}

@@ -26,7 +26,7 @@ def call(tmp_path):
 
 @pytest.fixture
 def clockwork(monkeypatch, call):
-    """Processes that take the given seconds and end as told, on a clock that only they move."""
+    """Fake processes that take the given seconds and end with the given status, on a fake clock."""
     at = [0.0]
     monkeypatch.setattr(bench_run.time, "monotonic", lambda: at[0])
     monkeypatch.setattr(bench_run, "prepared", lambda work, case: True)
@@ -53,7 +53,7 @@ def clockwork(monkeypatch, call):
 THREE = cases(["3b"], ["lora"], ["trl", "grpo", "gpg"])
 
 
-def test_a_call_stops_where_the_next_case_would_not_fit_and_the_next_goes_on(clockwork, call):
+def test_a_call_stops_where_the_next_case_would_not_fit_and_the_next_continues(clockwork, call):
     asked = clockwork(trl=(40, 0), grpo=(40, 0), gpg=(40, 0))
     assert [case.method for case in run(call, THREE)] == ["gpg"]
     assert asked == ["trl", "grpo"]
@@ -108,7 +108,7 @@ def test_without_a_gpu_it_says_so(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_call_that_is_killed_goes_on(tmp_path):
+def test_a_call_that_is_killed_continues(tmp_path):
     words = ["gpu-bench", "--rehearsal", "--methods", "grpo", "gpg", "--tunings", "full", "--completion", "3"]
     words += ["--steps", "2", "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
     command = [sys.executable, "-m", "baselines", *words]

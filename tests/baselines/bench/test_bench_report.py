@@ -1,4 +1,4 @@
-"""What the bench makes of its steps and results: spans, aims and report, against arithmetic by hand."""
+"""Spans, targets and report of the bench, against arithmetic by hand."""
 
 import pytest
 

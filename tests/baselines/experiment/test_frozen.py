@@ -1,4 +1,4 @@
-"""The mini profile's questions and pictures are the ones that were frozen before anything was tuned."""
+"""The mini profile's questions and images are the ones frozen before any tuning."""
 
 import json
 

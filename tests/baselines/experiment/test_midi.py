@@ -1,4 +1,4 @@
-"""Profile midi: the mini world, larger, on a GPU. It plans, its questions exist, and on a CPU it takes a step."""
+"""Profile midi: the mini world, larger, on a GPU. It can be planned, and takes a step on a CPU."""
 
 import dataclasses
 

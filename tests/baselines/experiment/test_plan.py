@@ -1,4 +1,4 @@
-"""The plan: shared stages once, parents before children, and a polite no without GPUs."""
+"""The plan: shared stages once, parents before children, and a clear refusal without GPUs."""
 
 from dataclasses import replace
 from pathlib import Path
