@@ -121,9 +121,10 @@ def bench_profile(case: Case) -> Profile:
 SPANS = ("rollout", "scoring", "forward", "backward", "optimiser")
 """rollout: sampling. scoring: rewards, log-probabilities of the reference model, augmentation, the log. forward: the
 loss. backward: includes recomputed activations. optimiser: the update; gradient clipping is in `other`."""
-OWN = ("vary", "write")
-"""What our trainer does in addition to TRL's, within scoring: GDQA's augmentation, the training log. Timed directly,
-because a difference of one per cent is smaller than the noise between two runs on a shared machine."""
+OWN = {"vary": "vary", "write": "write"}
+"""Name in the results -> method of our trainer: what it does in addition to TRL's, within scoring (GDQA's augmentation,
+the training log). Timed directly, because a difference of one per cent is smaller than the noise between two runs on a
+shared machine."""
 CaseResult = Mapping[str, Any]
 """What is known about a case: see `baselines.bench.measure.measure`."""
 

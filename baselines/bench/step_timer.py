@@ -120,9 +120,9 @@ def attach(trainer: Any, timer: StepTimer, look: Callable[[], None]) -> None:
     trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
     trainer.compute_loss = timer.timed("forward", trainer.compute_loss)
     trainer.accelerator.backward = timer.timed("backward", trainer.accelerator.backward)
-    for name in OWN:
-        if hasattr(trainer, name):  # not in plain TRL
-            setattr(trainer, name, timer.timed(name, getattr(trainer, name)))
+    if isinstance(trainer, LoggedGRPOTrainer):
+        for name, method in OWN.items():
+            setattr(trainer, method, timer.timed(name, getattr(trainer, method)))
     trainer.add_callback(StepCallback(timer, look))
 
 
