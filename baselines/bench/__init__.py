@@ -1,1 +1,1 @@
-"""What a step of each method takes on one GPU, on the real architectures with random weights: `docs/gpu-bench.md`."""
+"""Time and memory of a training step of each method on one GPU, with random weights: `docs/gpu-bench.md`."""

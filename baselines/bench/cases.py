@@ -1,13 +1,19 @@
-"""What is measured: a model, how it is tuned, a method. A case is a value, and its settings are profiles' own."""
+"""Benchmark cases (a model, how it is tuned, a method) and the JSON file that holds the result of each.
+
+A case takes its settings from the committed profiles, so that the bench measures what the grid runs.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import write_whole
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
 from baselines.methods.registry import method as find_method
@@ -17,22 +23,22 @@ if TYPE_CHECKING:
     from baselines.experiment.profile import Profile
 
 BENCHMARK = "sgg_anatomy_mini"
-"""Whose prompts are asked: those of SGG-VQA, on generated questions."""
+"""Benchmark whose prompts are used: those of SGG-VQA, over generated questions."""
 MODELS = {"3b": "qwen2.5-vl-3b", "7b": "qwen2.5-vl-7b"}
-"""Short name -> a model of the profiles `paper` and `paper-1gpu`."""
+"""Short name -> model of the profiles `paper` and `paper-1gpu`."""
 TUNINGS = {"lora": "paper-1gpu", "full": "paper"}
-"""How a model is tuned -> the profile whose model entry says it: adapters, or all but the vision tower."""
-PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.plain.PlainGRPOTrainer")
+"""Tuning -> profile that defines it: LoRA adapters, or all weights except the vision tower."""
+PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.step_timer.PlainGRPOTrainer")
 METHODS = ("trl", "grpo", "grpo-gdqa", "dapo", "gpg")
 COMPLETION = ROLLOUT_TOKENS
-"""Tokens, as the plan reckons. All are that long: random weights do not end by themselves."""
+"""Tokens per completion, as in the plan. Every completion is this long: random weights do not stop by themselves."""
 STEPS = 5
-"""Of which the first warms up and is not counted (ours)."""
+"""Steps per case; the first is warm-up and is not counted (ours)."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement; equal cases are interchangeable."""
+    """One measurement."""
 
     model: str
     tuning: str
@@ -40,17 +46,12 @@ class Case:
     completion: int = COMPLETION
     steps: int = STEPS
     rehearsal: bool = False
-    """On a CPU, with the mini architecture and the mini profile's batch: shows that everything runs."""
+    """Run on a CPU with the mini architecture and the mini profile's batch, to show that everything works."""
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """Name of its result file."""
         return f"{self.model}-{self.tuning}-{self.method}"
-
-
-def find(name: str) -> Method:
-    """A method, or TRL's own trainer as one."""
-    return PLAIN if name == PLAIN.id else find_method(name)
 
 
 def cases(
@@ -62,18 +63,18 @@ def cases(
     steps: int = STEPS,
     rehearsal: bool = False,
 ) -> list[Case]:
-    """Every combination, small models first; what is empty stands for all.
+    """Every combination, small models first; an empty argument stands for all.
 
     Raises:
-        AnatomyR1Error: for a name that there is not, or fewer than two steps.
+        AnatomyR1Error: for an unknown name, or fewer than two steps.
     """
     known = {"model": ["mini"] if rehearsal else list(MODELS), "tuning": list(TUNINGS), "method": list(METHODS)}
     asked = {"model": models, "tuning": tunings, "method": methods}
     for kind, names in asked.items():
         if unknown := [name for name in names if name not in known[kind]]:
-            raise AnatomyR1Error(f"{kind} {unknown[0]!r}: not measured here. Fix: one of {', '.join(known[kind])}")
+            raise AnatomyR1Error(f"{kind} {unknown[0]!r}: not in this bench. Fix: one of {', '.join(known[kind])}")
     if steps < 2 or completion < 1:
-        raise AnatomyR1Error("the first step only warms up. Fix: --steps 2 or more, and a --completion of 1 or more")
+        raise AnatomyR1Error("the first step is warm-up. Fix: --steps 2 or more, and a --completion of 1 or more")
     return [
         Case(model, tuning, method, completion, steps, rehearsal)
         for model in asked["model"] or known["model"]
@@ -82,18 +83,26 @@ def cases(
     ]
 
 
-def profile_of(case: Case) -> Profile:
-    """`paper-1gpu` (rehearsal: `mini`) with the case's model, steps and length, sampled by transformers."""
+def bench_method(name: str) -> Method:
+    """A method of the registry, or `trl`."""
+    return PLAIN if name == PLAIN.id else find_method(name)
+
+
+def model_entry(case: Case) -> Mapping[str, Any]:
+    """The profile's entry for the model: precision, frozen parts, adapters."""
+    from baselines.experiment.profile import load_profile
+
+    model = MODELS["3b"] if case.rehearsal else MODELS[case.model]
+    entry = load_profile(TUNINGS[case.tuning]).models[model]
+    return {**entry, "dtype": "float32"} if case.rehearsal else entry
+
+
+def bench_profile(case: Case) -> Profile:
+    """`paper-1gpu` (rehearsal: `mini`) with the case's model, steps and length; rollouts by transformers, not vLLM."""
     from baselines.experiment.profile import load_profile
 
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
-    common = {**profile.training["common"], "save_strategy": "no"}
-    rl = {**profile.training["rl"], **_changed(case)}
-    return dataclasses.replace(profile, models={case.model: source(case)}, training={"common": common, "rl": rl})
-
-
-def _changed(case: Case) -> dict[str, Any]:
-    return {
+    changed = {
         "max_steps": case.steps,
         "own_steps": case.steps,
         "rollout_tokens": 0,
@@ -102,12 +111,63 @@ def _changed(case: Case) -> dict[str, Any]:
         "use_vllm": False,
         "similarity": None,
     }
+    training = {
+        "common": {**profile.training["common"], "save_strategy": "no"},
+        "rl": {**profile.training["rl"], **changed},
+    }
+    return dataclasses.replace(profile, models={case.model: model_entry(case)}, training=training)
 
 
-def source(case: Case) -> Mapping[str, Any]:
-    """The model entry: precision, what is frozen, adapters."""
-    from baselines.experiment.profile import load_profile
+SPANS = ("rollout", "scoring", "forward", "backward", "optimiser")
+"""rollout: sampling. scoring: rewards, log-probabilities of the reference model, augmentation, the log. forward: the
+loss. backward: includes recomputed activations. optimiser: the update; gradient clipping is in `other`."""
+OWN = {"vary": "vary", "write": "write"}
+"""Name in the results -> method of our trainer: what it does in addition to TRL's, within scoring (GDQA's augmentation,
+the training log). Timed directly, because a difference of one per cent is smaller than the noise between two runs on a
+shared machine."""
+CaseResult = Mapping[str, Any]
+"""What is known about a case: see `baselines.bench.measure.measure`."""
 
-    model = MODELS["3b"] if case.rehearsal else MODELS[case.model]
-    entry = load_profile(TUNINGS[case.tuning]).models[model]
-    return {**entry, "dtype": "float32"} if case.rehearsal else entry
+
+def result_path(out: Path, case: Case) -> Path:
+    """The case's result file."""
+    return out / "cases" / f"{case.name}.json"
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON atomically."""
+    write_whole(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """One result file.
+
+    Raises:
+        AnatomyR1Error: when it cannot be read.
+    """
+    try:
+        value = json.loads(path.read_text())
+        value["case"], value["status"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise AnatomyR1Error(f"{path}: no result of the bench ({error}). Fix: remove it and run again") from error
+    return dict(value)
+
+
+def read_results(out: Path) -> list[dict[str, Any]]:
+    """Every result below `out`, in order of file names."""
+    return [read_result(path) for path in sorted((out / "cases").glob("*.json"))]
+
+
+def has_result(out: Path, case: Case) -> bool:
+    """Whether the case has a result file.
+
+    Raises:
+        AnatomyR1Error: when the file was made with other settings, or cannot be read.
+    """
+    path = result_path(out, case)
+    if not path.is_file():
+        return False
+    before = read_result(path)["case"]
+    if before != dataclasses.asdict(case):
+        raise AnatomyR1Error(f"{path}: made with other settings, {before}. Fix: another --out, or remove the file")
+    return True

@@ -1,7 +1,7 @@
-"""What the cases run on: random pictures, questions of the right length, random weights in the real architecture.
+"""Inputs of the bench: random images, questions of realistic length, and random weights in the real architecture.
 
-Nothing is fetched. The tokenizer knows the words of the prompts alone, so that a prompt is about as long as Qwen's own
-tokenizer makes it (a word a token); the model keeps its vocabulary, and with it all that a logit costs.
+Nothing is downloaded. The tokenizer knows only the words of the prompts, one token each, which makes a prompt about as
+long as Qwen's own tokenizer does. The model keeps its real vocabulary size, and so the real cost of its logits.
 """
 
 from __future__ import annotations
@@ -17,12 +17,35 @@ from anatomy_r1.data.prepared import write
 from anatomy_r1.mini.classes import ANATOMIES, POSITIONS
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
-from baselines.bench.cases import BENCHMARK, Case, source
+from baselines.bench.cases import BENCHMARK, Case, model_entry
 from baselines.preflight.model_shape import ARCHITECTURES
 
 FRAME, MINI_FRAME = (854, 480), (84, 84)
-"""Width and height: CholecT45's, and the mini world's."""
+"""Width and height of a frame in CholecT45 and in the mini world."""
 QUESTIONS = 64
+
+
+def data_of(work: Path, case: Case) -> Path:
+    """Folder of the case's prepared set."""
+    return work / ("data-rehearsal" if case.rehearsal else "data")
+
+
+def model_of(work: Path, case: Case) -> Path:
+    """Folder of the case's model."""
+    return work / f"model-{case.model}"
+
+
+def prepared(work: Path, case: Case) -> bool:
+    """Whether both exist."""
+    return (data_of(work, case) / "manifest.json").is_file() and model_of(work, case).is_dir()
+
+
+def prepare(work: Path, case: Case, device: str) -> None:
+    """Make what does not exist."""
+    if not (data_of(work, case) / "manifest.json").is_file():
+        write_questions(data_of(work, case), MINI_FRAME if case.rehearsal else FRAME)
+    if not model_of(work, case).is_dir():
+        write_model(model_of(work, case), case, device)
 
 
 def questions() -> list[Question]:
@@ -37,21 +60,69 @@ def questions() -> list[Question]:
 
 
 def write_questions(folder: Path, size: tuple[int, int]) -> None:
-    """A prepared set with a picture to each question: coarse noise, which is about as hard to decode as a frame."""
+    """A prepared set with one image per question: coarse noise, about as hard to decode as a frame."""
     import numpy as np
     from PIL import Image
 
     asked, rng = questions(), np.random.default_rng(0)
-    pictures = folder.with_name(f"{folder.name}-pictures")
-    pictures.mkdir(parents=True, exist_ok=True)
+    images = folder.with_name(f"{folder.name}-pictures")
+    images.mkdir(parents=True, exist_ok=True)
     for one in asked:
         coarse = rng.integers(0, 256, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize(size).save(pictures / one.image)
-    write(folder, {"train": asked}, pictures, {"benchmark": BENCHMARK, "generated": True, "seed": 0})
+        Image.fromarray(coarse).resize(size).save(images / one.image)
+    write(folder, {"train": asked}, images, {"benchmark": BENCHMARK, "generated": True, "seed": 0})
+
+
+def write_model(folder: Path, case: Case, device: str) -> None:
+    """Random weights, made on `device` (the fastest place), and their processor; written atomically."""
+    half = folder.with_name(f"{folder.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    if case.rehearsal:
+        from anatomy_r1.mini.architecture import build_model
+
+        size = MINI_FRAME[0] * MINI_FRAME[1]
+        processor = build_processor((size, size))
+        model = build_model("mini-l", processor)
+    else:
+        entry = model_entry(case)
+        processor = build_processor((entry["pixels"]["min"], entry["pixels"]["max"]))
+        model = _random_model(str(entry["hub"]).rpartition("/")[2], processor.tokenizer, device)
+    model.save_pretrained(half)
+    processor.save_pretrained(half)
+    half.rename(folder)
+
+
+def _random_model(architecture: str, tokenizer: Any, device: str) -> Any:
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    torch.manual_seed(0)
+    config = model_config(json.loads((ARCHITECTURES / f"{architecture}.json").read_text()), tokenizer)
+    with torch.device(device):
+        model = AutoModelForImageTextToText.from_config(config, dtype=torch.bfloat16)
+    ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    model.generation_config.update(**ids, bos_token_id=tokenizer.pad_token_id)
+    return model
+
+
+def model_config(raw: dict[str, Any], tokenizer: Any) -> Any:
+    """The model's own configuration with this tokenizer's special tokens; nothing that affects cost changes."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.for_model(**raw)
+    named = {"image_token_id": "image_pad", "video_token_id": "video_pad"}
+    named |= {"vision_start_token_id": "vision_start", "vision_end_token_id": "vision_end"}
+    for key, token in named.items():
+        setattr(config, key, tokenizer.convert_tokens_to_ids(f"<|{token}|>"))
+    for part in (config, config.text_config):
+        part.eos_token_id, part.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+        part.bos_token_id = tokenizer.pad_token_id
+    return config
 
 
 def build_processor(pixels: tuple[int, int]) -> Any:
-    """The real `Qwen2_5_VLProcessor`, its tokenizer over the prompts' words; pixels: fewest and most of a picture."""
+    """The real `Qwen2_5_VLProcessor` with a tokenizer for the prompts; `pixels` are the fewest and most per image."""
     from transformers import Qwen2_5_VLProcessor
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
     from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
@@ -61,10 +132,6 @@ def build_processor(pixels: tuple[int, int]) -> Any:
     limits = {"min_pixels": pixels[0], "max_pixels": pixels[1], "patch_size": 14, "merge_size": 2}
     image, video = Qwen2VLImageProcessor(**limits), Qwen2VLVideoProcessor(**limits)
     return Qwen2_5_VLProcessor(image, _tokenizer(), video, chat_template=CHAT_TEMPLATE)
-
-
-def _texts() -> list[str]:
-    return [render(replace(one, stem=stem), "think") for one in questions() for stem in (one.stem, *rewrites(one.stem))]
 
 
 def _tokenizer() -> Any:
@@ -87,83 +154,14 @@ def _tokenizer() -> Any:
     return tokenizer
 
 
+def _texts() -> list[str]:
+    """Every prompt that can occur, GDQA's rewrites included."""
+    return [render(replace(one, stem=stem), "think") for one in questions() for stem in (one.stem, *rewrites(one.stem))]
+
+
 def forbidden(tokenizer: Any) -> list[int]:
-    """Tokens that must not be sampled: a picture's would stand for a picture that is not there."""
+    """Tokens that must not be sampled: an image token in a completion would refer to an image that does not exist."""
     from anatomy_r1.mini.tokenizer import SPECIAL
 
-    return [
-        int(tokenizer.convert_tokens_to_ids(one))
-        for one in SPECIAL
-        if one.startswith(("<|vision", "<|image", "<|video"))
-    ]
-
-
-def write_model(folder: Path, case: Case, device: str) -> None:
-    """Random weights and their processor, whole or not at all; made on the device, which is the fastest place."""
-    half = folder.with_name(f"{folder.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
-    if case.rehearsal:
-        from anatomy_r1.mini.architecture import build_model
-
-        size = MINI_FRAME[0] * MINI_FRAME[1]
-        processor = build_processor((size, size))
-        model = build_model("mini-l", processor)
-    else:
-        pixels = source(case)["pixels"]
-        processor = build_processor((pixels["min"], pixels["max"]))
-        model = _random(str(source(case)["hub"]).rpartition("/")[2], processor.tokenizer, device)
-    model.save_pretrained(half)
-    processor.save_pretrained(half)
-    half.rename(folder)
-
-
-def _random(architecture: str, tokenizer: Any, device: str) -> Any:
-    import torch
-    from transformers import AutoModelForImageTextToText
-
-    torch.manual_seed(0)
-    config = configured(json.loads((ARCHITECTURES / f"{architecture}.json").read_text()), tokenizer)
-    with torch.device(device):
-        model = AutoModelForImageTextToText.from_config(config, dtype=torch.bfloat16)
-    ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    model.generation_config.update(**ids, bos_token_id=tokenizer.pad_token_id)
-    return model
-
-
-def configured(raw: dict[str, Any], tokenizer: Any) -> Any:
-    """The model's own configuration with the special tokens of this tokenizer; nothing that costs is changed."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.for_model(**raw)
-    named = {"image_token_id": "image_pad", "video_token_id": "video_pad"}
-    named |= {"vision_start_token_id": "vision_start", "vision_end_token_id": "vision_end"}
-    for key, token in named.items():
-        setattr(config, key, tokenizer.convert_tokens_to_ids(f"<|{token}|>"))
-    for part in (config, config.text_config):
-        part.eos_token_id, part.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
-        part.bos_token_id = tokenizer.pad_token_id
-    return config
-
-
-def prepare(work: Path, case: Case, device: str) -> None:
-    """What is missing of the case's questions and weights."""
-    if not (data_of(work, case) / "manifest.json").is_file():
-        write_questions(data_of(work, case), MINI_FRAME if case.rehearsal else FRAME)
-    if not model_of(work, case).is_dir():
-        write_model(model_of(work, case), case, device)
-
-
-def prepared(work: Path, case: Case) -> bool:
-    """Whether all is there."""
-    return (data_of(work, case) / "manifest.json").is_file() and model_of(work, case).is_dir()
-
-
-def data_of(work: Path, case: Case) -> Path:
-    """Its prepared set."""
-    return work / ("data-rehearsal" if case.rehearsal else "data")
-
-
-def model_of(work: Path, case: Case) -> Path:
-    """Its weights."""
-    return work / f"model-{case.model}"
+    markers = [one for one in SPECIAL if one.startswith(("<|vision", "<|image", "<|video"))]
+    return [int(one) for one in tokenizer.convert_tokens_to_ids(markers)]

@@ -1,185 +1,179 @@
-"""The results of the bench as Markdown and JSON: a pure function of the cases' files.
+"""The report of the bench, in Markdown and JSON: a pure function of the result files.
 
-What was aimed at, and whether it was met: ratios of two cases, and the plan's memory against the card's.
+It states two targets (ours), and whether each was met: the time of a step relative to another case's, and the plan's
+memory estimate relative to the measured peak.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.files import write_whole
-from baselines.bench.clock import OWN, SPANS
-from baselines.bench.store import Found, read_all, write_json
+from baselines.bench.cases import OWN, SPANS, CaseResult, read_results, write_json
 from baselines.preflight.memory import GB
 
 RATIOS = (
     ("GDQA against GRPO", "grpo-gdqa", "grpo", 1.10),
     ("ours against plain TRL", "grpo", "trl", 1.02),
 )
-"""Title, numerator, denominator, and the most that is aimed at (ours), of the seconds of a step."""
+"""Title, numerator, denominator, and the target for the ratio of their seconds per step, at most (ours)."""
 WITHIN = 0.15
-"""The plan's peak against the measured one (ours)."""
+"""Target for the relative error of the plan's peak memory (ours)."""
+DASH = "-"
 
 
 @dataclass(frozen=True)
 class Aim:
-    """One aim on one model and tuning."""
+    """One target for one model and tuning."""
 
     title: str
     where: str
     aim: str
-    value: float | None
-    least: float | None
-    """Of the fastest step of the first over the slowest of the second; None for memory, which is counted."""
-    most: float | None
-    verdict: str
-    """met, missed, or not measured; with a reason."""
+    value: float | None = None
+    least: float | None = None
+    """Fastest step of the first case over the slowest of the second; None for memory."""
+    most: float | None = None
+    verdict: str = ""
+    """met, missed or not measured; with a reason."""
 
 
-def aims(found: Sequence[Found]) -> list[Aim]:
-    """Every aim for every model and tuning among the results, in order of their names."""
-    by_case = {(f["case"]["model"], f["case"]["tuning"], f["case"]["method"]): f for f in found}
-    places = sorted({key[:2] for key in by_case})
-    return [
-        aim
-        for model, tuning in places
-        for aim in _of({key[2]: one for key, one in by_case.items() if key[:2] == (model, tuning)}, f"{model} {tuning}")
-    ]
+def aims(found: Sequence[CaseResult]) -> list[Aim]:
+    """Every target for every model and tuning among the results."""
+    groups: dict[str, dict[str, CaseResult]] = {}
+    for one in sorted(found, key=_name):
+        groups.setdefault(f"{one['case']['model']} {one['case']['tuning']}", {})[one["case"]["method"]] = one
+    return [aim for where, methods in groups.items() for aim in _aims(methods, where)]
 
 
-def _of(methods: Mapping[str, Found], where: str) -> Iterator[Aim]:
+def _aims(methods: Mapping[str, CaseResult], where: str) -> Iterator[Aim]:
     for title, first, second, limit in RATIOS:
-        yield ratio(title, where, methods.get(first), methods.get(second), limit)
+        yield _ratio(Aim(title, where, f"at most {limit:.2f}"), methods.get(first), methods.get(second), limit)
     for method, one in sorted(methods.items()):
-        yield estimate(f"plan's memory, {method}", where, one)
+        yield _estimate(Aim(f"plan's memory, {method}", where, f"within {WITHIN:.0%}"), one)
 
 
-def ratio(title: str, where: str, first: Found | None, second: Found | None, limit: float) -> Aim:
-    """Median seconds of a step over another case's, with the range that single steps leave open."""
-    aim = f"at most {limit:.2f}"
+def _ratio(aim: Aim, first: CaseResult | None, second: CaseResult | None, limit: float) -> Aim:
+    """Ratio of the median seconds per step, with the range over single steps."""
     for one in (first, second):
         if one is None or one["status"] != "measured":
             reason = "no such case" if one is None else f"{one['case']['method']}: {one['status']}"
-            return Aim(title, where, aim, None, None, None, f"not measured ({reason})")
+            return dataclasses.replace(aim, verdict=f"not measured ({reason})")
     assert first and second
     if first["device"]["name"] != second["device"]["name"]:
-        return Aim(title, where, aim, None, None, None, "not measured (on two devices)")
+        return dataclasses.replace(aim, verdict="not measured (on two devices)")
     above, below = first["seconds"], second["seconds"]
     value = above["median"] / below["median"]
     least, most = above["least"] / below["most"], above["most"] / below["least"]
-    open_ = ", but single steps lie on both sides" if least <= limit < most else ""
-    return Aim(title, where, aim, value, least, most, ("met" if value <= limit else "missed") + open_)
+    verdict = "met" if value <= limit else "missed"
+    if least <= limit < most:
+        verdict += ", but single steps lie on both sides"
+    return dataclasses.replace(aim, value=value, least=least, most=most, verdict=verdict)
 
 
-def estimate(title: str, where: str, one: Found) -> Aim:
-    """The plan's peak over what the driver gave out."""
-    aim = f"within {WITHIN:.0%}"
+def _estimate(aim: Aim, one: CaseResult) -> Aim:
+    """The plan's peak over the memory that the driver handed out."""
     if one["status"] != "measured" or one["memory"]["driver"] is None:
         reason = one["status"] if one["status"] != "measured" else "no GPU"
-        return Aim(title, where, aim, None, None, None, f"not measured ({reason})")
+        return dataclasses.replace(aim, verdict=f"not measured ({reason})")
     value = one["plan"]["peak"] / one["memory"]["driver"]
-    return Aim(title, where, aim, value, None, None, "met" if abs(value - 1) <= WITHIN else "missed")
-
-
-DASH = "-"
+    return dataclasses.replace(aim, value=value, verdict="met" if abs(value - 1) <= WITHIN else "missed")
 
 
 def write_report(out: Path) -> list[Aim]:
-    """Write `report.json` and `report.md` from what is below `out/cases`; returns the aims."""
-    found = read_all(out)
+    """Write `report.json` and `report.md` from `out/cases`; returns the targets."""
+    found = read_results(out)
     judged = aims(found)
-    every = {"aims": [dataclasses.asdict(aim) for aim in judged], "cases": found}
-    write_json(out / "report.json", every)
+    write_json(out / "report.json", {"aims": [dataclasses.asdict(aim) for aim in judged], "cases": found})
     write_whole(out / "report.md", as_markdown(found, judged))
     return judged
 
 
-def as_markdown(found: Sequence[Found], judged: Sequence[Aim]) -> str:
+def as_markdown(found: Sequence[CaseResult], judged: Sequence[Aim]) -> str:
     """The report in words and tables."""
     rehearsed = any(one["case"]["rehearsal"] for one in found)
-    warning = "**The mini architecture, no GPU: these numbers say nothing about one.**"
-    lines = ["# Rehearsal on a CPU", "", warning, ""] if rehearsed else ["# A step of each method on one GPU", ""]
-    lines += [*_facts(found), "", *_aims(judged), "", *_times(found), "", *_memory(found), "", *_how(found, rehearsed)]
-    return "\n".join(lines) + "\n"
+    warning = "**The mini architecture, no GPU: these numbers say nothing about one.**\n\n" if rehearsed else ""
+    title = "Rehearsal on a CPU" if rehearsed else "The time and memory of a training step on one GPU"
+    parts = [_facts(found), _aim_table(judged), _times(found), _memory(found), _how(found, rehearsed)]
+    return f"# {title}\n\n{warning}" + "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _facts(found: Sequence[Found]) -> Iterator[str]:
-    def each(value: Any) -> str:
+def _facts(found: Sequence[CaseResult]) -> Iterator[str]:
+    def each(value: Callable[[CaseResult], Any]) -> str:
         return ", ".join(sorted({str(value(one)) for one in found})) or DASH
 
-    yield "```sh"
-    yield from sorted({str(one["command"]) for one in found})
-    yield "```"
-    yield ""
+    yield from ("```sh", *sorted({str(one["command"]) for one in found}), "```", "")
     yield f"- commit: {each(lambda one: one['commit'][:12] + (' (with changes)' if one['dirty'] else ''))}"
     yield f"- date: {each(lambda one: one['date'])}"
     yield f"- device: {each(lambda one: one['device']['name'])}"
     yield f"- driver: {each(lambda one: one['device']['driver'] or 'none')}"
     yield f"- CUDA: {each(lambda one: one['device']['cuda'] or 'none')}"
     for name in ("torch", "transformers", "trl", "peft"):
-        yield f"- {name}: {each(lambda one, name=name: one['packages'].get(name, 'none'))}"
+        yield f"- {name}: {each(lambda one, name=name: one['packages'].get(name, 'none'))}"  # type: ignore[misc]
 
 
-def _aims(judged: Sequence[Aim]) -> Iterator[str]:
-    yield "| aim | model | aimed at | found | of single steps | |"
-    yield "| :-- | :-- | :-- | --: | --: | :-- |"
+def _aim_table(judged: Sequence[Aim]) -> Iterator[str]:
+    rows = []
     for one in judged:
         value = DASH if one.value is None else f"{one.value:.3f}"
         span = DASH if one.least is None or one.most is None else f"{one.least:.3f} to {one.most:.3f}"
-        yield f"| {one.title} | {one.where} | {one.aim} | {value} | {span} | {one.verdict} |"
+        rows.append([one.title, one.where, one.aim, value, span, one.verdict])
+    return _table(["target", "model", "at most or within", "found", "single steps", "verdict"], "lllrrl", rows)
 
 
-def _times(found: Sequence[Found]) -> Iterator[str]:
-    spans = " | ".join((*SPANS, "other", *OWN))
-    yield f"| case | seconds a step | least to most | completions | tokens/s | {spans} |"
-    yield f"| :-- | --: | --: | --: | --: |{' --: |' * (len(SPANS) + len(OWN) + 1)}"
-    for one in found:
-        yield f"| {_name(one)} | {' | '.join(_row(one))} |"
+def _times(found: Sequence[CaseResult]) -> Iterator[str]:
+    headings = ["case", "seconds per step", "least to most", "completions", "tokens/s", *SPANS, "other", *OWN]
+    return _table(headings, "l" + "r" * (len(headings) - 1), ([_name(one), *_time_cells(one)] for one in found))
 
 
-def _row(one: Found) -> list[str]:
+def _time_cells(one: CaseResult) -> list[str]:
     if one["status"] != "measured":
         return [one["status"], *[DASH] * (len(SPANS) + len(OWN) + 4)]
-    seconds, share = one["seconds"], one["share"]
-    head = [f"{seconds['median']:.3f}", f"{seconds['least']:.3f} to {seconds['most']:.3f}"]
-    shares = [f"{share[name]:.0%}" for name in (*SPANS, "other")]
-    shares += [f"{one['own'][name]:.1%}" for name in OWN]
-    return [*head, f"{one['completions']:.0f}", f"{one['tokens_per_second']:.0f}", *shares]
+    seconds = one["seconds"]
+    return [
+        *(f"{seconds['median']:.3f}", f"{seconds['least']:.3f} to {seconds['most']:.3f}"),
+        *(f"{one['completions']:.0f}", f"{one['tokens_per_second']:.0f}"),
+        *(f"{one['share'][name]:.0%}" for name in (*SPANS, "other")),
+        *(f"{one['own'][name]:.1%}" for name in OWN),
+    ]
 
 
-def _memory(found: Sequence[Found]) -> Iterator[str]:
-    yield "Peak memory in GB (2^30 bytes); `driver` is all that the card had given out, CUDA's own part included."
+def _memory(found: Sequence[CaseResult]) -> Iterator[str]:
+    yield "Peak memory in GB (2^30 bytes). `driver` is everything handed out on the GPU, CUDA's own share included."
     yield ""
-    yield "| case | allocated | reserved | driver | plan |"
-    yield "| :-- | --: | --: | --: | --: |"
+    rows = []
     for one in found:
         measured = one.get("memory") or {}
         parts = [measured.get(name) for name in ("allocated", "reserved", "driver")] + [one.get("plan", {}).get("peak")]
-        yield f"| {_name(one)} | {' | '.join(DASH if part is None else f'{part / GB:.2f}' for part in parts)} |"
+        rows.append([_name(one), *(DASH if part is None else f"{part / GB:.2f}" for part in parts)])
+    yield from _table(["case", "allocated", "reserved", "driver", "plan"], "lrrrr", rows)
 
 
-def _how(found: Sequence[Found], rehearsed: bool) -> Iterator[str]:
-    cases = [one["case"] for one in found]
-    lengths = ", ".join(str(n) for n in sorted({case["completion"] for case in cases}))
-    prompts = ", ".join(str(n) for n in sorted({one["prompt"] for one in found if "prompt" in one})) or DASH
-    clock = (
-        "process CPU seconds of one thread" if rehearsed else "wall seconds, the GPU waited for at every span's ends"
-    )
-    yield f"Random weights, random pictures. Longest prompt: {prompts} tokens, its picture's included. Every completion"
-    yield f"has {lengths} tokens: random weights do not end by themselves. Sampled by transformers, not by vLLM. No"
-    yield "answer is ever right, so that DAPO always takes all of its draws. Times are " + clock + ";"
-    yield "the first step is not counted. `vary` and `write` are what ours does besides TRL's, within scoring:"
-    yield "augmentation and training log. docs/gpu-bench.md says how."
+def _how(found: Sequence[CaseResult], rehearsed: bool) -> Iterator[str]:
+    lengths = ", ".join(map(str, sorted({one["case"]["completion"] for one in found})))
+    prompts = ", ".join(map(str, sorted({one["prompt"] for one in found if "prompt" in one}))) or DASH
+    times = "CPU seconds of one thread" if rehearsed else "wall time, with the GPU synchronised around every span"
+    yield f"Random weights and random images. Longest prompt: {prompts} tokens, image tokens included. Every completion"
+    yield f"has {lengths} tokens, because random weights do not stop by themselves. Rollouts are sampled by"
+    yield "transformers, not by vLLM. No answer is ever correct, so DAPO always uses all of its draws. Times are"
+    yield f"{times}; the first step is not counted. `vary` (augmentation) and `write` (training log) are what our"
+    yield "trainer does in addition to TRL's, within scoring. See docs/gpu-bench.md."
     for one in found:
         if one["status"] != "measured":
             words = " ".join(str(one["error"]).split())[:300].replace("|", "/").replace("`", "'")
             yield f"\n{_name(one)}: {one['status']}. `{words}`"
 
 
-def _name(one: Found) -> str:
+def _table(headings: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines of a Markdown table; `alignment` has `l` or `r` for each column."""
+    marks = [":--" if one == "l" else "--:" for one in alignment]
+    for row in (headings, marks, *rows):
+        yield f"| {' | '.join(row)} |"
+
+
+def _name(one: CaseResult) -> str:
     case = one["case"]
     return f"{case['model']} {case['tuning']} {case['method']}"

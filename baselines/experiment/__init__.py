@@ -1,1 +1,1 @@
-"""What is run, as values: profiles, cells, settings and the plan."""
+"""An experiment as values: profile, cells, settings, plan. Nothing here runs anything."""

@@ -1,13 +1,13 @@
-"""One cell of the grid (benchmark, model, method, seed) and where its files are below `runs/<profile>/`.
+"""One cell of the grid (benchmark, model, method, seed), and where its files are below `runs/<profile>/`.
 
-world/  data/<benchmark>/  models/<model>/          shared stages
-released/<benchmark>/<file>/                         training sets of the arm as released (twin: file.json beside)
-train/<benchmark>/<model>/<method>/seed<k>/          checkpoint, arguments, training log; equal-tokens/ within
-train/<benchmark>/<model>/<method>/as-released/...   the same, trained in the arm as released; likewise responses/
-responses/<benchmark>/<model>/<method>/seed<k>/      response log, lm-eval results
+world/  data/<benchmark>/  models/<model>/          shared by all cells
+released/<benchmark>/<file>/                         training sets of the arm as released (and the twin's file.json)
+train/<benchmark>/<model>/<method>/seed<k>/          checkpoint, arguments, training log; equal-tokens/ below it
+train/<benchmark>/<model>/<method>/as-released/...   the same, trained in the arm as released; also in responses/
+responses/<benchmark>/<model>/<method>/seed<k>/      response log
 results/...                                          result store (anatomy_r1/results/store.py)
-work/<digest>/                                       unfinished work, keyed by everything that goes into it
-logs/<stage>/...                                     what a stage printed
+work/<digest>/                                       unfinished work, keyed by everything that it depends on
+logs/<stage>/...                                     output of each stage
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from pathlib import Path
 from anatomy_r1.evaluation.views import PLAIN, row
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
 from baselines.experiment.profile import Profile, load_profile
+from baselines.methods import registry
 from baselines.methods.method import Method
-from baselines.methods.registry import add_methods
-from baselines.methods.registry import method as find_method
+
+POLICIES = "policies"
+"""Folder below `work/<digest>/` for the policies of a training (`baselines/trainers/policies.py`)."""
+OWN = "own"
+"""The policy at the end of the method's own budget."""
 
 
 @dataclass(frozen=True)
@@ -33,47 +37,47 @@ class Cell:
     method_id: str
     seed: int
     view: str = PLAIN
-    """What is shown in evaluation (`anatomy_r1.evaluation.views`); training knows nothing of it."""
+    """What the evaluation shows (`anatomy_r1.evaluation.views`); training does not depend on it."""
     data: str = MATCHED
-    """What it learns from: the questions of `MATCHED`, or its file of `AS_RELEASED`."""
+    """What it is trained on: the `MATCHED` questions, or its file of the arm `AS_RELEASED`."""
 
     @property
     def method(self) -> Method:
         """Its method."""
-        return find_method(self.method_id)
+        return registry.method(self.method_id)
 
     @property
     def name(self) -> str:
-        """Path of the cell below any stage's folder, whatever the view."""
+        """Path of its training and responses below a stage's folder; the same in all views."""
         own = "" if self.data == MATCHED else f"{self.data}/"
         return f"{self.benchmark}/{self.model}/{self.method_id}/{own}seed{self.seed}"
 
     def under(self, arm: str) -> str:
-        """Path of the cell's evaluation in one arm, as in the result store."""
+        """Path of its evaluation in one arm, as in the result store."""
         return f"{self.benchmark}/{self.model}/{row(self.method_id, self.view)}/{arm}/seed{self.seed}"
 
     def in_arm(self, arm: str) -> Cell:
-        """The cell that is evaluated in an arm: as released, another training."""
+        """The cell that is evaluated in an arm: as released has a training of its own."""
         return replace(self, data=AS_RELEASED if arm == AS_RELEASED else MATCHED)
 
     def parent(self) -> Cell | None:
-        """Cell whose checkpoint this one starts from; None when it starts from the base model."""
+        """The cell whose checkpoint training starts from; None for the base model."""
         start = self.method.start
         return None if start == "base" else replace(self, method_id=start, view=PLAIN)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one profile's runs."""
+    """Paths below the folder of one profile's runs."""
 
     root: Path
 
     def world(self) -> Path:
-        """Generated data in the real on-disk formats."""
+        """Generated data, in the formats of the real files."""
         return self.root / "world"
 
     def data(self, benchmark: str) -> Path:
-        """Prepared set."""
+        """Prepared set of a benchmark."""
         return self.root / "data" / benchmark
 
     def released(self, benchmark: str, file: str) -> Path:
@@ -90,29 +94,29 @@ class Layout:
         """Base model."""
         return self.root / "models" / model
 
-    def train(self, cell: Cell) -> Path:
-        """Trained checkpoint with its log."""
-        return self.root / "train" / cell.name
-
-    def policy(self, cell: Cell, arm: str = MATCHED) -> Path:
-        """Weights that are evaluated: the checkpoint, or the base model for a method that is not trained."""
-        if not cell.method.trained:
-            return self.base(cell.model)
-        return self.train(cell) / EQUAL_TOKENS if arm == EQUAL_TOKENS else self.train(cell)
-
     def start(self, cell: Cell) -> Path:
         """Weights that training starts from."""
         parent = cell.parent()
         return self.base(cell.model) if parent is None else self.train(parent)
 
-    def answers_with(self, cell: Cell) -> Path:
-        """File that is there when what answers is: for a control, which has no weights, the data."""
+    def train(self, cell: Cell) -> Path:
+        """Trained checkpoint and its log."""
+        return self.root / "train" / cell.name
+
+    def policy(self, cell: Cell, arm: str = MATCHED) -> Path:
+        """Weights that are evaluated: the checkpoint, or the base model for an untrained method."""
+        if not cell.method.trained:
+            return self.base(cell.model)
+        return self.train(cell) / EQUAL_TOKENS if arm == EQUAL_TOKENS else self.train(cell)
+
+    def evaluation_input(self, cell: Cell) -> Path:
+        """File that exists once the cell can be evaluated; controls have no weights and need only the data."""
         if cell.method.kind == "control":
             return self.data(cell.benchmark) / "manifest.json"
         return self.policy(cell) / ("training.json" if cell.method.trained else "config.json")
 
     def responses(self, cell: Cell) -> Path:
-        """Response log and lm-eval's results."""
+        """Response logs."""
         return self.root / "responses" / cell.name
 
     def store(self) -> Path:
@@ -128,41 +132,33 @@ class Layout:
         return self.root / "work" / digest
 
     def tensorboard(self, cell: Cell) -> Path:
-        """TensorBoard's event files, where `--report-to tensorboard` asks for them."""
+        """Event files of `--report-to tensorboard`."""
         return self.root / "tensorboard" / cell.name
 
     def log(self, stage: str, name: str) -> Path:
-        """What a stage printed."""
+        """Output of a stage."""
         return self.root / "logs" / stage / f"{name}.log"
 
     def progress(self, stage: str, name: str) -> Path:
-        """How far a stage is."""
+        """Progress file of a stage."""
         return self.root / "progress" / stage / f"{name}.json"
 
 
 @dataclass(frozen=True)
-class Run:
+class GridRun:
     """What every stage of one grid shares."""
 
     profile: Profile
     layout: Layout
     source: str
-    """The profile's name or file, as given: stages load it again."""
+    """The profile's name or file, as given: each stage loads it again."""
     report_to: str = "none"
-    """Where trainers report to, besides the training log."""
+    """Where trainers report to, in addition to the training log."""
     method_files: tuple[str, ...] = ()
     """Absolute paths of the user's method files, which each stage loads again."""
 
 
-def open_run(source: str, root: Path, report_to: str, method_files: Sequence[str]) -> Run:
-    """The run that another process began: its profile is loaded again, and the methods of its files become known."""
-    add_methods(method_files)
-    return Run(load_profile(source), Layout(root), source, report_to, tuple(method_files))
-
-
-POLICIES = "policies"
-"""Folder of the unfinished work in which a run keeps its policies; see `baselines/trainers/policies.py`."""
-
-
-OWN = "own"
-"""The policy at the end of the method's own budget."""
+def open_run(source: str, root: Path, report_to: str, method_files: Sequence[str]) -> GridRun:
+    """The run that another process started: load its profile, and register the methods of its files."""
+    registry.add_methods(method_files)
+    return GridRun(load_profile(source), Layout(root), source, report_to, tuple(method_files))

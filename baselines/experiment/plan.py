@@ -1,4 +1,4 @@
-"""Which stages a selection of rows needs: pure, so that it can be printed, priced and tested."""
+"""The plan: which stages a selection of rows needs. Pure functions, used to run, to print and to estimate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Selection:
     """What to run, by id."""
 
     methods: tuple[str, ...]
-    """Rows: a method's id, with a view behind it unless it is the plain one (`anatomy_r1.evaluation.views`)."""
+    """Rows: a method's id, followed by the view unless it is the plain one (`anatomy_r1.evaluation.views`)."""
     benchmarks: tuple[str, ...]
     models: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -33,11 +33,11 @@ class Stage:
     stage: str
     """`world`, `data`, `released`, `base`, `train` or `evaluate`."""
     name: str
-    """What it is for; with `stage`, the path of its log and progress file."""
+    """Benchmark, model or cell; with `stage`, the path of its log and progress file."""
     output: Path
-    """File that is there when it is done."""
+    """File that exists when it is done."""
     seconds: float
-    """Rough cost, for the estimate only."""
+    """Rough cost, for estimates only."""
 
 
 def select(
@@ -50,10 +50,10 @@ def select(
     arms: Sequence[str] = (),
     views: Sequence[str] = (),
 ) -> Selection:
-    """The rows asked for; what is left out comes from the profile's default.
+    """The rows asked for; what is not given comes from the profile's `default`.
 
     Raises:
-        AnatomyR1Error: an id that does not exist; lists those that do.
+        AnatomyR1Error: an unknown id; the message lists the known ones.
     """
     _known("benchmark", benchmarks, profile.data)
     _known("model", models, profile.models)
@@ -76,7 +76,7 @@ def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
 
 
 def cells(selection: Selection) -> list[Cell]:
-    """One cell for each benchmark, model, row and seed."""
+    """One cell per benchmark, model, row and seed."""
     return [
         Cell(benchmark, model, method, seed, view)
         for benchmark in selection.benchmarks
@@ -87,21 +87,21 @@ def cells(selection: Selection) -> list[Cell]:
 
 
 def evaluations(profile: Profile, selection: Selection) -> list[tuple[Cell, str]]:
-    """Every cell with each arm in which there is something of it to evaluate."""
+    """Every cell with each arm that exists for it."""
     return [
-        (cell.in_arm(arm), arm) for cell in cells(selection) for arm in selection.arms if _stands_in(profile, cell, arm)
+        (cell.in_arm(arm), arm) for cell in cells(selection) for arm in selection.arms if _has_arm(profile, cell, arm)
     ]
 
 
-def _stands_in(profile: Profile, cell: Cell, arm: str) -> bool:
-    """Only sampling can be made equal; as released is what learns from a file, where the benchmark has files."""
+def _has_arm(profile: Profile, cell: Cell, arm: str) -> bool:
+    """Equal tokens is for methods that sample; as released for those with a released file, if the benchmark has any."""
     if arm == EQUAL_TOKENS:
         return cell.method.kind == "rl"
     return arm != AS_RELEASED or (bool(cell.method.release) and cell.benchmark in profile.released)
 
 
 def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage]:
-    """Every stage that the selection needs, shared ones once, in an order in which they could run."""
+    """Every stage that the selection needs, once, in an order in which they can run."""
     wanted = evaluations(profile, selection)
     trained = {cell.name: cell for leaf, _ in wanted for cell in lineage(leaf) if cell.method.trained}
     files = dict.fromkeys((c.benchmark, c.method.release) for c in trained.values() if c.data == AS_RELEASED)
@@ -123,26 +123,26 @@ def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage
 
 
 def _training_cost(cost: Mapping[str, float], cell: Cell) -> float:
-    """A method's own estimate where the profile has one: DAPO samples more than others a step."""
+    """The method's own estimate if the profile has one (DAPO samples more per step), otherwise its budget's."""
     return cost.get(cell.method_id, cost[cell.method.budget])
 
 
 def _evaluation_cost(cost: Mapping[str, float], cell: Cell) -> float:
-    """Controls without a model only read the data."""
+    """Controls have no model and only read the data."""
     return times_asked(cell) * cost["data" if cell.method.kind == "control" else "evaluate"]
 
 
 def times_asked(cell: Cell) -> int:
-    """How often an evaluation asks each question: in every rotation of its options, mostly four in both benchmarks."""
+    """How often an evaluation asks each question: once, or in every rotation of its (usually four) options."""
     return 4 if cell.view == ROTATIONS else 1
 
 
 def gpus_of(profile: Profile, stage: str) -> int:
-    """GPUs that one stage of this kind computes on."""
+    """GPUs that one stage of this kind uses."""
     return {"train": profile.launch.processes, "evaluate": 1}.get(stage, 0) if profile.needs.gpus else 0
 
 
 def lineage(cell: Cell) -> list[Cell]:
-    """The cell and all it starts from, first ancestor first."""
+    """The cell preceded by all cells that it starts from, the first ancestor first."""
     parent = cell.parent()
     return [*(lineage(parent) if parent else []), cell]

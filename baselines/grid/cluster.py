@@ -1,7 +1,7 @@
-"""Where the grid's stages run: on this machine, or as jobs of SLURM through Snakemake's executor.
+"""Where the grid's stages run: on this machine, or as SLURM jobs through Snakemake's executor.
 
-A job asks for what its stage takes, as the plan has it: GPUs, processors, memory of the host, and time with a margin.
-A job that dies is submitted again and goes on from its last checkpoint; SLURM may requeue one itself.
+A job requests what the plan says its stage takes: GPUs, CPUs, main memory, and time with a margin. A job that dies is
+submitted again and resumes from its last checkpoint; SLURM may also requeue it.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from baselines.experiment.plan import Stage, gpus_of
 from baselines.experiment.profile import Profile
 
 MARGIN = 3.0
-"""A job's time over its stage's estimate (ours): a job that runs out of it is started again."""
+"""Time limit of a job relative to its stage's estimate (ours); a job that exceeds it is started again."""
 SHORTEST = 10
-"""Minutes (ours)."""
+"""Shortest time limit in minutes (ours)."""
 SUBMITTED_AGAIN = 2
-"""Times that a job which died is submitted again (ours)."""
+"""How often a job that died is submitted again (ours)."""
 PLUGIN = "snakemake_executor_plugin_slurm"
 FIX = "pip install --no-deps -r baselines/grid/cluster.txt (docs/paper-run.md says why)"
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """How stages are run, as given on the command line."""
+    """Where stages run, from the command line."""
 
     executor: str = "local"
     partition: str = ""
     account: str = ""
     extra: str = ""
-    """Further words for sbatch, such as `--constraint=a100`."""
+    """Additional arguments of sbatch, such as `--constraint=a100`."""
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job of one stage asks for, by Snakemake's names."""
+    """What the job of one stage requests, by Snakemake's names."""
 
     gpu: int
     cpus_per_task: int
@@ -51,7 +51,7 @@ class Resources:
 
 
 def resources(profile: Profile, stage: Stage) -> Resources:
-    """Of one stage; on this machine only `gpu` counts."""
+    """Resources of one stage; on this machine only `gpu` matters."""
     processes = profile.launch.processes if stage.stage == "train" else 1
     return Resources(
         gpu=gpus_of(profile, stage.stage),
@@ -62,7 +62,7 @@ def resources(profile: Profile, stage: Stage) -> Resources:
 
 
 def executor_words(cluster: Cluster, profile: Profile, jobs: int, logs: Path) -> list[str]:
-    """Snakemake's arguments for where jobs run.
+    """Snakemake's arguments for the executor.
 
     Raises:
         AnatomyR1Error: when the executor is unknown or its plugin is not installed.
@@ -86,14 +86,14 @@ def executor_words(cluster: Cluster, profile: Profile, jobs: int, logs: Path) ->
 
 
 def _status_command() -> str:
-    """Without an accounting database sacct knows no job, and the grid would wait for ever."""
+    """Sacct needs an accounting database; without one it knows no job, and the grid would wait forever."""
     if shutil.which("scontrol") is None:
-        raise AnatomyR1Error("executor slurm: no scontrol here. Fix: start the grid on a machine that submits jobs")
+        raise AnatomyR1Error("executor slurm: no scontrol here. Fix: start the grid on a machine that can submit jobs")
     shown = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
     kind = next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
     return "squeue" if kind.rstrip().endswith(("accounting_storage/none", "(null)")) else "sacct"
 
 
 def by_output(profile: Profile, root: Path, every: Sequence[Stage]) -> dict[str, dict[str, int]]:
-    """Output of a stage, relative to the runs folder -> what its job asks for, for the Snakefile."""
+    """Output of each stage, relative to the runs folder -> its resources, for the Snakefile."""
     return {str(stage.output.relative_to(root)): asdict(resources(profile, stage)) for stage in every}

@@ -1,7 +1,7 @@
-"""Run the grid: write Snakemake's configuration, start it, and watch it (`baselines/grid/progress_bar.py`).
+"""Run the grid: write Snakemake's configuration, start it, and show its progress.
 
-Only one grid runs on a folder: the kernel lock is held by this process and by Snakemake, so it is free again exactly
-when both are gone, whatever killed them. Snakemake's own lock file, which goes stale, is left out (`--nolock`).
+Only one grid runs in a folder. This process and Snakemake hold a kernel lock, which is released exactly when both are
+gone, whatever killed them. Snakemake's own lock file, which goes stale, is not used (`--nolock`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,13 +18,13 @@ from typing import Any, TextIO
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
 from anatomy_r1.provenance import ROOT
-from baselines.experiment.cell import Layout, Run
+from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.plan import Selection, evaluations, lineage, stages
 from baselines.experiment.profile import Profile, digest
 from baselines.experiment.settings import settings
 from baselines.grid.cluster import Cluster, by_output, executor_words
 from baselines.grid.pool import pool
-from baselines.grid.progress_bar import summary, watch
+from baselines.grid.progress_bar import show_progress, summary
 from baselines.methods.registry import add_methods
 from baselines.runtime.processes import die_with_parent
 
@@ -35,15 +34,15 @@ FIXED = {
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
-"""What all stages find in their environment."""
+"""Environment variables of all stages."""
 LOCAL = Cluster()
 
 
-def run_grid(run: Run, selection: Selection, jobs: int, cluster: Cluster = LOCAL) -> bool:
+def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = LOCAL) -> bool:
     """Run what is missing, `jobs` processes at a time, here or on a cluster; True when every stage is done.
 
     Raises:
-        AnatomyR1Error: when another grid runs on the same folder.
+        AnatomyR1Error: when another grid runs in the same folder.
     """
     layout = run.layout
     where = executor_words(cluster, run.profile, jobs, layout.root / "logs" / "slurm")
@@ -52,18 +51,19 @@ def run_grid(run: Run, selection: Selection, jobs: int, cluster: Cluster = LOCAL
         _take(lock, layout.root)
         todo = stages(run.profile, layout, selection)
         config = layout.root / "grid.json"
-        _forget_progress(layout)
-        os.environ.update(FIXED)  # the pool's process starts with them
+        for path in (layout.root / "progress").glob("**/*.json"):  # of an earlier run
+            path.unlink()
+        os.environ.update(FIXED)  # the pool's process inherits them
         with pool(run.profile.needs.gpus, cluster.executor) as address:
             asked = {"resources": by_output(run.profile, layout.root, todo)}
             config.write_text(json.dumps({**configuration(run, selection), **asked, "pool": address}, indent=1))
             process = _start(layout, config, where, lock)
-            watch(process, layout, todo)
+            show_progress(process, layout, todo)
     return summary(process.returncode, layout, todo)
 
 
-def configuration(run: Run, selection: Selection) -> dict[str, Any]:
-    """What the Snakefile needs to know. A digest that changes makes Snakemake run its stage again."""
+def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
+    """Input of the Snakefile. When a digest changes, Snakemake runs its stage again."""
     profile, here = run.profile, Layout(Path())
     evaluated = evaluations(profile, selection)
     every = {cell.name: cell for leaf, _ in evaluated for cell in lineage(leaf)}
@@ -71,7 +71,7 @@ def configuration(run: Run, selection: Selection) -> dict[str, Any]:
         name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
         for name, cell in every.items()
     }
-    policies = {cell.under(arm): str(here.answers_with(cell)) for cell, arm in evaluated}
+    policies = {cell.under(arm): str(here.evaluation_input(cell)) for cell, arm in evaluated}
     digests = _digests(profile, selection)
     for name, cell in every.items():
         digests[f"train/{name}"] = digest(settings(profile, cell))
@@ -116,7 +116,7 @@ def _take(lock: TextIO, root: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise AnatomyR1Error(f"another grid runs in {root}; wait for it, or stop it and try again") from error
+        raise AnatomyR1Error(f"another grid runs in {root}; wait until it ends, or stop it") from error
 
 
 def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> subprocess.Popen[bytes]:
@@ -137,17 +137,6 @@ def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> 
     )
 
 
-def _forget_progress(layout: Layout) -> None:
-    for path in (layout.root / "progress").glob("**/*.json"):
-        path.unlink()
-
-
 def default_jobs() -> int:
-    """One single-threaded process a core."""
+    """One single-threaded process per core."""
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
-def wait_note(started: float) -> str:
-    """`12 min 5 s`, for the last line of a run."""
-    minutes, seconds = divmod(round(time.monotonic() - started), 60)
-    return f"{minutes} min {seconds} s"

@@ -1,8 +1,7 @@
-"""Stages as forks of one process that has imported PyTorch and its company: ten seconds once, not once a stage.
+"""A pool that forks stages from one process with all imports done, which saves each stage ten seconds of imports.
 
-The grid listens on a socket; what Snakemake starts is a client that names its stage and waits for the exit status. For
-CPUs under Linux: CUDA does not survive a fork. Elsewhere, on a cluster for example, the client's own process does the
-work, and the outcome is the same.
+The grid listens on a socket; Snakemake starts a client that submits its stage and waits for the exit status. Only for
+CPUs on Linux, because CUDA does not survive a fork. Elsewhere the client runs the stage itself, with the same result.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ PRELOADED = ["baselines.grid.preload"]
 
 @contextmanager
 def pool(gpus: int, executor: str = "local") -> Iterator[str]:
-    """The address of a pool for as long as the context lasts; empty where there can be none."""
+    """The address of a pool, which ends with the context; empty when there can be none."""
     if gpus or executor != "local" or sys.platform != "linux":
         yield ""
         return
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(PRELOADED)
     with (
-        tempfile.TemporaryDirectory(prefix="anatomy-r1-") as folder,  # a socket's path has at most 107 characters
+        tempfile.TemporaryDirectory(prefix="anatomy-r1-") as folder,  # a socket's path is limited to 107 characters
         Listener(str(Path(folder) / "pool"), "AF_UNIX", backlog=64) as listener,
     ):
         threading.Thread(target=_accept, args=(listener, forks), daemon=True).start()
@@ -51,7 +50,7 @@ def _accept(listener: Listener, forks: Any) -> None:
 
 
 def _serve(connection: Connection, forks: Any) -> None:
-    """One stage; it ends with its client, which Snakemake may kill."""
+    """Run one stage, and kill it if its client dies, as Snakemake may kill a client."""
     asked = json.loads(connection.recv_bytes())
     process = forks.Process(target=_stage, args=(asked,))
     process.start()
@@ -61,11 +60,11 @@ def _serve(connection: Connection, forks: Any) -> None:
     try:
         connection.send_bytes(json.dumps(process.exitcode).encode())
     except OSError:
-        return  # nobody waits any more
+        return  # the client is gone
 
 
 def _stage(asked: dict[str, Any]) -> None:
-    """In the fork: what `python -m baselines stage` does, with its output in the stage's log."""
+    """In the fork: what `python -m baselines stage` does, with output to the stage's log."""
     from baselines.stages.stages import run_stage
 
     die_with_parent()
@@ -79,8 +78,8 @@ def _stage(asked: dict[str, Any]) -> None:
     run_stage(asked["stage"], asked["name"], run)
 
 
-def ask(address: str, asked: dict[str, Any]) -> int:
-    """Have a pool run a stage; its exit status, or 1 when the pool is gone."""
+def submit(address: str, asked: dict[str, Any]) -> int:
+    """Run a stage in a pool; returns its exit status, or 1 when the pool is gone."""
     try:
         with Client(address, "AF_UNIX") as connection:
             connection.send_bytes(json.dumps(asked).encode())

@@ -1,4 +1,4 @@
-"""What stages import, imported before they are forked (see `baselines/grid/pool.py`).
+"""The imports of all stages, done once before stages are forked (see `baselines/grid/pool.py`).
 
 Nothing is computed here: a process with threads must not be forked.
 """

@@ -1,4 +1,4 @@
-"""A running grid on the screen: a bar with an estimate of the time left, and at the end what failed and why."""
+"""Progress of a running grid in the terminal: a bar with the estimated time left, then what failed and why."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from baselines.experiment.plan import Stage
 from baselines.runtime.progress import Progress, read_progress, share_done
 
 TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
-"""Between two looks at the progress: a terminal's line is rewritten, a file's grows."""
+"""Seconds between updates; a terminal rewrites one line, a file gets a new one each time."""
 
 
-def watch(process: subprocess.Popen[bytes], layout: Layout, todo: Sequence[Stage]) -> None:
-    """A bar in seconds of expected work; its rate turns them into an estimate of the time left."""
+def show_progress(process: subprocess.Popen[bytes], layout: Layout, todo: Sequence[Stage]) -> None:
+    """Show a bar until the process ends. Its unit is seconds of expected work, which gives the time left."""
     before = {stage.output for stage in todo if stage.output.exists()}
     total = sum(stage.seconds for stage in todo if stage.output not in before)
     terminal = sys.stderr.isatty()
@@ -62,14 +62,14 @@ def _states(layout: Layout) -> list[tuple[str, Progress]]:
 
 
 def summary(code: int, layout: Layout, todo: Sequence[Stage]) -> bool:
-    """Say which stages failed, why, and where their log is; what waited for them did not run."""
+    """Print which stages failed, why, and where their logs are; True when every stage is done."""
     failed = [(stage, p) for stage, p in _states(layout) if p.state == "failed"]
     missing = [stage for stage in todo if not stage.output.exists()]
     for stage, progress in failed:
         print(f"FAILED {stage} {progress.name}: {progress.reason}\n       log: {progress.log}", file=sys.stderr)
     if missing:
-        print(f"{len(missing)} of {len(todo)} stages are not done; the same command goes on from here", file=sys.stderr)
+        print(f"{len(missing)} of {len(todo)} stages are not done; the same command resumes from here", file=sys.stderr)
     if code and not failed:
         tail = (layout.root / "snakemake.log").read_text(errors="replace").splitlines()[-15:]
-        print("Snakemake stopped:", *tail, f"log: {layout.root / 'snakemake.log'}", sep="\n  ", file=sys.stderr)
+        print("Snakemake failed:", *tail, f"log: {layout.root / 'snakemake.log'}", sep="\n  ", file=sys.stderr)
     return code == 0 and not missing

@@ -1,1 +1,1 @@
-"""What a profile will take, before anything is started: memory, samples, hours, disk. Pure functions of the profile."""
+"""Before a run starts: what it takes (`plan`), and what would stop it (`doctor`)."""

@@ -1,4 +1,4 @@
-"""All findings of a machine and a profile, and how they are told."""
+"""All checks of a machine and a profile, and their text."""
 
 from __future__ import annotations
 
@@ -10,23 +10,19 @@ from baselines.experiment.profile import Profile
 from baselines.preflight import machine_checks as checks
 from baselines.preflight.effort import disk, memory_rows
 from baselines.preflight.inputs import check_inputs
-from baselines.preflight.machine_checks import Finding, Machine
+from baselines.preflight.machine_checks import Check, Machine
 from baselines.preflight.memory import GB
 from baselines.preflight.model_shape import shape_of
 
 SMALL_DISK = 3.0
-"""GB of a generated profile (ours)."""
+"""GB that a generated profile needs (ours)."""
 
 
-def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selection) -> list[Finding]:
-    """Every finding, machine first."""
+def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
+    """Every check, the machine's first."""
     found = [checks.check_python(machine), *checks.check_packages(machine, profile, checks.locked())]
     if profile.needs.gpus:
-        found += [
-            *checks.check_driver(machine),
-            *checks.check_gpus(machine, profile),
-            checks.check_nccl(machine, profile),
-        ]
+        found += [*checks.check_cuda(machine, profile), *checks.check_gpus(machine, profile)]
     needed = SMALL_DISK
     if not profile.generated:
         shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}
@@ -37,9 +33,9 @@ def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selec
     return [*found, checks.check_disk(machine, needed), *check_inputs(profile, layout, selection)]
 
 
-def as_text(found: Sequence[Finding]) -> str:
-    """One line a finding, and its fix where there is something to mend."""
-    word = {True: "ok", False: "FAILED", None: "not known"}
+def as_text(found: Sequence[Check]) -> str:
+    """One line per check, and the fix of each that did not pass."""
+    word = {True: "ok", False: "FAILED", None: "unknown"}
     lines = []
     for one in found:
         lines.append(f"{word[one.passed]:9}  {one.name}: {one.found}")
@@ -48,8 +44,8 @@ def as_text(found: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def summary(found: Sequence[Finding]) -> str:
-    """The last line: how many findings would stop a run, and of how many nobody knows."""
+def summary(found: Sequence[Check]) -> str:
+    """The last line: how many checks failed, and how many could not be made."""
     failed, unknown = (sum(one.passed is word for one in found) for word in (False, None))
-    told = f"{failed} of {len(found)} would stop a run" if failed else "nothing found that would stop a run"
-    return told + (f"; {unknown} not known" if unknown else "")
+    text = f"{failed} of {len(found)} would stop a run" if failed else "nothing found that would stop a run"
+    return text + (f"; {unknown} unknown" if unknown else "")

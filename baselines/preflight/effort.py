@@ -1,65 +1,57 @@
-"""Samples, tokens, hours and disk of a selection.
-
-Memory of each kind of training of a selection, to hold against a card.
-"""
+"""What a selection takes: samples, tokens, hours, disk, and the memory of each kind of training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from anatomy_r1.scoring.metrics import K
 from baselines.experiment.cell import Cell
 from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, lineage, times_asked
 from baselines.experiment.profile import Profile
 from baselines.experiment.settings import arguments
-from baselines.preflight.memory import BFLOAT16, FLOAT32, PROMPT, ROLLOUT_TOKENS, Memory, training_memory
-from baselines.preflight.model_shape import Shape
+from baselines.preflight.memory import BFLOAT16, FLOAT32, PROMPT, ROLLOUT_TOKENS, MemoryEstimate, training_memory
+from baselines.preflight.model_shape import ModelShape
 
 
 @dataclass(frozen=True)
 class Effort:
-    """Of all trainings and evaluations of a selection."""
+    """Totals over all trainings and evaluations of a selection."""
 
     trainings: int
     rollouts: int
-    """Completions sampled in training, further draws of DAPO at their most."""
+    """Completions sampled in training; for DAPO, the most that dynamic sampling may draw."""
     rollout_tokens: int
     responses: int
-    """Sampled in evaluation, the greedy one included."""
+    """Responses in evaluation, the greedy one included."""
     gpu_hours: float
 
 
 def trainings(profile: Profile, selection: Selection) -> list[Cell]:
-    """Every training that the selection needs, once, parents first."""
+    """Every training that the selection needs, parents first."""
     leaves = [leaf for leaf, _ in evaluations(profile, selection)]
     return list({cell.name: cell for leaf in leaves for cell in lineage(leaf) if cell.method.trained}.values())
 
 
 def rollouts(profile: Profile, cell: Cell) -> int:
-    """Completions that a training samples in its own budget; of DAPO at most."""
+    """Completions that a training samples in its own budget; an upper bound for DAPO."""
     if cell.method.kind != "rl":
         return 0
     given = arguments(profile, cell.method, cell.seed, cell.data)
-    step = _completions_a_step(profile, given)
-    return int(step * given.get("own_steps", given["max_steps"]) * (1 + given.get("resample_rounds", 0)))
-
-
-def _completions_a_step(profile: Profile, given: Mapping[str, Any]) -> int:
     rows = given["per_device_train_batch_size"] * given.get("gradient_accumulation_steps", 1)
-    return int(rows * profile.launch.processes)
+    per_step = rows * profile.launch.processes * (1 + given.get("resample_rounds", 0))
+    return int(per_step * given.get("own_steps", given["max_steps"]))
 
 
 def effort(
     profile: Profile, selection: Selection, stages: Sequence[Stage], test_questions: Mapping[str, int]
 ) -> Effort:
-    """What the selection takes; hours by the profile's own cost of each stage.
+    """What the selection takes; hours from the profile's `cost` of each stage.
 
     Args:
         profile: the profile.
         selection: what is to run.
-        stages: of the selection; those that are done count no more hours.
+        stages: the selection's stages; finished ones add no hours.
         test_questions: benchmark -> size of its test set.
     """
     every = trainings(profile, selection)
@@ -75,10 +67,10 @@ def effort(
     )
 
 
-def disk(profile: Profile, selection: Selection, shapes: Mapping[str, Shape]) -> int:
+def disk(profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape]) -> int:
     """Bytes: base models, published policies, and the checkpoints of one training.
 
-    A checkpoint has weights in two bytes and, for what is trained, a float32 copy and two moments.
+    A checkpoint has bfloat16 weights and, for what is trained, a float32 copy and two moments.
     """
     every = trainings(profile, selection)
     policies = sum(BFLOAT16 * shapes[cell.model].parameters * _policies(profile, cell) for cell in every)
@@ -89,32 +81,28 @@ def disk(profile: Profile, selection: Selection, shapes: Mapping[str, Shape]) ->
 
 
 def _policies(profile: Profile, cell: Cell) -> int:
-    """What a training publishes: with a budget of tokens, the policy of that too, whichever arms are evaluated."""
+    """Policies that a training publishes: with a token budget two, whichever arms are evaluated."""
     return 2 if arguments(profile, cell.method, cell.seed, cell.data).get("rollout_tokens") else 1
 
 
-def _checkpoint(shape: Shape) -> int:
+def _checkpoint(shape: ModelShape) -> int:
     weights = 0 if shape.adapters else BFLOAT16 * shape.parameters
     return weights + 3 * FLOAT32 * shape.trainable
 
 
 def memory_rows(
-    profile: Profile, selection: Selection, shapes: Mapping[str, Shape], gpu: float
-) -> list[tuple[str, Memory]]:
-    """Memory of each kind of training: those that differ in nothing that memory depends on stand together."""
-    rows: dict[tuple[str, Memory], list[str]] = {}
+    profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape], gpu: float
+) -> list[tuple[str, MemoryEstimate]]:
+    """Memory of each kind of training; trainings with the same model and the same estimate share a row."""
+    rows: dict[tuple[str, MemoryEstimate], list[str]] = {}
     for cell in trainings(profile, selection):
-        found = _memory(profile, cell, shapes[cell.model], gpu)
+        given = arguments(profile, cell.method, cell.seed, cell.data)
+        shape, kind = shapes[cell.model], cell.method.kind
+        found = training_memory(shape, profile.launch, given, prompt=PROMPT, gpu=gpu, kind=kind)
         methods = rows.setdefault((cell.model, found), [])
         if cell.method_id not in methods:
             methods.append(cell.method_id)
-    return [(f"{model} {_together(methods)}", found) for (model, found), methods in rows.items()]
-
-
-def _memory(profile: Profile, cell: Cell, shape: Shape, gpu: float) -> Memory:
-    given = arguments(profile, cell.method, cell.seed, cell.data)
-    return training_memory(shape, profile.launch, given, prompt=PROMPT, gpu=gpu, kind=cell.method.kind)
-
-
-def _together(methods: Sequence[str]) -> str:
-    return methods[0] if len(methods) == 1 else f"{methods[0]} and {len(methods) - 1} more"
+    return [
+        (f"{model} {methods[0]}" + (f" and {len(methods) - 1} more" if methods[1:] else ""), found)
+        for (model, found), methods in rows.items()
+    ]

@@ -1,8 +1,8 @@
 """Memory of a training on each GPU, part by part, in bytes.
 
-Model states are exact arithmetic: DeepSpeed's estimators (`estimate_zero2_model_states_mem_needs` and its namesake of
-stage 3, DeepSpeed 0.19.8) where all is trained, with the frozen part counted at two bytes. What a step needs besides is
-a model of ours, with a factor that the GPU bench is there to check.
+Model states are exact: DeepSpeed's estimators (`estimate_zero2_model_states_mem_needs` and its counterpart for stage 3,
+DeepSpeed 0.19.8) when everything is trained; frozen weights count two bytes. The rest of a step is our own estimate,
+which the GPU bench checks.
 """
 
 from __future__ import annotations
@@ -11,55 +11,55 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from baselines.preflight.model_shape import Shape
+from baselines.preflight.model_shape import ModelShape
 
 if TYPE_CHECKING:  # `--help` shows a default of this module, and profiles need pandas
-    from baselines.experiment.profile import Launch
+    from baselines.experiment.profile_file import Launch
 
 GB = 2**30
 BFLOAT16, FLOAT32 = 2, 4
-"""Bytes of a number."""
+"""Bytes per number."""
 PRECISE = 16
-"""Bytes of gradient and optimiser to a trained parameter in stage 3: DeepSpeed counts 18 with the weight's own two. In
-stage 2 it counts 18 beside them."""
+"""Bytes of gradient and optimiser per trained parameter in stage 3, where DeepSpeed counts 18 including the weight's
+own two. In stage 2 it counts 18 without them."""
 ADAPTER = 4 * FLOAT32
-"""Bytes an adapter parameter, which PEFT keeps in float32: itself, gradient, two moments."""
+"""Bytes per adapter parameter, which PEFT keeps in float32: weight, gradient, two moments."""
 ALONE = 3 * BFLOAT16
-"""Bytes of gradient and two moments to a trained parameter without DeepSpeed: all is in bfloat16."""
+"""Bytes of gradient and two moments per trained parameter without DeepSpeed: all in bfloat16."""
 WHOLE = ("zero3", "fsdp2")
-"""Launchers that shard the weights too."""
+"""Launchers that also shard the weights."""
 OVERHEAD = 2 * GB
-"""CUDA context, NCCL and fragmentation (a guess of ours)."""
+"""CUDA context, NCCL and fragmentation (our guess)."""
 LOGITS = 12
-"""Bytes a logit over its life in a step: bfloat16, float32, and the gradient's float32 and bfloat16 (ours)."""
+"""Bytes per logit: bfloat16 and float32, each for value and gradient (ours)."""
 INNER = 34
-"""Bytes a token and width of one recomputed layer's activations (Korthikanti et al. 2022, arXiv:2205.05198, eq. 2, its
-attention scores left out: `sdpa` does not store them)."""
+"""Bytes per token and unit of width for one recomputed layer's activations (Korthikanti et al. 2022, arXiv:2205.05198,
+eq. 2, without its attention scores: `sdpa` does not store them)."""
 GATED = 3 * BFLOAT16
-"""Bytes a token and width of the feed-forward part: gate, up and their product, which eq. 2 has not (ours)."""
+"""Bytes per token and unit of feed-forward width: gate, up and their product, which eq. 2 lacks (ours)."""
 PROMPT = 640
-"""Tokens of a prompt, rounded up: a frame of 854 x 480 is 30 x 17 = 510 (28 pixels to a token's side), the question and
+"""Tokens per prompt, rounded up: a frame of 854 x 480 has 30 x 17 = 510 (28 x 28 pixels per token), the question and
 its instruction about 115 (counted over the released files)."""
 ROLLOUT_TOKENS = 190
-"""Tokens of a completion that is sampled (a guess of ours until a first run)."""
+"""Tokens per sampled completion (our guess until a first run)."""
 ANSWER = 64
-"""Tokens of what SFT imitates, rounded up (a guess of ours)."""
+"""Tokens per SFT target, rounded up (our guess)."""
 TRL_COMPLETION = 512
 """Default of `max_completion_length` in TRL 1.16.0."""
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Of one GPU, in bytes."""
+class MemoryEstimate:
+    """Peak memory of a training on one GPU, by part, in bytes."""
 
     states: int
-    """Weights, gradients and the optimiser's."""
+    """Weights, gradients, optimiser states."""
     reference: int
     """The reference model of the KL term."""
     step: int
-    """Activations and logits while it learns."""
+    """Activations and logits of the loss."""
     rollout: int
-    """vLLM while it samples; asleep while the policy learns, if the profile says so."""
+    """vLLM, while it samples; with sleep mode it frees this while the policy is updated."""
     overhead: int
     asleep: bool
 
@@ -70,12 +70,12 @@ class Memory:
         return self.states + self.reference + busy + self.overhead
 
 
-def states(shape: Shape, launch: Launch) -> int:
-    """Bytes of weights, gradients and optimiser on each GPU."""
+def states(shape: ModelShape, launch: Launch) -> int:
+    """Bytes of weights, gradients and optimiser states on each GPU."""
     own = shape.trainable - shape.adapters
     weights, adapters = BFLOAT16 * shape.parameters, ADAPTER * shape.adapters
     if launch.accelerate in WHOLE:
-        gathered = 2 * BFLOAT16 * shape.largest_layer  # for its turn, with its gradient
+        gathered = 2 * BFLOAT16 * shape.largest_layer  # one layer at a time, with its gradient
         return gathered + (weights + PRECISE * own + adapters) // launch.processes
     if launch.accelerate == "zero2":
         return weights + ((PRECISE + BFLOAT16) * own + adapters) // launch.processes
@@ -83,16 +83,16 @@ def states(shape: Shape, launch: Launch) -> int:
 
 
 def training_memory(
-    shape: Shape, launch: Launch, arguments: Mapping[str, Any], *, prompt: int, gpu: float, kind: str
-) -> Memory:
+    shape: ModelShape, launch: Launch, arguments: Mapping[str, Any], *, prompt: int, gpu: float, kind: str
+) -> MemoryEstimate:
     """Memory of one training.
 
     Args:
-        shape: of the model.
-        launch: processes, and how they share.
-        arguments: the trainer's (`baselines.experiment.settings.arguments`).
-        prompt: tokens of a prompt, its picture's included.
-        gpu: memory of a GPU in GB, of which vLLM takes its share.
+        shape: the model's shape.
+        launch: processes, and how they share the model.
+        arguments: trainer arguments (`baselines.experiment.settings.arguments`).
+        prompt: tokens per prompt, image tokens included.
+        gpu: memory of a GPU in GB, of which vLLM takes a share.
         kind: `sft` or `rl`.
     """
     rows = int(arguments["per_device_train_batch_size"])
@@ -105,7 +105,7 @@ def training_memory(
     has_reference = kind == "rl" and arguments.get("beta", 0.0) > 0 and not shape.adapters
     sharing = launch.processes if launch.accelerate in WHOLE else 1
     share = float(arguments.get("vllm_gpu_memory_utilization", 0.0)) if arguments.get("use_vllm") else 0.0
-    return Memory(
+    return MemoryEstimate(
         states=states(shape, launch),
         reference=BFLOAT16 * shape.parameters // sharing if has_reference else 0,
         step=activations + logits,

@@ -1,7 +1,7 @@
-"""How many parameters a model has, and of which kind: counted on the model itself, built without memory.
+"""Parameter counts and layer sizes of a model, counted on the model itself, built without memory (meta device).
 
-`baselines/preflight/architectures/` has the hub's own `config.json` of each model, so that a plan needs neither weights
-nor a network; a model that is there already is read from its folder.
+`baselines/preflight/architectures/` has the hub's `config.json` of each model, so that a plan needs neither weights nor
+a network. A model that has been fetched is read from its folder.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ ARCHITECTURES = Path(__file__).resolve().parent / "architectures"
 
 
 @dataclass(frozen=True)
-class Shape:
-    """Numbers that memory depends on."""
+class ModelShape:
+    """The sizes that memory depends on."""
 
     parameters: int
-    """All, tied ones once."""
+    """All, tied ones counted once."""
     trainable: int
-    """Those that training changes; with adapters, the adapters' alone."""
+    """Those that training changes; with adapters, the adapters' only."""
     adapters: int
-    """Of them, those that are beside the model's own."""
+    """Trainable parameters that were added to the model."""
     largest_layer: int
-    """Parameters of the module that has most by itself; ZeRO-3 gathers it whole."""
+    """Most parameters held directly by one module; ZeRO-3 gathers them at once."""
     layers: int
     width: int
     inner: int
-    """Width of the feed-forward part."""
+    """Width of the feed-forward layers."""
     vocabulary: int
 
 
-def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> Shape:
+def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShape:
     """Shape of a profile's model entry.
 
     Raises:
@@ -45,10 +45,22 @@ def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> Shape:
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
-    config = AutoConfig.for_model(**_config(source, folder))
+    from baselines.stages.policy import adapters, freeze
+
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(config)
-    return _counted(model, source)
+        model = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**_config(source, folder)))
+    total = sum(weight.numel() for weight in model.parameters())
+    largest = max(sum(w.numel() for w in part.parameters(recurse=False)) for part in model.modules())
+    text = model.config.get_text_config()
+    freeze(model, source.get("frozen", ()))
+    lora = adapters(source)
+    if lora:
+        from peft import get_peft_model
+
+        model = get_peft_model(model, lora)
+    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size)
+    return ModelShape(total, trainable, trainable if lora else 0, largest, *sizes)
 
 
 def _config(source: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
@@ -56,23 +68,5 @@ def _config(source: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
     path = folder / "config.json" if folder and (folder / "config.json").is_file() else ARCHITECTURES / name
     if not path.is_file():
         known = ", ".join(sorted(one.stem for one in ARCHITECTURES.glob("*.json")))
-        raise AnatomyR1Error(f"no configuration of {source.get('hub')!r} to count its parameters by; known: {known}")
+        raise AnatomyR1Error(f"no configuration of {source.get('hub')!r} to count its parameters; known: {known}")
     return dict(json.loads(path.read_text()))
-
-
-def _counted(model: Any, source: Mapping[str, Any]) -> Shape:
-    from baselines.stages.policy import adapters, freeze
-
-    total = sum(weight.numel() for weight in model.parameters())
-    largest = max(sum(w.numel() for w in part.parameters(recurse=False)) for part in model.modules())
-    text = model.config.get_text_config()
-    freeze(model, source.get("frozen", ()))
-    beside = 0
-    if lora := adapters(source):
-        from peft import get_peft_model
-
-        model = get_peft_model(model, lora)
-        beside = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size)
-    return Shape(total, trainable, beside, largest, *sizes)

@@ -1,7 +1,7 @@
-"""The two minutes before the weeks: each stage once, tiny, on the real model, and vLLM's rollouts beside transformers'.
+"""`doctor --smoke`: one training step of each kind on the real model, and vLLM's rollouts compared with transformers'.
 
-TRL's colocate mode has open bugs with pictures (huggingface/trl#6294, #6718, #6719), which no error would tell of: so
-vLLM's greedy answers to eight questions are compared with transformers', and a run is not advised where they differ.
+TRL's colocate mode has open bugs with images (huggingface/trl#6294, #6718, #6719) that raise no error. The check
+compares greedy answers of both engines to eight questions, and fails when they differ.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import MATCHED
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import Selection, stages
 from baselines.experiment.profile import load_profile
-from baselines.preflight.machine_checks import Finding
+from baselines.preflight.machine_checks import Check
 from baselines.stages.stages import run_stage
 
 QUESTIONS, TOKENS = 8, 32
-"""Greedy answers that are compared, and the most tokens of each (ours)."""
+"""Greedy answers to compare, and tokens per answer, at most (ours)."""
 ALIKE = 7
-"""Of eight greedy answers: bfloat16 may turn a near-tie into another word once (ours)."""
+"""Answers of eight that must agree: bfloat16 may break one near-tie differently (ours)."""
 METHODS = ("cot-sft", "grpo")
-"""One of either kind of training."""
+"""One method of each kind of training."""
 
 
-def smoke(run: Run, selection: Selection, benchmark: str) -> list[Finding]:
+def smoke(run: GridRun, selection: Selection, benchmark: str) -> list[Check]:
     """One step of supervised and of reinforcement learning for each model, then the parity of its rollouts.
 
-    Data and models are made first where they are not there yet, as a run would.
+    Data and models that do not exist yet are made first, as in a run.
     """
     _make_inputs(run, selection, benchmark)
     tiny = _tiny(run)
@@ -50,15 +50,15 @@ def smoke(run: Run, selection: Selection, benchmark: str) -> list[Finding]:
     return found
 
 
-def _make_inputs(run: Run, selection: Selection, benchmark: str) -> None:
+def _make_inputs(run: GridRun, selection: Selection, benchmark: str) -> None:
     trained = dataclasses.replace(selection, methods=METHODS, benchmarks=(benchmark,), arms=(MATCHED,))
     for stage in stages(run.profile, run.layout, trained):
         if stage.stage in ("world", "data", "base") and not stage.output.exists():
             run_stage(stage.stage, stage.name, run)
 
 
-def _tiny(run: Run) -> Run:
-    """The run with one step to a training, in a folder of its own over the same models and data."""
+def _tiny(run: GridRun) -> GridRun:
+    """The run with one step per training, in its own folder, with the same models and data."""
     root = run.layout.root / "doctor"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
@@ -70,29 +70,27 @@ def _tiny(run: Run) -> Run:
         section: {**given, **{name: value for name, value in short.items() if name in given}}
         for section, given in run.profile.training.items()
     }
-    path = root / "doctor.yaml"  # several processes may read it
+    path = root / "doctor.yaml"  # worker processes load it again
     path.write_text(yaml.safe_dump(dataclasses.asdict(dataclasses.replace(run.profile, training=training))))
-    return Run(load_profile(str(path)), Layout(root), str(path))
+    return GridRun(load_profile(str(path)), Layout(root), str(path))
 
 
-def _train(run: Run, cell: Cell) -> Finding:
+def _train(run: GridRun, cell: Cell) -> Check:
     began = time.monotonic()
     name = f"one step of {cell.method_id} on {cell.model}"
     try:
         run_stage("train", cell.name, run)
     except Exception as error:
         log = run.layout.log("train", cell.name)
-        return Finding(name, False, f"{type(error).__name__}: {str(error)[:300]}", f"docs/paper-run.md; log: {log}")
-    return Finding(name, True, f"{time.monotonic() - began:.0f} s")
+        return Check(name, False, f"{type(error).__name__}: {str(error)[:300]}", f"docs/paper-run.md; log: {log}")
+    return Check(name, True, f"{time.monotonic() - began:.0f} s")
 
 
-def parity(
-    model: Path, data: Path, benchmark: str, root: Path, *, engine_args: dict[str, Any] | None = None
-) -> Finding:
-    """Whether vLLM and transformers say the same to eight questions, sampling off."""
+def parity(model: Path, data: Path, benchmark: str, root: Path, *, engine_args: dict[str, Any] | None = None) -> Check:
+    """Whether vLLM and transformers give the same greedy answers to eight questions."""
     what = f"vLLM's rollouts of {model.name}"
     if find_spec("vllm") is None:
-        return Finding(what, None, "not compared: vLLM is not installed", 'pip install -c constraints.txt -e ".[gpu]"')
+        return Check(what, None, "not compared: vLLM is not installed", 'pip install -c constraints.txt -e ".[gpu]"')
     texts = []
     for engine in ("transformers", "vllm"):
         log = root / f"parity-{model.name}-{engine}.sqlite"
@@ -101,19 +99,19 @@ def parity(
         try:
             evaluate(benchmark, data, model, log, engine=engine, **options)  # type: ignore[arg-type]
         except AnatomyR1Error as error:
-            return Finding(what, False, f"{engine}: {error}", "docs/paper-run.md")
+            return Check(what, False, f"{engine}: {error}", "docs/paper-run.md")
         texts.append(_greedy(log))
     return compare(what, *texts)
 
 
-def compare(what: str, ours: dict[str, str], theirs: dict[str, str]) -> Finding:
-    """Finding about greedy answers by question id."""
+def compare(what: str, ours: dict[str, str], theirs: dict[str, str]) -> Check:
+    """Compare greedy answers, by question id; whitespace does not count."""
     unequal = [name for name in ours if "".join(ours[name].split()) != "".join(theirs.get(name, "").split())]
-    said = f"{len(ours) - len(unequal)} of {len(ours)} greedy answers as transformers'"
-    said += f"; others at {', '.join(unequal[:3])}" if unequal else ""
-    fix = "set use_vllm: false in the profile (slow), and see huggingface/trl#6294; do not train over wrong rollouts"
+    said = f"{len(ours) - len(unequal)} of {len(ours)} greedy answers agree with transformers'"
+    said += f"; different: {', '.join(unequal[:3])}" if unequal else ""
+    fix = "set use_vllm: false in the profile (slow), and see huggingface/trl#6294; do not train on wrong rollouts"
     alike = len(ours) - len(unequal) >= len(ours) * ALIKE / QUESTIONS
-    return Finding(what, bool(ours) and alike, said, fix)
+    return Check(what, bool(ours) and alike, said, fix)
 
 
 def _greedy(log: Path) -> dict[str, str]:

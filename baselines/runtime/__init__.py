@@ -1,1 +1,1 @@
-"""Processes, GPUs and progress of a training."""
+"""GPUs, processes and progress of a training."""

@@ -1,10 +1,8 @@
-"""Several processes to one training: who is first among them, and how they are started.
+"""Processes of one training: how they are started, which one is first, and that none outlives its parent.
 
-On one GPU or a CPU a stage trains by itself. On more, it starts `python -m baselines worker` once a GPU: through
-accelerate where the profile names one of the files in `baselines/runtime/accelerate/` (DeepSpeed, FSDP), else through
-`torch.distributed.run` (DDP).
-
-Processes that do not outlive the one that started them.
+On one GPU or a CPU a stage trains in its own process. On several GPUs it starts `python -m baselines worker` once per
+GPU: through accelerate when the profile names a configuration in `baselines/runtime/accelerate/` (DeepSpeed, FSDP),
+otherwise through `torch.distributed.run` (DDP).
 """
 
 from __future__ import annotations
@@ -19,28 +17,15 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
-from baselines.experiment.profile import Launch
-
-PR_SET_PDEATHSIG = 1
-"""Linux, <linux/prctl.h>: the signal that the kernel sends a process when its parent dies."""
-
-
-def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
-    """In a child, or as its `preexec_fn`: end with the parent (Linux; elsewhere nothing is done)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
-
-
-def terminate_with_parent() -> None:
-    """The same with a signal that a launcher of several processes hands on to them."""
-    die_with_parent(signal.SIGTERM)
-
+from baselines.experiment.profile_file import Launch
 
 ACCELERATE = Path(__file__).parent / "accelerate"
+PR_SET_PDEATHSIG = 1
+"""Linux, <linux/prctl.h>: the signal that the kernel sends to a process when its parent dies."""
 
 
 def is_first() -> bool:
-    """Whether this process writes what only one may write."""
+    """Whether this is the process that writes what only one may write."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
@@ -52,10 +37,30 @@ def barrier() -> None:
         torch.distributed.barrier()
 
 
-def launch_command(launch: Launch, words: Sequence[str]) -> list[str]:
-    """What starts `python -m baselines WORDS` in every process.
+def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Run `python -m baselines WORDS` in all processes until they end; they do not outlive this one (Linux).
 
-    `ANATOMY_R1_LAUNCH_ARGS` adds arguments of the launcher's own, for several machines (see `docs/paper-run.md`).
+    Raises:
+        AnatomyR1Error: when one of them failed; their output is in the stage's log.
+    """
+    command = launch_command(launch, words)
+    print(" ".join(command), flush=True)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=terminate_with_parent)  # noqa: PLW1509  (no threads yet)
+    try:
+        code = process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if code:
+        raise AnatomyR1Error(f"a process of the training ended with status {code}; the reason is above in this log")
+
+
+def launch_command(launch: Launch, words: Sequence[str]) -> list[str]:
+    """The launcher's command line.
+
+    `ANATOMY_R1_LAUNCH_ARGS` adds arguments for the launcher itself, for several machines (see `docs/paper-run.md`).
 
     Raises:
         AnatomyR1Error: when the profile names a configuration that does not exist.
@@ -72,21 +77,12 @@ def launch_command(launch: Launch, words: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", *head, *extra, "--module", "baselines", *words]
 
 
-def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Run all processes to their end; they do not outlive this one (Linux).
+def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
+    """In a child, or as its `preexec_fn`: end when the parent dies (Linux; elsewhere this does nothing)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
 
-    Raises:
-        AnatomyR1Error: when one of them failed; what they printed is in the stage's log.
-    """
-    command = launch_command(launch, words)
-    print(" ".join(command), flush=True)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=terminate_with_parent)  # noqa: PLW1509  (no threads yet)
-    try:
-        code = process.wait()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    if code:
-        raise AnatomyR1Error(f"a process of the training ended with status {code}; the reason stands above in this log")
+
+def terminate_with_parent() -> None:
+    """The same with SIGTERM, which a launcher passes on to its workers."""
+    die_with_parent(signal.SIGTERM)

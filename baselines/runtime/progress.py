@@ -1,4 +1,4 @@
-"""How far each stage is, told through small files: the grid reads them, a killed stage leaves the last one behind."""
+"""Progress of each stage in a small file: the grid reads it, and it remains when the stage is killed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-Report = Callable[[int, int], None]
-"""(done, total): tells how far a stage is."""
+ProgressCallback = Callable[[int, int], None]
+"""(done, total) -> None: reports how far a stage is."""
 
 
 def silent(done: int, total: int) -> None:
-    """A `Report` that tells nobody."""
+    """A `ProgressCallback` that reports nothing."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """State of a stage: `running`, `done` or `failed` (then `reason` and `log` say why and where)."""
+    """State of a stage: `running`, `done` or `failed` (with `reason` and `log`)."""
 
     name: str
     state: str
@@ -31,7 +31,7 @@ class Progress:
 
 
 def write_progress(path: Path, progress: Progress) -> None:
-    """Replace the file at once, so that a reader never sees half of it."""
+    """Write the file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps({**asdict(progress), "unix_time": time.time()}))
@@ -39,12 +39,12 @@ def write_progress(path: Path, progress: Progress) -> None:
 
 
 def read_progress(root: Path) -> list[Progress]:
-    """All stages that have said anything."""
+    """Every stage that has reported."""
     return [Progress(**json.loads(path.read_text())) for path in sorted(root.glob("**/*.json"))]
 
 
 def share_done(progress: Progress, expected: float, now: float) -> float:
-    """Share of a stage that is behind it, 0 to 1: counted where the stage counts, else guessed from its length."""
+    """Share of a stage that is done, 0 to 1: counted if the stage counts, otherwise guessed from `expected` seconds."""
     if progress.state != "running":
         return 1.0
     if progress.total > 1:
@@ -52,8 +52,8 @@ def share_done(progress: Progress, expected: float, now: float) -> float:
     return min(0.95, (now - progress.unix_time) / max(expected, 1.0))
 
 
-def reporter(path: Path, name: str, every: float = 1.0) -> Report:
-    """A function (done, total) that writes at most once in `every` seconds, and always at the end."""
+def reporter(path: Path, name: str, every: float = 1.0) -> ProgressCallback:
+    """A callback that writes at most once in `every` seconds, and always at the end."""
     last = [0.0]
 
     def report(done: int, total: int) -> None:

@@ -1,1 +1,1 @@
-"""The stages of a run: data, base model, training, evaluation, curves, publication."""
+"""The stages of a cell: data, base model, training, evaluation, publication, curves."""

@@ -1,7 +1,7 @@
-"""A base model from a hub's cache, or from a folder: pinned, checked, with its pixel limits saved in its processor.
+"""A base model from the hub's cache or a folder: pinned, checked, and with pixel limits saved in its processor.
 
-What a hub calls `main` may change from one day to the next: the commit that was found first is written down beside the
-model, and another one is refused until the folder is removed.
+A revision such as `main` can change. The commit found first is recorded with the model, and another one is refused
+until the folder is removed.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from anatomy_r1.hub import snapshot
 
 SOURCE_NAME = "source.json"
 LINKED = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
-"""What is linked, not copied: weights are large. Processor and tokenizer are saved anew, with the pixel limits."""
+"""Files that are linked instead of copied; processor and tokenizer are saved again, with the pixel limits."""
 
 
 def fetch(source: Mapping[str, Any], out: Path) -> None:
-    """Put the model of a profile's entry into `out`, whole or not at all.
+    """Put the model of a profile's entry into `out`, atomically.
 
     Args:
-        source: `hub` (an id, or a local folder), `revision`, and `pixels` ({min, max}, of an image that is shown).
-        out: folder to be made.
+        source: `hub` (an id, or a local folder), `revision`, and `pixels` ({min, max} per image).
+        out: folder to create.
 
     Raises:
-        AnatomyR1Error: when it is not to be had, is not the commit of before, or has no weights or chat template.
+        AnatomyR1Error: when the model is not available, its commit has changed, or it lacks weights or chat template.
     """
     folder = snapshot(source["hub"], source.get("revision"))
     found = {"hub": source["hub"], "revision": source.get("revision"), "commit": folder.name}
@@ -60,7 +60,7 @@ def _check_pin(out: Path, found: Mapping[str, Any]) -> None:
 
 
 def _save_processor(folder: Path, out: Path, pixels: Mapping[str, int]) -> None:
-    """Pixel limits are saved: vLLM beside training takes no arguments of the processor (TRL 1.16)."""
+    """Save the pixel limits: TRL 1.16 cannot pass processor arguments to vLLM in colocate mode."""
     from transformers import AutoProcessor
 
     limits = {f"{end}_pixels": value for end, value in pixels.items()}
@@ -69,5 +69,5 @@ def _save_processor(folder: Path, out: Path, pixels: Mapping[str, int]) -> None:
     except (OSError, ValueError) as error:
         raise AnatomyR1Error(f"{folder}: its processor cannot be loaded ({error})") from error
     if not getattr(processor, "chat_template", None):
-        raise AnatomyR1Error(f"{folder}: its processor has no chat template, so nobody knows how it is asked")
+        raise AnatomyR1Error(f"{folder}: its processor has no chat template, which prompts need")
     processor.save_pretrained(out)

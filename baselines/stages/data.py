@@ -17,7 +17,7 @@ from anatomy_r1.data.prepare.options import OmniMedOptions, ReleasedOptions, Sgg
 from anatomy_r1.data.prepared import summary
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.mini.released_twin import twin
-from baselines.experiment.cell import Run
+from baselines.experiment.cell import GridRun
 
 ROOT_VARIABLE = "ANATOMY_R1_DATA_ROOT"
 """Environment variable with the root of the real data: a folder with SSG-VQA/, CholecT45/ and OmniMedVQA/; for the arm
@@ -26,7 +26,7 @@ OPTIONS: dict[str, type[SggOptions] | type[OmniMedOptions]] = {"sgg": SggOptions
 """Value of `source` in a profile's data section -> the other keys of the section."""
 
 
-def prepare(run: Run, benchmark: str) -> None:
+def prepare(run: GridRun, benchmark: str) -> None:
     """Prepare a benchmark with the options in the profile's data section.
 
     Raises:
@@ -70,7 +70,7 @@ def read_section(section: Mapping[str, Any], name: str, root: Path, out: Path) -
         raise AnatomyR1Error(f"{key}: {problem}{fix}") from error
 
 
-def prepare_released(run: Run, benchmark: str, file: str) -> None:
+def prepare_released(run: GridRun, benchmark: str, file: str) -> None:
     """Prepare one of the authors' files as a training set; in generated data its twin, which is written first.
 
     Raises:
@@ -95,7 +95,7 @@ def _write_twin(world: Path, path: Path, options: Mapping[str, Any]) -> Path:
     return path.with_suffix(".tmp").replace(path)
 
 
-def _root(run: Run) -> Path:
+def _root(run: GridRun) -> Path:
     if run.profile.generated:
         return run.layout.world()
     if ROOT_VARIABLE not in os.environ:

@@ -1,6 +1,6 @@
-"""Evaluate one cell: sample through the core's engine into a response log, score the log, store the result.
+"""Evaluate one cell: sample responses into a log, score the log, store the result with its leakage passport.
 
-A control answers by itself. Every result carries its leakage passport.
+Controls answer without a model.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import score
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.evidence import load_evidence
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import settings
 from baselines.methods.control import NAMES
 from baselines.methods.method import Method
-from baselines.runtime.progress import Report
+from baselines.runtime.progress import ProgressCallback
 from baselines.stages.publish import SETTINGS_NAME
 
 
-def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:
-    """Answer all test questions, score the answers, and put the cell into the result store."""
+def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) -> None:
+    """Answer all test questions, score the answers, and save the cell to the result store."""
     report(0, 1)
     questions, particulars = _controlled(run, cell) if cell.method.kind == "control" else _sampled(run, cell, arm)
     save_result(
@@ -61,7 +61,7 @@ Evaluation = tuple[pd.DataFrame, dict[str, Any]]
 """A question table, and the provenance that is specific to its cell."""
 
 
-def _sampled(run: Run, cell: Cell, arm: str) -> Evaluation:
+def _sampled(run: GridRun, cell: Cell, arm: str) -> Evaluation:
     """Sample what the log lacks, and score all of it."""
     profile, layout = run.profile, run.layout
     data, options = layout.data(cell.benchmark), {**profile.evaluation, **VIEWS[cell.view]}
@@ -82,14 +82,14 @@ def _sampled(run: Run, cell: Cell, arm: str) -> Evaluation:
     }
 
 
-def _controlled(run: Run, cell: Cell) -> Evaluation:
+def _controlled(run: GridRun, cell: Cell) -> Evaluation:
     """Answer without a model, from training questions of other clusters than those asked about."""
     data, started = run.layout.data(cell.benchmark), time.monotonic()
     asked = load(data, "test").questions
     learnt = of_other_clusters(load(data, "train").questions, asked)
     questions = table(asked, CONTROLS[NAMES[cell.method_id]](learnt, asked))
     return questions, {
-        "training": None,  # no step and no token
+        "training": None,  # no steps, no tokens
         "control": {"name": NAMES[cell.method_id], "learnt_from": len(learnt), "scikit_learn": version("scikit-learn")},
         "spent": {"tokens": 0, "seconds": time.monotonic() - started},
         "metrics": {"n": len(questions), f"avg@{K}": float(questions["greedy"].mean())},
@@ -98,7 +98,7 @@ def _controlled(run: Run, cell: Cell) -> Evaluation:
 
 
 def _leakage(layout: Layout, cell: Cell) -> Passport:
-    """That of the questions it learnt from; what was not trained has learnt from none of them."""
+    """Leakage between test questions and the cell's training questions; an untrained cell has none."""
     data, learnt = layout.data(cell.benchmark), layout.learns_from(cell)
     if not cell.method.trained:
         return passport((), load(data, "test").questions, hashes=({}, {}))
@@ -106,19 +106,19 @@ def _leakage(layout: Layout, cell: Cell) -> Passport:
 
 
 def _certificate(layout: Layout, cell: Cell) -> dict[str, Any] | None:
-    """What the training log proves; None for a policy that was not trained."""
+    """What the training log proves; None for an untrained policy."""
     if not cell.method.trained:
         return None
     return certify(load_evidence(layout.train(cell), load(layout.learns_from(cell), "train"))).as_dict()
 
 
 def _wording(layout: Layout, cell: Cell) -> str | None:
-    """That of its training prompts (ours; the paper is silent): another would be one that the policy never read."""
+    """Wording of its training prompts (ours; the paper does not say): the policy has never seen another."""
     return load(layout.learns_from(cell), "train").wording if cell.data == AS_RELEASED else None
 
 
 def _released(layout: Layout, cell: Cell) -> dict[str, Any]:
-    """Which file a cell of the arm as released learnt from, and in which wording it was asked."""
+    """Arm as released: the file that the cell was trained on, and the wording of its prompts."""
     if cell.data != AS_RELEASED:
         return {}
     manifest = load_manifest(layout.learns_from(cell))
@@ -126,8 +126,8 @@ def _released(layout: Layout, cell: Cell) -> dict[str, Any]:
     return {"released": {"file": cell.method.release, "wording": _wording(layout, cell), **stated}}
 
 
-def _provenance(run: Run, cell: Cell) -> dict[str, Any]:
-    """What every cell was made from: code, data, profile."""
+def _provenance(run: GridRun, cell: Cell) -> dict[str, Any]:
+    """Code, data and profile."""
     manifest = load_manifest(run.layout.data(cell.benchmark))
     return {
         **provenance(),
@@ -138,14 +138,14 @@ def _provenance(run: Run, cell: Cell) -> dict[str, Any]:
 
 
 def _own_method(method: Method) -> dict[str, Any]:
-    """What a method of a user's file says of itself, and which file it was."""
+    """For a method from a user's file: its label and paper, and the file's hash."""
     if not method.file_sha256:
         return {}
     return {"method": {name: getattr(method, name) for name in ("label", "paper", "file_sha256")}}
 
 
 def _training(path: Path, arm: str) -> dict[str, Any] | None:
-    """The record of the training, with what the policy of this arm cost; None for a policy that was not trained."""
+    """Record of the training, with the cost of this arm's policy; None for an untrained policy."""
     if not path.is_file():
         return None
     record: dict[str, Any] = json.loads(path.read_text())

@@ -20,17 +20,17 @@ from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
 from anatomy_r1.training.recorded_batches import FOLDER
 from anatomy_r1.training.training_log import TrainingLog
-from baselines.experiment.cell import OWN, POLICIES, Cell, Run
+from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import arguments, settings
 from baselines.methods.method import Method
 from baselines.runtime.processes import barrier, is_first
-from baselines.runtime.progress import Report
+from baselines.runtime.progress import ProgressCallback
 from baselines.stages.policy import Source, adapters, load_policy, merge_adapters, save_policy
 from baselines.stages.publish import LOG_NAME, is_published, publish
 
 
-def train(run: Run, cell: Cell, report: Report) -> Path:
+def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
     """Train `cell` to the end of its budget and publish its checkpoint, log and settings together."""
     plan = settings(run.profile, cell)
     work, out = run.layout.work(digest(plan)), run.layout.train(cell)
@@ -50,7 +50,9 @@ def train(run: Run, cell: Cell, report: Report) -> Path:
     return out
 
 
-def build(run: Run, cell: Cell, work: Path, report: Report) -> tuple[Any, TrainingLog | None, Path | None]:
+def build(
+    run: GridRun, cell: Cell, work: Path, report: ProgressCallback
+) -> tuple[Any, TrainingLog | None, Path | None]:
     """The trainer, its log (of the first process alone), and the checkpoint to resume from (None for a fresh run)."""
     from baselines.trainers import KeepPolicies, LogSteps, Recorder
 

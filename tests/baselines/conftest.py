@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import load_profile
 from tests.helpers.small_runs import ignore, linked
 
@@ -18,7 +18,7 @@ def smoke_root(tmp_path_factory):
     from baselines.stages.stages import run_stage
 
     root = tmp_path_factory.mktemp("runs")
-    run = Run(load_profile("smoke"), Layout(root), "smoke")
+    run = GridRun(load_profile("smoke"), Layout(root), "smoke")
     run_stage("world", "world", run)
     for benchmark in run.profile.data:
         run_stage("data", benchmark, run)
@@ -29,13 +29,13 @@ def smoke_root(tmp_path_factory):
 
 @pytest.fixture
 def smoke_run(smoke_root, tmp_path):
-    """A run over the shared world whose trained things go to a folder of the test's own."""
-    return Run(load_profile("smoke"), Layout(linked(tmp_path, smoke_root)), "smoke")
+    """A run with the shared world, which writes its trainings to the test's own folder."""
+    return GridRun(load_profile("smoke"), Layout(linked(tmp_path, smoke_root)), "smoke")
 
 
 @pytest.fixture
 def with_budget():
-    """A run whose profile has other trainer arguments in one section; RL ends at `max_steps` unless told otherwise."""
+    """A run whose profile has other trainer arguments in one section; RL ends at `max_steps` by default."""
 
     def change(run, section, **arguments):
         if section == "rl" and "max_steps" in arguments:
@@ -60,14 +60,14 @@ def shortened(profile):
 
 @pytest.fixture(scope="module")
 def recorded_run(smoke_root, tmp_path_factory):
-    """What `trained` trains in."""
+    """The run in which `trained` trains."""
     root = linked(tmp_path_factory.mktemp("certified"), smoke_root)
-    return Run(shortened(load_profile("smoke")), Layout(root), "smoke")
+    return GridRun(shortened(load_profile("smoke")), Layout(root), "smoke")
 
 
 @pytest.fixture(scope="module")
 def trained(recorded_run):
-    """Method -> folder of its training; each is trained once."""
+    """Method -> folder of its training; trains each method once."""
     from baselines.stages.train import train
     from tests.helpers.recording import hashed_reward
 

@@ -1,4 +1,4 @@
-"""A result of the bench as a value, for the tests of what is made of it."""
+"""A result of the bench, for tests of its report."""
 
 import dataclasses
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import anatomy_r1.training.rewards
-from baselines.experiment.cell import Layout, Run
+from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.profile import load_profile
 from tests.helpers.recording import GROUP, hashed, trainer_for
 
@@ -69,7 +69,7 @@ def main(root, out):
     budget = {**profile.training["rl"], "per_device_train_batch_size": GROUPS * GROUP // WORLD, "max_steps": 9}
     profile = dataclasses.replace(profile, training={**profile.training, "rl": budget})
     for method in METHODS:
-        one(Run(profile, Layout(root), "smoke"), method, out)
+        one(GridRun(profile, Layout(root), "smoke"), method, out)
 
 
 if __name__ == "__main__":

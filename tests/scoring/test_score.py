@@ -187,12 +187,12 @@ def test_the_pipeline_stores_why_a_result_is_unfit(data, model_folder, tmp_path,
     """A fifth of the responses is cut off and two fifths are unreadable: unfit, in the store and in the table."""
     from anatomy_r1.results.store import MATCHED, load_result
     from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION
-    from baselines.experiment.cell import Cell, Layout, Run
+    from baselines.experiment.cell import Cell, GridRun, Layout
     from baselines.experiment.profile import load_profile
     from baselines.stages.evaluate import evaluate_cell
     from reports.tables.table1 import table1
 
-    grid = Run(load_profile("smoke"), Layout(tmp_path), "smoke")
+    grid = GridRun(load_profile("smoke"), Layout(tmp_path), "smoke")
     cell = Cell("sgg_anatomy_mini", next(iter(grid.profile.models)), "zero-shot", 0)
     grid.layout.base(cell.model).parent.mkdir(parents=True)
     grid.layout.base(cell.model).symlink_to(model_folder)

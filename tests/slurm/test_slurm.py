@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import select
 from baselines.experiment.profile import PROFILES, digest, load_profile
 from baselines.experiment.settings import settings
@@ -21,7 +21,7 @@ from baselines.stages.train import LOG_NAME
 pytestmark = pytest.mark.slurm
 TASK, METHODS = "sgg_anatomy_mini", ["zero-shot", "sft", "grpo"]
 LONG = {"sft": {"max_steps": 40}, "rl": {"own_steps": 12, "max_steps": 12, "rollout_tokens": 0}}
-"""Long enough to be stopped on the way."""
+"""Long enough to be stopped in the middle."""
 
 
 def said(*words):
@@ -29,7 +29,7 @@ def said(*words):
 
 
 def jobs():
-    """(job, state, GPUs, comment) of those that SLURM remembers: the plugin's comment names rule and cell."""
+    """(job, state, GPUs, comment) of the jobs that SLURM remembers; the plugin's comment has rule and cell."""
     shown = [
         dict(word.partition("=")[::2] for word in line.split())
         for line in said("scontrol", "-o", "show", "jobs").splitlines()
@@ -50,7 +50,7 @@ def wait_for(what, seconds=400):
 
 
 def profile_file(path, gpus):
-    """The smoke profile, as if it needed so many GPUs."""
+    """The smoke profile, as if it needed this many GPUs."""
     raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
     raw["needs"] = {"gpus": gpus, "gpu_memory_gb": 0.0, "host_memory_gb": 2.0}
     for section, changes in LONG.items():
@@ -71,7 +71,7 @@ def grid(tmp_path):
 
 
 def processes(cell):
-    """The processes of a cell's training, once it has a whole checkpoint to go on from."""
+    """The processes of a cell's training."""
     return [int(word) for word in said("pgrep", "-f", f"baselines stage .* train {cell.name}").split()]
 
 
@@ -97,14 +97,14 @@ def test_a_grid_on_slurm_with_a_killed_and_a_requeued_job_gives_the_local_result
 
     profile = load_profile(profile_file(tmp_path / "none.yaml", 0))
     chosen = select(profile, methods=METHODS, benchmarks=[TASK], seeds=[0], arms=["matched"])
-    assert run_grid(Run(profile, Layout(local), str(tmp_path / "none.yaml")), chosen, jobs=2)
+    assert run_grid(GridRun(profile, Layout(local), str(tmp_path / "none.yaml")), chosen, jobs=2)
     for cell in cells.values():
         tables = [Layout(at).result(cell, "matched").with_suffix(".parquet") for at in (runs, local)]
         pd.testing.assert_frame_equal(*map(pd.read_parquet, tables))
     weights = [Layout(at).train(cells["grpo"]) / "model.safetensors" for at in (runs, local)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     events = read(Layout(runs).train(cells["grpo"]) / LOG_NAME, "events")
-    assert "resume" in set(events["kind"]), "the killed job went on from its checkpoint"
+    assert "resume" in set(events["kind"]), "the killed job resumed from its checkpoint"
     assert Layout(runs).log("train", cells["grpo"].name).is_file()
 
     kinds = {rule: {gpus for comment, gpus in asked.items() if f"rule_{rule}" in comment} for rule in ("base", "train")}

@@ -1,4 +1,4 @@
-"""The bench of one GPU: its cases and inputs; and, slow, its rehearsal."""
+"""The GPU bench: its cases and inputs, and (slow) its rehearsal."""
 
 import dataclasses
 import json
@@ -6,7 +6,7 @@ import json
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.bench.cases import COMPLETION, METHODS, Case, cases, find, profile_of, source
+from baselines.bench.cases import COMPLETION, METHODS, Case, bench_method, bench_profile, cases, model_entry
 from baselines.bench.report import aims
 from baselines.experiment.profile import load_profile
 from baselines.experiment.settings import arguments
@@ -14,13 +14,13 @@ from baselines.preflight.memory import ROLLOUT_TOKENS
 from baselines.preflight.model_shape import ARCHITECTURES, shape_of
 
 
-def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_told():
+def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_reported():
     every = cases()
     assert len(every) == 2 * 2 * 5 == len({case.name for case in every})
     assert every[0].name == "3b-lora-trl"
     assert [case.name for case in cases(["7b"], ["full"], ["gpg"])] == ["7b-full-gpg"]
     assert {case.model for case in cases(rehearsal=True)} == {"mini"}
-    assert COMPLETION == ROLLOUT_TOKENS, "as the plan reckons"
+    assert COMPLETION == ROLLOUT_TOKENS, "as in the plan"
     with pytest.raises(AnatomyR1Error, match=r"method 'ppo'.*trl, grpo"):
         cases(methods=["ppo"])
     with pytest.raises(AnatomyR1Error, match="--steps 2 or more"):
@@ -30,36 +30,36 @@ def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_told():
 @pytest.mark.parametrize("method", METHODS)
 def test_settings_are_the_paper_s_profile_s_but_for_what_the_bench_says_it_changes(method):
     case = Case("7b", "lora", method)
-    of_bench = arguments(profile_of(case), find(method), 0)
-    of_profile = arguments(load_profile("paper-1gpu"), find(method), 0)
+    of_bench = arguments(bench_profile(case), bench_method(method), 0)
+    of_profile = arguments(load_profile("paper-1gpu"), bench_method(method), 0)
     differing = {name for name in of_profile if of_bench[name] != of_profile[name]}
     assert differing == {
         "max_steps", "own_steps", "rollout_tokens", "warmup_steps", "max_completion_length", "use_vllm", "similarity",
         "save_strategy",
     }  # fmt: skip
-    assert source(case) == load_profile("paper-1gpu").models["qwen2.5-vl-7b"]
-    full = source(Case("7b", "full", method))
+    assert model_entry(case) == load_profile("paper-1gpu").models["qwen2.5-vl-7b"]
+    full = model_entry(Case("7b", "full", method))
     assert "lora" not in full
     assert full["frozen"] == ["model.visual"]
 
 
 @pytest.mark.parametrize("architecture", sorted(path.stem for path in ARCHITECTURES.glob("*.json")))
-def test_the_real_architecture_is_changed_in_its_special_tokens_alone(architecture):
+def test_only_special_tokens_of_the_real_architecture_change(architecture):
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
-    from baselines.bench.inputs import build_processor, configured
+    from baselines.bench.inputs import build_processor, model_config
 
     tokenizer = build_processor((3136, 451_584)).tokenizer
     raw = json.loads((ARCHITECTURES / f"{architecture}.json").read_text())
-    before, after = AutoConfig.for_model(**raw).to_dict(), configured(raw, tokenizer).to_dict()
+    before, after = AutoConfig.for_model(**raw).to_dict(), model_config(raw, tokenizer).to_dict()
     ids = {"image", "video", "vision_start", "vision_end", "eos", "bos", "pad"}
     for left, right in ((before, after), (before["text_config"], after["text_config"])):
         assert {name for name in left if left[name] != right[name] and name != "text_config"} <= {
             f"{name}_token_id" for name in ids
         }
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(configured(raw, tokenizer))
+        model = AutoModelForImageTextToText.from_config(model_config(raw, tokenizer))
     parameters = sum(weight.numel() for weight in model.parameters())
     assert parameters == shape_of({"hub": f"Qwen/{architecture}"}).parameters
 
@@ -103,7 +103,7 @@ FIELDS = {
 
 
 @pytest.mark.slow
-def test_a_rehearsal_fills_every_field_and_trl_and_ours_serve_and_sample_the_same(tmp_path):
+def test_a_rehearsal_fills_every_field_and_trl_and_ours_sample_the_same(tmp_path):
     from baselines.bench.inputs import prepare
     from baselines.bench.measure import measure
 
@@ -124,6 +124,6 @@ def test_a_rehearsal_fills_every_field_and_trl_and_ours_serve_and_sample_the_sam
     assert found["grpo"]["completions"] == 32
     assert {one for one in found if found[one]["own"]["vary"] > 0.001} == {"grpo-gdqa"}
     assert {one for one in found if found[one]["own"]["write"] == 0} == {"trl"}
-    assert found["dapo"]["completions"] == 4 * 32, "nobody is right: all draws are taken"
+    assert found["dapo"]["completions"] == 4 * 32, "no answer is correct: all draws are used"
     assert found["dapo"]["plan"]["reference"] == 0 < found["grpo"]["plan"]["reference"]
     assert {one["verdict"] for one in map(dataclasses.asdict, aims(list(found.values())))} >= {"not measured (no GPU)"}

@@ -13,10 +13,9 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
 from baselines.__main__ import main
-from baselines.bench import chunk
-from baselines.bench.cases import cases
-from baselines.bench.chunk import Call, Ended, run
-from baselines.bench.store import path_of, read_one, write_json
+from baselines.bench import run as bench_run
+from baselines.bench.cases import cases, read_result, result_path, write_json
+from baselines.bench.run import Call, Exit, run
 from tests.helpers.bench_results import result
 
 
@@ -27,10 +26,10 @@ def call(tmp_path):
 
 @pytest.fixture
 def clockwork(monkeypatch, call):
-    """Processes that take the given seconds and end as told, on a clock that only they move."""
+    """Fake processes that take the given seconds and end with the given status, on a fake clock."""
     at = [0.0]
-    monkeypatch.setattr(chunk.time, "monotonic", lambda: at[0])
-    monkeypatch.setattr(chunk, "prepared", lambda work, case: True)
+    monkeypatch.setattr(bench_run.time, "monotonic", lambda: at[0])
+    monkeypatch.setattr(bench_run, "prepared", lambda work, case: True)
     asked = []
 
     def make(**taken):
@@ -39,13 +38,13 @@ def clockwork(monkeypatch, call):
             need, code = taken[case.method.replace("-", "_")]
             at[0] += min(need, seconds)
             if need > seconds:
-                return Ended(None, "half way")
+                return Exit(None, "half way")
             if code == 0:
                 found = result(case.method) | {"case": dataclasses.asdict(case)}
-                write_json(path_of(call.out, case), found)
-            return Ended(code, "last words")
+                write_json(result_path(call.out, case), found)
+            return Exit(code, "last words")
 
-        monkeypatch.setattr(chunk, "_child", child)
+        monkeypatch.setattr(bench_run, "_child", child)
         return asked
 
     return make
@@ -54,7 +53,7 @@ def clockwork(monkeypatch, call):
 THREE = cases(["3b"], ["lora"], ["trl", "grpo", "gpg"])
 
 
-def test_a_call_stops_where_the_next_case_would_not_fit_and_the_next_goes_on(clockwork, call):
+def test_a_call_stops_where_the_next_case_would_not_fit_and_the_next_continues(clockwork, call):
     asked = clockwork(trl=(40, 0), grpo=(40, 0), gpg=(40, 0))
     assert [case.method for case in run(call, THREE)] == ["gpg"]
     assert asked == ["trl", "grpo"]
@@ -65,10 +64,10 @@ def test_a_call_stops_where_the_next_case_would_not_fit_and_the_next_goes_on(clo
 def test_a_process_that_dies_is_a_result_and_the_others_are_measured(clockwork, call):
     clockwork(trl=(1, -9), grpo=(1, 1), gpg=(1, 0))
     assert run(call, THREE) == []
-    died, failed, fine = (read_one(path_of(call.out, case)) for case in THREE)
+    died, failed, fine = (read_result(result_path(call.out, case)) for case in THREE)
     assert died["status"] == failed["status"] == "failed"
     assert "ended by SIGKILL" in died["error"]
-    assert "ended with status 1; its last words: last words" in failed["error"]
+    assert "ended with status 1; end of its output: last words" in failed["error"]
     assert fine["status"] == "measured"
 
 
@@ -78,7 +77,7 @@ def test_a_case_that_is_cut_off_early_in_a_call_is_a_result_and_late_is_left(clo
     assert run(call, [first, second]) == [second], "40 seconds are left, and the last took 60"
     clockwork(trl=(60, 0), grpo=(60, 0), gpg=(200, 0))
     assert run(call, [last]) == []
-    assert "did not end within 100 seconds" in read_one(path_of(call.out, last))["error"]
+    assert "did not end within 100 seconds" in read_result(result_path(call.out, last))["error"]
 
 
 def test_a_late_case_that_runs_out_of_time_is_left_to_the_next_call(clockwork, call):
@@ -88,15 +87,15 @@ def test_a_late_case_that_runs_out_of_time_is_left_to_the_next_call(clockwork, c
     clockwork(trl=(55, 0), grpo=(50, 0), gpg=(49.9, 0))
     other = dataclasses.replace(call, out=call.out / "other", seconds=99.0)
     assert [case.method for case in run(other, [THREE[1], THREE[2]])] == ["gpg"]
-    assert not path_of(other.out, THREE[2]).exists()
+    assert not result_path(other.out, THREE[2]).exists()
 
 
 def test_results_of_other_settings_are_not_mixed(clockwork, call):
     clockwork(trl=(1, 0))
     run(call, THREE[:1])
-    with pytest.raises(AnatomyR1Error, match=r"of other settings.*another --out"):
+    with pytest.raises(AnatomyR1Error, match=r"made with other settings.*another --out"):
         run(call, cases(["3b"], ["lora"], ["trl"], completion=512))
-    path_of(call.out, THREE[0]).write_text("{")
+    result_path(call.out, THREE[0]).write_text("{")
     with pytest.raises(AnatomyR1Error, match=r"no result of the bench.*remove it"):
         run(call, THREE[:1])
 
@@ -109,7 +108,7 @@ def test_without_a_gpu_it_says_so(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_call_that_is_killed_goes_on(tmp_path):
+def test_a_call_that_is_killed_continues(tmp_path):
     words = ["gpu-bench", "--rehearsal", "--methods", "grpo", "gpg", "--tunings", "full", "--completion", "3"]
     words += ["--steps", "2", "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
     command = [sys.executable, "-m", "baselines", *words]

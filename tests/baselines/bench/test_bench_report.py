@@ -1,10 +1,9 @@
-"""What the bench makes of its steps and results: spans, aims and report, against arithmetic by hand."""
+"""Spans, targets and report of the bench, against arithmetic by hand."""
 
 import pytest
 
-from baselines.bench.cases import Case
+from baselines.bench.cases import Case, result_path, write_json
 from baselines.bench.report import aims, as_markdown, write_report
-from baselines.bench.store import path_of, write_json
 from baselines.preflight.memory import GB
 from tests.helpers.bench_results import result
 
@@ -16,7 +15,7 @@ def step(seconds, **spans):
 
 
 def test_the_first_step_is_not_counted_and_shares_are_of_the_whole_time():
-    from baselines.bench.clock import summary
+    from baselines.bench.step_timer import summary
 
     found = summary([step(99.0), step(2.0, rollout=1.0), step(4.0, rollout=1.0, backward=2.0), step(4.0)])
     assert found["seconds"] == {"median": 4.0, "least": 2.0, "most": 4.0}
@@ -29,7 +28,7 @@ def test_the_first_step_is_not_counted_and_shares_are_of_the_whole_time():
 
 
 def test_sampling_is_taken_out_of_the_scoring_that_it_stands_in(monkeypatch):
-    from baselines.bench import clock as module
+    from baselines.bench import step_timer as module
 
     at = [0.0]
     monkeypatch.setattr(module, "now", lambda: at[0])
@@ -38,19 +37,19 @@ def test_sampling_is_taken_out_of_the_scoring_that_it_stands_in(monkeypatch):
         at[0] += 5.0
         return [[1, 2]], [[3, 4, 5]]
 
-    clock = module.Clock()
-    sample = clock.timed("rollout", clock.counted(generate))
+    timer = module.StepTimer()
+    sample = timer.timed("rollout", timer.counted(generate))
 
     def score():
         sample(["x"])
         at[0] += 2.0
 
-    clock.timed("scoring", score)()
+    timer.timed("scoring", score)()
     at[0] += 1.0
-    clock.finish()
-    (only,) = clock.steps
+    timer.finish()
+    (only,) = timer.steps
     assert (only["seconds"], only["rollout"], only["scoring"]) == (8.0, 5.0, 2.0)
-    assert (only["tokens"], only["completions"], clock.prompts) == (3, 1, [2])
+    assert (only["tokens"], only["completions"], timer.prompts) == (3, 1, [2])
 
 
 def verdicts(*found):
@@ -87,7 +86,7 @@ def test_the_plan_s_memory_may_be_off_by_fifteen_percent_of_the_measured(driver,
 def test_the_report_depends_on_the_cases_files_alone_and_shows_failures(tmp_path):
     failed = result("gpg") | {"status": "failed", "error": "RuntimeError: a | `b`\nc", "plan": {"peak": 3 * GB}}
     for one in (failed, result("grpo")):
-        write_json(path_of(tmp_path, Case(**one["case"])), one)
+        write_json(result_path(tmp_path, Case(**one["case"])), one)
     write_report(tmp_path)
     first = {name: (tmp_path / name).read_bytes() for name in ("report.md", "report.json")}
     write_report(tmp_path)

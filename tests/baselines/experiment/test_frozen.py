@@ -1,10 +1,10 @@
-"""The mini profile's questions and pictures are the ones that were frozen before anything was tuned."""
+"""The mini profile's questions and images are the ones frozen before any tuning."""
 
 import json
 
 import pytest
 
-from baselines.experiment.cell import Layout, Run
+from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.profile import load_profile
 from baselines.stages.stages import run_stage
 
@@ -19,7 +19,7 @@ QUESTIONS = {
 
 
 def test_world_and_prepared_sets_are_the_frozen_ones(tmp_path):
-    run = Run(load_profile("mini"), Layout(tmp_path), "mini")
+    run = GridRun(load_profile("mini"), Layout(tmp_path), "mini")
     run_stage("world", "world", run)
     assert json.loads((run.layout.world() / "world.json").read_text())["pixels_sha256"] == PIXELS
     for name, frozen in QUESTIONS.items():

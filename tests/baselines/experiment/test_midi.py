@@ -1,10 +1,10 @@
-"""Profile midi: the mini world, larger, on a GPU. It plans, its questions exist, and on a CPU it takes a step."""
+"""Profile midi: the mini world, larger, on a GPU. It can be planned, and takes a step on a CPU."""
 
 import dataclasses
 
 import pytest
 
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import select, stages
 from baselines.experiment.profile import load_profile
 from baselines.methods.registry import METHODS
@@ -40,6 +40,6 @@ def test_it_takes_a_step_on_a_cpu(method, smoke_root, tmp_path):
         for section, given in MIDI.training.items()
     }
     training["common"] = {**training["common"], "use_cpu": True}
-    run = Run(dataclasses.replace(MIDI, training=training), Layout(linked(tmp_path, smoke_root)), "midi")
+    run = GridRun(dataclasses.replace(MIDI, training=training), Layout(linked(tmp_path, smoke_root)), "midi")
     out = train(run, Cell(TASK, "mini-l", method, 0), ignore)
     assert (out / LOG_NAME).is_file()

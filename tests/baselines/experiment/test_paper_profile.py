@@ -1,4 +1,4 @@
-"""The profiles for real models: every method builds its trainer and takes a step, over a stand-in of the same class."""
+"""The profiles for real models: every method builds its trainer and takes a step, with a stand-in of the same class."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import load_profile
 from baselines.experiment.settings import arguments
 from baselines.methods.registry import METHODS
@@ -50,7 +50,7 @@ def run_of(smoke_root, stand_in, tmp_path):
     linked(tmp_path, smoke_root, ("data", "world"))
 
     def make(name):
-        run = Run(rehearsal(name, stand_in), Layout(tmp_path), name)
+        run = GridRun(rehearsal(name, stand_in), Layout(tmp_path), name)
         for size, source in run.profile.models.items():
             if not run.layout.base(size).exists():
                 fetch(source, run.layout.base(size))
@@ -67,7 +67,7 @@ def test_every_method_builds_its_trainer_and_takes_a_step(profile, size, run_of)
     start = load_model(run.layout.base(size), {"dtype": "bfloat16"}).state_dict()
     for method in TRAINED:
         out = train(run, Cell(TASK, size, method.id, 0), ignore)
-        assert not (out / ADAPTER).exists(), "adapters are merged: what follows needs no PEFT"
+        assert not (out / ADAPTER).exists(), "adapters are merged: later stages need no PEFT"
         policy, _ = load_policy(out, out, {"dtype": "bfloat16"})
         after = policy.state_dict()
         assert set(after) == set(start)

@@ -1,4 +1,4 @@
-"""The plan: shared stages once, parents before children, and a polite no without GPUs."""
+"""The plan: shared stages once, parents before children, and a clear refusal without GPUs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.__main__ import main
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import cells, select, stages
 from baselines.experiment.profile import load_profile
 from baselines.grid.grid import configuration
@@ -48,11 +48,11 @@ def test_zero_shot_is_evaluated_on_the_base_model_itself():
 
 
 def test_a_changed_setting_changes_the_digests_of_its_stage_and_what_follows():
-    run = Run(MINI, Layout(Path("r")), "mini")
+    run = GridRun(MINI, Layout(Path("r")), "mini")
     few = select(MINI, methods=["sft", "grpo"])
     before = configuration(run, few)["digests"]
     training = {**MINI.training, "rl": {**MINI.training["rl"], "beta": 0.5}}
-    changed = Run(type(MINI)(**{**MINI.__dict__, "training": training}), run.layout, "mini")
+    changed = GridRun(type(MINI)(**{**MINI.__dict__, "training": training}), run.layout, "mini")
     after = configuration(changed, few)["digests"]
     moved = {name for name in before if before[name] != after[name]}
     assert moved == {name for name in before if "/grpo/" in name}
@@ -67,7 +67,7 @@ def test_the_arm_of_equal_tokens_evaluates_what_samples_and_trains_nothing_more(
     assert {(stage.stage, stage.name) for stage in added} == {
         ("evaluate", f"{benchmark}/mini-l/grpo/equal-tokens/seed0") for benchmark in MINI.data
     }
-    config = configuration(Run(MINI, Layout(Path("r")), "mini"), both)
+    config = configuration(GridRun(MINI, Layout(Path("r")), "mini"), both)
     trained = "train/sgg_anatomy_mini/mini-l/grpo/seed0/training.json"
     assert config["policies"]["sgg_anatomy_mini/mini-l/grpo/equal-tokens/seed0"] == trained
     cell = Cell("b", "mini-l", "grpo", 0)
@@ -95,7 +95,7 @@ def test_paper_profile_is_planned_and_refused_without_gpus(capsys, monkeypatch):
 )
 def test_gpus_are_counted_by_size(cards, complaint, monkeypatch):
     monkeypatch.setattr(requirements, "gpu_memory_gb", lambda: cards)
-    problems = requirements.lacking(load_profile("paper"))
+    problems = requirements.missing_gpus(load_profile("paper"))
     assert (complaint in problems[0]) if complaint else problems == []
 
 

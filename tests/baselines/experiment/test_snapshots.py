@@ -1,7 +1,7 @@
 """The resolved arguments of every method in every profile are pinned, defaults of TRL included.
 
-After a wanted change: UPDATE_SNAPSHOTS=1 pytest tests/baselines/experiment/test_snapshots.py, and say in the changelog
-what moved.
+After an intended change: UPDATE_SNAPSHOTS=1 pytest tests/baselines/experiment/test_snapshots.py, and list in the
+changelog what moved.
 """
 
 import json
@@ -20,7 +20,7 @@ OF_THE_MACHINE = {"output_dir", "logging_dir", "run_name", "local_rank", "deepsp
 
 
 def resolved(profile, method):
-    """Everything that the trainer is told: as the arguments object itself has it."""
+    """All trainer arguments, as the arguments object has them."""
     from trl import SFTConfig
 
     from baselines.trainers import RLConfig
@@ -32,7 +32,7 @@ def resolved(profile, method):
 
 
 def snapshot(profile):
-    """What all methods of a kind share stands once; each method has what is its own."""
+    """Arguments shared by all methods of a kind, once, and those of each method that differ."""
     found = {}
     for kind in ("sft", "rl"):
         every = {m.id: resolved(profile, m) for m in METHODS if m.kind == kind}

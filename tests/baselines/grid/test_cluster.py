@@ -1,4 +1,4 @@
-"""What a job asks for, and when SLURM is refused."""
+"""What a job requests, and when SLURM is refused."""
 
 import pytest
 
@@ -20,9 +20,9 @@ PAPER, MINI = load_profile("paper"), load_profile("mini")
         (PAPER, "data", 600, (0, 4, 60_000, 30)),
         (MINI, "train", 150, (0, 1, 4_000, 10)),
     ],
-    ids=["four cards train", "one card answers", "data need none", "mini needs none, and ten minutes at least"],
+    ids=["training on four GPUs", "evaluation on one", "data on none", "mini on none, and at least ten minutes"],
 )
-def test_a_job_asks_for_what_its_stage_takes(profile, stage, seconds, expected, tmp_path):
+def test_a_job_requests_what_its_stage_takes(profile, stage, seconds, expected, tmp_path):
     found = resources(profile, Stage(stage, "x", tmp_path, seconds))
     assert (found.gpu, found.cpus_per_task, found.mem_mb, found.runtime) == expected
 
@@ -35,7 +35,7 @@ def test_every_stage_of_a_grid_has_its_resources(tmp_path):
     assert found["models/qwen2.5-vl-3b/config.json"]["gpu"] == 0
 
 
-def test_words_for_snakemake(tmp_path, monkeypatch):
+def test_arguments_for_snakemake(tmp_path, monkeypatch):
     assert executor_words(Cluster(), PAPER, 2, tmp_path) == ["--cores", "2", "--resources", "gpu=4"]
     monkeypatch.setattr(cluster, "find_spec", lambda name: object())
     monkeypatch.setattr(cluster, "_status_command", lambda: "squeue")
@@ -48,7 +48,7 @@ def test_words_for_snakemake(tmp_path, monkeypatch):
     assert "--slurm-no-account" in executor_words(Cluster("slurm"), PAPER, 8, tmp_path)
 
 
-def test_what_is_missing_for_slurm_is_told(tmp_path, monkeypatch):
+def test_what_is_missing_for_slurm_is_reported(tmp_path, monkeypatch):
     with pytest.raises(AnatomyR1Error, match=r"executor .lsf.: unknown. Fix: local or slurm"):
         executor_words(Cluster("lsf"), PAPER, 1, tmp_path)
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)

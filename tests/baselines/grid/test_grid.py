@@ -1,4 +1,4 @@
-"""The grid through its command: killed and started again it ends as if nothing had happened."""
+"""The grid through its command line: killed and restarted, it ends as if it had never been interrupted."""
 
 import os
 import random
@@ -42,7 +42,7 @@ def start(profile, runs, *more):
 
 
 def _logs(root):
-    """Of unfinished and finished trainings; a folder that is just being replaced cannot be walked through."""
+    """Logs of unfinished and finished trainings; a folder that is being replaced cannot be walked."""
     return [log for where in ("work", "train") for log in (root / where).glob("**/training_log.sqlite")]
 
 
@@ -72,7 +72,7 @@ def kill_when(process, condition, deadline=600):
     until = time.monotonic() + deadline
     while not condition():
         assert process.poll() is None, "the grid ended before it could be killed"
-        assert time.monotonic() < until, "the moment to kill never came"
+        assert time.monotonic() < until, "the condition was never met"
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -106,7 +106,7 @@ def test_kill_9_in_the_middle_of_training(profile, tmp_path):
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())
 
 
-def test_killed_again_and_again_it_ends_with_the_table_of_an_uninterrupted_run(profile, tmp_path):
+def test_killed_repeatedly_it_ends_with_the_table_of_an_uninterrupted_run(profile, tmp_path):
     """Six times in one run of two methods, at random moments from the first stage to the last evaluation."""
     from reports.write import table_files
 
@@ -127,7 +127,7 @@ def test_killed_again_and_again_it_ends_with_the_table_of_an_uninterrupted_run(p
 
 def test_a_failed_cell_is_named_with_reason_and_log_and_the_others_finish(profile, tmp_path):
     raw = yaml.safe_load(profile.read_text())
-    raw["training"]["sft"]["learning_rate"] = "fast"
+    raw["training"]["sft"]["lr_scheduler_type"] = "fast"
     broken = tmp_path / "broken.yaml"
     broken.write_text(yaml.safe_dump(raw))
     done = subprocess.run(
@@ -136,7 +136,7 @@ def test_a_failed_cell_is_named_with_reason_and_log_and_the_others_finish(profil
     assert done.returncode == 1
     named = "FAILED train sgg_anatomy_mini/mini-l/sft/seed0: "
     reason = next(line.removeprefix(named) for line in done.stderr.splitlines() if line.startswith(named))
-    assert reason.startswith("TypeError: ")
+    assert reason.startswith("ValueError: ")
     log = next(line.split("log: ")[1] for line in done.stderr.splitlines() if "log: " in line)
     assert reason in (ROOT / log).read_text()
     store = tmp_path / "smoke" / "results" / "sgg_anatomy_mini" / "mini-l"

@@ -1,4 +1,4 @@
-"""Stages as forks: the same outcome, the same exit status, and none that outlives its client."""
+"""Forked stages: the same result, the same exit status, and none outlives its client."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from anatomy_r1.provenance import ROOT
-from baselines.experiment.cell import Layout, Run
+from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.profile import load_profile
 from baselines.grid import pool as pools
 from baselines.stages.stages import run_stage
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stages are fork
 
 @pytest.fixture
 def address(monkeypatch):
-    monkeypatch.setattr(pools, "PRELOADED", [])  # what is imported beforehand changes the time only
+    monkeypatch.setattr(pools, "PRELOADED", [])  # preloading only saves time
     with pools.pool(gpus=0) as found:
         yield found
 
@@ -30,10 +30,10 @@ def asked(root, stage, name):
 
 
 @pytest.mark.slow
-def test_a_forked_stage_leaves_what_it_leaves_in_a_process_of_its_own(address, tmp_path):
+def test_a_forked_stage_writes_what_it_writes_in_its_own_process(address, tmp_path):
     forked, own = tmp_path / "forked", tmp_path / "own"
-    assert pools.ask(address, asked(forked, "world", "world")) == 0
-    run_stage("world", "world", Run(load_profile("smoke"), Layout(own), "smoke"))
+    assert pools.submit(address, asked(forked, "world", "world")) == 0
+    run_stage("world", "world", GridRun(load_profile("smoke"), Layout(own), "smoke"))
     facts = [json.loads((root / "world" / "world.json").read_text()) for root in (forked, own)]
     assert facts[0] == facts[1]
     assert json.loads(Layout(forked).progress("world", "world").read_text())["state"] == "done"
@@ -41,7 +41,7 @@ def test_a_forked_stage_leaves_what_it_leaves_in_a_process_of_its_own(address, t
 
 @pytest.mark.slow
 def test_a_stage_that_fails_says_so_in_its_status_and_its_log(address, tmp_path):
-    assert pools.ask(address, asked(tmp_path, "data", "no_such_benchmark")) == 1
+    assert pools.submit(address, asked(tmp_path, "data", "no_such_benchmark")) == 1
     assert "KeyError: 'no_such_benchmark'" in Layout(tmp_path).log("data", "no_such_benchmark").read_text()
     assert json.loads(Layout(tmp_path).progress("data", "no_such_benchmark").read_text())["state"] == "failed"
 
@@ -53,7 +53,7 @@ def processes():
 
 @pytest.mark.slow
 def test_a_stage_ends_with_its_client(address, tmp_path):
-    pools.ask(address, asked(tmp_path, "data", "none"))  # whatever a first stage starts is there
+    pools.submit(address, asked(tmp_path, "data", "none"))  # start everything that a first stage starts
     before = processes()
     words = [sys.executable, "-m", "baselines", "stage", "--profile", "mini", "--root", str(tmp_path)]
     client = subprocess.Popen([*words, "--pool", address, "world", "world"], cwd=ROOT)
@@ -72,17 +72,17 @@ def test_a_stage_ends_with_its_client(address, tmp_path):
 
 
 def test_a_client_without_its_grid_fails(tmp_path, capsys):
-    assert pools.ask(str(tmp_path / "gone"), asked(tmp_path, "world", "world")) == 1
+    assert pools.submit(str(tmp_path / "gone"), asked(tmp_path, "world", "world")) == 1
     assert "the grid that this stage belongs to is gone" in capsys.readouterr().err
 
 
-def test_there_is_no_pool_where_a_fork_would_break_cuda():
+def test_there_is_no_pool_with_gpus_because_a_fork_would_break_cuda():
     with pools.pool(gpus=1) as found:
         assert found == ""
 
 
 @pytest.mark.slow
-def test_what_is_imported_beforehand_starts_no_thread_that_a_fork_would_lose():
+def test_preloading_starts_no_thread_that_a_fork_would_lose():
     tasks = "pathlib.Path('/proc/self/task').glob('*/comm')"
     code = f"import baselines.grid.preload, pathlib; print(*(path.read_text() for path in {tasks}))"
     env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

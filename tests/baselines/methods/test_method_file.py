@@ -7,7 +7,7 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.__main__ import main
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import select
 from baselines.experiment.profile import digest, load_profile
 from baselines.experiment.settings import settings
@@ -73,7 +73,7 @@ def test_the_grid_hands_the_file_to_its_stages_and_says_which_methods_are_its(fi
     path = str(file(OWN))
     add_methods([path])
     profile = load_profile("smoke")
-    run = Run(profile, Layout(tmp_path), "smoke", method_files=(path,))
+    run = GridRun(profile, Layout(tmp_path), "smoke", method_files=(path,))
     written = configuration(run, select(profile, methods=["zero-shot", "mine"]))
     assert (written["method_files"], written["own"]) == ([path], ["mine"])
     assert json.loads(json.dumps(written)) == written
@@ -141,13 +141,13 @@ def test_only_what_is_rewarded_has_rewards():
 def test_several_processes_of_one_training_get_the_file_too(file, tmp_path, monkeypatch):
     import dataclasses
 
-    from baselines.experiment.profile import Launch
+    from baselines.experiment.profile_file import Launch
     from baselines.runtime import processes
-    from baselines.stages.stages import _train
+    from baselines.stages.stages import start_training
 
     started = []
     monkeypatch.setattr(processes, "start_workers", lambda launch, words, environment: started.extend(words))
     profile = dataclasses.replace(load_profile("smoke"), launch=Launch(2))
-    _train(Run(profile, Layout(tmp_path), "smoke", method_files=("/a/my.py",)), "b/m/mine/seed0", lambda *_: None)
+    start_training("b/m/mine/seed0", GridRun(profile, Layout(tmp_path), "smoke", method_files=("/a/my.py",)))
     assert started[started.index("--method-file") + 1] == "/a/my.py"
     assert started[-1] == "b/m/mine/seed0"

@@ -65,7 +65,7 @@ def test_unknown_and_missing_keys_of_a_profile_are_named(tmp_path):
     raw["sedes"] = raw.pop("needs")
     path = tmp_path / "x.yaml"
     path.write_text(yaml.safe_dump(raw))
-    with pytest.raises(AnatomyR1Error, match=r"missing keys \['needs'\], unknown keys \['sedes'\]"):
+    with pytest.raises(AnatomyR1Error, match=r"missing key 'needs'; unknown key 'sedes'"):
         load_profile(str(path))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import cells, select, stages
 from baselines.experiment.profile import PROFILES, load_profile
 from baselines.grid.grid import configuration
@@ -63,7 +63,7 @@ def test_views_share_the_training_of_their_policy_and_move_no_digest_of_it():
     added = [stage for stage in stages(MINI, layout, viewed) if stage not in stages(MINI, layout, alone)]
     assert {stage.stage for stage in added} == {"evaluate"}
     assert {stage.name.split("/")[2] for stage in added} == {f"grpo@{view}" for view in CONTROLS}
-    before, after = (configuration(Run(MINI, layout, "mini"), chosen) for chosen in (alone, viewed))
+    before, after = (configuration(GridRun(MINI, layout, "mini"), chosen) for chosen in (alone, viewed))
     assert before["digests"].items() <= after["digests"].items()
     of = "sgg_anatomy_mini/mini-l/{}/matched/seed0"
     assert len({after["digests"]["evaluate/" + of.format(row)] for row in rows(["grpo"], list(VIEWS))}) == 4

@@ -1,4 +1,4 @@
-"""The doctor on machines that are values: four cards, one, small ones, wrong versions, missing files; and here."""
+"""The doctor on simulated machines (four GPUs, one, small ones, wrong versions, missing files), and on this one."""
 
 import dataclasses
 import json
@@ -13,7 +13,6 @@ from baselines.experiment.profile import load_profile
 from baselines.methods import registry as methods
 from baselines.preflight import doctor as examine
 from baselines.preflight import inputs, smoke
-from baselines.preflight import inputs as missing_module
 from baselines.preflight import machine_checks as checks
 from baselines.preflight.inputs import missing
 from baselines.preflight.machine_checks import Machine, read_machine
@@ -26,14 +25,13 @@ GOOD = Machine(
     python=(3, 11),
     packages={name: LOCK[name] for name in checks.PACKAGES},
     gpus=tuple(Gpu("A800", 80.0, 79.5) for _ in range(4)),
-    driver="580.95.05",
-    driver_cuda=(13, 0),
-    torch_cuda=(13, 0),
-    cuda_works=True,
+    driver="580.95.05 (CUDA 13.0)",
+    torch_cuda="13.0",
+    cuda_error="",
     nccl=True,
     disk_free=4000.0,
 )
-"""A node that could run the profile `paper`."""
+"""A node that can run the profile `paper`."""
 
 
 def of_machine(machine, profile=PAPER, tmp_path=None, monkeypatch=None):
@@ -43,7 +41,7 @@ def of_machine(machine, profile=PAPER, tmp_path=None, monkeypatch=None):
     return examine.examine(machine, profile, layout, chosen)
 
 
-def test_four_cards_pass(tmp_path, monkeypatch):
+def test_four_gpus_pass(tmp_path, monkeypatch):
     found = of_machine(GOOD, tmp_path=tmp_path, monkeypatch=monkeypatch)
     assert [one.name for one in found if not one.passed] == []
     assert sum(one.name.startswith("memory of") for one in found) == 2, "both sizes"
@@ -51,8 +49,8 @@ def test_four_cards_pass(tmp_path, monkeypatch):
 
 
 BAD = {
-    "one card": ({"gpus": GOOD.gpus[:1]}, {"gpus": "paper-1gpu"}),
-    "cards too small": (
+    "one GPU": ({"gpus": GOOD.gpus[:1]}, {"gpus": "paper-1gpu"}),
+    "GPUs too small": (
         {"gpus": tuple(Gpu("L4", 24.0, 23.9) for _ in range(4))},
         {
             "gpus": "paper-1gpu",
@@ -60,15 +58,24 @@ BAD = {
             "memory of qwen2.5-vl-7b grpo": "smaller",
         },
     ),
-    "a card in use": ({"gpus": (*GOOD.gpus[:3], Gpu("A800", 80.0, 30.0))}, {"gpu memory": "nvidia-smi"}),
+    "a GPU in use": ({"gpus": (*GOOD.gpus[:3], Gpu("A800", 80.0, 30.0))}, {"gpu memory": "nvidia-smi"}),
     "another version": ({"packages": {**GOOD.packages, "trl": "1.15.0"}}, {"trl": "constraints.txt"}),
     "vLLM missing": (
         {"packages": {k: v for k, v in GOOD.packages.items() if k != "vllm"}},
         {"vllm": 'pip install -c constraints.txt -e ".[train,gpu]"'},
     ),
-    "an old driver": ({"driver_cuda": (12, 4)}, {"driver": "a driver for CUDA 13.0 or newer"}),
-    "a CPU build": ({"torch_cuda": (0, 0), "cuda_works": False}, {"driver": "CUDA build", "cuda": "CUDA_VISIBLE"}),
-    "no driver": ({"driver": "", "gpus": ()}, {"driver": "install the driver", "gpus": "mini"}),
+    "an old driver": (
+        {"cuda_error": "The NVIDIA driver on your system is too old (found version 12040)"},
+        {"cuda": "update NVIDIA's driver for CUDA 13.0"},
+    ),
+    "a CPU build": (
+        {"torch_cuda": "", "cuda_error": "Torch not compiled with CUDA enabled"},
+        {"cuda": "install PyTorch's CUDA build"},
+    ),
+    "no driver": (
+        {"driver": "", "gpus": (), "cuda_error": "Found no NVIDIA driver on your system"},
+        {"cuda": "install NVIDIA's driver", "gpus": "mini"},
+    ),
     "no NCCL": ({"nccl": False}, {"nccl": "CUDA build"}),
     "a full disk": ({"disk_free": 20.0}, {"disk": "--runs"}),
     "another Python": ({"python": (3, 13)}, {"python": "python3.11"}),
@@ -76,7 +83,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_wrong_is_named_with_its_cure_and_nothing_else_is(what, tmp_path, monkeypatch):
+def test_what_is_wrong_is_named_with_its_fix_and_nothing_else_is(what, tmp_path, monkeypatch):
     changes, expected = BAD[what]
     found = of_machine(dataclasses.replace(GOOD, **changes), tmp_path=tmp_path, monkeypatch=monkeypatch)
     failed = {one.name: one.fix for one in found if one.passed is False}
@@ -87,14 +94,14 @@ def test_what_is_wrong_is_named_with_its_cure_and_nothing_else_is(what, tmp_path
     assert text.count("FAILED") == len(expected)
 
 
-def test_what_is_not_known_is_not_counted_as_a_failure():
-    found = [checks.Finding(str(passed), passed, "") for passed in (True, False, None, None)]
-    assert examine.summary(found) == "1 of 4 would stop a run; 2 not known"
-    assert examine.summary(found[2:]) == "nothing found that would stop a run; 2 not known"
+def test_what_is_unknown_is_not_counted_as_a_failure():
+    found = [checks.Check(str(passed), passed, "") for passed in (True, False, None, None)]
+    assert examine.summary(found) == "1 of 4 would stop a run; 2 unknown"
+    assert examine.summary(found[2:]) == "nothing found that would stop a run; 2 unknown"
     assert examine.summary(found[:1]) == "nothing found that would stop a run"
 
 
-def test_one_card_is_enough_for_the_profile_of_one_card(tmp_path, monkeypatch):
+def test_one_gpu_is_enough_for_the_profile_for_one_gpu(tmp_path, monkeypatch):
     one = dataclasses.replace(GOOD, gpus=GOOD.gpus[:1])
     without = {k: v for k, v in GOOD.packages.items() if k != "deepspeed"}
     found = of_machine(
@@ -110,6 +117,7 @@ def test_this_machine_is_read(tmp_path):
     found = read_machine(tmp_path / "not" / "there")
     assert found.packages["trl"] == LOCK["trl"]
     assert found.disk_free > 0
+    assert found.cuda_error or found.torch_cuda, "PyTorch says why it cannot use CUDA"
 
 
 @pytest.fixture
@@ -118,27 +126,27 @@ def no_gpu(monkeypatch):
     monkeypatch.delenv("ANATOMY_R1_DATA_ROOT", raising=False)
 
 
-def test_everything_missing_is_told_with_where_to_get_it(tmp_path, no_gpu, monkeypatch):
+def test_everything_missing_is_reported_with_where_to_get_it(tmp_path, no_gpu, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = missing(PAPER, Layout(tmp_path), select(PAPER))
-    told = " ".join(f"{one.what} {one.fix}" for one in found)
+    told = " ".join(f"{one.name} {one.fix}" for one in found)
     for word in ("4 NVIDIA GPUs", "hf download Qwen/Qwen2.5-VL-7B-Instruct", "ANATOMY_R1_DATA_ROOT", "similarity make"):
         assert word in told
     monkeypatch.setenv("ANATOMY_R1_DATA_ROOT", str(tmp_path))
     (tmp_path / "SSG-VQA" / "qa_txt").mkdir(parents=True)
-    named = [one.what for one in missing(PAPER, Layout(tmp_path), select(PAPER))]
+    named = [one.name for one in missing(PAPER, Layout(tmp_path), select(PAPER))]
     assert str(tmp_path / "SSG-VQA" / "scene_graph") in named
     assert str(tmp_path / "SSG-VQA" / "qa_txt") not in named
 
 
-def test_the_arm_as_released_needs_the_files_that_its_methods_learn_from(tmp_path, no_gpu, monkeypatch):
+def test_the_arm_as_released_needs_the_files_that_its_methods_are_trained_on(tmp_path, no_gpu, monkeypatch):
     monkeypatch.setenv("ANATOMY_R1_DATA_ROOT", str(tmp_path))
     (tmp_path / "released").mkdir()
     (tmp_path / "released" / "GRPO.json").write_text("[]")
 
     def named(*arms):
         selection = select(PAPER, methods=["zero-shot", "sft-grpo", "grpo-asc"], arms=arms)
-        return [one.what for one in missing(PAPER, Layout(tmp_path), selection) if one.what.endswith(".json")]
+        return [one.name for one in missing(PAPER, Layout(tmp_path), selection) if one.name.endswith(".json")]
 
     assert named("matched") == []
     assert named("matched", "as-released") == [str(tmp_path / "released" / "GRPO-ASC-Learning.json")]
@@ -146,7 +154,7 @@ def test_the_arm_as_released_needs_the_files_that_its_methods_learn_from(tmp_pat
 
 def test_what_is_there_is_not_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(requirements, "gpu_memory_gb", lambda: [80.0] * 4)
-    monkeypatch.setattr(missing_module, "_cached", lambda name, revision: True)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_, **__: "config.json")
     monkeypatch.chdir(tmp_path)
     layout = Layout(tmp_path)
     for benchmark in PAPER.data:
@@ -157,16 +165,16 @@ def test_what_is_there_is_not_missing(tmp_path, monkeypatch):
     assert missing(PAPER, layout, select(PAPER)) == []
 
 
-def test_similarities_are_missed_by_what_serves_by_them_whatever_its_name(tmp_path, no_gpu, monkeypatch):
+def test_similarities_are_required_by_any_method_with_a_curriculum(tmp_path, no_gpu, monkeypatch):
     monkeypatch.chdir(tmp_path)
     own = methods.method("grpo-asc").but("mine", "Mine"), methods.method("grpo").but("cascade", "Cascade")
     monkeypatch.setattr(methods, "_added", {"own.py": own})
-    told = [[one.what for one in missing(PAPER, Layout(tmp_path), select(PAPER, methods=[m.id]))] for m in own]
-    assert [any("which ASC-Learning serves by" in what for what in each) for each in told] == [True, False]
+    told = [[one.name for one in missing(PAPER, Layout(tmp_path), select(PAPER, methods=[m.id]))] for m in own]
+    assert [any("which ASC-Learning requires" in what for what in each) for each in told] == [True, False]
 
 
-@pytest.mark.parametrize(("command", "of_memory"), [("plan", "  fits\n"), ("doctor", "no card to hold it against")])
-def test_without_gpus_both_say_what_is_missing_and_end_with_status_3(command, of_memory, no_gpu, capsys):
+@pytest.mark.parametrize(("command", "of_memory"), [("plan", "  fits\n"), ("doctor", "no GPU to compare with")])
+def test_without_gpus_both_report_what_is_missing_and_exit_with_status_3(command, of_memory, no_gpu, capsys):
     assert main([command, "--profile", "paper", "--benchmarks", "sgg_anatomy"]) == 3
     printed = capsys.readouterr()
     said = printed.out + printed.err
@@ -179,8 +187,8 @@ def test_the_mini_profile_can_be_planned_anywhere(capsys):
     assert "GPU" not in capsys.readouterr().out
 
 
-def test_inputs_that_are_there_are_looked_into(smoke_root, tmp_path, monkeypatch):
-    """A processor of other pixel limits, a lost picture, similarities of other options."""
+def test_existing_inputs_are_checked(smoke_root, tmp_path, monkeypatch):
+    """A processor with other pixel limits, similarities of other options."""
     monkeypatch.chdir(tmp_path)
     linked(tmp_path, smoke_root)
     profile = load_profile("smoke")
@@ -192,15 +200,15 @@ def test_inputs_that_are_there_are_looked_into(smoke_root, tmp_path, monkeypatch
     changed = dataclasses.replace(profile, models=other, training=training)
     failed = {one.name: one for one in inputs.check_inputs(changed, Layout(tmp_path), chosen) if not one.passed}
     assert set(failed) == {"pixel limits of mini-l", "similarities"}
-    assert "of the data's unknown" in failed["similarities"].found
+    assert "not among them: " in failed["similarities"].found
 
 
 @pytest.mark.slow
 def test_smoke_trains_one_step_of_each_kind_and_a_failure_is_a_finding(smoke_root, tmp_path, monkeypatch):
-    from baselines.experiment.cell import Run
+    from baselines.experiment.cell import GridRun
 
     linked(tmp_path, smoke_root)
-    run = Run(load_profile("smoke"), Layout(tmp_path), "smoke")
+    run = GridRun(load_profile("smoke"), Layout(tmp_path), "smoke")
     chosen = select(run.profile, benchmarks=["sgg_anatomy_mini"])
     found = smoke.smoke(run, chosen, "sgg_anatomy_mini")
     assert [(one.name, one.passed) for one in found] == [
@@ -212,10 +220,10 @@ def test_smoke_trains_one_step_of_each_kind_and_a_failure_is_a_finding(smoke_roo
     assert "frozen part" in found[0].found
 
 
-def test_rollouts_that_differ_are_not_advised():
+def test_rollouts_that_differ_fail():
     ours = {str(number): f"answer {number}" for number in range(8)}
     assert smoke.compare("x", ours, ours).passed
-    assert smoke.compare("x", ours, {**ours, "3": "another"}).passed, "a near-tie may fall otherwise once"
+    assert smoke.compare("x", ours, {**ours, "3": "another"}).passed, "one near-tie may be broken differently"
     wrong = smoke.compare("x", ours, {**ours, "3": "another", "5": "another"})
     assert not wrong.passed
     assert "6 of 8" in wrong.found

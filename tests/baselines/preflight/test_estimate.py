@@ -1,14 +1,15 @@
-"""What a plan says of memory, samples and disk, against arithmetic by hand and DeepSpeed's own estimators."""
+"""Estimates of memory, samples and disk, against arithmetic by hand and DeepSpeed's own estimators."""
 
 import pytest
 
 from baselines.experiment.cell import Cell, Layout
 from baselines.experiment.plan import select, stages
-from baselines.experiment.profile import Launch, load_profile
+from baselines.experiment.profile import load_profile
+from baselines.experiment.profile_file import Launch
 from baselines.experiment.settings import arguments
 from baselines.preflight.effort import disk, effort, rollouts, trainings
-from baselines.preflight.memory import ADAPTER, GB, Memory, states, training_memory
-from baselines.preflight.model_shape import Shape, shape_of
+from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, states, training_memory
+from baselines.preflight.model_shape import ModelShape, shape_of
 
 PAPER, ONE = load_profile("paper"), load_profile("paper-1gpu")
 SIZES = {"qwen2.5-vl-3b": (2048, 11008, 36, 2, True, 151_936), "qwen2.5-vl-7b": (3584, 18944, 28, 4, False, 152_064)}
@@ -54,7 +55,7 @@ def test_adapters_are_two_thin_matrices_to_each_projection():
     assert found.adapters == found.trainable == layers * sum(16 * (into + out) for into, out in pairs)
 
 
-SMALL = Shape(1_000_000, 1_000_000, 0, 50_000, 4, 64, 256, 1000)
+SMALL = ModelShape(1_000_000, 1_000_000, 0, 50_000, 4, 64, 256, 1000)
 
 
 def test_model_states_equal_deepspeed_s_where_all_is_trained():
@@ -65,19 +66,19 @@ def test_model_states_equal_deepspeed_s_where_all_is_trained():
 
 
 def test_model_states_equal_deepspeed_s_own_estimators():
-    stage3 = pytest.importorskip("deepspeed.runtime.zero.stage3", reason="DeepSpeed is of the extra `gpu`")
+    stage3 = pytest.importorskip("deepspeed.runtime.zero.stage3", reason="DeepSpeed is in the extra `gpu`")
     found = stage3.estimate_zero3_model_states_mem_needs(1_000_000, 50_000, 4, 1, cpu_offload=False)
     assert states(SMALL, Launch(4, "zero3")) == found[1]
 
 
 def test_what_is_frozen_costs_its_two_bytes_and_adapters_are_kept_in_float32():
-    frozen = Shape(1_000_000, 400_000, 0, 50_000, 4, 64, 256, 1000)
+    frozen = ModelShape(1_000_000, 400_000, 0, 50_000, 4, 64, 256, 1000)
     assert states(frozen, Launch(1, "zero3")) == 200_000 + 2_000_000 + 16 * 400_000
-    adapted = Shape(1_000_000, 10_000, 10_000, 50_000, 4, 64, 256, 1000)
+    adapted = ModelShape(1_000_000, 10_000, 10_000, 50_000, 4, 64, 256, 1000)
     assert states(adapted, Launch(1, "")) == 2_000_000 + ADAPTER * 10_000
 
 
-def test_a_sleeping_vllm_and_a_step_never_need_room_together():
+def test_a_sleeping_vllm_and_a_step_never_need_memory_at_once():
     given = {"per_device_train_batch_size": 2, "max_completion_length": 10, "use_vllm": True, "beta": 0.1}
     given |= {"vllm_gpu_memory_utilization": 0.25, "gradient_checkpointing": True}
     awake = training_memory(SMALL, Launch(1, ""), given, prompt=30, gpu=8.0, kind="rl")
@@ -92,17 +93,17 @@ def test_a_sleeping_vllm_and_a_step_never_need_room_together():
     assert training_memory(SMALL, Launch(1, ""), {**given, "beta": 0.0}, prompt=30, gpu=8.0, kind="rl").reference == 0
 
 
-def test_the_paper_s_profile_fits_its_four_cards_and_one_card_would_not_do(shapes):
+def test_the_paper_s_profile_fits_its_four_gpus_but_not_one(shapes):
     given = {method: arguments(PAPER, Cell("sgg_anatomy", "m", method, 0).method, 0) for method in ("grpo", "sft")}
     shape = shapes["qwen2.5-vl-7b"]
     for method, kind in (("grpo", "rl"), ("sft", "sft")):
         four = training_memory(shape, PAPER.launch, given[method], prompt=640, gpu=79.0, kind=kind)
-        assert isinstance(four, Memory)
+        assert isinstance(four, MemoryEstimate)
         assert four.peak < 79 * GB
         assert training_memory(shape, Launch(1, "zero3"), given[method], prompt=640, gpu=79.0, kind=kind).peak > 79 * GB
 
 
-def test_rollouts_are_steps_times_completions_and_dapo_may_draw_four_times():
+def test_rollouts_are_steps_times_completions_and_dapo_may_draw_four_times_as_many():
     def of(method, profile=PAPER):
         return rollouts(profile, Cell("sgg_anatomy", "qwen2.5-vl-3b", method, 0))
 
@@ -131,7 +132,7 @@ def test_effort_counts_what_is_to_do(tmp_path, shapes):
 
 
 def test_effort_counts_every_arm_and_view():
-    """What learns from a released file is a training of its own; equal tokens are asked anew, rotations four times."""
+    """As released is a training of its own; equal tokens is evaluated separately, rotations ask four times."""
 
     def of(methods, arms):
         chosen = select(PAPER, methods=methods, benchmarks=["sgg_anatomy"], models=["qwen2.5-vl-3b"], arms=arms)
@@ -145,7 +146,7 @@ def test_effort_counts_every_arm_and_view():
     assert of(["grpo@rotations"], ["matched"]) == (1, 16_000, 24_000)
 
 
-def test_a_model_whose_configuration_is_unknown_is_told():
+def test_a_model_with_an_unknown_configuration_is_reported():
     from anatomy_r1.errors import AnatomyR1Error
 
     with pytest.raises(AnatomyR1Error, match=r"'x/Unknown'.*Qwen2.5-VL-3B-Instruct, Qwen2.5-VL-7B-Instruct"):

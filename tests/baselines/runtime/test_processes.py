@@ -1,4 +1,4 @@
-"""Several processes to one training: started, stopped and resumed as one; and a GPU to each stage that needs one."""
+"""Several processes in one training: started, stopped and resumed as one; and one GPU per stage that needs one."""
 
 import dataclasses
 import os
@@ -13,8 +13,9 @@ import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell, Layout, Run
-from baselines.experiment.profile import PROFILES, Launch, digest, load_profile
+from baselines.experiment.cell import Cell, GridRun, Layout
+from baselines.experiment.profile import PROFILES, digest, load_profile
+from baselines.experiment.profile_file import Launch
 from baselines.experiment.settings import settings
 from baselines.runtime.gpus import VISIBLE, one_gpu, visible
 from baselines.runtime.processes import launch_command, start_workers
@@ -29,7 +30,7 @@ TASK = "sgg_anatomy_mini"
 
 @pytest.fixture
 def profile_file(tmp_path):
-    """The smoke profile with two processes to a training, and half the batch in each."""
+    """The smoke profile with two processes per training, and half the batch in each."""
     raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
     raw["launch"]["processes"] = 2
     for section in ("sft", "cot-sft", "rl"):
@@ -41,7 +42,7 @@ def profile_file(tmp_path):
 
 
 def run_with(profile, root, smoke_root):
-    return Run(load_profile(profile), Layout(linked(root, smoke_root)), profile)
+    return GridRun(load_profile(profile), Layout(linked(root, smoke_root)), profile)
 
 
 def weights(folder):
@@ -52,7 +53,7 @@ def weights(folder):
 
 @pytest.mark.slow
 def test_two_processes_end_where_one_does(profile_file, smoke_root, tmp_path):
-    """Another batch a process means other sums in float32: equal to 1e-4 of a weight's range, and not bitwise."""
+    """Other batches per process give other float32 sums: equal within a tolerance, not bitwise."""
     import torch
 
     two = run_with(profile_file, tmp_path / "two", smoke_root)
@@ -60,7 +61,7 @@ def test_two_processes_end_where_one_does(profile_file, smoke_root, tmp_path):
     for section in ("sft", "rl"):
         training[section]["per_device_train_batch_size"] *= 2
     alone = dataclasses.replace(two.profile, training=training, launch=Launch())
-    one = Run(alone, run_with(profile_file, tmp_path / "one", smoke_root).layout, profile_file)
+    one = GridRun(alone, run_with(profile_file, tmp_path / "one", smoke_root).layout, profile_file)
     cell = Cell(TASK, "mini-l", "sft", 0)
     run_stage("train", cell.name, two)
     train(one, cell, ignore)
@@ -126,7 +127,7 @@ def test_two_machines_end_where_one_does(profile_file, smoke_root, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_process_that_fails_is_told(tmp_path):
+def test_a_process_that_fails_is_reported(tmp_path):
     with pytest.raises(AnatomyR1Error, match="ended with status"):
         start_workers(Launch(2), ["worker", "--profile", "nope", "--root", str(tmp_path), "x"], {})
 
@@ -144,7 +145,7 @@ def test_the_launcher_s_command_names_its_configuration_and_takes_arguments_for_
         launch_command(Launch(4, "zero9"), [])
 
 
-def test_each_stage_holds_a_gpu_of_its_own_and_the_third_of_two_waits(tmp_path, monkeypatch):
+def test_each_stage_holds_its_own_gpu_and_the_third_stage_of_two_gpus_waits(tmp_path, monkeypatch):
     monkeypatch.delenv(VISIBLE, raising=False)
     with one_gpu(["0", "1"], tmp_path) as first, one_gpu(["0", "1"], tmp_path) as second:
         assert {first, second} == {"0", "1"}

@@ -1,4 +1,4 @@
-"""Progress files: never half, and a stage that does not count is guessed but never called done."""
+"""Progress files are complete, and a stage that does not count its steps is estimated but never done."""
 
 import pytest
 

@@ -15,7 +15,7 @@ from anatomy_r1.prompts import WORDINGS
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import AS_RELEASED, load_results
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import evaluations, select, stages
 from baselines.experiment.profile import load_profile
 from baselines.experiment.settings import settings
@@ -25,7 +25,7 @@ from baselines.stages.stages import parse_cell, parse_evaluation
 
 MINI, SGG = load_profile("mini"), "sgg_anatomy_mini"
 FILES = {"grpo-asc": "GRPO-ASC-Learning", "grpo-gdqa": "GRPO-GDQA"}
-RUN = Run(MINI, Layout(Path("r")), "mini")
+RUN = GridRun(MINI, Layout(Path("r")), "mini")
 
 
 def test_every_method_of_table_1_that_learns_stands_in_the_arm_each_on_its_file():

@@ -10,7 +10,7 @@ from anatomy_r1.data.leakage.sides import FILE
 from anatomy_r1.data.prepared import load
 from anatomy_r1.evaluation.blind_controls import of_other_clusters
 from anatomy_r1.results.store import load_results
-from baselines.experiment.cell import Cell, Layout, Run
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import select, stages
 from baselines.experiment.profile import load_profile
 from baselines.grid.grid import configuration
@@ -27,7 +27,7 @@ def test_controls_alone_need_world_and_data_but_no_model():
     every = stages(MINI, Layout(Path("r")), ONLY)
     assert [stage.stage for stage in every] == ["world", "data", "data", *["evaluate"] * 4]
     assert {stage.name.split("/")[3] for stage in every if stage.stage == "evaluate"} == {"matched"}
-    config = configuration(Run(MINI, Layout(Path("r")), "mini"), ONLY)
+    config = configuration(GridRun(MINI, Layout(Path("r")), "mini"), ONLY)
     assert set(config["policies"].values()) == {f"data/{name}/manifest.json" for name in MINI.data}
     both = stages(MINI, Layout(Path("r")), dataclasses.replace(ONLY, methods=(MAJORITY.id, "zero-shot")))
     assert [stage.name for stage in both if stage.stage == "base"] == ["mini-l"]
@@ -66,6 +66,6 @@ def test_the_data_stage_keeps_the_passport_and_a_result_carries_it(smoke_run):
 
 def test_a_control_has_no_weights_of_its_own():
     layout = Layout(Path("r"))
-    assert layout.answers_with(Cell("b", "m", MAJORITY.id, 0)) == Path("r/data/b/manifest.json")
-    assert layout.answers_with(Cell("b", "m", "zero-shot", 0)) == Path("r/models/m/config.json")
-    assert layout.answers_with(Cell("b", "m", "grpo", 0)) == Path("r/train/b/m/grpo/seed0/training.json")
+    assert layout.evaluation_input(Cell("b", "m", MAJORITY.id, 0)) == Path("r/data/b/manifest.json")
+    assert layout.evaluation_input(Cell("b", "m", "zero-shot", 0)) == Path("r/models/m/config.json")
+    assert layout.evaluation_input(Cell("b", "m", "grpo", 0)) == Path("r/train/b/m/grpo/seed0/training.json")
