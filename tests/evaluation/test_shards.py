@@ -61,5 +61,5 @@ def test_logs_that_disagree_leave_nothing_behind(tmp_path):
 
 def test_a_merged_log_never_replaces_a_file(tmp_path):
     log = logged(tmp_path / "a", responses(2), {})
-    with pytest.raises(AnatomyR1Error, match="is there already"):
+    with pytest.raises(AnatomyR1Error, match="exists already"):
         merge([log], log)

@@ -39,7 +39,7 @@ class Job:
 
     def again(self, repeat: int) -> Job:
         """The same, as the response of this number."""
-        key = self.key.again(repeat)
+        key = self.key.with_repeat(repeat)
         return Job(key, self.sampling, self.prompt, self.pictures, self.style, self.images, self.shown)
 
 
