@@ -115,14 +115,14 @@ def leakage(args: argparse.Namespace) -> None:
 def controls(args: argparse.Namespace) -> None:
     """`anatomy-r1 data controls`."""
     from anatomy_r1.data.leakage.sides import questions
-    from anatomy_r1.evaluation.blind_controls import CONTROLS, by_folds, correct
+    from anatomy_r1.evaluation.blind_controls import CONTROLS, correct, out_of_fold
     from anatomy_r1.scoring.intervals import cluster_interval
 
     print(f"{'file':22}  {'control':11}  right, percent  {'SE':>5}  95 % interval    questions  clusters")
     for path in args.files:
         asked = questions([path])
         for name, control in CONTROLS.items():
-            found = cluster_interval(correct(asked, by_folds(control, asked)), [q.cluster for q in asked])
+            found = cluster_interval(correct(asked, out_of_fold(control, asked)), [q.cluster for q in asked])
             low, high, se = (100 * (value or 0.0) for value in (found.low, found.high, found.se))
             print(
                 f"{path.name:22}  {name:11}  {100 * found.mean:14.2f}  {se:5.2f}  [{low:5.2f}, {high:5.2f}]   "

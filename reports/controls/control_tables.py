@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row
+from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row_name
 from anatomy_r1.question import LETTERS
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.intervals import Interval, SeededInterval
@@ -66,7 +66,7 @@ def _table(
         return [_score(alone.get(group)) if title == _NO_IMAGE else Cell() for title in titles]
 
     def title_of(model: str, method: str, arm: str) -> str:
-        groups = [Group(b, model, row(method, view), arm) for b in shown for view in VIEWS]
+        groups = [Group(b, model, row_name(method, view), arm) for b in shown for view in VIEWS]
         return marked(method_title(method, arm), groups, flagged)
 
     blocks = tuple(

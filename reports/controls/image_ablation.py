@@ -16,7 +16,7 @@ from anatomy_r1.comparison.panel import Panel, panels
 from anatomy_r1.comparison.systems import run_of_result, systems
 from anatomy_r1.comparison.verdict import Verdict
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, WRONG_IMAGE, parts, row
+from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, WRONG_IMAGE, row_name, split_row
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.intervals import SeededInterval
 from reports.scores.differences import minus
@@ -85,7 +85,7 @@ def by_policy(results: Sequence[Result], wanted: Sequence[str] = (NO_IMAGE, WRON
     """
     found: dict[Group, dict[str, dict[int, Result]]] = {}
     for result in sorted(results, key=lambda one: one.key):
-        method, view = parts(result.method)
+        method, view = split_row(result.method)
         policy = replace(group_of(result), method=method)
         found.setdefault(policy, {}).setdefault(view, {})[result.seed] = result
     kept: dict[Group, Views] = {
@@ -135,7 +135,7 @@ def _compare(pairs: Sequence[tuple[Group, str, Panel]]) -> Iterator[Comparison]:
 def _worth(group: Group, views: Views, found: Mapping[tuple[Group, str], Comparison]) -> Worth:
     every = [result for seeds in views.values() for result in seeds.values()]
     averaged = averages(every)
-    of = {view: averaged[name] for view in views if (name := row(group.method, view)) in averaged}
+    of = {view: averaged[name] for view in views if (name := row_name(group.method, view)) in averaged}
     differences = {view: found[group, view] for view in views if (group, view) in found}
     return Worth(tuple(every), group, of, differences, not_clean(every))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, row
+from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, row_name
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.columns import ALL_RIGHT
 from anatomy_r1.scoring.intervals import Interval, SeededInterval, seeded_interval
@@ -70,7 +70,7 @@ def turned(results: Sequence[Result]) -> tuple[Turned, ...]:
 def _turned(policy: Group, views: Views) -> Turned:
     plain, rotated = list(views.get(PLAIN, {}).values()), list(views[ROTATIONS].values())
     found = averages([*plain, *rotated])
-    average = found[row(policy.method, ROTATIONS)]
+    average = found[row_name(policy.method, ROTATIONS)]
     changes = {score.metric: score for score in between([*plain, *rotated], average.group, policy.method)}
     leaks = not_clean([*plain, *rotated])
     return Turned(

@@ -6,7 +6,7 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.shards import Shard
+from anatomy_r1.evaluation.config import Shard
 from anatomy_r1.response_log.copies import merge
 from anatomy_r1.response_log.log import ResponseLog
 from tests.helpers.logs import responses
@@ -25,7 +25,7 @@ def test_what_is_no_part_is_refused_with_an_example(text):
 
 
 def test_a_part_without_questions_is_refused():
-    with pytest.raises(AnatomyR1Error, match="at most 3 parts"):
+    with pytest.raises(AnatomyR1Error, match="at most 3 shards"):
         Shard(4, 4).questions(3)
 
 

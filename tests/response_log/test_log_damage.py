@@ -42,7 +42,9 @@ def test_no_overwritten_bytes_pass_for_the_log_that_was_written(whole, tmp_path)
         try:
             assert read(tmp_path / "log")[0] == rows, "room that holds nothing"
         except AnatomyR1Error as error:
-            reported = re.search(rf"{tmp_path / 'log'}: damaged .*; (\d+) responses can still be read. Fix: `", str(error))
+            reported = re.search(
+                rf"{tmp_path / 'log'}: damaged .*; (\d+) responses can still be read. Fix: `", str(error)
+            )
             counts.append(int(reported[1]))
     assert len(counts) > 10
     # One page of rows is about 17; a page higher up the tree has the pages below it go with it
