@@ -98,15 +98,7 @@ def evaluate(
 
 
 def _items(prepared: PreparedSet, config: EvaluationConfig) -> list[Item]:
-    items = build_items(
-        prepared,
-        style=config.style,
-        images=config.images,
-        options=config.options,
-        limit=config.limit,
-        seed=config.seed,
-        wording=config.wording,
-    )
+    items = build_items(prepared, config)
     if config.shard:
         items = [items[index] for index in config.shard.questions(len(items))]
     check_pictures({item.path for item in items if item.path})
@@ -114,18 +106,8 @@ def _items(prepared: PreparedSet, config: EvaluationConfig) -> list[Item]:
 
 
 def _open(config: EvaluationConfig, model: str | Path, task: str, log: ResponseLog) -> Engine:
-    engine: Engine = open_engine(
-        config.engine,
-        model,
-        benchmark=task,
-        log=log,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        device=config.device,
-        dtype=config.dtype,
-        progress=config.progress,
-        **(config.engine_args or {}),
-    )
+    shared = {name: getattr(config, name) for name in ("seed", "batch_size", "device", "dtype", "progress")}
+    engine: Engine = open_engine(config.engine, model, benchmark=task, log=log, **shared, **(config.engine_args or {}))
     return engine
 
 

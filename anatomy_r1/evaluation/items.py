@@ -13,6 +13,7 @@ from anatomy_r1.data.images import LazyImages, swapped
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.data.rotations import prompted
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.prompts import WORDINGS, render
 from anatomy_r1.question import Question
 
@@ -65,43 +66,26 @@ def user_turn(prompt: str, path: str) -> str:
     return ("<image>" if path else "") + prompt
 
 
-def build_items(
-    prepared: PreparedSet,
-    *,
-    style: str = "think",
-    images: str = "real",
-    options: str = "given",
-    limit: int | None = None,
-    category: str | None = None,
-    seed: int = 0,
-    wording: str | None = None,
-) -> list[Item]:
+def build_items(prepared: PreparedSet, config: EvaluationConfig, category: str | None = None) -> list[Item]:
     """The items of one split, in its order; rotations of one question follow each other.
 
-    Args:
-        prepared: one split of a prepared set.
-        style: `think` or `direct`.
-        images: `real`, `swapped` or `none`.
-        options: `given`, or `rotated` for one item per cyclic order of a question's options.
-        limit: only the first `limit` questions, with all their rotations.
-        category: only questions of this category.
-        seed: of the image swap, which is over the whole split.
-        wording: of the prompt; None: the benchmark's canonical wording.
+    Uses `style`, `wording`, `images`, `seed`, `options` and `limit` of `config`. Images are swapped within the split.
 
     Raises:
-        AnatomyR1Error: when an argument is invalid, or no question is left.
+        AnatomyR1Error: when one of these is invalid, or no question of `category` is left.
     """
+    style, wording = config.style, config.wording
     if style not in ("think", "direct"):
         raise AnatomyR1Error(f"style {style!r}: neither think nor direct")
     if wording is not None and wording not in WORDINGS:
         raise AnatomyR1Error(f"wording {wording!r}: none of {', '.join(WORDINGS)}")
-    shown = _shown_images(prepared.questions, images, seed)
+    shown = _shown_images(prepared.questions, config.images, config.seed)
     paths = {name: str(prepared.image_root / name) if name else "" for name in dict.fromkeys(shown)}
     items = [
-        Item(one, render(one, "think" if style == "think" else "direct", wording), style, images, name, paths[name])
-        for question, name in list(zip(prepared.questions, shown, strict=True))[:limit]
+        Item(one, render(one, style, wording), style, config.images, name, paths[name])
+        for question, name in list(zip(prepared.questions, shown, strict=True))[: config.limit]
         if category in (None, question.category)
-        for one in prompted([question], options)
+        for one in prompted([question], config.options)
     ]
     if not items:
         raise AnatomyR1Error(f"{prepared.root}: no question of category {category} in this split")

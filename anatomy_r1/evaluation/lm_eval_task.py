@@ -17,6 +17,7 @@ from lm_eval.api.task import ConfigurableTask
 from anatomy_r1.data.images import LazyImages, check_pictures
 from anatomy_r1.data.locate import find_set
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.items import build_items, check_length, user_turn
 from anatomy_r1.scoring.metrics import question_metrics
 from anatomy_r1.scoring.strict import extract
@@ -65,48 +66,26 @@ def greedy_arguments(sampled: dict[str, Any]) -> dict[str, Any]:
 
 
 def documents(
-    *,
-    benchmark: str,
-    data: str | None = None,
-    style: str = "think",
-    images: str = "real",
-    options: str = "given",
-    questions: int | None = None,
-    split: str = "test",
-    category: str | None = None,
-    seed: int = 0,
-    wording: str | None = None,
-    **_: Any,
+    *, benchmark: str, data: str | None = None, split: str = "test", category: str | None = None, **metadata: Any
 ) -> dict[str, datasets.Dataset]:
     """lm-eval's `custom_dataset`: the questions of one benchmark as documents, with paths in place of images.
 
     Args:
         benchmark: name of the task, stated in its YAML.
         data: the prepared set, or the folder that holds it under the benchmark's name.
-        style: `think` or `direct`.
-        images: `real`, `swapped` or `none`.
-        options: `given`, or `rotated` for one document per cyclic order of a question's options.
-        questions: only the first so many questions, with all their documents (lm-eval's limit counts documents).
         split: of the prepared set.
         category: only questions of this category.
-        seed: of the image swap.
-        wording: of the prompt; None: the benchmark's canonical wording.
-        _: whatever else lm-eval passes (`--metadata` and all model arguments).
+        metadata: `style`, `wording`, `images`, `options` and `seed` as in `EvaluationConfig`; `questions` is its
+            `limit` (lm-eval's own limit counts documents). All else that lm-eval passes, such as model arguments, is
+            ignored.
 
     Raises:
         AnatomyR1Error: when the set is missing or another benchmark's, or an argument is invalid.
     """
-    prepared = find_set(benchmark, data, split)
-    items = build_items(
-        prepared,
-        style=style,
-        images=images,
-        options=options,
-        limit=questions,
-        category=category,
-        seed=int(seed),
-        wording=wording,
-    )
+    given = {name: metadata[name] for name in ("style", "wording", "images", "options", "seed") if name in metadata}
+    given["seed"] = int(given.get("seed", 0))
+    config = EvaluationConfig(limit=metadata.get("questions"), **given)
+    items = build_items(find_set(benchmark, data, split), config, category)
     return {"test": datasets.Dataset.from_list([item.as_document() for item in items])}
 
 

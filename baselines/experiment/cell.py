@@ -112,7 +112,7 @@ class Layout:
         return self.policy(cell) / ("training.json" if cell.method.trained else "config.json")
 
     def responses(self, cell: Cell) -> Path:
-        """Response log and lm-eval's results."""
+        """Response log and results file."""
         return self.root / "responses" / cell.name
 
     def store(self) -> Path:

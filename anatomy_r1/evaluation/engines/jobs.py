@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -57,24 +57,13 @@ class JobBuilder:
         self._hash_file = cache(image_hash)
         self._stated: dict[Sampling, str] = {}
 
-    def build(
-        self,
-        *,
-        benchmark: str,
-        question_id: str,
-        prompt: str,
-        pictures: Any,
-        sampling: Sampling,
-        style: str = "",
-        images: str = "",
-        shown: str = "",
-    ) -> Job:
-        """The job of the first repeat."""
+    def build(self, doc: Mapping[str, Any], prompt: str, pictures: Any, sampling: Sampling) -> Job:
+        """The job of the first repeat; `doc` is `Item.as_document()`, or a mapping with at least benchmark and id."""
         if sampling not in self._stated:
             self._stated[sampling] = json.dumps({**self._settings, **sampling.as_dict()}, sort_keys=True)
         key = ResponseKey(
-            benchmark=benchmark,
-            question_id=question_id,
+            benchmark=doc["benchmark"],
+            question_id=doc["id"],
             repeat=0,
             decoding=sampling.decoding,
             prompt_hash=prompt_hash(prompt),
@@ -83,7 +72,8 @@ class JobBuilder:
             sampling=self._stated[sampling],
             seed=self._seed,
         )
-        return Job(key, sampling, prompt, pictures, style, images, shown)
+        shown = (doc.get(name, "") for name in ("style", "images", "shown"))
+        return Job(key, sampling, prompt, pictures, *shown)
 
 
 def jobs_from_items(
@@ -94,18 +84,9 @@ def jobs_from_items(
     Prompts and images are read as the jobs are consumed, so that the first of 100,000 does not wait for all the others.
     """
     for item in items:
-        prompt, pictures = render(item), item.pictures
+        doc, prompt, pictures = item.as_document(), render(item), item.pictures
         for one in sampling:
-            first = builder.build(
-                benchmark=item.question.benchmark,
-                question_id=item.question.id,
-                prompt=prompt,
-                pictures=pictures,
-                sampling=one,
-                style=item.style,
-                images=item.images,
-                shown=item.shown,
-            )
+            first = builder.build(doc, prompt, pictures, one)
             yield first
             if one.decoding == "sample":
                 yield from (first.with_repeat(repeat) for repeat in range(1, K))
@@ -132,16 +113,9 @@ def jobs_from_requests(requests: Iterable[Any], builder: JobBuilder) -> Iterator
 def _job_from_request(request: Any, builder: JobBuilder) -> Job:
     prompt, arguments, *media = request.args
     doc = request.doc if isinstance(request.doc, dict) else {}
-    return builder.build(
-        benchmark=doc.get("benchmark", request.task_name),
-        question_id=str(doc.get("id", request.doc_id)),
-        prompt=prompt,
-        pictures=(media[0].get("visual") if media else None) or [],
-        sampling=read_sampling(arguments),
-        style=doc.get("style", ""),
-        images=doc.get("images", ""),
-        shown=doc.get("shown", ""),
-    )
+    pictures = (media[0].get("visual") if media else None) or []
+    named = {"benchmark": request.task_name, "id": request.doc_id, **doc}
+    return builder.build({**named, "id": str(named["id"])}, prompt, pictures, read_sampling(arguments))
 
 
 def read_sampling(arguments: dict[str, Any]) -> Sampling:
