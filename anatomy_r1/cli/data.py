@@ -171,14 +171,16 @@ def _add_controls(commands: Any) -> None:
 
 def _controls(args: argparse.Namespace) -> int:
     from anatomy_r1.data.leakage.sides import read_questions
-    from anatomy_r1.evaluation.blind_controls import CONTROLS, by_folds, correct
+    from anatomy_r1.evaluation.blind_controls import CONTROLS, correct, out_of_fold
     from anatomy_r1.scoring.intervals import cluster_interval
 
     print(f"{'file':22}  {'control':11}  right, percent  {'SE':>5}  95 % interval    questions  clusters")
     for path in args.files:
         questions = read_questions([path])
         for name, control in CONTROLS.items():
-            found = cluster_interval(correct(questions, by_folds(control, questions)), [q.cluster for q in questions])
+            found = cluster_interval(
+                correct(questions, out_of_fold(control, questions)), [q.cluster for q in questions]
+            )
             low, high, se = (100 * (value or 0.0) for value in (found.low, found.high, found.se))
             print(
                 f"{path.name:22}  {name:11}  {100 * found.mean:14.2f}  {se:5.2f}  [{low:5.2f}, {high:5.2f}]   "

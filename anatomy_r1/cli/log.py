@@ -1,4 +1,4 @@
-"""`anatomy-r1 log`: one log of several, and what to do with a damaged one. Only argparse is imported here."""
+"""`anatomy-r1 log`: merges several response logs, and salvages a damaged one. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ MERGE = """log merge whole.sqlite part1.sqlite part2.sqlite
 
 def add_log_commands(subparsers: Any) -> None:
     """Add `log` and its subcommands."""
-    about = "response logs: make one of several, keep what a damaged one still holds"
+    about = "response logs: merge several, or salvage a damaged one"
     commands = add_group(subparsers, "log", about, SALVAGE)
-    about = "write all responses of several logs to a new one: the parts of an evaluation with --shard"
+    about = "write all responses of several logs to a new one, such as the shards of an evaluation"
     parser = add_command(commands, "merge", about, MERGE, _merge)
-    parser.add_argument("new", type=Path, metavar="NEW", help="response log to be made")
-    parser.add_argument("logs", type=Path, nargs="+", metavar="LOG", help="response logs, which are left as they are")
-    about = "write what is whole in a damaged response log to a new one; the damaged one is left as it is"
+    parser.add_argument("new", type=Path, metavar="NEW", help="response log to create")
+    parser.add_argument("logs", type=Path, nargs="+", metavar="LOG", help="response logs, which are not changed")
+    about = "write the intact responses of a damaged log to a new one; the damaged one is not changed"
     parser = add_command(commands, "salvage", about, SALVAGE, _salvage)
     parser.add_argument("log", type=Path, metavar="LOG", help="damaged response log")
-    parser.add_argument("new", type=Path, metavar="NEW", help="response log to be made")
+    parser.add_argument("new", type=Path, metavar="NEW", help="response log to create")
 
 
 def _merge(args: argparse.Namespace) -> int:
@@ -40,5 +40,5 @@ def _salvage(args: argparse.Namespace) -> int:
 
     found = salvage(args.log, args.new)
     print(f"{args.new}: {found.responses} responses and {found.runs} runs kept")
-    print("run the same `anatomy-r1 evaluate` command with this --log: it asks for the missing responses only")
+    print("run the same `anatomy-r1 evaluate` command with this --log: it generates only the missing responses")
     return 0

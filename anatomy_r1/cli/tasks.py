@@ -1,4 +1,4 @@
-"""`anatomy-r1 tasks`: the lm-eval tasks. Only argparse is imported here, so that `--help` is quick."""
+"""`anatomy-r1 tasks`: lists and installs the lm-eval tasks. Imports nothing heavy, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def add_tasks_commands(subparsers: Any) -> None:
     """Add `tasks` and its subcommands."""
     commands = add_group(subparsers, "tasks", "the lm-eval tasks", "tasks install")
     add_command(commands, "list", "names of all tasks and groups", "tasks list", _list)
-    about = "make the tasks known to the `lm-eval` command (an installed wheel does not need it)"
+    about = "make the tasks available to the `lm-eval` command (not needed for an installed wheel)"
     add_command(commands, "install", about, "tasks install", _install)
     add_command(commands, "uninstall", "undo `install`", "tasks uninstall", _uninstall)
 
@@ -28,7 +28,7 @@ def _install(_: argparse.Namespace) -> int:
     from anatomy_r1.evaluation.task_files import install, lm_eval_folder
 
     written = install()
-    print(f"{lm_eval_folder()}: {f'{len(written)} tasks written' if written else 'the tasks are there already'}")
+    print(f"{lm_eval_folder()}: {f'{len(written)} tasks written' if written else 'the tasks are installed already'}")
     return 0
 
 

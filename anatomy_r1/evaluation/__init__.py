@@ -1,1 +1,1 @@
-"""Sampling a model on a benchmark: `evaluate`, the lm-eval task, shards, views and blind controls."""
+"""Sampling a model on a benchmark: `evaluate`, the lm-eval task, options, views and blind controls."""

@@ -1,12 +1,12 @@
-"""Controls that see no picture and need no model: what an answer is worth that the question's wording gives away.
+"""Blind controls, which need neither images nor a model: the accuracy that the text of the questions alone allows.
 
-- `majority`: of the options shown, the one that was most often right in training.
-- `naive_bayes`: multinomial naive Bayes over the words of the question, one class an answer text (scikit-learn's
-  `CountVectorizer` and `MultinomialNB` as they come); of the options shown, the most probable.
+- `majority`: among the options shown, the one that was correct most often in training.
+- `naive_bayes`: multinomial naive Bayes over the words of the question, with one class per answer text (scikit-learn's
+  `CountVectorizer` and `MultinomialNB` with their defaults); among the options shown, the most probable one.
 
-Both were fixed before any of their numbers was looked at. They have no randomness: an option that was never right in
-training ranks below all that were, ties go to the option shown first, and the five responses are one and the same, so
-that Avg@5, Pass@1, Major@5 and greedy accuracy are equal.
+Both were fixed before any of their results was seen. They are deterministic: an option that was never correct in
+training ranks below all that were, ties go to the option shown first, and the five responses are identical, so that
+Avg@5, Pass@1, Major@5 and greedy accuracy are equal.
 
 Example:
     >>> known = [Question(id=str(i), benchmark="b", stem=f"What is the {colour} organ ?", options=("Gut", "Liver"),
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Control = Callable[[Sequence[Question], Sequence[Question]], tuple[str, ...]]
-"""(questions with answers to learn from, questions to answer) -> a letter for each of the latter."""
+"""(training questions, test questions) -> a letter for each test question."""
 
 FOLDS = 10
-"""Most folds in `by_folds`. Ours."""
+"""Maximum number of folds in `out_of_fold` (our choice)."""
 
 
-def majority(train: Sequence[Question], asked: Sequence[Question]) -> tuple[str, ...]:
-    """The option that was most often right in training."""
+def majority(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, ...]:
+    """Among the options shown, the one that was correct most often in training."""
     counts = Counter(question.answer for question in train)
-    return tuple(_best(question, counts) for question in asked)
+    return tuple(_best(question, counts) for question in test)
 
 
-def naive_bayes(train: Sequence[Question], asked: Sequence[Question]) -> tuple[str, ...]:
+def naive_bayes(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, ...]:
     """The most probable option given the words of the question.
 
     Raises:
-        AnatomyR1Error: when there is nothing to learn from.
+        AnatomyR1Error: without training questions.
     """
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.naive_bayes import MultinomialNB
@@ -55,51 +55,51 @@ def naive_bayes(train: Sequence[Question], asked: Sequence[Question]) -> tuple[s
         raise AnatomyR1Error("no training questions to learn from: the control needs questions of other clusters")
     words, model = CountVectorizer(), MultinomialNB()
     model.fit(words.fit_transform([q.stem for q in train]), [q.answer for q in train])
-    logs = model.predict_joint_log_proba(words.transform([q.stem for q in asked])) if asked else []
+    logs = model.predict_joint_log_proba(words.transform([q.stem for q in test])) if test else []
     scored = (dict(zip(model.classes_, row, strict=True)) for row in logs)
-    return tuple(_best(question, scores) for question, scores in zip(asked, scored, strict=True))
+    return tuple(_best(question, scores) for question, scores in zip(test, scored, strict=True))
 
 
 CONTROLS: dict[str, Control] = {"majority": majority, "naive-bayes": naive_bayes}
 
 
-def of_other_clusters(train: Sequence[Question], asked: Sequence[Question]) -> list[Question]:
-    """Training questions from clusters that no asked question is from: a control learns from nothing else."""
-    clusters = {question.cluster for question in asked}
+def exclude_test_clusters(train: Sequence[Question], test: Sequence[Question]) -> list[Question]:
+    """Training questions from clusters without a test question; a control learns from no others."""
+    clusters = {question.cluster for question in test}
     return [question for question in train if question.cluster not in clusters]
 
 
-def by_folds(control: Control, questions: Sequence[Question], folds: int = FOLDS) -> tuple[str, ...]:
-    """A letter for each question, learnt from the other folds; no cluster is in two folds.
+def out_of_fold(control: Control, questions: Sequence[Question], folds: int = FOLDS) -> tuple[str, ...]:
+    """A letter for each question of a set without a test split, learned from the other folds.
 
     Args:
-        control: what to ask.
-        questions: of one set that has no test side.
-        folds: at most so many; never more than there are clusters.
+        control: the control to use.
+        questions: no cluster of them is in two folds.
+        folds: maximum number of folds; there are never more than clusters.
 
     Raises:
-        AnatomyR1Error: when all questions are of one cluster.
+        AnatomyR1Error: when all questions are from one cluster.
     """
     from sklearn.model_selection import GroupKFold
 
     clusters = [question.cluster for question in questions]
     if len(set(clusters)) < 2:
-        raise AnatomyR1Error("folds disjoint by cluster need two clusters at least")
+        raise AnatomyR1Error("cross-validation by cluster needs at least two clusters")
     letters = [""] * len(questions)
-    for learn, ask in GroupKFold(min(folds, len(set(clusters)))).split(clusters, groups=clusters):
-        given = control([questions[i] for i in learn], [questions[i] for i in ask])
-        for index, letter in zip(ask, given, strict=True):
+    for train, test in GroupKFold(min(folds, len(set(clusters)))).split(clusters, groups=clusters):
+        found = control([questions[i] for i in train], [questions[i] for i in test])
+        for index, letter in zip(test, found, strict=True):
             letters[index] = letter
     return tuple(letters)
 
 
 def correct(questions: Sequence[Question], letters: Sequence[str]) -> list[bool]:
-    """Whether each letter is the right one."""
+    """Whether each letter is correct."""
     return [letter == question.letter for question, letter in zip(questions, letters, strict=True)]
 
 
-def table(questions: Sequence[Question], letters: Sequence[str]) -> pd.DataFrame:
-    """One row a question, as the result store wants it; the five responses are the one letter."""
+def question_rows(questions: Sequence[Question], letters: Sequence[str]) -> pd.DataFrame:
+    """One row per question for the result store; all five responses are the one letter."""
     import pandas as pd
 
     right = correct(questions, letters)
@@ -109,6 +109,6 @@ def table(questions: Sequence[Question], letters: Sequence[str]) -> pd.DataFrame
 
 
 def _best(question: Question, scores: Mapping[str, float]) -> str:
-    """Letter of the option with the highest score; `max` takes the first of equals."""
+    """Letter of the option with the highest score, the first one among equals."""
     ranks = [scores.get(option, float("-inf")) for option in question.options]
     return LETTERS[ranks.index(max(ranks))]

@@ -1,4 +1,4 @@
-"""Sample, log and score one model on one task: lm-eval with our engine, our tasks only, and a log to resume from.
+"""Evaluate one model on one benchmark: generate the responses that the log lacks, and score all of them.
 
 Example:
     >>> found = evaluate("sgg_anatomy_mini", Path("prepared/sgg"), Path("models/mini-l"), Path("log.sqlite"),
@@ -11,129 +11,119 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
-from anatomy_r1.data.images import Images
-from anatomy_r1.data.rotations import Options
+from anatomy_r1.data.images import check_pictures
+from anatomy_r1.data.locate import find_set
+from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.config import EvaluationConfig
+from anatomy_r1.evaluation.engines.engine import Engine
 from anatomy_r1.evaluation.engines.registry import open_engine
-from anatomy_r1.evaluation.shards import Shard
+from anatomy_r1.evaluation.items import Item, build_items, check_length
+from anatomy_r1.evaluation.task_files import benchmarks
 from anatomy_r1.files import write_whole
-from anatomy_r1.prompts import Style
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.scoring.metrics import K
+from anatomy_r1.response_log.response import Sampling
+from anatomy_r1.scoring.metrics import question_metrics
+from anatomy_r1.scoring.strict import extract
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found, and where it lies."""
+    """Outcome of an evaluation."""
 
     run: str
-    """Name of the run in the log: a hash of all that was asked for."""
+    """Name of the run in the log: a hash of its plan."""
     log: Path
     results: Path
-    """lm-eval's results as JSON."""
+    """JSON file with the metrics and the plan."""
     metrics: dict[str, float]
-    """Means over the questions asked: `avg@5`, `pass@1`, `major@5`, `greedy`, `parse_rate`; over prompts, where options
-    are rotated."""
+    """Means over the questions asked, over prompts where options are rotated: `avg@5`, `pass@1`, `major@5`, `greedy`,
+    `parse_rate`."""
     questions: int
-    made: int
-    """Responses generated now; the others were in the log."""
+    generated: int
+    """Responses generated now; all others were in the log."""
     seconds: float
 
 
 def evaluate(
-    task: str,
-    data: Path,
-    model: str | Path,
-    log: Path,
-    *,
-    style: Style = "think",
-    wording: str | None = None,
-    seed: int = 0,
-    images: Images = "real",
-    options: Options = "given",
-    split: str = "test",
-    repeats: int = K,
-    temperature: float = 1.0,
-    max_new_tokens: int = 512,
-    batch_size: int | None = None,
-    limit: int | None = None,
-    shard: Shard | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-    engine: str = "transformers",
-    engine_args: dict[str, Any] | None = None,
-    results: Path | None = None,
-    wait: float = 0.0,
-    progress: bool = True,
+    task: str, data: Path, model: str | Path, log: Path, config: EvaluationConfig | None = None, **options: Any
 ) -> Evaluation:
-    """Evaluate `model` on `task`; responses that `log` has already are not generated again.
+    """Evaluate `model` on `task`; responses that are in the log already are not generated again.
 
     Args:
         task: benchmark, for example `sgg_anatomy_mini`.
         data: prepared set, or the folder that holds it under the benchmark's name.
-        model: folder of the checkpoint, or the name by which a server knows it.
-        log: response log; made if missing.
-        style: prompt style.
-        wording: of the prompt (`anatomy_r1.prompts.WORDINGS`); the benchmark's canonical one unless told.
-        seed: of sampling, and of the picture swap.
-        images: `real`; `swapped` or `none` are controls.
-        options: `given`; `rotated` is a control: each question in every cyclic order of its options, one prompt each.
-        split: of the prepared set.
-        repeats: sampled responses a question; the metrics are defined over five.
-        temperature: of the sampled responses.
-        max_new_tokens: most tokens of a response.
-        batch_size: questions at a time; the engine's default (16) unless told.
-        limit: only the first so many questions, with all their rotations.
-        shard: only this part of them; the log notes the whole run, see `anatomy_r1.evaluation.shards`.
-        device: `cuda` where there is one, unless told.
-        dtype: the checkpoint's unless told.
-        engine: a name in `anatomy_r1.evaluation.engines.registry`.
-        engine_args: further arguments of that engine, for example `base_url` of a server.
-        results: where lm-eval's results go; beside the log unless told.
-        wait: seconds to wait while another process writes the log.
-        progress: show a bar with an estimate.
+        model: folder of a checkpoint, or a server's name for its model.
+        log: response log; created if missing.
+        config: all other options.
+        options: fields of `EvaluationConfig`, which replace those of `config`.
 
     Raises:
-        IncompleteError: when a server left questions unanswered; what it answered is in the log.
-        AnatomyR1Error: when anything about the request, data, model or log is wrong; says what to do.
+        IncompleteError: when a server did not answer all requests; the responses received are in the log.
+        AnatomyR1Error: when an option, the data, the model or the log is invalid; names the fix.
     """
-    if repeats != K:
-        raise AnatomyR1Error(f"repeats {repeats}: the metrics are defined over {K} sampled responses. Fix: {K}")
+    config = replace(config or EvaluationConfig(), **options)
     began = time.perf_counter()
-    asked = {"benchmark": task, "data": str(data), "style": style, "images": images, "split": split, "seed": seed}
-    if wording is not None:  # left out of the plan where it is the canonical one: the run keeps the name it had
-        asked["wording"] = wording
-    documents = limit  # lm-eval's limit
-    if options != "given":  # named only then, so that the name of every other run stays what it was
-        asked, documents = {**asked, "options": options, "questions": limit}, None
-    manager, loaded = _load_task(task, asked, {"temperature": temperature, "max_gen_toks": max_new_tokens})
-    plan = {name: value for name, value in asked.items() if name not in ("data", "questions")}
-    plan |= _data_plan(task, data, limit)
-    settings = {"seed": seed, "batch_size": batch_size, "device": device, "dtype": dtype, "progress": progress}
-    with ResponseLog(log, wait=wait) as opened, _fewer_collections():
-        lm = open_engine(engine, model, benchmark=task, log=opened, **settings, **(engine_args or {}))
-        plan |= getattr(lm, "plan", {})
-        decoding = {"temperature": temperature, "max_new_tokens": max_new_tokens, **lm.settings}
-        run = opened.add_run({**plan, "weights": lm.weights, "decoding": decoding})
-        report = _run(lm, manager, loaded, documents, shard)
-    report["anatomy_r1"] = {"run": run, "plan": plan, "decoding": decoding, "weights": lm.weights}
-    part = f".part{shard.number}of{shard.count}" if shard else ""
-    path = _write(report, results or log.with_name(f"{log.stem}.{run}{part}.json"))
-    found = report["results"][task]
-    metrics = {name.removesuffix(",letter"): value for name, value in found.items() if _is_metric(name)}
-    return Evaluation(run, log, path, metrics, found["sample_len"], lm.made, time.perf_counter() - began)
+    if task not in benchmarks():
+        raise AnatomyR1Error(f"task {task!r}: unknown. Fix: one of {', '.join(benchmarks())}")
+    prepared = find_set(task, data, config.split)
+    items = _items(prepared, config)
+    sampling = [
+        Sampling("sample", float(config.temperature), config.max_new_tokens),
+        Sampling("greedy", 0.0, config.max_new_tokens),
+    ]
+    with ResponseLog(log, wait=config.wait) as opened, _fewer_collections():
+        engine = _open(config, model, task, opened)
+        decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
+        plan = {**_plan(task, prepared, config), **engine.plan}
+        run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
+        _check_longest(items, engine, config.max_new_tokens)
+        texts = engine.complete_items(items, sampling)
+    found = [_item_metrics(item, responses) for item, responses in zip(items, texts, strict=True)]
+    metrics = {name: sum(one[name] for one in found) / len(found) for name in found[0]}
+    about = {"run": run, "plan": plan, "decoding": decoding, "weights": engine.weights}
+    part = f".part{config.shard.number}of{config.shard.count}" if config.shard else ""
+    path = config.results or log.with_name(f"{log.stem}.{run}{part}.json")
+    _write(path, task, metrics, found, about)
+    return Evaluation(run, log, path, metrics, len(items), engine.generated, time.perf_counter() - began)
+
+
+def _items(prepared: PreparedSet, config: EvaluationConfig) -> list[Item]:
+    items = build_items(prepared, config)
+    if config.shard:
+        items = [items[index] for index in config.shard.questions(len(items))]
+    check_pictures({item.path for item in items if item.path})
+    return items
+
+
+def _open(config: EvaluationConfig, model: str | Path, task: str, log: ResponseLog) -> Engine:
+    shared = {name: getattr(config, name) for name in ("seed", "batch_size", "device", "dtype", "progress")}
+    engine: Engine = open_engine(config.engine, model, benchmark=task, log=log, **shared, **(config.engine_args or {}))
+    return engine
+
+
+def _plan(task: str, prepared: PreparedSet, config: EvaluationConfig) -> dict[str, Any]:
+    """What the run asks for. Defaults that came later are left out, so that earlier runs keep their names."""
+    plan: dict[str, Any] = {name: getattr(config, name) for name in ("style", "images", "split", "seed", "limit")}
+    if config.wording is not None:
+        plan["wording"] = config.wording
+    if config.options != "given":
+        plan["options"] = config.options
+    return {"benchmark": task, "questions_sha256": prepared.manifest["questions_sha256"], **plan}
 
 
 @contextmanager
 def _fewer_collections() -> Iterator[None]:
-    """Keep Python's garbage collector from going through all that was imported and read, again and again."""
+    """Exempt everything allocated so far from garbage collection, which would traverse it again and again."""
     gc.freeze()
     try:
         yield
@@ -141,60 +131,29 @@ def _fewer_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _load_task(task: str, metadata: dict[str, Any], generation: dict[str, Any]) -> tuple[Any, Any]:
-    from lm_eval.tasks import TaskManager
-
-    from anatomy_r1.evaluation.task_files import benchmarks, tasks_folder
-
-    if task not in benchmarks():
-        raise AnatomyR1Error(f"task {task!r}: unknown. Fix: one of {', '.join(benchmarks())}")
-    _quiet()
-    manager = TaskManager(include_defaults=False, include_path=str(tasks_folder()), metadata=metadata)
-    loaded = manager.load([task])["tasks"][task]
-    loaded.set_config("generation_kwargs", generation, update=True)
-    return manager, loaded
+def _check_longest(items: list[Item], engine: Engine, max_new_tokens: int) -> None:
+    """Fail before the first response where the longest prompt does not fit the model."""
+    longest = max(items, key=lambda item: len(item.turn))
+    check_length(engine, longest.question.id, engine.prompt(longest), longest.pictures, max_new_tokens)
 
 
-def _data_plan(task: str, data: Path, limit: int | None) -> dict[str, Any]:
-    from anatomy_r1.data.locate import find_folder
-    from anatomy_r1.data.prepared import load_manifest
-
-    manifest = load_manifest(find_folder(task, data))  # the questions were held against it when the task was loaded
-    return {"questions_sha256": manifest["questions_sha256"], "limit": limit}
+def _item_metrics(item: Item, responses: list[str]) -> dict[str, float]:
+    *sampled, greedy = (extract(text, item.question.options).choice for text in responses)
+    return question_metrics(sampled, greedy, item.question.letter)
 
 
-def _run(engine: Any, manager: Any, task: Any, limit: int | None, shard: Shard | None) -> dict[str, Any]:
-    from lm_eval import simple_evaluate
-
-    which: dict[str, Any] = {"limit": limit}
-    if shard:
-        asked = len(task.eval_docs)
-        which = {"samples": {task.config.task: shard.questions(asked if limit is None else min(limit, asked))}}
-
-    # Samples are left out: the response log has them, and lm-eval would encode every picture anew to hash it
-    report = simple_evaluate(
-        model=engine, tasks=[task], apply_chat_template=True, log_samples=False, task_manager=manager, **which
-    )
-    return dict(report or {})
-
-
-def _write(report: dict[str, Any], path: Path) -> Path:
-    from lm_eval.utils import handle_non_serializable
-
-    text = json.dumps(report, indent=1, default=handle_non_serializable, ensure_ascii=False) + "\n"
+def _write(
+    path: Path, task: str, means: dict[str, float], metrics: list[dict[str, float]], about: dict[str, Any]
+) -> None:
+    """Write the results file: means and standard errors, which take items as independent, under lm-eval's names."""
+    results: dict[str, Any] = {"sample_len": len(metrics)}
+    for name, mean in means.items():
+        results[f"{name},letter"] = mean
+        if len(metrics) > 1:
+            results[f"{name}_stderr,letter"] = stdev(one[name] for one in metrics) / math.sqrt(len(metrics))
+    content = {"results": {task: results}, "date": time.time(), "anatomy_r1": about}
     try:
-        return write_whole(path, text)
+        write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
-        fix = "Fix: see to space and rights, or name other --results, then run the same command; responses are kept"
-        raise AnatomyR1Error(f"{path}: cannot be written ({error}). {fix}") from error
-
-
-def _is_metric(name: str) -> bool:
-    return name.endswith(",letter") and "_stderr" not in name
-
-
-def _quiet() -> None:
-    """lm-eval warns about every custom data set; errors still show."""
-    import logging
-
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+        fix = "Fix: check disk space and permissions, or name other --results, then run the same command"
+        raise AnatomyR1Error(f"{path}: cannot be written ({error}). {fix}; responses are kept") from error

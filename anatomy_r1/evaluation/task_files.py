@@ -1,7 +1,7 @@
-"""Where the task files are, and how a checkout makes them known to lm-eval's own command.
+"""The task files, and their installation into lm-eval.
 
-An installed wheel has them inside lm-eval already. A checkout (or an editable install) writes stubs that include them
-by absolute path; `uninstall` removes the stubs again and nothing else.
+An installed wheel has them inside lm-eval already. For a checkout or an editable install, `install` writes stubs into
+lm-eval that include the task files by absolute path, and `uninstall` removes these stubs and nothing else.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 
 FOLDER = "anatomy_r1"
-"""Below `lm_eval/tasks`, where wheel and stubs put the tasks."""
+"""Folder in `lm_eval/tasks` for the task files of the wheel, or for the stubs."""
 MARK = "# Written by `anatomy-r1 tasks install`; `anatomy-r1 tasks uninstall` removes it.\n"
 
 
 def tasks_folder() -> Path:
-    """Folder of the task files, beside the package: a wheel has them below `lm_eval`, a checkout in `tasks`.
+    """Folder of the task files: `tasks` in a checkout, inside `lm_eval` for a wheel.
 
     Raises:
-        AnatomyR1Error: when neither is there.
+        AnatomyR1Error: when neither exists.
     """
     here = Path(__file__).resolve().parents[2]
     for folder in (here / "tasks", here / "lm_eval" / "tasks" / FOLDER):
@@ -35,12 +35,12 @@ def task_files() -> dict[str, Path]:
 
 
 def benchmarks() -> list[str]:
-    """Tasks that hold all questions of a benchmark: what `anatomy-r1 evaluate` takes."""
+    """Tasks with all questions of a benchmark, which are those that `anatomy-r1 evaluate` accepts."""
     return [name for name in task_files() if name.removesuffix("_mini") in ("sgg_anatomy", "omnimed_mi")]
 
 
 def install() -> list[Path]:
-    """Write a stub for each task file into lm-eval; returns what was written (nothing when the wheel is there).
+    """Write a stub for each task file into lm-eval; returns the stubs, none if a wheel has the tasks.
 
     Raises:
         AnatomyR1Error: when lm-eval's folder cannot be written.
@@ -52,12 +52,12 @@ def install() -> list[Path]:
         folder.mkdir(exist_ok=True)
         return [_write_stub(folder / path.name, path) for path in task_files().values()]
     except OSError as error:
-        fix = f"Fix: use `lm-eval --include_path {tasks_folder()}`, or an environment that you may write to"
+        fix = f"Fix: use `lm-eval --include_path {tasks_folder()}`, or an environment with write permission"
         raise AnatomyR1Error(f"{folder}: cannot be written ({error}). {fix}") from error
 
 
 def uninstall() -> list[Path]:
-    """Remove the stubs, and their folder where it is empty then; returns what was removed."""
+    """Remove the stubs, and their folder if it is empty; returns the stubs."""
     folder = lm_eval_folder()
     stubs = [path for path in sorted(folder.glob("*.yaml")) if _is_stub(path)]
     for path in stubs:
@@ -68,7 +68,7 @@ def uninstall() -> list[Path]:
 
 
 def lm_eval_folder() -> Path:
-    """Where lm-eval looks for our tasks.
+    """The folder of our tasks inside lm-eval.
 
     Raises:
         AnatomyR1Error: when lm-eval is not installed.
@@ -80,7 +80,7 @@ def lm_eval_folder() -> Path:
 
 
 def _write_stub(stub: Path, path: Path) -> Path:
-    # lm-eval knows tasks and groups by these keys, which it reads from the including file as well
+    # lm-eval reads the names of tasks and groups from the included file
     stub.write_text(f"{MARK}include: {path}\n", encoding="utf-8")
     return stub
 

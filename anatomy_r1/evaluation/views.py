@@ -1,7 +1,7 @@
-"""Views: what a policy is shown of a question. Every view but the plain one is a control that needs no training.
+"""Views: how a policy is shown the questions. Every view but the plain one is a control that needs no training.
 
-A row of the grid and of the result store is a method under a view: `grpo` is the plain one, `grpo@no-image` GRPO's
-checkpoint asked without the picture.
+A row of the grid and of the result store is a method under a view: `grpo` is the plain one, and `grpo@no-image` is
+GRPO's checkpoint asked without the images.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         PLAIN: MappingProxyType({}),
         NO_IMAGE: MappingProxyType({"images": "none"}),
-        WRONG_IMAGE: MappingProxyType({"images": "swapped"}),  # the picture of a question of another cluster
+        WRONG_IMAGE: MappingProxyType({"images": "swapped"}),  # the image of a question from another cluster
         ROTATIONS: MappingProxyType({"options": "rotated"}),
     }
 )
-"""View -> arguments of `anatomy_r1.evaluation.evaluate.evaluate` that make it."""
+"""View -> its options of `anatomy_r1.evaluation.evaluate.evaluate`."""
 
-_BETWEEN = "@"
-
-
-def row(method: str, view: str) -> str:
-    """Name of a method under a view; the plain view goes without saying."""
-    return method if view == PLAIN else f"{method}{_BETWEEN}{view}"
+_SEPARATOR = "@"
 
 
-def parts(row: str) -> tuple[str, str]:
-    """Method and view of a row's name; what has no known view behind it is a method, whatever its name."""
-    method, between, view = row.rpartition(_BETWEEN)
-    return (method, view) if between and view in VIEWS else (row, PLAIN)
+def row_name(method: str, view: str) -> str:
+    """Name of a method's row under a view; the plain view is not named."""
+    return method if view == PLAIN else f"{method}{_SEPARATOR}{view}"
 
 
-def checked(row: str) -> tuple[str, str]:
-    """As `parts`, for a name that a person typed.
+def split_row(row: str) -> tuple[str, str]:
+    """Method and view of a row's name; a name without a known view is a method's."""
+    method, separator, view = row.rpartition(_SEPARATOR)
+    return (method, view) if separator and view in VIEWS else (row, PLAIN)
+
+
+def parse_row(row: str) -> tuple[str, str]:
+    """As `split_row`, for a name typed by a user.
 
     Raises:
-        AnatomyR1Error: when what stands behind `@` is no view; lists those there are.
+        AnatomyR1Error: when the part after `@` is not a view; lists the views.
     """
-    method, view = parts(row)
-    if _BETWEEN in method:
-        name = row.rpartition(_BETWEEN)[2]
+    method, view = split_row(row)
+    if _SEPARATOR in method:
+        name = row.rpartition(_SEPARATOR)[2]
         raise AnatomyR1Error(f"no view {name!r}; there are: {', '.join(VIEWS)}")
     return method, view

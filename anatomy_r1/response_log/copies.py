@@ -1,4 +1,11 @@
-"""Copies of logs: what is whole in a damaged one (salvage), and one log made of several (merge)."""
+"""Copies of response logs: the intact part of a damaged log (salvage), and one log made of several (merge).
+
+Example:
+    >>> salvage(Path("log.sqlite"), Path("saved.sqlite"))                                   # doctest: +SKIP
+    Copied(responses=29871, runs=1)
+    >>> merge([Path("part1.sqlite"), Path("part2.sqlite")], Path("whole.sqlite"))          # doctest: +SKIP
+    Copied(responses=6000, runs=1)
+"""
 
 from __future__ import annotations
 
@@ -10,56 +17,46 @@ from itertools import islice
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.response_log.damage import readable
+from anatomy_r1.response_log.damage import recover
 from anatomy_r1.response_log.log import CHUNK, ResponseLog, new_log
 
 
 @dataclass(frozen=True, slots=True)
-class Salvaged:
-    """What was kept."""
+class Copied:
+    """Contents of the new log."""
 
     responses: int
     runs: int
 
 
-def salvage(damaged: Path, new: Path) -> Salvaged:
-    """Write what is whole in `damaged` to `new`; `damaged` is left as it is.
+def salvage(damaged: Path, new: Path) -> Copied:
+    """Write the intact part of `damaged` to `new`; `damaged` is not changed.
 
     Raises:
-        AnatomyR1Error: when `new` is there already, or nothing can be read.
+        AnatomyR1Error: when `new` exists already, or nothing can be read.
     """
-    from anatomy_r1.response_log.log import new_log
-
     with new_log(new) as log:
         try:
-            responses, plans = readable(damaged)
+            responses, plans = recover(damaged)
         except (sqlite3.Error, AnatomyR1Error) as error:
-            raise AnatomyR1Error(f"{damaged}: nothing can be read ({error}). Cure: start a new --log") from error
+            raise AnatomyR1Error(f"{damaged}: nothing can be read ({error}). Fix: start a new --log") from error
         log.add(responses)
         log.add_plans(plans)
-    return Salvaged(len(responses), len(plans))
+    return Copied(len(responses), len(plans))
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """What a merged log holds."""
-
-    responses: int
-    runs: int
-
-
-def merge(logs: Sequence[Path], new: Path) -> Merged:
-    """Write all responses and runs of `logs` to `new`, whole or not at all; `logs` are left as they are.
+def merge(logs: Sequence[Path], new: Path) -> Copied:
+    """Write all responses and runs of `logs` to `new` atomically; `logs` are not changed.
 
     Raises:
-        AnatomyR1Error: when `new` is there already, a log cannot be read, or two logs have another text under one key.
+        AnatomyR1Error: when `new` exists already, a log cannot be read, or two logs have different texts under one key.
     """
     with ExitStack() as stack:
         whole = stack.enter_context(new_log(new))
         parts = [stack.enter_context(ResponseLog(log, read_only=True)) for log in logs]
         for part in parts:
             _copy(part, whole)
-        return Merged(whole.count(), len(whole.runs()))
+        return Copied(whole.count(), len(whole.runs()))
 
 
 def _copy(part: ResponseLog, whole: ResponseLog) -> None:

@@ -1,21 +1,18 @@
-"""Response log: one row a response, written as it is made; the resume point of an evaluation and the source of scores.
+"""Response log: one row per response, written as soon as it is generated.
 
-A SQLite file in WAL mode, so that what was committed survives kill -9. A response's key covers all that can change it:
-another prompt, image, weights, sampling argument, repeat or seed is another response.
+Evaluation resumes from it, and scores are computed from it. It is a SQLite file in WAL mode, so that committed rows
+survive kill -9. A response's key covers everything that can change the response: another prompt, image, weights,
+sampling parameter, repeat or seed is another response.
+
+The file has no index. Digests are random, so an index would rewrite a page for nearly every response (at 600,000
+responses 20 microseconds of CPU each, where appending takes 4), and damage to it could hide rows. The one writer keeps
+the digests in memory instead, about 180 bytes per response.
 
 Example:
     >>> with ResponseLog(Path("log.sqlite")) as log:       # doctest: +SKIP
     ...     log.add([Response(key=key, text="<answer> B </answer>", finish_reason="stop")])
     ...     log.get([key])[key].text
     '<answer> B </answer>'
-
-Which responses a log has, and where: kept in memory by its one writer, and not in the file.
-
-A digest is random, so an index in the file has a page of its own written anew for nearly every response, to the log and
-to its write-ahead log: at 600,000 responses 20 microseconds of processor each, and with the rows themselves in such an
-order (format 2) 43, where writing at the end takes 4 (two shared cores, SQLite 3.40.1, 96 responses a transaction).
-
-A new response log, there whole or not at all.
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from types import TracebackType
 
@@ -32,78 +29,35 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import whole_file
 from anatomy_r1.locks import FileLock
 from anatomy_r1.response_log.damage import damage_error
-from anatomy_r1.response_log.response import COLUMNS, KINDS, Response, ResponseKey
+from anatomy_r1.response_log.response import COLUMN_TYPES, COLUMNS, Response, ResponseKey
 from anatomy_r1.response_log.sqlite_file import (
     CHECKED_COLUMNS,
-    as_response,
     connect,
     is_damage,
     is_foreign,
-    place_column,
     reading_error,
+    response_from_row,
     run_name,
     writing_error,
 )
 
-Place = int | str
-
-
-class LogIndex:
-    """Digest -> the place of its row. About 150 bytes a response.
-
-    Raises:
-        sqlite3.Error: when the log cannot be read.
-    """
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        """Read all digests."""
-        self.column = place_column(db)
-        """What a place is compared with."""
-        self._last, self._places = 0, dict[bytes, Place]()
-        for place, digest in db.execute(f"SELECT {self.column}, digest FROM responses"):
-            self._places[_short(digest)] = place
-        if self.column == "rowid":
-            (self._last,) = db.execute("SELECT ifnull(max(rowid), 0) FROM responses").fetchone()
-
-    def places(self, digests: Iterable[str]) -> list[Place]:
-        """Places of those that the log has."""
-        found = (self._places.get(_short(digest)) for digest in digests)
-        return [place for place in found if place is not None]
-
-    def __contains__(self, digest: str) -> bool:
-        return _short(digest) in self._places
-
-    def add(self, digests: Sequence[str]) -> None:
-        """Note rows that were written, in the order of writing: SQLite numbers them on from the last."""
-        for digest in digests:
-            self._last += 1
-            self._places[_short(digest)] = self._last if self.column == "rowid" else digest
-
-
-def _short(digest: str) -> bytes:
-    try:
-        return bytes.fromhex(digest)
-    except (TypeError, ValueError):  # damaged, so nobody asks for it
-        return repr(digest).encode()
-
-
 CHUNK = 10_000
-"""Responses in memory at a time, where a whole log is copied."""
-INSERT = f"INSERT INTO responses VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
+"""Responses held in memory at a time when a whole log is copied."""
+_INSERT = f"INSERT INTO responses VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
 
 
 class ResponseLog:
-    """A response log, open for writing by this process alone, or for reading beside a writer.
+    """A response log, open for writing by this process only, or for reading while another process writes it.
 
     Raises:
-        AnatomyR1Error: when another process writes it, or the file is no response log of this version.
+        AnatomyR1Error: when another process is writing it, or the file is not a response log of this format.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, wait: float = 0.0) -> None:
-        """Open `path`; `wait`: seconds to wait for another writer before refusing."""
+        """Open `path`; `wait`: seconds to wait for another writer."""
         self.path = path
         self._lock: FileLock | None = None
-        self._known: LogIndex | None = None
+        self._rowids: dict[str, int] | None = None
         if read_only and not path.is_file():
             raise AnatomyR1Error(f"{path}: no such response log. Fix: run `anatomy-r1 evaluate` with --log {path}")
         if not read_only:
@@ -116,23 +70,24 @@ class ResponseLog:
             raise (damage_error if damaged else reading_error)(path, error) from error
 
     def add(self, responses: Sequence[Response]) -> None:
-        """Commit responses together; one that is already there, text and all, is left as it is.
+        """Commit responses together; one that is logged already with the same text is left as it is.
 
         Raises:
-            AnatomyR1Error: when a key is there with another text, or the log cannot be written; nothing is kept then.
+            AnatomyR1Error: when a key is logged with another text, or the log cannot be written. Nothing is added then.
         """
         new: dict[str, Response] = {}
-        with self._sound(writing=True):
-            index = self._index()
+        with self._reporting(writing=True):
+            rowids = self._digests()
             for response in responses:
                 digest = response.key.digest
-                if digest in index:
+                if digest in rowids:
                     self._check_same(self.get([response.key])[response.key], response)
                 else:
                     self._check_same(new.setdefault(digest, response), response)
             with self._db:
-                self._db.executemany(INSERT, [_row(digest, response) for digest, response in new.items()])
-        index.add(list(new))
+                (last,) = self._db.execute("SELECT ifnull(max(rowid), 0) FROM responses").fetchone()
+                self._db.executemany(_INSERT, [(digest, *one.values, one.checksum) for digest, one in new.items()])
+        rowids.update(zip(new, count(last + 1)))  # SQLite numbers new rows from the last one
 
     def _check_same(self, logged: Response, response: Response) -> None:
         if logged.text != response.text:
@@ -143,53 +98,55 @@ class ResponseLog:
             )
 
     def get(self, keys: Iterable[ResponseKey]) -> dict[ResponseKey, Response]:
-        """Those of `keys` that are logged.
+        """The logged responses among `keys`.
 
         Raises:
             AnatomyR1Error: when the file is damaged; says how much of it can be read.
         """
-        with self._sound():
-            index = self._index()
-        found, places = {}, index.places(dict.fromkeys(key.digest for key in keys))
-        for start in range(0, len(places), 500):  # SQLite bounds the number of parameters
-            part = places[start : start + 500]
-            for response in self._select(f"WHERE {index.column} IN ({', '.join('?' * len(part))})", part):
+        with self._reporting():
+            rowids = self._digests()
+        digests = dict.fromkeys(key.digest for key in keys)
+        wanted = [rowids[digest] for digest in digests if digest in rowids]
+        found = {}
+        for start in range(0, len(wanted), 500):  # SQLite limits the number of parameters
+            part = wanted[start : start + 500]
+            for response in self._select(f"WHERE rowid IN ({', '.join('?' * len(part))})", part):
                 found[response.key] = response
         return found
 
-    def _index(self) -> LogIndex:
-        """The writer's own, read once; a reader's, anew, because of what a writer may have added."""
-        if self._known is None:
-            index = LogIndex(self._db)
-            self._known = index if self._lock else None
-            return index
-        return self._known
+    def _digests(self) -> dict[str, int]:
+        """Digest -> row number: read once by the writer, anew by a reader, since a writer may have added rows."""
+        if self._rowids is None:
+            rowids = dict(self._db.execute("SELECT digest, rowid FROM responses"))
+            self._rowids = rowids if self._lock else None
+            return rowids
+        return self._rowids
 
     def rows(self) -> Iterator[Response]:
-        """All responses, in the order of their keys (so that the order of writing does not show).
+        """All responses, sorted by key, so that the order of writing does not matter.
 
         Raises:
             AnatomyR1Error: as `get`.
         """
         return self._select("ORDER BY benchmark, question_id, decoding, repeat, digest")
 
-    def _select(self, which: str, values: Sequence[Place] = ()) -> Iterator[Response]:
-        with self._sound():
+    def _select(self, which: str, values: Sequence[int] = ()) -> Iterator[Response]:
+        with self._reporting():
             for row in self._db.execute(f"SELECT {CHECKED_COLUMNS} FROM responses {which}", values):
-                response = as_response(row)
+                response = response_from_row(row)
                 if response is None:
                     raise damage_error(self.path, f"the row of question {str(row[1])[:80]!r} is not as it was written")
                 yield response
 
     def add_run(self, plan: dict[str, object]) -> str:
-        """Note what a run asks for; returns its name, 8 hex digits of the plan."""
+        """Record the plan of a run; returns the run's name."""
         text = json.dumps(plan, sort_keys=True)
         self.add_plans([text])
         return run_name(text)
 
     def add_plans(self, plans: Sequence[str]) -> None:
-        """Note plans, as JSON."""
-        with self._sound(writing=True), self._db:
+        """Record plans given as JSON."""
+        with self._reporting(writing=True), self._db:
             self._db.executemany("INSERT OR IGNORE INTO runs VALUES (?, ?)", [(run_name(plan), plan) for plan in plans])
 
     def runs(self) -> dict[str, dict[str, object]]:
@@ -197,24 +154,24 @@ class ResponseLog:
         return {run_name(plan): json.loads(plan) for plan in self.plans()}
 
     def plans(self) -> list[str]:
-        """Plans as JSON, as they were noted, in that order.
+        """Plans as JSON, in the order in which they were recorded.
 
         Raises:
-            AnatomyR1Error: when one is not as it was written.
+            AnatomyR1Error: when a plan is damaged.
         """
-        with self._sound():
+        with self._reporting():
             found = dict(self._db.execute("SELECT name, plan FROM runs ORDER BY rowid").fetchall())
         if changed := [name for name, plan in found.items() if name != run_name(str(plan))]:
             raise damage_error(self.path, f"the plan of run {changed[0]!r} is not as it was written")
         return list(found.values())
 
     def count(self) -> int:
-        """How many responses it holds."""
-        with self._sound():
+        """Number of responses."""
+        with self._reporting():
             return int(self._db.execute("SELECT COUNT(*) FROM responses").fetchone()[0])
 
     @contextmanager
-    def _sound(self, writing: bool = False) -> Iterator[None]:
+    def _reporting(self, writing: bool = False) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -223,7 +180,7 @@ class ResponseLog:
             raise (writing_error if writing else reading_error)(self.path, error) from error
 
     def export(self, path: Path) -> None:
-        """Write all responses as one Parquet file (temporary name, then rename).
+        """Write all responses as one Parquet file, atomically.
 
         Raises:
             AnatomyR1Error: when the log is damaged, or the file cannot be written.
@@ -231,18 +188,19 @@ class ResponseLog:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        kinds = {"INTEGER": pa.int64(), "REAL": pa.float64(), "TEXT": pa.string()}
-        schema = pa.schema([(name, kinds[KINDS[name]]) for name in COLUMNS])
+        types = {"INTEGER": pa.int64(), "REAL": pa.float64(), "TEXT": pa.string()}
+        schema = pa.schema([(name, types[COLUMN_TYPES[name]]) for name in COLUMNS])
         try:
             with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
                 rows = (dict(zip(COLUMNS, response.values, strict=True)) for response in self.rows())
                 while part := list(islice(rows, CHUNK)):
                     writer.write_table(pa.Table.from_pylist(part, schema))
         except OSError as error:
-            raise AnatomyR1Error(f"{path}: cannot be written ({error}). Fix: see to space and rights") from error
+            fix = "Fix: check disk space and permissions"
+            raise AnatomyR1Error(f"{path}: cannot be written ({error}). {fix}") from error
 
     def close(self) -> None:
-        """Close the file and let the next writer in."""
+        """Close the file and release the writer's lock."""
         self._db.close()
         self._release()
 
@@ -259,10 +217,6 @@ class ResponseLog:
         self.close()
 
 
-def _row(digest: str, response: Response) -> tuple[object, ...]:
-    return (digest, *response.values, response.checksum)
-
-
 def _lock(path: Path, wait: float) -> FileLock:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -273,13 +227,13 @@ def _lock(path: Path, wait: float) -> FileLock:
 
 @contextmanager
 def new_log(path: Path) -> Iterator[ResponseLog]:
-    """A log under a temporary name, renamed at the end; what an earlier run left under that name is thrown away.
+    """A log under a temporary name, renamed at the end; leftovers of an earlier run are deleted.
 
     Raises:
-        AnatomyR1Error: when `path` is there already.
+        AnatomyR1Error: when `path` exists already.
     """
     if path.exists():
-        raise AnatomyR1Error(f"{path}: is there already. Fix: name a file that is not")
+        raise AnatomyR1Error(f"{path}: exists already. Fix: name a new file")
     temporary = path.with_name(path.name + ".tmp")
     _discard(temporary)
     try:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anatomy_r1.evaluation.views import PLAIN, row
+from anatomy_r1.evaluation.views import PLAIN, row_name
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
 from baselines.experiment.profile import Profile, load_profile
 from baselines.methods import registry
@@ -54,7 +54,7 @@ class Cell:
 
     def under(self, arm: str) -> str:
         """Path of its evaluation in one arm, as in the result store."""
-        return f"{self.benchmark}/{self.model}/{row(self.method_id, self.view)}/{arm}/seed{self.seed}"
+        return f"{self.benchmark}/{self.model}/{row_name(self.method_id, self.view)}/{arm}/seed{self.seed}"
 
     def in_arm(self, arm: str) -> Cell:
         """The cell that is evaluated in an arm: as released has a training of its own."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import ROTATIONS, VIEWS, parts
+from anatomy_r1.evaluation.views import ROTATIONS, VIEWS, split_row
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
 from baselines.experiment.cell import Cell, Layout
 from baselines.experiment.profile import Profile
@@ -81,7 +81,7 @@ def cells(selection: Selection) -> list[Cell]:
         Cell(benchmark, model, method, seed, view)
         for benchmark in selection.benchmarks
         for model in selection.models
-        for method, view in map(parts, selection.methods)
+        for method, view in map(split_row, selection.methods)
         for seed in selection.seeds
     ]
 

@@ -3,15 +3,12 @@
 Nothing is computed here: a process with threads must not be forked.
 """
 
-import lm_eval.evaluator
-import lm_eval.tasks
 import transformers.models.qwen2_5_vl.modeling_qwen2_5_vl
 import transformers.models.qwen2_5_vl.processing_qwen2_5_vl
 import trl
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import anatomy_r1.evaluation.engines.transformers_engine
-import anatomy_r1.evaluation.lm_eval_task
 import anatomy_r1.mini.base
 import anatomy_r1.mini.phases
 import baselines.stages.data
@@ -20,4 +17,4 @@ import baselines.stages.stages
 import baselines.stages.training_rows
 import baselines.trainers
 
-__all__ = ["AutoModelForImageTextToText", "AutoProcessor", "anatomy_r1", "baselines", "lm_eval", "transformers", "trl"]
+__all__ = ["AutoModelForImageTextToText", "AutoProcessor", "anatomy_r1", "baselines", "transformers", "trl"]

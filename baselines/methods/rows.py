@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import PLAIN, VIEWS, checked, row
+from anatomy_r1.evaluation.views import PLAIN, VIEWS, parse_row, row_name
 from baselines.methods.grpo import GRPO
 from baselines.methods.registry import all_methods
 from baselines.methods.registry import method as find_method
@@ -37,13 +37,13 @@ def _rows(name: str, views: Sequence[str]) -> list[str]:
     if name == "all":
         every = [one.id for one in all_methods()]
         return _under(every, views) if views else [*every, *_under([one.id for one in VIEWED], list(VIEWS))]
-    method, view = checked(name)
+    method, view = parse_row(name)
     return _under([find_method(method).id], [view] if view != PLAIN else views or [PLAIN])
 
 
 def _under(methods: Sequence[str], views: Sequence[str]) -> list[str]:
     """A control without a model has the plain view alone."""
-    return [row(method, view) for view in views for method in methods if view == PLAIN or _has_model(method)]
+    return [row_name(method, view) for view in views for method in methods if view == PLAIN or _has_model(method)]
 
 
 def _has_model(method: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import MATCHED
@@ -94,10 +95,15 @@ def parity(model: Path, data: Path, benchmark: str, root: Path, *, engine_args: 
     texts = []
     for engine in ("transformers", "vllm"):
         log = root / f"parity-{model.name}-{engine}.sqlite"
-        given = engine_args if engine == "vllm" else None
-        options = {"limit": QUESTIONS, "max_new_tokens": TOKENS, "progress": False, "engine_args": given}
+        config = EvaluationConfig(
+            engine=engine,
+            engine_args=engine_args if engine == "vllm" else None,
+            limit=QUESTIONS,
+            max_new_tokens=TOKENS,
+            progress=False,
+        )
         try:
-            evaluate(benchmark, data, model, log, engine=engine, **options)  # type: ignore[arg-type]
+            evaluate(benchmark, data, model, log, config)
         except AnatomyR1Error as error:
             return Check(what, False, f"{engine}: {error}", "docs/paper-run.md")
         texts.append(_greedy(log))

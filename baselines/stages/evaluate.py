@@ -16,9 +16,10 @@ import pandas as pd
 from anatomy_r1.data.leakage.passport import Passport, passport
 from anatomy_r1.data.leakage.sides import leakage
 from anatomy_r1.data.prepared import load, load_manifest
-from anatomy_r1.evaluation.blind_controls import CONTROLS, of_other_clusters, table
+from anatomy_r1.evaluation.blind_controls import CONTROLS, exclude_test_clusters, question_rows
+from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.evaluate import evaluate
-from anatomy_r1.evaluation.views import VIEWS, row
+from anatomy_r1.evaluation.views import VIEWS, row_name
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
 from anatomy_r1.results.record import sampling_cost, sampling_record
@@ -47,7 +48,7 @@ def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) 
             profile=run.profile.name,
             benchmark=cell.benchmark,
             model=cell.model,
-            method=row(cell.method_id, cell.view),
+            method=row_name(cell.method_id, cell.view),
             arm=arm,
             seed=cell.seed,
             style="none" if cell.method.kind == "control" else cell.method.style,
@@ -68,8 +69,8 @@ def _sampled(run: GridRun, cell: Cell, arm: str) -> Evaluation:
     log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
     weights, seed = layout.policy(cell, arm), cell.seed
     wording, style = _wording(layout, cell), cell.method.style
-    asked: dict[str, Any] = {"style": style, "wording": wording, "seed": seed, "split": "test"}
-    done = evaluate(cell.benchmark, data, weights, log, **asked, **options)
+    config = EvaluationConfig(style=style, wording=wording, seed=seed, **options)
+    done = evaluate(cell.benchmark, data, weights, log, config)
     scores = score(log, data, run=done.run)
     return question_table(scores), {
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
@@ -86,8 +87,8 @@ def _controlled(run: GridRun, cell: Cell) -> Evaluation:
     """Answer without a model, from training questions of other clusters than those asked about."""
     data, started = run.layout.data(cell.benchmark), time.monotonic()
     asked = load(data, "test").questions
-    learnt = of_other_clusters(load(data, "train").questions, asked)
-    questions = table(asked, CONTROLS[NAMES[cell.method_id]](learnt, asked))
+    learnt = exclude_test_clusters(load(data, "train").questions, asked)
+    questions = question_rows(asked, CONTROLS[NAMES[cell.method_id]](learnt, asked))
     return questions, {
         "training": None,  # no steps, no tokens
         "control": {"name": NAMES[cell.method_id], "learnt_from": len(learnt), "scikit_learn": version("scikit-learn")},

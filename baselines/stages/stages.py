@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.evaluation.views import parts
+from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import MATCHED
 from baselines.experiment.cell import Cell, GridRun
@@ -30,7 +30,7 @@ def parse_cell(name: str) -> Cell:
 def parse_evaluation(name: str) -> tuple[Cell, str]:
     """`benchmark/model/method/arm/seed0` -> Cell and arm; a view may follow the method, as in `grpo@no-image`."""
     benchmark, model, row, arm, seed = name.split("/")
-    method, view = parts(row)
+    method, view = split_row(row)
     return replace(parse_cell(f"{benchmark}/{model}/{method}/{seed}"), view=view).in_arm(arm), arm
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from scipy.stats import chi2_contingency
 
 from anatomy_r1.data.stems import FAMILIES, parse_stem
-from anatomy_r1.evaluation.blind_controls import by_folds, correct, naive_bayes
+from anatomy_r1.evaluation.blind_controls import correct, naive_bayes, out_of_fold
 from anatomy_r1.question import Question
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
 from reports.audit.finding import Check, Finding, of_p
@@ -64,7 +64,7 @@ def _fixed(fixed: Mapping[str, Counter[str]], asked: int) -> Finding:
 
 def without_picture(questions: Sequence[Question]) -> Interval:
     """Accuracy of naive Bayes over the words, in folds that share no video."""
-    right = correct(questions, by_folds(naive_bayes, questions))
+    right = correct(questions, out_of_fold(naive_bayes, questions))
     return cluster_interval([float(one) for one in right], [question.cluster for question in questions])
 
 

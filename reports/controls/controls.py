@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row
+from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE
 from anatomy_r1.question import LETTERS
 from anatomy_r1.results.store import Result
 from anatomy_r1.tables.table import MISSING, Cell, Report, Table

@@ -15,7 +15,7 @@ from anatomy_r1.comparison.panel import Panel, panels
 from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.comparison.verdict import Verdict
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, WRONG_IMAGE, parts, row
+from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, WRONG_IMAGE, row_name, split_row
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.intervals import SeededInterval
 from reports.scores.differences import minus
@@ -89,7 +89,7 @@ def by_policy(
     """
     found: dict[SystemKey, dict[str, dict[int, Result]]] = {}
     for result in sorted(results, key=lambda one: one.key):
-        method, view = parts(result.method)
+        method, view = split_row(result.method)
         policy = replace(system_of(result), method=method)
         found.setdefault(policy, {}).setdefault(view, {})[result.seed] = result
     kept: dict[SystemKey, ResultsByView] = {
@@ -146,7 +146,7 @@ def _ablation(
     return ImageAblation(
         results=tuple(every),
         policy=policy,
-        scores={view: averaged[name] for view in views if (name := row(policy.method, view)) in averaged},
+        scores={view: averaged[name] for view in views if (name := row_name(policy.method, view)) in averaged},
         comparisons={view: found[policy, view] for view in views if (policy, view) in found},
         leaks=not_clean(every),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, row
+from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, row_name
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.intervals import Interval, SeededInterval, seeded_interval
 from anatomy_r1.scoring.position_bias import LetterCounts, PositionBias, position_bias
@@ -73,7 +73,7 @@ def _rotation(policy: SystemKey, views: ResultsByView) -> OptionRotation:
     plain, rotated = list(views.get(PLAIN, {}).values()), list(views[ROTATIONS].values())
     every = [*plain, *rotated]
     found = averages(every)
-    average = found[row(policy.method, ROTATIONS)]
+    average = found[row_name(policy.method, ROTATIONS)]
     changes = {score.metric: score for score in differences_of(every, average.system, policy.method)}
     leaks = not_clean(every)
     return OptionRotation(

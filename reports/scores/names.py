@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, parts
+from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, split_row
 from anatomy_r1.results.store import MATCHED, Result
 
 METHODS: dict[str, str] = {  # Table 1's rows, in its order
@@ -96,7 +96,7 @@ def model_title(model: str, paper_beside: bool = True) -> str:
 
 def method_title(method: str, arm: str) -> str:
     """Name of a row; the matched arm and the plain view are the default and not mentioned."""
-    policy, view = parts(method)
+    policy, view = split_row(method)
     title = TITLES.get(policy, policy) + (f", {VIEWS[view]}" if view in VIEWS else "")
     return title if arm == MATCHED else f"{title} ({arm})"
 
@@ -109,12 +109,12 @@ def result_title(result: Result) -> str:
 
 def is_view(method: str) -> bool:
     """Whether a row shows a policy something else (no image, say): a control, which competes with no method."""
-    return parts(method)[1] != PLAIN
+    return split_row(method)[1] != PLAIN
 
 
 def method_rank(method: str) -> tuple[int, tuple[int, str], int]:
     """Sort key: methods and controls without a model in their order, then views, grouped by policy."""
-    policy, view = parts(method)
+    policy, view = split_row(method)
     return (int(view != PLAIN), rank(TITLES, policy), list(VIEWS).index(view) if view in VIEWS else -1)
 
 

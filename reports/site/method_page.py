@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anatomy_r1.evaluation.views import parts
+from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.question_table import LENIENT
@@ -54,7 +54,7 @@ def method_page(
     scored = Report("Scores", "", tuple(_score_tables(results, mine, numbers)), said)
     title = method_title(method, MATCHED)
     content = {
-        "about": METHODS.get(parts(method)[0], _UNKNOWN),
+        "about": METHODS.get(split_row(method)[0], _UNKNOWN),
         "report": scored,
         "cost": cost_report(results, mine, spent),
         "unfit": unfit_notes(results),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anatomy_r1.data.prepared import MANIFEST, PreparedSet, load
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import parts
+from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import AS_RELEASED, Result
@@ -63,7 +63,7 @@ class RunFolder:
 
     def _responses(self, result: Result) -> Path:
         """Where the grid keeps the logs: all views of a policy in one folder, those of another training in another."""
-        method, _ = parts(result.method)
+        method, _ = split_row(result.method)
         folder = self.root / "responses" / result.benchmark / result.model / method
         return (folder / AS_RELEASED if result.arm == AS_RELEASED else folder) / f"seed{result.seed}"
 

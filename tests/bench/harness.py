@@ -105,7 +105,7 @@ def stock(data, plain):
     names = [f"avg@{n}" for n in (5, 1)]
     config = {
         "task": "plain",
-        "custom_dataset": lambda **_: datasets.DatasetDict(test=datasets.Dataset.from_list(documents(**about)["test"])),
+        "custom_dataset": lambda **_: datasets.DatasetDict(documents(**about)),
         "test_split": "test",
         "output_type": "generate_until",
         "doc_to_text": lambda doc: "<image>" + doc["prompt"],

@@ -37,7 +37,7 @@ def texts_of_prompts(model, inputs, numbers, end_tokens):
     node = torch.arange(prompts).repeat_interleave(responses)  # the beginning that each response shares with others
     numbers, made = torch.from_numpy(numbers.reshape(-1, steps)), [[] for _ in range(prompts * responses)]
     going = torch.arange(len(made))
-    rows = [transformers_engine.Row(prompt, (), False, 1.0) for prompt in range(prompts)]
+    rows = [transformers_engine.GenerationRequest(prompt, (), False, 1.0) for prompt in range(prompts)]
     with torch.inference_mode():
         state = decode_module()._prefill(model, inputs, rows)
         for step in range(steps):

@@ -6,7 +6,7 @@ import pytest
 
 from anatomy_r1.data.rotations import original, prompted, rotations
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import VIEWS, checked, parts, row
+from anatomy_r1.evaluation.views import VIEWS, parse_row, row_name, split_row
 from anatomy_r1.question import Question
 
 ORGANS = ("Gut", "Liver", "Omentum", "Cystic Plate", "Duct", "Spleen", "Stomach", "Wall")
@@ -57,10 +57,10 @@ def test_the_rotations_of_a_question_stay_together():
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_rows_name_comes_back(view):
-    assert parts(row("grpo", view)) == checked(row("grpo", view)) == ("grpo", view)
+    assert split_row(row_name("grpo", view)) == parse_row(row_name("grpo", view)) == ("grpo", view)
 
 
 def test_an_unknown_view_is_part_of_a_name_in_a_store_and_an_error_on_the_command_line():
-    assert parts("me@home") == ("me@home", "plain")
+    assert split_row("me@home") == ("me@home", "plain")
     with pytest.raises(AnatomyR1Error, match="no view 'home'; there are: plain, no-image, wrong-image, rotations"):
-        checked("me@home")
+        parse_row("me@home")

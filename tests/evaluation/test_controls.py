@@ -7,12 +7,12 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_controls import (
     CONTROLS,
-    by_folds,
     correct,
+    exclude_test_clusters,
     majority,
     naive_bayes,
-    of_other_clusters,
-    table,
+    out_of_fold,
+    question_rows,
 )
 from anatomy_r1.question import Question
 from anatomy_r1.scoring.question_table import COLUMNS
@@ -66,7 +66,7 @@ def test_folds_learn_nothing_from_their_own_clusters(name):
     organs = ("Gut", "Liver", "Omentum", "Plate")
     asked = [ask(f"word{i} here", organ, f"V{i}", organs) for i, organ in enumerate(organs) for _ in range(3)]
     assert correct(asked, CONTROLS[name](asked, asked)).count(True) == (12 if name == "naive-bayes" else 3)
-    assert not any(correct(asked, by_folds(CONTROLS[name], asked, folds=4)))
+    assert not any(correct(asked, out_of_fold(CONTROLS[name], asked, folds=4)))
 
 
 def test_folds_hand_each_question_out_once_in_its_place():
@@ -78,7 +78,7 @@ def test_folds_hand_each_question_out_once_in_its_place():
         return tuple("A" if q.cluster in ("V0", "V3") else "B" for q in asked)
 
     asked = [ask(f"q{i}", "Gut", f"V{i % 5}") for i in range(23)]
-    letters = by_folds(control, asked, folds=3)
+    letters = out_of_fold(control, asked, folds=3)
     assert letters == tuple("A" if q.cluster in ("V0", "V3") else "B" for q in asked)
     assert sorted(q.id for _, some in handed for q in some) == sorted(q.id for q in asked)
     assert [len(train) + len(some) for train, some in handed] == [23] * 3
@@ -86,15 +86,15 @@ def test_folds_hand_each_question_out_once_in_its_place():
 
 def test_one_cluster_has_no_folds():
     with pytest.raises(AnatomyR1Error, match="two clusters"):
-        by_folds(majority, [ask("a", "Gut"), ask("b", "Gut")])
+        out_of_fold(majority, [ask("a", "Gut"), ask("b", "Gut")])
 
 
-def test_what_is_learnt_from_is_of_other_clusters():
-    assert of_other_clusters(KNOWN, [ask("x", "Gut", "V2")]) == [KNOWN[0], KNOWN[2]]
+def test_what_is_learnt_from_is_exclude_test_clusters():
+    assert exclude_test_clusters(KNOWN, [ask("x", "Gut", "V2")]) == [KNOWN[0], KNOWN[2]]
 
 
 def test_the_five_responses_are_one():
-    found = table(KNOWN, ["A", "A", "B"])
+    found = question_rows(KNOWN, ["A", "A", "B"])
     assert set(found.columns) == set(COLUMNS)
     assert found[[f"correct_{i}" for i in range(5)]].to_numpy().tolist() == [[True] * 5, [False] * 5, [True] * 5]
     assert found["major"].tolist() == found["greedy"].tolist() == [True, False, True]

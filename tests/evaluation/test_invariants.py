@@ -16,9 +16,9 @@ import pytest
 from anatomy_r1.data.errors import DataError
 from anatomy_r1.data.prepared import write
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.config import Shard
 from anatomy_r1.evaluation.engines import transformers_engine
 from anatomy_r1.evaluation.evaluate import evaluate
-from anatomy_r1.evaluation.shards import Shard
 from anatomy_r1.prompts import parse, render
 from anatomy_r1.question import LETTERS
 from anatomy_r1.response_log.copies import merge
@@ -123,7 +123,7 @@ def test_3_a_cache_key_covers_all_that_decides_a_response(ask, tmp_path, what):
     write_set(tmp_path / "data")
     first = ask(tmp_path / "log", data=tmp_path / "data", limit=4)
     again = ask(tmp_path / "log", data=tmp_path / "data", limit=4)
-    assert (first.made, again.made) == (24, 0)
+    assert (first.generated, again.generated) == (24, 0)
     keys = [one.key for one in rows(tmp_path / "log")]
     assert Counter((key.decoding, key.repeat) for key in keys) == {
         ("greedy", 0): 4,
@@ -137,7 +137,7 @@ def test_3_a_cache_key_covers_all_that_decides_a_response(ask, tmp_path, what):
     if what == "image bytes":
         for path in (tmp_path / "data" / "images").rglob("*.png"):
             path.write_bytes(path.read_bytes() + b"\0")
-    assert ask(tmp_path / "log", data=tmp_path / "data", limit=4, **options).made == made
+    assert ask(tmp_path / "log", data=tmp_path / "data", limit=4, **options).generated == made
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_6_the_score_does_not_depend_on_batch_size_or_order(ask, data, tmp_path)
 def test_6_the_score_does_not_depend_on_the_number_of_shards(ask, data, tmp_path, count):
     whole = ask(tmp_path / "whole", images="swapped")
     logs = [tmp_path / f"part{number}" for number in range(1, count + 1)]
-    made = [ask(log, images="swapped", shard=Shard(number, count)).made for number, log in enumerate(logs, 1)]
+    made = [ask(log, images="swapped", shard=Shard(number, count)).generated for number, log in enumerate(logs, 1)]
     assert sum(made) == len(ASKED) * (K + 1)
     assert max(made) - min(made) <= K + 1, "parts are as equal as questions allow"
     merged = merge(random.Random(count).sample(logs, count), tmp_path / "merged")
@@ -229,7 +229,7 @@ def test_6_the_score_does_not_depend_on_the_number_of_shards(ask, data, tmp_path
     assert rows(tmp_path / "merged") == rows(tmp_path / "whole")
     assert score(tmp_path / "merged", data) == score(tmp_path / "whole", data)
     again = ask(tmp_path / "merged", images="swapped")
-    assert (again.made, again.run, again.metrics) == (0, whole.run, whole.metrics)
+    assert (again.generated, again.run, again.metrics) == (0, whole.run, whole.metrics)
 
 
 @pytest.mark.slow

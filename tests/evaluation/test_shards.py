@@ -6,7 +6,7 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.shards import Shard
+from anatomy_r1.evaluation.config import Shard
 from anatomy_r1.response_log.copies import merge
 from anatomy_r1.response_log.log import ResponseLog
 from tests.helpers.logs import responses
@@ -25,7 +25,7 @@ def test_what_is_no_part_is_refused_with_an_example(text):
 
 
 def test_a_part_without_questions_is_refused():
-    with pytest.raises(AnatomyR1Error, match="at most 3 parts"):
+    with pytest.raises(AnatomyR1Error, match="at most 3 shards"):
         Shard(4, 4).questions(3)
 
 
@@ -61,5 +61,5 @@ def test_logs_that_disagree_leave_nothing_behind(tmp_path):
 
 def test_a_merged_log_never_replaces_a_file(tmp_path):
     log = logged(tmp_path / "a", responses(2), {})
-    with pytest.raises(AnatomyR1Error, match="is there already"):
+    with pytest.raises(AnatomyR1Error, match="exists already"):
         merge([log], log)

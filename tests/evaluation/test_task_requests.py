@@ -1,27 +1,10 @@
-"""Requests of a task: whole, rendered when they are read, and refused before the first question is asked."""
+"""Requests of the lm-eval task: complete, and rejected before the first question is asked."""
 
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.task_files import tasks_folder
 from tests.helpers.small_set import manager, questions, write_set
-
-
-class Counting:
-    """A chat template that counts."""
-
-    def __init__(self):
-        self.rendered = 0
-
-    def __call__(self, turns, add_generation_prompt=True):
-        self.rendered += 1
-        return f"{turns}{add_generation_prompt}"
-
-
-def built(data, **options):
-    task = manager(tasks_folder(), data).load(["sgg_anatomy_mini"])["tasks"]["sgg_anatomy_mini"]
-    task.build_all_requests(apply_chat_template=True, **options)
-    return task
 
 
 def test_no_chat_template_fails_at_once(data):
@@ -60,37 +43,40 @@ def test_five_sampled_and_one_greedy_request_with_every_argument_stated(data):
     }  # fmt: skip
 
 
-def test_prompts_are_rendered_when_they_are_read_and_are_lm_eval_s_own(data):
-    from lm_eval.api.task import ConfigurableTask
-
-    template = Counting()
-    task = built(data, chat_template=template)
-    assert (len(task.instances), template.rendered) == (48, 0)
-    read = [one.args[0] for one in task.instances for _ in range(one.repeats)]
-    assert template.rendered == 24, "once a question, read in order as lm-eval does"
-    options = {"num_fewshot": 0, "apply_chat_template": True, "chat_template": Counting()}
-    own = [ConfigurableTask.fewshot_context(task, doc, **options) for doc in task.test_docs()]
-    assert read == [prompt for prompt in own for _ in range(6)]
-    assert [one.arguments for one in task.instances] == [one.args for one in task.instances]
+def built(data):
+    task = manager(tasks_folder(), data).load(["sgg_anatomy_mini"])["tasks"]["sgg_anatomy_mini"]
+    task.build_all_requests(apply_chat_template=True, chat_template=lambda turns, **_: turns[0]["content"])
+    return task
 
 
-def test_a_prompt_of_more_than_the_user_s_turn_is_lm_eval_s(data):
-    task = built(data, limit=1, chat_template=Counting(), system_instruction="Be brief.", fewshot_as_multiturn=True)
-    assert "{'role': 'system', 'content': 'Be brief.'}" in task.instances[0].args[0]
-    assert task.instances[0].args[0].count("'role': 'user'") == 1
+def test_lm_eval_over_our_engine_asks_what_evaluate_asks_and_scores_it_alike(data, model_folder, tmp_path):
+    """Prompts, seeds and keys are the same: every response of lm-eval's run is found in the log of `evaluate`."""
+    from lm_eval import simple_evaluate
+
+    from anatomy_r1.evaluation.engines.transformers_engine import TransformersEngine
+    from anatomy_r1.evaluation.evaluate import evaluate
+    from anatomy_r1.response_log.log import ResponseLog
+
+    ours = evaluate("sgg_anatomy_mini", data, model_folder, tmp_path / "log", max_new_tokens=4, progress=False)
+    known = manager(tasks_folder(), data)
+    with ResponseLog(tmp_path / "log") as log:
+        engine = TransformersEngine(model_folder, log=log, progress=False)
+        report = simple_evaluate(
+            model=engine, tasks=["sgg_anatomy_mini"], task_manager=known, apply_chat_template=True, log_samples=False,
+            gen_kwargs={"max_gen_toks": 4},
+        )  # fmt: skip
+    assert (ours.generated, engine.generated) == (144, 0)
+    its = report["results"]["sgg_anatomy_mini"]
+    assert {name: its[f"{name},letter"] for name in ours.metrics} == ours.metrics
 
 
-def test_requests_that_lm_eval_writes_to_a_file_are_rendered(data):
-    import pickle
+def test_a_missing_image_is_reported_before_the_first_question_is_asked(tmp_path):
+    from anatomy_r1.evaluation.evaluate import evaluate
 
-    template = Counting()
-    one = built(data, limit=1, chat_template=template).instances[0]
-    copy = pickle.loads(pickle.dumps(one))
-    assert (copy.args[:2], copy.doc, copy.repeats) == (one.args[:2], one.doc, one.repeats)
-
-
-def test_a_missing_picture_is_told_before_the_first_question_is_asked(tmp_path):
     write_set(tmp_path)
     (tmp_path / "images" / questions(24)[17].image).unlink()
-    with pytest.raises(AnatomyR1Error, match=r"VID01/17\.png: no such picture \(1 in all\)\. Fix: .*data check"):
-        built(tmp_path, chat_template=Counting())
+    missing = r"VID01/17\.png: no such picture \(1 in all\)\. Fix: .*data check"
+    with pytest.raises(AnatomyR1Error, match=missing):
+        built(tmp_path)
+    with pytest.raises(AnatomyR1Error, match=missing):
+        evaluate("sgg_anatomy_mini", tmp_path, tmp_path / "no model", tmp_path / "log")

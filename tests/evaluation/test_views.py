@@ -104,7 +104,7 @@ def test_given_and_rotated_runs_of_one_log_are_told_apart(data, model_folder, tm
     answering(first_letter)
     given = run(data, model_folder, tmp_path / "log")
     rotated = run(data, model_folder, tmp_path / "log", options="rotated")
-    assert (given.made, rotated.made) == (24 * 6, 96 * 6)
+    assert (given.generated, rotated.generated) == (24 * 6, 96 * 6)
     plans = {name: score(tmp_path / "log", data, name).plan for name in (given.run, rotated.run)}
     assert ["options" in plans[name] for name in (given.run, rotated.run)] == [False, True]
     assert score(tmp_path / "log", data, given.run).overall["n"] == 24

@@ -83,4 +83,4 @@ def test_our_own_command_finds_the_tasks_in_the_wheel(python, tmp_path):
     done = subprocess.run(
         [python, "-m", "anatomy_r1.cli", "tasks", "install"], capture_output=True, text=True, check=False, cwd=tmp_path
     )
-    assert "the tasks are there already" in done.stdout, done.stderr
+    assert "the tasks are installed already" in done.stdout, done.stderr

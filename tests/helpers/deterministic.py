@@ -42,7 +42,12 @@ class HashEngine(transformers_engine.TransformersEngine):
     def __init__(self, pretrained, *, log, seed=0, batch_size=16, say=hashed, **_):
         LM.__init__(self)
         self.folder, self.log, self.seed, self.batch_size, self.say = Path(pretrained), log, seed, batch_size, say
-        self.weights, self.settings, self._progress, self.made = weights_identity(self.folder), {"engine": "hash"}, 0, 0
+        self.weights, self.settings, self._progress, self.generated = (
+            weights_identity(self.folder),
+            {"engine": "hash"},
+            False,
+            0,
+        )
 
     max_length = 10_000
 
@@ -77,13 +82,8 @@ def serve(pause, made_file):
     """Say the process id of each command's fork, then its exit status; one to be killed never ends by itself."""
     from anatomy_r1.cli.main import main
 
-    for name in (
-        "torch",
-        "anatomy_r1.evaluation.evaluate",
-        "anatomy_r1.evaluation.lm_eval_task",
-    ):  # or each fork would import them
+    for name in ("torch", "anatomy_r1.evaluation.evaluate"):  # or each fork would import them
         import_module(name)
-    import_module("lm_eval.evaluator").add_env_info = lambda storage: None  # through pip: seconds
     HashEngine.pause, HashEngine.made_file = float(pause), Path(made_file)
     transformers_engine.TransformersEngine = HashEngine
     print("ready", flush=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from anatomy_r1.data.leakage.passport import passport
 from anatomy_r1.data.prepared import load, write
-from anatomy_r1.evaluation.views import PLAIN, VIEWS, parts
+from anatomy_r1.evaluation.views import PLAIN, VIEWS, split_row
 from anatomy_r1.prompts import prompt_hash, render
 from anatomy_r1.question import LETTERS, Question
 from anatomy_r1.response_log.log import ResponseLog
@@ -108,7 +108,7 @@ def _data(root, benchmark, world):
 
 
 def _cell(root, world, benchmark, model, method, seed):
-    policy, view = parts(method)
+    policy, view = split_row(method)
     control = policy.startswith("control-")
     name = f"{benchmark}/{model}/{policy}/{'' if world.arm == MATCHED else f'{world.arm}/'}seed{seed}"
     data = load(root / "data" / benchmark, "test")

@@ -1,18 +1,15 @@
-"""A log with overwritten bytes: it is told, the rest is kept."""
+"""A log with overwritten bytes: the damage is reported, the rest is kept."""
 
-import dataclasses
 import random
 import re
-import sqlite3
 
 import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response_log.copies import salvage
-from anatomy_r1.response_log.damage import readable
+from anatomy_r1.response_log.damage import recover
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.response_log.response import COLUMNS, KINDS
 from tests.helpers.chat_server import MODEL, serving
 from tests.helpers.logs import MAKERS, read, responses
 
@@ -45,8 +42,10 @@ def test_no_overwritten_bytes_pass_for_the_log_that_was_written(whole, tmp_path)
         try:
             assert read(tmp_path / "log")[0] == rows, "room that holds nothing"
         except AnatomyR1Error as error:
-            told = re.search(rf"{tmp_path / 'log'}: damaged .*; (\d+) responses can still be read. Fix: `", str(error))
-            counts.append(int(told[1]))
+            reported = re.search(
+                rf"{tmp_path / 'log'}: damaged .*; (\d+) responses can still be read. Fix: `", str(error)
+            )
+            counts.append(int(reported[1]))
     assert len(counts) > 10
     # One page of rows is about 17; a page higher up the tree has the pages below it go with it
     assert sorted(counts)[len(counts) // 5] >= 600 - 2 * 17
@@ -57,7 +56,7 @@ def test_no_overwritten_bytes_pass_for_the_log_that_was_written(whole, tmp_path)
 def test_only_what_was_written_is_saved(whole, tmp_path, name):
     content, rows = whole
     overwrite(tmp_path / "log", content, len(content) * 3 // 4, DAMAGE[name] * 30)
-    found, _ = readable(tmp_path / "log")
+    found, _ = recover(tmp_path / "log")
     assert set(found) < set(rows)
     assert len(found) > 400
 
@@ -99,7 +98,7 @@ def test_salvage_keeps_what_is_whole_and_leaves_the_damaged_log_alone(whole, tmp
     # A reader's own files beside a log in WAL mode
     beside = {f"{name}-{kind}" for name in ("log", "saved") for kind in ("wal", "shm")}
     assert {path.name for path in tmp_path.iterdir()} - beside == {"log", "saved"}
-    with pytest.raises(AnatomyR1Error, match="saved: is there already"):
+    with pytest.raises(AnatomyR1Error, match="saved: exists already"):
         salvage(tmp_path / "log", tmp_path / "saved")
 
 
@@ -125,12 +124,12 @@ def test_nothing_to_salvage_makes_no_file(tmp_path, content):
     assert not (tmp_path / "saved").exists()
 
 
-def test_a_shortened_log_is_told(whole, tmp_path):
+def test_a_truncated_log_is_reported(whole, tmp_path):
     content, rows = whole
     (tmp_path / "log").write_bytes(content[: len(content) * 2 // 3])
     with pytest.raises(AnatomyR1Error, match=r"log: damaged .*; \d+ responses can still be read"):
         read(tmp_path / "log")
-    found, _ = readable(tmp_path / "log")
+    found, _ = recover(tmp_path / "log")
     assert set(found) < set(rows)
     assert found
 
@@ -159,26 +158,3 @@ def test_score_and_evaluate_say_so_and_the_salvaged_log_is_completed(data, tmp_p
         assert sum(server.asked.values()) - asked == 144 - kept
         assert main(["score", saved, "--data", str(data), "--json"]) == 0
         assert capsys.readouterr().out.partition("{")[2].endswith(before)
-
-
-def test_a_log_of_format_1_is_read_and_gone_on_with(tmp_path):
-    columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in KINDS.items())
-    old, new = responses(3)[:2], responses(3)[2:]
-    with sqlite3.connect(tmp_path / "log") as db:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute(f"CREATE TABLE responses (digest TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
-        db.execute("CREATE TABLE runs (name TEXT PRIMARY KEY, plan TEXT NOT NULL)")
-        db.execute("PRAGMA user_version = 1")
-        for one in old:
-            values = [*dataclasses.astuple(one.key), *dataclasses.astuple(one)[1:]]
-            db.execute(
-                f"INSERT INTO responses VALUES ({', '.join('?' * (len(COLUMNS) + 1))})", [one.key.digest, *values]
-            )
-    db.close()
-    assert read(tmp_path / "log") == (old, {})
-    with ResponseLog(tmp_path / "log") as log:
-        log.add([*old, *new])
-    assert read(tmp_path / "log")[0] == [*old, *new]
-    with sqlite3.connect(tmp_path / "log") as db:
-        stated = dict(db.execute("SELECT question_id, checksum FROM responses").fetchall())
-    assert stated == {"VID/0": "", "VID/1": "", "VID/2": new[0].checksum}

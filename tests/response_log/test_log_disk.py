@@ -1,4 +1,4 @@
-"""A log on a full disk, below a file, in a folder that cannot be written: it is told, the rest is kept."""
+"""A log on a full disk, below a file, or in a read-only folder: the error is reported, earlier rows are kept."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def test_a_full_log_keeps_earlier_rows_and_none_of_the_batch_that_did_not_fit(tm
         log.add(responses(20))
         (pages,) = log._db.execute("PRAGMA page_count").fetchone()
         log._db.execute(f"PRAGMA max_page_count = {pages + 1}")
-        with pytest.raises(AnatomyR1Error, match=r"log: cannot be written \(.*full\)\. Fix: see to space"):
+        with pytest.raises(AnatomyR1Error, match=r"log: cannot be written \(.*full\)\. Fix: check disk space"):
             log.add(responses(400)[20:])
         with pytest.raises(AnatomyR1Error, match="log: cannot be written"):
             log.add_plans(["x" * 3 * PAGE])
@@ -54,7 +54,7 @@ def test_a_new_log_below_a_file_is_refused(tmp_path, make):
 
 @pytest.fixture
 def frozen(tmp_path):
-    """A folder with a log, that cannot be written; for root too, to whom rights mean nothing."""
+    """A folder with a log, that cannot be written; also for root, who ignores permissions."""
     folder = tmp_path / "frozen"
     folder.mkdir()
     with ResponseLog(tmp_path / "log") as log:
@@ -73,7 +73,7 @@ def frozen(tmp_path):
 
 def test_a_log_in_a_folder_that_cannot_be_written_is_read_but_not_written(frozen):
     assert set(read(frozen / "log")[0]) == set(responses(20))
-    with pytest.raises(AnatomyR1Error, match=r"log: cannot be written \(.*(permitted|denied).*\)\. Fix: see to"):
+    with pytest.raises(AnatomyR1Error, match=r"log: cannot be written \(.*(permitted|denied).*\)\. Fix: check"):
         ResponseLog(frozen / "log")
     unwritten = pytest.raises(AnatomyR1Error, match=r"log\.parquet: cannot be written")
     with ResponseLog(frozen / "log", read_only=True) as log, unwritten:

@@ -1,4 +1,4 @@
-"""Keys and rows as JSON: what digests and checksums are made of must never change, or no log could be gone on with."""
+"""Digests and checksums of keys and rows must never change, or no existing log could be resumed."""
 
 import dataclasses
 import hashlib
@@ -47,5 +47,5 @@ def test_a_value_of_another_kind_does_not_pass_for_the_one_that_was_written(name
 
 
 def test_another_repeat_differs_in_nothing_else():
-    assert KEY.again(3) == dataclasses.replace(KEY, repeat=3)
-    assert KEY.again(3).digest == dataclasses.replace(KEY, repeat=3).digest != KEY.digest
+    assert KEY.with_repeat(3) == dataclasses.replace(KEY, repeat=3)
+    assert KEY.with_repeat(3).digest == dataclasses.replace(KEY, repeat=3).digest != KEY.digest

@@ -65,7 +65,7 @@ def test_more_keys_than_sqlite_takes_parameters(tmp_path):
         assert len(log.get(one.key for one in many)) == 1201
 
 
-def test_second_writer_is_refused_and_told_who_writes_but_readers_are_welcome(tmp_path):
+def test_second_writer_is_refused_with_the_name_of_the_first_but_readers_are_welcome(tmp_path):
     with ResponseLog(tmp_path / "log") as log:
         log.add([response()])
         with pytest.raises(AnatomyR1Error, match=rf"process {os.getpid()} on .* is writing"):
@@ -146,44 +146,20 @@ def test_schema_appears_whole_or_not_at_all(tmp_path):
         (tmp_path / "log").unlink()
 
 
-def old_log(path, version):
-    """A log as the releases with this format made it."""
+@pytest.mark.parametrize("version", [1, 2, 4])
+def test_a_log_of_another_format_is_refused_and_left_alone(tmp_path, version):
     import sqlite3
 
-    from anatomy_r1.response_log.response import KINDS
-
-    columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in KINDS.items())
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute(f"CREATE TABLE responses (digest TEXT PRIMARY KEY, {columns}, checksum TEXT NOT NULL) WITHOUT ROWID")
-        db.execute("CREATE TABLE runs (name TEXT PRIMARY KEY, plan TEXT NOT NULL)")
-        db.execute(f"PRAGMA user_version = {version}")
-        for one in (response(repeat=repeat) for repeat in range(3)):
-            values = (*dataclasses.astuple(one.key), *dataclasses.astuple(one)[1:])
-            marks = ", ".join("?" * (len(values) + 2))
-            db.execute(f"INSERT INTO responses VALUES ({marks})", (one.key.digest, *values, one.checksum))
-    db.close()
-
-
-def test_a_log_of_format_2_is_read_resumed_and_gone_on_with_in_its_own_format(tmp_path):
-    old_log(tmp_path / "log", 2)
-    five = [response(repeat=repeat) for repeat in range(5)]
     with ResponseLog(tmp_path / "log") as log:
-        assert list(log.rows()) == five[:3]
-        assert log.get(one.key for one in five) == {one.key: one for one in five[:3]}
-        log.add(five)
-        assert log.get([five[4].key, five[1].key]) == {five[4].key: five[4], five[1].key: five[1]}
-        with pytest.raises(AnatomyR1Error, match="logged with another text"):
-            log.add([response(text="C", repeat=1)])
-        assert log._db.execute("PRAGMA user_version").fetchone() == (2,)
-    with ResponseLog(tmp_path / "log", read_only=True) as log:
-        assert list(log.rows()) == five
-
-
-def test_a_log_of_a_later_format_is_refused(tmp_path):
-    old_log(tmp_path / "log", 4)
-    with pytest.raises(AnatomyR1Error, match="it has format 4"):
-        ResponseLog(tmp_path / "log")
+        log.add([response()])
+    with sqlite3.connect(tmp_path / "log") as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    db.close()
+    before = (tmp_path / "log").read_bytes()
+    for read_only in (False, True):
+        with pytest.raises(AnatomyR1Error, match=rf"not a response log of format 3\. Fix: .*it has format {version}"):
+            ResponseLog(tmp_path / "log", read_only=read_only)
+    assert (tmp_path / "log").read_bytes() == before
 
 
 def test_rows_lie_in_the_file_in_the_order_of_writing(tmp_path):

@@ -47,7 +47,7 @@ def test_batch_order_and_a_resumed_run_change_nothing_and_nothing_is_made_twice(
     first = run(data, babbling, tmp_path / "parts", limit=7, batch_size=1)
     rest = run(data, babbling, tmp_path / "parts", limit=30, batch_size=3)
     again = run(data, babbling, tmp_path / "parts", limit=30)
-    assert (whole.made, first.made, rest.made, again.made) == (180, 42, 138, 0)
+    assert (whole.generated, first.generated, rest.generated, again.generated) == (180, 42, 138, 0)
     assert texts(tmp_path / "whole") == texts(tmp_path / "parts")
     assert whole.metrics == rest.metrics == again.metrics
 
@@ -58,7 +58,7 @@ def test_half_a_question_is_completed(data, babbling, tmp_path):
     with sqlite3.connect(tmp_path / "log") as db:
         gone = db.execute("DELETE FROM responses WHERE repeat IN (1, 3) AND question_id LIKE 'VID01%'").rowcount
     assert gone == 6
-    assert run(data, babbling, tmp_path / "log", limit=10).made == 6
+    assert run(data, babbling, tmp_path / "log", limit=10).generated == 6
     assert texts(tmp_path / "log") == before
 
 
@@ -66,8 +66,8 @@ def test_each_prompt_and_picture_is_read_once_and_its_prefill_shared(data, babbl
     from anatomy_r1.evaluation.engines.vllm_calls import Vllm
 
     read, finished = [], []
-    real_read, real_step = Vllm.read, Vllm.step
-    monkeypatch.setattr(Vllm, "read", lambda self, *args: read.append(1) or real_read(self, *args))
+    real_read, real_step = Vllm.preprocess, Vllm.step
+    monkeypatch.setattr(Vllm, "preprocess", lambda self, *args: read.append(1) or real_read(self, *args))
 
     def step(self):
         found = real_step(self)
@@ -98,9 +98,9 @@ def test_sampling_follows_the_model_s_own_distribution(data, babbling, tmp_path)
     with ResponseLog(tmp_path / "log") as log:
         engine = VllmEngine(babbling, log=log, progress=False, **OPTIONS)
         prompt = engine.apply_chat_template([{"role": "user", "content": "What is this ?"}])
-        read, one_token = engine.vllm.read(prompt, []), Sampling("sample", 1.5, 1)
+        read, one_token = engine.vllm.preprocess(prompt, []), Sampling("sample", 1.5, 1)
         for seed in range(count):
-            engine.vllm.ask(str(seed), read, one_token, seed, frozenset())
+            engine.vllm.add_request(str(seed), read, one_token, seed, frozenset())
         drawn = []
         while len(drawn) < count:
             drawn += [one.tokens[0] for one in engine.vllm.step()]
@@ -157,9 +157,9 @@ def test_the_key_states_engine_precision_and_every_argument(data, babbling, tmp_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": 0.001}, "vLLM has 0.01 as its least"),
+        ({"temperature": 0.001}, "vLLM's minimum is 0.01"),
         ({"device": "cpu"}, "CUDA_VISIBLE_DEVICES"),
-        ({"engine_args": {"trust_remote_code": True}}, r"\['trust_remote_code'\]: this engine states them itself"),
+        ({"engine_args": {"trust_remote_code": True}}, r"\['trust_remote_code'\]: this engine sets them itself"),
         ({"engine_args": {"block_siez": 16}}, "block_siez"),
         ({"max_new_tokens": 1020}, "exceed the model's 1024"),
         ({"engine_args": {"max_model_len": 60}, "max_new_tokens": 30}, "exceed the model's 60"),
@@ -188,7 +188,7 @@ def test_what_was_broken_off_does_not_turn_up_later(data, babbling, tmp_path, mo
     with monkeypatch.context() as patch, pytest.raises(AnatomyR1Error, match="no space"):
         patch.setattr(ResponseLog, "add", full)
         run(data, babbling, tmp_path / "broken", limit=20)
-    assert run(data, babbling, tmp_path / "log", limit=3).made == 18
+    assert run(data, babbling, tmp_path / "log", limit=3).generated == 18
 
 
 def test_kill_9_then_the_same_command_asks_only_for_what_is_missing(data, babbling, tmp_path):
@@ -208,7 +208,7 @@ def test_kill_9_then_the_same_command_asks_only_for_what_is_missing(data, babbli
     _, alive = psutil.wait_procs(helpers, timeout=60)
     assert not alive
     before = logged(tmp_path / "killed")
-    assert run(data, babbling, tmp_path / "killed", max_new_tokens=100, limit=40).made == 240 - before < 240
+    assert run(data, babbling, tmp_path / "killed", max_new_tokens=100, limit=40).generated == 240 - before < 240
     run(data, babbling, tmp_path / "whole", max_new_tokens=100, limit=40)
     assert texts(tmp_path / "killed") == texts(tmp_path / "whole")
 

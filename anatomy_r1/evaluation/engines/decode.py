@@ -1,12 +1,10 @@
-"""Many responses from one prefill: each prompt (and its picture) is read once, then every response goes its own way.
+"""Decoding with one prefill per prompt: each prompt and its image are read once, for all of its responses.
 
-Positions are given to the model explicitly. Left to itself, Qwen2.5-VL repeats its stored offset between text and
-multimodal rotary positions evenly over the rows, which is wrong once some responses are there already or have ended.
+Each response draws from a random stream of its own, which depends on seed, benchmark, question and repeat only. So
+batch size, order and resuming do not change which numbers it gets; only the last bits of the logits can differ.
 
-Next tokens from logits, each row with random numbers of its own.
-
-A row's stream depends on seed, question and repeat only, so neither batch size nor order nor a resumed run changes
-which numbers it meets; what is left are the last bits of the logits.
+Position ids are passed to the model explicitly. By itself, Qwen2.5-VL spreads its stored offset between text and
+multimodal rotary positions evenly over the batch, which is wrong once some responses are logged already or have ended.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from typing import Any, Literal
 
 
 def uniforms(seed: int, benchmark: str, question_id: str, repeat: int, count: int) -> Any:
-    """The first `count` numbers in [0, 1) of the stream that belongs to one response; a float64 array."""
+    """The first `count` numbers in [0, 1) of a response's random stream, as a float64 array."""
     import numpy as np
 
     name = f"{seed}\0{benchmark}\0{question_id}\0{repeat}"
@@ -27,20 +25,20 @@ def uniforms(seed: int, benchmark: str, question_id: str, repeat: int, count: in
 
 
 def next_tokens(logits: Any, numbers: Any, greedy: Any, temperature: Any) -> Any:
-    """One token a row: the most likely one, or by inverting the cumulative distribution at the row's number.
+    """The next token of each row: the most likely one, or inverse transform sampling with the row's random number.
 
     Args:
         logits: (rows, vocabulary).
         numbers: (rows,) uniform in [0, 1), float64.
-        greedy: (rows,) whether the row takes the most likely token.
-        temperature: (rows,) divides the logits of the other rows.
+        greedy: (rows,) whether to take the most likely token.
+        temperature: (rows,) of the sampled rows.
     """
     import torch
 
     likely = logits.argmax(dim=-1)
     if bool(greedy.all()):
         return likely
-    # float64: a sum over 150,000 tokens must not lose the tail
+    # In float64, so that a sum over 150,000 tokens does not lose the tail
     cumulative = torch.softmax(logits.double() / temperature.unsqueeze(-1), dim=-1).cumsum(dim=-1)
     target = (numbers * cumulative[:, -1]).unsqueeze(-1)
     drawn = torch.searchsorted(cumulative, target, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
@@ -48,121 +46,127 @@ def next_tokens(logits: Any, numbers: Any, greedy: Any, temperature: Any) -> Any
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GenerationRequest:
     """One response to generate."""
 
     prompt: int
     """Index of its prompt in the batch."""
     numbers: Sequence[float]
-    """Its random numbers, one a token; its length is the most tokens it may have."""
+    """One random number per token; their count is the maximum number of tokens."""
     greedy: bool
     temperature: float
 
 
 @dataclass(slots=True)
 class Generated:
-    """One response as tokens."""
+    """The tokens of one response."""
 
     tokens: list[int] = field(default_factory=list)
-    """The end token included, where there is one."""
+    """The end token included, if there is one."""
     finish_reason: Literal["stop", "length"] = "length"
 
 
-Watch = Callable[[list[int], Any], None]
-"""Called at each step with the rows still going and their logits, (rows, vocabulary)."""
+LogitsCallback = Callable[[list[int], Any], None]
+"""Called at each step with the indices of the unfinished requests and their logits, (requests, vocabulary)."""
 
 
 def decode(
-    model: Any, inputs: dict[str, Any], rows: Sequence[Row], end_tokens: Collection[int], watch: Watch | None = None
+    model: Any,
+    inputs: dict[str, Any],
+    requests: Sequence[GenerationRequest],
+    end_tokens: Collection[int],
+    on_logits: LogitsCallback | None = None,
 ) -> list[Generated]:
-    """Generate all rows, in the order given.
+    """Generate a response for each request, in order.
 
     Args:
         model: an image-text-to-text model of transformers.
-        inputs: what its processor made of the prompts, padded on the left.
-        rows: the responses wanted; any number a prompt.
+        inputs: the processor's output for the prompts, padded on the left.
+        requests: any number per prompt.
         end_tokens: ids that end a response.
-        watch: for tests and analysis.
+        on_logits: for tests and analysis.
     """
     import torch
 
-    made = [Generated() for _ in rows]
+    outputs = [Generated() for _ in requests]
     with torch.inference_mode():
-        state = _prefill(model, inputs, rows)
-        while state.going:
-            if watch:
-                watch(list(state.going), state.logits)
-            tokens = _pick(state, rows, made)
-            state = _advance(model, state, tokens, _still_going(state.going, tokens.tolist(), rows, made, end_tokens))
-    return made
+        state = _prefill(model, inputs, requests)
+        while state.active:
+            if on_logits:
+                on_logits(list(state.active), state.logits)
+            tokens = _pick(state, requests, outputs)
+            unfinished = _append(state.active, tokens.tolist(), requests, outputs, end_tokens)
+            state = _advance(model, state, tokens, unfinished)
+    return outputs
 
 
 @dataclass(slots=True)
 class _State:
-    going: list[int]
-    """Rows still going: batch position -> index of the row."""
+    active: list[int]
+    """Batch row -> index of its request; finished requests are gone."""
     cache: Any
     mask: Any
-    """(rows, positions) 1 where a token stands, 0 where padding does."""
+    """(rows, positions) 1 for a token, 0 for padding."""
     offset: Any
-    """(rows, 1) multimodal minus text position, or None where the model has only one kind."""
+    """(rows, 1) multimodal minus text position, or None if the model has only one kind."""
     logits: Any
 
 
-def _prefill(model: Any, inputs: dict[str, Any], rows: Sequence[Row]) -> _State:
+def _prefill(model: Any, inputs: dict[str, Any], requests: Sequence[GenerationRequest]) -> _State:
     import torch
 
     mask = inputs["attention_mask"]
-    with_picture = inputs.get("pixel_values") is not None
-    # Without a picture the model would count padding as positions
-    positions = {} if with_picture else {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)}
+    with_image = inputs.get("pixel_values") is not None
+    # Without an image the model would count padding as positions
+    positions = {} if with_image else {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)}
     out = model(**inputs, **positions, use_cache=True, logits_to_keep=1)
-    which = torch.tensor([row.prompt for row in rows], device=mask.device)
+    which = torch.tensor([one.prompt for one in requests], device=mask.device)
     out.past_key_values.batch_select_indices(which)
-    deltas = getattr(out, "rope_deltas", None) if with_picture else None
+    deltas = getattr(out, "rope_deltas", None) if with_image else None
     offset = None if deltas is None else deltas.to(mask.device)[which]
-    return _State(list(range(len(rows))), out.past_key_values, mask[which], offset, out.logits[which, -1].float())
+    return _State(list(range(len(requests))), out.past_key_values, mask[which], offset, out.logits[which, -1].float())
 
 
-def _pick(state: _State, rows: Sequence[Row], made: Sequence[Generated]) -> Any:
+def _pick(state: _State, requests: Sequence[GenerationRequest], outputs: Sequence[Generated]) -> Any:
     import torch
 
-    place = {"device": state.logits.device}
-    mine = [rows[index] for index in state.going]
-    step = len(made[state.going[0]].tokens)  # all rows have gone as many steps
-    numbers = torch.tensor([float(row.numbers[step]) for row in mine], dtype=torch.float64, **place)
-    greedy = torch.tensor([row.greedy for row in mine], **place)
-    temperature = torch.tensor([1.0 if row.greedy else row.temperature for row in mine], dtype=torch.float64, **place)
+    device = state.logits.device
+    rows = [requests[index] for index in state.active]
+    step = len(outputs[state.active[0]].tokens)  # the same for all rows
+    temperatures = [1.0 if row.greedy else row.temperature for row in rows]
+    numbers = torch.tensor([float(row.numbers[step]) for row in rows], dtype=torch.float64, device=device)
+    greedy = torch.tensor([row.greedy for row in rows], device=device)
+    temperature = torch.tensor(temperatures, dtype=torch.float64, device=device)
     return next_tokens(state.logits, numbers, greedy, temperature)
 
 
-def _still_going(
-    going: Sequence[int],
+def _append(
+    active: Sequence[int],
     tokens: Sequence[int],
-    rows: Sequence[Row],
-    made: Sequence[Generated],
+    requests: Sequence[GenerationRequest],
+    outputs: Sequence[Generated],
     end_tokens: Collection[int],
 ) -> list[int]:
-    """Add each row's token; batch positions of the rows that go on."""
-    keep = []
-    for position, (index, token) in enumerate(zip(going, tokens, strict=True)):
-        made[index].tokens.append(token)
+    """Append each row's token to its output; returns the batch rows that are not finished."""
+    unfinished = []
+    for row, (index, token) in enumerate(zip(active, tokens, strict=True)):
+        outputs[index].tokens.append(token)
         if token in end_tokens:
-            made[index].finish_reason = "stop"
-        elif len(made[index].tokens) < len(rows[index].numbers):
-            keep.append(position)
-    return keep
+            outputs[index].finish_reason = "stop"
+        elif len(outputs[index].tokens) < len(requests[index].numbers):
+            unfinished.append(row)
+    return unfinished
 
 
-def _advance(model: Any, state: _State, tokens: Any, keep: list[int]) -> _State:
-    """Drop the rows that have ended, feed the others their token."""
+def _advance(model: Any, state: _State, tokens: Any, unfinished: list[int]) -> _State:
+    """Drop finished rows, and feed the others their token."""
     import torch
 
-    if not keep:
+    if not unfinished:
         return _State([], None, None, None, None)
     mask, offset = state.mask, state.offset
-    if len(keep) < len(state.going):
-        kept = torch.tensor(keep, device=tokens.device)
+    if len(unfinished) < len(state.active):
+        kept = torch.tensor(unfinished, device=tokens.device)
         state.cache.batch_select_indices(kept)
         mask, tokens = mask[kept], tokens[kept]
         offset = None if offset is None else offset[kept]
@@ -175,5 +179,5 @@ def _advance(model: Any, state: _State, tokens: Any, keep: list[int]) -> _State:
         past_key_values=state.cache,
         use_cache=True,
     )
-    going = [state.going[place] for place in keep]
-    return _State(going, out.past_key_values, mask, offset, out.logits[:, -1].float())
+    active = [state.active[row] for row in unfinished]
+    return _State(active, out.past_key_values, mask, offset, out.logits[:, -1].float())

@@ -1,4 +1,4 @@
-"""Engines by name. Another engine is one more line here. Light, so that `--help` can name them."""
+"""Engines by name; a new engine is one more line. Imports nothing heavy, so that `--help` can list the names."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ ENGINES = {
     "vllm": "anatomy_r1.evaluation.engines.vllm_engine:VllmEngine",
     "server": "anatomy_r1.evaluation.engines.server_engine:ServerEngine",
 }
-"""Name -> where its class is."""
+"""Name -> path of its class."""
 
 
 def open_engine(name: str, model: str | Path, *, benchmark: str, **options: Any) -> Any:
-    """The engine `name` with `model` in it.
+    """Open the engine `name` with a model.
 
     Args:
         name: one of `ENGINES`.
-        model: folder of a checkpoint, or the name by which a server knows it.
-        benchmark: whose questions it will be asked; for engines that want to know.
-        options: log, seed, progress, and the engine's own; None stands for its own default.
+        model: folder of a checkpoint, or a server's name for its model.
+        benchmark: whose questions will be asked; for engines that need it.
+        options: log, seed, progress, and the engine's own; None stands for the engine's default.
 
     Raises:
-        AnatomyR1Error: when there is no such engine or option, or it cannot be opened.
+        AnatomyR1Error: when the engine or an option does not exist, or the engine cannot be opened.
     """
     if name not in ENGINES:
         raise AnatomyR1Error(f"engine {name!r}: unknown. Fix: one of {', '.join(ENGINES)}")
@@ -40,7 +40,7 @@ def open_engine(name: str, model: str | Path, *, benchmark: str, **options: Any)
         raise AnatomyR1Error(f"{named}: the engine {name} has no such option. Fix: leave it out, or another --engine")
     try:
         return engine(model, **given, **({"benchmark": benchmark} if "benchmark" in known else {}))
-    except TypeError as error:  # an open-ended engine hands its arguments on to what knows them
+    except TypeError as error:  # an engine with **options passes them on
         if "unexpected keyword argument" not in str(error):
             raise
         raise AnatomyR1Error(f"engine {name}: {error}. Fix: see --engine-arg") from error

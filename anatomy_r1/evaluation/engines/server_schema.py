@@ -1,4 +1,4 @@
-"""What a server answers, read strictly: an answer that is not whole is no answer, and never an empty response."""
+"""A server's responses, validated strictly: an incomplete one is an error, never an empty completion."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from typing import Literal
 from pydantic import BaseModel, Field, NonNegativeInt, TypeAdapter, ValidationError
 
 
-class Malformed(Exception):  # noqa: N818  # what it is, not that it is an error
-    """The body is not what the API promises; says where, without the body's own text."""
+class Malformed(Exception):  # noqa: N818
+    """The body does not follow the API; the message says where, without quoting the body."""
 
 
 class Message(BaseModel):
-    """The text; null where the server kept it to itself."""
+    """The text; null if the server withheld it."""
 
     content: str | None
     refusal: str | None = None
 
 
 class Choice(BaseModel):
-    """One completion. Any other reason to finish (a tool call, an abort) left the question unanswered."""
+    """One completion. With any other finish reason (a tool call, an abort) the question is not answered."""
 
     message: Message
     finish_reason: Literal["stop", "length", "content_filter"]
 
 
 class Usage(BaseModel):
-    """Tokens; a server that does not count them would have us write down a number that nobody measured."""
+    """Token counts; required, since a guess must not enter the log."""
 
     prompt_tokens: NonNegativeInt
     completion_tokens: NonNegativeInt
 
 
 class Completion(BaseModel):
-    """A chat completion, as far as it is used here (platform.openai.com/docs/api-reference/chat/object)."""
+    """The fields used here of a chat completion (platform.openai.com/docs/api-reference/chat/object)."""
 
     choices: list[Choice] = Field(min_length=1, max_length=1)
     usage: Usage
 
     @property
     def text(self) -> str | None:
-        """What was said; None where nothing was given. A filtered response may be empty, any other must be a text."""
+        """The completion or refusal; None if there is neither, except that a filtered completion may be empty."""
         message, reason = self.choices[0].message, self.choices[0].finish_reason
-        said = message.content if message.content is not None else message.refusal
-        return "" if said is None and reason == "content_filter" else said
+        text = message.content if message.content is not None else message.refusal
+        return "" if text is None and reason == "content_filter" else text
 
 
 class Model(BaseModel):
-    """What a server says about a model. vLLM's `created` and `permission` change with every request: left out."""
+    """A server's description of a model, without vLLM's `created` and `permission`, which change with every request."""
 
     id: str
     max_model_len: int | None = None
@@ -57,7 +57,7 @@ class Model(BaseModel):
 
 
 class Models(BaseModel):
-    """The answer to GET /models; some hosts send the list bare."""
+    """The body of GET /models; some hosts send the bare list."""
 
     data: list[Model]
 
@@ -66,10 +66,10 @@ _MODELS: TypeAdapter[Models | list[Model]] = TypeAdapter(Models | list[Model])
 
 
 def read_completion(body: bytes) -> Completion:
-    """A completion from the body of a response.
+    """The completion in the body of a response.
 
     Raises:
-        Malformed: when it is not JSON, or any part that is used here is missing or of another kind.
+        Malformed: when it is not JSON, or a field is missing or has another type.
     """
     try:
         return Completion.model_validate_json(body)
@@ -78,10 +78,10 @@ def read_completion(body: bytes) -> Completion:
 
 
 def read_models(body: bytes) -> list[Model]:
-    """The models of a server.
+    """The models in the body of a response.
 
     Raises:
-        Malformed: as above.
+        Malformed: as `read_completion`.
     """
     try:
         found = _MODELS.validate_json(body)

@@ -1,10 +1,4 @@
-"""lm-eval model `anatomy-transformers`: logs as it goes, resumes, and reads each question's picture and prompt once.
-
-Example:
-    >>> with ResponseLog(Path("log.sqlite")) as log:                        # doctest: +SKIP
-    ...     engine = TransformersEngine("models/mini-l", log=log, batch_size=16)
-    ...     lm_eval.simple_evaluate(model=engine, tasks=["sgg_anatomy_mini"], apply_chat_template=True)
-"""
+"""The engine over transformers: one prefill per question serves all of its responses."""
 
 from __future__ import annotations
 
@@ -16,7 +10,7 @@ from typing import Any
 
 from lm_eval.api.registry import register_model
 
-from anatomy_r1.evaluation.engines.decode import Row, decode, uniforms
+from anatomy_r1.evaluation.engines.decode import GenerationRequest, decode, uniforms
 from anatomy_r1.evaluation.engines.jobs import Job
 from anatomy_r1.evaluation.engines.local import LocalEngine, read_checkpoint, unusable
 from anatomy_r1.response_log.log import ResponseLog
@@ -25,10 +19,10 @@ from anatomy_r1.response_log.response import Response
 
 @register_model("anatomy-transformers")
 class TransformersEngine(LocalEngine):
-    """Any image-text-to-text checkpoint of transformers, from a local folder; safetensors only, no code of its own.
+    """Any image-text-to-text checkpoint of transformers in a local folder: safetensors only, no remote code.
 
     Raises:
-        AnatomyR1Error: when the folder holds no usable model, or its processor no chat template.
+        AnatomyR1Error: when the folder has no usable model, or its processor no chat template.
     """
 
     def __init__(
@@ -46,12 +40,12 @@ class TransformersEngine(LocalEngine):
 
         Args:
             pretrained: folder that `save_pretrained` wrote.
-            log: where responses go, and where those already made are found.
-            seed: of the sampling; each response has its own stream.
-            batch_size: questions (not responses) at a time.
-            device: `cuda` where there is one, unless told.
+            log: response log to resume from and write to.
+            seed: sampling seed; each response has its own random stream.
+            batch_size: questions (not responses) per batch.
+            device: None: `cuda` if available, else `cpu`.
             dtype: `auto` (the checkpoint's), `float32`, `bfloat16`, ...
-            progress: show a bar.
+            progress: show a progress bar.
         """
         super().__init__(Path(pretrained), log, seed, progress=progress)
         import torch
@@ -71,27 +65,28 @@ class TransformersEngine(LocalEngine):
         began = time.perf_counter()
         inputs = self._encode([group[0] for group in questions])
         lengths = inputs["attention_mask"].sum(-1).tolist()
-        wanted = [(prompt, job) for prompt, group in enumerate(questions) for job in group]
-        for prompt, job in wanted:
+        jobs = [(prompt, job) for prompt, group in enumerate(questions) for job in group]
+        for prompt, job in jobs:
             self.checkpoint.check_length(job, lengths[prompt])
-        made = decode(self.model, inputs, [_row(prompt, job) for prompt, job in wanted], self.checkpoint.end_tokens)
-        seconds = (time.perf_counter() - began) / len(wanted)
+        requests = [_request(prompt, job) for prompt, job in jobs]
+        outputs = decode(self.model, inputs, requests, self.checkpoint.end_tokens)
+        seconds = (time.perf_counter() - began) / len(jobs)
         return [
             self.checkpoint.response(job, one.tokens, one.finish_reason, lengths[prompt], seconds)
-            for (prompt, job), one in zip(wanted, made, strict=True)
+            for (prompt, job), one in zip(jobs, outputs, strict=True)
         ]
 
-    def _encode(self, shared: Sequence[Job]) -> dict[str, Any]:
-        pictures = [list(job.pictures) for job in shared]
+    def _encode(self, jobs: Sequence[Job]) -> dict[str, Any]:
+        pictures = [list(job.pictures) for job in jobs]
         shown = {"images": pictures} if any(pictures) else {}
-        encoded = self.processor(text=[job.prompt for job in shared], **shown, padding=True, return_tensors="pt")
+        encoded = self.processor(text=[job.prompt for job in jobs], **shown, padding=True, return_tensors="pt")
         return dict(encoded.to(self._device))
 
 
-def _row(prompt: int, job: Job) -> Row:
+def _request(prompt: int, job: Job) -> GenerationRequest:
     key = job.key
     numbers = uniforms(key.seed, key.benchmark, key.question_id, key.repeat, job.sampling.max_new_tokens)
-    return Row(prompt, numbers, job.sampling.decoding == "greedy", job.sampling.temperature)
+    return GenerationRequest(prompt, numbers, job.sampling.decoding == "greedy", job.sampling.temperature)
 
 
 def _load(folder: Path, dtype: str) -> Any:

@@ -1,6 +1,6 @@
-"""The one place that calls vLLM: 0.25.1 on GPUs (the lock's) and 0.32.0 on CPUs (`tox -e vllm`).
+"""All calls of vLLM: 0.25.1 on GPUs (as locked) and 0.32.0 on CPUs (`tox -e vllm`).
 
-The engine's own loop is used, not `LLM.generate`, so that each response can be logged when it is there.
+They drive the engine's own loop in place of `LLM.generate`, so that each response can be logged when it is finished.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ ENVIRONMENT = {
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
 }
-"""Unless set otherwise. The last one: a scheduler in a process of its own stays behind when this process is killed, and
-keeps the device's memory from the run that would go on. vLLM also names it for a repeatable order of batches
-(docs, "Reproducibility").
+"""Set unless the user has set them. The last one: a scheduler in a separate process outlives this process when it is
+killed, and holds the device memory that the resumed run needs. vLLM also recommends it for a reproducible order of
+batches (docs, "Reproducibility").
 """
-LEAST_TEMPERATURE = 0.01
-"""vLLM raises a lower one to this, with a warning (`sampling_params.py`, both versions)."""
+MIN_TEMPERATURE = 0.01
+"""vLLM raises a lower one to this, with a warning (`sampling_params.py` in both versions)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """One response as vLLM gives it."""
+    """One finished response of vLLM."""
 
     name: str
-    """The one it was asked for under."""
+    """Id of its request."""
     tokens: list[int]
-    """The end token included, where there is one."""
+    """The end token included, if there is one."""
     finish_reason: str
     prompt_tokens: int
     shared_tokens: int
-    """Of the prompt, those that needed no prefill of their own."""
+    """Prompt tokens that came from the prefix cache."""
 
 
 class Vllm:
@@ -52,7 +52,7 @@ class Vllm:
     """
 
     def __init__(self, folder: Path, dtype: str, options: dict[str, Any]) -> None:
-        """Load `folder` (safetensors, no code of its own); `options` are vLLM's engine arguments."""
+        """Load `folder` (safetensors, no remote code); `options` are vLLM's engine arguments."""
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         try:
@@ -64,12 +64,12 @@ class Vllm:
             "dtype": dtype,
             "load_format": "safetensors",
             "trust_remote_code": False,
-            "generation_config": "vllm",  # nothing from the checkpoint's
+            "generation_config": "vllm",  # ignore the checkpoint's
             "enable_prefix_caching": True,
             "limit_mm_per_prompt": {"image": 1, "video": 0},
         }
         if fixed := sorted(set(stated) & set(options)):
-            raise AnatomyR1Error(f"vLLM arguments {fixed}: this engine states them itself. Fix: leave them out")
+            raise AnatomyR1Error(f"vLLM arguments {fixed}: this engine sets them itself. Fix: leave them out")
         try:
             self._llm = LLM(str(folder), **stated, **options)
         except (OSError, ValueError, RuntimeError) as error:
@@ -80,40 +80,40 @@ class Vllm:
         self.max_length = int(config.model_config.max_model_len)
         self.most_at_once = int(config.scheduler_config.max_num_seqs)
 
-    def read(self, prompt: str, pictures: Sequence[Any]) -> Any:
-        """Tokens and preprocessed picture of a prompt; serves any number of responses."""
+    def preprocess(self, prompt: str, pictures: Sequence[Any]) -> Any:
+        """Tokens and preprocessed image of a prompt, for any number of requests."""
         media = {"multi_modal_data": {"image": list(pictures)}} if pictures else {}
-        # Private, but the same in both versions; the public way in takes a raw prompt a response
+        # Private, but the same in both versions; the public API takes a raw prompt for each request
         return self._llm._preprocess_cmpl_one({"prompt": prompt, **media})
 
-    def ask(self, name: str, read: Any, sampling: Sampling, seed: int, end_tokens: frozenset[int]) -> None:
-        """Queue one response to a prompt that was read."""
-        params = copy(_unseeded(sampling, end_tokens))  # as vLLM does for n > 1: building them checks all again
+    def add_request(self, name: str, prompt: Any, sampling: Sampling, seed: int, end_tokens: frozenset[int]) -> None:
+        """Queue a request for one response to a preprocessed prompt."""
+        params = copy(_unseeded(sampling, end_tokens))  # as vLLM does for n > 1: the constructor would validate again
         params.seed = seed if sampling.decoding == "sample" else None
-        self._engine.add_request(name, read, params)
+        self._engine.add_request(name, prompt, params)
 
     def step(self) -> list[Finished]:
-        """Go on until vLLM reports; the responses that have ended, often none.
+        """Run one step of the engine; returns the responses that it finished, often none.
 
         Raises:
-            AnatomyR1Error: when vLLM has died.
+            AnatomyR1Error: when vLLM has failed.
         """
         try:
             outputs = self._engine.step()
-        except Exception as error:  # its own exception classes have moved between versions
+        except Exception as error:  # its exception classes differ between versions
             fix = "Fix: see its messages above, then run the same command; earlier responses are kept"
             raise AnatomyR1Error(f"vLLM stopped ({type(error).__name__}: {error}). {fix}") from error
         return [_finished(output) for output in outputs if output.finished]
 
-    def forget(self, names: list[str]) -> None:
-        """Drop responses that were asked for; nothing where there are none."""
-        with suppress(Exception):  # one that has died has forgotten them already
+    def abort(self, names: list[str]) -> None:
+        """Drop queued requests."""
+        with suppress(Exception):  # a failed engine has dropped them already
             self._engine.abort_request(names)
 
 
-def prompt_tokens(read: Any) -> int:
-    """Length of a prompt that was read, the picture's tokens included."""
-    return len(read["prompt_token_ids"])
+def prompt_tokens(prompt: Any) -> int:
+    """Length of a preprocessed prompt, the image's tokens included."""
+    return len(prompt["prompt_token_ids"])
 
 
 @lru_cache(maxsize=16)
@@ -122,7 +122,7 @@ def _unseeded(sampling: Sampling, end_tokens: frozenset[int]) -> Any:
 
 
 def sampling_params(sampling: Sampling, seed: int, end_tokens: frozenset[int]) -> Any:
-    """Arguments for vLLM, each stated, so that no default of a version or a checkpoint decides.
+    """VLLM's sampling parameters, all stated, so that no default of a version or a checkpoint applies.
 
     Raises:
         AnatomyR1Error: when vLLM would silently sample at another temperature.
@@ -131,9 +131,9 @@ def sampling_params(sampling: Sampling, seed: int, end_tokens: frozenset[int]) -
     from vllm.sampling_params import RequestOutputKind
 
     sampled = sampling.decoding == "sample"
-    if sampled and sampling.temperature < LEAST_TEMPERATURE:
+    if sampled and sampling.temperature < MIN_TEMPERATURE:
         fix = "Fix: raise --temperature, or use --engine transformers"
-        raise AnatomyR1Error(f"temperature {sampling.temperature}: vLLM has {LEAST_TEMPERATURE} as its least. {fix}")
+        raise AnatomyR1Error(f"temperature {sampling.temperature}: vLLM's minimum is {MIN_TEMPERATURE}. {fix}")
     return SamplingParams(
         n=1,
         temperature=sampling.temperature if sampled else 0.0,
@@ -147,8 +147,8 @@ def sampling_params(sampling: Sampling, seed: int, end_tokens: frozenset[int]) -
         max_tokens=sampling.max_new_tokens,
         min_tokens=0,
         stop_token_ids=sorted(end_tokens),
-        ignore_eos=True,  # the line above says which tokens end a response, as for the other engine
-        detokenize=False,  # the same decoder as the other engine's makes the text
+        ignore_eos=True,  # the line above lists the end tokens, as for the other engine
+        detokenize=False,  # the text comes from the same decoder as the other engine's
         output_kind=RequestOutputKind.FINAL_ONLY,
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import parts
+from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.prompts import WORDINGS
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import AS_RELEASED, load_results
@@ -72,7 +72,7 @@ def test_every_committed_training_is_still_what_its_cell_would_train():
     assert len(trained) > 200
     for result in trained:
         data = {"data": AS_RELEASED} if result.arm == AS_RELEASED else {}
-        cell = Cell(result.benchmark, result.model, parts(result.method)[0], result.seed, **data)
+        cell = Cell(result.benchmark, result.model, split_row(result.method)[0], result.seed, **data)
         assert result.provenance["training"]["plan"] == json.loads(json.dumps(settings(MINI, cell)))
 
 

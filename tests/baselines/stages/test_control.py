@@ -8,7 +8,7 @@ import pytest
 from anatomy_r1.data.leakage.passport import from_dict
 from anatomy_r1.data.leakage.sides import FILE
 from anatomy_r1.data.prepared import load
-from anatomy_r1.evaluation.blind_controls import of_other_clusters
+from anatomy_r1.evaluation.blind_controls import exclude_test_clusters
 from anatomy_r1.results.store import load_results
 from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import select, stages
@@ -44,7 +44,7 @@ def test_a_control_becomes_a_result(smoke_run, method):
     five = result.questions[[f"correct_{i}" for i in range(5)]]
     assert (five.nunique(axis=1) == 1).all()
     assert result.provenance["metrics"]["avg@5"] == pytest.approx(five.to_numpy().mean())
-    assert result.provenance["control"]["learnt_from"] == len(of_other_clusters(learnt, asked)) == len(learnt)
+    assert result.provenance["control"]["learnt_from"] == len(exclude_test_clusters(learnt, asked)) == len(learnt)
     assert result.provenance["training"] is None and result.provenance["spent"]["tokens"] == 0
     found = from_dict(result.provenance["leakage"])
     assert found.not_computed["near_duplicate"] == "the control sees no pictures"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.decode import Row, decode, next_tokens, uniforms
+from anatomy_r1.evaluation.engines.decode import GenerationRequest, decode, next_tokens, uniforms
 from anatomy_r1.prompts import render
 from tests.helpers.small_set import questions
 
@@ -44,7 +44,8 @@ def encode(processor, count=4, pictures=True):
 
 def rows(prompts, greedy, seed=0):
     return [
-        Row(prompt, uniforms(seed, "b", str(prompt), place, NEW), greedy, 1.0) for place, prompt in enumerate(prompts)
+        GenerationRequest(prompt, uniforms(seed, "b", str(prompt), place, NEW), greedy, 1.0)
+        for place, prompt in enumerate(prompts)
     ]
 
 
@@ -66,12 +67,12 @@ def test_logits_of_shared_prefill_equal_a_plain_forward_of_each_response(loaded)
     inputs, seen = encode(processor), {}
     wanted = rows([1, 1, 3, 0, 2, 2, 2], greedy=False)
 
-    def watch(going, logits):
-        for place, row in enumerate(going):
-            seen.setdefault(row, []).append(logits[place])
+    def record(active, logits):
+        for row, index in enumerate(active):
+            seen.setdefault(index, []).append(logits[row])
 
     ends = set(decode(model, inputs, wanted, ())[0].tokens[2:4])
-    made = decode(model, inputs, wanted, ends, watch)
+    made = decode(model, inputs, wanted, ends, record)
     assert len({len(one.tokens) for one in made}) > 1, "some rows must end early for this test to mean anything"
     for number, (row, one) in enumerate(zip(wanted, made, strict=True)):
         alone = alone_inputs(inputs, row.prompt)
@@ -143,7 +144,7 @@ def test_batch_size_and_a_resumed_run_change_nothing_and_nothing_is_made_twice(d
     first = run(data, model_folder, tmp_path / "parts", limit=3, batch_size=1)
     rest = run(data, model_folder, tmp_path / "parts", batch_size=3)
     again = run(data, model_folder, tmp_path / "parts")
-    assert (whole.made, first.made, rest.made, again.made) == (60, 18, 42, 0)
+    assert (whole.generated, first.generated, rest.generated, again.generated) == (60, 18, 42, 0)
     assert [text for _, text, *_ in texts(tmp_path / "whole")] == [text for _, text, *_ in texts(tmp_path / "parts")]
     assert whole.metrics == rest.metrics == again.metrics
 
@@ -155,7 +156,7 @@ def test_half_a_question_is_completed(data, model_folder, tmp_path):
     before = texts(tmp_path / "log")
     with sqlite3.connect(tmp_path / "log") as db:
         db.execute("DELETE FROM responses WHERE repeat IN (1, 3) AND question_id LIKE 'VID01%'")
-    assert run(data, model_folder, tmp_path / "log").made == 6
+    assert run(data, model_folder, tmp_path / "log").generated == 6
     assert texts(tmp_path / "log") == before
 
 
@@ -204,7 +205,7 @@ def test_kill_9_then_the_same_command_gives_the_uninterrupted_log(data, model_fo
     assert program.wait() == -signal.SIGKILL
     before = logged(tmp_path / "killed")
     options = {"max_new_tokens": 60, "batch_size": 1, "limit": None}
-    assert run(data, model_folder, tmp_path / "killed", **options).made == 144 - before < 144
+    assert run(data, model_folder, tmp_path / "killed", **options).generated == 144 - before < 144
     run(data, model_folder, tmp_path / "whole", **options)
     assert texts(tmp_path / "killed") == texts(tmp_path / "whole")
 

@@ -6,11 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.jobs import Job, jobs
-from anatomy_r1.evaluation.engines.resume import answer
+from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, jobs_from_requests
+from anatomy_r1.evaluation.engines.resume import complete_jobs
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, Sampling
 from tests.helpers import logs
+
+BUILDER = JobBuilder("w", 0, {})
 
 
 def request(question, sampled=True):
@@ -28,8 +30,8 @@ def responses(group):
 
 
 def run(log, requests, generate, count=None):
-    wanted = jobs(requests, "w", 0, {})
-    return answer(wanted, len(requests) if count is None else count, log, generate, progress=False)
+    wanted = jobs_from_requests(requests, BUILDER)
+    return complete_jobs(wanted, len(requests) if count is None else count, log, generate, progress=False)
 
 
 def one_by_one(asked):
@@ -67,7 +69,7 @@ def test_the_first_question_is_answered_and_logged_before_the_third_is_read(tmp_
 
     with ResponseLog(tmp_path / "log") as log:
         with pytest.raises(InterruptedError):
-            answer(jobs(requests(), "w", 0, {}), 18, log, generate, progress=False)
+            complete_jobs(jobs_from_requests(requests(), BUILDER), 18, log, generate, progress=False)
         assert {one.key.question_id for one in log.rows()} == {"a"}
 
 
@@ -98,9 +100,9 @@ def test_a_log_with_all_answers_has_nothing_asked_and_one_with_some_the_others(t
     assert asked == [[("b", "sample", 2)]]
 
 
-def test_one_request_that_comes_again_later_goes_on_with_its_repeats():
+def test_one_request_that_comes_again_later_continues_its_repeats():
     same, other = request("a"), request("b")
-    found = list(jobs([same, same, other, same], "w", 0, {}))
+    found = list(jobs_from_requests([same, same, other, same], BUILDER))
     assert [(job.key.question_id, job.key.repeat) for job in found] == [("a", 0), ("a", 1), ("b", 0), ("a", 2)]
 
 
@@ -115,7 +117,7 @@ def log(tmp_path):
 
 
 def asked(log, generate):
-    return answer(JOBS, len(JOBS), log, lambda questions: generate(list(questions)), progress=False)
+    return complete_jobs(JOBS, len(JOBS), log, lambda questions: generate(list(questions)), progress=False)
 
 
 def test_texts_come_in_the_order_of_the_jobs_whatever_the_engine_does(log):
@@ -143,7 +145,7 @@ def test_an_engine_that_stops_asking_has_left_the_rest_out(log):
         yield [MADE[0]] if next(questions) else []
 
     with pytest.raises(AnatomyR1Error, match=r"left 5 of 6 responses out, the first to question VID/1"):
-        answer(JOBS, len(JOBS), log, generate, progress=False)
+        complete_jobs(JOBS, len(JOBS), log, generate, progress=False)
     assert list(log.rows()) == MADE[:1]
 
 

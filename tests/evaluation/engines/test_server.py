@@ -9,7 +9,7 @@ import pytest
 
 from anatomy_r1.data.images import image_hash
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.jobs import jobs
+from anatomy_r1.evaluation.engines.jobs import JobBuilder, jobs_from_requests
 from anatomy_r1.evaluation.engines.server_schema import read_completion
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.scoring.score import score
@@ -21,7 +21,7 @@ def test_each_question_is_asked_once_and_scores_are_lm_evals(data, tmp_path):
     with serving() as server:
         first = run(server, data, tmp_path / "log", limit=None)
         again = run(server, data, tmp_path / "log", limit=None)
-    assert (first.made, again.made) == (24 * 6, 0)
+    assert (first.generated, again.generated) == (24 * 6, 0)
     assert set(server.asked.values()) == {1}
     scores = score(tmp_path / "log", data)
     assert {name: scores.overall[name] for name in first.metrics} == first.metrics == again.metrics
@@ -82,14 +82,15 @@ def test_a_picture_that_changed_since_the_key_was_made_is_not_sent(tmp_path):
         prompt = as_prompt([{"role": "user", "content": text}])
         Image.new("RGB", (8, 8)).save(tmp_path / name)
         media = {"visual": LazyImages([str(tmp_path / name)])}
-        return next(jobs([SimpleNamespace(args=(prompt, {}, media), doc=doc, task_name="t", doc_id=0)], "w", 0, {}))
+        request = SimpleNamespace(args=(prompt, {}, media), doc=doc, task_name="t", doc_id=0)
+        return next(jobs_from_requests([request], JobBuilder("w", 0, {})))
 
     assert as_messages(job("a.png", "<image>What ?"))[0]["content"][1] == {"type": "text", "text": "What ?"}
     changed = job("b.png", "<image>What ?")
     Image.new("RGB", (8, 8), (1, 2, 3)).save(tmp_path / "b.png")
-    with pytest.raises(AnatomyR1Error, match=r"b\.png: the picture changed"):
+    with pytest.raises(AnatomyR1Error, match=r"b\.png: the image changed"):
         as_messages(changed)
-    with pytest.raises(AnatomyR1Error, match="1 pictures, but 2 marks"):
+    with pytest.raises(AnatomyR1Error, match="1 images, but 2 placeholders"):
         as_messages(job("c.png", "<image>What is <image> ?"))
 
 
@@ -101,8 +102,10 @@ OTHER = {
 def test_whatever_changes_a_response_has_it_asked_again(data, tmp_path):
     with serving(models=404) as server:  # with a list, the name of another model would be refused
         run(server, data, tmp_path / "log", limit=1)
-        changed = {name: run(server, data, tmp_path / "log", limit=1, **{name: OTHER[name]}).made for name in OTHER}
-        assert run(server, data, tmp_path / "log", limit=1).made == 0
+        changed = {
+            name: run(server, data, tmp_path / "log", limit=1, **{name: OTHER[name]}).generated for name in OTHER
+        }
+        assert run(server, data, tmp_path / "log", limit=1).generated == 0
     # Temperature is the one argument that the greedy response does not depend on
     assert changed == {name: 5 if name == "temperature" else 6 for name in OTHER}
 
@@ -165,7 +168,7 @@ def test_a_model_that_is_not_served_is_refused_with_the_names_of_those_that_are(
 def test_a_response_that_the_server_would_cut_short_is_none(data, tmp_path):
     """Of 4,096 tokens the prompt has 90; vLLM would answer with the 4,006 that are left, and not say so."""
     with serving() as server:
-        assert run(server, data, tmp_path / "log", limit=1, max_new_tokens=4006).made == 6
+        assert run(server, data, tmp_path / "log", limit=1, max_new_tokens=4006).generated == 6
         with pytest.raises(AnatomyR1Error, match=r"6 of 6 .*lower --max-new-tokens.*\n.*90 tokens and 4007 .* 4096"):
             run(server, data, tmp_path / "log", limit=1, max_new_tokens=4007)
 
@@ -225,6 +228,6 @@ def test_a_second_run_is_refused_or_waits_and_then_finds_all_done(data, tmp_path
         with pytest.raises(AnatomyR1Error, match=r"process \d+ on .* is writing. Fix: wait"):
             run(server, data, tmp_path / "log")
         threading.Timer(0.3, server.gate.set).start()
-        assert run(server, data, tmp_path / "log", wait=20).made == 0
+        assert run(server, data, tmp_path / "log", wait=20).generated == 0
         first.join()
     assert sum(server.asked.values()) == 18

@@ -74,7 +74,8 @@ def test_what_does_not_pass_is_counted_by_reason_and_the_same_command_asks_for_i
         error = capsys.readouterr().err
         assert f"{len(faults)} of 30 responses are missing (VID0" in error
         assert (
-            f"{30 - len(faults)} are in {tmp_path / 'log'}. Fix: see to what is named below, then run the same" in error
+            f"{30 - len(faults)} are in {tmp_path / 'log'}. Fix: resolve the reasons listed below, then run the same"
+            in error
         )
         assert "Traceback" not in error
         assert sum(map(int, re.findall(r"^  (\d+) x ", error, re.M))) == len(faults)
@@ -105,8 +106,8 @@ REASONS = {
 
 CURES = {
     "401": "put the server's key into the environment variable ANATOMY_R1_API_KEY",
-    "404": "check --model and --base-url, which mostly ends in /v1",
-    "redirect": "name the server's own address as --base-url; redirects are not followed",
+    "404": "check --model and --base-url, which usually ends in /v1",
+    "redirect": "pass the server's own address as --base-url; redirects are not followed",
 }
 
 
@@ -118,8 +119,8 @@ def test_each_failure_is_told_by_its_name(data, tmp_path, capsys, fault):
     assert re.search(rf"^  1 x .*{REASONS[fault]}", error, re.M), error
     missing = 6 if fault in FATAL else 1
     assert f"{missing} of 6 responses are missing (VID00/0/3)" in error
-    assert f"Fix: {CURES.get(fault, 'see to what is named below')}, then run the same command again" in error
-    assert (f"{missing - 1} x not asked" in error) == (fault in FATAL)
+    assert f"Fix: {CURES.get(fault, 'resolve the reasons listed below')}, then run the same command again" in error
+    assert (f"{missing - 1} x not requested" in error) == (fault in FATAL)
     assert sum(server.asked.values()) == (1 if fault in FATAL else 6)
 
 
@@ -175,7 +176,7 @@ def test_a_full_disk_ends_the_run_and_what_was_logged_stays(data, tmp_path, caps
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         error = capsys.readouterr().err
         assert status == 2
-        assert re.search(rf"error: {tmp_path / 'log'}: cannot be written \(.*\)\. Fix: see to space", error), error
+        assert re.search(rf"error: {tmp_path / 'log'}: cannot be written \(.*\)\. Fix: check disk space", error), error
         kept = len(texts(tmp_path / "log"))
         assert 0 < kept < 144
         server.answered.clear()

@@ -119,12 +119,12 @@ def test_a_proxy_does_not_see_what_stays_here(data, tmp_path, monkeypatch):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
-        assert run(server, data, tmp_path / "log", limit=1).made == 6
+        assert run(server, data, tmp_path / "log", limit=1).generated == 6
     assert proxy.headers == []
 
 
 def test_a_wrong_key_names_the_variable_and_no_server_its_address(data, tmp_path):
     with serving(models=401) as server, pytest.raises(AnatomyR1Error, match=rf"HTTP 401.*{KEY_VARIABLE}"):
         run(server, data, tmp_path / "log")
-    with pytest.raises(AnatomyR1Error, match=rf"{server.url}: no connection .*Fix: see to the server"):
+    with pytest.raises(AnatomyR1Error, match=rf"{server.url}: no connection .*Fix: check the server"):
         run(server, data, tmp_path / "log", retries=0)
