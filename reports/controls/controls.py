@@ -111,7 +111,7 @@ def _table(
 
     def marks_of(system: SystemKey) -> str:
         """Those of all views of a policy on all benchmarks, since its row shows them."""
-        views = [row(system.method, view) for view in VIEWS]
+        views = [row_name(system.method, view) for view in VIEWS]
         return marked("", (SystemKey(name, system.model, view, system.arm) for name in shown for view in views), known)
 
     def of(system: SystemKey) -> Sequence[Cell]:
