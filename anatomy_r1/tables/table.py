@@ -12,6 +12,8 @@ from typing import Literal
 MISSING = "—"
 """What a cell shows where nothing was run. Never a zero, never a guess."""
 
+NO_INTERVAL = "[no interval]"
+
 Emphasis = Literal["", "best", "second"]
 
 
@@ -107,3 +109,26 @@ def emphases(values: Sequence[float | None], decimals: int) -> list[Emphasis]:
     if len(ranked) > 1:
         marks[ranked[1]] = "second"
     return [marks.get(value, "") for value in shown]
+
+
+def bracketed(
+    low: float | None, high: float | None, spec: str = ".2f", within: tuple[float, float] | None = None
+) -> str:
+    """An interval as `[22.49, 41.00]`, or `[no interval]` where a bound is missing.
+
+    Args:
+        low: lower bound.
+        high: upper bound.
+        spec: format of each bound.
+        within: range that the quantity cannot leave, such as 0 to 100 for a percentage; bounds are clipped to it.
+    """
+    if low is None or high is None:
+        return NO_INTERVAL
+    if within is not None:
+        low, high = max(low, within[0]), min(high, within[1])
+    return f"[{low:{spec}}, {high:{spec}}]"
+
+
+def with_interval(value: float, low: float | None, high: float | None, spec: str = ".2f") -> str:
+    """`30.12 [22.49, 41.00]`: a value and its interval in one format."""
+    return f"{value:{spec}} {bracketed(low, high, spec)}"

@@ -17,6 +17,7 @@ from anatomy_r1.data.stems import FAMILIES, parse_stem
 from anatomy_r1.evaluation.blind_controls import by_folds, correct, naive_bayes
 from anatomy_r1.question import Question
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
+from anatomy_r1.tables.table import with_interval
 from reports.audit.finding import Check, Finding, of_p
 from reports.audit.released import GDQA, Meaning, Released, meaning, named
 from reports.formats.page import Grid
@@ -106,9 +107,8 @@ def _above_chance(above: Mapping[str, tuple[Interval, float]]) -> Finding:
 
 
 def _percent(of: Interval) -> str:
-    if of.low is None or of.high is None:
-        return f"{100 * of.mean:.2f} [no interval]"
-    return f"{100 * of.mean:.2f} [{100 * of.low:.2f}, {100 * of.high:.2f}]"
+    low, high = (None if bound is None else 100 * bound for bound in (of.low, of.high))
+    return with_interval(100 * of.mean, low, high)
 
 
 KINDS = tuple(f"{family}, {form}" for family in (*FAMILIES, "other") for form in ("what", "there"))

@@ -20,6 +20,7 @@ from anatomy_r1.comparison.report_tables import difference_cell, interval_text, 
 from anatomy_r1.comparison.seeds import Retrained, retrained
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.results.store import MATCHED
+from anatomy_r1.tables.table import with_interval
 from reports.audit.claims import Claim
 from reports.ledger.judgement import NONE, Judgement, Verdict, combined, of_comparison, of_interval
 from reports.scores.names import MINI, MODELS, TITLES, benchmark_title, model_title
@@ -218,7 +219,8 @@ def _row(claim: Claim, found: Found, scale: Scale) -> Judgement:
         group = Group(benchmark + suffix, ours(claim.models[0], scale), claim.left[0], MATCHED)
         score = found.get((group, METRIC, ALL))
         if score and score.low is not None and score.high is not None:
-            told.append(f"{benchmark_title(group.benchmark)} {score.percent:.2f} [{score.low:.2f}, {score.high:.2f}]")
+            shown = with_interval(score.percent, score.low, score.high)
+            told.append(f"{benchmark_title(group.benchmark)} {shown}")
     return Judgement("none", f"Avg@5 here, for orientation only: {'; '.join(told)}.") if told else NONE
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.tables.table import with_interval
 from reports.audit.cells import Cells, by_address, percent
 from reports.audit.claims import Claim, printed
 from reports.audit.finding import Finding
@@ -159,9 +160,8 @@ def _numbers(estimate: str, low: str, high: str) -> str:
     """With three decimals; one seed has no interval, and what did not run has no number."""
     if not estimate:
         return "no number"
-    if not low or not high:
-        return f"{float(estimate):+.3f} [no interval]"
-    return f"{float(estimate):+.3f} [{float(low):+.3f}, {float(high):+.3f}]"
+    bounds = (float(bound) if bound else None for bound in (low, high))
+    return with_interval(float(estimate), *bounds, spec="+.3f")
 
 
 def judged_by_curves(claim: Claim, statements: Sequence[Statement], scale: Scale) -> Judgement:
