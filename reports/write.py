@@ -9,7 +9,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_output
 from anatomy_r1.results.store import Result, load_results
 from anatomy_r1.tables import html, markdown, text
-from anatomy_r1.tables.table import Report
+from anatomy_r1.tables.document import Document
 from reports.controls.controls import controls, findings
 from reports.formats import csv_files as tidy
 from reports.formats import latex
@@ -78,7 +78,7 @@ def _results(store: Path, fix: str) -> list[Result]:
 
 def _files(
     name: str,
-    report: Report,
+    report: Document,
     results: Sequence[Result],
     shown: Sequence[Score],
     theirs: Callable[[Score], float | None],

@@ -16,7 +16,7 @@ from anatomy_r1.comparison.outcome import Comparison, Outcome
 from anatomy_r1.comparison.paired_tests import DRAWS
 from anatomy_r1.comparison.report_tables import p_text
 from anatomy_r1.comparison.systems import System
-from anatomy_r1.tables.table import Report
+from anatomy_r1.tables.document import Document
 
 GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, pictures or questions."
 FEW = 20
@@ -28,7 +28,7 @@ _BEFORE = {
 }
 
 
-def document(outcome: Outcome, named: int = rows.NAMED) -> Report:
+def document(outcome: Outcome, named: int = rows.NAMED) -> Document:
     """Everything for a reader; `named` flipped questions are named in each direction."""
     tables = (
         rows.verdict_table(outcome),
@@ -41,7 +41,7 @@ def document(outcome: Outcome, named: int = rows.NAMED) -> Report:
         system_rows.origins_table(outcome),
     )
     kept = tuple(table for table in tables if table.blocks)
-    return Report("Comparison of systems", " ".join(_warnings(outcome)), kept, tuple(_notes(outcome)))
+    return Document("Comparison of systems", " ".join(_warnings(outcome)), kept, tuple(_notes(outcome)))
 
 
 def _warnings(outcome: Outcome) -> Iterator[str]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.tables.table import prose_table
 from reports.audit.cells import Cells
 from reports.audit.finding import Check, Finding, Strength
-from reports.formats.page import Grid
 from reports.scores.names import METRICS
 
 FILE = Path(__file__).with_name("definitions.csv")
@@ -91,7 +91,9 @@ def check(pairs: Sequence[Pair], cells: Cells) -> Check:
         title="Definitions against each other and against the tables",
         looked_at=f"{len(pairs)} pairs of passages",
         findings=tuple(_finding(pair, words) for pair, words in found if words),
-        grids=(Grid("Pairs of passages", ("id", "first", "second", "comparison"), rows, "Passages in our words."),),
+        tables=(
+            prose_table("Pairs of passages", ("id", "first", "second", "comparison"), rows, "Passages in our words."),
+        ),
     )
 
 

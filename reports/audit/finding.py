@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.formats.page import Grid
+from anatomy_r1.tables.table import Table
 
 Strength = Literal["counted", "strong", "suggestive", "reading"]
 
@@ -59,7 +59,7 @@ class Check:
     looked_at: str
     """What was tested, with counts; for a skipped check, what would have been."""
     findings: tuple[Finding, ...] = ()
-    grids: tuple[Grid, ...] = ()
+    tables: tuple[Table, ...] = ()
     """The numbers behind it."""
     skipped: str = ""
     """Why it could not be made; empty where it was."""

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from anatomy_r1.tables.table import Table, prose_table
 from reports.audit.cells import Cell, Cells, Row
 from reports.audit.finding import Check, Finding
-from reports.formats.page import Grid
 from reports.scores.names import BENCHMARKS, METRICS, TITLES
 
 LARGEST = 6_000
@@ -120,7 +120,7 @@ def check(cells: Cells, benchmark: str) -> Check:
         looked_at=f"{len(of)} cells against every number of questions N up to {LARGEST:,}; five responses a question "
         "for Avg@5, one for Pass@1 and Major@5",
         findings=_findings(of, benchmark, title, found, best),
-        grids=(_fits_grid(found, title), _cells_grid(of, best.n, title)),
+        tables=(_fits_grid(found, title), _cells_grid(of, best.n, title)),
     )
 
 
@@ -158,7 +158,7 @@ def _all_fit(found: Sequence[Fit]) -> str:
     return f"N that allow all cells: {shown}{more} (the first by chance {_small(whole[0].tail)})."
 
 
-def _fits_grid(found: Sequence[Fit], title: str) -> Grid:
+def _fits_grid(found: Sequence[Fit], title: str) -> Table:
     ranked = sorted(found, key=lambda one: (one.tail, one.n))[:SHOWN]
     rows = tuple(
         (f"{one.n:,}", f"{one.fitting} of {one.cells}", f"{one.expected:.1f}", _small(one.tail)) for one in ranked
@@ -167,10 +167,12 @@ def _fits_grid(found: Sequence[Fit], title: str) -> Grid:
         "Expected and chance: if each percentage were drawn evenly from 0.00 to 100.00, apart from the others. Chance "
         f"is for one N; times {LARGEST:,} allows for all that were tried. Multiples of a good N fit too, less surely."
     )
-    return Grid(f"{title}: numbers of questions that explain most", ("N", "fit", "expected", "chance"), rows, note)
+    return prose_table(
+        f"{title}: numbers of questions that explain most", ("N", "fit", "expected", "chance"), rows, note
+    )
 
 
-def _cells_grid(of: Cells, n: int, title: str) -> Grid:
+def _cells_grid(of: Cells, n: int, title: str) -> Table:
     """A line a row of the paper's tables, with the cells that `n` does not allow."""
     wrong = {cell.address for cell in impossible(of, n)}
     rows: dict[Row, list[str]] = {address[:3]: [] for address in (cell.address for cell in of) if address in wrong}
@@ -182,7 +184,7 @@ def _cells_grid(of: Cells, n: int, title: str) -> Grid:
         (f"Table {table}, {model}", TITLES.get(method, method), "; ".join(texts))
         for (table, model, method), texts in rows.items()
     )
-    return Grid(f"{title}: rows with a cell that N = {n:,} does not allow", ("where", "row", "cells"), lines)
+    return prose_table(f"{title}: rows with a cell that N = {n:,} does not allow", ("where", "row", "cells"), lines)
 
 
 def _small(p: float) -> str:

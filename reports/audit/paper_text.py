@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.tables.table import prose_table
 from reports.audit.finding import Check, Finding
 from reports.audit.prose import Quoted
-from reports.formats.page import Grid
 
 _ID = "paper-text"
 _TITLE = "The paper's text: announced parts, open references, our quotes"
@@ -53,7 +53,7 @@ def check(text: str, quotes: Sequence[Quoted]) -> Check:
         title=_TITLE,
         looked_at=f"{len(text.split()):,} words; {len(quotes) - len(lost)} of {len(quotes)} quotes found in it",
         findings=tuple(findings),
-        grids=(Grid("Quotes not found in this text", ("id", "place", "quote"), rows, note),) if lost else (),
+        tables=(prose_table("Quotes not found in this text", ("id", "place", "quote"), rows, note),) if lost else (),
     )
 
 

@@ -12,9 +12,9 @@ from itertools import groupby
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.tables.table import prose_table
 from reports.audit.cells import Address, Cells, by_address, hundredths, name_of, percent
 from reports.audit.finding import Check, Finding
-from reports.formats.page import Grid
 from reports.scores.names import TITLES
 
 FILE = Path(__file__).with_name("prose.csv")
@@ -100,7 +100,11 @@ def check(figures: Sequence[Quoted], cells: Cells) -> Check:
         looked_at=f"{len(figures)} figures of the main results, each against the cell or difference that it names; "
         f"{len(figures) - len(wrong)} agree",
         findings=tuple(_finding(place, list(group), known) for place, group in by_sentence),
-        grids=(Grid("Quoted figures", ("id", "place", "quote", "figure", "which is to be", "tables", "agree"), rows),),
+        tables=(
+            prose_table(
+                "Quoted figures", ("id", "place", "quote", "figure", "which is to be", "tables", "agree"), rows
+            ),
+        ),
     )
 
 

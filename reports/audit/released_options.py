@@ -16,9 +16,9 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, chisquare, kruskal, ncx2
 
 from anatomy_r1.question import Question
+from anatomy_r1.tables.table import prose_table
 from reports.audit.finding import Check, Finding, Strength, of_p
 from reports.audit.released import ASC, Released, named
-from reports.formats.page import Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ def check(files: Sequence[Released]) -> Check:
         title="Released files: are distractors drawn evenly?",
         looked_at=f"distractors and the place of the right option in {len(files)} files",
         findings=(*found, *(_skewed(name, test, strength) for name, test, strength in skewed if strength)),
-        grids=(Grid("Evenness", ("file", "sets of distractors", "place of the right option", "options"), rows),),
+        tables=(
+            prose_table("Evenness", ("file", "sets of distractors", "place of the right option", "options"), rows),
+        ),
     )
 
 
@@ -94,7 +96,7 @@ def check_order(files: Sequence[Released]) -> Check:
         title="Released files: is the curriculum's file in order of difficulty?",
         looked_at=f"place of every record by its answer and options, {len(files)} files",
         findings=tuple(found),
-        grids=(Grid("Order", ("file", "place by answer and options", "ratio"), rows, note),),
+        tables=(prose_table("Order", ("file", "place by answer and options", "ratio"), rows, note),),
     )
 
 

@@ -14,9 +14,9 @@ from itertools import combinations
 from anatomy_r1.data.leakage.passport import passport, passport_of_videos
 from anatomy_r1.data.leakage.sides import VIDEOS
 from anatomy_r1.question import Question
+from anatomy_r1.tables.table import prose_table
 from reports.audit.finding import Check, Finding
 from reports.audit.released import Released, meaning
-from reports.formats.page import Grid
 
 
 def check_overlap(files: Sequence[Released]) -> Check:
@@ -35,14 +35,14 @@ def check_overlap(files: Sequence[Released]) -> Check:
             *([_different(shared)] if any(row[3] < row[4] for row in shared) else []),
             *([_leak(leaks)] if leaks else []),
         ),
-        grids=(
-            Grid(
+        tables=(
+            prose_table(
                 "Between files",
                 ("first", "second", "shared frames", "shared questions", "questions in the smaller"),
                 between,
                 "A question by image and meaning, not wording.",
             ),
-            Grid("Official split", ("file", "side", "videos in the file", "training records"), sides),
+            prose_table("Official split", ("file", "side", "videos in the file", "training records"), sides),
         ),
     )
 
@@ -104,7 +104,7 @@ def check_keys(files: Sequence[Released]) -> Check:
         title="Released files: keys, paths, sound records",
         looked_at=f"{sum(len(file.entries) for file in files):,} records in {len(files)} files",
         findings=(*([_forms(forms)] if apart else []), *([_bad(bad)] if bad else [])),
-        grids=(Grid("Forms", ("file", "records", "keys", "paths begin with", "unsound records"), rows),),
+        tables=(prose_table("Forms", ("file", "records", "keys", "paths begin with", "unsound records"), rows),),
     )
 
 
@@ -170,7 +170,7 @@ def check_gold(files: Sequence[Released]) -> Check:
             *([_repeats(twice)] if any(twice.values()) else []),
             *([_conflicts(all_, within)] if all_ else []),
         ),
-        grids=(Grid("By file", ("file", "repeated records", "questions with several gold answers"), rows),),
+        tables=(prose_table("By file", ("file", "repeated records", "questions with several gold answers"), rows),),
     )
 
 

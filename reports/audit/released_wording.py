@@ -17,10 +17,9 @@ from anatomy_r1.data.stems import FAMILIES, parse_stem
 from anatomy_r1.evaluation.blind_controls import by_folds, correct, naive_bayes
 from anatomy_r1.question import Question
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
-from anatomy_r1.tables.table import with_interval
+from anatomy_r1.tables.table import prose_table, with_interval
 from reports.audit.finding import Check, Finding, of_p
 from reports.audit.released import GDQA, Meaning, Released, meaning, named
-from reports.formats.page import Grid
 
 LEAST = 10
 """Fewest questions with a colour before it counts. Ours."""
@@ -46,7 +45,7 @@ def check_colour(files: Sequence[Released]) -> Check:
         title="Released files: does a colour in the question give the answer away?",
         looked_at=f"{asked:,} questions that name the colour of what they ask for",
         findings=(_fixed(fixed, asked),) if fixed else (),
-        grids=(Grid("Answers by colour", ("colour", "answers"), rows),),
+        tables=(prose_table("Answers by colour", ("colour", "answers"), rows),),
     )
 
 
@@ -87,7 +86,7 @@ def check_text(files: Sequence[Released]) -> Check:
         title="Released files: how far does a guess without a picture come?",
         looked_at=f"{sum(len(file.records) for file in files):,} questions in {len(files)} files",
         findings=(_above_chance(above),) if above else (),
-        grids=(Grid("Without a picture", ("file", "right, percent", "SE", "guessing", "videos"), rows),),
+        tables=(prose_table("Without a picture", ("file", "right, percent", "SE", "guessing", "videos"), rows),),
     )
 
 
@@ -145,7 +144,7 @@ def check_templates(files: Sequence[Released]) -> Check:
         title="Released files: template families and surface forms",
         looked_at=f"{sum(len(file.records) for file in files):,} questions, by family and form",
         findings=(finding,) if strength else (),
-        grids=(Grid("Questions by family and form", ("family, form", *counts), rows),),
+        tables=(prose_table("Questions by family and form", ("family, form", *counts), rows),),
     )
 
 
@@ -181,7 +180,7 @@ def check_prompts(files: Sequence[Released]) -> Check:
         title="Released files: wording of the prompts",
         looked_at=f"{len(files)} files",
         findings=(finding,) if apart else (),
-        grids=(Grid("Wordings", ("file", "wording and records"), rows),),
+        tables=(prose_table("Wordings", ("file", "wording and records"), rows),),
     )
 
 
@@ -228,5 +227,5 @@ def check_augmentation(files: Sequence[Released]) -> Check:
         title=_TITLE,
         looked_at=f"{len(file.records):,} records of {file.name}",
         findings=(finding,) if lacking else (),
-        grids=(Grid("Augmentation", ("file", "changed images", "questions in several wordings"), rows),),
+        tables=(prose_table("Augmentation", ("file", "changed images", "questions in several wordings"), rows),),
     )

@@ -20,11 +20,11 @@ from math import sqrt
 from anatomy_r1.comparison.power import detectable
 from anatomy_r1.comparison.verdict import LEVEL
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.tables.table import Table, prose_table
 from reports.audit.cells import Cells, by_address
 from reports.audit.claims import Claim, Printed, printed
 from reports.audit.finding import Check, Finding
 from reports.audit.statements import difference_text
-from reports.formats.page import Grid
 from reports.scores.names import BENCHMARKS
 
 VIDEOS = 7
@@ -82,7 +82,7 @@ def check(claims: Sequence[Claim], cells: Cells, sizes: dict[str, int]) -> Check
         looked_at=f"{len(found)} claims that one method is above another, each difference at 80 % power and 5 %, "
         "one test at a time",
         findings=_findings(found, sizes),
-        grids=(_limits(sizes), Grid("Differences below the smallest detectable one", head, rows)),
+        tables=(_limits(sizes), prose_table("Differences below the smallest detectable one", head, rows)),
     )
 
 
@@ -134,7 +134,7 @@ def _finding(claim: Claim, of: Sequence[Printed], sizes: dict[str, int]) -> Find
     )
 
 
-def _limits(sizes: dict[str, int]) -> Grid:
+def _limits(sizes: dict[str, int]) -> Table:
     rows = [
         (
             BENCHMARKS.get(name, name),
@@ -147,7 +147,7 @@ def _limits(sizes: dict[str, int]) -> Grid:
         for scenario in SCENARIOS
     ]
     head = ("benchmark", "N", "assumptions", "which are", "Avg@5", "Pass@1, Major@5")
-    return Grid("Smallest detectable difference, in points", head, tuple(rows), "All assumptions are ours.")
+    return prose_table("Smallest detectable difference, in points", head, tuple(rows), "All assumptions are ours.")
 
 
 def _both(scenario: Scenario, name: str, n: int) -> tuple[str, str]:

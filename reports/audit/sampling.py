@@ -15,9 +15,9 @@ from math import sqrt
 from scipy.stats import binomtest, chi2, norm
 
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.tables.table import Table, prose_table
 from reports.audit.cells import Cell, Cells, by_address, name_of
 from reports.audit.finding import Check, Finding, of_p
-from reports.formats.page import Grid
 
 SHARES = (1.0, 0.5, 0.25)
 """Shares of the largest possible variance that are tried. Ours."""
@@ -77,7 +77,7 @@ def check(cells: Cells, sizes: dict[str, int]) -> Check:
         title="Pass@1 against Avg@5: is the gap what five samples bring about?",
         looked_at=f"{len(every)} rows with both ({sizes_text}, inferred); {len(wide)} gaps exceed 2 points",
         findings=_findings(found, every),
-        grids=(_gap_grid(every), _share_grid(every)),
+        tables=(_gap_grid(every), _share_grid(every)),
     )
 
 
@@ -109,19 +109,23 @@ def _findings(found: dict[str, tuple[Gap, ...]], every: Sequence[Gap]) -> tuple[
     )
 
 
-def _gap_grid(every: Sequence[Gap]) -> Grid:
+def _gap_grid(every: Sequence[Gap]) -> Table:
     ranked = sorted(every, key=lambda gap: -abs(gap.z()))[:10]
     rows = tuple(
         (gap.cell.name, f"{gap.points:+.2f}", f"±{NORMAL_95 * gap.bound:.2f}", f"{gap.z():+.2f}") for gap in ranked
     )
     head = ("row", "Pass@1 less Avg@5", "95 % range of sampling", "standard deviations")
-    return Grid("The ten largest gaps, in points", head, rows, "Range: at the largest variance that sampling allows.")
+    return prose_table(
+        "The ten largest gaps, in points", head, rows, "Range: at the largest variance that sampling allows."
+    )
 
 
-def _share_grid(every: Sequence[Gap]) -> Grid:
+def _share_grid(every: Sequence[Gap]) -> Table:
     rows = tuple(
         (f"{share:.2f}", str(sum(abs(gap.z(share)) > NORMAL_95 for gap in every)), f"{surprise(every, share):.2g}")
         for share in SHARES
     )
     note = "A share of 1 means that every question is equally hard. Expected beyond: 5 % of the rows. Shares are ours."
-    return Grid("How it hangs on the variance", ("share of the largest variance", "rows beyond 95 %", "p"), rows, note)
+    return prose_table(
+        "How it hangs on the variance", ("share of the largest variance", "rows beyond 95 %", "p"), rows, note
+    )

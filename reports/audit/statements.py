@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from anatomy_r1.tables.table import prose_table
 from reports.audit.cells import Cell, Cells, by_address
 from reports.audit.claims import Claim, Printed, holds, printed
 from reports.audit.finding import Check, Finding
-from reports.formats.page import Grid
 from reports.scores.names import BENCHMARKS, METRICS, TITLES
 
 
@@ -34,7 +34,11 @@ def check(claims: Sequence[Claim], cells: Cells) -> Check:
         looked_at=f"{len(found)} claims over {sum(len(of) for _, of in found)} differences, as printed and without "
         "regard to chance",
         findings=tuple(_finding(claim, of) for claim, of in found if not holds(claim, of)),
-        grids=(Grid("Claims that compare", ("claim", "in our words", "differences that bear it out", "holds"), rows),),
+        tables=(
+            prose_table(
+                "Claims that compare", ("claim", "in our words", "differences that bear it out", "holds"), rows
+            ),
+        ),
     )
 
 

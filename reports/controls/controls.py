@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import NO_IMAGE, WRONG_IMAGE
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Block, Report, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Block, Table
 from reports.controls.control_tables import letter_table, picture_table, rotation_table
 from reports.controls.image_ablation import Worth, worths
 from reports.controls.rotations import Turned, turned
@@ -68,7 +69,7 @@ def findings(results: Sequence[Result]) -> Findings:
     return Findings(pictures, rotated, tuple(without_model))
 
 
-def controls(results: Sequence[Result], found: Findings | None = None) -> Report:
+def controls(results: Sequence[Result], found: Findings | None = None) -> Document:
     """The tables of controls that the store has anything for.
 
     Raises:
@@ -83,7 +84,7 @@ def controls(results: Sequence[Result], found: Findings | None = None) -> Report
     title = f"Anatomy-R1, controls: profile {results[0].profile}"
     used, shown = _used(pictures, rotated), found.numbers()
     below = (*unfit_notes(used), *leaks(shown), made_from(used, shown), USE)
-    return Report(title, warning(results), tables, below)
+    return Document(title, warning(results), tables, below)
 
 
 def _used(*found: Sequence[Worth] | Sequence[Turned]) -> list[Result]:
@@ -98,7 +99,7 @@ _READING = (
 )
 
 
-def untrained_report(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
+def untrained_report(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Document:
     """Controls and the untrained model, by benchmark and by anatomy or question type.
 
     Raises:
@@ -118,7 +119,7 @@ def untrained_report(results: Sequence[Result], numbers: paper.PaperNumbers | No
     table = Table("untrained", title, "Row", accuracy_columns(shown), tuple(blocks), (_READING,))
     below = (*unfit_notes(kept), *notes(kept, found.values(), 1))
     title = f"Anatomy-R1, controls: profile {results[0].profile}"
-    return Report(title, warning(kept), (table, categories_table(found, known)), below)
+    return Document(title, warning(kept), (table, categories_table(found, known)), below)
 
 
 def _is_control(result: Result) -> bool:

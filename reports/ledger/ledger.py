@@ -1,4 +1,4 @@
-"""The ledger: claims, a result store and an audit in, a line a claim out."""
+"""The ledger: claims, a result store and an audit in, one row for each claim out."""
 
 from __future__ import annotations
 
@@ -32,10 +32,15 @@ _NOTHING: dict[Kind, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LedgerRow:
     """One claim with its two judgements."""
 
-    claim: Claim
+    id: str
+    locator: str
+    """Where it is made in the paper."""
+    kind: Kind
+    claim: str
+    """In our words."""
     paper: Judgement
     """At the paper's scale: its numbers, its release, and results on its models and data where there are any."""
     mini: Judgement
@@ -46,7 +51,7 @@ class Line:
 class Ledger:
     """Everything that is printed."""
 
-    lines: tuple[Line, ...]
+    rows: tuple[LedgerRow, ...]
     family: int
     """Comparisons tested together in the mini world."""
     told: tuple[str, ...]
@@ -81,10 +86,10 @@ def ledger(
         {finding.id: finding for finding in findings(checks)},
         sizes(paper.cells),
     )
-    lines = tuple(_line(claim, papers, made, statements) for claim in paper.claims)
+    rows = tuple(_row(claim, papers, made, statements) for claim in paper.claims)
     mini = made["mini"][0]
     skipped = tuple(check.title for check in checks if check.skipped)
-    return Ledger(lines, mini.family, mini.told, skipped, tuple(commits(results)))
+    return Ledger(rows, mini.family, mini.told, skipped, tuple(commits(results)))
 
 
 def _made(store: Path, results: Sequence[Result], claims: Sequence[Claim], scale: Scale) -> tuple[Compared, Found]:
@@ -96,14 +101,15 @@ def _made(store: Path, results: Sequence[Result], claims: Sequence[Claim], scale
     return compared(store, claims, scale), found
 
 
-def _line(
+def _row(
     claim: Claim, papers: printed.Papers, made: dict[str, tuple[Compared, Found]], statements: Sequence[Statement]
-) -> Line:
+) -> LedgerRow:
     of_print, run = printed.judged(claim, papers), _run(claim, made["paper"], statements, "paper")
     # What was measured on the paper's models and data outranks what print alone can tell, unless print contradicts
     # itself.
     paper = of_print if run.verdict == "none" or of_print.verdict == "contradicted" else _joined(run, of_print)
-    return Line(claim, paper, _run(claim, made["mini"], statements, "mini"))
+    mini = _run(claim, made["mini"], statements, "mini")
+    return LedgerRow(claim.id, claim.locator, claim.kind, claim.text, paper, mini)
 
 
 def _run(claim: Claim, made: tuple[Compared, Found], statements: Sequence[Statement], scale: Scale) -> Judgement:

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result, load_results
-from anatomy_r1.tables.table import Report
+from anatomy_r1.tables.document import Document
 from reports.controls.controls import controls, untrained_report
 from reports.scores import paper
 from reports.scores.cost import costs
 from reports.scores.notes import made_from, warning
 from reports.scores.scores import by_key, scores
-from reports.site import data
-from reports.site import document as artefacts
+from reports.site import artefacts, data
 from reports.site.method_page import method_page
 from reports.site.page import HERE, Link, Page, render, table_page
 from reports.site.pictures import LICENCE
@@ -44,7 +43,7 @@ class Sources:
     store: Path
     run: Path | None = None
     artefacts: tuple[Path, ...] = ()
-    """Folders with figures, JSON files and cards, as `reports/site/document.py` has it."""
+    """Folders with figures, JSON files and cards (see `reports/site/artefacts.py`)."""
     with_images: bool = False
 
 
@@ -120,7 +119,7 @@ def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[art
 def _tables(results: Sequence[Result]) -> tuple[list[Page], list[tuple[str, str]]]:
     """Pages of tables, and (title, reason) of those that could not be made."""
     numbers = paper.load()
-    made: tuple[tuple[str, str, str, Callable[[], tuple[Report, ...]]], ...] = (
+    made: tuple[tuple[str, str, str, Callable[[], tuple[Document, ...]]], ...] = (
         ("table1.html", "Table 1", _TABLE1, lambda: (table1(results, numbers),)),
         ("table2.html", "Table 2", _TABLE2, lambda: (table2(results, numbers),)),
         ("costs.html", "Costs", _COSTS, lambda: (cost_report(results),)),
@@ -138,7 +137,7 @@ def _tables(results: Sequence[Result]) -> tuple[list[Page], list[tuple[str, str]
     return pages, absent
 
 
-def _controls(results: Sequence[Result]) -> tuple[Report, ...]:
+def _controls(results: Sequence[Result]) -> tuple[Document, ...]:
     """Rows without a model, and what policies do under another view: each where it ran."""
     found, reasons = [], []
     for make in (untrained_report, controls):

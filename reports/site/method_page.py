@@ -10,7 +10,8 @@ from anatomy_r1.evaluation.views import parts
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.columns import LENIENT
-from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
 from reports.scores.caveats import certificate_notes, marked, marks, unfit_notes
 from reports.scores.cost import Cost
 from reports.scores.names import METRICS, benchmark_title, method_title, model_title
@@ -51,7 +52,7 @@ def method_page(
     """The page of one method from its results, all scores of the store and all costs."""
     mine = {key: score for key, score in found.items() if key[0].method == method}
     said = (*certificate_notes(results), *notes(results, mine.values(), 1))
-    scored = Report("Scores", "", tuple(_score_tables(results, mine, numbers)), said)
+    scored = Document("Scores", "", tuple(_score_tables(results, mine, numbers)), said)
     title = method_title(method, MATCHED)
     content = {
         "about": METHODS.get(parts(method)[0], _UNKNOWN),

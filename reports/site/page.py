@@ -10,8 +10,9 @@ from typing import Any
 
 from jinja2 import Environment
 
+from anatomy_r1.tables.document import Document
 from anatomy_r1.tables.html import environment
-from anatomy_r1.tables.table import MISSING, Cell, Report, Table
+from anatomy_r1.tables.table import MISSING, Cell, Table
 from reports.site.provenance import Facts
 
 HERE = Path(__file__).parent
@@ -61,14 +62,14 @@ def _environment() -> Environment:
 
 
 def wordy(table: Table) -> set[int]:
-    """Columns of words: no cell in them is a number, and one at least says something."""
+    """Indices of the columns of words: no cell is a number (in a table of prose: not all are), and one is not empty."""
     rows = [row for block in table.blocks for row in block.rows]
-    columns = [[row.cells[index] for row in rows] for index in range(len(table.columns))]
-    return {
-        index
-        for index, cells in enumerate(columns)
-        if not any(map(sortable, cells)) and any(cell.text != MISSING for cell in cells)
-    }
+    found = set()
+    for index in range(len(table.columns)):
+        numbers = [bool(sortable(row.cells[index])) for row in rows if row.cells[index].text != MISSING]
+        if numbers and not (all(numbers) if table.prose else any(numbers)):
+            found.add(index)
+    return found
 
 
 def sortable(cell: Cell | str) -> str:
@@ -82,7 +83,7 @@ def counted(title: str) -> bool:
     return _NUMBER.fullmatch(title) is not None
 
 
-def table_page(file: str, title: str, lead: str, reports: tuple[Report, ...]) -> Page:
+def table_page(file: str, title: str, lead: str, reports: tuple[Document, ...]) -> Page:
     """A page of one or several reports; tables of several get names of their own."""
     content = {"lead": lead, "reports": reports, "many": len(reports) > 1}
     return Page(file, title, "tables.html.j2", content, ("sort.js",))

@@ -12,7 +12,7 @@ from anatomy_r1.comparison.report import document
 from anatomy_r1.comparison.systems import System, run_of_result, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Report
+from anatomy_r1.tables.document import Document
 from reports.scores.names import BASELINE, MODELS, is_view, rank
 from reports.scores.notes import USE, made_from, warning
 from reports.scores.scores import AVG, scores
@@ -21,7 +21,7 @@ _DIFFERENT = ("prompts", "seeds")
 """What methods may differ in here: SFT is asked for the answer alone, and not every method ran under every seed."""
 
 
-def comparisons(results: Sequence[Result]) -> tuple[Report, ...]:
+def comparisons(results: Sequence[Result]) -> tuple[Document, ...]:
     """A report a model, in the paper's order, over its results in the matched arm.
 
     Raises:
@@ -35,7 +35,7 @@ def comparisons(results: Sequence[Result]) -> tuple[Report, ...]:
     return tuple(report for report in found if report is not None)
 
 
-def _of_model(model: str, results: Sequence[Result]) -> Report | None:
+def _of_model(model: str, results: Sequence[Result]) -> Document | None:
     with_baseline = {result.benchmark for result in results if result.method == BASELINE}
     kept = [result for result in results if result.benchmark in with_baseline]
     ordered = sorted(kept, key=lambda result: (result.method != BASELINE, result.key))
@@ -47,7 +47,7 @@ def _of_model(model: str, results: Sequence[Result]) -> Report | None:
     tables = (rows.verdict_table(outcome), rows.metrics_table(outcome), rows.categories_table(outcome))
     kept_notes = [note for note in shown.notes if not note.startswith("Compared by code")]
     notes = (*kept_notes, made_from(kept, scores(kept)), USE)  # the code's own commit would change the page's bytes
-    return Report(f"Comparisons with GRPO: {model}", warning(kept), tables, notes)
+    return Document(f"Comparisons with GRPO: {model}", warning(kept), tables, notes)
 
 
 def _outcome(named: Sequence[System]) -> Outcome:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result
-from anatomy_r1.tables.table import MISSING, Cell, Report, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import MISSING, Cell, Table
 from reports.scores.caveats import Marks, marks
 from reports.scores.cost import Amount, Cost, costs
 from reports.scores.notes import USE, leaks, machines, made_from, warning
@@ -54,7 +55,7 @@ def cost_report(
     results: Sequence[Result],
     found: Mapping[Key, Score] | None = None,
     spent: Mapping[Group, Cost] | None = None,
-) -> Report:
+) -> Document:
     """Everything that is known about costs, seconds included; differs from run to run.
 
     `found` and `spent`: scores and costs where they are known already; what a method started from may have been paid
@@ -75,7 +76,7 @@ def cost_report(
     )
     table = _full_table(found, spent or costs(results), marks(results))
     title = f"Anatomy-R1, costs: profile {results[0].profile}"
-    return Report(title, warning(results), (table,), (*notes, made_from(results, found.values()), USE))
+    return Document(title, warning(results), (table,), (*notes, made_from(results, found.values()), USE))
 
 
 def _full_table(found: Mapping[Key, Score], spent: Mapping[Group, Cost], known: Marks) -> Table:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result
-from anatomy_r1.tables.table import Report, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Table
 from reports.scores import paper
 from reports.scores.caveats import Marks, certificate_notes, marks, order_alarms, submitted_notes, unfit_notes
 from reports.scores.cost import costs
@@ -34,7 +35,7 @@ _VIEWS = (
 )
 
 
-def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
+def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Document:
     """Table 1 with its companions, from the results of one profile.
 
     Raises:
@@ -56,7 +57,7 @@ def table1(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
     alarms = (*unfit_notes(results), *certificate_notes(results), *submitted_notes(results), *order_alarms(found))
     views = (_VIEWS,) if len(_policies(every)) < len(every) else ()
-    return Report(title, warning(results), tables, (*alarms, *views, *notes(results, every.values(), NUMBER)))
+    return Document(title, warning(results), tables, (*alarms, *views, *notes(results, every.values(), NUMBER)))
 
 
 def _policies(found: Mapping[Key, Score]) -> dict[Key, Score]:

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Block, Cell, Row, Table
 from reports.scores import paper
 from reports.scores.caveats import Marks, certificate_notes, marked, marks, order_alarms, submitted_notes, unfit_notes
 from reports.scores.cost import costs
@@ -37,7 +38,7 @@ _DIFFERENCES = (
 )
 
 
-def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Report:
+def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None) -> Document:
     """Table 2 with its companions, from the results of one profile.
 
     Raises:
@@ -59,7 +60,7 @@ def table2(results: Sequence[Result], numbers: paper.PaperNumbers | None = None)
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
     alarms = (*unfit_notes(kept), *certificate_notes(kept), *submitted_notes(kept), *order_alarms(found))
     below = notes(kept, [*found.values(), *paired.values()], NUMBER)
-    return Report(title, warning(kept), tables, (*alarms, *below))
+    return Document(title, warning(kept), tables, (*alarms, *below))
 
 
 def of_table2(results: Sequence[Result]) -> list[Result]:

@@ -18,7 +18,8 @@ from anatomy_r1.comparison.report import GENERATED
 from anatomy_r1.comparison.report_tables import NAMED, columns, points, signed
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.scoring.validity import MAX_TRUNCATED, MAX_UNPARSED
-from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Block, Cell, Row, Table
 
 
 def label(one: Judged) -> str:
@@ -95,11 +96,11 @@ def _points(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def document(gate: Gate, named: int = NAMED) -> Report:
+def document(gate: Gate, named: int = NAMED) -> Document:
     """Everything for a reader; `named` flipped questions are named in each direction."""
     tables = (_verdicts(gate), _flips(gate, named), _shown(gate), _origins(gate))
     kept = tuple(table for table in tables if table.blocks)
-    return Report(f"Regression gate: {headline(gate)}", " ".join(_warnings(gate)), kept, tuple(_notes(gate)))
+    return Document(f"Regression gate: {headline(gate)}", " ".join(_warnings(gate)), kept, tuple(_notes(gate)))
 
 
 def _warnings(gate: Gate) -> Iterator[str]:

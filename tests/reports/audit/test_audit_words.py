@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.tables.table import prose_rows
 from reports.audit import claims, definitions, paper_text, prose, statements
 from reports.audit.cells import by_address, load
 
@@ -126,4 +127,4 @@ def test_text_with_and_without_its_appendix():
     whole = TEXT.replace("Figure X", "Figure 3") + "\n\nAppendix A: Details\n\nHere."
     assert paper_text.check(whole, [one]).findings == ()
     lost = paper_text.check("Other words.", [one])
-    assert lost.grids[0].rows[0][0] == one.id
+    assert prose_rows(lost.tables[0])[1][0][0] == one.id

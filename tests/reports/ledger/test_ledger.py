@@ -76,7 +76,7 @@ def checks():
 
 
 def lines(of):
-    return {line.claim.id: line for line in of.lines}
+    return {row.id: row for row in of.rows}
 
 
 def test_a_planted_world_is_read_right(tmp_path, checks):
