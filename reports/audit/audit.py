@@ -9,17 +9,16 @@ from pathlib import Path
 from reports.audit import (
     claims,
     definitions,
-    grim_check,
+    grim,
     paper_text,
     prose,
-    released_options,
+    released_methods,
     released_records,
     released_wording,
     resolution,
     sampling,
-    statements,
 )
-from reports.audit.cells import Cells
+from reports.audit.cells import PaperCells, check_same_everywhere
 from reports.audit.cells import load as load_cells
 from reports.audit.finding import Check, Finding
 from reports.audit.released import SKIPPED, Released
@@ -31,10 +30,10 @@ from reports.scores.names import BENCHMARKS
 class Paper:
     """What the paper says, as data."""
 
-    cells: Cells
-    figures: Sequence[prose.Quoted]
+    cells: PaperCells
+    figures: Sequence[prose.QuotedFigure]
     claims: Sequence[claims.Claim]
-    definitions: Sequence[definitions.Pair]
+    definitions: Sequence[definitions.PassagePair]
 
 
 def load_paper() -> Paper:
@@ -42,10 +41,10 @@ def load_paper() -> Paper:
     return Paper(load_cells(), prose.load(), claims.load(), definitions.load())
 
 
-def sizes(cells: Cells) -> dict[str, int]:
+def sizes(cells: PaperCells) -> dict[str, int]:
     """Number of questions of each benchmark, inferred from its cells."""
     return {
-        name: grim_check.inferred(grim_check.fits([cell for cell in cells if cell.benchmark == name])).n
+        name: grim.inferred(grim.fits([cell for cell in cells if cell.benchmark == name])).n
         for name in BENCHMARKS
         if any(cell.benchmark == name for cell in cells)
     }
@@ -55,10 +54,10 @@ def paper_checks(paper: Paper) -> tuple[Check, ...]:
     """From the numbers and words of the paper alone."""
     found = sizes(paper.cells)
     return (
-        *(grim_check.check(paper.cells, name) for name in found),
+        *(grim.check(paper.cells, name) for name in found),
         prose.check(paper.figures, paper.cells),
-        statements.check(paper.claims, paper.cells),
-        statements.check_same_everywhere(paper.cells),
+        claims.check(paper.claims, paper.cells),
+        check_same_everywhere(paper.cells),
         sampling.check(paper.cells, found),
         resolution.check(paper.claims, paper.cells, found),
         definitions.check(paper.definitions, paper.cells),
@@ -71,11 +70,11 @@ RELEASED: dict[str, tuple[str, Callable[[Sequence[Released]], Check]]] = {
     "released-overlap": ("shared frames and questions, and the official split", released_records.check_overlap),
     "released-templates": ("template families and surface forms", released_wording.check_templates),
     "released-prompts": ("wording of the prompts", released_wording.check_prompts),
-    "released-distractors": ("are distractors drawn evenly?", released_options.check),
-    "released-order": ("is the curriculum's file in order of difficulty?", released_options.check_order),
+    "released-distractors": ("are distractors drawn evenly?", released_methods.check_distractors),
+    "released-order": ("is the curriculum's file in order of difficulty?", released_methods.check_order),
     "released-colour": ("does a colour in the question give the answer away?", released_wording.check_colour),
     "released-text": ("how far does a guess without a picture come?", released_wording.check_text),
-    "released-augmentation": ("are the augmented images and questions there?", released_wording.check_augmentation),
+    "released-augmentation": ("are the augmented images and questions there?", released_methods.check_augmentation),
 }
 """Check of the released files -> what it asks, and the check."""
 

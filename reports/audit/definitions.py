@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import prose_table
-from reports.audit.cells import Cells
+from reports.audit.cells import PaperCells
 from reports.audit.finding import Check, Finding, Strength
 from reports.scores.names import METRICS
 
@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("definitions.csv")
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PassagePair:
     """Two passages that ought to agree."""
 
     id: str
@@ -34,27 +34,27 @@ class Pair:
     question: str
 
 
-def load(path: Path = FILE) -> tuple[Pair, ...]:
+def load(path: Path = FILE) -> tuple[PassagePair, ...]:
     """Read the file, in its order.
 
     Raises:
         AnatomyR1Error: when a relation is not known.
     """
     with path.open(encoding="utf-8", newline="") as handle:
-        found = tuple(Pair(*row.values()) for row in csv.DictReader(handle))
+        found = tuple(PassagePair(*row.values()) for row in csv.DictReader(handle))
     for pair in found:
         if pair.relation not in _RELATIONS:
             raise AnatomyR1Error(f"{path.name}: {pair.id}: no relation {pair.relation!r}. Fix: {', '.join(_RELATIONS)}")
     return found
 
 
-def _same(pair: Pair, _: Cells) -> str:
+def _same(pair: PassagePair, _: PaperCells) -> str:
     first, second = (set(map(str.strip, text.split(";"))) for text in (pair.first, pair.second))
     sides = (("first", first - second), ("second", second - first))
     return "; ".join(f"only the {side}: {', '.join(sorted(only))}" for side, only in sides if only)
 
 
-def _range(pair: Pair, cells: Cells) -> str:
+def _range(pair: PassagePair, cells: PaperCells) -> str:
     low, high = map(float, pair.first.split(".."))
     values = [cell.hundredths / 100 for cell in cells if cell.metric == pair.second]
     beyond = [value for value in values if not low <= value <= high]
@@ -64,22 +64,26 @@ def _range(pair: Pair, cells: Cells) -> str:
     )
 
 
-def _complete(pair: Pair, cells: Cells) -> str:
+def _complete(pair: PassagePair, cells: PaperCells) -> str:
     there = {cell.benchmark for cell in cells if cell.method == pair.first}
     missing = [name for name in pair.second.split() if name not in there]
     return f"{pair.first} has no cell on {', '.join(missing)}" if missing else ""
 
 
-_RELATIONS: dict[str, Callable[[Pair, Cells], str]] = {"same": _same, "range": _range, "complete": _complete}
+_RELATIONS: dict[str, Callable[[PassagePair, PaperCells], str]] = {
+    "same": _same,
+    "range": _range,
+    "complete": _complete,
+}
 """Relation -> what breaks it, in words; empty where it holds."""
 
 
-def broken(pair: Pair, cells: Cells) -> str:
+def broken(pair: PassagePair, cells: PaperCells) -> str:
     """What does not agree; empty where all does."""
     return _RELATIONS[pair.relation](pair, cells)
 
 
-def check(pairs: Sequence[Pair], cells: Cells) -> Check:
+def check(pairs: Sequence[PassagePair], cells: PaperCells) -> Check:
     """Every pair."""
     found = [(pair, broken(pair, cells)) for pair in pairs]
     rows = tuple(
@@ -97,7 +101,7 @@ def check(pairs: Sequence[Pair], cells: Cells) -> Check:
     )
 
 
-def _finding(pair: Pair, words: str) -> Finding:
+def _finding(pair: PassagePair, words: str) -> Finding:
     strength: Strength = "reading" if pair.relation == "same" else "counted"
     return Finding(
         id=f"definitions.{pair.id}",

@@ -9,7 +9,7 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import prose_table
 from reports.audit.finding import Check, Finding
-from reports.audit.prose import Quoted
+from reports.audit.prose import QuotedFigure
 
 _ID = "paper-text"
 _TITLE = "The paper's text: announced parts, open references, our quotes"
@@ -40,7 +40,7 @@ def read(path: Path) -> str:
         raise AnatomyR1Error(f"{path}: no text ({error}). Fix: name the paper's text in UTF-8") from error
 
 
-def check(text: str, quotes: Sequence[Quoted]) -> Check:
+def check(text: str, quotes: Sequence[QuotedFigure]) -> Check:
     """On the whole text."""
     lost = [one for one in quotes if _plain(one.quote) not in _plain(text)]
     mentions, open_references = len(_APPENDIX.findall(text)), _OPEN.findall(text)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import prose_table
-from reports.audit.cells import Address, Cells, by_address, hundredths, name_of, percent
+from reports.audit.cells import CellAddress, PaperCells, by_address, hundredths, name_of, percent
 from reports.audit.finding import Check, Finding
 from reports.scores.names import TITLES
 
@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("prose.csv")
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
+class QuotedFigure:
     """A figure in the prose."""
 
     id: str
@@ -29,7 +29,7 @@ class Quoted:
     quote: str
     """A few words around it, for finding the place."""
     hundredths: int
-    address: Address
+    address: CellAddress
     minus: str
     """Method that is taken off; empty where the figure is the cell itself."""
 
@@ -40,13 +40,13 @@ class Quoted:
         return f"{name}, less that of {TITLES.get(self.minus, self.minus)}" if self.minus else name
 
 
-def load(path: Path = FILE) -> tuple[Quoted, ...]:
+def load(path: Path = FILE) -> tuple[QuotedFigure, ...]:
     """Read the file, in its order.
 
     Raises:
         AnatomyR1Error: when an id stands twice or a figure has not two decimals.
     """
-    found: dict[str, Quoted] = {}
+    found: dict[str, QuotedFigure] = {}
     with path.open(encoding="utf-8", newline="") as handle:
         for line, row in enumerate(csv.DictReader(handle), start=2):
             where = f"{path.name}:{line}"
@@ -54,11 +54,11 @@ def load(path: Path = FILE) -> tuple[Quoted, ...]:
                 raise AnatomyR1Error(f"{where}: {row['id']} stands twice. Fix: give each figure an id of its own")
             address = (int(row["table"]), row["model"], row["method"], row["benchmark"], row["metric"])
             value = hundredths(row["figure"], where)
-            found[row["id"]] = Quoted(row["id"], row["locator"], row["quote"], value, address, row["minus"])
+            found[row["id"]] = QuotedFigure(row["id"], row["locator"], row["quote"], value, address, row["minus"])
     return tuple(found.values())
 
 
-def expected(quoted: Quoted, cells: Mapping[Address, int]) -> int:
+def expected(quoted: QuotedFigure, cells: Mapping[CellAddress, int]) -> int:
     """What the tables give for it, in hundredths.
 
     Raises:
@@ -72,12 +72,12 @@ def expected(quoted: Quoted, cells: Mapping[Address, int]) -> int:
         raise AnatomyR1Error(f"prose {quoted.id}: the tables have no {quoted.meant}. Fix: correct the line") from error
 
 
-def agrees(quoted: Quoted, cells: Mapping[Address, int]) -> bool:
+def agrees(quoted: QuotedFigure, cells: Mapping[CellAddress, int]) -> bool:
     """Whether prose and table say the same."""
     return quoted.hundredths == expected(quoted, cells)
 
 
-def check(figures: Sequence[Quoted], cells: Cells) -> Check:
+def check(figures: Sequence[QuotedFigure], cells: PaperCells) -> Check:
     """Every figure, with a finding a sentence that has one the tables do not bear out."""
     known = by_address(cells)
     wrong = [one for one in figures if not agrees(one, known)]
@@ -108,7 +108,7 @@ def check(figures: Sequence[Quoted], cells: Cells) -> Check:
     )
 
 
-def _finding(place: str, wrong: Sequence[Quoted], known: Mapping[Address, int]) -> Finding:
+def _finding(place: str, wrong: Sequence[QuotedFigure], known: Mapping[CellAddress, int]) -> Finding:
     figures = "; ".join(
         f"{percent(one.hundredths)} for {one.meant}, where the table has {percent(expected(one, known))} "
         f"({_elsewhere(one, known)})"
@@ -126,6 +126,6 @@ def _finding(place: str, wrong: Sequence[Quoted], known: Mapping[Address, int]) 
     )
 
 
-def _elsewhere(one: Quoted, known: Mapping[Address, int]) -> str:
+def _elsewhere(one: QuotedFigure, known: Mapping[CellAddress, int]) -> str:
     places = [name_of(address) for address, value in known.items() if value == one.hundredths]
     return f"it stands at {places[0]}" if places else "it stands in no cell"

@@ -17,7 +17,7 @@ from anatomy_r1.question import Question
 NAMES = ("GRPO.json", "GRPO-GDQA.json", "GRPO-ASC-Learning.json")
 GDQA, ASC = NAMES[1], NAMES[2]
 SKIPPED = "the released files were not given (--released DIR, with " + ", ".join(NAMES) + ")"
-Meaning = tuple[str, str, object, object]
+QuestionMeaning = tuple[str, str, object, object]
 """Image, family, target and relations: what a question asks, whatever its wording."""
 
 
@@ -60,7 +60,7 @@ def _file(path: Path) -> Released:
     return Released(path.name, entries, sound, tuple(problems.skipped))
 
 
-def meaning(question: Question) -> Meaning:
+def meaning(question: Question) -> QuestionMeaning:
     """What a question asks of which picture; a stem beyond the grammar stands for itself."""
     stem: Stem = parse_stem(question.stem)
     if stem.family == "other":

@@ -1,13 +1,7 @@
-"""What the released questions' wording gives away: a colour that fixes the answer, and a guess without a picture.
-
-Template families and surface forms of the questions, and wordings of the prompts, file by file.
-
-Does the released GDQA file hold what the method adds: changed images, and several wordings of one question?
-"""
+"""The released files' wording: are the methods' files worded alike, and what does the wording alone give away?"""
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,7 +13,81 @@ from anatomy_r1.question import Question
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
 from anatomy_r1.tables.table import prose_table, with_interval
 from reports.audit.finding import Check, Finding, of_p
-from reports.audit.released import GDQA, Meaning, Released, meaning, named
+from reports.audit.released import Released
+
+FORMS = tuple(f"{family}, {form}" for family in (*FAMILIES, "other") for form in ("what", "there"))
+"""Family and surface form: a plain question, or "There is ...; what is it?"."""
+
+
+def forms(file: Released) -> Counter[str]:
+    """Questions by family and form."""
+    stems = (parse_stem(question.stem) for question in file.questions)
+    return Counter(f"{stem.family}, {stem.form}" for stem in stems)
+
+
+def check_templates(files: Sequence[Released]) -> Check:
+    """Do the methods' files ask the same kinds of questions?"""
+    counts = {file.name: forms(file) for file in files}
+    shown = [kind for kind in FORMS if any(of[kind] for of in counts.values())]
+    table = [[of[kind] for kind in shown] for of in counts.values()]
+    test = chi2_contingency(table) if len(table) > 1 and len(shown) > 1 else None
+    p, statistic = (float(test.pvalue), float(test.statistic)) if test else (1.0, 0.0)
+    strength = of_p(p)
+    rows = tuple((kind, *(str(of[kind]) for of in counts.values())) for kind in shown)
+    finding = Finding(
+        id="released-templates.differ",
+        title="The methods' files ask different kinds of questions",
+        test="Chi-square test of template family and surface form by file.",
+        figure=f"chi-square {statistic:.0f}, p = {p:.1e}. {_alone(counts)}",
+        strength=strength or "suggestive",
+        limits="Whether the test questions have these forms as well. Other forms may be part of the method, where it "
+        "rewrites questions; then the two cannot be told apart by these files.",
+        question="Are the added forms the method's rewrites, and were the other methods given them too?",
+    )
+    return Check(
+        id="released-templates",
+        title="Released files: template families and surface forms",
+        looked_at=f"{sum(len(file.records) for file in files):,} questions, by family and form",
+        findings=(finding,) if strength else (),
+        tables=(prose_table("Questions by family and form", ("family, form", *counts), rows),),
+    )
+
+
+def _alone(counts: dict[str, Counter[str]]) -> str:
+    """How many questions of each file have a form that no other file has."""
+    told = []
+    for name, of in counts.items():
+        others = {kind for other, found in counts.items() if other != name for kind in found}
+        if alone := sum(count for kind, count in of.items() if kind not in others):
+            told.append(f"{alone} of {of.total():,} questions of {name} have a form that no other file has.")
+    return " ".join(told) or "Every form occurs in several files."
+
+
+def check_prompts(files: Sequence[Released]) -> Check:
+    """Is every file worded alike?"""
+    wordings = {file.name: Counter(record.wording for record in file.records) for file in files}
+    rows = tuple(
+        (name, ", ".join(f"{key} {count:,}" for key, count in sorted(of.items()))) for name, of in wordings.items()
+    )
+    apart = len({frozenset(of) for of in wordings.values()}) > 1
+    finding = Finding(
+        id="released-prompts.differ",
+        title="The methods' prompts differ",
+        test="Each prompt rebuilt from the wordings that the release has (anatomy_r1/prompts.py), by file.",
+        figure="; ".join(f"{name}: {text}" for name, text in rows) + ". (choice: asks for the letter; answer: for the "
+        "answer; mixed: for the letter in the instruction, for the answer in the form.)",
+        strength="counted",
+        limits="How much of a gain is the prompt's: a prompt and a reward that fit together may do much or nothing.",
+        question="Were the methods of Table 1 trained with these different prompts, and tested with one?",
+    )
+    return Check(
+        id="released-prompts",
+        title="Released files: wording of the prompts",
+        looked_at=f"{len(files)} files",
+        findings=(finding,) if apart else (),
+        tables=(prose_table("Wordings", ("file", "wording and records"), rows),),
+    )
+
 
 LEAST = 10
 """Fewest questions with a colour before it counts. Ours."""
@@ -108,124 +176,3 @@ def _above_chance(above: Mapping[str, tuple[Interval, float]]) -> Finding:
 def _percent(of: Interval) -> str:
     low, high = (None if bound is None else 100 * bound for bound in (of.low, of.high))
     return with_interval(100 * of.mean, low, high)
-
-
-KINDS = tuple(f"{family}, {form}" for family in (*FAMILIES, "other") for form in ("what", "there"))
-"""Family and surface form: a plain question, or "There is ...; what is it?"."""
-
-
-def kinds(file: Released) -> Counter[str]:
-    """Questions by family and form."""
-    stems = (parse_stem(question.stem) for question in file.questions)
-    return Counter(f"{stem.family}, {stem.form}" for stem in stems)
-
-
-def check_templates(files: Sequence[Released]) -> Check:
-    """Do the methods' files ask the same kinds of questions?"""
-    counts = {file.name: kinds(file) for file in files}
-    shown = [kind for kind in KINDS if any(of[kind] for of in counts.values())]
-    table = [[of[kind] for kind in shown] for of in counts.values()]
-    test = chi2_contingency(table) if len(table) > 1 and len(shown) > 1 else None
-    p, statistic = (float(test.pvalue), float(test.statistic)) if test else (1.0, 0.0)
-    strength = of_p(p)
-    rows = tuple((kind, *(str(of[kind]) for of in counts.values())) for kind in shown)
-    finding = Finding(
-        id="released-templates.differ",
-        title="The methods' files ask different kinds of questions",
-        test="Chi-square test of template family and surface form by file.",
-        figure=f"chi-square {statistic:.0f}, p = {p:.1e}. {_alone(counts)}",
-        strength=strength or "suggestive",
-        limits="Whether the test questions have these forms as well. Other forms may be part of the method, where it "
-        "rewrites questions; then the two cannot be told apart by these files.",
-        question="Are the added forms the method's rewrites, and were the other methods given them too?",
-    )
-    return Check(
-        id="released-templates",
-        title="Released files: template families and surface forms",
-        looked_at=f"{sum(len(file.records) for file in files):,} questions, by family and form",
-        findings=(finding,) if strength else (),
-        tables=(prose_table("Questions by family and form", ("family, form", *counts), rows),),
-    )
-
-
-def _alone(counts: dict[str, Counter[str]]) -> str:
-    """How many questions of each file have a form that no other file has."""
-    told = []
-    for name, of in counts.items():
-        others = {kind for other, found in counts.items() if other != name for kind in found}
-        if alone := sum(count for kind, count in of.items() if kind not in others):
-            told.append(f"{alone} of {of.total():,} questions of {name} have a form that no other file has.")
-    return " ".join(told) or "Every form occurs in several files."
-
-
-def check_prompts(files: Sequence[Released]) -> Check:
-    """Is every file worded alike?"""
-    wordings = {file.name: Counter(record.wording for record in file.records) for file in files}
-    rows = tuple(
-        (name, ", ".join(f"{key} {count:,}" for key, count in sorted(of.items()))) for name, of in wordings.items()
-    )
-    apart = len({frozenset(of) for of in wordings.values()}) > 1
-    finding = Finding(
-        id="released-prompts.differ",
-        title="The methods' prompts differ",
-        test="Each prompt rebuilt from the wordings that the release has (anatomy_r1/prompts.py), by file.",
-        figure="; ".join(f"{name}: {text}" for name, text in rows) + ". (choice: asks for the letter; answer: for the "
-        "answer; mixed: for the letter in the instruction, for the answer in the form.)",
-        strength="counted",
-        limits="How much of a gain is the prompt's: a prompt and a reward that fit together may do much or nothing.",
-        question="Were the methods of Table 1 trained with these different prompts, and tested with one?",
-    )
-    return Check(
-        id="released-prompts",
-        title="Released files: wording of the prompts",
-        looked_at=f"{len(files)} files",
-        findings=(finding,) if apart else (),
-        tables=(prose_table("Wordings", ("file", "wording and records"), rows),),
-    )
-
-
-_FRAME = re.compile(r"VID\d{2}/\d{6}\.png")
-_TITLE = "Released files: are the augmented images and questions there?"
-
-
-def changed_images(questions: Iterable[Question]) -> int:
-    """Records whose image is not a frame as the data set names it."""
-    return sum(not _FRAME.fullmatch(question.image) for question in questions)
-
-
-def reworded(questions: Iterable[Question]) -> int:
-    """Questions that stand in several wordings."""
-    wordings: dict[Meaning, set[str]] = defaultdict(set)
-    for question in questions:
-        wordings[meaning(question)].add(question.stem)
-    return sum(len(found) > 1 for found in wordings.values())
-
-
-def check_augmentation(files: Sequence[Released]) -> Check:
-    """Of the GDQA file."""
-    file = named(files, GDQA)
-    if file is None:
-        return Check("released-augmentation", _TITLE, "the GDQA file", skipped=f"{GDQA} is not among the files")
-    images, wordings = changed_images(file.questions), reworded(file.questions)
-    lacking = [
-        what for what, count in (("changed images", images), ("questions in several wordings", wordings)) if not count
-    ]
-    finding = Finding(
-        id="released-augmentation.absent",
-        title=f"The GDQA file holds no {' and no '.join(lacking)}",
-        test="Image paths that are not plain frames; questions of one image and meaning in several wordings.",
-        figure=f"{images} changed images and {wordings} questions in several wordings among {len(file.records):,} "
-        "records.",
-        strength="counted",
-        limits="That training did without: both can be made while it runs. A change under the frame's own name does "
-        "not show in a path, and no images were released.",
-        question="Which code makes the rewritten questions and changed images, and with which settings?",
-    )
-    rows = ((file.name, str(images), str(wordings)),)
-    return Check(
-        id="released-augmentation",
-        title=_TITLE,
-        looked_at=f"{len(file.records):,} records of {file.name}",
-        findings=(finding,) if lacking else (),
-        tables=(prose_table("Augmentation", ("file", "changed images", "questions in several wordings"), rows),),
-    )

@@ -21,11 +21,13 @@ from anatomy_r1.comparison.power import detectable
 from anatomy_r1.comparison.verdict import LEVEL
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.tables.table import Table, prose_table
-from reports.audit.cells import Cells, by_address
-from reports.audit.claims import Claim, Printed, printed
+from reports.audit.cells import PaperCells, by_address
+from reports.audit.claims import Claim, PrintedDifference, difference_text, printed
 from reports.audit.finding import Check, Finding
-from reports.audit.statements import difference_text
 from reports.scores.names import BENCHMARKS
+
+ClaimedDifferences = tuple[Claim, tuple[PrintedDifference, ...]]
+"""A claim and the printed differences that it is about."""
 
 VIDEOS = 7
 """Videos that the release leaves out: presumably the SGG-VQA test videos (inferred; `data.splits.UNUSED`)."""
@@ -58,7 +60,9 @@ def smallest(scenario: Scenario, n: int, metric: str, videos: int | None) -> flo
     return 100 * sqrt(scenario.discordance * ratio * effect / n) * detectable(groups, LEVEL)
 
 
-def unresolved(of: Sequence[Printed], sizes: dict[str, int], scenario: Scenario = SCENARIOS[0]) -> list[Printed]:
+def unresolved(
+    of: Sequence[PrintedDifference], sizes: dict[str, int], scenario: Scenario = SCENARIOS[0]
+) -> list[PrintedDifference]:
     """Differences in the claimed direction that are below what the scenario can tell from none."""
     return [
         one
@@ -67,7 +71,7 @@ def unresolved(of: Sequence[Printed], sizes: dict[str, int], scenario: Scenario 
     ]
 
 
-def check(claims: Sequence[Claim], cells: Cells, sizes: dict[str, int]) -> Check:
+def check(claims: Sequence[Claim], cells: PaperCells, sizes: dict[str, int]) -> Check:
     """Claims that one method is above another; `sizes`: questions of each benchmark."""
     known = by_address(cells)
     found = [(claim, printed(claim, known)) for claim in claims if claim.kind == "higher"]
@@ -86,12 +90,12 @@ def check(claims: Sequence[Claim], cells: Cells, sizes: dict[str, int]) -> Check
     )
 
 
-def mostly(of: Sequence[Printed], sizes: dict[str, int], scenario: Scenario) -> bool:
+def mostly(of: Sequence[PrintedDifference], sizes: dict[str, int], scenario: Scenario) -> bool:
     """Whether at least half of a claim's differences cannot be resolved."""
     return bool(of) and 2 * len(unresolved(of, sizes, scenario)) >= len(of)
 
 
-def _findings(found: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[str, int]) -> tuple[Finding, ...]:
+def _findings(found: Sequence[ClaimedDifferences], sizes: dict[str, int]) -> tuple[Finding, ...]:
     """One for each claim that fails under the favourable assumptions, one for all that fail under the middle ones."""
     favourable = [(claim, of) for claim, of in found if mostly(of, sizes, SCENARIOS[0])]
     rest = [(claim, of) for claim, of in found if (claim, of) not in favourable and mostly(of, sizes, SCENARIOS[1])]
@@ -101,7 +105,7 @@ def _findings(found: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[st
     )
 
 
-def _videos_finding(rest: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[str, int]) -> Finding:
+def _videos_finding(rest: Sequence[ClaimedDifferences], sizes: dict[str, int]) -> Finding:
     listed = "; ".join(f"{claim.id}: {len(unresolved(of, sizes, SCENARIOS[1]))} of {len(of)}" for claim, of in rest)
     return Finding(
         id="resolution.middle",
@@ -116,7 +120,7 @@ def _videos_finding(rest: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: di
     )
 
 
-def _finding(claim: Claim, of: Sequence[Printed], sizes: dict[str, int]) -> Finding:
+def _finding(claim: Claim, of: Sequence[PrintedDifference], sizes: dict[str, int]) -> Finding:
     small = unresolved(of, sizes)
     middle = len(unresolved(of, sizes, SCENARIOS[1]))
     listed = "; ".join(difference_text(one) for one in small[:6])

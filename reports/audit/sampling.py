@@ -16,7 +16,7 @@ from scipy.stats import binomtest, chi2, norm
 
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.tables.table import Table, prose_table
-from reports.audit.cells import Cell, Cells, by_address, name_of
+from reports.audit.cells import PaperCell, PaperCells, by_address, name_of
 from reports.audit.finding import Check, Finding, of_p
 
 SHARES = (1.0, 0.5, 0.25)
@@ -29,7 +29,7 @@ NORMAL_95 = float(norm.ppf(0.975))
 class Gap:
     """Pass@1 minus Avg@5 of one row, in points."""
 
-    cell: Cell
+    cell: PaperCell
     """The Pass@1 cell."""
     points: float
     bound: float
@@ -40,7 +40,7 @@ class Gap:
         return self.points / (self.bound * sqrt(share))
 
 
-def gaps(cells: Cells, n: int) -> tuple[Gap, ...]:
+def gaps(cells: PaperCells, n: int) -> tuple[Gap, ...]:
     """Of every row that has both; `n` questions. A row that two tables print counts once."""
     known = by_address(cells)
     found: dict[tuple[str | int, ...], Gap] = {}
@@ -66,7 +66,7 @@ def one_sided(found: Sequence[Gap]) -> tuple[int, int, float]:
     return above, below, p
 
 
-def check(cells: Cells, sizes: dict[str, int]) -> Check:
+def check(cells: PaperCells, sizes: dict[str, int]) -> Check:
     """Over both benchmarks; `sizes` is the number of questions of each."""
     found = {name: gaps([cell for cell in cells if cell.benchmark == name], n) for name, n in sizes.items()}
     every = [gap for group in found.values() for gap in group]

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from anatomy_r1.comparison.verdict import Verdict as Compared
+from anatomy_r1.comparison.verdict import Verdict
 from reports.audit.claims import Quantifier
 
-Verdict = Literal[
+ClaimVerdict = Literal[
     "confirmed", "not confirmed", "contradicted", "underpowered", "not testable without the real data", "none"
 ]
 
-MEANINGS: dict[Verdict, str] = {
+MEANINGS: dict[ClaimVerdict, str] = {
     "confirmed": "shown by the test named, in the direction claimed",
     "not confirmed": "tested, and not shown; or what was released does not show it",
     "contradicted": "the test shows the opposite, or the paper's own numbers do",
@@ -25,7 +25,7 @@ MEANINGS: dict[Verdict, str] = {
     "not testable without the real data": "needs the paper's models and data, which nobody can fetch by a program",
     "none": "nothing at this scale bears on it",
 }
-_OF_COMPARISON: dict[Compared, Verdict] = {
+_OF_COMPARISON: dict[Verdict, ClaimVerdict] = {
     "better": "confirmed",
     "worse": "contradicted",
     "no detectable difference": "not confirmed",
@@ -37,7 +37,7 @@ _OF_COMPARISON: dict[Compared, Verdict] = {
 class Judgement:
     """What one scale says of one claim."""
 
-    verdict: Verdict
+    verdict: ClaimVerdict
     why: str
     """What was done and what came out, with numbers."""
 
@@ -45,7 +45,7 @@ class Judgement:
 NONE = Judgement("none", "Nothing at this scale bears on it.")
 
 
-def of_comparison(word: Compared, of_these_weights: bool = False) -> Verdict:
+def of_comparison(word: Verdict, of_these_weights: bool = False) -> ClaimVerdict:
     """Verdict on the claim that a method is better, from a comparison's.
 
     What was shown of the compared weights alone is underpowered: a claim is about a method, which is more than these.
@@ -53,14 +53,14 @@ def of_comparison(word: Compared, of_these_weights: bool = False) -> Verdict:
     return "underpowered" if of_these_weights else _OF_COMPARISON[word]
 
 
-def of_interval(low: float | None, high: float | None) -> Verdict:
+def of_interval(low: float | None, high: float | None) -> ClaimVerdict:
     """Verdict on the claim that a value is above 0, from its interval; without one nothing is shown."""
     if low is None or high is None:
         return "not confirmed"
     return "confirmed" if low > 0 else "contradicted" if high < 0 else "not confirmed"
 
 
-def combined(verdicts: Sequence[Verdict], quantifier: Quantifier = "all") -> Verdict:
+def combined(verdicts: Sequence[ClaimVerdict], quantifier: Quantifier = "all") -> ClaimVerdict:
     """Of a claim that is about several comparisons.
 
     `all`: confirmed where all are; contradicted where any is; else underpowered where any is; else not confirmed.
@@ -69,9 +69,9 @@ def combined(verdicts: Sequence[Verdict], quantifier: Quantifier = "all") -> Ver
     if not verdicts:
         return "none"
     if quantifier == "most":
-        ends: tuple[Verdict, ...] = ("confirmed", "contradicted")
+        ends: tuple[ClaimVerdict, ...] = ("confirmed", "contradicted")
         return next((word for word in ends if 2 * verdicts.count(word) > len(verdicts)), "not confirmed")
     if all(word == "confirmed" for word in verdicts):
         return "confirmed"
-    worst: tuple[Verdict, ...] = ("contradicted", "underpowered")
+    worst: tuple[ClaimVerdict, ...] = ("contradicted", "underpowered")
     return next((word for word in worst if word in verdicts), "not confirmed")

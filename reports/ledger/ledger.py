@@ -9,17 +9,24 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result, load_results
 from reports.audit.audit import Paper, findings, load_paper, sizes
-from reports.audit.claims import Claim, Kind
+from reports.audit.claims import Claim, ClaimKind
 from reports.audit.finding import Check
 from reports.ledger import printed
 from reports.ledger.judgement import NONE, Judgement
-from reports.ledger.measured import NOTHING, Compared, Found, Scale, compared, measured
-from reports.ledger.printed import Statement
+from reports.ledger.measured import (
+    NO_COMPARISONS,
+    CurveStatement,
+    Measurements,
+    Scale,
+    compared,
+    judged_by_curves,
+    measured,
+)
 from reports.scores.names import is_mini
 from reports.scores.notes import commits
 from reports.scores.scores import scores
 
-_NOTHING: dict[Kind, str] = {
+_NOTHING: dict[ClaimKind, str] = {
     "row": "Not run.",
     "quoted": "Figures of the paper's own; the claims that compare have lines of their own.",
     "higher": "Not run.",
@@ -38,7 +45,7 @@ class LedgerRow:
     id: str
     locator: str
     """Where it is made in the paper."""
-    kind: Kind
+    kind: ClaimKind
     claim: str
     """In our words."""
     paper: Judgement
@@ -63,7 +70,7 @@ class Ledger:
 
 
 def ledger(
-    store: Path, checks: Sequence[Check], statements: Sequence[Statement] = (), paper: Paper | None = None
+    store: Path, checks: Sequence[Check], statements: Sequence[CurveStatement] = (), paper: Paper | None = None
 ) -> Ledger:
     """Every claim.
 
@@ -80,29 +87,32 @@ def ledger(
         raise AnatomyR1Error(f"{store}: no such folder. Fix: name a result store, for example results/mini/store")
     paper, results = paper or load_paper(), load_results(store)
     made = {scale: _made(store, results, paper.claims, scale) for scale in ("paper", "mini")}
-    papers = printed.Papers(
+    papers = printed.PaperEvidence(
         paper.cells,
         {one.id: one for one in paper.figures},
         {finding.id: finding for finding in findings(checks)},
         sizes(paper.cells),
     )
     rows = tuple(_row(claim, papers, made, statements) for claim in paper.claims)
-    mini = made["mini"][0]
+    mini = made["mini"].comparisons
     skipped = tuple(check.title for check in checks if check.skipped)
     return Ledger(rows, mini.family, mini.told, skipped, tuple(commits(results)))
 
 
-def _made(store: Path, results: Sequence[Result], claims: Sequence[Claim], scale: Scale) -> tuple[Compared, Found]:
+def _made(store: Path, results: Sequence[Result], claims: Sequence[Claim], scale: Scale) -> Measurements:
     """Comparisons and scores of the results at one scale."""
     of = [result for result in results if is_mini(result.benchmark) == (scale == "mini")]
     if not of:
-        return NOTHING, {}
+        return Measurements(NO_COMPARISONS, {})
     found = {(score.group, score.metric, score.category): score for score in scores(of)}
-    return compared(store, claims, scale), found
+    return Measurements(compared(store, claims, scale), found)
 
 
 def _row(
-    claim: Claim, papers: printed.Papers, made: dict[str, tuple[Compared, Found]], statements: Sequence[Statement]
+    claim: Claim,
+    papers: printed.PaperEvidence,
+    made: dict[str, Measurements],
+    statements: Sequence[CurveStatement],
 ) -> LedgerRow:
     of_print, run = printed.judged(claim, papers), _run(claim, made["paper"], statements, "paper")
     # What was measured on the paper's models and data outranks what print alone can tell, unless print contradicts
@@ -112,11 +122,11 @@ def _row(
     return LedgerRow(claim.id, claim.locator, claim.kind, claim.text, paper, mini)
 
 
-def _run(claim: Claim, made: tuple[Compared, Found], statements: Sequence[Statement], scale: Scale) -> Judgement:
+def _run(claim: Claim, made: Measurements, statements: Sequence[CurveStatement], scale: Scale) -> Judgement:
     """From results and statements about curves at one scale; where there is nothing, why."""
-    found = printed.judged_by_curves(claim, statements, scale)
+    found = judged_by_curves(claim, statements, scale)
     if found.verdict == "none" and claim.kind != "curve":
-        found = measured(claim, *made, scale)
+        found = measured(claim, made, scale)
     return found if found != NONE else Judgement("none", _NOTHING[claim.kind])
 
 

@@ -12,7 +12,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.document import Document, Entry, Section
 from anatomy_r1.tables.table import Table, prose_table
-from reports.audit.claims import Kind
+from reports.audit.claims import ClaimKind
 from reports.formats.csv_files import csv_text, inert
 from reports.ledger.judgement import MEANINGS, Judgement
 from reports.ledger.ledger import Ledger, LedgerRow
@@ -65,7 +65,7 @@ def load(path: Path) -> Ledger:
 
 def _row(raw: Mapping[str, Any]) -> LedgerRow:
     id_, locator, kind, claim, paper, paper_why, mini, mini_why = (raw[name] for name in COLUMNS)
-    if kind not in get_args(Kind) or not {paper, mini} <= set(MEANINGS):
+    if kind not in get_args(ClaimKind) or not {paper, mini} <= set(MEANINGS):
         raise ValueError(f"claim {id_}: no such kind or verdict")
     return LedgerRow(id_, locator, kind, claim, Judgement(paper, paper_why), Judgement(mini, mini_why))
 

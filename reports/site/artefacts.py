@@ -20,7 +20,7 @@ from anatomy_r1.tables.document import Document, Entry, Section
 from anatomy_r1.tables.table import MISSING, Table, prose_table
 from reports.audit import report as audit
 from reports.ledger import report as ledger
-from reports.site.page import Page
+from reports.site.page import SitePage
 from reports.site.shards import slug
 
 DRAWN = (".svg", ".png")
@@ -61,7 +61,7 @@ def _figure(path: Path, site: Path) -> Figure:
     return Figure(words(path.stem), f"figures/{path.name}", caption, downloads)
 
 
-def pages(folders: Sequence[Path]) -> Iterator[Page]:
+def pages(folders: Sequence[Path]) -> Iterator[SitePage]:
     """One page for each JSON file, and one for all cards; where two folders have the same name, the first counts.
 
     Raises:
@@ -75,10 +75,10 @@ def pages(folders: Sequence[Path]) -> Iterator[Page]:
     cards = next((sorted(folder.glob("cards/*.md")) for folder in folders if list(folder.glob("cards/*.md"))), [])
     if cards:
         shown = [(words(path.stem), path.read_text(encoding="utf-8")) for path in cards]
-        yield Page("cards.html", "Cards", "cards.html.j2", {"cards": shown})
+        yield SitePage("cards.html", "Cards", "cards.html.j2", {"cards": shown})
 
 
-def json_page(path: Path) -> Page:
+def json_page(path: Path) -> SitePage:
     """The page of one JSON file.
 
     Raises:
@@ -90,7 +90,7 @@ def json_page(path: Path) -> Page:
         raise AnatomyR1Error(f"{path}: no JSON ({error}). Fix: make it again, or move it away") from error
     title = str(content.get("title") or words(path.stem)) if isinstance(content, dict) else words(path.stem)
     document = _report(path) or Document(title, "", sections=_numbered(_sections("", content)))
-    return Page(f"{slug(path.stem)}.html", title, "document.html.j2", {"document": document}, ("sort.js",))
+    return SitePage(f"{slug(path.stem)}.html", title, "document.html.j2", {"document": document}, ("sort.js",))
 
 
 def _report(path: Path) -> Document | None:

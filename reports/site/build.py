@@ -18,7 +18,7 @@ from reports.scores.notes import made_from, warning
 from reports.scores.scores import by_key, scores
 from reports.site import artefacts, data
 from reports.site.method_page import method_page
-from reports.site.page import HERE, Link, Page, render, table_page
+from reports.site.page import HERE, Link, SitePage, render, table_page
 from reports.site.pictures import LICENCE
 from reports.site.provenance import again, facts
 from reports.site.run import open_run
@@ -37,7 +37,7 @@ MARK = ".anatomy-r1-site"
 
 
 @dataclass(frozen=True)
-class Sources:
+class SiteSources:
     """What a site is built from."""
 
     store: Path
@@ -47,7 +47,7 @@ class Sources:
     with_images: bool = False
 
 
-def build(out: Path, sources: Sources) -> data.Written:
+def build(out: Path, sources: SiteSources) -> data.Written:
     """Write a site whole, in place of an older one.
 
     Raises:
@@ -68,7 +68,7 @@ def build(out: Path, sources: Sources) -> data.Written:
     return written
 
 
-def _fill(site: Path, sources: Sources) -> data.Written:
+def _fill(site: Path, sources: SiteSources) -> data.Written:
     results = load_results(sources.store)
     if not results:
         raise AnatomyR1Error(f"{sources.store}: no results in it. Run `tox -e reproduce-table1` first")
@@ -87,36 +87,36 @@ def _fill(site: Path, sources: Sources) -> data.Written:
     return written
 
 
-def _check_names(pages: Sequence[Page]) -> None:
+def _check_names(pages: Sequence[SitePage]) -> None:
     names = [page.file for page in pages]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise AnatomyR1Error(f"{', '.join(twice)}: two pages of that name. Fix: name the JSON file differently")
 
 
-def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[Page]:
+def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[SitePage]:
     tables, absent = _tables(results)
     methods = _methods(results)
     viewer = {"written": written, "notices": written.notices}
     scripts = ("shards.js", "dom.js", "data/index.js")
     content = {"tables": tables, "absent": absent, "written": written, "made_from": made_from(results, scores(results))}
     return [
-        Page("index.html", "Overview", "index.html.j2", {**content, "figures": drawn}),
+        SitePage("index.html", "Overview", "index.html.j2", {**content, "figures": drawn}),
         *tables,
-        Page("methods.html", "Methods", "methods.html.j2", {"methods": methods}),
+        SitePage("methods.html", "Methods", "methods.html.j2", {"methods": methods}),
         *methods,
-        Page(
+        SitePage(
             "samples.html",
             "Samples",
             "samples.html.j2",
             viewer,
             (*scripts, "virtual.js", "filters.js", "sample.js", "samples.js"),
         ),
-        Page("rollouts.html", "Rollouts", "rollouts.html.j2", viewer, (*scripts, "chart.js", "rollouts.js")),
-        *([Page("figures.html", "Figures", "figures.html.j2", {"figures": drawn})] if drawn else []),
+        SitePage("rollouts.html", "Rollouts", "rollouts.html.j2", viewer, (*scripts, "chart.js", "rollouts.js")),
+        *([SitePage("figures.html", "Figures", "figures.html.j2", {"figures": drawn})] if drawn else []),
     ]
 
 
-def _tables(results: Sequence[Result]) -> tuple[list[Page], list[tuple[str, str]]]:
+def _tables(results: Sequence[Result]) -> tuple[list[SitePage], list[tuple[str, str]]]:
     """Pages of tables, and (title, reason) of those that could not be made."""
     numbers = paper.load()
     made: tuple[tuple[str, str, str, Callable[[], tuple[Document, ...]]], ...] = (
@@ -150,7 +150,7 @@ def _controls(results: Sequence[Result]) -> tuple[Document, ...]:
     return tuple(found)
 
 
-def _methods(results: Sequence[Result]) -> list[Page]:
+def _methods(results: Sequence[Result]) -> list[SitePage]:
     numbers, spent = paper.load(), costs(results)
     found = by_key(scores(results))
     return [
@@ -159,7 +159,7 @@ def _methods(results: Sequence[Result]) -> list[Page]:
     ]
 
 
-def _with_provenance(page: Page, results: Sequence[Result]) -> Page:
+def _with_provenance(page: SitePage, results: Sequence[Result]) -> SitePage:
     """What a page was made from: all results, unless it says otherwise itself."""
     if page.facts:
         return page

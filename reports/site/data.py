@@ -18,7 +18,7 @@ from reports.site.about import REASONS
 from reports.site.method_page import method_file
 from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
 from reports.site.run import RunFolder
-from reports.site.samples import REASON_CODES, Asked, asked, marks, texts
+from reports.site.samples import REASON_CODES, ViewerQuestions, marks, texts, viewer_questions
 from reports.site.shards import shard, slug
 
 NO_RUN = (
@@ -76,9 +76,11 @@ def _titled(results: Sequence[Result]) -> list[list[str]]:
     return [[name, model_title(name, paper_beside=False)] for name in names]
 
 
-def _questions(site: Path, name: str, results: Sequence[Result], run: RunFolder | None, pictures: Pictures) -> Asked:
+def _questions(
+    site: Path, name: str, results: Sequence[Result], run: RunFolder | None, pictures: Pictures
+) -> ViewerQuestions:
     benchmark = run.benchmarks.get(name) if run else None
-    found = asked([result for result in results if result.benchmark == name], benchmark, pictures)
+    found = viewer_questions([result for result in results if result.benchmark == name], benchmark, pictures)
     _put(site, f"questions/{slug(name)}", found.rows)
     return found
 
@@ -89,7 +91,9 @@ def _benchmark(name: str, run: RunFolder | None, pictures: Pictures) -> dict[str
     return {"name": name, "title": benchmark_title(name), "shard": f"questions/{slug(name)}", "notice": notice}
 
 
-def _cell(site: Path, result: Result, questions: Asked, run: RunFolder | None, pictures: Pictures) -> dict[str, Any]:
+def _cell(
+    site: Path, result: Result, questions: ViewerQuestions, run: RunFolder | None, pictures: Pictures
+) -> dict[str, Any]:
     answers = run.answers(result) if run else None
     name = slug(result.key)
     _put(site, f"cells/{name}", marks(result, questions, answers))

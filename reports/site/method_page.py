@@ -20,7 +20,7 @@ from reports.scores.paper import PaperNumbers
 from reports.scores.rows import in_order
 from reports.scores.scores import ALL, AVG, Group, Key, Score, group_of
 from reports.site.about import METHODS, About
-from reports.site.page import Page
+from reports.site.page import SitePage
 from reports.site.provenance import again, facts
 from reports.site.shards import slug
 from reports.tables.accuracy import bounds
@@ -48,7 +48,7 @@ def method_page(
     found: Mapping[Key, Score],
     spent: Mapping[Group, Cost],
     numbers: PaperNumbers,
-) -> Page:
+) -> SitePage:
     """The page of one method from its results, all scores of the store and all costs."""
     mine = {key: score for key, score in found.items() if key[0].method == method}
     said = (*certificate_notes(results), *notes(results, mine.values(), 1))
@@ -62,7 +62,7 @@ def method_page(
         "leakage": leakage_rows(results),
         "knobs": knob_rows(results),
     }
-    return Page(
+    return SitePage(
         method_file(method),
         title,
         "method.html.j2",

@@ -13,7 +13,7 @@ from jinja2 import Environment
 from anatomy_r1.tables.document import Document
 from anatomy_r1.tables.html import environment
 from anatomy_r1.tables.table import MISSING, Cell, Table
-from reports.site.provenance import Facts
+from reports.site.provenance import ProvenanceFacts
 
 HERE = Path(__file__).parent
 _NUMBER = re.compile(r"[<>]?\s*([+\-\N{MINUS SIGN}]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)")
@@ -28,7 +28,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Page:
+class SitePage:
     """One page before it is HTML."""
 
     file: str
@@ -37,13 +37,13 @@ class Page:
     content: dict[str, Any] = field(default_factory=dict)
     scripts: tuple[str, ...] = ()
     """Below `static/` or `data/`, in order, besides those of every page."""
-    facts: Facts = ()
+    facts: ProvenanceFacts = ()
     commands: tuple[str, ...] = ()
     section: str = ""
     """File of the navigation's entry that it belongs to, where it has none of its own."""
 
 
-def render(page: Page, navigation: tuple[Link, ...], warning: str) -> str:
+def render(page: SitePage, navigation: tuple[Link, ...], warning: str) -> str:
     """The whole page."""
     here = page.section or page.file
     return (
@@ -83,7 +83,7 @@ def counted(title: str) -> bool:
     return _NUMBER.fullmatch(title) is not None
 
 
-def table_page(file: str, title: str, lead: str, reports: tuple[Document, ...]) -> Page:
+def table_page(file: str, title: str, lead: str, reports: tuple[Document, ...]) -> SitePage:
     """A page of one or several reports; tables of several get names of their own."""
     content = {"lead": lead, "reports": reports, "many": len(reports) > 1}
-    return Page(file, title, "tables.html.j2", content, ("sort.js",))
+    return SitePage(file, title, "tables.html.j2", content, ("sort.js",))

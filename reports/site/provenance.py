@@ -11,11 +11,11 @@ from anatomy_r1.results.store import MATCHED, SUBMITTED, Result
 from reports.scores.names import ABLATION, benchmark_title
 from reports.scores.notes import commit, machines
 
-Facts = tuple[tuple[str, tuple[str, ...]], ...]
+ProvenanceFacts = tuple[tuple[str, tuple[str, ...]], ...]
 """(name, values), in reading order."""
 
 
-def facts(results: Sequence[Result]) -> Facts:
+def facts(results: Sequence[Result]) -> ProvenanceFacts:
     """Profile, data, seeds, commits, locks, packages and machines behind some results. No date: it would differ."""
     provenances = [result.provenance for result in results]
     trainings = [of for p in provenances if isinstance(of := stated(p, "training", "provenance"), Mapping) and of]

@@ -21,7 +21,7 @@ SERIES = ("step", "reward", "distinct", "entropy", "idle", "seconds", "tokens")
 """A step's numbers: mean reward; different choices a group; entropy of a group's choices in bits; share of groups whose
 rewards are all equal, which teach nothing; wall-clock seconds; completion tokens so far."""
 _REWARD = "reward_"
-Record = dict[Hashable, Any]
+LogRow = dict[Hashable, Any]
 """A row of the training log."""
 
 
@@ -62,13 +62,13 @@ def _series(steps: pd.DataFrame, rollouts: pd.DataFrame) -> list[list[float | No
     return [[_number(value) for value in row] for row in means[list(SERIES)].itertuples(index=False)]
 
 
-def _groups(kept: pd.DataFrame) -> list[list[Record]]:
+def _groups(kept: pd.DataFrame) -> list[list[LogRow]]:
     """Rows of each group, in order, as plain values: taken out of a frame one by one they cost most of a page."""
     rows = [dict(row) for row in kept.sort_values(["step", "group_index"], kind="stable").to_dict("records")]
     return [list(group) for _, group in groupby(rows, key=lambda row: (row["step"], row["group_index"]))]
 
 
-def _group(group: list[Record], names: list[str], benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any]:
+def _group(group: list[LogRow], names: list[str], benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any]:
     first = group[0]
     question = benchmark.train.get(first["question_id"]) if benchmark else None
     prompts = list(dict.fromkeys(row["prompt"] for row in group))

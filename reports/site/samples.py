@@ -32,7 +32,7 @@ REASON_CODES: dict[str, str] = dict(zip(REASONS, _CODES, strict=False))
 
 
 @dataclass(frozen=True)
-class Asked:
+class ViewerQuestions:
     """One benchmark's questions in the order of the viewer, by id."""
 
     ids: tuple[str, ...]
@@ -40,7 +40,7 @@ class Asked:
     """(id, cluster, category, family, stem, options, right letter, picture); what is not known is empty."""
 
 
-def asked(results: Sequence[Result], benchmark: Benchmark | None, pictures: Pictures) -> Asked:
+def viewer_questions(results: Sequence[Result], benchmark: Benchmark | None, pictures: Pictures) -> ViewerQuestions:
     """Every question that any of the results (of one benchmark) has."""
     known = {question.id: question for question in benchmark.test.questions} if benchmark else {}
     places: dict[str, tuple[str, str]] = {}
@@ -48,7 +48,7 @@ def asked(results: Sequence[Result], benchmark: Benchmark | None, pictures: Pict
         table = result.questions
         places |= {str(i): (str(c), str(k)) for i, c, k in zip(table["id"], table["cluster"], table["category"])}  # noqa: B905
     ids = tuple(sorted(places))
-    return Asked(ids, tuple(_row(i, places[i], known.get(i), benchmark, pictures) for i in ids))
+    return ViewerQuestions(ids, tuple(_row(i, places[i], known.get(i), benchmark, pictures) for i in ids))
 
 
 def _row(
@@ -60,7 +60,7 @@ def _row(
     return (name, *place, question.family, question.stem, list(question.options), question.letter, picture)
 
 
-def marks(result: Result, questions: Asked, answers: Answered | None) -> dict[str, str]:
+def marks(result: Result, questions: ViewerQuestions, answers: Answered | None) -> dict[str, str]:
     """Right or wrong as the result store has it; with the log also choices, reasons, and what was cut off.
 
     Raises:
@@ -78,7 +78,7 @@ def marks(result: Result, questions: Asked, answers: Answered | None) -> dict[st
     return found | (_choices(result, right, questions, answers) if answers else {})
 
 
-def _choices(result: Result, right: Mapping[str, str], questions: Asked, answers: Answered) -> dict[str, str]:
+def _choices(result: Result, right: Mapping[str, str], questions: ViewerQuestions, answers: Answered) -> dict[str, str]:
     choices, reasons, cut = {}, {}, {}
     for question, six in zip(answers.questions, answers.responses, strict=True):
         read = [extract(response.text, question.options) for response in six]
@@ -98,11 +98,11 @@ def _right(read: Sequence[Answer], question: Question) -> str:
     return "".join("01"[one.choice == question.letter] for one in read)
 
 
-def _joined(of: Mapping[str, str], questions: Asked, width: int) -> str:
+def _joined(of: Mapping[str, str], questions: ViewerQuestions, width: int) -> str:
     return "".join(of.get(name, ABSENT * width) for name in questions.ids)
 
 
-def texts(questions: Asked, answers: Answered, benchmark: Benchmark, pictures: Pictures) -> dict[str, Any]:
+def texts(questions: ViewerQuestions, answers: Answered, benchmark: Benchmark, pictures: Pictures) -> dict[str, Any]:
     """Each different text once, and for each question which six; pictures only where they were not the question's."""
     sixes = {question.id: six for question, six in zip(answers.questions, answers.responses, strict=True)}
     places: dict[str, int] = {}

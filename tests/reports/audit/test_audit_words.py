@@ -6,8 +6,8 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import prose_rows
-from reports.audit import claims, definitions, paper_text, prose, statements
-from reports.audit.cells import by_address, load
+from reports.audit import claims, definitions, paper_text, prose
+from reports.audit.cells import by_address, check_same_everywhere, load
 
 
 def test_a_figure_off_by_one_hundredth_is_found_and_named(clean_paper):
@@ -49,7 +49,7 @@ def test_the_papers_figures_as_read_by_hand():
 )
 def test_quantifiers(quantifier, signs, holds):
     claim = replace(claims.load()[0], quantifier=quantifier)
-    of = tuple(claims.Printed("m", "b", "avg@5", "a", "c", sign) for sign in signs)
+    of = tuple(claims.PrintedDifference("m", "b", "avg@5", "a", "c", sign) for sign in signs)
     assert claims.holds(claim, of) == holds
 
 
@@ -57,9 +57,9 @@ def test_a_consistent_gain_that_turns_in_one_cell_is_found(clean_paper):
     cells = [replace(c, hundredths=10) if c.address[:4] == (2, "Qwen-2.5-VL-7B", "grpo-gdqa", "sgg_anatomy") else c
              for c in clean_paper.cells]  # fmt: skip
     ablation = [claim for claim in clean_paper.claims if claim.id == "ablation-each"]
-    [finding] = statements.check(ablation, cells).findings
+    [finding] = claims.check(ablation, cells).findings
     assert finding.title.endswith("in 0 of 6 cells")
-    assert [f.id for f in statements.check_same_everywhere(cells).findings] == [
+    assert [f.id for f in check_same_everywhere(cells).findings] == [
         f"twice.grpo-gdqa-sgg_anatomy-{metric}" for metric in ("avg@5", "pass@1", "major@5")
     ]
 
@@ -85,7 +85,7 @@ def test_the_gain_of_the_larger_model_as_counted_by_hand():
     ],
 )
 def test_relations(clean_cells, relation, first, second, words):
-    pair = definitions.Pair("id", relation, "one", first, "other", second, "title", "question")
+    pair = definitions.PassagePair("id", relation, "one", first, "other", second, "title", "question")
     found = definitions.broken(pair, clean_cells)
     assert (found == "") == (words == "")
     assert words in found

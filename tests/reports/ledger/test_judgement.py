@@ -8,7 +8,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.audit import findings, load_paper, paper_checks, sizes
 from reports.audit.report import load
-from reports.ledger import printed
+from reports.ledger import measured, printed
 from reports.ledger.judgement import NONE, combined, of_comparison, of_interval
 
 COMMITTED = Path(__file__).parents[3] / "results/audit"
@@ -61,7 +61,7 @@ def of_curves(tmp_path, content, claim="fig5-rises", scale="mini"):
     path = tmp_path / "figure_statements.csv"
     path.write_text(HEAD + content)
     [one] = [one for one in load_paper().claims if one.id == claim]
-    return printed.judged_by_curves(one, printed.load(path), scale)
+    return measured.judged_by_curves(one, measured.load_curves(path), scale)
 
 
 def test_statements_about_curves(tmp_path):
@@ -91,7 +91,7 @@ def test_a_line_that_is_no_statement_is_refused(tmp_path, line):
 def papers():
     paper = load_paper()
     found = {finding.id: finding for finding in findings(paper_checks(paper))}
-    return paper, printed.Papers(paper.cells, {one.id: one for one in paper.figures}, found, sizes(paper.cells))
+    return paper, printed.PaperEvidence(paper.cells, {one.id: one for one in paper.figures}, found, sizes(paper.cells))
 
 
 @pytest.mark.parametrize(

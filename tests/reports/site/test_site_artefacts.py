@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reports.site.artefacts import json_page
-from reports.site.build import Sources, build
+from reports.site.build import SiteSources, build
 
 
 def test_figures_and_documents_that_are_there_get_pages(tmp_path, run):
@@ -23,7 +23,7 @@ def test_figures_and_documents_that_are_there_get_pages(tmp_path, run):
         "checks": [{"id": "grim", "findings": [{"cell": "a1"}], "grids": [{"columns": ["x", "y"], "rows": [[1, 2]]}]}]
     }
     (drawn / "audit.json").write_text(json.dumps(nested))
-    build(tmp_path / "site", Sources(run / "results", run, artefacts=(told,)))
+    build(tmp_path / "site", SiteSources(run / "results", run, artefacts=(told,)))
     page = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "site").glob("*.html")}
     figures = page["figures.html"]
     assert 'src="figures/fig1_anatomy.svg"' in figures and "fig1_anatomy.pdf" in figures and "&lt;b&gt;seen" in figures
@@ -37,14 +37,14 @@ def test_figures_and_documents_that_are_there_get_pages(tmp_path, run):
 def test_an_artefact_never_takes_the_place_of_a_page(tmp_path, run):
     (tmp_path / "table1.json").write_text("{}")
     with pytest.raises(ValueError, match=r"table1\.html: two pages"):
-        build(tmp_path / "site", Sources(run / "results", artefacts=(tmp_path,)))
+        build(tmp_path / "site", SiteSources(run / "results", artefacts=(tmp_path,)))
 
 
 @pytest.mark.parametrize("content", ["", "{", "NaN,"])
 def test_an_artefact_that_is_no_json_stops_the_build_by_name(tmp_path, run, content):
     (tmp_path / "ledger.json").write_text(content)
     with pytest.raises(ValueError, match=r"ledger\.json: no JSON"):
-        build(tmp_path / "site", Sources(run / "results", artefacts=(tmp_path,)))
+        build(tmp_path / "site", SiteSources(run / "results", artefacts=(tmp_path,)))
 
 
 LEDGER = Path(__file__).resolve().parents[3] / "results" / "audit" / "ledger.json"

@@ -1,9 +1,8 @@
-"""GRIM on every cell, at the number of questions that the cells themselves imply.
-
-GRIM: which percentages can come out of a whole number of right answers (Brown and Heathers, 2017).
+"""GRIM: which printed percentages can come out of a whole number of right answers (Brown and Heathers, 2017)?
 
 A percentage with two decimals is possible for N questions of k responses only if some whole number m of right
-responses gives it: round(100 m / (k N), 2). All in integers; a tie may have been rounded either way.
+responses gives it: round(100 m / (k N), 2). The arithmetic is in integers; a tie may have been rounded either way. The
+paper states no N, so the cells are tested at the N that explains them best.
 
 Example:
     >>> possible(3125, 5 * 1000), possible(3126, 5 * 1000), possible(3125, 5 * 2000)
@@ -21,12 +20,15 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from anatomy_r1.tables.table import Table, prose_table
-from reports.audit.cells import Cell, Cells, Row
+from reports.audit.cells import PaperCell, PaperCells, PaperRow
 from reports.audit.finding import Check, Finding
 from reports.scores.names import BENCHMARKS, METRICS, TITLES
 
 LARGEST = 6_000
 """Largest N tried. With k = 1 and two decimals, N = 10,000 allows everything. Ours."""
+
+SHOWN = 6
+"""Numbers of questions shown with their fit."""
 
 
 def possible(hundredths: int, responses: int) -> bool:
@@ -44,7 +46,7 @@ def possible_if_cut(hundredths: int, responses: int) -> bool:
     return m <= responses and m * 10_000 < (hundredths + 1) * responses
 
 
-def impossible(cells: Cells, n: int) -> tuple[Cell, ...]:
+def impossible(cells: PaperCells, n: int) -> tuple[PaperCell, ...]:
     """Cells that `n` questions cannot give."""
     return tuple(cell for cell in cells if not possible(cell.hundredths, cell.k * n))
 
@@ -74,7 +76,7 @@ class Fit:
     """Chance that random percentages fit as many or more."""
 
 
-def fits(cells: Cells, largest: int = LARGEST) -> tuple[Fit, ...]:
+def fits(cells: PaperCells, largest: int = LARGEST) -> tuple[Fit, ...]:
     """For every number of questions from 1 up to `largest`."""
     n = np.arange(1, largest + 1, dtype=np.int64)
     fitting, expected = np.zeros(largest, dtype=int), np.zeros(largest)
@@ -104,11 +106,7 @@ def _possible(hundredths: int, responses: NDArray[np.int64]) -> NDArray[np.int64
     return np.asarray(low <= high, dtype=np.int64)
 
 
-SHOWN = 6
-"""Numbers of questions shown with their fit."""
-
-
-def check(cells: Cells, benchmark: str) -> Check:
+def check(cells: PaperCells, benchmark: str) -> Check:
     """For one benchmark's cells."""
     of = [cell for cell in cells if cell.benchmark == benchmark]
     title = BENCHMARKS.get(benchmark, benchmark)
@@ -124,7 +122,7 @@ def check(cells: Cells, benchmark: str) -> Check:
     )
 
 
-def _findings(of: Cells, benchmark: str, title: str, found: Sequence[Fit], best: Fit) -> tuple[Finding, ...]:
+def _findings(of: PaperCells, benchmark: str, title: str, found: Sequence[Fit], best: Fit) -> tuple[Finding, ...]:
     wrong = impossible(of, best.n)
     if not wrong:
         return ()
@@ -172,10 +170,10 @@ def _fits_grid(found: Sequence[Fit], title: str) -> Table:
     )
 
 
-def _cells_grid(of: Cells, n: int, title: str) -> Table:
+def _cells_grid(of: PaperCells, n: int, title: str) -> Table:
     """A line a row of the paper's tables, with the cells that `n` does not allow."""
     wrong = {cell.address for cell in impossible(of, n)}
-    rows: dict[Row, list[str]] = {address[:3]: [] for address in (cell.address for cell in of) if address in wrong}
+    rows: dict[PaperRow, list[str]] = {address[:3]: [] for address in (cell.address for cell in of) if address in wrong}
     for cell in of:
         mark = " (not possible)" if cell.address in wrong else ""
         if (row := cell.address[:3]) in rows:

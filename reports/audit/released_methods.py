@@ -1,14 +1,19 @@
-"""Distractors and order in the released curriculum file: chosen by similarity, easy ones first?
+"""Do the released files hold what their method adds?
 
-Neither test needs an encoder. Distractors: of all sets of that size from the other options, is each as frequent as the
-next? Any choice by similarity favours some. Order: is the place of a record independent of its answer and options (the
-only things that S(q) depends on)? Any order by S(q) moves some groups to the front.
+ASC-Learning: distractors chosen by similarity, easy questions first. Neither test needs an encoder.
+
+- Distractors: is every set of that size from the other options equally frequent? Any choice by similarity favours some.
+- Order: is the position of a record independent of its answer and options, on which alone S(q) depends? Any order by
+  S(q) moves some groups to the front.
+
+GDQA: changed images, and several wordings of one question.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import comb
 
@@ -18,11 +23,11 @@ from scipy.stats import chi2, chisquare, kruskal, ncx2
 from anatomy_r1.question import Question
 from anatomy_r1.tables.table import prose_table
 from reports.audit.finding import Check, Finding, Strength, of_p
-from reports.audit.released import ASC, Released, named
+from reports.audit.released import ASC, GDQA, QuestionMeaning, Released, meaning, named
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class ChiSquare:
     """A chi-square statistic."""
 
     statistic: float
@@ -30,7 +35,7 @@ class Test:
     p: float
 
 
-def uniform(questions: Sequence[Question]) -> Test:
+def uniform(questions: Sequence[Question]) -> ChiSquare:
     """Of every set of distractors being as likely, answer by answer."""
     names = {option for question in questions for option in question.options}
     sets: dict[tuple[str, int], Counter[frozenset[str]]] = defaultdict(Counter)
@@ -43,18 +48,18 @@ def uniform(questions: Sequence[Question]) -> Test:
         mean = total / ways
         statistic += sum((count - mean) ** 2 / mean for count in counts.values()) + mean * (ways - len(counts))
         freedom += ways - 1
-    return Test(statistic, freedom, float(chi2.sf(statistic, freedom)) if freedom else 1.0)
+    return ChiSquare(statistic, freedom, float(chi2.sf(statistic, freedom)) if freedom else 1.0)
 
 
-def ordered(questions: Sequence[Question]) -> Test:
+def ordered(questions: Sequence[Question]) -> ChiSquare:
     """Kruskal-Wallis of a record's place by its answer and options."""
     places: dict[tuple[str, frozenset[str]], list[int]] = defaultdict(list)
     for place, question in enumerate(questions):
         places[question.answer, frozenset(question.options)].append(place)
     if len(places) < 2:
-        return Test(0.0, 0, 1.0)
+        return ChiSquare(0.0, 0, 1.0)
     found = kruskal(*places.values())
-    return Test(float(found.statistic), len(places) - 1, float(found.pvalue))
+    return ChiSquare(float(found.statistic), len(places) - 1, float(found.pvalue))
 
 
 def detectable_effect(n: int, freedom: int) -> float:
@@ -64,7 +69,7 @@ def detectable_effect(n: int, freedom: int) -> float:
     return float((noncentral / n) ** 0.5)
 
 
-def check(files: Sequence[Released]) -> Check:
+def check_distractors(files: Sequence[Released]) -> Check:
     """Distractors and the place of the right option, in every file; only the curriculum's says something."""
     tests = {file.name: uniform(file.questions) for file in files}
     letters = {file.name: _letters(file.questions) for file in files}
@@ -100,22 +105,22 @@ def check_order(files: Sequence[Released]) -> Check:
     )
 
 
-def _letters(questions: Sequence[Question]) -> Test:
+def _letters(questions: Sequence[Question]) -> ChiSquare:
     size = max(len(question.options) for question in questions)
     counts = Counter(question.letter for question in questions)
     found = chisquare([counts[letter] for letter in "ABCDEFGH"[:size]])
-    return Test(float(found.statistic), size - 1, float(found.pvalue))
+    return ChiSquare(float(found.statistic), size - 1, float(found.pvalue))
 
 
 def _sizes(file: Released) -> set[int]:
     return {len(question.options) for question in file.questions}
 
 
-def _text(test: Test) -> str:
+def _text(test: ChiSquare) -> str:
     return f"chi-square {test.statistic:.1f}, {test.freedom} degrees of freedom, p = {test.p:.3g}"
 
 
-def _uniform(asc: Released, test: Test) -> Finding:
+def _uniform(asc: Released, test: ChiSquare) -> Finding:
     w = detectable_effect(len(asc.records), test.freedom)
     return Finding(
         id="released-distractors.uniform",
@@ -131,7 +136,7 @@ def _uniform(asc: Released, test: Test) -> Finding:
     )
 
 
-def _unordered(test: Test) -> Finding:
+def _unordered(test: ChiSquare) -> Finding:
     return Finding(
         id="released-order.unordered",
         title="The curriculum file is not in an order of difficulty",
@@ -144,7 +149,7 @@ def _unordered(test: Test) -> Finding:
     )
 
 
-def _skewed(name: str, test: Test, strength: Strength) -> Finding:
+def _skewed(name: str, test: ChiSquare, strength: Strength) -> Finding:
     return Finding(
         id=f"released-distractors.letter-{name.removesuffix('.json')}",
         title=f"{name}: the right option stands more often in some places",
@@ -153,4 +158,51 @@ def _skewed(name: str, test: Test, strength: Strength) -> Finding:
         strength=strength,
         limits="Whether a policy made use of it.",
         question="How were the options put in order?",
+    )
+
+
+_FRAME = re.compile(r"VID\d{2}/\d{6}\.png")
+_AUGMENTATION = "Released files: are the augmented images and questions there?"
+
+
+def changed_images(questions: Iterable[Question]) -> int:
+    """Records whose image is not a frame as the data set names it."""
+    return sum(not _FRAME.fullmatch(question.image) for question in questions)
+
+
+def reworded(questions: Iterable[Question]) -> int:
+    """Questions that stand in several wordings."""
+    wordings: dict[QuestionMeaning, set[str]] = defaultdict(set)
+    for question in questions:
+        wordings[meaning(question)].add(question.stem)
+    return sum(len(found) > 1 for found in wordings.values())
+
+
+def check_augmentation(files: Sequence[Released]) -> Check:
+    """Of the GDQA file."""
+    file = named(files, GDQA)
+    if file is None:
+        return Check("released-augmentation", _AUGMENTATION, "the GDQA file", skipped=f"{GDQA} is not among the files")
+    images, wordings = changed_images(file.questions), reworded(file.questions)
+    lacking = [
+        what for what, count in (("changed images", images), ("questions in several wordings", wordings)) if not count
+    ]
+    finding = Finding(
+        id="released-augmentation.absent",
+        title=f"The GDQA file holds no {' and no '.join(lacking)}",
+        test="Image paths that are not plain frames; questions of one image and meaning in several wordings.",
+        figure=f"{images} changed images and {wordings} questions in several wordings among {len(file.records):,} "
+        "records.",
+        strength="counted",
+        limits="That training did without: both can be made while it runs. A change under the frame's own name does "
+        "not show in a path, and no images were released.",
+        question="Which code makes the rewritten questions and changed images, and with which settings?",
+    )
+    rows = ((file.name, str(images), str(wordings)),)
+    return Check(
+        id="released-augmentation",
+        title=_AUGMENTATION,
+        looked_at=f"{len(file.records):,} records of {file.name}",
+        findings=(finding,) if lacking else (),
+        tables=(prose_table("Augmentation", ("file", "changed images", "questions in several wordings"), rows),),
     )
