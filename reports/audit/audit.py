@@ -65,16 +65,16 @@ def paper_checks(paper: Paper) -> tuple[Check, ...]:
 
 
 RELEASED: dict[str, tuple[str, Callable[[Sequence[Released]], Check]]] = {
-    "released-keys": ("keys, paths, sound records", released_records.check_keys),
+    "released-keys": ("keys, paths, consistent records", released_records.check_keys),
     "released-gold": ("repeated questions and conflicting gold answers", released_records.check_gold),
     "released-overlap": ("shared frames and questions, and the official split", released_records.check_overlap),
     "released-templates": ("template families and surface forms", released_wording.check_templates),
     "released-prompts": ("wording of the prompts", released_wording.check_prompts),
-    "released-distractors": ("are distractors drawn evenly?", released_methods.check_distractors),
+    "released-distractors": ("are distractors drawn uniformly?", released_methods.check_distractors),
     "released-order": ("is the curriculum's file in order of difficulty?", released_methods.check_order),
     "released-colour": ("does a colour in the question give the answer away?", released_wording.check_colour),
-    "released-text": ("how far does a guess without a picture come?", released_wording.check_text),
-    "released-augmentation": ("are the augmented images and questions there?", released_methods.check_augmentation),
+    "released-text": ("how far does a guess without the image get?", released_wording.check_text),
+    "released-augmentation": ("are the augmented images and questions included?", released_methods.check_augmentation),
 }
 """Check of the released files -> what it asks, and the check."""
 

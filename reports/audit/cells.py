@@ -118,7 +118,7 @@ def check_same_everywhere(cells: PaperCells) -> Check:
     apart = [group for group in twice if len({cell.hundredths for cell in group}) > 1]
     return Check(
         id="twice",
-        title="Cells that stand in two tables",
+        title="Cells printed in two tables",
         looked_at=f"{len(twice)} cells that Tables 1 and 2 both have; {len(twice) - len(apart)} agree",
         findings=tuple(_unequal(group) for group in apart),
     )
@@ -132,6 +132,6 @@ def _unequal(group: list[PaperCell]) -> Finding:
         test="The same model, method, benchmark and metric in two tables.",
         figure=f"{figures}.",
         strength="counted",
-        limits="Which one is right; they may be from two runs.",
+        limits="Which one is right; they may come from two runs.",
         question="Are these one run or two?",
     )

@@ -164,9 +164,7 @@ def check(claims: Sequence[Claim], cells: PaperCells) -> Check:
         "regard to chance",
         findings=tuple(_finding(claim, of) for claim, of in found if not holds(claim, of)),
         tables=(
-            prose_table(
-                "Claims that compare", ("claim", "in our words", "differences that bear it out", "holds"), rows
-            ),
+            prose_table("Claims that compare", ("claim", "in our words", "differences that support it", "holds"), rows),
         ),
     )
 
@@ -176,18 +174,18 @@ def _finding(claim: Claim, of: Sequence[PrintedDifference]) -> Finding:
     listed = "; ".join(difference_text(one) for one in against[:8])
     return Finding(
         id=f"statements.{claim.id}",
-        title=f"{claim.locator}: the tables bear it out in {len(of) - len(against)} of {len(of)} cells",
+        title=f"{claim.locator}: the tables support it in {len(of) - len(against)} of {len(of)} cells",
         test=f"Every printed difference that the claim is about ({claim.quantifier} must be above 0): {claim.text}",
         figure=f"Against it: {listed}.",
         strength="counted",
-        limits="Whether the sentence was meant for every metric, or for the one that the next sentences quote. "
+        limits="Whether the sentence is about every metric, or only the one that the next sentences quote. "
         "Differences this small may have either sign by chance.",
-        question="Is the sentence meant for all metrics that the table has?",
+        question="Is the sentence about all metrics in the table?",
     )
 
 
 def difference_text(one: PrintedDifference) -> str:
-    """`SGG-VQA (Anatomy), Qwen-2.5-VL-7B, Avg@5, GRPO-GDQA less SFT: +10.86`."""
-    names = f"{TITLES.get(one.left, one.left)} less {TITLES.get(one.right, one.right)}"
+    """`SGG-VQA (Anatomy), Qwen-2.5-VL-7B, Avg@5, GRPO-GDQA minus SFT: +10.86`."""
+    names = f"{TITLES.get(one.left, one.left)} minus {TITLES.get(one.right, one.right)}"
     where = f"{BENCHMARKS.get(one.benchmark, one.benchmark)}, {one.model}, {METRICS.get(one.metric, one.metric)}"
     return f"{where}, {names}: {one.hundredths / 100:+.2f}"

@@ -92,7 +92,7 @@ def check(pairs: Sequence[PassagePair], cells: PaperCells) -> Check:
     )
     return Check(
         id="definitions",
-        title="Definitions against each other and against the tables",
+        title="Definitions compared with each other and with the tables",
         looked_at=f"{len(pairs)} pairs of passages",
         findings=tuple(_finding(pair, words) for pair, words in found if words),
         tables=(
@@ -109,6 +109,6 @@ def _finding(pair: PassagePair, words: str) -> Finding:
         test=f"{pair.first_locator}, against {pair.second_locator}.",
         figure=f"First: {pair.first}. Second: {pair.second}. {words[0].upper()}{words[1:]}.",
         strength=strength,
-        limits="What was run. The passages are put in our words; a slip of the pen would explain it as well.",
+        limits="What was actually run. The passages are in our words; a slip of the pen would also explain it.",
         question=pair.question,
     )

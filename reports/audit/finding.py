@@ -11,10 +11,10 @@ Strength = Literal["counted", "strong", "suggestive", "reading"]
 
 STRENGTHS: dict[Strength, str] = {
     "counted": "counting or arithmetic on printed figures or on the files; anyone can repeat it by hand",
-    "strong": "chance alone would bring it about in fewer than 1 of 1,000 cases, given all that was looked at",
-    "suggestive": "chance alone would bring it about in fewer than 1 of 20 cases, or it rests on a named assumption "
+    "strong": "chance alone would produce it in fewer than 1 of 1,000 cases, allowing for all that was tested",
+    "suggestive": "chance alone would produce it in fewer than 1 of 20 cases, or it rests on a stated assumption "
     "of ours",
-    "reading": "two passages do not agree as we read them; another reading may dissolve it",
+    "reading": "two passages disagree as we read them; another reading may resolve it",
 }
 """How strong a finding is, from the strongest. The scale is ours."""
 

@@ -114,7 +114,7 @@ def check(cells: PaperCells, benchmark: str) -> Check:
     best = inferred(found)
     return Check(
         id=f"grim-{benchmark}",
-        title=f"GRIM, {title}: can the percentages come out of whole numbers of right answers?",
+        title=f"GRIM, {title}: can the percentages result from whole numbers of right answers?",
         looked_at=f"{len(of)} cells against every number of questions N up to {LARGEST:,}; five responses a question "
         "for Avg@5, one for Pass@1 and Major@5",
         findings=_findings(of, benchmark, title, found, best),
@@ -132,16 +132,17 @@ def _findings(of: PaperCells, benchmark: str, title: str, found: Sequence[Fit], 
     return (
         Finding(
             id=f"grim-{benchmark}.impossible",
-            title=f"{title}: {len(wrong)} of {len(of)} cells cannot come out of N = {best.n:,} questions",
+            title=f"{title}: {len(wrong)} of {len(of)} cells cannot result from N = {best.n:,} questions",
             test="Is there a whole number of right responses that rounds to the printed percentage? N is the number "
-            "of questions whose fit chance explains least.",
+            "of questions whose fit is least likely by chance.",
             figure=f"N = {best.n:,} allows {best.fitting} of {len(of)} cells; {best.expected:.1f} random percentages "
             f"would fit (chance {_small(best.tail)}). Not possible: {listed}{more}. {cut} of these would not be "
-            f"possible either if percentages were cut off after two decimals. {_all_fit(found)}",
+            f"possible either if percentages were truncated to two decimals. {_all_fit(found)}",
             strength="counted",
-            limits="That N is as inferred: the paper states none. A cell may have been rounded twice, or be over other "
-            "questions or responses than its neighbours; GRIM does not say which, nor that a result is wrong by much.",
-            question="How many test questions has this benchmark, and over how many responses is each of these cells?",
+            limits="That N is as inferred: the paper states none. A cell may have been rounded twice, or cover other "
+            "questions or responses than its neighbours; GRIM does not say which, nor that a result is far off.",
+            question="How many test questions does this benchmark have, and over how many responses is each of these "
+            "cells?",
         ),
     )
 
@@ -162,12 +163,10 @@ def _fits_grid(found: Sequence[Fit], title: str) -> Table:
         (f"{one.n:,}", f"{one.fitting} of {one.cells}", f"{one.expected:.1f}", _small(one.tail)) for one in ranked
     )
     note = (
-        "Expected and chance: if each percentage were drawn evenly from 0.00 to 100.00, apart from the others. Chance "
-        f"is for one N; times {LARGEST:,} allows for all that were tried. Multiples of a good N fit too, less surely."
+        "Expected and chance: if each percentage were drawn uniformly and independently from 0.00 to 100.00. Chance is "
+        f"for one N; multiply by {LARGEST:,} to correct for all N tried. Multiples of a good N also fit, less clearly."
     )
-    return prose_table(
-        f"{title}: numbers of questions that explain most", ("N", "fit", "expected", "chance"), rows, note
-    )
+    return prose_table(f"{title}: numbers of questions that fit best", ("N", "fit", "expected", "chance"), rows, note)
 
 
 def _cells_grid(of: PaperCells, n: int, title: str) -> Table:

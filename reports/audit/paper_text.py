@@ -47,7 +47,7 @@ def check(text: str, quotes: Sequence[QuotedFigure]) -> Check:
     absent = 0 if _HEADING.search(text) else mentions
     findings = [*([_appendix(absent)] if absent else []), *([_open(open_references)] if open_references else [])]
     rows = tuple((one.id, one.locator, one.quote) for one in lost)
-    note = "A quote that is not found is a fault of ours, or this is another version of the text."
+    note = "If a quote is not found, the mistake is ours, or this is another version of the text."
     return Check(
         id=_ID,
         title=_TITLE,
@@ -64,19 +64,20 @@ def _plain(text: str) -> str:
 def _appendix(mentions: int) -> Finding:
     return Finding(
         id=f"{_ID}.appendix",
-        title="An appendix is announced, and there is none",
+        title="An appendix is announced, but there is none",
         test="Mentions of an appendix against headings that begin one.",
         figure=f"{mentions} mention{'s' if mentions > 1 else ''}, no such heading.",
         strength="counted",
         limits="It may exist apart from this text.",
-        question="Where are the data sets' details and the methods' implementation, which the appendix is to hold?",
+        question="Where are the details of the data sets and of the implementation, which the appendix is said to "
+        "have?",
     )
 
 
 def _open(found: Sequence[str]) -> Finding:
     return Finding(
         id=f"{_ID}.open-reference",
-        title="A reference was left open",
+        title="A reference was left unresolved",
         test="References to a figure, table, section or equation whose number is X, Y or ??.",
         figure=f"{', '.join(sorted(set(found)))}: {len(found)} in all.",
         strength="counted",

@@ -101,9 +101,7 @@ def check(figures: Sequence[QuotedFigure], cells: PaperCells) -> Check:
         f"{len(figures) - len(wrong)} agree",
         findings=tuple(_finding(place, list(group), known) for place, group in by_sentence),
         tables=(
-            prose_table(
-                "Quoted figures", ("id", "place", "quote", "figure", "which is to be", "tables", "agree"), rows
-            ),
+            prose_table("Quoted figures", ("id", "place", "quote", "figure", "should equal", "tables", "agree"), rows),
         ),
     )
 
@@ -116,16 +114,16 @@ def _finding(place: str, wrong: Sequence[QuotedFigure], known: Mapping[CellAddre
     )
     return Finding(
         id=f"prose.{wrong[0].id}",
-        title=f"{place}: {len(wrong)} figure{'s' if len(wrong) > 1 else ''} that the tables do not have there",
+        title=f"{place}: {len(wrong)} figure{'s' if len(wrong) > 1 else ''} that differ from the tables",
         test="The figure in the sentence against the cell that the sentence names (method, metric, benchmark, model).",
         figure=figures + ".",
         strength="counted",
         limits="Which of the two is right, or whether either belongs to another version of the experiment. Where the "
-        "sentence says RL, the row of GRPO-GDQA was taken, to which the sentence's figures that do agree belong.",
-        question="Which experiment do these figures come from, and which should stand: the sentence or the table?",
+        "sentence says RL, the GRPO-GDQA row was used, which the sentence's other figures agree with.",
+        question="Which experiment do these figures come from, and which is correct: the sentence or the table?",
     )
 
 
 def _elsewhere(one: QuotedFigure, known: Mapping[CellAddress, int]) -> str:
     places = [name_of(address) for address, value in known.items() if value == one.hundredths]
-    return f"it stands at {places[0]}" if places else "it stands in no cell"
+    return f"the figure is that of {places[0]}" if places else "no cell has this figure"

@@ -81,11 +81,11 @@ def check_distractors(files: Sequence[Released]) -> Check:
     found = [_uniform(asc, tests[ASC])] if asc and tests[ASC].freedom and tests[ASC].p >= 0.05 else []
     return Check(
         id="released-distractors",
-        title="Released files: are distractors drawn evenly?",
-        looked_at=f"distractors and the place of the right option in {len(files)} files",
+        title="Released files: are distractors drawn uniformly?",
+        looked_at=f"distractors and the position of the right option in {len(files)} files",
         findings=(*found, *(_skewed(name, test, strength) for name, test, strength in skewed if strength)),
         tables=(
-            prose_table("Evenness", ("file", "sets of distractors", "place of the right option", "options"), rows),
+            prose_table("Uniformity", ("file", "sets of distractors", "position of the right option", "options"), rows),
         ),
     )
 
@@ -99,9 +99,9 @@ def check_order(files: Sequence[Released]) -> Check:
     return Check(
         id="released-order",
         title="Released files: is the curriculum's file in order of difficulty?",
-        looked_at=f"place of every record by its answer and options, {len(files)} files",
+        looked_at=f"position of every record by its answer and options, {len(files)} files",
         findings=tuple(found),
-        tables=(prose_table("Order", ("file", "place by answer and options", "ratio"), rows, note),),
+        tables=(prose_table("Order", ("file", "position by answer and options", "ratio"), rows, note),),
     )
 
 
@@ -124,14 +124,14 @@ def _uniform(asc: Released, test: ChiSquare) -> Finding:
     w = detectable_effect(len(asc.records), test.freedom)
     return Finding(
         id="released-distractors.uniform",
-        title="The curriculum file's distractors look drawn evenly, not chosen by similarity",
-        test="Chi-square test that every set of distractors is as likely, answer by answer. Needs no encoder: any "
+        title="The curriculum file's distractors look uniformly drawn, not chosen by similarity",
+        test="Chi-square test that every set of distractors is equally likely, by answer. Needs no encoder: any "
         "choice by similarity favours some sets.",
-        figure=f"{_text(test)}. An effect of w = {w:.2f} would have been found four times in five; one fixed set an "
+        figure=f"{_text(test)}. An effect of w = {w:.2f} would have been found with 80 % power; one fixed set per "
         f"answer is w = 3.",
         strength="suggestive",
-        limits="That training used these options: they may be chosen anew while it runs. A test that finds nothing "
-        "does not show evenness.",
+        limits="That training used these options: they may be chosen anew during training. A test that finds "
+        "nothing does not show uniformity.",
         question="Where in the release is the choice of distractors by similarity?",
     )
 
@@ -140,29 +140,29 @@ def _unordered(test: ChiSquare) -> Finding:
     return Finding(
         id="released-order.unordered",
         title="The curriculum file is not in an order of difficulty",
-        test="Kruskal-Wallis test of a record's place by its answer and options, on which alone S(q) depends. Needs "
+        test="Kruskal-Wallis test of a record's position by its answer and options, on which alone S(q) depends. Needs "
         "no encoder: an order by S(q), or in bins of it, moves some groups to the front.",
         figure=f"{_text(test)}.",
         strength="suggestive",
         limits="That training took the records in this order: a loader may sort them.",
-        question="Which code puts the training questions in order, and by which similarities?",
+        question="Which code orders the training questions, and by which similarities?",
     )
 
 
 def _skewed(name: str, test: ChiSquare, strength: Strength) -> Finding:
     return Finding(
         id=f"released-distractors.letter-{name.removesuffix('.json')}",
-        title=f"{name}: the right option stands more often in some places",
+        title=f"{name}: the right option is more often in some positions",
         test="Chi-square test of the letter of the right option, times the number of files.",
         figure=f"{_text(test)}.",
         strength=strength,
-        limits="Whether a policy made use of it.",
-        question="How were the options put in order?",
+        limits="Whether a policy exploited it.",
+        question="How were the options ordered?",
     )
 
 
 _FRAME = re.compile(r"VID\d{2}/\d{6}\.png")
-_AUGMENTATION = "Released files: are the augmented images and questions there?"
+_AUGMENTATION = "Released files: are the augmented images and questions included?"
 
 
 def changed_images(questions: Iterable[Question]) -> int:
@@ -189,14 +189,14 @@ def check_augmentation(files: Sequence[Released]) -> Check:
     ]
     finding = Finding(
         id="released-augmentation.absent",
-        title=f"The GDQA file holds no {' and no '.join(lacking)}",
+        title=f"The GDQA file contains no {' and no '.join(lacking)}",
         test="Image paths that are not plain frames; questions of one image and meaning in several wordings.",
         figure=f"{images} changed images and {wordings} questions in several wordings among {len(file.records):,} "
         "records.",
         strength="counted",
-        limits="That training did without: both can be made while it runs. A change under the frame's own name does "
-        "not show in a path, and no images were released.",
-        question="Which code makes the rewritten questions and changed images, and with which settings?",
+        limits="That training did without them: both can be made during training. A change under the frame's own "
+        "name does not show in a path, and no images were released.",
+        question="Which code makes the rewritten questions and changed images, and with what settings?",
     )
     rows = ((file.name, str(images), str(wordings)),)
     return Check(

@@ -25,10 +25,10 @@ def check_keys(files: Sequence[Released]) -> Check:
     apart = len(set(forms.values())) > 1
     return Check(
         id="released-keys",
-        title="Released files: keys, paths, sound records",
+        title="Released files: keys, paths, consistent records",
         looked_at=f"{sum(len(file.entries) for file in files):,} records in {len(files)} files",
         findings=(*([_forms(forms)] if apart else []), *([_bad(bad)] if bad else [])),
-        tables=(prose_table("Forms", ("file", "records", "keys", "paths begin with", "unsound records"), rows),),
+        tables=(prose_table("Formats", ("file", "records", "keys", "paths begin with", "inconsistent records"), rows),),
     )
 
 
@@ -45,11 +45,11 @@ def _forms(forms: dict[str, tuple[str, str]]) -> Finding:
     listed = "; ".join(f"{name}: keys {keys}, paths begin with {start}" for name, (keys, start) in forms.items())
     return Finding(
         id="released-keys.forms",
-        title="The released files are not of one form",
+        title="The released files do not share one format",
         test="Sets of keys, and the first character of image paths, file by file.",
         figure=f"{listed}.",
         strength="counted",
-        limits="Any effect on results: a loader may well have evened it out.",
+        limits="Any effect on results: a loader may have normalised it.",
         question="Which loader read these files?",
     )
 
@@ -102,11 +102,11 @@ def _repeats(twice: dict[str, int]) -> Finding:
     listed = ", ".join(f"{count} in {name}" for name, count in twice.items() if count)
     return Finding(
         id="released-gold.repeated",
-        title="Some questions stand twice in one file",
+        title="Some questions appear twice in one file",
         test="Records with the image and the question of an earlier one.",
         figure=f"{listed}.",
         strength="counted",
-        limits="Any effect: so few change little.",
+        limits="Any effect: so few matter little.",
         question="Are these meant to count twice?",
     )
 
@@ -119,9 +119,9 @@ def _conflicts(found: Sequence[tuple[str, str]], within: dict[str, list[tuple[st
         test="The same image and question with different gold answers, within a file or across files.",
         figure=f"{len(found)} pairs of image and question, {inside}.",
         strength="counted",
-        limits="How often several options are right where the question was drawn only once: that needs the scene "
-        "graphs. Several structures can lie at one place, so neither answer need be wrong.",
-        question="Were options that are right as well kept out of the distractors?",
+        limits="How often several options are right for a question that appears only once: that needs the scene "
+        "graphs. Several structures can be at one place, so neither answer need be wrong.",
+        question="Were other right options kept out of the distractors?",
     )
 
 
@@ -146,7 +146,7 @@ def check_overlap(files: Sequence[Released]) -> Check:
                 "Between files",
                 ("first", "second", "shared frames", "shared questions", "questions in the smaller"),
                 between,
-                "A question by image and meaning, not wording.",
+                "Questions are matched by image and meaning, not by wording.",
             ),
             prose_table("Official split", ("file", "side", "videos in the file", "training records"), sides),
         ),
@@ -172,7 +172,7 @@ def _different(shared: Sequence[tuple[str, str, int, int, int]]) -> Finding:
     )
     return Finding(
         id="released-overlap.questions",
-        title="The methods' training files hold different questions",
+        title="The methods' training files contain different questions",
         test="Questions by image and meaning (template family, target, relations), file against file.",
         figure=f"{listed}.",
         strength="counted",
@@ -190,7 +190,7 @@ def _leak(leaks: Sequence[tuple[str, str, int, int]]) -> Finding:
         test="Videos of the training records against SSG-VQA's official test and validation videos.",
         figure=f"{listed}.",
         strength="counted",
-        limits="A leak in the paper's own results: it does not say which split it tested on, and seven videos stand "
+        limits="A leak in the paper's own results: it does not say which split it tested on, and seven videos are "
         "in none of its training files.",
-        question="Which videos are the test set from?",
+        question="Which videos does the test set come from?",
     )

@@ -40,8 +40,8 @@ def check_templates(files: Sequence[Released]) -> Check:
         test="Chi-square test of template family and surface form by file.",
         figure=f"chi-square {statistic:.0f}, p = {p:.1e}. {_alone(counts)}",
         strength=strength or "suggestive",
-        limits="Whether the test questions have these forms as well. Other forms may be part of the method, where it "
-        "rewrites questions; then the two cannot be told apart by these files.",
+        limits="Whether the test questions also have these forms. Other forms may be part of a method that "
+        "rewrites questions; these files cannot tell the two apart.",
         question="Are the added forms the method's rewrites, and were the other methods given them too?",
     )
     return Check(
@@ -73,11 +73,11 @@ def check_prompts(files: Sequence[Released]) -> Check:
     finding = Finding(
         id="released-prompts.differ",
         title="The methods' prompts differ",
-        test="Each prompt rebuilt from the wordings that the release has (anatomy_r1/prompts.py), by file.",
+        test="Each prompt rebuilt from the wordings in the release (anatomy_r1/prompts.py), by file.",
         figure="; ".join(f"{name}: {text}" for name, text in rows) + ". (choice: asks for the letter; answer: for the "
         "answer; mixed: for the letter in the instruction, for the answer in the form.)",
         strength="counted",
-        limits="How much of a gain is the prompt's: a prompt and a reward that fit together may do much or nothing.",
+        limits="How much of a gain is due to the prompt: a prompt that matches the reward may do much or nothing.",
         question="Were the methods of Table 1 trained with these different prompts, and tested with one?",
     )
     return Check(
@@ -151,10 +151,10 @@ def check_text(files: Sequence[Released]) -> Check:
     )
     return Check(
         id="released-text",
-        title="Released files: how far does a guess without a picture come?",
+        title="Released files: how far does a guess without the image get?",
         looked_at=f"{sum(len(file.records) for file in files):,} questions in {len(files)} files",
         findings=(_above_chance(above),) if above else (),
-        tables=(prose_table("Without a picture", ("file", "right, percent", "SE", "guessing", "videos"), rows),),
+        tables=(prose_table("Without the image", ("file", "right, percent", "SE", "guessing", "videos"), rows),),
     )
 
 
@@ -163,13 +163,13 @@ def _above_chance(above: Mapping[str, tuple[Interval, float]]) -> Finding:
     return Finding(
         id="released-text.above-chance",
         title="The wording alone answers far more questions than guessing",
-        test="Naive Bayes over the words of the question, no picture, in folds that share no video (docs/controls.md).",
+        test="Naive Bayes over the words of the question, no image, in folds that share no video (docs/controls.md).",
         figure=f"Right, percent [95 % cluster-robust interval]: {listed}; guessing: "
         f"{100 * max(chance for _, chance in above.values()):.1f}.",
         strength="strong",
-        limits="What a policy does. These are training questions, so the paper's test numbers cannot be set against "
-        "them; this one classifier is a floor of what the wording gives away, not a ceiling.",
-        question="What does each method score when the picture is left out or swapped?",
+        limits="What a policy does. These are training questions, so the paper's test numbers cannot be compared with "
+        "them; this one classifier is a lower bound on what the wording gives away, not an upper bound.",
+        question="What does each method score when the image is left out or swapped?",
     )
 
 

@@ -24,7 +24,8 @@ from reports.scores.notes import USE
 
 TITLE = "Audit of the paper's numbers and of the released files"
 WARNING = (
-    "A finding is a question to the authors, no verdict on them. It says what does not fit, and what it does not show."
+    "A finding is a question to the authors, not a verdict on them. It says what does not fit, and what it does not "
+    "show."
 )
 COLUMNS = ("check", "id", "strength", "title", "test", "figure", "limits", "question")
 """Of the CSV file."""
@@ -48,7 +49,7 @@ def document(checks: Sequence[Check]) -> Document:
     made = [check for check in checks if not check.skipped]
     skipped = [f"Skipped: {check.title}. Why: {check.skipped}." for check in checks if check.skipped]
     clean = sum(not check.findings for check in made)
-    lead = f"{len(made)} checks came to {len(found)} findings; {clean} of the checks found nothing."
+    lead = f"{len(made)} checks led to {len(found)} findings; {clean} of the checks found nothing."
     return Document(
         TITLE,
         WARNING,
@@ -65,12 +66,12 @@ def _summary(found: Sequence[Finding]) -> Section:
     counts = Counter(finding.strength for finding in found)
     told = ", ".join(f"{counts[name]} {name}" for name in order if counts[name]) or "nothing was found"
     table = prose_table("Findings and questions", ("strength", "finding", "question to the authors"), rows)
-    scale = prose_table("How strong", ("strength", "what it means"), STRENGTHS.items(), "The scale is ours.")
+    scale = prose_table("Strength of a finding", ("strength", "what it means"), STRENGTHS.items(), "The scale is ours.")
     return Section("summary", "What was found", (f"By strength: {told}.",), tables=(*([table] if rows else []), scale))
 
 
 def _section(check: Check) -> Section:
-    lead = (f"Looked at: {check.looked_at}.", *([] if check.findings else ["Nothing was found."]))
+    lead = (f"Examined: {check.looked_at}.", *([] if check.findings else ["Nothing was found."]))
     return Section(check.id, check.title, lead, tuple(map(_entry, check.findings)), check.tables)
 
 

@@ -82,8 +82,8 @@ def check(claims: Sequence[Claim], cells: PaperCells, sizes: dict[str, int]) -> 
     head = ("claim", "differences", *(f"too small, {scenario.name}" for scenario in SCENARIOS))
     return Check(
         id="resolution",
-        title="Smallest difference that the questions can resolve, against those claimed",
-        looked_at=f"{len(found)} claims that one method is above another, each difference at 80 % power and 5 %, "
+        title="Smallest difference that the questions can resolve, compared with those claimed",
+        looked_at=f"{len(found)} claims that one method is better than another, each difference at 80 % power and 5 %, "
         "one test at a time",
         findings=_findings(found, sizes),
         tables=(_limits(sizes), prose_table("Differences below the smallest detectable one", head, rows)),
@@ -127,14 +127,14 @@ def _finding(claim: Claim, of: Sequence[PrintedDifference], sizes: dict[str, int
     return Finding(
         id=f"resolution.{claim.id}",
         title=f"{claim.locator}: {len(small)} of {len(of)} differences are smaller than the questions can resolve",
-        test="Each printed difference against the smallest that the questions could tell from none, under the "
+        test="Each printed difference against the smallest that the questions could tell from zero, under the "
         f"favourable assumptions (table below). {claim.text}",
         figure=f"Too small: {listed}{'; ...' if len(small) > 6 else ''}. Under the middle assumptions {middle} of "
         f"{len(of)} are.",
         strength="suggestive",
         limits="A difference that cannot be resolved may still be real; several in one direction say more than one. "
-        "N is inferred, and how often two methods disagree is assumed: the answers to single questions would tell.",
-        question="Could the right and wrong answers to each question be published, or the results of several seeds?",
+        "N is inferred, and how often two methods disagree is assumed: per-question answers would tell.",
+        question="Could the per-question results be published, or the results of several seeds?",
     )
 
 
@@ -150,7 +150,7 @@ def _limits(sizes: dict[str, int]) -> Table:
         for name, n in sizes.items()
         for scenario in SCENARIOS
     ]
-    head = ("benchmark", "N", "assumptions", "which are", "Avg@5", "Pass@1, Major@5")
+    head = ("benchmark", "N", "assumptions", "values", "Avg@5", "Pass@1, Major@5")
     return prose_table("Smallest detectable difference, in points", head, tuple(rows), "All assumptions are ours.")
 
 

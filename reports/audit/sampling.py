@@ -74,7 +74,7 @@ def check(cells: PaperCells, sizes: dict[str, int]) -> Check:
     sizes_text = ", ".join(f"N = {n:,} for {name}" for name, n in sizes.items())
     return Check(
         id="pass1",
-        title="Pass@1 against Avg@5: is the gap what five samples bring about?",
+        title="Pass@1 against Avg@5: is the gap what five samples would produce?",
         looked_at=f"{len(every)} rows with both ({sizes_text}, inferred); {len(wide)} gaps exceed 2 points",
         findings=_findings(found, every),
         tables=(_gap_grid(every), _share_grid(every)),
@@ -95,15 +95,15 @@ def _findings(found: dict[str, tuple[Gap, ...]], every: Sequence[Gap]) -> tuple[
         Finding(
             id="pass1.gap",
             title="Pass@1 and Avg@5 do not look like the first of five samples and their mean",
-            test="Exact sign test of Pass@1 minus Avg@5, by benchmark and over all (times the number of tests); sum "
+            test="Exact sign test of Pass@1 minus Avg@5, by benchmark and overall (times the number of tests); sum "
             "of squared gaps against the largest variance that sampling allows.",
             figure=f"{worst.removeprefix('sign-')}: Pass@1 above Avg@5 in {above} rows and below in {below}, p = "
             f"{p:.3f}. In size, even the largest variance gives p = {size:.2g}, half of it {surprise(every, 0.5):.2g}. "
             f"Beyond 1.96 standard deviations at the largest variance: {len(beyond)} of {len(every)} "
             f"({len(every) * 0.05:.1f} expected): {listed or 'none'}.",
             strength=strength or of_p(size) or "suggestive",
-            limits="Rows are taken for independent, though they share questions. A greedy or separately drawn Pass@1 "
-            "would do this and be in order; the paper's definition reads as the first sample.",
+            limits="Rows are treated as independent, although they share questions. A greedy or separately drawn "
+            "Pass@1 would explain it; the paper's definition reads as the first sample.",
             question="Is Pass@1 the first of the five samples, a sixth one, or a greedy response?",
         ),
     )
@@ -114,7 +114,7 @@ def _gap_grid(every: Sequence[Gap]) -> Table:
     rows = tuple(
         (gap.cell.name, f"{gap.points:+.2f}", f"±{NORMAL_95 * gap.bound:.2f}", f"{gap.z():+.2f}") for gap in ranked
     )
-    head = ("row", "Pass@1 less Avg@5", "95 % range of sampling", "standard deviations")
+    head = ("row", "Pass@1 minus Avg@5", "95 % range of sampling", "standard deviations")
     return prose_table(
         "The ten largest gaps, in points", head, rows, "Range: at the largest variance that sampling allows."
     )
@@ -127,5 +127,5 @@ def _share_grid(every: Sequence[Gap]) -> Table:
     )
     note = "A share of 1 means that every question is equally hard. Expected beyond: 5 % of the rows. Shares are ours."
     return prose_table(
-        "How it hangs on the variance", ("share of the largest variance", "rows beyond 95 %", "p"), rows, note
+        "How it depends on the variance", ("share of the largest variance", "rows beyond 95 %", "p"), rows, note
     )

@@ -21,8 +21,8 @@ MEANINGS: dict[ClaimVerdict, str] = {
     "confirmed": "shown by the test named, in the direction claimed",
     "not confirmed": "tested, and not shown; or what was released does not show it",
     "contradicted": "the test shows the opposite, or the paper's own numbers do",
-    "underpowered": "the questions, videos or trainings could not have shown a difference that matters",
-    "not testable without the real data": "needs the paper's models and data, which nobody can fetch by a program",
+    "underpowered": "too few questions, videos or training runs to show a difference that matters",
+    "not testable without the real data": "needs the paper's models and data, which cannot be downloaded automatically",
     "none": "nothing at this scale bears on it",
 }
 _OF_COMPARISON: dict[Verdict, ClaimVerdict] = {

@@ -28,7 +28,7 @@ from reports.scores.scores import scores
 
 _NOTHING: dict[ClaimKind, str] = {
     "row": "Not run.",
-    "quoted": "Figures of the paper's own; the claims that compare have lines of their own.",
+    "quoted": "Figures of the paper's own; claims that compare have their own rows.",
     "higher": "Not run.",
     "gain": "Not run.",
     "uneven": "Not run.",

@@ -162,7 +162,7 @@ def _higher(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:
 
 
 def _text(one: Wanted, found: Comparison) -> str:
-    """`mini-l, SGG-VQA (Anatomy), mini world, GRPO less SFT: -20.51 [-22.49, -18.54], p (Holm) 0.0001, MDD 4, ...`."""
+    """`mini-l, SGG-VQA (Anatomy), mini world, GRPO minus SFT: -20.51 [-22.49, -18.54], p (Holm) 0.0001, MDD 4, ...`."""
     difference = found.difference(METRIC)
     cell = difference_cell(difference.interval)
     p = f", p (Holm) {p_text(found.test.p)}" if found.test else ""
@@ -173,7 +173,7 @@ def _text(one: Wanted, found: Comparison) -> str:
 
 
 def _where(one: Wanted) -> str:
-    names = f"{TITLES.get(one.left, one.left)} less {TITLES.get(one.right, one.right)}"
+    names = f"{TITLES.get(one.left, one.left)} minus {TITLES.get(one.right, one.right)}"
     return f"{_model_and_benchmark(one)}, {names}"
 
 
@@ -208,7 +208,7 @@ def _gain(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:
         return NONE
     told = "; ".join(f"{benchmark_title(name)}: {_interval(of)}" for name, of in found)
     verdict = combined([of_interval(of.low, of.high) if of else "underpowered" for _, of in found])
-    return Judgement(verdict, f"Gain of the larger model less that of the smaller, Avg@5, by interval alone: {told}.")
+    return Judgement(verdict, f"Gain of the larger model minus that of the smaller, Avg@5, by interval alone: {told}.")
 
 
 def _uneven(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:

@@ -56,19 +56,23 @@ def _quoted(claim: Claim, papers: PaperEvidence) -> Judgement:
     wrong = [one for one in figures if not agrees(one, known)]
     if not wrong:
         return Judgement(
-            UNTESTABLE, f"All {len(figures)} figures agree with the tables; that says nothing of the tables."
+            UNTESTABLE, f"All {len(figures)} figures agree with the tables; this does not test the tables."
         )
-    told = "; ".join(f"{percent(one.hundredths)} where they have {percent(expected(one, known))}" for one in wrong)
-    return Judgement("contradicted", f"By the paper's own tables, {len(wrong)} of {len(figures)} figures: {told}.")
+    told = "; ".join(
+        f"{percent(one.hundredths)} where the tables have {percent(expected(one, known))}" for one in wrong
+    )
+    return Judgement(
+        "contradicted", f"By the paper's own tables, {len(wrong)} of {len(figures)} figures differ: {told}."
+    )
 
 
 def _comparison(claim: Claim, papers: PaperEvidence) -> Judgement:
     of = printed(claim, by_address(papers.cells))
-    held = f"As printed, {sum(one.hundredths > 0 for one in of)} of {len(of)} differences bear it out."
+    held = f"As printed, {sum(one.hundredths > 0 for one in of)} of {len(of)} differences support it."
     if f"statements.{claim.id}" in papers.findings:
         return Judgement("contradicted", f"By the paper's own tables. {held}")
     if f"resolution.{claim.id}" in papers.findings:
-        return Judgement("underpowered", f"{held} Most are smaller than so many questions can resolve.")
+        return Judgement("underpowered", f"{held} Most are smaller than this many questions can resolve.")
     return Judgement(UNTESTABLE, held)
 
 
@@ -90,5 +94,5 @@ def _words(claim: Claim, papers: PaperEvidence) -> Judgement:
     if claim.kind != "words" or not found:
         return Judgement(UNTESTABLE, "Nothing in the paper's numbers bears on it.")
     if any(one.strength == "counted" for one in found):
-        return Judgement("contradicted", "By the paper's own numbers, or by its release.")
+        return Judgement("contradicted", "By the paper's own numbers or its release.")
     return Judgement("not confirmed", "What was printed or released does not show it.")

@@ -23,8 +23,8 @@ PAPER, MINI = "paper", "mini world"
 COLUMNS = ("id", "locator", "kind", "claim", "paper_verdict", "paper_why", "mini_verdict", "mini_why")
 """Of the CSV file, and the keys of a claim in the JSON file."""
 _RULE = (
-    "Two verdicts a claim. Paper: by the paper's own numbers, its released files, and results on its models and data "
-    "where a store holds any. Mini world: by a tiny network in a generated world; its verdicts are about that world."
+    "Each claim has two verdicts. Paper: from the paper's own numbers, its released files, and results on its models "
+    "and data if the store has any. Mini world: from a tiny network in a generated world, and about that world only."
 )
 
 
@@ -115,14 +115,15 @@ def _verdict_and_why(judgement: Judgement) -> str:
 
 def _notes(ledger: Ledger) -> tuple[str, ...]:
     family = (
-        f"Mini world: {ledger.family} comparisons by Avg@5 in the matched arm, Holm over all of them; sign-flip test "
-        "over clusters, verdicts and MDD as docs/statistics.md has them. The family follows from the claims, and was "
-        "not declared before the runs. Intervals are over videos or images, given these trainings, unless they say "
-        "that they are over clusters and seeds; all trainings of a model start from one base."
+        f"Mini world: {ledger.family} comparisons by Avg@5 in the matched arm, Holm-corrected together; "
+        "docs/statistics.md defines the sign-flip test over clusters, the verdicts and the MDD. The family follows "
+        "from the claims and was not declared before the runs. Intervals are over videos or images, given these "
+        "training runs, unless they say that they are over clusters and seeds; all training runs of a model start "
+        "from one base."
     )
     return (
         *([family] if ledger.family else []),
-        *(f"Compared although it differs: {text}." for text in ledger.told if " differ in " in text),
+        *(f"Compared despite a difference: {text}." for text in ledger.told if " differ in " in text),
         *(f"Audit check not made: {title}." for title in ledger.skipped),
         f"Results of commit {', '.join(ledger.commits) or 'none'}.",
         "How to read this: docs/audit.md.",
