@@ -1,4 +1,4 @@
-"""The whole audit: every check, made or skipped. Pure but for reading the files that it is given."""
+"""The whole audit: every check, made or skipped. It only reads the files that it is given."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from reports.scores.names import BENCHMARKS
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What the paper says, as data."""
+    """The paper as data."""
 
     cells: PaperCells
     figures: Sequence[prose.QuotedFigure]
@@ -37,7 +37,7 @@ class Paper:
 
 
 def load_paper() -> Paper:
-    """From the files of this project."""
+    """Read the CSV files of this project."""
     return Paper(load_cells(), prose.load(), claims.load(), definitions.load())
 
 
@@ -51,7 +51,7 @@ def sizes(cells: PaperCells) -> dict[str, int]:
 
 
 def paper_checks(paper: Paper) -> tuple[Check, ...]:
-    """From the numbers and words of the paper alone."""
+    """Checks of the paper's numbers and words alone."""
     found = sizes(paper.cells)
     return (
         *(grim.check(paper.cells, name) for name in found),
@@ -76,11 +76,11 @@ RELEASED: dict[str, tuple[str, Callable[[Sequence[Released]], Check]]] = {
     "released-text": ("how far does a guess without the image get?", released_wording.check_text),
     "released-augmentation": ("are the augmented images and questions included?", released_methods.check_augmentation),
 }
-"""Check of the released files -> what it asks, and the check."""
+"""Id of a check of the released files -> its title and the check."""
 
 
 def released_checks(files: Sequence[Released] | None) -> tuple[Check, ...]:
-    """Of the released files; all skipped where there are none."""
+    """Checks of the released files; all are skipped where there are none."""
     if files is None:
         return tuple(
             Check(name, f"Released files: {title}", "the released files", skipped=SKIPPED)
@@ -95,7 +95,7 @@ def audit(released: Path | None = None, text: Path | None = None, paper: Paper |
     Args:
         released: folder with the authors' released files.
         text: the paper's text.
-        paper: the paper as data; this project's own where none is given.
+        paper: the paper as data (default: the files of this project).
 
     Raises:
         AnatomyR1Error: when a file cannot be read.
@@ -107,5 +107,5 @@ def audit(released: Path | None = None, text: Path | None = None, paper: Paper |
 
 
 def findings(checks: Iterable[Check]) -> tuple[Finding, ...]:
-    """Of all checks, in order."""
+    """Findings of all checks, in order."""
     return tuple(finding for check in checks for finding in check.findings)

@@ -1,4 +1,4 @@
-"""The paper's cells with their decimals, as integers: arithmetic on them is exact."""
+"""The cells of the paper's tables as integers, so that arithmetic on them is exact; do its two tables agree?"""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class PaperCell:
 
     @property
     def address(self) -> CellAddress:
-        """What the cell is found by."""
+        """Key of the cell."""
         return (self.table, self.model, self.method, self.benchmark, self.metric)
 
     @property
     def k(self) -> int:
-        """Responses to a question that the percentage counts."""
+        """Responses per question that the percentage counts."""
         return K if self.metric == f"avg@{K}" else 1
 
     @property
@@ -50,7 +50,7 @@ class PaperCell:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Readable name."""
         return name_of(self.address)
 
 
@@ -73,22 +73,22 @@ def hundredths(text: str, where: str) -> int:
     """`47.32` -> 4732.
 
     Raises:
-        AnatomyR1Error: when it is no number, or has not exactly two decimals.
+        AnatomyR1Error: when it is not a number with exactly two decimals.
     """
     try:
         value = Decimal(text)
     except InvalidOperation as error:
-        raise AnatomyR1Error(f"{where}: {text!r} is no number. Fix: write it as the paper prints it") from error
+        raise AnatomyR1Error(f"{where}: {text!r} is not a number. Fix: write it as the paper prints it") from error
     if value.as_tuple().exponent != -2:
-        raise AnatomyR1Error(f"{where}: {text!r} has not two decimals. Fix: write it as the paper prints it")
+        raise AnatomyR1Error(f"{where}: {text!r} does not have two decimals. Fix: write it as the paper prints it")
     return int(value * 100)
 
 
 def load(path: Path = paper.FILE) -> tuple[PaperCell, ...]:
-    """All printed cells, in the file's order; what the paper leaves out is not there.
+    """All printed cells, in the file's order; cells that the paper leaves empty are omitted.
 
     Raises:
-        AnatomyR1Error: when a cell stands twice or is no percentage with two decimals.
+        AnatomyR1Error: when a cell appears twice or is not a percentage with two decimals.
     """
     found: dict[CellAddress, PaperCell] = {}
     with path.open(encoding="utf-8", newline="") as handle:
@@ -99,7 +99,7 @@ def load(path: Path = paper.FILE) -> tuple[PaperCell, ...]:
             value = hundredths(row["percent"], where)
             cell = PaperCell(int(row["table"]), row["model"], row["method"], row["benchmark"], row["metric"], value)
             if cell.address in found or not 0 <= value <= 10_000:
-                raise AnatomyR1Error(f"{where}: stands twice, or is no percentage. Fix: correct the line")
+                raise AnatomyR1Error(f"{where}: appears twice, or is not a percentage. Fix: correct the line")
             found[cell.address] = cell
     return tuple(found.values())
 
@@ -110,7 +110,7 @@ def by_address(cells: PaperCells) -> dict[CellAddress, int]:
 
 
 def check_same_everywhere(cells: PaperCells) -> Check:
-    """Cells of the same model, method, benchmark and metric."""
+    """Do cells that both tables print agree?"""
     groups: dict[tuple[str, str, str, str], list[PaperCell]] = defaultdict(list)
     for cell in cells:
         groups[cell.address[1], cell.address[2], cell.address[3], cell.address[4]].append(cell)

@@ -1,9 +1,9 @@
-"""The paper's claims as data (`claims.csv`), in our own words, and whether its tables bear out those that compare.
+"""The paper's claims as data (`claims.csv`), in our own words, and whether its tables support those that compare.
 
 Kinds: `row` (a row of a table), `quoted` (figures in a sentence; `evidence` lists them by their ids in `prose.csv`),
 `higher` (each method in `left` beats each in `right`), `gain` (the gain of `left` over `right` is larger on the first
 model than on the second), `uneven` (some categories gain, others do not), `curve` (a statement about training), and
-`words` (anything else). `*` stands for all.
+`words` (anything else). `*` means all.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Claim:
 
     id: str
     locator: str
-    """Where it stands in the paper."""
+    """Where it is made in the paper."""
     kind: ClaimKind
     text: str
     """In our words."""
@@ -71,7 +71,7 @@ def load(path: Path = FILE) -> tuple[Claim, ...]:
     """Read the file, in its order.
 
     Raises:
-        AnatomyR1Error: when an id stands twice, or a kind or quantifier is not known.
+        AnatomyR1Error: when an id appears twice, or a kind or quantifier is unknown.
     """
     found: dict[str, Claim] = {}
     with path.open(encoding="utf-8", newline="") as handle:
@@ -81,7 +81,7 @@ def load(path: Path = FILE) -> tuple[Claim, ...]:
                 or row["kind"] not in get_args(ClaimKind)
                 or row["quantifier"] not in get_args(Quantifier)
             ):
-                raise AnatomyR1Error(f"{path.name}:{line}: id twice, or no such kind or quantifier. Fix: correct it")
+                raise AnatomyR1Error(f"{path.name}:{line}: repeated id, or unknown kind or quantifier. Fix: correct it")
             found[row["id"]] = _claim(row)
     return tuple(found.values())
 
@@ -106,7 +106,7 @@ def _claim(row: Mapping[str, str]) -> Claim:
 
 
 def printed(claim: Claim, cells: Mapping[CellAddress, int]) -> tuple[PrintedDifference, ...]:
-    """The differences that a claim of kind `higher` or `gain` is about; where a cell is missing there is none."""
+    """The differences that a claim of kind `higher` or `gain` is about, without those that lack a cell."""
     if claim.kind == "gain":
         return tuple(_gains(claim, cells))
     if claim.kind != "higher":
@@ -121,7 +121,7 @@ def printed(claim: Claim, cells: Mapping[CellAddress, int]) -> tuple[PrintedDiff
 
 
 def holds(claim: Claim, found: tuple[PrintedDifference, ...]) -> bool:
-    """Whether the printed numbers, taken as they are, bear the claim out."""
+    """Whether the printed numbers, taken at face value, support the claim."""
     held = sum(one.hundredths > 0 for one in found)
     return 2 * held > len(found) if claim.quantifier == "most" else held == len(found)
 
@@ -135,7 +135,7 @@ def _gains(claim: Claim, cells: Mapping[CellAddress, int]) -> Iterator[PrintedDi
 
 
 def _difference(cells: Mapping[CellAddress, int], where: tuple[str, str, str], left: str, right: str) -> int | None:
-    """Of two methods by (model, benchmark, metric), from the one table that has both."""
+    """Difference of two methods at (model, benchmark, metric), from the table that has both."""
     model, benchmark, metric = where
     for table in (1, 2):
         a, b = (cells.get((table, model, method, benchmark, metric)) for method in (left, right))
@@ -145,7 +145,7 @@ def _difference(cells: Mapping[CellAddress, int], where: tuple[str, str, str], l
 
 
 def check(claims: Sequence[Claim], cells: PaperCells) -> Check:
-    """Every claim that compares, whatever its differences' size."""
+    """Every claim that compares methods, however small the differences."""
     known = by_address(cells)
     found = [(claim, printed(claim, known)) for claim in claims if claim.kind in ("higher", "gain")]
     rows = tuple(

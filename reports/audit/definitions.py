@@ -1,4 +1,4 @@
-"""Definitions against each other, and against the tables. `definitions.csv` holds the two passages, in our words.
+"""Definitions compared with each other and with the tables. `definitions.csv` has the passages, in our words.
 
 Relations: `same` (both list the same things), `range` (a metric's cells lie in the range), `complete` (a method has a
 cell on every benchmark).
@@ -22,7 +22,7 @@ FILE = Path(__file__).with_name("definitions.csv")
 
 @dataclass(frozen=True, slots=True)
 class PassagePair:
-    """Two passages that ought to agree."""
+    """Two passages that should agree."""
 
     id: str
     relation: str
@@ -38,13 +38,15 @@ def load(path: Path = FILE) -> tuple[PassagePair, ...]:
     """Read the file, in its order.
 
     Raises:
-        AnatomyR1Error: when a relation is not known.
+        AnatomyR1Error: when a relation is unknown.
     """
     with path.open(encoding="utf-8", newline="") as handle:
         found = tuple(PassagePair(*row.values()) for row in csv.DictReader(handle))
     for pair in found:
         if pair.relation not in _RELATIONS:
-            raise AnatomyR1Error(f"{path.name}: {pair.id}: no relation {pair.relation!r}. Fix: {', '.join(_RELATIONS)}")
+            raise AnatomyR1Error(
+                f"{path.name}: {pair.id}: unknown relation {pair.relation!r}. Fix: use one of {', '.join(_RELATIONS)}"
+            )
     return found
 
 
@@ -75,11 +77,11 @@ _RELATIONS: dict[str, Callable[[PassagePair, PaperCells], str]] = {
     "range": _range,
     "complete": _complete,
 }
-"""Relation -> what breaks it, in words; empty where it holds."""
+"""Relation -> function that says how it is violated; empty where it holds."""
 
 
 def broken(pair: PassagePair, cells: PaperCells) -> str:
-    """What does not agree; empty where all does."""
+    """How the passages disagree; empty where they agree."""
     return _RELATIONS[pair.relation](pair, cells)
 
 

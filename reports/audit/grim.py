@@ -1,4 +1,4 @@
-"""GRIM: which printed percentages can come out of a whole number of right answers (Brown and Heathers, 2017)?
+"""GRIM: which printed percentages can result from a whole number of right answers (Brown and Heathers, 2017)?
 
 A percentage with two decimals is possible for N questions of k responses only if some whole number m of right
 responses gives it: round(100 m / (k N), 2). The arithmetic is in integers; a tie may have been rounded either way. The
@@ -33,27 +33,23 @@ SHOWN = 6
 
 def possible(hundredths: int, responses: int) -> bool:
     """Whether some m of `responses` rounds to the percentage."""
-    nearest = (2 * hundredths * responses + 10_000) // 20_000
-    return any(
-        0 <= m <= responses and abs(20_000 * m - 2 * hundredths * responses) <= responses
-        for m in (nearest - 1, nearest, nearest + 1)
-    )
+    return bool(_possible(hundredths, np.asarray(responses)))
 
 
 def possible_if_cut(hundredths: int, responses: int) -> bool:
-    """Whether some m of `responses` gives the percentage where it is cut off after two decimals, not rounded."""
+    """Whether some m of `responses` gives the percentage if it is truncated to two decimals, not rounded."""
     m = -(-hundredths * responses // 10_000)
     return m <= responses and m * 10_000 < (hundredths + 1) * responses
 
 
 def impossible(cells: PaperCells, n: int) -> tuple[PaperCell, ...]:
-    """Cells that `n` questions cannot give."""
+    """Cells that cannot result from `n` questions."""
     return tuple(cell for cell in cells if not possible(cell.hundredths, cell.k * n))
 
 
 @lru_cache(maxsize=20_000)
 def chance(responses: int) -> float:
-    """Share of the 10,001 percentages with two decimals that are possible: what a random one would have."""
+    """Share of the 10,001 percentages with two decimals that are possible: the chance that a random one is."""
     m = np.arange(responses + 1, dtype=np.int64)
     low = -((responses - 20_000 * m) // (2 * responses))
     high = (20_000 * m + responses) // (2 * responses)
@@ -71,9 +67,9 @@ class Fit:
     fitting: int
     cells: int
     expected: float
-    """Cells of random percentages that would fit."""
+    """Number of cells that would fit if the percentages were random."""
     tail: float
-    """Chance that random percentages fit as many or more."""
+    """Probability that at least as many random percentages fit."""
 
 
 def fits(cells: PaperCells, largest: int = LARGEST) -> tuple[Fit, ...]:
@@ -95,19 +91,19 @@ def fits(cells: PaperCells, largest: int = LARGEST) -> tuple[Fit, ...]:
 
 
 def inferred(found: Sequence[Fit]) -> Fit:
-    """The number of questions whose fit chance explains least; the smaller of equals."""
+    """The number of questions whose fit is least likely by chance; of ties, the smallest."""
     return min(found, key=lambda one: (one.tail, one.n))
 
 
 def _possible(hundredths: int, responses: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`possible` for many totals at once, as 0 and 1: is a whole number between the ends of what rounds to it?"""
+    """`possible` for an array of totals, as 0 and 1: is there an integer in the range that rounds to the percentage?"""
     low = np.maximum(-((responses - 2 * hundredths * responses) // 20_000), 0)
     high = np.minimum((2 * hundredths + 1) * responses // 20_000, responses)
     return np.asarray(low <= high, dtype=np.int64)
 
 
 def check(cells: PaperCells, benchmark: str) -> Check:
-    """For one benchmark's cells."""
+    """GRIM for the cells of one benchmark."""
     of = [cell for cell in cells if cell.benchmark == benchmark]
     title = BENCHMARKS.get(benchmark, benchmark)
     found = fits(of)
@@ -148,7 +144,7 @@ def _findings(of: PaperCells, benchmark: str, title: str, found: Sequence[Fit], 
 
 
 def _all_fit(found: Sequence[Fit]) -> str:
-    """Which numbers of questions allow every cell, and how likely the cells' own regularity is then."""
+    """Which numbers of questions allow every cell, and how likely that fit is by chance."""
     whole = [one for one in found if one.fitting == one.cells]
     if not whole:
         return f"No N up to {LARGEST:,} allows all {found[0].cells}."
@@ -170,7 +166,7 @@ def _fits_grid(found: Sequence[Fit], title: str) -> Table:
 
 
 def _cells_grid(of: PaperCells, n: int, title: str) -> Table:
-    """A line a row of the paper's tables, with the cells that `n` does not allow."""
+    """The rows of the paper's tables with a cell that `n` questions do not allow."""
     wrong = {cell.address for cell in impossible(of, n)}
     rows: dict[PaperRow, list[str]] = {address[:3]: [] for address in (cell.address for cell in of) if address in wrong}
     for cell in of:

@@ -1,4 +1,4 @@
-"""What only the paper's text can tell: announced parts that are absent, references left open, and our own quotes."""
+"""Checks of the paper's text: missing parts that it announces, unresolved references, and our own quotes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPEN = re.compile(r"\b(?:Figure|Fig\.|Table|Section|Eq\.) (?:[XY]\b|\?\?)")
 
 
 def skipped() -> Check:
-    """Where no text is given."""
+    """The check where no text is given."""
     why = "no text was given (--paper-text FILE: the paper's text, which is not part of this project)"
     return Check(
         _ID, _TITLE, "mentions of an appendix, references such as Figure X, and every short quote", skipped=why
@@ -41,7 +41,7 @@ def read(path: Path) -> str:
 
 
 def check(text: str, quotes: Sequence[QuotedFigure]) -> Check:
-    """On the whole text."""
+    """Check the whole text."""
     lost = [one for one in quotes if _plain(one.quote) not in _plain(text)]
     mentions, open_references = len(_APPENDIX.findall(text)), _OPEN.findall(text)
     absent = 0 if _HEADING.search(text) else mentions

@@ -1,6 +1,6 @@
-"""Figures quoted in the paper's prose against its tables. `prose.csv` says which cell each should equal.
+"""Figures quoted in the paper's prose, compared with its tables. `prose.csv` says which cell each should equal.
 
-A figure with `minus` is a difference: the cell less the same cell of the method `minus`.
+A figure with `minus` is a difference: the cell minus the same cell of the method `minus`.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class QuotedFigure:
     id: str
     locator: str
     quote: str
-    """A few words around it, for finding the place."""
+    """A few words around it, to find the passage."""
     hundredths: int
     address: CellAddress
     minus: str
-    """Method that is taken off; empty where the figure is the cell itself."""
+    """Method that is subtracted; empty where the figure is the cell itself."""
 
     @property
     def meant(self) -> str:
-        """The cell or difference, for people."""
+        """Readable name of the cell or difference."""
         name = name_of(self.address)
         return f"{name}, less that of {TITLES.get(self.minus, self.minus)}" if self.minus else name
 
@@ -44,14 +44,14 @@ def load(path: Path = FILE) -> tuple[QuotedFigure, ...]:
     """Read the file, in its order.
 
     Raises:
-        AnatomyR1Error: when an id stands twice or a figure has not two decimals.
+        AnatomyR1Error: when an id appears twice or a figure does not have two decimals.
     """
     found: dict[str, QuotedFigure] = {}
     with path.open(encoding="utf-8", newline="") as handle:
         for line, row in enumerate(csv.DictReader(handle), start=2):
             where = f"{path.name}:{line}"
             if row["id"] in found:
-                raise AnatomyR1Error(f"{where}: {row['id']} stands twice. Fix: give each figure an id of its own")
+                raise AnatomyR1Error(f"{where}: {row['id']} appears twice. Fix: give each figure its own id")
             address = (int(row["table"]), row["model"], row["method"], row["benchmark"], row["metric"])
             value = hundredths(row["figure"], where)
             found[row["id"]] = QuotedFigure(row["id"], row["locator"], row["quote"], value, address, row["minus"])
@@ -78,7 +78,7 @@ def agrees(quoted: QuotedFigure, cells: Mapping[CellAddress, int]) -> bool:
 
 
 def check(figures: Sequence[QuotedFigure], cells: PaperCells) -> Check:
-    """Every figure, with a finding a sentence that has one the tables do not bear out."""
+    """Every figure, with one finding for each sentence that has a figure unlike the tables."""
     known = by_address(cells)
     wrong = [one for one in figures if not agrees(one, known)]
     by_sentence = groupby(wrong, key=lambda one: one.locator)

@@ -27,7 +27,7 @@ class Released:
 
     name: str
     entries: Sequence[Mapping[str, Any]]
-    """As released."""
+    """As released, unparsed."""
     records: tuple[Record, ...]
     """Sound ones, in order."""
     skipped: tuple[str, ...]
@@ -43,7 +43,7 @@ def load(folder: Path) -> tuple[Released, ...]:
     """The files of `NAMES` that are in the folder.
 
     Raises:
-        AnatomyR1Error: when there is none, or one is no list of records.
+        AnatomyR1Error: when there is none, or one is not a list of records.
     """
     found = [folder / name for name in NAMES if (folder / name).is_file()]
     if not found:
@@ -61,7 +61,7 @@ def _file(path: Path) -> Released:
 
 
 def meaning(question: Question) -> QuestionMeaning:
-    """What a question asks of which picture; a stem beyond the grammar stands for itself."""
+    """What a question asks about which image; a stem that the grammar does not cover is its own meaning."""
     stem: Stem = parse_stem(question.stem)
     if stem.family == "other":
         return (question.image, "other", question.stem, ())

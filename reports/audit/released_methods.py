@@ -36,7 +36,7 @@ class ChiSquare:
 
 
 def uniform(questions: Sequence[Question]) -> ChiSquare:
-    """Of every set of distractors being as likely, answer by answer."""
+    """Test that every set of distractors is equally likely, for each answer."""
     names = {option for question in questions for option in question.options}
     sets: dict[tuple[str, int], Counter[frozenset[str]]] = defaultdict(Counter)
     for question in questions:
@@ -52,7 +52,7 @@ def uniform(questions: Sequence[Question]) -> ChiSquare:
 
 
 def ordered(questions: Sequence[Question]) -> ChiSquare:
-    """Kruskal-Wallis of a record's place by its answer and options."""
+    """Kruskal-Wallis test of a record's position by its answer and options."""
     places: dict[tuple[str, frozenset[str]], list[int]] = defaultdict(list)
     for place, question in enumerate(questions):
         places[question.answer, frozenset(question.options)].append(place)
@@ -63,14 +63,14 @@ def ordered(questions: Sequence[Question]) -> ChiSquare:
 
 
 def detectable_effect(n: int, freedom: int) -> float:
-    """Cohen's w that a chi-square test of `n` questions finds four times in five at 5 %."""
+    """Cohen's w that a chi-square test of `n` questions detects with 80 % power at the 5 % level."""
     limit = chi2.ppf(0.95, freedom)
     noncentral = brentq(lambda x: ncx2.sf(limit, freedom, x) - 0.8, 1e-6, 1e4)
     return float((noncentral / n) ** 0.5)
 
 
 def check_distractors(files: Sequence[Released]) -> Check:
-    """Distractors and the place of the right option, in every file; only the curriculum's says something."""
+    """Distractors and the position of the right option in every file; only the curriculum file can give a finding."""
     tests = {file.name: uniform(file.questions) for file in files}
     letters = {file.name: _letters(file.questions) for file in files}
     rows = tuple(
@@ -91,7 +91,7 @@ def check_distractors(files: Sequence[Released]) -> Check:
 
 
 def check_order(files: Sequence[Released]) -> Check:
-    """Order of the curriculum's file, and of the others for comparison."""
+    """Order of the curriculum file, and of the others for comparison."""
     tests = {file.name: ordered(file.questions) for file in files}
     rows = tuple((name, _text(test), f"{test.statistic / max(test.freedom, 1):.2f}") for name, test in tests.items())
     found = [_unordered(tests[ASC])] if ASC in tests and tests[ASC].p >= 0.05 else []
@@ -166,12 +166,12 @@ _AUGMENTATION = "Released files: are the augmented images and questions included
 
 
 def changed_images(questions: Iterable[Question]) -> int:
-    """Records whose image is not a frame as the data set names it."""
+    """Number of records whose image does not have the name of a frame of the data set."""
     return sum(not _FRAME.fullmatch(question.image) for question in questions)
 
 
 def reworded(questions: Iterable[Question]) -> int:
-    """Questions that stand in several wordings."""
+    """Number of questions that occur in several wordings."""
     wordings: dict[QuestionMeaning, set[str]] = defaultdict(set)
     for question in questions:
         wordings[meaning(question)].add(question.stem)
@@ -179,7 +179,7 @@ def reworded(questions: Iterable[Question]) -> int:
 
 
 def check_augmentation(files: Sequence[Released]) -> Check:
-    """Of the GDQA file."""
+    """Changed images and rewritten questions in the GDQA file."""
     file = named(files, GDQA)
     if file is None:
         return Check("released-augmentation", _AUGMENTATION, "the GDQA file", skipped=f"{GDQA} is not among the files")

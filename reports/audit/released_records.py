@@ -1,4 +1,4 @@
-"""The released records: are they of one form and sound, repeated or contradictory, and shared between files?"""
+"""The released records: are they consistent, repeated or contradictory, and shared between files?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.audit.released import Released, meaning
 
 
 def check_keys(files: Sequence[Released]) -> Check:
-    """Keys, beginnings of paths, and records whose parts contradict each other."""
+    """Keys, first characters of paths, and records that contradict themselves."""
     forms = {file.name: (_keys(file), _starts(file)) for file in files}
     bad = [problem for file in files for problem in file.skipped]
     rows = tuple(
@@ -81,7 +81,7 @@ def conflicting(questions: Iterable[Question]) -> list[tuple[str, str]]:
 
 
 def check_gold(files: Sequence[Released]) -> Check:
-    """Within each file and over all."""
+    """Repeats and conflicts within each file and over all."""
     twice = {file.name: repeated(file.questions) for file in files}
     within = {file.name: conflicting(file.questions) for file in files}
     all_ = conflicting(question for file in files for question in file.questions)
@@ -154,7 +154,7 @@ def check_overlap(files: Sequence[Released]) -> Check:
 
 
 def _shared(first: Released, second: Released) -> tuple[int, int, int]:
-    """Frames and questions that both have, and questions of the smaller."""
+    """Number of shared frames, of shared questions, and of questions in the smaller file."""
     images = passport(first.questions, second.questions).overlaps["image"].shared
     one, other = ({meaning(question) for question in file.questions} for file in (first, second))
     return images, len(one & other), min(len(one), len(other))

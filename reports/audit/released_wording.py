@@ -64,7 +64,7 @@ def _alone(counts: dict[str, Counter[str]]) -> str:
 
 
 def check_prompts(files: Sequence[Released]) -> Check:
-    """Is every file worded alike?"""
+    """Do all files use the same prompt wordings?"""
     wordings = {file.name: Counter(record.wording for record in file.records) for file in files}
     rows = tuple(
         (name, ", ".join(f"{key} {count:,}" for key, count in sorted(of.items()))) for name, of in wordings.items()
@@ -90,11 +90,11 @@ def check_prompts(files: Sequence[Released]) -> Check:
 
 
 LEAST = 10
-"""Fewest questions with a colour before it counts. Ours."""
+"""Fewest questions with a colour for it to count (our choice)."""
 
 
 def colours(questions: Iterable[Question]) -> dict[str, Counter[str]]:
-    """Colour of the thing asked for -> answers."""
+    """Colour of the object asked for -> counts of its answers."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for question in questions:
         if colour := parse_stem(question.stem).target.colour:
@@ -103,7 +103,7 @@ def colours(questions: Iterable[Question]) -> dict[str, Counter[str]]:
 
 
 def check_colour(files: Sequence[Released]) -> Check:
-    """Over all files together."""
+    """Colours over all files together."""
     found = colours(question for file in files for question in file.questions)
     fixed = {c: of for c, of in found.items() if len(of) == 1 and of.total() >= LEAST}
     rows = tuple((c, ", ".join(f"{name} {count}" for name, count in of.most_common())) for c, of in found.items())
@@ -137,12 +137,12 @@ def without_picture(questions: Sequence[Question]) -> Interval:
 
 
 def chance_level(questions: Sequence[Question]) -> float:
-    """What guessing gives."""
+    """Accuracy of guessing."""
     return sum(1 / len(question.options) for question in questions) / len(questions)
 
 
 def check_text(files: Sequence[Released]) -> Check:
-    """Against guessing."""
+    """Accuracy without the image, compared with guessing."""
     found = {file.name: (without_picture(file.questions), chance_level(file.questions)) for file in files}
     above = {name: one for name, one in found.items() if one[0].low is not None and one[0].low > one[1]}
     rows = tuple(

@@ -1,4 +1,4 @@
-"""The smallest difference that so many questions, from so few videos, can tell from none, beside those claimed.
+"""The smallest differences that the test questions and videos can resolve, compared with those that the paper claims.
 
 A difference of two methods on the same N questions has the standard error
 
@@ -7,7 +7,7 @@ A difference of two methods on the same N questions has the standard error
 with d the share of questions on which one response of the one is right and of the other wrong, r = 1 for Pass@1 and
 Major@5 and (1 + 4 rho) / 5 for Avg@5 (rho: correlation of a question's five differences), and icc the correlation of
 differences within one of G videos (Kish's design effect). The smallest difference that a two-sided t test with G - 1
-degrees of freedom finds four times in five is se times `anatomy_r1.comparison.power.detectable`. The paper gives none
+degrees of freedom detects with 80 % power is se times `anatomy_r1.comparison.power.detectable`. The paper gives none
 of d, rho, icc, so three sets of values are tried; all are ours.
 """
 
@@ -42,7 +42,7 @@ class Scenario:
     rho: float
     icc: float
     videos: bool
-    """Whether questions hang together by video; else all are independent."""
+    """Whether questions are correlated within a video; else all are independent."""
 
 
 SCENARIOS = (
@@ -53,7 +53,7 @@ SCENARIOS = (
 
 
 def smallest(scenario: Scenario, n: int, metric: str, videos: int | None) -> float:
-    """Smallest detectable difference in points; `videos` None where questions are taken for independent anyway."""
+    """Smallest detectable difference in points; `videos` is None where questions are taken as independent."""
     groups = videos if scenario.videos and videos else n
     ratio = (1 + (K - 1) * scenario.rho) / K if metric == f"avg@{K}" else 1.0
     effect = 1 + (n / groups - 1) * scenario.icc
@@ -63,7 +63,7 @@ def smallest(scenario: Scenario, n: int, metric: str, videos: int | None) -> flo
 def unresolved(
     of: Sequence[PrintedDifference], sizes: dict[str, int], scenario: Scenario = SCENARIOS[0]
 ) -> list[PrintedDifference]:
-    """Differences in the claimed direction that are below what the scenario can tell from none."""
+    """Differences in the claimed direction that are too small to resolve under the scenario."""
     return [
         one
         for one in of
@@ -72,7 +72,7 @@ def unresolved(
 
 
 def check(claims: Sequence[Claim], cells: PaperCells, sizes: dict[str, int]) -> Check:
-    """Claims that one method is above another; `sizes`: questions of each benchmark."""
+    """Claims that one method is better than another; `sizes`: questions of each benchmark."""
     known = by_address(cells)
     found = [(claim, printed(claim, known)) for claim in claims if claim.kind == "higher"]
     rows = tuple(
@@ -165,5 +165,5 @@ def _assumed(scenario: Scenario, videos: int | None) -> str:
 
 
 def _videos(benchmark: str) -> int | None:
-    """OmniMedVQA's groups are small and not known, so its questions are taken for independent."""
+    """OmniMedVQA's groups are small and unknown, so its questions are taken as independent."""
     return VIDEOS if benchmark.startswith("sgg") else None

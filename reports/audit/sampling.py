@@ -1,6 +1,6 @@
-"""Pass@1 against Avg@5: is their gap what five samples can bring about?
+"""Pass@1 against Avg@5: is their gap what five samples would produce?
 
-If Pass@1 is the first of the five samples that Avg@5 averages, then a question that is answered rightly with chance p
+If Pass@1 is the first of the five samples that Avg@5 averages, then a question answered correctly with probability p
 adds p(1-p)(1 - 1/5) to the variance of the gap (times 1/N²). The sum is largest where all questions have the same p:
 0.8 m (1-m) / N for a mean m. That is the bound here. Policies that answer most questions the same way every time have
 a fraction of it.
@@ -20,7 +20,7 @@ from reports.audit.cells import PaperCell, PaperCells, by_address, name_of
 from reports.audit.finding import Check, Finding, of_p
 
 SHARES = (1.0, 0.5, 0.25)
-"""Shares of the largest possible variance that are tried. Ours."""
+"""Shares of the largest possible variance that are tried (our choice)."""
 NORMAL_95 = float(norm.ppf(0.975))
 """Standard deviations, 1.96, that a normal variable exceeds either way in 5 %."""
 
@@ -33,7 +33,7 @@ class Gap:
     """The Pass@1 cell."""
     points: float
     bound: float
-    """Largest standard deviation that sampling gives, in points."""
+    """Largest standard deviation of the gap under sampling, in points."""
 
     def z(self, share: float = 1.0) -> float:
         """Gap in standard deviations, where the variance is `share` of the largest."""
@@ -55,12 +55,12 @@ def gaps(cells: PaperCells, n: int) -> tuple[Gap, ...]:
 
 
 def surprise(found: Sequence[Gap], share: float) -> float:
-    """Chance of gaps so large in all, if they came from sampling with `share` of the largest variance."""
+    """Probability of gaps at least this large overall, under sampling with `share` of the largest variance."""
     return float(chi2.sf(sum(gap.z(share) ** 2 for gap in found), len(found)))
 
 
 def one_sided(found: Sequence[Gap]) -> tuple[int, int, float]:
-    """Gaps above and below zero, and the chance of a split so uneven (exact sign test)."""
+    """Gaps above and below zero, and the probability of a split at least this uneven (exact sign test)."""
     above, below = (sum(sign * gap.points > 0 for gap in found) for sign in (1, -1))
     p = float(binomtest(above, above + below).pvalue) if above + below else 1.0
     return above, below, p

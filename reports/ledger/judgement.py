@@ -1,4 +1,4 @@
-"""Verdicts on claims, and how several come to one. The rules are ours.
+"""Verdicts on claims, and how several are combined. The rules are ours.
 
 The two scales are never mixed: `paper` is what the paper's own numbers, the released files and results on its models
 and data say; `mini` is what a tiny network in a generated world did, which says nothing about Qwen2.5-VL.
@@ -35,33 +35,33 @@ _OF_COMPARISON: dict[Verdict, ClaimVerdict] = {
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one scale says of one claim."""
+    """The verdict on one claim at one scale."""
 
     verdict: ClaimVerdict
     why: str
-    """What was done and what came out, with numbers."""
+    """What was done and the result, with numbers."""
 
 
 NONE = Judgement("none", "Nothing at this scale bears on it.")
 
 
 def of_comparison(word: Verdict, of_these_weights: bool = False) -> ClaimVerdict:
-    """Verdict on the claim that a method is better, from a comparison's.
+    """Verdict on the claim that a method is better, from that of a comparison.
 
-    What was shown of the compared weights alone is underpowered: a claim is about a method, which is more than these.
+    A result about the compared weights alone counts as underpowered: a claim is about a method.
     """
     return "underpowered" if of_these_weights else _OF_COMPARISON[word]
 
 
 def of_interval(low: float | None, high: float | None) -> ClaimVerdict:
-    """Verdict on the claim that a value is above 0, from its interval; without one nothing is shown."""
+    """Verdict on the claim that a value is above 0, from its interval; not confirmed without one."""
     if low is None or high is None:
         return "not confirmed"
     return "confirmed" if low > 0 else "contradicted" if high < 0 else "not confirmed"
 
 
 def combined(verdicts: Sequence[ClaimVerdict], quantifier: Quantifier = "all") -> ClaimVerdict:
-    """Of a claim that is about several comparisons.
+    """The verdict on a claim about several comparisons.
 
     `all`: confirmed where all are; contradicted where any is; else underpowered where any is; else not confirmed.
     `most`: confirmed or contradicted where more than half are; else not confirmed.

@@ -35,7 +35,7 @@ _NOTHING: dict[ClaimKind, str] = {
     "curve": "No statement about training curves bears on it, or none were given (--curves FILE).",
     "words": "Nothing to test here.",
 }
-"""Kind of claim -> why there is no verdict."""
+"""Kind of claim -> reason for having no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class LedgerRow:
     paper: Judgement
     """At the paper's scale: its numbers, its release, and results on its models and data where there are any."""
     mini: Judgement
-    """In the mini world: says nothing about Qwen2.5-VL."""
+    """In the mini world; it says nothing about Qwen2.5-VL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Ledger:
     told: tuple[str, ...]
     """What differs between the systems that were compared."""
     skipped: tuple[str, ...]
-    """Audit checks that were not made."""
+    """Audit checks that were skipped."""
     commits: tuple[str, ...]
     """Of the results."""
 
@@ -78,7 +78,7 @@ def ledger(
         store: result store, of any profile.
         checks: an audit, of the paper's numbers at least.
         statements: about training curves.
-        paper: the paper as data; this project's own where none is given.
+        paper: the paper as data (default: the files of this project).
 
     Raises:
         AnatomyR1Error: when the store does not exist, or holds what cannot be compared.
@@ -115,15 +115,14 @@ def _row(
     statements: Sequence[CurveStatement],
 ) -> LedgerRow:
     of_print, run = printed.judged(claim, papers), _run(claim, made["paper"], statements, "paper")
-    # What was measured on the paper's models and data outranks what print alone can tell, unless print contradicts
-    # itself.
+    # Measurements on the paper's models and data outrank the printed numbers, unless those contradict themselves.
     paper = of_print if run.verdict == "none" or of_print.verdict == "contradicted" else _joined(run, of_print)
     mini = _run(claim, made["mini"], statements, "mini")
     return LedgerRow(claim.id, claim.locator, claim.kind, claim.text, paper, mini)
 
 
 def _run(claim: Claim, made: Measurements, statements: Sequence[CurveStatement], scale: Scale) -> Judgement:
-    """From results and statements about curves at one scale; where there is nothing, why."""
+    """The judgement from curves or results at one scale; where there is neither, the reason."""
     found = judged_by_curves(claim, statements, scale)
     if found.verdict == "none" and claim.kind != "curve":
         found = measured(claim, made, scale)

@@ -34,9 +34,9 @@ from reports.scores.scores import Group, Score
 
 Scale = Literal["paper", "mini"]
 METRIC = METRICS[0]
-"""That is tested: Avg@5. The others are not, so that none is picked out afterwards."""
+"""The one metric that is tested: Avg@5. Testing no other prevents picking one afterwards."""
 _ALLOWED = ("prompts", "seeds")
-"""May differ: methods are asked in the style they were trained in, and not all ran all seeds. The notes say so."""
+"""What may differ: each method is prompted in the style it was trained in, and not all ran all seeds. Notes say so."""
 
 
 class Wanted(NamedTuple):
@@ -84,7 +84,7 @@ def wanted(claim: Claim, scale: Scale) -> tuple[Wanted, ...]:
 
 
 def ours(paper_model: str, scale: Scale) -> str:
-    """Our model that stands in the place of the paper's."""
+    """Our model that takes the place of the paper's."""
     return next(
         name
         for name, model in MODELS.items()
@@ -135,7 +135,7 @@ _LISTED = 4
 
 
 def measured(claim: Claim, of: Measurements, scale: Scale) -> Judgement:
-    """What the results at one scale say; `NONE` where they do not bear on the claim, or nothing ran."""
+    """The judgement from results at one scale; `NONE` where they do not bear on the claim, or nothing ran."""
     if claim.kind == "higher":
         return _higher(claim, of.comparisons, scale)
     if claim.kind == "gain":
@@ -228,7 +228,7 @@ def _uneven(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:
 
 
 def _row(claim: Claim, scores: Mapping[tuple[Group, str, str], Score], scale: Scale) -> Judgement:
-    """A row's own scores beside; a number of another model on other data confirms nothing."""
+    """Our scores of a row, for orientation: another model on other data confirms nothing."""
     suffix = MINI if scale == "mini" else ""
     told = []
     for benchmark in claim.benchmarks:
@@ -254,7 +254,7 @@ _WORDS: dict[str, ClaimVerdict] = {
     "contradicts the paper": "contradicted",
     "no claim": "none",
 }
-"""How a verdict on a statement begins -> ours."""
+"""First words of a verdict in the file -> our verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ def load_curves(path: Path) -> tuple[CurveStatement, ...]:
     """Read the file.
 
     Raises:
-        AnatomyR1Error: when it is missing, or a line is no statement.
+        AnatomyR1Error: when it is missing, or a line is not a statement.
     """
     try:
         with path.open(encoding="utf-8", newline="") as handle:
@@ -290,7 +290,7 @@ def _curve_statement(row: Mapping[str, str]) -> CurveStatement:
     numbers = _numbers(row["estimate"], row["low"], row["high"])
     verdict = next((ours_ for word, ours_ in _WORDS.items() if row["verdict"].startswith(word)), None)
     if verdict is None:
-        raise ValueError(f"{name}: no such verdict as {row['verdict']!r}")
+        raise ValueError(f"{name}: unknown verdict {row['verdict']!r}")
     return CurveStatement(name, row["benchmark"], row["model"], row["quantity"], numbers, verdict)
 
 
@@ -302,7 +302,7 @@ def _numbers(estimate: str, low: str, high: str) -> str:
 
 
 def judged_by_curves(claim: Claim, statements: Sequence[CurveStatement], scale: Scale) -> Judgement:
-    """Of one claim, over its models and benchmarks; `NONE` where no statement bears on it."""
+    """The judgement on one claim, over its models and benchmarks; `NONE` where no statement bears on it."""
     suffix = MINI if scale == "mini" else ""
     models = {ours(model, scale) for model in claim.models}
     benchmarks = {benchmark + suffix for benchmark in claim.benchmarks}

@@ -27,7 +27,7 @@ class PaperEvidence:
 
 
 def judged(claim: Claim, papers: PaperEvidence) -> Judgement:
-    """At paper scale, from print alone."""
+    """The judgement at the paper's scale from print alone."""
     remarks = "".join(f" Audit ({one.strength}): {one.title}." for one in _evidence(claim, papers))
     found = _of_kind(claim, papers)
     return Judgement(found.verdict, found.why + remarks)
@@ -44,7 +44,7 @@ def _of_kind(claim: Claim, papers: PaperEvidence) -> Judgement:
 
 
 def _evidence(claim: Claim, papers: PaperEvidence) -> list[Finding]:
-    """Findings that a claim names, and those that are about it by their name."""
+    """Findings that a claim names, and those named after it."""
     named = () if claim.kind == "quoted" else claim.evidence
     ids = dict.fromkeys((*named, f"statements.{claim.id}", f"resolution.{claim.id}"))
     return [papers.findings[id_] for id_ in ids if id_ in papers.findings]
@@ -77,7 +77,7 @@ def _comparison(claim: Claim, papers: PaperEvidence) -> Judgement:
 
 
 def _row(claim: Claim, papers: PaperEvidence) -> Judgement:
-    """A row's cells; with what GRIM says of them at the number of questions inferred."""
+    """GRIM on a row's cells at the inferred number of questions."""
     table = 2 if claim.id.startswith("table2") else 1
     of = [c for c in papers.cells if c.address[:3] == (table, claim.models[0], claim.left[0])]
     wrong = [
@@ -89,7 +89,7 @@ def _row(claim: Claim, papers: PaperEvidence) -> Judgement:
 
 
 def _words(claim: Claim, papers: PaperEvidence) -> Judgement:
-    """Any other claim stands untested, unless a finding that it names speaks against it."""
+    """Any other claim is untested, unless a finding that it names contradicts it."""
     found: Sequence[Finding] = _evidence(claim, papers)
     if claim.kind != "words" or not found:
         return Judgement(UNTESTABLE, "Nothing in the paper's numbers bears on it.")

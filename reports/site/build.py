@@ -1,4 +1,4 @@
-"""Puts the site together: pages, data, static files. The same store and run give the same bytes."""
+"""Build the site: pages, data, static files. The same store and run give the same bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.scores.notes import made_from, warning
 from reports.scores.scores import by_key, scores
 from reports.site import artefacts, data
 from reports.site.method_page import method_page
-from reports.site.page import HERE, Link, SitePage, render, table_page
+from reports.site.page import HERE, SitePage, render, table_page
 from reports.site.pictures import LICENCE
 from reports.site.provenance import again, facts
 from reports.site.run import open_run
@@ -33,7 +33,7 @@ _COSTS = "What each method cost, and what that bought."
 _CONTROLS = "What is reached without a picture, or without training."
 _COMPARISONS = "Each method against GRPO, on the same questions."
 MARK = ".anatomy-r1-site"
-"""File by which a folder is known to be a site, so that only a site is ever replaced by one."""
+"""File that marks a folder as a site, so that only a site is ever overwritten."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class SiteSources:
 
 
 def build(out: Path, sources: SiteSources) -> data.Written:
-    """Write a site whole, in place of an older one.
+    """Write a site atomically, replacing an older one.
 
     Raises:
-        AnatomyR1Error: when the store is empty or does not hang together, or `out` holds something else.
+        AnatomyR1Error: when the store is empty or is inconsistent, or `out` is not a site.
     """
     if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise AnatomyR1Error(f"{out}: holds something that is no site. Fix: choose another folder for --out")
+        raise AnatomyR1Error(f"{out}: is not empty and no site. Fix: choose another folder for --out")
     if not sources.store.is_dir():
         raise AnatomyR1Error(f"{sources.store}: no such folder. Run `tox -e reproduce-table1` first, or name another")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def _fill(site: Path, sources: SiteSources) -> data.Written:
     pages = (*_pages(results, written, drawn), *artefacts.pages(sources.artefacts))
     pages = tuple(_with_provenance(page, results) for page in pages)
     _check_names(pages)
-    navigation = tuple(Link(page.file, page.title) for page in pages if not page.section)
+    navigation = tuple(page for page in pages if not page.section)
     licence = LICENCE if LICENCE in written.notices else ""
     for page in pages:
         text = render(page, navigation, " ".join(filter(None, (warning(results), licence))))
@@ -117,7 +117,7 @@ def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[art
 
 
 def _tables(results: Sequence[Result]) -> tuple[list[SitePage], list[tuple[str, str]]]:
-    """Pages of tables, and (title, reason) of those that could not be made."""
+    """Pages of tables, and (title, reason) for each that could not be made."""
     numbers = paper.load()
     made: tuple[tuple[str, str, str, Callable[[], tuple[Document, ...]]], ...] = (
         ("table1.html", "Table 1", _TABLE1, lambda: (table1(results, numbers),)),
@@ -138,7 +138,7 @@ def _tables(results: Sequence[Result]) -> tuple[list[SitePage], list[tuple[str, 
 
 
 def _controls(results: Sequence[Result]) -> tuple[Document, ...]:
-    """Rows without a model, and what policies do under another view: each where it ran."""
+    """Untrained rows, and policies under other views, where they ran."""
     found, reasons = [], []
     for make in (untrained_report, controls):
         try:
@@ -160,7 +160,7 @@ def _methods(results: Sequence[Result]) -> list[SitePage]:
 
 
 def _with_provenance(page: SitePage, results: Sequence[Result]) -> SitePage:
-    """What a page was made from: all results, unless it says otherwise itself."""
+    """Add the provenance of all results to a page that has none of its own."""
     if page.facts:
         return page
     kept = of_table2(results) if page.file == "table2.html" else results

@@ -1,4 +1,4 @@
-"""Writes the site's data: questions, cells and trainings as shards, and the index by which scripts find them."""
+"""Write the site's data: questions, cells and training runs as shards, and the index that scripts find them by."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ NO_TRAINING = "Built without the run's folder (--run): training logs are not her
 
 @dataclass(frozen=True)
 class Written:
-    """What the data hold, for the pages around them."""
+    """Summary of the data, for the pages."""
 
     cells: int
     responses: int
-    """Sampled responses whose text is there."""
+    """Sampled responses with text."""
     trainings: int
     notices: tuple[str, ...]
 
@@ -43,10 +43,10 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
     """Write `data/` and `images/` below the site.
 
     Raises:
-        AnatomyR1Error: when a log and the store disagree, or a log or picture is there and cannot be read.
+        AnatomyR1Error: when a log and the store disagree, or a log or image cannot be read.
     """
     pictures = Pictures(site, with_images)
-    # A mean over the orders of a question's options is neither right nor wrong: the viewer has no mark for it.
+    # The mean over orders of the options is neither right nor wrong, so the viewer has no mark for it.
     ordered = sorted((result for result in results if not result.has_rotations), key=in_order)
     questions = {name: _questions(site, name, ordered, run, pictures) for name in _benchmarks(ordered)}
     cells = [_cell(site, result, questions[result.benchmark], run, pictures) for result in ordered]
@@ -158,6 +158,6 @@ def _put(site: Path, name: str, value: Any) -> None:
 
 
 def titles(results: Sequence[Result]) -> Mapping[str, str]:
-    """Methods of these results and their titles, in the order of rows."""
+    """Methods of these results and their titles, in the order of the tables."""
     ordered = sorted({result.method for result in results}, key=method_rank)
     return {name: method_title(name, MATCHED) for name in ordered}

@@ -1,4 +1,4 @@
-"""A page a method: what it is, what it scored by anatomy, what it cost, what it was trained with, what it may share."""
+"""One page per method: description, scores by anatomy, cost, training settings, and overlap with the test set."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _UNKNOWN = About("No description is kept of this method here.", "")
 
 
 def method_file(method: str) -> str:
-    """Name of the page."""
+    """File name of the page."""
     return f"method-{slug(method)}.html"
 
 
@@ -109,7 +109,7 @@ def _cells(score: Score, numbers: PaperNumbers) -> tuple[Cell, ...]:
 
 
 def leakage_rows(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
-    """(benchmark, kind of overlap, test questions concerned, whether it makes the number not clean), each once."""
+    """(benchmark, kind of overlap, test questions concerned, "not clean" where it is), without repeats."""
     found: dict[tuple[str, str, str, str], None] = {}
     for result in sorted(results, key=lambda one: one.key):
         stated = result.provenance.get("leakage")

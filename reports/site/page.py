@@ -1,4 +1,4 @@
-"""Pages from templates. Every text is escaped: names and notes come from stores that anyone may have written."""
+"""Pages rendered from templates. All text is escaped: stores may come from anyone."""
 
 from __future__ import annotations
 
@@ -20,14 +20,6 @@ _NUMBER = re.compile(r"[<>]?\s*([+\-\N{MINUS SIGN}]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\
 
 
 @dataclass(frozen=True)
-class Link:
-    """An entry of the navigation."""
-
-    file: str
-    title: str
-
-
-@dataclass(frozen=True)
 class SitePage:
     """One page before it is HTML."""
 
@@ -36,15 +28,15 @@ class SitePage:
     template: str
     content: dict[str, Any] = field(default_factory=dict)
     scripts: tuple[str, ...] = ()
-    """Below `static/` or `data/`, in order, besides those of every page."""
+    """Below `static/` or `data/`, in order, in addition to those of every page."""
     facts: ProvenanceFacts = ()
     commands: tuple[str, ...] = ()
     section: str = ""
-    """File of the navigation's entry that it belongs to, where it has none of its own."""
+    """File of the navigation entry that it belongs to, if it has none of its own."""
 
 
-def render(page: SitePage, navigation: tuple[Link, ...], warning: str) -> str:
-    """The whole page."""
+def render(page: SitePage, navigation: tuple[SitePage, ...], warning: str) -> str:
+    """The page as HTML; `navigation` are the pages that its menu links to."""
     here = page.section or page.file
     return (
         _environment()
@@ -73,13 +65,13 @@ def wordy(table: Table) -> set[int]:
 
 
 def sortable(cell: Cell | str) -> str:
-    """What a cell sorts by: its number without marks, signs as JavaScript reads them; empty where it has none."""
+    """Sort key of a cell: its number as JavaScript reads it, without marks; empty where it has none."""
     match = _NUMBER.match(cell.text if isinstance(cell, Cell) else cell)
     return match.group(1).replace(",", "").replace("\N{MINUS SIGN}", "-") if match else ""
 
 
 def counted(title: str) -> bool:
-    """Whether a row is named by a number and nothing else."""
+    """Whether a row title is just a number."""
     return _NUMBER.fullmatch(title) is not None
 
 

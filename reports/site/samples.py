@@ -1,4 +1,4 @@
-"""Data of the sample viewer: questions once a benchmark, marks and choices once a cell, texts apart from them.
+"""Data of the sample viewer: questions per benchmark, marks and choices per cell, texts separately.
 
 Marks and choices are strings of six characters a question (five samples, then the greedy response), in the order of the
 benchmark's questions, so that a list of thousands filters without their texts, which come when a sample is opened.
@@ -21,14 +21,14 @@ from reports.site.pictures import Pictures
 from reports.site.run import Benchmark
 
 SIX = K + 1
-"""Responses a question: the samples, then the greedy one."""
+"""Responses per question: the samples, then the greedy one."""
 NOTHING = "."
 """In a string of choices: unparsed."""
 ABSENT = " "
 """In any of the strings: this cell does not have the question."""
 _CODES = "abcdefghijklmnopqrstuvwxyz"
 REASON_CODES: dict[str, str] = dict(zip(REASONS, _CODES, strict=False))
-"""Reason -> the character that stands for it."""
+"""Reason -> its one-character code."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ViewerQuestions:
 
     ids: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
-    """(id, cluster, category, family, stem, options, right letter, picture); what is not known is empty."""
+    """(id, cluster, category, family, stem, options, right letter, picture); unknown values are empty."""
 
 
 def viewer_questions(results: Sequence[Result], benchmark: Benchmark | None, pictures: Pictures) -> ViewerQuestions:
@@ -61,10 +61,10 @@ def _row(
 
 
 def marks(result: Result, questions: ViewerQuestions, answers: Answered | None) -> dict[str, str]:
-    """Right or wrong as the result store has it; with the log also choices, reasons, and what was cut off.
+    """Right or wrong as in the result store; with the log also choices, reasons, and truncation.
 
     Raises:
-        AnatomyR1Error: when the log says other than the store.
+        AnatomyR1Error: when the log and the store disagree.
     """
     columns = [*(f"correct_{repeat}" for repeat in range(K)), "greedy"]
     table, ids = result.questions, list(result.questions["id"])
@@ -103,7 +103,7 @@ def _joined(of: Mapping[str, str], questions: ViewerQuestions, width: int) -> st
 
 
 def texts(questions: ViewerQuestions, answers: Answered, benchmark: Benchmark, pictures: Pictures) -> dict[str, Any]:
-    """Each different text once, and for each question which six; pictures only where they were not the question's."""
+    """Each distinct text once, and for each question which six it has; images only where they differ."""
     sixes = {question.id: six for question, six in zip(answers.questions, answers.responses, strict=True)}
     places: dict[str, int] = {}
     at = [

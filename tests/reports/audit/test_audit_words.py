@@ -95,7 +95,7 @@ def test_data_files_refuse_what_they_do_not_know(tmp_path):
     path = tmp_path / "file.csv"
     head = ",".join(["id", "relation", *"abcdef"])
     path.write_text(f"{head}\nx,alike,1,2,3,4,5,6\n")
-    with pytest.raises(AnatomyR1Error, match="no relation 'alike'"):
+    with pytest.raises(AnatomyR1Error, match="unknown relation 'alike'"):
         definitions.load(path)
     path.write_text("table,model,method,benchmark,metric,percent\n1,m,a,b,avg@5,47.3\n")
     with pytest.raises(AnatomyR1Error, match=r"file.csv:2: '47.3' has not two decimals"):
