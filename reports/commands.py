@@ -228,6 +228,8 @@ def add_site(commands: Any) -> None:
 
 def _site(options: argparse.Namespace) -> int:
     """Build, and say where to look."""
+    from reports.audit.report import read_document as read_audit
+    from reports.ledger.report import read_document as read_ledger
     from reports.site.build import SiteSources, build
 
     run, store = options.run, options.store
@@ -235,7 +237,9 @@ def _site(options: argparse.Namespace) -> int:
         run, store = (RUN, None) if RUN.is_dir() else (None, STORE)
     store = store or run / "results"
     shown = options.artefacts or _beside(run, store)
-    sources = SiteSources(store, run, artefacts=tuple(shown), with_images=options.with_images)
+    sources = SiteSources(
+        store, run, artefacts=tuple(shown), readers=(read_audit, read_ledger), with_images=options.with_images
+    )
     written = build(options.out, sources)
     print(f"{written.cells} cells, {written.responses:,} responses, {written.trainings} trainings with rollouts")
     print(*written.notices, sep="\n", end="\n" if written.notices else "")

@@ -115,6 +115,15 @@ def _table_to_json(table: Table) -> dict[str, Any]:
     return {"title": table.title, "head": head, "rows": rows, "note": "".join(table.notes)}
 
 
+def read_document(path: Path) -> Document:
+    """The document of `audit.json`.
+
+    Raises:
+        AnatomyR1Error: when the file is not an audit.
+    """
+    return document(load(path))
+
+
 def load(path: Path) -> tuple[Check, ...]:
     """Read `audit.json`.
 

@@ -48,6 +48,15 @@ def _texts(row: LedgerRow) -> tuple[str, ...]:
     )
 
 
+def read_document(path: Path) -> Document:
+    """The document of `ledger.json`.
+
+    Raises:
+        AnatomyR1Error: when the file is not a ledger.
+    """
+    return document(load(path))
+
+
 def load(path: Path) -> Ledger:
     """Read `ledger.json`. It does not say which checks of the audit were skipped.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from typing import Any
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.document import Document, Entry, Section
 from anatomy_r1.tables.table import MISSING, Table, prose_table
-from reports.audit import report as audit
-from reports.ledger import report as ledger
 from reports.site.page import SitePage
 from reports.site.shards import slug
 
+Reader = Callable[[Path], Document]
+"""Reads a JSON file that has a document of its own; raises AnatomyR1Error for any other file."""
 DRAWN = (".svg", ".png")
 """What a browser shows; where a figure has both, the first is shown."""
 BESIDE = (".pdf", ".png", ".csv")
@@ -61,7 +61,7 @@ def _figure(path: Path, site: Path) -> Figure:
     return Figure(words(path.stem), f"figures/{path.name}", caption, downloads)
 
 
-def pages(folders: Sequence[Path]) -> Iterator[SitePage]:
+def pages(folders: Sequence[Path], readers: Sequence[Reader] = ()) -> Iterator[SitePage]:
     """One page for each JSON file, and one for all cards; where two folders have the same name, the first counts.
 
     Raises:
@@ -71,15 +71,15 @@ def pages(folders: Sequence[Path]) -> Iterator[SitePage]:
     named: dict[str, Path] = {}
     for path in found:
         named.setdefault(path.stem, path)
-    yield from (json_page(named[stem]) for stem in sorted(named))
+    yield from (json_page(named[stem], readers) for stem in sorted(named))
     cards = next((sorted(folder.glob("cards/*.md")) for folder in folders if list(folder.glob("cards/*.md"))), [])
     if cards:
         shown = [(words(path.stem), path.read_text(encoding="utf-8")) for path in cards]
         yield SitePage("cards.html", "Cards", "cards.html.j2", {"cards": shown})
 
 
-def json_page(path: Path) -> SitePage:
-    """The page of one JSON file.
+def json_page(path: Path, readers: Sequence[Reader] = ()) -> SitePage:
+    """The page of one JSON file, by the first reader that knows it, else by its structure.
 
     Raises:
         AnatomyR1Error: when it is not JSON.
@@ -89,20 +89,17 @@ def json_page(path: Path) -> SitePage:
     except ValueError as error:
         raise AnatomyR1Error(f"{path}: no JSON ({error}). Fix: make it again, or move it away") from error
     title = str(content.get("title") or words(path.stem)) if isinstance(content, dict) else words(path.stem)
-    document = _report(path) or Document(title, "", sections=_numbered(_sections("", content)))
+    document = _read(path, readers) or Document(title, "", sections=_numbered(_sections("", content)))
     return SitePage(f"{slug(path.stem)}.html", title, "document.html.j2", {"document": document}, ("sort.js",))
 
 
-def _report(path: Path) -> Document | None:
-    """An audit or a ledger as its own command shows it; None for any other file."""
-    try:
-        return audit.document(audit.load(path))
-    except AnatomyR1Error:
-        pass
-    try:
-        return ledger.document(ledger.load(path))
-    except AnatomyR1Error:
-        return None
+def _read(path: Path, readers: Sequence[Reader]) -> Document | None:
+    for read in readers:
+        try:
+            return read(path)
+        except AnatomyR1Error:
+            continue
+    return None
 
 
 _TITLES = ("title", "name", "id")

@@ -17,6 +17,7 @@ from reports.scores.cost import costs
 from reports.scores.notes import made_from, warning
 from reports.scores.scores import by_key, scores
 from reports.site import artefacts, data
+from reports.site.artefacts import Reader
 from reports.site.method_page import method_page
 from reports.site.page import HERE, SitePage, render, table_page
 from reports.site.pictures import LICENCE
@@ -44,6 +45,8 @@ class SiteSources:
     run: Path | None = None
     artefacts: tuple[Path, ...] = ()
     """Folders with figures, JSON files and cards (see `reports/site/artefacts.py`)."""
+    readers: tuple[Reader, ...] = ()
+    """For JSON files that have a document of their own, such as the audit and the ledger."""
     with_images: bool = False
 
 
@@ -74,7 +77,7 @@ def _fill(site: Path, sources: SiteSources) -> data.Written:
         raise AnatomyR1Error(f"{sources.store}: no results in it. Run `tox -e reproduce-table1` first")
     written = data.write(site, results, open_run(sources.run), with_images=sources.with_images)
     drawn = artefacts.figures(sources.artefacts, site)
-    pages = (*_pages(results, written, drawn), *artefacts.pages(sources.artefacts))
+    pages = (*_pages(results, written, drawn), *artefacts.pages(sources.artefacts, sources.readers))
     pages = tuple(_with_provenance(page, results) for page in pages)
     _check_names(pages)
     navigation = tuple(page for page in pages if not page.section)

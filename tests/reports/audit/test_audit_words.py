@@ -98,12 +98,12 @@ def test_data_files_refuse_what_they_do_not_know(tmp_path):
     with pytest.raises(AnatomyR1Error, match="unknown relation 'alike'"):
         definitions.load(path)
     path.write_text("table,model,method,benchmark,metric,percent\n1,m,a,b,avg@5,47.3\n")
-    with pytest.raises(AnatomyR1Error, match=r"file.csv:2: '47.3' has not two decimals"):
+    with pytest.raises(AnatomyR1Error, match=r"file.csv:2: '47.3' does not have two decimals"):
         load(path)
     path.write_text(
         "id,locator,kind,claim,left,right,models,benchmarks,metrics,quantifier,evidence,curves\nx,,guess,,,,,,,,,\n"
     )
-    with pytest.raises(AnatomyR1Error, match="no such kind"):
+    with pytest.raises(AnatomyR1Error, match="unknown kind"):
         claims.load(path)
 
 
