@@ -150,7 +150,7 @@ def _ledger(options: argparse.Namespace) -> int:
     from reports.audit.audit import audit
     from reports.audit.report import load
     from reports.ledger.ledger import ledger
-    from reports.ledger.printed import load as load_curves
+    from reports.ledger.measured import load_curves
     from reports.ledger.report import files
 
     checks = load(options.audit) if options.audit else audit()
@@ -159,14 +159,17 @@ def _ledger(options: argparse.Namespace) -> int:
 
 
 def _site(options: argparse.Namespace) -> int:
-    from reports.site.build import Sources, build
+    from reports.audit.report import read_document as read_audit
+    from reports.ledger.report import read_document as read_ledger
+    from reports.site.build import SiteSources, build
 
     run, store = options.run, options.store
     if run is None and store is None:
         run, store = (RUN, None) if RUN.is_dir() else (None, STORE)
     store = store or run / "results"
     shown = options.artefacts or _artefact_folders(run, store)
-    sources = Sources(store, run, artefacts=tuple(shown), with_images=options.with_images)
+    readers = (read_audit, read_ledger)
+    sources = SiteSources(store, run, artefacts=tuple(shown), readers=readers, with_images=options.with_images)
     written = build(options.out, sources)
     print(f"{written.cells} cells, {written.responses:,} responses, {written.trainings} trainings with rollouts")
     print(*written.notices, sep="\n", end="\n" if written.notices else "")

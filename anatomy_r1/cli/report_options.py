@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from anatomy_r1.cli.commands import count
 
 if TYPE_CHECKING:
-    from anatomy_r1.tables.table import Report
+    from anatomy_r1.tables.document import Document
 
 FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
 
@@ -40,7 +40,7 @@ def check_formats(args: argparse.Namespace) -> None:
             raise AnatomyR1Error(f"{path}: no such format. Fix: end it in one of {', '.join(FORMATS.values())}")
 
 
-def write_report(args: argparse.Namespace, report: Report, as_json: Callable[[], str]) -> str:
+def write_report(args: argparse.Namespace, report: Document, as_json: Callable[[], str]) -> str:
     """Write the files of `--out`, and return the text of `--format`, with unescaped names.
 
     Raises:

@@ -12,7 +12,7 @@ from anatomy_r1.comparison.compare import Analysis, Comparison
 from anatomy_r1.comparison.report_tables import p_text
 from anatomy_r1.comparison.sign_flip import DRAWS, EXACT_CLUSTERS
 from anatomy_r1.comparison.systems import System
-from anatomy_r1.tables.table import Report
+from anatomy_r1.tables.document import Document
 
 GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, images or questions."
 VERSION = 1
@@ -27,7 +27,7 @@ _BEFORE = {
 }
 
 
-def document(analysis: Analysis, named: int = report_tables.NAMED) -> Report:
+def document(analysis: Analysis, named: int = report_tables.NAMED) -> Document:
     """The report for readers; it names up to `named` flipped questions in each direction."""
     tables = (
         report_tables.verdict_table(analysis),
@@ -39,7 +39,7 @@ def document(analysis: Analysis, named: int = report_tables.NAMED) -> Report:
         report_tables.origins_table(analysis),
     )
     kept = tuple(table for table in tables if table.blocks)
-    return Report("Comparison of systems", " ".join(_warnings(analysis)), kept, tuple(_notes(analysis)))
+    return Document("Comparison of systems", " ".join(_warnings(analysis)), kept, tuple(_notes(analysis)))
 
 
 def _warnings(analysis: Analysis) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: light and dark, readable on a phone and on paper."""
+"""A document as one self-contained HTML file: light and dark, readable on a phone and on paper."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from anatomy_r1.tables.table import MISSING, Report, Table, groups
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import MISSING, Table, groups
+
+HERE = Path(__file__).parent
 
 
-def render(report: Report) -> str:
-    """The whole page. Every text is escaped: names come from stores that anyone may have written."""
-    template = environment(Path(__file__).parent).get_template("report.html.j2")
-    return template.render(report=report, missing=MISSING)
+def render(document: Document) -> str:
+    """The whole page. Every text is escaped: names come from stores and files that anyone may have written."""
+    return environment().get_template("document.html.j2").render(document=document, missing=MISSING)
 
 
-def environment(folder: Path) -> Environment:
-    """Templates of a folder, which may ask for the column groups of a table.
+def environment(*folders: Path) -> Environment:
+    """The templates of this package and of other folders, with `spans` and `starts` as functions.
 
-    Automatic escaping is on for every template, whatever its name ends in.
+    Automatic escaping is on for every template, whatever its suffix. Where two folders have a template of one name,
+    that of the first folder is taken, and those of this package last.
     """
     made = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([*folders, HERE]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -33,10 +36,10 @@ def environment(folder: Path) -> Environment:
 
 
 def spans(table: Table) -> list[tuple[str, int]]:
-    """Headings above the columns, and over how many each stands."""
+    """Column groups, and how many columns each spans."""
     return [(name, len(indices)) for name, indices in groups(table)]
 
 
 def starts(table: Table) -> set[int]:
-    """Columns that begin a group."""
+    """Indices of the columns that begin a group."""
     return {indices[0] for _, indices in groups(table)}

@@ -1,24 +1,40 @@
-"""A report as GitHub-flavoured Markdown: a table a column group. **best**, <u>second</u>."""
+"""A document as GitHub-flavoured Markdown, with one table for each column group. **best**, <u>second</u>."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from anatomy_r1.tables.table import Cell, Report, Table, groups
+from anatomy_r1.tables.document import Document, Entry, Section
+from anatomy_r1.tables.table import Cell, Table, groups, prose_rows
 from anatomy_r1.tables.text import plain
 
 _WRAP = {"": ("", ""), "best": ("**", "**"), "second": ("<u>", "</u>")}
 
 
-def render(report: Report) -> str:
-    """The whole report, ending in a newline."""
-    notes = [f"- {escape(note)}" for note in report.notes]
-    warning = [f"> **{escape(report.warning)}**"] if report.warning else []
-    return "\n\n".join([f"# {escape(report.title)}", *warning, *map(_table, report.tables), "\n".join(notes)]) + "\n"
+def render(document: Document) -> str:
+    """The whole document, ending in a newline."""
+    warning = [f"> **{escape(document.warning)}**"] if document.warning else []
+    parts = [f"# {escape(document.title)}", *warning, *map(escape, document.lead), *map(_table, document.tables)]
+    parts += [part for section in document.sections for part in _section(section)]
+    return "\n\n".join([*parts, "\n".join(f"- {escape(note)}" for note in document.notes)]) + "\n"
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"## {escape(section.title)}"
+    yield from map(escape, section.lead)
+    yield from map(_entry, section.entries)
+    yield from map(_table, section.tables)
+
+
+def _entry(entry: Entry) -> str:
+    facts = "\n".join(f"- *{escape(label)}*: {escape(text)}" for label, text in entry.facts)
+    return f"### {escape(entry.title)} ({escape(entry.badge)})\n\n{facts}"
 
 
 def _table(table: Table) -> str:
+    if table.prose:
+        return _prose_table(table)
     parts = [f"### {escape(group)}\n\n{_panel(table, indices)}" for group, indices in groups(table)]
     return "\n\n".join([f"## {escape(table.title)}", *parts, *map(escape, table.notes)])
 
@@ -32,6 +48,12 @@ def _panel(table: Table, indices: list[int]) -> str:
         lines.append(line([f"*{escape(block.title)}*", *("" for _ in indices)]))
         lines += [line([escape(row.title), *(_cell(row.cells[index]) for index in indices)]) for row in block.rows]
     return "\n".join(lines)
+
+
+def _prose_table(table: Table) -> str:
+    head, rows = prose_rows(table)
+    lines = [line(map(escape, head)), line([":--"] * len(head)), *(line(map(escape, row)) for row in rows)]
+    return "\n\n".join([f"**{escape(table.title)}**", "\n".join(lines), *map(escape, table.notes)])
 
 
 def _cell(cell: Cell) -> str:

@@ -5,7 +5,7 @@ Cells hold what a person reads, unescaped; each format escapes for itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,13 +61,15 @@ class Table:
     """
 
     name: str
-    """Short name, for anchors and labels: `table1`."""
+    """Short name, for anchors and labels: `table1`. Tables of sections need none."""
     title: str
     corner: str
     """Heading of the row names."""
     columns: tuple[Column, ...]
     blocks: tuple[Block, ...]
     notes: tuple[str, ...] = ()
+    prose: bool = False
+    """Cells hold words or sentences: every format aligns them left and wraps them."""
 
     def __post_init__(self) -> None:
         for block in self.blocks:
@@ -76,15 +78,24 @@ class Table:
                     raise ValueError(f"row {row.title!r}: {len(row.cells)} cells for {len(self.columns)} columns")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Tables that are read together, with the notes that hold for all of them."""
+def prose_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> Table:
+    """A table of words from its headings and rows; the first cell of a row names it.
 
-    title: str
-    warning: str
-    """What a reader must know before any number; empty where nothing is."""
-    tables: tuple[Table, ...]
-    notes: tuple[str, ...]
+    Raises:
+        ValueError: when a row has not one cell a column.
+    """
+    corner, *columns = head
+    named = ((name, cells) for name, *cells in rows)
+    block = Block("", tuple(Row(name, tuple(map(Cell, cells))) for name, cells in named))
+    notes = (note,) if note else ()
+    return Table("", title, corner, tuple(map(Column, columns)), (block,), notes, prose=True)
+
+
+def prose_rows(table: Table) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Headings and rows of a table of words: inverse of `prose_table`."""
+    head = (table.corner, *(column.title for column in table.columns))
+    rows = [(row.title, *(cell.text for cell in row.cells)) for block in table.blocks for row in block.rows]
+    return head, rows
 
 
 def groups(table: Table) -> Iterator[tuple[str, list[int]]]:

@@ -1,1 +1,1 @@
-"""The audit: what the paper's own numbers and the released files say by themselves, each finding out of a test."""
+"""The audit: tests of the paper's own numbers and of the released files, without running anything."""

@@ -1,4 +1,4 @@
-"""The whole audit: every check, made or skipped. Pure but for reading the files that it is given."""
+"""The whole audit: every check, made or skipped. It only reads the files that it is given."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from pathlib import Path
 from reports.audit import (
     claims,
     definitions,
-    grim_check,
+    grim,
     paper_text,
     prose,
-    released_options,
+    released_methods,
     released_records,
     released_wording,
     resolution,
     sampling,
-    statements,
 )
-from reports.audit.cells import Cells
+from reports.audit.cells import PaperCells, check_same_everywhere
 from reports.audit.cells import load as load_cells
 from reports.audit.finding import Check, Finding
 from reports.audit.released import SKIPPED, Released
@@ -29,36 +28,36 @@ from reports.scores.names import BENCHMARKS
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What the paper says, as data."""
+    """The paper as data."""
 
-    cells: Cells
-    figures: Sequence[prose.Quoted]
+    cells: PaperCells
+    figures: Sequence[prose.QuotedFigure]
     claims: Sequence[claims.Claim]
-    definitions: Sequence[definitions.Pair]
+    definitions: Sequence[definitions.PassagePair]
 
 
 def load_paper() -> Paper:
-    """From the files of this project."""
+    """Read the CSV files of this project."""
     return Paper(load_cells(), prose.load(), claims.load(), definitions.load())
 
 
-def sizes(cells: Cells) -> dict[str, int]:
+def sizes(cells: PaperCells) -> dict[str, int]:
     """Number of questions of each benchmark, inferred from its cells."""
     return {
-        name: grim_check.inferred(grim_check.fits([cell for cell in cells if cell.benchmark == name])).n
+        name: grim.inferred(grim.fits([cell for cell in cells if cell.benchmark == name])).n
         for name in BENCHMARKS
         if any(cell.benchmark == name for cell in cells)
     }
 
 
 def paper_checks(paper: Paper) -> tuple[Check, ...]:
-    """From the numbers and words of the paper alone."""
+    """Checks of the paper's numbers and words alone."""
     found = sizes(paper.cells)
     return (
-        *(grim_check.check(paper.cells, name) for name in found),
+        *(grim.check(paper.cells, name) for name in found),
         prose.check(paper.figures, paper.cells),
-        statements.check(paper.claims, paper.cells),
-        statements.check_same_everywhere(paper.cells),
+        claims.check(paper.claims, paper.cells),
+        check_same_everywhere(paper.cells),
         sampling.check(paper.cells, found),
         resolution.check(paper.claims, paper.cells, found),
         definitions.check(paper.definitions, paper.cells),
@@ -66,22 +65,22 @@ def paper_checks(paper: Paper) -> tuple[Check, ...]:
 
 
 RELEASED: dict[str, tuple[str, Callable[[Sequence[Released]], Check]]] = {
-    "released-keys": ("keys, paths, sound records", released_records.check_keys),
+    "released-keys": ("keys, paths, consistent records", released_records.check_keys),
     "released-gold": ("repeated questions and conflicting gold answers", released_records.check_gold),
     "released-overlap": ("shared frames and questions, and the official split", released_records.check_overlap),
     "released-templates": ("template families and surface forms", released_wording.check_templates),
     "released-prompts": ("wording of the prompts", released_wording.check_prompts),
-    "released-distractors": ("are distractors drawn evenly?", released_options.check),
-    "released-order": ("is the curriculum's file in order of difficulty?", released_options.check_order),
+    "released-distractors": ("are distractors drawn uniformly?", released_methods.check_distractors),
+    "released-order": ("is the curriculum's file in order of difficulty?", released_methods.check_order),
     "released-colour": ("does a colour in the question give the answer away?", released_wording.check_colour),
-    "released-text": ("how far does a guess without a picture come?", released_wording.check_text),
-    "released-augmentation": ("are the augmented images and questions there?", released_wording.check_augmentation),
+    "released-text": ("how far does a guess without the image get?", released_wording.check_text),
+    "released-augmentation": ("are the augmented images and questions included?", released_methods.check_augmentation),
 }
-"""Check of the released files -> what it asks, and the check."""
+"""Id of a check of the released files -> its title and the check."""
 
 
 def released_checks(files: Sequence[Released] | None) -> tuple[Check, ...]:
-    """Of the released files; all skipped where there are none."""
+    """Checks of the released files; all are skipped where there are none."""
     if files is None:
         return tuple(
             Check(name, f"Released files: {title}", "the released files", skipped=SKIPPED)
@@ -96,7 +95,7 @@ def audit(released: Path | None = None, text: Path | None = None, paper: Paper |
     Args:
         released: folder with the authors' released files.
         text: the paper's text.
-        paper: the paper as data; this project's own where none is given.
+        paper: the paper as data (default: the files of this project).
 
     Raises:
         AnatomyR1Error: when a file cannot be read.
@@ -108,5 +107,5 @@ def audit(released: Path | None = None, text: Path | None = None, paper: Paper |
 
 
 def findings(checks: Iterable[Check]) -> tuple[Finding, ...]:
-    """Of all checks, in order."""
+    """Findings of all checks, in order."""
     return tuple(finding for check in checks for finding in check.findings)

@@ -1,27 +1,29 @@
-"""The paper's claims as data (`claims.csv`), in our own words, and what a claim that compares says about the tables.
+"""The paper's claims as data (`claims.csv`), in our own words, and whether its tables support those that compare.
 
 Kinds: `row` (a row of a table), `quoted` (figures in a sentence; `evidence` lists them by their ids in `prose.csv`),
 `higher` (each method in `left` beats each in `right`), `gain` (the gain of `left` over `right` is larger on the first
 model than on the second), `uneven` (some categories gain, others do not), `curve` (a statement about training), and
-`words` (anything else). `*` stands for all.
+`words` (anything else). `*` means all.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Literal, get_args
 
 from anatomy_r1.errors import AnatomyR1Error
-from reports.audit.cells import Address
-from reports.scores.names import BENCHMARKS, METRICS, MODELS
+from anatomy_r1.tables.table import prose_table
+from reports.audit.cells import CellAddress, PaperCells, by_address
+from reports.audit.finding import Check, Finding
+from reports.scores.names import BENCHMARKS, METRICS, MODELS, TITLES
 
 FILE = Path(__file__).with_name("claims.csv")
 
-Kind = Literal["row", "quoted", "higher", "gain", "uneven", "curve", "words"]
+ClaimKind = Literal["row", "quoted", "higher", "gain", "uneven", "curve", "words"]
 Quantifier = Literal["all", "most", ""]
 _EVERY = {
     "models": tuple(sorted({model.paper for model in MODELS.values()})),
@@ -36,8 +38,8 @@ class Claim:
 
     id: str
     locator: str
-    """Where it stands in the paper."""
-    kind: Kind
+    """Where it is made in the paper."""
+    kind: ClaimKind
     text: str
     """In our words."""
     left: tuple[str, ...]
@@ -53,7 +55,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class PrintedDifference:
     """A difference that a claim is about, in hundredths of a point, as the tables print it."""
 
     model: str
@@ -69,13 +71,17 @@ def load(path: Path = FILE) -> tuple[Claim, ...]:
     """Read the file, in its order.
 
     Raises:
-        AnatomyR1Error: when an id stands twice, or a kind or quantifier is not known.
+        AnatomyR1Error: when an id appears twice, or a kind or quantifier is unknown.
     """
     found: dict[str, Claim] = {}
     with path.open(encoding="utf-8", newline="") as handle:
         for line, row in enumerate(csv.DictReader(handle), start=2):
-            if row["id"] in found or row["kind"] not in get_args(Kind) or row["quantifier"] not in get_args(Quantifier):
-                raise AnatomyR1Error(f"{path.name}:{line}: id twice, or no such kind or quantifier. Fix: correct it")
+            if (
+                row["id"] in found
+                or row["kind"] not in get_args(ClaimKind)
+                or row["quantifier"] not in get_args(Quantifier)
+            ):
+                raise AnatomyR1Error(f"{path.name}:{line}: repeated id, or unknown kind or quantifier. Fix: correct it")
             found[row["id"]] = _claim(row)
     return tuple(found.values())
 
@@ -99,14 +105,14 @@ def _claim(row: Mapping[str, str]) -> Claim:
     )
 
 
-def printed(claim: Claim, cells: Mapping[Address, int]) -> tuple[Printed, ...]:
-    """The differences that a claim of kind `higher` or `gain` is about; where a cell is missing there is none."""
+def printed(claim: Claim, cells: Mapping[CellAddress, int]) -> tuple[PrintedDifference, ...]:
+    """The differences that a claim of kind `higher` or `gain` is about, without those that lack a cell."""
     if claim.kind == "gain":
         return tuple(_gains(claim, cells))
     if claim.kind != "higher":
         return ()
     found = (
-        Printed(*where, left, right, value)
+        PrintedDifference(*where, left, right, value)
         for where in product(claim.models, claim.benchmarks, claim.metrics)
         for left, right in product(claim.left, claim.right)
         if (value := _difference(cells, where, left, right)) is not None
@@ -114,25 +120,72 @@ def printed(claim: Claim, cells: Mapping[Address, int]) -> tuple[Printed, ...]:
     return tuple(found)
 
 
-def holds(claim: Claim, found: tuple[Printed, ...]) -> bool:
-    """Whether the printed numbers, taken as they are, bear the claim out."""
+def holds(claim: Claim, found: tuple[PrintedDifference, ...]) -> bool:
+    """Whether the printed numbers, taken at face value, support the claim."""
     held = sum(one.hundredths > 0 for one in found)
     return 2 * held > len(found) if claim.quantifier == "most" else held == len(found)
 
 
-def _gains(claim: Claim, cells: Mapping[Address, int]) -> Iterator[Printed]:
+def _gains(claim: Claim, cells: Mapping[CellAddress, int]) -> Iterator[PrintedDifference]:
     first, second = claim.models
     for benchmark, metric, left, right in product(claim.benchmarks, claim.metrics, claim.left, claim.right):
         a, b = (_difference(cells, (model, benchmark, metric), left, right) for model in (first, second))
         if a is not None and b is not None:
-            yield Printed(f"{first} against {second}", benchmark, metric, left, right, a - b)
+            yield PrintedDifference(f"{first} against {second}", benchmark, metric, left, right, a - b)
 
 
-def _difference(cells: Mapping[Address, int], where: tuple[str, str, str], left: str, right: str) -> int | None:
-    """Of two methods by (model, benchmark, metric), from the one table that has both."""
+def _difference(cells: Mapping[CellAddress, int], where: tuple[str, str, str], left: str, right: str) -> int | None:
+    """Difference of two methods at (model, benchmark, metric), from the table that has both."""
     model, benchmark, metric = where
     for table in (1, 2):
         a, b = (cells.get((table, model, method, benchmark, metric)) for method in (left, right))
         if a is not None and b is not None:
             return a - b
     return None
+
+
+def check(claims: Sequence[Claim], cells: PaperCells) -> Check:
+    """Every claim that compares methods, however small the differences."""
+    known = by_address(cells)
+    found = [(claim, printed(claim, known)) for claim in claims if claim.kind in ("higher", "gain")]
+    rows = tuple(
+        (
+            claim.id,
+            claim.text,
+            f"{sum(one.hundredths > 0 for one in of)} of {len(of)}",
+            "yes" if holds(claim, of) else "no",
+        )
+        for claim, of in found
+    )
+    return Check(
+        id="statements",
+        title="Comparisons in words against the tables",
+        looked_at=f"{len(found)} claims over {sum(len(of) for _, of in found)} differences, as printed and without "
+        "regard to chance",
+        findings=tuple(_finding(claim, of) for claim, of in found if not holds(claim, of)),
+        tables=(
+            prose_table("Claims that compare", ("claim", "in our words", "differences that support it", "holds"), rows),
+        ),
+    )
+
+
+def _finding(claim: Claim, of: Sequence[PrintedDifference]) -> Finding:
+    against = [one for one in of if one.hundredths <= 0]
+    listed = "; ".join(difference_text(one) for one in against[:8])
+    return Finding(
+        id=f"statements.{claim.id}",
+        title=f"{claim.locator}: the tables support it in {len(of) - len(against)} of {len(of)} cells",
+        test=f"Every printed difference that the claim is about ({claim.quantifier} must be above 0): {claim.text}",
+        figure=f"Against it: {listed}.",
+        strength="counted",
+        limits="Whether the sentence is about every metric, or only the one that the next sentences quote. "
+        "Differences this small may have either sign by chance.",
+        question="Is the sentence about all metrics in the table?",
+    )
+
+
+def difference_text(one: PrintedDifference) -> str:
+    """`SGG-VQA (Anatomy), Qwen-2.5-VL-7B, Avg@5, GRPO-GDQA minus SFT: +10.86`."""
+    names = f"{TITLES.get(one.left, one.left)} minus {TITLES.get(one.right, one.right)}"
+    where = f"{BENCHMARKS.get(one.benchmark, one.benchmark)}, {one.model}, {METRICS.get(one.metric, one.metric)}"
+    return f"{where}, {names}: {one.hundredths / 100:+.2f}"

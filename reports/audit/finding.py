@@ -1,30 +1,30 @@
-"""What an audit consists of: checks, and the findings that they came to. A finding is a question to the authors."""
+"""What an audit consists of: checks and their findings. A finding is a question to the authors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.formats.page import Grid
+from anatomy_r1.tables.table import Table
 
 Strength = Literal["counted", "strong", "suggestive", "reading"]
 
 STRENGTHS: dict[Strength, str] = {
     "counted": "counting or arithmetic on printed figures or on the files; anyone can repeat it by hand",
-    "strong": "chance alone would bring it about in fewer than 1 of 1,000 cases, given all that was looked at",
-    "suggestive": "chance alone would bring it about in fewer than 1 of 20 cases, or it rests on a named assumption "
+    "strong": "chance alone would produce it in fewer than 1 of 1,000 cases, allowing for all that was tested",
+    "suggestive": "chance alone would produce it in fewer than 1 of 20 cases, or it rests on a stated assumption "
     "of ours",
-    "reading": "two passages do not agree as we read them; another reading may dissolve it",
+    "reading": "two passages disagree as we read them; another reading may resolve it",
 }
 """How strong a finding is, from the strongest. The scale is ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that does not fit.
+    """One inconsistency.
 
     Raises:
-        ValueError: when a field that a reader needs is empty, or the strength is none of `STRENGTHS`.
+        ValueError: when a field that a reader needs is empty, or the strength is not in `STRENGTHS`.
     """
 
     id: str
@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One test, whether it found something or not.
+    """One test, whether or not it found something.
 
     Raises:
         ValueError: when a check that was skipped has findings.
@@ -57,12 +57,12 @@ class Check:
     id: str
     title: str
     looked_at: str
-    """What was tested, with counts; for a skipped check, what would have been."""
+    """What was tested, with counts; for a skipped check, what would be tested."""
     findings: tuple[Finding, ...] = ()
-    grids: tuple[Grid, ...] = ()
+    tables: tuple[Table, ...] = ()
     """The numbers behind it."""
     skipped: str = ""
-    """Why it could not be made; empty where it was."""
+    """Why it was skipped; empty where it was made."""
 
     def __post_init__(self) -> None:
         if self.skipped and self.findings:
@@ -70,5 +70,5 @@ class Check:
 
 
 def of_p(p: float) -> Strength | None:
-    """Strength of a finding by a p that allows for all that was looked at; None where it is no finding."""
+    """Strength of a finding from a p value that allows for all that was tested; None where it is not a finding."""
     return "strong" if p < 0.001 else "suggestive" if p < 0.05 else None

@@ -1,4 +1,4 @@
-"""What only the paper's text can tell: announced parts that are absent, references left open, and our own quotes."""
+"""Checks of the paper's text: missing parts that it announces, unresolved references, and our own quotes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.tables.table import prose_table
 from reports.audit.finding import Check, Finding
-from reports.audit.prose import Quoted
-from reports.formats.page import Grid
+from reports.audit.prose import QuotedFigure
 
 _ID = "paper-text"
 _TITLE = "The paper's text: announced parts, open references, our quotes"
@@ -21,7 +21,7 @@ _OPEN = re.compile(r"\b(?:Figure|Fig\.|Table|Section|Eq\.) (?:[XY]\b|\?\?)")
 
 
 def skipped() -> Check:
-    """Where no text is given."""
+    """The check where no text is given."""
     why = "no text was given (--paper-text FILE: the paper's text, which is not part of this project)"
     return Check(
         _ID, _TITLE, "mentions of an appendix, references such as Figure X, and every short quote", skipped=why
@@ -40,20 +40,20 @@ def read(path: Path) -> str:
         raise AnatomyR1Error(f"{path}: no text ({error}). Fix: name the paper's text in UTF-8") from error
 
 
-def check(text: str, quotes: Sequence[Quoted]) -> Check:
-    """On the whole text."""
+def check(text: str, quotes: Sequence[QuotedFigure]) -> Check:
+    """Check the whole text."""
     lost = [one for one in quotes if _plain(one.quote) not in _plain(text)]
     mentions, open_references = len(_APPENDIX.findall(text)), _OPEN.findall(text)
     absent = 0 if _HEADING.search(text) else mentions
     findings = [*([_appendix(absent)] if absent else []), *([_open(open_references)] if open_references else [])]
     rows = tuple((one.id, one.locator, one.quote) for one in lost)
-    note = "A quote that is not found is a fault of ours, or this is another version of the text."
+    note = "If a quote is not found, the mistake is ours, or this is another version of the text."
     return Check(
         id=_ID,
         title=_TITLE,
         looked_at=f"{len(text.split()):,} words; {len(quotes) - len(lost)} of {len(quotes)} quotes found in it",
         findings=tuple(findings),
-        grids=(Grid("Quotes not found in this text", ("id", "place", "quote"), rows, note),) if lost else (),
+        tables=(prose_table("Quotes not found in this text", ("id", "place", "quote"), rows, note),) if lost else (),
     )
 
 
@@ -64,19 +64,20 @@ def _plain(text: str) -> str:
 def _appendix(mentions: int) -> Finding:
     return Finding(
         id=f"{_ID}.appendix",
-        title="An appendix is announced, and there is none",
+        title="An appendix is announced, but there is none",
         test="Mentions of an appendix against headings that begin one.",
         figure=f"{mentions} mention{'s' if mentions > 1 else ''}, no such heading.",
         strength="counted",
         limits="It may exist apart from this text.",
-        question="Where are the data sets' details and the methods' implementation, which the appendix is to hold?",
+        question="Where are the details of the data sets and of the implementation, which the appendix is said to "
+        "have?",
     )
 
 
 def _open(found: Sequence[str]) -> Finding:
     return Finding(
         id=f"{_ID}.open-reference",
-        title="A reference was left open",
+        title="A reference was left unresolved",
         test="References to a figure, table, section or equation whose number is X, Y or ??.",
         figure=f"{', '.join(sorted(set(found)))}: {len(found)} in all.",
         strength="counted",

@@ -17,7 +17,7 @@ from anatomy_r1.question import Question
 NAMES = ("GRPO.json", "GRPO-GDQA.json", "GRPO-ASC-Learning.json")
 GDQA, ASC = NAMES[1], NAMES[2]
 SKIPPED = "the released files were not given (--released DIR, with " + ", ".join(NAMES) + ")"
-Meaning = tuple[str, str, object, object]
+QuestionMeaning = tuple[str, str, object, object]
 """Image, family, target and relations: what a question asks, whatever its wording."""
 
 
@@ -27,7 +27,7 @@ class Released:
 
     name: str
     entries: Sequence[Mapping[str, Any]]
-    """As released."""
+    """As released, unparsed."""
     records: tuple[ReleasedRecord, ...]
     """Sound ones, in order."""
     skipped: tuple[str, ...]
@@ -43,7 +43,7 @@ def load(folder: Path) -> tuple[Released, ...]:
     """The files of `NAMES` that are in the folder.
 
     Raises:
-        AnatomyR1Error: when there is none, or one is no list of records.
+        AnatomyR1Error: when there is none, or one is not a list of records.
     """
     found = [folder / name for name in NAMES if (folder / name).is_file()]
     if not found:
@@ -60,8 +60,8 @@ def _file(path: Path) -> Released:
     return Released(path.name, entries, sound, tuple(exclusions.skipped))
 
 
-def meaning(question: Question) -> Meaning:
-    """What a question asks of which picture; a stem beyond the grammar stands for itself."""
+def meaning(question: Question) -> QuestionMeaning:
+    """What a question asks about which image; a stem that the grammar does not cover is its own meaning."""
     stem = parse_stem(question.stem)
     if stem.family == "other":
         return (question.image, "other", question.stem, ())

@@ -1,13 +1,7 @@
-"""What the released questions' wording gives away: a colour that fixes the answer, and a guess without a picture.
-
-Template families and surface forms of the questions, and wordings of the prompts, file by file.
-
-Does the released GDQA file hold what the method adds: changed images, and several wordings of one question?
-"""
+"""The released files' wording: are the methods' files worded alike, and what does the wording alone give away?"""
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -17,16 +11,90 @@ from anatomy_r1.data.stems import FAMILIES, parse_stem
 from anatomy_r1.evaluation.blind_controls import correct, naive_bayes, out_of_fold
 from anatomy_r1.question import Question
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
+from anatomy_r1.tables.table import prose_table, with_interval
 from reports.audit.finding import Check, Finding, of_p
-from reports.audit.released import GDQA, Meaning, Released, meaning, named
-from reports.formats.page import Grid
+from reports.audit.released import Released
+
+FORMS = tuple(f"{family}, {form}" for family in (*FAMILIES, "other") for form in ("what", "there"))
+"""Family and surface form: a plain question, or "There is ...; what is it?"."""
+
+
+def forms(file: Released) -> Counter[str]:
+    """Questions by family and form."""
+    stems = (parse_stem(question.stem) for question in file.questions)
+    return Counter(f"{stem.family}, {stem.form}" for stem in stems)
+
+
+def check_templates(files: Sequence[Released]) -> Check:
+    """Do the methods' files ask the same kinds of questions?"""
+    counts = {file.name: forms(file) for file in files}
+    shown = [kind for kind in FORMS if any(of[kind] for of in counts.values())]
+    table = [[of[kind] for kind in shown] for of in counts.values()]
+    test = chi2_contingency(table) if len(table) > 1 and len(shown) > 1 else None
+    p, statistic = (float(test.pvalue), float(test.statistic)) if test else (1.0, 0.0)
+    strength = of_p(p)
+    rows = tuple((kind, *(str(of[kind]) for of in counts.values())) for kind in shown)
+    finding = Finding(
+        id="released-templates.differ",
+        title="The methods' files ask different kinds of questions",
+        test="Chi-square test of template family and surface form by file.",
+        figure=f"chi-square {statistic:.0f}, p = {p:.1e}. {_alone(counts)}",
+        strength=strength or "suggestive",
+        limits="Whether the test questions also have these forms. Other forms may be part of a method that "
+        "rewrites questions; these files cannot tell the two apart.",
+        question="Are the added forms the method's rewrites, and were the other methods given them too?",
+    )
+    return Check(
+        id="released-templates",
+        title="Released files: template families and surface forms",
+        looked_at=f"{sum(len(file.records) for file in files):,} questions, by family and form",
+        findings=(finding,) if strength else (),
+        tables=(prose_table("Questions by family and form", ("family, form", *counts), rows),),
+    )
+
+
+def _alone(counts: dict[str, Counter[str]]) -> str:
+    """How many questions of each file have a form that no other file has."""
+    told = []
+    for name, of in counts.items():
+        others = {kind for other, found in counts.items() if other != name for kind in found}
+        if alone := sum(count for kind, count in of.items() if kind not in others):
+            told.append(f"{alone} of {of.total():,} questions of {name} have a form that no other file has.")
+    return " ".join(told) or "Every form occurs in several files."
+
+
+def check_prompts(files: Sequence[Released]) -> Check:
+    """Do all files use the same prompt wordings?"""
+    wordings = {file.name: Counter(record.wording for record in file.records) for file in files}
+    rows = tuple(
+        (name, ", ".join(f"{key} {count:,}" for key, count in sorted(of.items()))) for name, of in wordings.items()
+    )
+    apart = len({frozenset(of) for of in wordings.values()}) > 1
+    finding = Finding(
+        id="released-prompts.differ",
+        title="The methods' prompts differ",
+        test="Each prompt rebuilt from the wordings in the release (anatomy_r1/prompts.py), by file.",
+        figure="; ".join(f"{name}: {text}" for name, text in rows) + ". (choice: asks for the letter; answer: for the "
+        "answer; mixed: for the letter in the instruction, for the answer in the form.)",
+        strength="counted",
+        limits="How much of a gain is due to the prompt: a prompt that matches the reward may do much or nothing.",
+        question="Were the methods of Table 1 trained with these different prompts, and tested with one?",
+    )
+    return Check(
+        id="released-prompts",
+        title="Released files: wording of the prompts",
+        looked_at=f"{len(files)} files",
+        findings=(finding,) if apart else (),
+        tables=(prose_table("Wordings", ("file", "wording and records"), rows),),
+    )
+
 
 LEAST = 10
-"""Fewest questions with a colour before it counts. Ours."""
+"""Fewest questions with a colour for it to count (our choice)."""
 
 
 def colours(questions: Iterable[Question]) -> dict[str, Counter[str]]:
-    """Colour of the thing asked for -> answers."""
+    """Colour of the object asked for -> counts of its answers."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for question in questions:
         if colour := parse_stem(question.stem).target.colour:
@@ -35,7 +103,7 @@ def colours(questions: Iterable[Question]) -> dict[str, Counter[str]]:
 
 
 def check_colour(files: Sequence[Released]) -> Check:
-    """Over all files together."""
+    """Colours over all files together."""
     found = colours(question for file in files for question in file.questions)
     fixed = {c: of for c, of in found.items() if len(of) == 1 and of.total() >= LEAST}
     rows = tuple((c, ", ".join(f"{name} {count}" for name, count in of.most_common())) for c, of in found.items())
@@ -45,7 +113,7 @@ def check_colour(files: Sequence[Released]) -> Check:
         title="Released files: does a colour in the question give the answer away?",
         looked_at=f"{asked:,} questions that name the colour of what they ask for",
         findings=(_fixed(fixed, asked),) if fixed else (),
-        grids=(Grid("Answers by colour", ("colour", "answers"), rows),),
+        tables=(prose_table("Answers by colour", ("colour", "answers"), rows),),
     )
 
 
@@ -69,12 +137,12 @@ def without_picture(questions: Sequence[Question]) -> Interval:
 
 
 def chance_level(questions: Sequence[Question]) -> float:
-    """What guessing gives."""
+    """Accuracy of guessing."""
     return sum(1 / len(question.options) for question in questions) / len(questions)
 
 
 def check_text(files: Sequence[Released]) -> Check:
-    """Against guessing."""
+    """Accuracy without the image, compared with guessing."""
     found = {file.name: (without_picture(file.questions), chance_level(file.questions)) for file in files}
     above = {name: one for name, one in found.items() if one[0].low is not None and one[0].low > one[1]}
     rows = tuple(
@@ -83,10 +151,10 @@ def check_text(files: Sequence[Released]) -> Check:
     )
     return Check(
         id="released-text",
-        title="Released files: how far does a guess without a picture come?",
+        title="Released files: how far does a guess without the image get?",
         looked_at=f"{sum(len(file.records) for file in files):,} questions in {len(files)} files",
         findings=(_above_chance(above),) if above else (),
-        grids=(Grid("Without a picture", ("file", "right, percent", "SE", "guessing", "videos"), rows),),
+        tables=(prose_table("Without the image", ("file", "right, percent", "SE", "guessing", "videos"), rows),),
     )
 
 
@@ -95,138 +163,16 @@ def _above_chance(above: Mapping[str, tuple[Interval, float]]) -> Finding:
     return Finding(
         id="released-text.above-chance",
         title="The wording alone answers far more questions than guessing",
-        test="Naive Bayes over the words of the question, no picture, in folds that share no video (docs/controls.md).",
+        test="Naive Bayes over the words of the question, no image, in folds that share no video (docs/controls.md).",
         figure=f"Right, percent [95 % cluster-robust interval]: {listed}; guessing: "
         f"{100 * max(chance for _, chance in above.values()):.1f}.",
         strength="strong",
-        limits="What a policy does. These are training questions, so the paper's test numbers cannot be set against "
-        "them; this one classifier is a floor of what the wording gives away, not a ceiling.",
-        question="What does each method score when the picture is left out or swapped?",
+        limits="What a policy does. These are training questions, so the paper's test numbers cannot be compared with "
+        "them; this one classifier is a lower bound on what the wording gives away, not an upper bound.",
+        question="What does each method score when the image is left out or swapped?",
     )
 
 
 def _percent(of: Interval) -> str:
-    if of.low is None or of.high is None:
-        return f"{100 * of.mean:.2f} [no interval]"
-    return f"{100 * of.mean:.2f} [{100 * of.low:.2f}, {100 * of.high:.2f}]"
-
-
-KINDS = tuple(f"{family}, {form}" for family in (*FAMILIES, "other") for form in ("what", "there"))
-"""Family and surface form: a plain question, or "There is ...; what is it?"."""
-
-
-def kinds(file: Released) -> Counter[str]:
-    """Questions by family and form."""
-    stems = (parse_stem(question.stem) for question in file.questions)
-    return Counter(f"{stem.family}, {stem.form}" for stem in stems)
-
-
-def check_templates(files: Sequence[Released]) -> Check:
-    """Do the methods' files ask the same kinds of questions?"""
-    counts = {file.name: kinds(file) for file in files}
-    shown = [kind for kind in KINDS if any(of[kind] for of in counts.values())]
-    table = [[of[kind] for kind in shown] for of in counts.values()]
-    test = chi2_contingency(table) if len(table) > 1 and len(shown) > 1 else None
-    p, statistic = (float(test.pvalue), float(test.statistic)) if test else (1.0, 0.0)
-    strength = of_p(p)
-    rows = tuple((kind, *(str(of[kind]) for of in counts.values())) for kind in shown)
-    finding = Finding(
-        id="released-templates.differ",
-        title="The methods' files ask different kinds of questions",
-        test="Chi-square test of template family and surface form by file.",
-        figure=f"chi-square {statistic:.0f}, p = {p:.1e}. {_alone(counts)}",
-        strength=strength or "suggestive",
-        limits="Whether the test questions have these forms as well. Other forms may be part of the method, where it "
-        "rewrites questions; then the two cannot be told apart by these files.",
-        question="Are the added forms the method's rewrites, and were the other methods given them too?",
-    )
-    return Check(
-        id="released-templates",
-        title="Released files: template families and surface forms",
-        looked_at=f"{sum(len(file.records) for file in files):,} questions, by family and form",
-        findings=(finding,) if strength else (),
-        grids=(Grid("Questions by family and form", ("family, form", *counts), rows),),
-    )
-
-
-def _alone(counts: dict[str, Counter[str]]) -> str:
-    """How many questions of each file have a form that no other file has."""
-    told = []
-    for name, of in counts.items():
-        others = {kind for other, found in counts.items() if other != name for kind in found}
-        if alone := sum(count for kind, count in of.items() if kind not in others):
-            told.append(f"{alone} of {of.total():,} questions of {name} have a form that no other file has.")
-    return " ".join(told) or "Every form occurs in several files."
-
-
-def check_prompts(files: Sequence[Released]) -> Check:
-    """Is every file worded alike?"""
-    wordings = {file.name: Counter(record.wording for record in file.records) for file in files}
-    rows = tuple(
-        (name, ", ".join(f"{key} {count:,}" for key, count in sorted(of.items()))) for name, of in wordings.items()
-    )
-    apart = len({frozenset(of) for of in wordings.values()}) > 1
-    finding = Finding(
-        id="released-prompts.differ",
-        title="The methods' prompts differ",
-        test="Each prompt rebuilt from the wordings that the release has (anatomy_r1/prompts.py), by file.",
-        figure="; ".join(f"{name}: {text}" for name, text in rows) + ". (choice: asks for the letter; answer: for the "
-        "answer; mixed: for the letter in the instruction, for the answer in the form.)",
-        strength="counted",
-        limits="How much of a gain is the prompt's: a prompt and a reward that fit together may do much or nothing.",
-        question="Were the methods of Table 1 trained with these different prompts, and tested with one?",
-    )
-    return Check(
-        id="released-prompts",
-        title="Released files: wording of the prompts",
-        looked_at=f"{len(files)} files",
-        findings=(finding,) if apart else (),
-        grids=(Grid("Wordings", ("file", "wording and records"), rows),),
-    )
-
-
-_FRAME = re.compile(r"VID\d{2}/\d{6}\.png")
-_TITLE = "Released files: are the augmented images and questions there?"
-
-
-def changed_images(questions: Iterable[Question]) -> int:
-    """Records whose image is not a frame as the data set names it."""
-    return sum(not _FRAME.fullmatch(question.image) for question in questions)
-
-
-def reworded(questions: Iterable[Question]) -> int:
-    """Questions that stand in several wordings."""
-    wordings: dict[Meaning, set[str]] = defaultdict(set)
-    for question in questions:
-        wordings[meaning(question)].add(question.stem)
-    return sum(len(found) > 1 for found in wordings.values())
-
-
-def check_augmentation(files: Sequence[Released]) -> Check:
-    """Of the GDQA file."""
-    file = named(files, GDQA)
-    if file is None:
-        return Check("released-augmentation", _TITLE, "the GDQA file", skipped=f"{GDQA} is not among the files")
-    images, wordings = changed_images(file.questions), reworded(file.questions)
-    lacking = [
-        what for what, count in (("changed images", images), ("questions in several wordings", wordings)) if not count
-    ]
-    finding = Finding(
-        id="released-augmentation.absent",
-        title=f"The GDQA file holds no {' and no '.join(lacking)}",
-        test="Image paths that are not plain frames; questions of one image and meaning in several wordings.",
-        figure=f"{images} changed images and {wordings} questions in several wordings among {len(file.records):,} "
-        "records.",
-        strength="counted",
-        limits="That training did without: both can be made while it runs. A change under the frame's own name does "
-        "not show in a path, and no images were released.",
-        question="Which code makes the rewritten questions and changed images, and with which settings?",
-    )
-    rows = ((file.name, str(images), str(wordings)),)
-    return Check(
-        id="released-augmentation",
-        title=_TITLE,
-        looked_at=f"{len(file.records):,} records of {file.name}",
-        findings=(finding,) if lacking else (),
-        grids=(Grid("Augmentation", ("file", "changed images", "questions in several wordings"), rows),),
-    )
+    low, high = (None if bound is None else 100 * bound for bound in (of.low, of.high))
+    return with_interval(100 * of.mean, low, high)

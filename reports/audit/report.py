@@ -1,45 +1,60 @@
-"""The audit as a page: what was found first, then every check with its numbers.
+"""The audit in every format: first what was found, then every check with its numbers.
 
-The audit in every format.
-
-The audit as JSON and back, so that the ledger and the site read an audit without the files it was made from.
+`audit.json` holds the checks themselves, so that the ledger and the site can read an audit without the files that it
+was made from.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.tables import html, markdown, text
+from anatomy_r1.tables.document import Document, Entry, Section
+from anatomy_r1.tables.table import Table, prose_rows, prose_table
 from reports.audit.audit import findings
 from reports.audit.finding import STRENGTHS, Check, Finding
 from reports.formats.csv_files import csv_text, inert
-from reports.formats.page import Entry, Grid, Page, Section
-from reports.formats.page_text import render_html, render_markdown, render_text
 from reports.scores.notes import USE
 
 TITLE = "Audit of the paper's numbers and of the released files"
 WARNING = (
-    "A finding is a question to the authors, no verdict on them. It says what does not fit, and what it does not show."
+    "A finding is a question to the authors, not a verdict on them. It says what does not fit, and what it does not "
+    "show."
 )
+COLUMNS = ("check", "id", "strength", "title", "test", "figure", "limits", "question")
+"""Of the CSV file."""
 
 
-def page(checks: Sequence[Check]) -> Page:
-    """The same checks give the same page: no date, no machine."""
+def files(checks: Sequence[Check]) -> dict[str, str]:
+    """File name -> content. The same checks give the same bytes: no date, no machine."""
+    shown = document(checks)
+    return {
+        "audit.txt": text.render(shown),
+        "audit.md": markdown.render(shown),
+        "audit.html": html.render(shown),
+        "audit.json": _json(checks),
+        "audit.csv": _csv(checks),
+    }
+
+
+def document(checks: Sequence[Check]) -> Document:
+    """A summary, then a section for each check that was made; the notes list those that were skipped."""
     found = findings(checks)
     made = [check for check in checks if not check.skipped]
     skipped = [f"Skipped: {check.title}. Why: {check.skipped}." for check in checks if check.skipped]
     clean = sum(not check.findings for check in made)
-    lead = f"{len(made)} checks came to {len(found)} findings; {clean} of the checks found nothing."
-    return Page(
-        title=TITLE,
-        warning=WARNING,
+    lead = f"{len(made)} checks led to {len(found)} findings; {clean} of the checks found nothing."
+    return Document(
+        TITLE,
+        WARNING,
         lead=(lead, *([f"{len(skipped)} checks were skipped; the notes say why."] if skipped else [])),
-        sections=(_summary(found), *(_section(check) for check in made)),
+        sections=(_summary(found), *map(_section, made)),
         notes=(*skipped, "How to read this: docs/audit.md.", USE),
     )
 
@@ -47,43 +62,31 @@ def page(checks: Sequence[Check]) -> Page:
 def _summary(found: Sequence[Finding]) -> Section:
     order = list(STRENGTHS)
     ranked = sorted(found, key=lambda finding: order.index(finding.strength))
-    rows = tuple((finding.strength, finding.title, finding.question) for finding in ranked)
+    rows = [(finding.strength, finding.title, finding.question) for finding in ranked]
     counts = Counter(finding.strength for finding in found)
     told = ", ".join(f"{counts[name]} {name}" for name in order if counts[name]) or "nothing was found"
-    grid = Grid("Findings and questions", ("strength", "finding", "question to the authors"), rows)
-    scale = Grid("How strong", ("strength", "what it means"), tuple(STRENGTHS.items()), "The scale is ours.")
-    return Section("summary", "What was found", (f"By strength: {told}.",), grids=(*([grid] if rows else []), scale))
+    table = prose_table("Findings and questions", ("strength", "finding", "question to the authors"), rows)
+    scale = prose_table("Strength of a finding", ("strength", "what it means"), STRENGTHS.items(), "The scale is ours.")
+    return Section("summary", "What was found", (f"By strength: {told}.",), tables=(*([table] if rows else []), scale))
 
 
 def _section(check: Check) -> Section:
-    lead = (f"Looked at: {check.looked_at}.", *([] if check.findings else ["Nothing was found."]))
-    return Section(check.id, check.title, lead, tuple(map(_entry, check.findings)), check.grids)
+    lead = (f"Examined: {check.looked_at}.", *([] if check.findings else ["Nothing was found."]))
+    return Section(check.id, check.title, lead, tuple(map(_entry, check.findings)), check.tables)
 
 
 def _entry(finding: Finding) -> Entry:
-    return Entry(
-        name=finding.id,
-        title=finding.title,
-        badge=finding.strength,
-        facts=(
-            ("test", finding.test),
-            ("figure", finding.figure),
-            ("does not show", finding.limits),
-            ("question", finding.question),
-        ),
-    )
+    facts = {
+        "test": finding.test,
+        "figure": finding.figure,
+        "does not show": finding.limits,
+        "question": finding.question,
+    }
+    return Entry(finding.id, finding.title, finding.strength, tuple(facts.items()))
 
 
-COLUMNS = ("check", "id", "strength", "title", "test", "figure", "limits", "question")
-
-
-def render(checks: Sequence[Check]) -> str:
-    """All checks with their findings and grids."""
-    return json.dumps({"checks": [asdict(check) for check in checks]}, indent=1, ensure_ascii=False) + "\n"
-
-
-def render_csv(checks: Sequence[Check]) -> str:
-    """One line a finding."""
+def _csv(checks: Sequence[Check]) -> str:
+    """One line for each finding."""
     lines = (
         [check.id, *(inert(str(getattr(finding, name))) for name in COLUMNS[1:])]
         for check in checks
@@ -92,8 +95,37 @@ def render_csv(checks: Sequence[Check]) -> str:
     return csv_text(COLUMNS, lines)
 
 
+def _json(checks: Sequence[Check]) -> str:
+    content = [
+        {
+            "id": check.id,
+            "title": check.title,
+            "looked_at": check.looked_at,
+            "findings": [asdict(finding) for finding in check.findings],
+            "grids": [_table_to_json(table) for table in check.tables],
+            "skipped": check.skipped,
+        }
+        for check in checks
+    ]
+    return json.dumps({"checks": content}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _table_to_json(table: Table) -> dict[str, Any]:
+    head, rows = prose_rows(table)
+    return {"title": table.title, "head": head, "rows": rows, "note": "".join(table.notes)}
+
+
+def read_document(path: Path) -> Document:
+    """The document of `audit.json`.
+
+    Raises:
+        AnatomyR1Error: when the file is not an audit.
+    """
+    return document(load(path))
+
+
 def load(path: Path) -> tuple[Check, ...]:
-    """Inverse of `render`.
+    """Read `audit.json`.
 
     Raises:
         AnatomyR1Error: when the file is not an audit.
@@ -107,25 +139,11 @@ def load(path: Path) -> tuple[Check, ...]:
 
 
 def _check(raw: Mapping[str, Any]) -> Check:
-    grids = tuple(_grid(one) for one in raw["grids"])
-    return Check(**{**raw, "findings": tuple(Finding(**one) for one in raw["findings"]), "grids": grids})
+    fields = {name: value for name, value in raw.items() if name not in ("findings", "grids")}
+    found = tuple(Finding(**one) for one in raw["findings"])
+    return Check(**fields, findings=found, tables=tuple(map(_table, raw["grids"])))
 
 
-def _grid(raw: Mapping[str, Any]) -> Grid:
-    return Grid(raw["title"], _texts(raw["head"]), tuple(_texts(row) for row in raw["rows"]), raw["note"])
-
-
-def _texts(values: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(map(str, values))
-
-
-def files(checks: Sequence[Check]) -> dict[str, str]:
-    """File name -> content."""
-    shown = page(checks)
-    return {
-        "audit.txt": render_text(shown),
-        "audit.md": render_markdown(shown),
-        "audit.html": render_html(shown),
-        "audit.json": render(checks),
-        "audit.csv": render_csv(checks),
-    }
+def _table(raw: Mapping[str, Any]) -> Table:
+    rows = ([str(cell) for cell in row] for row in raw["rows"])
+    return prose_table(raw["title"], [str(title) for title in raw["head"]], rows, raw["note"])

@@ -1,4 +1,4 @@
-"""The smallest difference that so many questions, from so few videos, can tell from none, beside those claimed.
+"""The smallest differences that the test questions and videos can resolve, compared with those that the paper claims.
 
 A difference of two methods on the same N questions has the standard error
 
@@ -7,7 +7,7 @@ A difference of two methods on the same N questions has the standard error
 with d the share of questions on which one response of the one is right and of the other wrong, r = 1 for Pass@1 and
 Major@5 and (1 + 4 rho) / 5 for Avg@5 (rho: correlation of a question's five differences), and icc the correlation of
 differences within one of G videos (Kish's design effect). The smallest difference that a two-sided t test with G - 1
-degrees of freedom finds four times in five is se times `anatomy_r1.comparison.power.detectable`. The paper gives none
+degrees of freedom detects with 80 % power is se times `anatomy_r1.comparison.power.detectable`. The paper gives none
 of d, rho, icc, so three sets of values are tried; all are ours.
 """
 
@@ -20,12 +20,14 @@ from math import sqrt
 from anatomy_r1.comparison.power import detectable
 from anatomy_r1.comparison.verdict import LEVEL
 from anatomy_r1.scoring.metrics import K
-from reports.audit.cells import Cells, by_address
-from reports.audit.claims import Claim, Printed, printed
+from anatomy_r1.tables.table import Table, prose_table
+from reports.audit.cells import PaperCells, by_address
+from reports.audit.claims import Claim, PrintedDifference, difference_text, printed
 from reports.audit.finding import Check, Finding
-from reports.audit.statements import difference_text
-from reports.formats.page import Grid
 from reports.scores.names import BENCHMARKS
+
+ClaimedDifferences = tuple[Claim, tuple[PrintedDifference, ...]]
+"""A claim and the printed differences that it is about."""
 
 VIDEOS = 7
 """Videos that the release leaves out: presumably the SGG-VQA test videos (inferred; `data.splits.UNUSED`)."""
@@ -40,7 +42,7 @@ class Scenario:
     rho: float
     icc: float
     videos: bool
-    """Whether questions hang together by video; else all are independent."""
+    """Whether questions are correlated within a video; else all are independent."""
 
 
 SCENARIOS = (
@@ -51,15 +53,17 @@ SCENARIOS = (
 
 
 def smallest(scenario: Scenario, n: int, metric: str, videos: int | None) -> float:
-    """Smallest detectable difference in points; `videos` None where questions are taken for independent anyway."""
+    """Smallest detectable difference in points; `videos` is None where questions are taken as independent."""
     groups = videos if scenario.videos and videos else n
     ratio = (1 + (K - 1) * scenario.rho) / K if metric == f"avg@{K}" else 1.0
     effect = 1 + (n / groups - 1) * scenario.icc
     return 100 * sqrt(scenario.discordance * ratio * effect / n) * detectable(groups, LEVEL)
 
 
-def unresolved(of: Sequence[Printed], sizes: dict[str, int], scenario: Scenario = SCENARIOS[0]) -> list[Printed]:
-    """Differences in the claimed direction that are below what the scenario can tell from none."""
+def unresolved(
+    of: Sequence[PrintedDifference], sizes: dict[str, int], scenario: Scenario = SCENARIOS[0]
+) -> list[PrintedDifference]:
+    """Differences in the claimed direction that are too small to resolve under the scenario."""
     return [
         one
         for one in of
@@ -67,8 +71,8 @@ def unresolved(of: Sequence[Printed], sizes: dict[str, int], scenario: Scenario 
     ]
 
 
-def check(claims: Sequence[Claim], cells: Cells, sizes: dict[str, int]) -> Check:
-    """Claims that one method is above another; `sizes`: questions of each benchmark."""
+def check(claims: Sequence[Claim], cells: PaperCells, sizes: dict[str, int]) -> Check:
+    """Claims that one method is better than another; `sizes`: questions of each benchmark."""
     known = by_address(cells)
     found = [(claim, printed(claim, known)) for claim in claims if claim.kind == "higher"]
     rows = tuple(
@@ -78,20 +82,20 @@ def check(claims: Sequence[Claim], cells: Cells, sizes: dict[str, int]) -> Check
     head = ("claim", "differences", *(f"too small, {scenario.name}" for scenario in SCENARIOS))
     return Check(
         id="resolution",
-        title="Smallest difference that the questions can resolve, against those claimed",
-        looked_at=f"{len(found)} claims that one method is above another, each difference at 80 % power and 5 %, "
+        title="Smallest difference that the questions can resolve, compared with those claimed",
+        looked_at=f"{len(found)} claims that one method is better than another, each difference at 80 % power and 5 %, "
         "one test at a time",
         findings=_findings(found, sizes),
-        grids=(_limits(sizes), Grid("Differences below the smallest detectable one", head, rows)),
+        tables=(_limits(sizes), prose_table("Differences below the smallest detectable one", head, rows)),
     )
 
 
-def mostly(of: Sequence[Printed], sizes: dict[str, int], scenario: Scenario) -> bool:
+def mostly(of: Sequence[PrintedDifference], sizes: dict[str, int], scenario: Scenario) -> bool:
     """Whether at least half of a claim's differences cannot be resolved."""
     return bool(of) and 2 * len(unresolved(of, sizes, scenario)) >= len(of)
 
 
-def _findings(found: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[str, int]) -> tuple[Finding, ...]:
+def _findings(found: Sequence[ClaimedDifferences], sizes: dict[str, int]) -> tuple[Finding, ...]:
     """One for each claim that fails under the favourable assumptions, one for all that fail under the middle ones."""
     favourable = [(claim, of) for claim, of in found if mostly(of, sizes, SCENARIOS[0])]
     rest = [(claim, of) for claim, of in found if (claim, of) not in favourable and mostly(of, sizes, SCENARIOS[1])]
@@ -101,7 +105,7 @@ def _findings(found: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[st
     )
 
 
-def _videos_finding(rest: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: dict[str, int]) -> Finding:
+def _videos_finding(rest: Sequence[ClaimedDifferences], sizes: dict[str, int]) -> Finding:
     listed = "; ".join(f"{claim.id}: {len(unresolved(of, sizes, SCENARIOS[1]))} of {len(of)}" for claim, of in rest)
     return Finding(
         id="resolution.middle",
@@ -116,25 +120,25 @@ def _videos_finding(rest: Sequence[tuple[Claim, tuple[Printed, ...]]], sizes: di
     )
 
 
-def _finding(claim: Claim, of: Sequence[Printed], sizes: dict[str, int]) -> Finding:
+def _finding(claim: Claim, of: Sequence[PrintedDifference], sizes: dict[str, int]) -> Finding:
     small = unresolved(of, sizes)
     middle = len(unresolved(of, sizes, SCENARIOS[1]))
     listed = "; ".join(difference_text(one) for one in small[:6])
     return Finding(
         id=f"resolution.{claim.id}",
         title=f"{claim.locator}: {len(small)} of {len(of)} differences are smaller than the questions can resolve",
-        test="Each printed difference against the smallest that the questions could tell from none, under the "
+        test="Each printed difference against the smallest that the questions could tell from zero, under the "
         f"favourable assumptions (table below). {claim.text}",
         figure=f"Too small: {listed}{'; ...' if len(small) > 6 else ''}. Under the middle assumptions {middle} of "
         f"{len(of)} are.",
         strength="suggestive",
         limits="A difference that cannot be resolved may still be real; several in one direction say more than one. "
-        "N is inferred, and how often two methods disagree is assumed: the answers to single questions would tell.",
-        question="Could the right and wrong answers to each question be published, or the results of several seeds?",
+        "N is inferred, and how often two methods disagree is assumed: per-question answers would tell.",
+        question="Could the per-question results be published, or the results of several seeds?",
     )
 
 
-def _limits(sizes: dict[str, int]) -> Grid:
+def _limits(sizes: dict[str, int]) -> Table:
     rows = [
         (
             BENCHMARKS.get(name, name),
@@ -146,8 +150,8 @@ def _limits(sizes: dict[str, int]) -> Grid:
         for name, n in sizes.items()
         for scenario in SCENARIOS
     ]
-    head = ("benchmark", "N", "assumptions", "which are", "Avg@5", "Pass@1, Major@5")
-    return Grid("Smallest detectable difference, in points", head, tuple(rows), "All assumptions are ours.")
+    head = ("benchmark", "N", "assumptions", "values", "Avg@5", "Pass@1, Major@5")
+    return prose_table("Smallest detectable difference, in points", head, tuple(rows), "All assumptions are ours.")
 
 
 def _both(scenario: Scenario, name: str, n: int) -> tuple[str, str]:
@@ -161,5 +165,5 @@ def _assumed(scenario: Scenario, videos: int | None) -> str:
 
 
 def _videos(benchmark: str) -> int | None:
-    """OmniMedVQA's groups are small and not known, so its questions are taken for independent."""
+    """OmniMedVQA's groups are small and unknown, so its questions are taken as independent."""
     return VIDEOS if benchmark.startswith("sgg") else None

@@ -1,6 +1,6 @@
-"""Pass@1 against Avg@5: is their gap what five samples can bring about?
+"""Pass@1 against Avg@5: is their gap what five samples would produce?
 
-If Pass@1 is the first of the five samples that Avg@5 averages, then a question that is answered rightly with chance p
+If Pass@1 is the first of the five samples that Avg@5 averages, then a question answered correctly with probability p
 adds p(1-p)(1 - 1/5) to the variance of the gap (times 1/N²). The sum is largest where all questions have the same p:
 0.8 m (1-m) / N for a mean m. That is the bound here. Policies that answer most questions the same way every time have
 a fraction of it.
@@ -15,12 +15,12 @@ from math import sqrt
 from scipy.stats import binomtest, chi2, norm
 
 from anatomy_r1.scoring.metrics import K
-from reports.audit.cells import Cell, Cells, by_address, name_of
+from anatomy_r1.tables.table import Table, prose_table
+from reports.audit.cells import PaperCell, PaperCells, by_address, name_of
 from reports.audit.finding import Check, Finding, of_p
-from reports.formats.page import Grid
 
 SHARES = (1.0, 0.5, 0.25)
-"""Shares of the largest possible variance that are tried. Ours."""
+"""Shares of the largest possible variance that are tried (our choice)."""
 NORMAL_95 = float(norm.ppf(0.975))
 """Standard deviations, 1.96, that a normal variable exceeds either way in 5 %."""
 
@@ -29,18 +29,18 @@ NORMAL_95 = float(norm.ppf(0.975))
 class Gap:
     """Pass@1 minus Avg@5 of one row, in points."""
 
-    cell: Cell
+    cell: PaperCell
     """The Pass@1 cell."""
     points: float
     bound: float
-    """Largest standard deviation that sampling gives, in points."""
+    """Largest standard deviation of the gap under sampling, in points."""
 
     def z(self, share: float = 1.0) -> float:
         """Gap in standard deviations, where the variance is `share` of the largest."""
         return self.points / (self.bound * sqrt(share))
 
 
-def gaps(cells: Cells, n: int) -> tuple[Gap, ...]:
+def gaps(cells: PaperCells, n: int) -> tuple[Gap, ...]:
     """Of every row that has both; `n` questions. A row that two tables print counts once."""
     known = by_address(cells)
     found: dict[tuple[str | int, ...], Gap] = {}
@@ -55,18 +55,18 @@ def gaps(cells: Cells, n: int) -> tuple[Gap, ...]:
 
 
 def surprise(found: Sequence[Gap], share: float) -> float:
-    """Chance of gaps so large in all, if they came from sampling with `share` of the largest variance."""
+    """Probability of gaps at least this large overall, under sampling with `share` of the largest variance."""
     return float(chi2.sf(sum(gap.z(share) ** 2 for gap in found), len(found)))
 
 
 def one_sided(found: Sequence[Gap]) -> tuple[int, int, float]:
-    """Gaps above and below zero, and the chance of a split so uneven (exact sign test)."""
+    """Gaps above and below zero, and the probability of a split at least this uneven (exact sign test)."""
     above, below = (sum(sign * gap.points > 0 for gap in found) for sign in (1, -1))
     p = float(binomtest(above, above + below).pvalue) if above + below else 1.0
     return above, below, p
 
 
-def check(cells: Cells, sizes: dict[str, int]) -> Check:
+def check(cells: PaperCells, sizes: dict[str, int]) -> Check:
     """Over both benchmarks; `sizes` is the number of questions of each."""
     found = {name: gaps([cell for cell in cells if cell.benchmark == name], n) for name, n in sizes.items()}
     every = [gap for group in found.values() for gap in group]
@@ -74,10 +74,10 @@ def check(cells: Cells, sizes: dict[str, int]) -> Check:
     sizes_text = ", ".join(f"N = {n:,} for {name}" for name, n in sizes.items())
     return Check(
         id="pass1",
-        title="Pass@1 against Avg@5: is the gap what five samples bring about?",
+        title="Pass@1 against Avg@5: is the gap what five samples would produce?",
         looked_at=f"{len(every)} rows with both ({sizes_text}, inferred); {len(wide)} gaps exceed 2 points",
         findings=_findings(found, every),
-        grids=(_gap_grid(every), _share_grid(every)),
+        tables=(_gap_grid(every), _share_grid(every)),
     )
 
 
@@ -95,33 +95,37 @@ def _findings(found: dict[str, tuple[Gap, ...]], every: Sequence[Gap]) -> tuple[
         Finding(
             id="pass1.gap",
             title="Pass@1 and Avg@5 do not look like the first of five samples and their mean",
-            test="Exact sign test of Pass@1 minus Avg@5, by benchmark and over all (times the number of tests); sum "
+            test="Exact sign test of Pass@1 minus Avg@5, by benchmark and overall (times the number of tests); sum "
             "of squared gaps against the largest variance that sampling allows.",
             figure=f"{worst.removeprefix('sign-')}: Pass@1 above Avg@5 in {above} rows and below in {below}, p = "
             f"{p:.3f}. In size, even the largest variance gives p = {size:.2g}, half of it {surprise(every, 0.5):.2g}. "
             f"Beyond 1.96 standard deviations at the largest variance: {len(beyond)} of {len(every)} "
             f"({len(every) * 0.05:.1f} expected): {listed or 'none'}.",
             strength=strength or of_p(size) or "suggestive",
-            limits="Rows are taken for independent, though they share questions. A greedy or separately drawn Pass@1 "
-            "would do this and be in order; the paper's definition reads as the first sample.",
+            limits="Rows are treated as independent, although they share questions. A greedy or separately drawn "
+            "Pass@1 would explain it; the paper's definition reads as the first sample.",
             question="Is Pass@1 the first of the five samples, a sixth one, or a greedy response?",
         ),
     )
 
 
-def _gap_grid(every: Sequence[Gap]) -> Grid:
+def _gap_grid(every: Sequence[Gap]) -> Table:
     ranked = sorted(every, key=lambda gap: -abs(gap.z()))[:10]
     rows = tuple(
         (gap.cell.name, f"{gap.points:+.2f}", f"±{NORMAL_95 * gap.bound:.2f}", f"{gap.z():+.2f}") for gap in ranked
     )
-    head = ("row", "Pass@1 less Avg@5", "95 % range of sampling", "standard deviations")
-    return Grid("The ten largest gaps, in points", head, rows, "Range: at the largest variance that sampling allows.")
+    head = ("row", "Pass@1 minus Avg@5", "95 % range of sampling", "standard deviations")
+    return prose_table(
+        "The ten largest gaps, in points", head, rows, "Range: at the largest variance that sampling allows."
+    )
 
 
-def _share_grid(every: Sequence[Gap]) -> Grid:
+def _share_grid(every: Sequence[Gap]) -> Table:
     rows = tuple(
         (f"{share:.2f}", str(sum(abs(gap.z(share)) > NORMAL_95 for gap in every)), f"{surprise(every, share):.2g}")
         for share in SHARES
     )
     note = "A share of 1 means that every question is equally hard. Expected beyond: 5 % of the rows. Shares are ours."
-    return Grid("How it hangs on the variance", ("share of the largest variance", "rows beyond 95 %", "p"), rows, note)
+    return prose_table(
+        "How it depends on the variance", ("share of the largest variance", "rows beyond 95 %", "p"), rows, note
+    )

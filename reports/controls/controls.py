@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE
+from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row_name
 from anatomy_r1.question import LETTERS
 from anatomy_r1.results.store import Result
-from anatomy_r1.tables.table import MISSING, Cell, Report, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import MISSING, Cell, Table
 from reports.controls.image_ablation import ImageAblation, image_ablations
 from reports.controls.rotations import OptionRotation, option_rotations
 from reports.scores.caveats import Marks, marked, marks, unfit_notes
@@ -74,10 +75,10 @@ def export(results: Sequence[Result]) -> TableExport:
     shown = [*(score for one in measured for score in one.all_scores()), *without_image]
     title = f"Anatomy-R1, controls: profile {results[0].profile}"
     below = (*unfit_notes(used), *leakage_notes(shown), made_from(used, shown), USE)
-    return TableExport(Report(title, warning(results), tables, below), shown)
+    return TableExport(Document(title, warning(results), tables, below), shown)
 
 
-def controls(results: Sequence[Result]) -> Report:
+def controls(results: Sequence[Result]) -> Document:
     """The tables of controls for which there are results, from the results of one profile; pure.
 
     Raises:

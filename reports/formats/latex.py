@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from anatomy_r1.tables.table import Cell, Column, Report, Table, groups
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Cell, Column, Table, groups
 
 _WRAP = {"": "{}", "best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
 _SPECIAL = {
@@ -32,7 +33,7 @@ _SPECIAL = {
 }
 
 
-def render(report: Report) -> str:
+def render(report: Document) -> str:
     """The whole report, ending in a newline."""
     notes = [rf"\par\noindent {{\scriptsize {escape(note)}}}" for note in (report.warning, *report.notes) if note]
     head = f"% {' '.join(report.title.split())}"

@@ -1,10 +1,15 @@
-"""What results say of a claim: comparisons, gains, unevenness over anatomies, and a row's own scores.
+"""What results and training curves say about a claim.
 
-Comparisons that the claims ask for, from a result store, by `anatomy_r1.comparison`: one family for all of them.
+Results: comparisons, gains, unevenness over anatomies, and a row's own scores. The comparisons that the claims ask for
+are made by `anatomy_r1.comparison`, as one family. Curves: statements about Figs. 1, 2, 5 and 6, as `python -m reports
+figures` computes them from training logs (`figure_statements.csv`: for each statement the figure, name, benchmark,
+model, quantity, estimate with interval over seeds, and verdict). A claim names the statements that bear on it (`curves`
+in `claims.csv`).
 """
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,17 +22,19 @@ from anatomy_r1.comparison.panel import ALL, Panel, difference, panels
 from anatomy_r1.comparison.report_tables import difference_cell, interval_text, p_text, signed
 from anatomy_r1.comparison.seeds import RetrainingInterval, retraining_interval
 from anatomy_r1.comparison.systems import System, load_systems
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED
+from anatomy_r1.tables.table import with_interval
 from reports.audit.claims import Claim
-from reports.ledger.judgement import NONE, Judgement, Verdict, combined, of_comparison, of_interval
+from reports.ledger.judgement import NONE, ClaimVerdict, Judgement, combined, of_comparison, of_interval
 from reports.scores.names import MINI, MODELS, TITLES, benchmark_title, model_title
 from reports.scores.scores import Score, SystemKey
 
 Scale = Literal["paper", "mini"]
 METRIC = METRICS[0]
-"""That is tested: Avg@5. The others are not, so that none is picked out afterwards."""
+"""The one metric that is tested: Avg@5. Testing no other prevents picking one afterwards."""
 _ALLOWED = ("prompts", "seeds")
-"""May differ: methods are asked in the style they were trained in, and not all ran all seeds. The notes say so."""
+"""What may differ: each method is prompted in the style it was trained in, and not all ran all seeds. Notes say so."""
 
 
 class Wanted(NamedTuple):
@@ -40,7 +47,7 @@ class Wanted(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class Comparisons:
     """All comparisons at one scale."""
 
     by_pair: Mapping[Wanted, Comparison]
@@ -51,7 +58,15 @@ class Compared:
     """What differs between the systems compared."""
 
 
-NOTHING = Compared({}, (), 0, ())
+NO_COMPARISONS = Comparisons({}, (), 0, ())
+
+
+class Measurements(NamedTuple):
+    """Everything measured at one scale."""
+
+    comparisons: Comparisons
+    scores: Mapping[tuple[SystemKey, str, str], Score]
+    """By group, metric and category."""
 
 
 def wanted(claim: Claim, scale: Scale) -> tuple[Wanted, ...]:
@@ -67,7 +82,7 @@ def wanted(claim: Claim, scale: Scale) -> tuple[Wanted, ...]:
 
 
 def ours(paper_model: str, scale: Scale) -> str:
-    """Our model that stands in the place of the paper's."""
+    """Our model that takes the place of the paper's."""
     return next(
         name
         for name, model in MODELS.items()
@@ -75,7 +90,7 @@ def ours(paper_model: str, scale: Scale) -> str:
     )
 
 
-def compared(store: Path, claims: Sequence[Claim], scale: Scale) -> Compared:
+def compared(store: Path, claims: Sequence[Claim], scale: Scale) -> Comparisons:
     """Every comparison that the store has the results for; those of claims of kind `higher` are tested together."""
     asked = {claim.id: wanted(claim, scale) for claim in claims if claim.kind in ("higher", "gain", "uneven")}
     names = {f"{one.benchmark}/{one.model}/{side}/{MATCHED}" for of in asked.values() for one in of for side in one[2:]}
@@ -85,13 +100,13 @@ def compared(store: Path, claims: Sequence[Claim], scale: Scale) -> Compared:
     claimed = [one for claim in claims if claim.kind == "higher" for one in asked[claim.id]]
     tested = {frozenset(system.name for system in pairs[one]) for one in claimed if one in pairs}
     if not tested:
-        return NOTHING
+        return NO_COMPARISONS
     narrowed = [replace(panel, pairs=of) for panel in found if (of := _of(panel, pairs.values()))]
     family = Family("claims of the paper", METRIC, tuple(sorted(tested, key=sorted)))
     made = {frozenset((c.baseline.name, c.other.name)): c for c in compare(narrowed, family)}
     by_pair = {one: made[frozenset(system.name for system in pair)] for one, pair in pairs.items()}
     told = tuple(f"{panel.benchmark}: {text}" for panel in narrowed for text in panel.caveats)
-    return Compared(by_pair, tuple(narrowed), len(tested), told)
+    return Comparisons(by_pair, tuple(narrowed), len(tested), told)
 
 
 def _panels(systems: Sequence[System]) -> list[Panel]:
@@ -113,24 +128,22 @@ def _of(panel: Panel, pairs: Iterable[tuple[System, System]]) -> tuple[tuple[Sys
     return tuple({(a.name, b.name): (a, b) for a, b in pairs if a.benchmark == panel.benchmark}.values())
 
 
-Found = Mapping[tuple[SystemKey, str, str], Score]
-"""Scores by system, metric and category."""
 _LISTED = 4
 """Most comparisons that are listed one by one."""
 
 
-def measured(claim: Claim, compared: Compared, found: Found, scale: Scale) -> Judgement:
-    """What the results at one scale say; `NONE` where they do not bear on the claim, or nothing ran."""
+def measured(claim: Claim, of: Measurements, scale: Scale) -> Judgement:
+    """The judgement from results at one scale; `NONE` where they do not bear on the claim, or nothing ran."""
     if claim.kind == "higher":
-        return _higher(claim, compared, scale)
+        return _higher(claim, of.comparisons, scale)
     if claim.kind == "gain":
-        return _gain(claim, compared, scale)
+        return _gain(claim, of.comparisons, scale)
     if claim.kind == "uneven":
-        return _uneven(claim, compared, scale)
-    return _row(claim, found, scale) if claim.kind == "row" else NONE
+        return _uneven(claim, of.comparisons, scale)
+    return _row(claim, of.scores, scale) if claim.kind == "row" else NONE
 
 
-def _higher(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
+def _higher(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:
     asked = wanted(claim, scale)
     ran = [(one, compared.by_pair[one]) for one in asked if one in compared.by_pair]
     words = [(one, found, found.test) for one, found in ran if found.test]
@@ -147,7 +160,7 @@ def _higher(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
 
 
 def _text(one: Wanted, found: Comparison) -> str:
-    """`mini-l, SGG-VQA (Anatomy), mini world, GRPO less SFT: -20.51 [-22.49, -18.54], p (Holm) 0.0001, MDD 4, ...`."""
+    """`mini-l, SGG-VQA (Anatomy), mini world, GRPO minus SFT: -20.51 [-22.49, -18.54], p (Holm) 0.0001, MDD 4, ...`."""
     difference = found.difference(METRIC)
     cell = difference_cell(difference.interval)
     p = f", p (Holm) {p_text(found.test.p)}" if found.test else ""
@@ -158,8 +171,12 @@ def _text(one: Wanted, found: Comparison) -> str:
 
 
 def _where(one: Wanted) -> str:
-    names = f"{TITLES.get(one.left, one.left)} less {TITLES.get(one.right, one.right)}"
-    return f"{model_title(one.model, paper_beside=False)}, {benchmark_title(one.benchmark)}, {names}"
+    names = f"{TITLES.get(one.left, one.left)} minus {TITLES.get(one.right, one.right)}"
+    return f"{_model_and_benchmark(one)}, {names}"
+
+
+def _model_and_benchmark(one: Wanted | CurveStatement) -> str:
+    return f"{model_title(one.model, paper_beside=False)}, {benchmark_title(one.benchmark)}"
 
 
 def _range(ran: Sequence[tuple[Wanted, Comparison]]) -> str:
@@ -168,7 +185,7 @@ def _range(ran: Sequence[tuple[Wanted, Comparison]]) -> str:
     return f"Lowest: {_text(*ordered[0])}. Highest: {_text(*ordered[-1])}"
 
 
-def _gain(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
+def _gain(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:
     """Is the gain of the first model larger than that of the second? Question by question, over clusters and seeds."""
     found: list[tuple[str, RetrainingInterval | None]] = []
     for benchmark in dict.fromkeys(one.benchmark for one in wanted(claim, scale)):
@@ -189,12 +206,12 @@ def _gain(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
         return NONE
     told = "; ".join(f"{benchmark_title(name)}: {_interval(of)}" for name, of in found)
     verdict = combined([of_interval(of.low, of.high) if of else "underpowered" for _, of in found])
-    return Judgement(verdict, f"Gain of the larger model less that of the smaller, Avg@5, by interval alone: {told}.")
+    return Judgement(verdict, f"Gain of the larger model minus that of the smaller, Avg@5, by interval alone: {told}.")
 
 
-def _uneven(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
+def _uneven(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:
     """Do some categories gain while others do not? By intervals, without correction for how many there are."""
-    verdicts: list[Verdict] = []
+    verdicts: list[ClaimVerdict] = []
     told: list[str] = []
     for one in wanted(claim, scale):
         if one in compared.by_pair:
@@ -208,17 +225,88 @@ def _uneven(claim: Claim, compared: Compared, scale: Scale) -> Judgement:
     return Judgement(combined(verdicts), f"Avg@5 by anatomy: {'. '.join(told)}.") if told else NONE
 
 
-def _row(claim: Claim, found: Found, scale: Scale) -> Judgement:
-    """A row's own scores beside; a number of another model on other data confirms nothing."""
+def _row(claim: Claim, scores: Mapping[tuple[SystemKey, str, str], Score], scale: Scale) -> Judgement:
+    """Our scores of a row, for orientation: another model on other data confirms nothing."""
     suffix = MINI if scale == "mini" else ""
     told = []
     for benchmark in claim.benchmarks:
-        system = SystemKey(benchmark + suffix, ours(claim.models[0], scale), claim.left[0], MATCHED)
-        score = found.get((system, METRIC, ALL))
+        group = SystemKey(benchmark + suffix, ours(claim.models[0], scale), claim.left[0], MATCHED)
+        score = scores.get((group, METRIC, ALL))
         if score and score.low is not None and score.high is not None:
-            told.append(f"{benchmark_title(system.benchmark)} {score.percent:.2f} [{score.low:.2f}, {score.high:.2f}]")
+            shown = with_interval(score.percent, score.low, score.high)
+            told.append(f"{benchmark_title(group.benchmark)} {shown}")
     return Judgement("none", f"Avg@5 here, for orientation only: {'; '.join(told)}.") if told else NONE
 
 
 def _interval(of: RetrainingInterval | None) -> str:
     return f"{signed(of.mean)} {interval_text(of.low, of.high)}" if of else "fewer than three seeds in common"
+
+
+COLUMNS = ("figure", "statement", "benchmark", "model", "quantity", "estimate", "low", "high", "verdict")
+_WORDS: dict[str, ClaimVerdict] = {
+    "as in the paper": "confirmed",
+    "not resolved": "not confirmed",
+    "no spread over seeds": "not confirmed",
+    "no interval": "not confirmed",
+    "not run": "none",
+    "contradicts the paper": "contradicted",
+    "no claim": "none",
+}
+"""First words of a verdict in the file -> our verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurveStatement:
+    """One statement about training curves, on one benchmark and model."""
+
+    name: str
+    """Figure and statement, `5 asc-rises`."""
+    benchmark: str
+    model: str
+    quantity: str
+    numbers: str
+    """Estimate and interval, as the file has them."""
+    verdict: ClaimVerdict
+
+
+def load_curves(path: Path) -> tuple[CurveStatement, ...]:
+    """Read the file.
+
+    Raises:
+        AnatomyR1Error: when it is missing, or a line is not a statement.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            return tuple(_curve_statement(row) for row in csv.DictReader(handle))
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        fix = f"name figure_statements.csv, with the columns {', '.join(COLUMNS)}"
+        raise AnatomyR1Error(f"{path}: no statements of figures ({error}). Fix: {fix}") from error
+
+
+def _curve_statement(row: Mapping[str, str]) -> CurveStatement:
+    name = f"{row['figure']} {row['statement']}"
+    numbers = _numbers(row["estimate"], row["low"], row["high"])
+    verdict = next((ours_ for word, ours_ in _WORDS.items() if row["verdict"].startswith(word)), None)
+    if verdict is None:
+        raise ValueError(f"{name}: unknown verdict {row['verdict']!r}")
+    return CurveStatement(name, row["benchmark"], row["model"], row["quantity"], numbers, verdict)
+
+
+def _numbers(estimate: str, low: str, high: str) -> str:
+    """With three decimals; one seed has no interval, and what did not run has no number."""
+    if not estimate:
+        return "no number"
+    return with_interval(float(estimate), float(low) if low else None, float(high) if high else None, "+.3f")
+
+
+def judged_by_curves(claim: Claim, statements: Sequence[CurveStatement], scale: Scale) -> Judgement:
+    """The judgement on one claim, over its models and benchmarks; `NONE` where no statement bears on it."""
+    suffix = MINI if scale == "mini" else ""
+    models = {ours(model, scale) for model in claim.models}
+    benchmarks = {benchmark + suffix for benchmark in claim.benchmarks}
+    of = [s for s in statements if s.name in claim.curves and s.model in models and s.benchmark in benchmarks]
+    verdicts = [one.verdict for one in of if one.verdict != "none"]
+    if not verdicts:
+        return NONE
+    told = "; ".join(f"{_model_and_benchmark(one)}: {one.quantity}: {one.numbers}, {one.verdict}" for one in of)
+    return Judgement(combined(verdicts), f"From training logs, intervals over seeds. {told}.")

@@ -1,1 +1,1 @@
-"""A static site from a result store and a run: opens from disk, needs no network, one folder to zip."""
+"""A static site from a result store and a run: one folder that opens from disk and needs no network."""

@@ -1,4 +1,4 @@
-"""What each method is, in a few words, and where it comes from. A method that is not here has a page without them."""
+"""Short descriptions and sources of the methods. A method that is not listed has a page without them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class About(NamedTuple):
-    """A method in words."""
+    """Description of a method."""
 
     text: str
     source: str
@@ -88,4 +88,4 @@ REASONS: dict[str, str] = {
     "letter_contradicts_text": "unparsed: a letter with another option's text",
     "unrecognised": "unparsed: neither a letter nor the text of an option",
 }
-"""What the extractor's reasons mean (`anatomy_r1/scoring/strict.py`)."""
+"""Meaning of the extractor's reasons (`anatomy_r1/scoring/strict.py`)."""

@@ -1,4 +1,4 @@
-"""Puts the site together: pages, data, static files. The same store and run give the same bytes."""
+"""Build the site: pages, data, static files. The same store and run give the same bytes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result, load_results
-from anatomy_r1.tables.table import Report
+from anatomy_r1.tables.document import Document
 from reports.controls.controls import controls
 from reports.scores import paper
 from reports.scores.cost import costs
 from reports.scores.notes import made_from, warning
 from reports.scores.scores import by_key, scores
-from reports.site import data
-from reports.site import document as artefacts
+from reports.site import artefacts, data
+from reports.site.artefacts import Reader
 from reports.site.method_page import method_page
-from reports.site.page import HERE, Link, Page, render, table_page
+from reports.site.page import HERE, SitePage, render, table_page
 from reports.site.pictures import LICENCE
 from reports.site.provenance import again, facts
 from reports.site.run import open_run
@@ -35,28 +35,30 @@ _COSTS = "What each method cost, and what that bought."
 _CONTROLS = "What is reached without a picture, or without training."
 _COMPARISONS = "Each method against GRPO, on the same questions."
 MARK = ".anatomy-r1-site"
-"""File by which a folder is known to be a site, so that only a site is ever replaced by one."""
+"""File that marks a folder as a site, so that only a site is ever overwritten."""
 
 
 @dataclass(frozen=True)
-class Sources:
+class SiteSources:
     """What a site is built from."""
 
     store: Path
     run: Path | None = None
     artefacts: tuple[Path, ...] = ()
-    """Folders with figures, JSON files and cards, as `reports/site/document.py` has it."""
+    """Folders with figures, JSON files and cards (see `reports/site/artefacts.py`)."""
+    readers: tuple[Reader, ...] = ()
+    """For JSON files that have a document of their own, such as the audit and the ledger."""
     with_images: bool = False
 
 
-def build(out: Path, sources: Sources) -> data.Written:
-    """Write a site whole, in place of an older one.
+def build(out: Path, sources: SiteSources) -> data.Written:
+    """Write a site atomically, replacing an older one.
 
     Raises:
-        AnatomyR1Error: when the store is empty or does not hang together, or `out` holds something else.
+        AnatomyR1Error: when the store is empty or is inconsistent, or `out` is not a site.
     """
     if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise AnatomyR1Error(f"{out}: holds something that is no site. Fix: choose another folder for --out")
+        raise AnatomyR1Error(f"{out}: is not empty and no site. Fix: choose another folder for --out")
     if not sources.store.is_dir():
         raise AnatomyR1Error(f"{sources.store}: no such folder. Run `tox -e reproduce-table1` first, or name another")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -70,16 +72,16 @@ def build(out: Path, sources: Sources) -> data.Written:
     return written
 
 
-def _fill(site: Path, sources: Sources) -> data.Written:
+def _fill(site: Path, sources: SiteSources) -> data.Written:
     results = load_results(sources.store)
     if not results:
         raise AnatomyR1Error(f"{sources.store}: no results in it. Run `tox -e reproduce-table1` first")
     written = data.write(site, results, open_run(sources.run), with_images=sources.with_images)
     drawn = artefacts.figures(sources.artefacts, site)
-    pages = (*_pages(results, written, drawn), *artefacts.pages(sources.artefacts))
+    pages = (*_pages(results, written, drawn), *artefacts.pages(sources.artefacts, sources.readers))
     pages = tuple(_with_provenance(page, results) for page in pages)
     _check_names(pages)
-    navigation = tuple(Link(page.file, page.title) for page in pages if not page.section)
+    navigation = tuple(page for page in pages if not page.section)
     licence = LICENCE if LICENCE in written.notices else ""
     for page in pages:
         text = render(page, navigation, " ".join(filter(None, (warning(results), licence))))
@@ -89,38 +91,38 @@ def _fill(site: Path, sources: Sources) -> data.Written:
     return written
 
 
-def _check_names(pages: Sequence[Page]) -> None:
+def _check_names(pages: Sequence[SitePage]) -> None:
     names = [page.file for page in pages]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise AnatomyR1Error(f"{', '.join(twice)}: two pages of that name. Fix: name the JSON file differently")
 
 
-def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[Page]:
+def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[SitePage]:
     tables, absent = _tables(results)
     methods = _methods(results)
     viewer = {"written": written, "notices": written.notices}
     scripts = ("shards.js", "dom.js", "data/index.js")
     content = {"tables": tables, "absent": absent, "written": written, "made_from": made_from(results, scores(results))}
     return [
-        Page("index.html", "Overview", "index.html.j2", {**content, "figures": drawn}),
+        SitePage("index.html", "Overview", "index.html.j2", {**content, "figures": drawn}),
         *tables,
-        Page("methods.html", "Methods", "methods.html.j2", {"methods": methods}),
+        SitePage("methods.html", "Methods", "methods.html.j2", {"methods": methods}),
         *methods,
-        Page(
+        SitePage(
             "samples.html",
             "Samples",
             "samples.html.j2",
             viewer,
             (*scripts, "virtual.js", "filters.js", "sample.js", "samples.js"),
         ),
-        Page("rollouts.html", "Rollouts", "rollouts.html.j2", viewer, (*scripts, "chart.js", "rollouts.js")),
-        *([Page("figures.html", "Figures", "figures.html.j2", {"figures": drawn})] if drawn else []),
+        SitePage("rollouts.html", "Rollouts", "rollouts.html.j2", viewer, (*scripts, "chart.js", "rollouts.js")),
+        *([SitePage("figures.html", "Figures", "figures.html.j2", {"figures": drawn})] if drawn else []),
     ]
 
 
-def _tables(results: Sequence[Result]) -> tuple[list[Page], list[tuple[str, str]]]:
-    """Pages of tables, and (title, reason) of those that could not be made."""
-    made: tuple[tuple[str, str, str, Callable[[], tuple[Report, ...]]], ...] = (
+def _tables(results: Sequence[Result]) -> tuple[list[SitePage], list[tuple[str, str]]]:
+    """Pages of tables, and (title, reason) for each that could not be made."""
+    made: tuple[tuple[str, str, str, Callable[[], tuple[Document, ...]]], ...] = (
         ("table1.html", "Table 1", _TABLE1, lambda: (table1(results),)),
         ("table2.html", "Table 2", _TABLE2, lambda: (table2(results),)),
         ("costs.html", "Costs", _COSTS, lambda: (cost_report(results),)),
@@ -138,8 +140,8 @@ def _tables(results: Sequence[Result]) -> tuple[list[Page], list[tuple[str, str]
     return pages, absent
 
 
-def _controls(results: Sequence[Result]) -> tuple[Report, ...]:
-    """Rows without a model, and what policies do under another view: each where it ran."""
+def _controls(results: Sequence[Result]) -> tuple[Document, ...]:
+    """Untrained rows, and policies under other views, where they ran."""
     found, reasons = [], []
     for make in (untrained_report, controls):
         try:
@@ -151,7 +153,7 @@ def _controls(results: Sequence[Result]) -> tuple[Report, ...]:
     return tuple(found)
 
 
-def _methods(results: Sequence[Result]) -> list[Page]:
+def _methods(results: Sequence[Result]) -> list[SitePage]:
     numbers, spent = paper.load(), costs(results)
     found = by_key(scores(results))
     return [
@@ -160,8 +162,8 @@ def _methods(results: Sequence[Result]) -> list[Page]:
     ]
 
 
-def _with_provenance(page: Page, results: Sequence[Result]) -> Page:
-    """What a page was made from: all results, unless it says otherwise itself."""
+def _with_provenance(page: SitePage, results: Sequence[Result]) -> SitePage:
+    """Add the provenance of all results to a page that has none of its own."""
     if page.facts:
         return page
     kept = of_table2(results) if page.file == "table2.html" else results

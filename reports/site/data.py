@@ -1,4 +1,4 @@
-"""Writes the site's data: questions, cells and trainings as shards, and the index by which scripts find them."""
+"""Write the site's data: questions, cells and training runs as shards, and the index that scripts find them by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.site.about import REASONS
 from reports.site.method_page import method_file
 from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
 from reports.site.run import RunFolder
-from reports.site.samples import REASON_CODES, Asked, asked, marks, texts
+from reports.site.samples import REASON_CODES, ViewerQuestions, marks, texts, viewer_questions
 from reports.site.shards import shard, slug
 from reports.tables.rows import in_order
 
@@ -30,11 +30,11 @@ NO_TRAINING = "Built without the run's folder (--run): training logs are not her
 
 @dataclass(frozen=True)
 class Written:
-    """What the data hold, for the pages around them."""
+    """Summary of the data, for the pages."""
 
     cells: int
     responses: int
-    """Sampled responses whose text is there."""
+    """Sampled responses with text."""
     trainings: int
     notices: tuple[str, ...]
 
@@ -43,10 +43,10 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
     """Write `data/` and `images/` below the site.
 
     Raises:
-        AnatomyR1Error: when a log and the store disagree, or a log or picture is there and cannot be read.
+        AnatomyR1Error: when a log and the store disagree, or a log or image cannot be read.
     """
     pictures = Pictures(site, with_images)
-    # A mean over the orders of a question's options is neither right nor wrong: the viewer has no mark for it.
+    # The mean over orders of the options is neither right nor wrong, so the viewer has no mark for it.
     ordered = sorted((result for result in results if not result.has_rotations), key=in_order)
     questions = {name: _questions(site, name, ordered, run, pictures) for name in _benchmarks(ordered)}
     cells = [_cell(site, result, questions[result.benchmark], run, pictures) for result in ordered]
@@ -76,9 +76,11 @@ def _titled(results: Sequence[Result]) -> list[list[str]]:
     return [[name, model_title(name, paper_beside=False)] for name in names]
 
 
-def _questions(site: Path, name: str, results: Sequence[Result], run: RunFolder | None, pictures: Pictures) -> Asked:
+def _questions(
+    site: Path, name: str, results: Sequence[Result], run: RunFolder | None, pictures: Pictures
+) -> ViewerQuestions:
     benchmark = run.benchmarks.get(name) if run else None
-    found = asked([result for result in results if result.benchmark == name], benchmark, pictures)
+    found = viewer_questions([result for result in results if result.benchmark == name], benchmark, pictures)
     _put(site, f"questions/{slug(name)}", found.rows)
     return found
 
@@ -89,7 +91,9 @@ def _benchmark(name: str, run: RunFolder | None, pictures: Pictures) -> dict[str
     return {"name": name, "title": benchmark_title(name), "shard": f"questions/{slug(name)}", "notice": notice}
 
 
-def _cell(site: Path, result: Result, questions: Asked, run: RunFolder | None, pictures: Pictures) -> dict[str, Any]:
+def _cell(
+    site: Path, result: Result, questions: ViewerQuestions, run: RunFolder | None, pictures: Pictures
+) -> dict[str, Any]:
     answers = run.answers(result) if run else None
     name = slug(result.key)
     _put(site, f"cells/{name}", marks(result, questions, answers))
@@ -154,6 +158,6 @@ def _put(site: Path, name: str, value: Any) -> None:
 
 
 def titles(results: Sequence[Result]) -> Mapping[str, str]:
-    """Methods of these results and their titles, in the order of rows."""
+    """Methods of these results and their titles, in the order of the tables."""
     ordered = sorted({result.method for result in results}, key=method_rank)
     return {name: method_title(name, MATCHED) for name in ordered}

@@ -1,4 +1,4 @@
-"""A page a method: what it is, what it scored by anatomy, what it cost, what it was trained with, what it may share."""
+"""One page per method: description, scores by anatomy, cost, training settings, and overlap with the test set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.question_table import LENIENT
-from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Report, Row, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
 from reports.scores.caveats import certificate_notes, marked, marks, unfit_notes
 from reports.scores.cost import Cost
 from reports.scores.names import METRICS, benchmark_title, method_title, model_title
@@ -18,7 +19,7 @@ from reports.scores.notes import notes
 from reports.scores.paper import PaperNumbers
 from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, system_of
 from reports.site.about import METHODS, About
-from reports.site.page import Page
+from reports.site.page import SitePage
 from reports.site.provenance import again, facts
 from reports.site.shards import slug
 from reports.tables.cells import score_cell
@@ -37,7 +38,7 @@ _UNKNOWN = About("No description is kept of this method here.", "")
 
 
 def method_file(method: str) -> str:
-    """Name of the page."""
+    """File name of the page."""
     return f"method-{slug(method)}.html"
 
 
@@ -47,11 +48,11 @@ def method_page(
     found: Mapping[ScoreKey, Score],
     spent: Mapping[SystemKey, Cost],
     numbers: PaperNumbers,
-) -> Page:
+) -> SitePage:
     """The page of one method from its results, all scores of the store and all costs."""
     mine = {key: score for key, score in found.items() if key[0].method == method}
     said = (*certificate_notes(results), *notes(results, mine.values(), 1))
-    scored = Report("Scores", "", tuple(_score_tables(results, mine, numbers)), said)
+    scored = Document("Scores", "", tuple(_score_tables(results, mine, numbers)), said)
     title = method_title(method, MATCHED)
     content = {
         "about": METHODS.get(split_row(method)[0], _UNKNOWN),
@@ -61,7 +62,7 @@ def method_page(
         "leakage": leakage_rows(results),
         "knobs": knob_rows(results),
     }
-    return Page(
+    return SitePage(
         method_file(method),
         title,
         "method.html.j2",
@@ -108,7 +109,7 @@ def _cells(score: Score, numbers: PaperNumbers) -> tuple[Cell, ...]:
 
 
 def leakage_rows(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
-    """(benchmark, kind of overlap, test questions concerned, whether it makes the number not clean), each once."""
+    """(benchmark, kind of overlap, test questions concerned, "not clean" where it is), without repeats."""
     found: dict[tuple[str, str, str, str], None] = {}
     for result in sorted(results, key=lambda one: one.key):
         stated = result.provenance.get("leakage")

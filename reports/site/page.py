@@ -1,4 +1,4 @@
-"""Pages from templates. Every text is escaped: names and notes come from stores that anyone may have written."""
+"""Pages rendered from templates. All text is escaped: stores may come from anyone."""
 
 from __future__ import annotations
 
@@ -10,24 +10,17 @@ from typing import Any
 
 from jinja2 import Environment
 
+from anatomy_r1.tables.document import Document
 from anatomy_r1.tables.html import environment
-from anatomy_r1.tables.table import MISSING, Cell, Report, Table
-from reports.site.provenance import Facts
+from anatomy_r1.tables.table import MISSING, Cell, Table
+from reports.site.provenance import ProvenanceFacts
 
 HERE = Path(__file__).parent
 _NUMBER = re.compile(r"[<>]?\s*([+\-\N{MINUS SIGN}]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
 @dataclass(frozen=True)
-class Link:
-    """An entry of the navigation."""
-
-    file: str
-    title: str
-
-
-@dataclass(frozen=True)
-class Page:
+class SitePage:
     """One page before it is HTML."""
 
     file: str
@@ -35,15 +28,15 @@ class Page:
     template: str
     content: dict[str, Any] = field(default_factory=dict)
     scripts: tuple[str, ...] = ()
-    """Below `static/` or `data/`, in order, besides those of every page."""
-    facts: Facts = ()
+    """Below `static/` or `data/`, in order, in addition to those of every page."""
+    facts: ProvenanceFacts = ()
     commands: tuple[str, ...] = ()
     section: str = ""
-    """File of the navigation's entry that it belongs to, where it has none of its own."""
+    """File of the navigation entry that it belongs to, if it has none of its own."""
 
 
-def render(page: Page, navigation: tuple[Link, ...], warning: str) -> str:
-    """The whole page."""
+def render(page: SitePage, navigation: tuple[SitePage, ...], warning: str) -> str:
+    """The page as HTML; `navigation` are the pages that its menu links to."""
     here = page.section or page.file
     return (
         _environment()
@@ -61,28 +54,28 @@ def _environment() -> Environment:
 
 
 def wordy(table: Table) -> set[int]:
-    """Columns of words: no cell in them is a number, and one at least says something."""
+    """Indices of the columns of words: no cell is a number (in a table of prose: not all are), and one is not empty."""
     rows = [row for block in table.blocks for row in block.rows]
-    columns = [[row.cells[index] for row in rows] for index in range(len(table.columns))]
-    return {
-        index
-        for index, cells in enumerate(columns)
-        if not any(map(sortable, cells)) and any(cell.text != MISSING for cell in cells)
-    }
+    found = set()
+    for index in range(len(table.columns)):
+        numbers = [bool(sortable(row.cells[index])) for row in rows if row.cells[index].text != MISSING]
+        if numbers and not (all(numbers) if table.prose else any(numbers)):
+            found.add(index)
+    return found
 
 
 def sortable(cell: Cell | str) -> str:
-    """What a cell sorts by: its number without marks, signs as JavaScript reads them; empty where it has none."""
+    """Sort key of a cell: its number as JavaScript reads it, without marks; empty where it has none."""
     match = _NUMBER.match(cell.text if isinstance(cell, Cell) else cell)
     return match.group(1).replace(",", "").replace("\N{MINUS SIGN}", "-") if match else ""
 
 
 def counted(title: str) -> bool:
-    """Whether a row is named by a number and nothing else."""
+    """Whether a row title is just a number."""
     return _NUMBER.fullmatch(title) is not None
 
 
-def table_page(file: str, title: str, lead: str, reports: tuple[Report, ...]) -> Page:
+def table_page(file: str, title: str, lead: str, reports: tuple[Document, ...]) -> SitePage:
     """A page of one or several reports; tables of several get names of their own."""
     content = {"lead": lead, "reports": reports, "many": len(reports) > 1}
-    return Page(file, title, "tables.html.j2", content, ("sort.js",))
+    return SitePage(file, title, "tables.html.j2", content, ("sort.js",))

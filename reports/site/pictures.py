@@ -1,4 +1,4 @@
-"""Pictures of questions, under names made of their content. Real data's come only on request, with their licence."""
+"""Images of questions, named by their content hash. Those of real data sets are copied only on request."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ QUESTIONS = (
 )
 LEFT_OUT = "The pictures of this data set are not in this site: they are real. Build it with --with-images to see them."
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
-"""What a browser shows."""
+"""Formats that browsers show."""
 
 
 @dataclass
 class Pictures:
-    """Copies what is asked for into the site."""
+    """Copies requested images into the site."""
 
     folder: Path
     """The site's own."""
@@ -35,14 +35,14 @@ class Pictures:
     _names: dict[Path, str] = field(default_factory=dict)
 
     def allowed(self, benchmark: Benchmark) -> bool:
-        """Whether this benchmark's pictures enter the site."""
+        """Whether this benchmark's images may be in the site."""
         return benchmark.generated or self.with_real
 
     def name(self, benchmark: Benchmark, image: str) -> str:
-        """Path of a picture below the site; empty where it may not enter.
+        """Path of an image below the site; empty where it may not be in it.
 
         Raises:
-            AnatomyR1Error: when it is missing, or of a kind that no browser shows.
+            AnatomyR1Error: when it is missing, or browsers cannot show its format.
         """
         return self._copied(benchmark.test.image_root / image) if image and self.allowed(benchmark) else ""
 
@@ -50,7 +50,9 @@ class Pictures:
         if source not in self._names:
             suffix = source.suffix.lower()
             if suffix not in SUFFIXES:
-                raise AnatomyR1Error(f"{source}: a picture that no browser shows. Fix: {', '.join(sorted(SUFFIXES))}")
+                raise AnatomyR1Error(
+                    f"{source}: browsers cannot show this format. Fix: use one of {', '.join(sorted(SUFFIXES))}"
+                )
             self._names[source] = f"images/{image_hash(str(source))}{suffix}"
             (self.folder / "images").mkdir(exist_ok=True)
             shutil.copyfile(source, self.folder / self._names[source])

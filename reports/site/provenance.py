@@ -1,4 +1,4 @@
-"""What the numbers of a page were made from, and the commands that make them again."""
+"""What the numbers of a page were made from, and the commands that reproduce them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from anatomy_r1.results.store import MATCHED, SUBMITTED, Result
 from reports.scores.names import ABLATION, benchmark_title
 from reports.scores.notes import commit, machines
 
-Facts = tuple[tuple[str, tuple[str, ...]], ...]
+ProvenanceFacts = tuple[tuple[str, tuple[str, ...]], ...]
 """(name, values), in reading order."""
 
 
-def facts(results: Sequence[Result]) -> Facts:
-    """Profile, data, seeds, commits, locks, packages and machines behind some results. No date: it would differ."""
+def facts(results: Sequence[Result]) -> ProvenanceFacts:
+    """Profile, data, seeds, commits, locks, packages and machines behind some results. No date: same bytes."""
     provenances = [result.provenance for result in results]
     trainings = [of for p in provenances if isinstance(of := stated(p, "training", "provenance"), Mapping) and of]
     found = (
@@ -34,9 +34,9 @@ def facts(results: Sequence[Result]) -> Facts:
 
 
 def commands(results: Sequence[Result]) -> tuple[str, ...]:
-    """Commands that train, sample and score these results again; each runs nothing but cells that are among them.
+    """Commands that train, sample and score these results again, and no others.
 
-    They are worked out from the results: what was typed is not recorded. What others submitted only they can make.
+    They are derived from the results: what was typed is not recorded. Submitted results have no command.
     """
     seeds: dict[tuple[str, str, str, str], list[int]] = {}
     for one in sorted((one for one in results if one.arm != SUBMITTED), key=lambda result: result.key):
@@ -52,7 +52,7 @@ def commands(results: Sequence[Result]) -> tuple[str, ...]:
 
 
 def again(results: Sequence[Result]) -> tuple[str, ...]:
-    """`commands`, and the one that makes this site of what they leave."""
+    """`commands`, and the one that builds this site from their output."""
     profiles = sorted({result.profile for result in results})
     sites = (shlex.join(("python", "-m", "reports", "site", "--out", "site", "--run", f"runs/{p}")) for p in profiles)
     return (*commands(results), *sites)
@@ -69,7 +69,7 @@ class _Cells(NamedTuple):
 
 
 def _merged(entries: Iterable[_Cells], place: int) -> list[_Cells]:
-    """Entries that differ in one place alone become one."""
+    """Merge entries that differ in one field only."""
     found: dict[tuple[object, ...], list[_Cells]] = {}
     for entry in entries:
         found.setdefault((*entry[:place], *entry[place + 1 :]), []).append(entry)

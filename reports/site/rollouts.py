@@ -1,6 +1,6 @@
-"""Data of the rollout viewer: each training's steps as numbers, and whole groups where the log kept their texts.
+"""Data of the rollout viewer: numbers for every step, and whole groups where the log kept their texts.
 
-The paper's Fig. 2 shows a few groups by hand; here is every group of every tenth step, as it was served and rewarded.
+The paper's Fig. 2 shows a few selected groups; this has every group of every tenth step, as served and rewarded.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from reports.site.pictures import Pictures
 from reports.site.run import Benchmark
 
 SERIES = ("step", "reward", "distinct", "entropy", "idle", "seconds", "tokens")
-"""A step's numbers: mean reward; different choices a group; entropy of a group's choices in bits; share of groups whose
-rewards are all equal, which teach nothing; wall-clock seconds; completion tokens so far."""
+"""Numbers of a step: mean reward; distinct choices per group; entropy of a group's choices in bits; share of groups
+with constant reward, which give no gradient; wall-clock seconds; completion tokens so far."""
 _REWARD = "reward_"
-Record = dict[Hashable, Any]
+LogRow = dict[Hashable, Any]
 """A row of the training log."""
 
 
 def training(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any] | None:
-    """A training's data; None where it sampled nothing, as imitation does.
+    """The data of one training run; None where it sampled nothing, as in supervised fine-tuning.
 
     Raises:
         ValueError: when the log is of another schema.
@@ -62,13 +62,13 @@ def _series(steps: pd.DataFrame, rollouts: pd.DataFrame) -> list[list[float | No
     return [[_number(value) for value in row] for row in means[list(SERIES)].itertuples(index=False)]
 
 
-def _groups(kept: pd.DataFrame) -> list[list[Record]]:
-    """Rows of each group, in order, as plain values: taken out of a frame one by one they cost most of a page."""
+def _groups(kept: pd.DataFrame) -> list[list[LogRow]]:
+    """Rows of each group, in order, as plain values: reading a frame row by row would be slow."""
     rows = [dict(row) for row in kept.sort_values(["step", "group_index"], kind="stable").to_dict("records")]
     return [list(group) for _, group in groupby(rows, key=lambda row: (row["step"], row["group_index"]))]
 
 
-def _group(group: list[Record], names: list[str], benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any]:
+def _group(group: list[LogRow], names: list[str], benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any]:
     first = group[0]
     question = benchmark.train.get(first["question_id"]) if benchmark else None
     prompts = list(dict.fromkeys(row["prompt"] for row in group))
@@ -98,7 +98,7 @@ def _member(row: Mapping[Hashable, Any], prompts: list[str], names: list[str]) -
 
 
 def _number(value: Any) -> float | None:
-    """Six digits, as many as anyone reads; None for what is not there."""
+    """A number with six significant digits; None for a missing value."""
     if value is None or pd.isna(value):
         return None
     number = float(f"{float(value):.6g}")

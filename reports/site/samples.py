@@ -1,4 +1,4 @@
-"""Data of the sample viewer: questions once a benchmark, marks and choices once a cell, texts apart from them.
+"""Data of the sample viewer: questions per benchmark, marks and choices per cell, texts separately.
 
 Marks and choices are strings of six characters a question (five samples, then the greedy response), in the order of the
 benchmark's questions, so that a list of thousands filters without their texts, which come when a sample is opened.
@@ -21,26 +21,26 @@ from reports.site.pictures import Pictures
 from reports.site.run import Benchmark
 
 SIX = K + 1
-"""Responses a question: the samples, then the greedy one."""
+"""Responses per question: the samples, then the greedy one."""
 NOTHING = "."
 """In a string of choices: unparsed."""
 ABSENT = " "
 """In any of the strings: this cell does not have the question."""
 _CODES = "abcdefghijklmnopqrstuvwxyz"
 REASON_CODES: dict[str, str] = dict(zip(REASONS, _CODES, strict=False))
-"""Reason -> the character that stands for it."""
+"""Reason -> its one-character code."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class ViewerQuestions:
     """One benchmark's questions in the order of the viewer, by id."""
 
     ids: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
-    """(id, cluster, category, family, stem, options, right letter, picture); what is not known is empty."""
+    """(id, cluster, category, family, stem, options, right letter, picture); unknown values are empty."""
 
 
-def asked(results: Sequence[Result], benchmark: Benchmark | None, pictures: Pictures) -> Asked:
+def viewer_questions(results: Sequence[Result], benchmark: Benchmark | None, pictures: Pictures) -> ViewerQuestions:
     """Every question that any of the results (of one benchmark) has."""
     known = {question.id: question for question in benchmark.test.questions} if benchmark else {}
     places: dict[str, tuple[str, str]] = {}
@@ -48,7 +48,7 @@ def asked(results: Sequence[Result], benchmark: Benchmark | None, pictures: Pict
         table = result.questions
         places |= {str(i): (str(c), str(k)) for i, c, k in zip(table["id"], table["cluster"], table["category"])}  # noqa: B905
     ids = tuple(sorted(places))
-    return Asked(ids, tuple(_row(i, places[i], known.get(i), benchmark, pictures) for i in ids))
+    return ViewerQuestions(ids, tuple(_row(i, places[i], known.get(i), benchmark, pictures) for i in ids))
 
 
 def _row(
@@ -60,11 +60,11 @@ def _row(
     return (name, *place, question.family, question.stem, list(question.options), question.letter, picture)
 
 
-def marks(result: Result, questions: Asked, answers: CompleteRun | None) -> dict[str, str]:
-    """Right or wrong as the result store has it; with the log also choices, reasons, and what was cut off.
+def marks(result: Result, questions: ViewerQuestions, answers: CompleteRun | None) -> dict[str, str]:
+    """Right or wrong as in the result store; with the log also choices, reasons, and truncation.
 
     Raises:
-        AnatomyR1Error: when the log says other than the store.
+        AnatomyR1Error: when the log and the store disagree.
     """
     columns = [*(f"correct_{repeat}" for repeat in range(K)), "greedy"]
     table, ids = result.questions, list(result.questions["id"])
@@ -78,7 +78,9 @@ def marks(result: Result, questions: Asked, answers: CompleteRun | None) -> dict
     return found | (_choices(result, right, questions, answers) if answers else {})
 
 
-def _choices(result: Result, right: Mapping[str, str], questions: Asked, answers: CompleteRun) -> dict[str, str]:
+def _choices(
+    result: Result, right: Mapping[str, str], questions: ViewerQuestions, answers: CompleteRun
+) -> dict[str, str]:
     choices, reasons, cut = {}, {}, {}
     for question, six in zip(answers.questions, answers.responses, strict=True):
         read = [extract(response.text, question.options) for response in six]
@@ -98,12 +100,12 @@ def _right(read: Sequence[Answer], question: Question) -> str:
     return "".join("01"[one.choice == question.letter] for one in read)
 
 
-def _joined(of: Mapping[str, str], questions: Asked, width: int) -> str:
+def _joined(of: Mapping[str, str], questions: ViewerQuestions, width: int) -> str:
     return "".join(of.get(name, ABSENT * width) for name in questions.ids)
 
 
-def texts(questions: Asked, answers: CompleteRun, benchmark: Benchmark, pictures: Pictures) -> dict[str, Any]:
-    """Each different text once, and for each question which six; pictures only where they were not the question's."""
+def texts(questions: ViewerQuestions, answers: CompleteRun, benchmark: Benchmark, pictures: Pictures) -> dict[str, Any]:
+    """Each distinct text once, and for each question which six it has; images only where they differ."""
     sixes = {question.id: six for question, six in zip(answers.questions, answers.responses, strict=True)}
     places: dict[str, int] = {}
     at = [

@@ -1,7 +1,7 @@
-"""Data for the site's scripts: JavaScript files that hand over one value each.
+"""Data for the site's scripts: JavaScript files that deliver one value each.
 
-A page opened from disk may load a script but not fetch a file, so data come as scripts, and only when they are asked
-for. Keys of objects are the site's own words; what comes from a store, a data set or a model is a value, never a key.
+A page opened from disk may load a script but not fetch a file, so data are scripts that are loaded on demand. Keys of
+objects are fixed by the site; anything from a store, a data set or a model is a value, never a key.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
-"""Nothing can end a script or open a comment; all but ASCII is escaped besides, U+2028 and half surrogates included."""
+"""Nothing can end a script or open a comment; all non-ASCII is escaped too, including U+2028 and lone surrogates."""
 
 
 _LONGEST = 120
@@ -23,7 +23,7 @@ def shard(name: str, value: Any) -> str:
     """A script that delivers `value` under `name`.
 
     Raises:
-        ValueError: when a number is not finite, which JSON has no word for.
+        ValueError: when a number is not finite, which JSON cannot express.
     """
     return f"site.deliver({_safe(name)}, {_safe(value)});\n"
 
@@ -34,7 +34,7 @@ def _safe(value: Any) -> str:
 
 
 def slug(name: str) -> str:
-    """A file name of `name`: itself where it is plain, else with a digest, so that two names never share a file."""
+    """A file name of `name`: itself if it is plain, else with a digest, so that two names never share a file."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("/", "--")).strip(".-")
     if plain and plain.replace("--", "/") == name and len(plain) <= _LONGEST:
         return plain

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from anatomy_r1.tables.table import Report
+    from anatomy_r1.tables.document import Document
     from reports.scores.scores import Score
 
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class TableExport:
     """What is written of a table: a report in the formats that people read, and scores in the CSV."""
 
-    report: Report
+    report: Document
     scores: Sequence[Score]
     """Every number, the paired differences included."""
     paper: Callable[[Score], float | None] = lambda _: None

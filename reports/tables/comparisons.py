@@ -11,7 +11,7 @@ from anatomy_r1.comparison.report_tables import categories_table, metrics_table,
 from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Report
+from anatomy_r1.tables.document import Document
 from reports.scores.names import BASELINE, MODELS, is_view, rank
 from reports.scores.notes import USE, made_from, warning
 from reports.scores.scores import AVG, scores
@@ -20,7 +20,7 @@ _DIFFERENT = ("prompts", "seeds")
 """What the compared systems may differ in: SFT is asked for the answer alone, and not every method ran every seed."""
 
 
-def comparisons(results: Sequence[Result]) -> tuple[Report, ...]:
+def comparisons(results: Sequence[Result]) -> tuple[Document, ...]:
     """A report for each model, in the paper's order, from its results in the matched arm.
 
     Raises:
@@ -34,7 +34,7 @@ def comparisons(results: Sequence[Result]) -> tuple[Report, ...]:
     return tuple(report for report in found if report is not None)
 
 
-def _report(model: str, results: Sequence[Result]) -> Report | None:
+def _report(model: str, results: Sequence[Result]) -> Document | None:
     with_baseline = {result.benchmark for result in results if result.method == BASELINE}
     kept = [result for result in results if result.benchmark in with_baseline]
     ordered = sorted(kept, key=lambda result: (result.method != BASELINE, result.key))
@@ -47,4 +47,4 @@ def _report(model: str, results: Sequence[Result]) -> Report | None:
     tables = (verdict_table(analysis), metrics_table(analysis), categories_table(analysis))
     kept_notes = [note for note in shown.notes if not note.startswith("Compared by code")]
     notes = (*kept_notes, made_from(kept, scores(kept)), USE)  # the code's own commit would change the page's bytes
-    return Report(f"Comparisons with GRPO: {model}", warning(kept), tables, notes)
+    return Document(f"Comparisons with GRPO: {model}", warning(kept), tables, notes)

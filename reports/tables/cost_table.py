@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result
-from anatomy_r1.tables.table import Cell, Report, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Cell, Table
 from reports.scores.caveats import Marks, marks
 from reports.scores.cost import Amount, Cost, costs
 from reports.scores.notes import USE, leakage_notes, machines, made_from, warning
@@ -55,7 +56,7 @@ def cost_report(
     results: Sequence[Result],
     found: Mapping[ScoreKey, Score] | None = None,
     spent: Mapping[SystemKey, Cost] | None = None,
-) -> Report:
+) -> Document:
     """All recorded costs, including seconds; differs from run to run.
 
     Args:
@@ -79,7 +80,7 @@ def cost_report(
         USE,
     )
     title = f"Anatomy-R1, costs: profile {results[0].profile}"
-    return Report(title, warning(results), (_full_table(found, spent or costs(results), marks(results)),), notes)
+    return Document(title, warning(results), (_full_table(found, spent or costs(results), marks(results)),), notes)
 
 
 def _full_table(found: Mapping[ScoreKey, Score], spent: Mapping[SystemKey, Cost], marks: Marks) -> Table:

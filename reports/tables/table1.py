@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result
-from anatomy_r1.tables.table import Report, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Table
 from reports.scores import paper
 from reports.scores.caveats import Marks, caveat_notes, marks
 from reports.scores.cost import costs
@@ -42,7 +43,7 @@ def export(results: Sequence[Result]) -> TableExport:
     return TableExport(table1(results), shown, lambda score: paper.load().of_score(score, NUMBER))
 
 
-def table1(results: Sequence[Result]) -> Report:
+def table1(results: Sequence[Result]) -> Document:
     """Table 1 and the tables that accompany it, from the results of one profile; pure.
 
     Raises:
@@ -64,7 +65,7 @@ def table1(results: Sequence[Result]) -> Report:
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
     views = (_VIEWS,) if any(is_view(result.method) for result in results) else ()
     below = (*caveat_notes(results, found), *views, *notes(results, every.values(), NUMBER))
-    return Report(title, warning(results), tables, below)
+    return Document(title, warning(results), tables, below)
 
 
 def _of_arm(every: Mapping[ScoreKey, Score], arm: str) -> dict[ScoreKey, Score]:

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Block, Cell, Row, Table
 from reports.scores import paper
 from reports.scores.caveats import Marks, caveat_notes, marked, marks
 from reports.scores.cost import costs
@@ -50,7 +51,7 @@ def export(results: Sequence[Result]) -> TableExport:
     return TableExport(table2(results), [*scores(kept), *differences(kept, WHOLE)], theirs)
 
 
-def table2(results: Sequence[Result]) -> Report:
+def table2(results: Sequence[Result]) -> Document:
     """Table 2 and the tables that accompany it, from the results of one profile; pure.
 
     Raises:
@@ -68,7 +69,7 @@ def table2(results: Sequence[Result]) -> Report:
     )
     title = f"Anatomy-R1, Table {NUMBER}: profile {results[0].profile}"
     below = notes(kept, [*found.values(), *paired.values()], NUMBER)
-    return Report(title, warning(kept), tables, (*caveat_notes(kept, found), *below))
+    return Document(title, warning(kept), tables, (*caveat_notes(kept, found), *below))
 
 
 def of_table2(results: Sequence[Result]) -> list[Result]:

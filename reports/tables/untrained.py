@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Report, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Table
 from reports.scores.caveats import marks, unfit_notes
 from reports.scores.names import CONTROLS, is_view
 from reports.scores.notes import notes, warning
@@ -22,7 +23,7 @@ _READING = (
 )
 
 
-def untrained_report(results: Sequence[Result]) -> Report:
+def untrained_report(results: Sequence[Result]) -> Document:
     """Controls and the untrained model, by benchmark and by anatomy or question type; pure.
 
     Raises:
@@ -39,7 +40,7 @@ def untrained_report(results: Sequence[Result]) -> Report:
     )
     title = "Controls and the untrained model, in percent"
     table = Table("untrained", title, "Row", accuracy_columns(shown), blocks, (_READING,))
-    return Report(
+    return Document(
         f"Anatomy-R1, controls: profile {results[0].profile}",
         warning(kept),
         (table, categories_table(found, known)),

@@ -24,12 +24,12 @@ def test_the_first_view_of_20000_responses(tmp_path):
     """From the click to the first sample with its picture, over all four methods' 20,000 responses."""
     from playwright.sync_api import sync_playwright
 
-    from reports.site.build import Sources, build
+    from reports.site.build import SiteSources, build
     from tests.helpers.site_worlds import World, make
 
     methods = ("zero-shot", "grpo", "grpo-gdqa", "grpo-gdqa-no-text")
     run = make(tmp_path / "run", World(methods=methods, questions=1000, clusters=20, words=30, steps=1))
-    build(tmp_path / "site", Sources(store=run / "results", run=run))
+    build(tmp_path / "site", SiteSources(store=run / "results", run=run))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page()

@@ -20,7 +20,8 @@ from anatomy_r1.comparison.report import GENERATED
 from anatomy_r1.comparison.report_tables import NAMED, columns, points, signed
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.scoring.validity import MAX_TRUNCATED, MAX_UNPARSED
-from anatomy_r1.tables.table import Block, Cell, Report, Row, Table
+from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Block, Cell, Row, Table
 
 VERSION = 1
 """Version of the JSON format."""
@@ -100,13 +101,13 @@ def _points(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def document(gate: Gate, named: int = NAMED) -> Report:
+def document(gate: Gate, named: int = NAMED) -> Document:
     """The report for readers; it names up to `named` flipped questions in each direction."""
     generated = [GENERATED] if any(pair.benchmark.endswith("_mini") for pair in gate.pairs) else []
     tables = (_verdict_table(gate), _flips_table(gate, named), _shown_table(gate), _origins_table(gate))
     kept = tuple(table for table in tables if table.blocks)
     warning = " ".join([*warnings(gate), *generated])
-    return Report(f"Regression gate: {headline(gate)}", warning, kept, tuple(_notes(gate)))
+    return Document(f"Regression gate: {headline(gate)}", warning, kept, tuple(_notes(gate)))
 
 
 def _verdict_table(gate: Gate) -> Table:

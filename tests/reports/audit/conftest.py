@@ -10,9 +10,10 @@ import pytest
 
 from anatomy_r1.data.labels import SIX, display
 from anatomy_r1.prompts import render_text
-from reports.audit import claims, definitions, prose
+from reports.audit import claims, prose
 from reports.audit.audit import Paper
-from reports.audit.cells import Cell, by_address
+from reports.audit.cells import PaperCell, by_address
+from reports.audit.definitions import PassagePair
 from reports.audit.released import ASC, GDQA, NAMES
 from reports.scores.names import ABLATION, BENCHMARKS, METHODS
 
@@ -26,7 +27,7 @@ def row(rng, chance, where):
     """Three cells of one row, out of 1,000 questions with five answers each."""
     right = rng.random((N, 5)) < chance
     counts = {"avg@5": right.mean(), "pass@1": right[:, 0].mean(), "major@5": (right.sum(axis=1) >= 3).mean()}
-    return [Cell(*where, metric, round(10_000 * share)) for metric, share in counts.items()]
+    return [PaperCell(*where, metric, round(10_000 * share)) for metric, share in counts.items()]
 
 
 @pytest.fixture
@@ -47,9 +48,9 @@ def clean_paper(clean_cells):
     known = by_address(clean_cells)
     figures = tuple(replace(one, hundredths=prose.expected(one, known)) for one in prose.load())
     pairs = (
-        definitions.Pair("scale", "range", "prose", "0..100", "table", "avg@5", "scale", "which?"),
-        definitions.Pair("both", "complete", "prose", "grpo-asc", "table", " ".join(BENCHMARKS), "both", "which?"),
-        definitions.Pair("groups", "same", "one", "all right; all wrong", "other", "all wrong;all right", "same", "?"),
+        PassagePair("scale", "range", "prose", "0..100", "table", "avg@5", "scale", "which?"),
+        PassagePair("both", "complete", "prose", "grpo-asc", "table", " ".join(BENCHMARKS), "both", "which?"),
+        PassagePair("groups", "same", "one", "all right; all wrong", "other", "all wrong;all right", "same", "?"),
     )
     return Paper(clean_cells, figures, claims.load(), pairs)
 

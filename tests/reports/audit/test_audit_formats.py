@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.tables.table import prose_table
 from reports.__main__ import main
 from reports.audit.audit import findings, load_paper, paper_checks
 from reports.audit.report import files, load
-from reports.formats.page import Grid
 
 COMMITTED = Path(__file__).parents[3] / "results/audit"
 
@@ -60,7 +60,7 @@ def test_hostile_text_stays_text(of_paper):
     hostile = "<script>alert(1)</script> | `x` \x1b[31m =1+1"
     first = of_paper[0]
     bad = replace(first, title=hostile, findings=(replace(first.findings[0], figure=hostile, title=hostile),))
-    made = files([replace(bad, grids=(Grid(hostile, (hostile,), ((hostile,),)),))])
+    made = files([replace(bad, tables=(prose_table(hostile, (hostile,), ((hostile,),)),))])
     assert "<script>" not in made["audit.html"]
     assert "<script>" not in made["audit.md"].replace("\\<script\\>", "")
     assert "\x1b" not in made["audit.txt"]

@@ -9,7 +9,7 @@ import pytest
 from reports.audit.audit import findings, released_checks
 from reports.audit.finding import Finding
 from reports.audit.released import ASC, GDQA, NAMES, Released, load
-from reports.audit.released_options import check, detectable_effect, ordered, uniform
+from reports.audit.released_methods import check_distractors, detectable_effect, ordered, uniform
 
 GRPO = NAMES[0]
 
@@ -196,7 +196,7 @@ def test_a_skew_counts_as_strong_by_its_p_times_the_number_of_files():
     skewed = file(GRPO, 135, 95, 85, 85)  # chi-square 17.0 with three degrees of freedom: p = 0.0007
     even = [file(name, 100, 100, 100, 100) for name in NAMES[1:]]
     for files, strength in (([skewed], "strong"), ([skewed, *even], "suggestive")):
-        [finding] = check(files).findings
+        [finding] = check_distractors(files).findings
         assert finding.strength == strength
 
 

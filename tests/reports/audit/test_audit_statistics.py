@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from reports.audit import claims, resolution, sampling
-from reports.audit.cells import Cell, load
+from reports.audit.cells import PaperCell, load
 
 SIZES = {"sgg_anatomy": 1000, "omnimed_mi": 522}
 
@@ -16,7 +16,7 @@ def test_the_bound_is_the_spread_of_the_gap_where_all_questions_are_alike():
     rng = np.random.default_rng(0)
     right = rng.random((4000, 200, 5)) < 0.4
     gaps = 100 * (right[:, :, 0].mean(axis=1) - right.mean(axis=(1, 2)))
-    cells = [Cell(1, "m", "a", "b", "avg@5", 4000), Cell(1, "m", "a", "b", "pass@1", 4100)]
+    cells = [PaperCell(1, "m", "a", "b", "avg@5", 4000), PaperCell(1, "m", "a", "b", "pass@1", 4100)]
     [gap] = sampling.gaps(cells, 200)
     assert gap.bound == pytest.approx(gaps.std(), rel=0.03)
     assert (gap.points, gap.z()) == (1.0, pytest.approx(1 / gap.bound))

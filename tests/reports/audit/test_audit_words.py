@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from reports.audit import claims, definitions, paper_text, prose, statements
-from reports.audit.cells import by_address, load
+from anatomy_r1.tables.table import prose_rows
+from reports.audit import claims, definitions, paper_text, prose
+from reports.audit.cells import by_address, check_same_everywhere, load
 
 
 def test_a_figure_off_by_one_hundredth_is_found_and_named(clean_paper):
@@ -48,7 +49,7 @@ def test_the_papers_figures_as_read_by_hand():
 )
 def test_quantifiers(quantifier, signs, holds):
     claim = replace(claims.load()[0], quantifier=quantifier)
-    of = tuple(claims.Printed("m", "b", "avg@5", "a", "c", sign) for sign in signs)
+    of = tuple(claims.PrintedDifference("m", "b", "avg@5", "a", "c", sign) for sign in signs)
     assert claims.holds(claim, of) == holds
 
 
@@ -56,9 +57,9 @@ def test_a_consistent_gain_that_turns_in_one_cell_is_found(clean_paper):
     cells = [replace(c, hundredths=10) if c.address[:4] == (2, "Qwen-2.5-VL-7B", "grpo-gdqa", "sgg_anatomy") else c
              for c in clean_paper.cells]  # fmt: skip
     ablation = [claim for claim in clean_paper.claims if claim.id == "ablation-each"]
-    [finding] = statements.check(ablation, cells).findings
+    [finding] = claims.check(ablation, cells).findings
     assert finding.title.endswith("in 0 of 6 cells")
-    assert [f.id for f in statements.check_same_everywhere(cells).findings] == [
+    assert [f.id for f in check_same_everywhere(cells).findings] == [
         f"twice.grpo-gdqa-sgg_anatomy-{metric}" for metric in ("avg@5", "pass@1", "major@5")
     ]
 
@@ -84,7 +85,7 @@ def test_the_gain_of_the_larger_model_as_counted_by_hand():
     ],
 )
 def test_relations(clean_cells, relation, first, second, words):
-    pair = definitions.Pair("id", relation, "one", first, "other", second, "title", "question")
+    pair = definitions.PassagePair("id", relation, "one", first, "other", second, "title", "question")
     found = definitions.broken(pair, clean_cells)
     assert (found == "") == (words == "")
     assert words in found
@@ -94,15 +95,15 @@ def test_data_files_refuse_what_they_do_not_know(tmp_path):
     path = tmp_path / "file.csv"
     head = ",".join(["id", "relation", *"abcdef"])
     path.write_text(f"{head}\nx,alike,1,2,3,4,5,6\n")
-    with pytest.raises(AnatomyR1Error, match="no relation 'alike'"):
+    with pytest.raises(AnatomyR1Error, match="unknown relation 'alike'"):
         definitions.load(path)
     path.write_text("table,model,method,benchmark,metric,percent\n1,m,a,b,avg@5,47.3\n")
-    with pytest.raises(AnatomyR1Error, match=r"file.csv:2: '47.3' has not two decimals"):
+    with pytest.raises(AnatomyR1Error, match=r"file.csv:2: '47.3' does not have two decimals"):
         load(path)
     path.write_text(
         "id,locator,kind,claim,left,right,models,benchmarks,metrics,quantifier,evidence,curves\nx,,guess,,,,,,,,,\n"
     )
-    with pytest.raises(AnatomyR1Error, match="no such kind"):
+    with pytest.raises(AnatomyR1Error, match="unknown kind"):
         claims.load(path)
 
 
@@ -126,4 +127,4 @@ def test_text_with_and_without_its_appendix():
     whole = TEXT.replace("Figure X", "Figure 3") + "\n\nAppendix A: Details\n\nHere."
     assert paper_text.check(whole, [one]).findings == ()
     lost = paper_text.check("Other words.", [one])
-    assert lost.grids[0].rows[0][0] == one.id
+    assert prose_rows(lost.tables[0])[1][0][0] == one.id

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from reports.audit.cells import Cell, load
-from reports.audit.grim_check import chance, check, fits, impossible, inferred, possible, possible_if_cut
+from reports.audit.cells import PaperCell, load
+from reports.audit.grim import chance, check, fits, impossible, inferred, possible, possible_if_cut
 
 
 @pytest.mark.parametrize("responses", [1, 3, 7, 8, 250, 522, 1000, 2610])
@@ -31,7 +31,7 @@ def test_everything_is_possible_of_ten_thousand():
 
 
 def cell(hundredths, metric="pass@1", method="m"):
-    return Cell(1, "model", method, "sgg_anatomy", metric, hundredths)
+    return PaperCell(1, "model", method, "sgg_anatomy", metric, hundredths)
 
 
 @pytest.mark.parametrize("n", [137, 522, 1000])

@@ -35,11 +35,11 @@ def pytest_collection_modifyitems(items):
 
 
 def build_site(folder, world):
-    from reports.site.build import Sources, build
+    from reports.site.build import SiteSources, build
 
     run = make(folder / "run", world)
     artefacts(folder / "told")
-    build(folder / "site", Sources(store=run / "results", run=run, artefacts=(folder / "told",)))
+    build(folder / "site", SiteSources(store=run / "results", run=run, artefacts=(folder / "told",)))
     return folder / "site"
 
 

@@ -8,7 +8,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from reports.audit.audit import findings, load_paper, paper_checks, sizes
 from reports.audit.report import load
-from reports.ledger import printed
+from reports.ledger import measured, printed
 from reports.ledger.judgement import NONE, combined, of_comparison, of_interval
 
 COMMITTED = Path(__file__).parents[3] / "results/audit"
@@ -61,7 +61,7 @@ def of_curves(tmp_path, content, claim="fig5-rises", scale="mini"):
     path = tmp_path / "figure_statements.csv"
     path.write_text(HEAD + content)
     [one] = [one for one in load_paper().claims if one.id == claim]
-    return printed.judged_by_curves(one, printed.load(path), scale)
+    return measured.judged_by_curves(one, measured.load_curves(path), scale)
 
 
 def test_statements_about_curves(tmp_path):
@@ -91,16 +91,16 @@ def test_a_line_that_is_no_statement_is_refused(tmp_path, line):
 def papers():
     paper = load_paper()
     found = {finding.id: finding for finding in findings(paper_checks(paper))}
-    return paper, printed.Papers(paper.cells, {one.id: one for one in paper.figures}, found, sizes(paper.cells))
+    return paper, printed.PaperEvidence(paper.cells, {one.id: one for one in paper.figures}, found, sizes(paper.cells))
 
 
 @pytest.mark.parametrize(
     ("claim", "verdict", "words"),
     [
-        ("sft-s3", X, "38.55 where they have 34.10"),
+        ("sft-s3", X, "38.55 where the tables have 34.10"),
         ("size-s3", printed.UNTESTABLE, "All 3 figures agree"),
         ("size-gain", X, "4 of 6"),
-        ("ablation-each", U, "6 of 6 differences bear it out"),
+        ("ablation-each", U, "6 of 6 differences support it"),
         ("contribution-gdqa", printed.UNTESTABLE, "2 of 2"),
         ("table1-3b-gpg", printed.UNTESTABLE, "4 of 6 cells are not possible: 40.17, 76.91, 78.86, 78.43"),
         ("table2-grpo-gdqa-no-text", printed.UNTESTABLE, "1 of 3 cells are not possible: 46.21"),

@@ -16,7 +16,7 @@ from reports.__main__ import main
 from reports.audit.audit import load_paper, paper_checks
 from reports.audit.report import load
 from reports.ledger.ledger import ledger
-from reports.ledger.printed import load as load_curves
+from reports.ledger.measured import load_curves
 from reports.ledger.report import files
 
 ROOT = Path(__file__).parents[3]
@@ -76,7 +76,7 @@ def checks():
 
 
 def lines(of):
-    return {line.claim.id: line for line in of.lines}
+    return {row.id: row for row in of.rows}
 
 
 def test_a_planted_world_is_read_right(tmp_path, checks):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.site.build import Sources, build
+from reports.site.build import SiteSources, build
 from tests.helpers.site_worlds import make
 
 
@@ -14,5 +14,5 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def site(run, tmp_path_factory):
     out = tmp_path_factory.mktemp("site") / "site"
-    build(out, Sources(store=run / "results", run=run))
+    build(out, SiteSources(store=run / "results", run=run))
     return out

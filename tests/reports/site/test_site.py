@@ -7,13 +7,13 @@ import pytest
 
 from anatomy_r1.results.store import load_results, save_result
 from reports.__main__ import main
-from reports.site.build import MARK, Sources, build
+from reports.site.build import MARK, SiteSources, build
 from tests.helpers.site_reader import files, read
 
 
 def test_the_same_run_gives_the_same_bytes(run, site, tmp_path):
     shutil.copytree(run, tmp_path / "moved")  # another place on the disk, other times of files
-    build(tmp_path / "again", Sources(store=tmp_path / "moved" / "results", run=tmp_path / "moved"))
+    build(tmp_path / "again", SiteSources(store=tmp_path / "moved" / "results", run=tmp_path / "moved"))
     first, second = files(site), files(tmp_path / "again")
     assert list(first) == list(second)
     assert [name for name in first if first[name] != second[name]] == []
@@ -46,7 +46,7 @@ def test_hostile_names_in_a_store_are_text(tmp_path, run):
     store = tmp_path / "store"
     shutil.copytree(run / "results", store)
     save_result(store, result)
-    build(tmp_path / "site", Sources(store=store))
+    build(tmp_path / "site", SiteSources(store=store))
     for path in (tmp_path / "site").glob("*.html"):
         text = path.read_text(encoding="utf-8")
         assert read(path).inline == [] and "<script>alert" not in text and "<img src=x" not in text
@@ -57,10 +57,10 @@ def test_only_a_site_is_ever_replaced(tmp_path, run):
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "thesis.txt").write_text("years of work")
     with pytest.raises(ValueError, match="no site"):
-        build(tmp_path / "kept", Sources(store=run / "results"))
+        build(tmp_path / "kept", SiteSources(store=run / "results"))
     assert (tmp_path / "kept" / "thesis.txt").read_text() == "years of work"
-    build(tmp_path / "site", Sources(store=run / "results", run=run))
-    build(tmp_path / "site", Sources(store=run / "results"))
+    build(tmp_path / "site", SiteSources(store=run / "results", run=run))
+    build(tmp_path / "site", SiteSources(store=run / "results"))
     assert (tmp_path / "site" / MARK).is_file() and not (tmp_path / "site" / "images").exists()
 
 
@@ -69,7 +69,7 @@ def test_what_the_store_cannot_show_is_named(tmp_path, run):
     for result in load_results(run / "results"):
         if result.method == "zero-shot":
             save_result(store, result)
-    build(tmp_path / "site", Sources(store=store))
+    build(tmp_path / "site", SiteSources(store=store))
     page = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert all(title in page for title in ("Table 2", "no control ran", "nothing to compare"))
     assert not (tmp_path / "site" / "table2.html").exists()

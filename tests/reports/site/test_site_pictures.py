@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.site.build import Sources, build
+from reports.site.build import SiteSources, build
 from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
 from tests.helpers.site_reader import cell, delivered
 from tests.helpers.site_worlds import SGG, World, make
@@ -12,7 +12,7 @@ from tests.helpers.site_worlds import SGG, World, make
 def test_real_pictures_enter_on_request_alone_and_with_their_licence(tmp_path, asked_for):
     world = World(methods=("zero-shot", "grpo"), benchmarks=("sgg_anatomy",), generated=False, steps=1)
     run = make(tmp_path / "run", world)
-    build(tmp_path / "site", Sources(store=run / "results", run=run, with_images=asked_for))
+    build(tmp_path / "site", SiteSources(store=run / "results", run=run, with_images=asked_for))
     index = delivered(tmp_path / "site", "index")
     pictures = [row[7] for row in delivered(tmp_path / "site", "questions/sgg_anatomy")]
     group = delivered(tmp_path / "site", index["trainings"][0]["shard"])["groups"][0]
@@ -32,7 +32,7 @@ def test_generated_pictures_always_enter_and_are_the_data_sets_own(run, site):
 
 def test_a_swapped_picture_is_the_one_that_was_shown(tmp_path):
     run = make(tmp_path / "run", World(methods=("grpo", "grpo@wrong-image"), steps=1))
-    build(tmp_path / "site", Sources(store=run / "results", run=run))
+    build(tmp_path / "site", SiteSources(store=run / "results", run=run))
     of, rows = cell(tmp_path / "site", "grpo@wrong-image"), delivered(tmp_path / "site", f"questions/{SGG}")
     shown = delivered(tmp_path / "site", of["texts"])["shown"]
     own = {int(row[0][-4:]) % 5: row[7] for row in rows}  # place n has picture n % 5

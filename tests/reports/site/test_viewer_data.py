@@ -14,7 +14,7 @@ from anatomy_r1.scoring.complete_run import load_complete_run
 from anatomy_r1.scoring.question_table import ROTATIONS
 from reports.__main__ import main
 from reports.site import data
-from reports.site.build import Sources, build
+from reports.site.build import SiteSources, build
 from reports.site.rollouts import SERIES
 from reports.site.shards import shard, slug
 from tests.helpers.site_reader import cell, delivered
@@ -68,7 +68,7 @@ def test_a_log_that_says_other_than_the_store_stops_the_build(tmp_path, run):
     result.questions.loc[3, "correct_2"] = not result.questions.loc[3, "correct_2"]
     save_result(store, result)
     with pytest.raises(ValueError, match=rf"grpo/matched/seed0: question {name} .* Fix"):
-        build(tmp_path / "site", Sources(store=store, run=run))
+        build(tmp_path / "site", SiteSources(store=store, run=run))
     assert not (tmp_path / "site").exists() and not list(tmp_path.glob(".site*"))
 
 
@@ -85,7 +85,7 @@ def test_without_a_run_the_viewer_says_what_is_missing(tmp_path, run, capsys):
 def test_a_missing_log_is_said_of_its_method_alone(tmp_path, run):
     shutil.copytree(run, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "responses" / SGG / "mini-l" / "grpo")
-    written = build(tmp_path / "site", Sources(store=run / "results", run=tmp_path / "run"))
+    written = build(tmp_path / "site", SiteSources(store=run / "results", run=tmp_path / "run"))
     assert cell(tmp_path / "site", "grpo")["notice"] == data.NO_LOG
     assert cell(tmp_path / "site", "grpo-gdqa")["notice"] == ""
     assert written.responses == 3 * 24 * 5  # zero-shot and the two GDQAs; the control never said anything
@@ -93,7 +93,7 @@ def test_a_missing_log_is_said_of_its_method_alone(tmp_path, run):
 
 def test_the_arm_as_released_has_its_own_responses(tmp_path):
     run = make(tmp_path / "run", World(methods=("grpo",), arm="as-released", steps=1))
-    build(tmp_path / "site", Sources(store=run / "results", run=run))
+    build(tmp_path / "site", SiteSources(store=run / "results", run=run))
     of = cell(tmp_path / "site", "grpo/as-released")
     assert of["logged"] and HOSTILE in delivered(tmp_path / "site", of["texts"])["texts"]
 
@@ -105,7 +105,7 @@ def test_means_over_rotated_options_are_no_marks(tmp_path, run):
     (plain, *_) = [r for r in load_results(store) if r.method == "grpo"]
     means = plain.questions.assign(**dict.fromkeys(ROTATIONS, 0), correct_0=0.75, major=0.5, parsed=4.75)
     save_result(store, replace(plain, method="grpo@rotations", questions=means))
-    build(tmp_path / "site", Sources(store=store))
+    build(tmp_path / "site", SiteSources(store=store))
     assert "grpo@rotations" not in {one["method"] for one in delivered(tmp_path / "site", "index")["cells"]}
 
 

@@ -1,9 +1,8 @@
-"""GRIM on every cell, at the number of questions that the cells themselves imply.
-
-GRIM: which percentages can come out of a whole number of right answers (Brown and Heathers, 2017).
+"""GRIM: which printed percentages can result from a whole number of right answers (Brown and Heathers, 2017)?
 
 A percentage with two decimals is possible for N questions of k responses only if some whole number m of right
-responses gives it: round(100 m / (k N), 2). All in integers; a tie may have been rounded either way.
+responses gives it: round(100 m / (k N), 2). The arithmetic is in integers; a tie may have been rounded either way. The
+paper states no N, so the cells are tested at the N that explains them best.
 
 Example:
     >>> possible(3125, 5 * 1000), possible(3126, 5 * 1000), possible(3125, 5 * 2000)
@@ -20,38 +19,37 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from reports.audit.cells import Cell, Cells, Row
+from anatomy_r1.tables.table import Table, prose_table
+from reports.audit.cells import PaperCell, PaperCells, PaperRow
 from reports.audit.finding import Check, Finding
-from reports.formats.page import Grid
 from reports.scores.names import BENCHMARKS, METRICS, TITLES
 
 LARGEST = 6_000
 """Largest N tried. With k = 1 and two decimals, N = 10,000 allows everything. Ours."""
 
+SHOWN = 6
+"""Numbers of questions shown with their fit."""
+
 
 def possible(hundredths: int, responses: int) -> bool:
     """Whether some m of `responses` rounds to the percentage."""
-    nearest = (2 * hundredths * responses + 10_000) // 20_000
-    return any(
-        0 <= m <= responses and abs(20_000 * m - 2 * hundredths * responses) <= responses
-        for m in (nearest - 1, nearest, nearest + 1)
-    )
+    return bool(_possible(hundredths, np.asarray(responses)))
 
 
 def possible_if_cut(hundredths: int, responses: int) -> bool:
-    """Whether some m of `responses` gives the percentage where it is cut off after two decimals, not rounded."""
+    """Whether some m of `responses` gives the percentage if it is truncated to two decimals, not rounded."""
     m = -(-hundredths * responses // 10_000)
     return m <= responses and m * 10_000 < (hundredths + 1) * responses
 
 
-def impossible(cells: Cells, n: int) -> tuple[Cell, ...]:
-    """Cells that `n` questions cannot give."""
+def impossible(cells: PaperCells, n: int) -> tuple[PaperCell, ...]:
+    """Cells that cannot result from `n` questions."""
     return tuple(cell for cell in cells if not possible(cell.hundredths, cell.k * n))
 
 
 @lru_cache(maxsize=20_000)
 def chance(responses: int) -> float:
-    """Share of the 10,001 percentages with two decimals that are possible: what a random one would have."""
+    """Share of the 10,001 percentages with two decimals that are possible: the chance that a random one is."""
     m = np.arange(responses + 1, dtype=np.int64)
     low = -((responses - 20_000 * m) // (2 * responses))
     high = (20_000 * m + responses) // (2 * responses)
@@ -69,12 +67,12 @@ class Fit:
     fitting: int
     cells: int
     expected: float
-    """Cells of random percentages that would fit."""
+    """Number of cells that would fit if the percentages were random."""
     tail: float
-    """Chance that random percentages fit as many or more."""
+    """Probability that at least as many random percentages fit."""
 
 
-def fits(cells: Cells, largest: int = LARGEST) -> tuple[Fit, ...]:
+def fits(cells: PaperCells, largest: int = LARGEST) -> tuple[Fit, ...]:
     """For every number of questions from 1 up to `largest`."""
     n = np.arange(1, largest + 1, dtype=np.int64)
     fitting, expected = np.zeros(largest, dtype=int), np.zeros(largest)
@@ -93,38 +91,34 @@ def fits(cells: Cells, largest: int = LARGEST) -> tuple[Fit, ...]:
 
 
 def inferred(found: Sequence[Fit]) -> Fit:
-    """The number of questions whose fit chance explains least; the smaller of equals."""
+    """The number of questions whose fit is least likely by chance; of ties, the smallest."""
     return min(found, key=lambda one: (one.tail, one.n))
 
 
 def _possible(hundredths: int, responses: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`possible` for many totals at once, as 0 and 1: is a whole number between the ends of what rounds to it?"""
+    """`possible` for an array of totals, as 0 and 1: is there an integer in the range that rounds to the percentage?"""
     low = np.maximum(-((responses - 2 * hundredths * responses) // 20_000), 0)
     high = np.minimum((2 * hundredths + 1) * responses // 20_000, responses)
     return np.asarray(low <= high, dtype=np.int64)
 
 
-SHOWN = 6
-"""Numbers of questions shown with their fit."""
-
-
-def check(cells: Cells, benchmark: str) -> Check:
-    """For one benchmark's cells."""
+def check(cells: PaperCells, benchmark: str) -> Check:
+    """GRIM for the cells of one benchmark."""
     of = [cell for cell in cells if cell.benchmark == benchmark]
     title = BENCHMARKS.get(benchmark, benchmark)
     found = fits(of)
     best = inferred(found)
     return Check(
         id=f"grim-{benchmark}",
-        title=f"GRIM, {title}: can the percentages come out of whole numbers of right answers?",
+        title=f"GRIM, {title}: can the percentages result from whole numbers of right answers?",
         looked_at=f"{len(of)} cells against every number of questions N up to {LARGEST:,}; five responses a question "
         "for Avg@5, one for Pass@1 and Major@5",
         findings=_findings(of, benchmark, title, found, best),
-        grids=(_fits_grid(found, title), _cells_grid(of, best.n, title)),
+        tables=(_fits_grid(found, title), _cells_grid(of, best.n, title)),
     )
 
 
-def _findings(of: Cells, benchmark: str, title: str, found: Sequence[Fit], best: Fit) -> tuple[Finding, ...]:
+def _findings(of: PaperCells, benchmark: str, title: str, found: Sequence[Fit], best: Fit) -> tuple[Finding, ...]:
     wrong = impossible(of, best.n)
     if not wrong:
         return ()
@@ -134,22 +128,23 @@ def _findings(of: Cells, benchmark: str, title: str, found: Sequence[Fit], best:
     return (
         Finding(
             id=f"grim-{benchmark}.impossible",
-            title=f"{title}: {len(wrong)} of {len(of)} cells cannot come out of N = {best.n:,} questions",
+            title=f"{title}: {len(wrong)} of {len(of)} cells cannot result from N = {best.n:,} questions",
             test="Is there a whole number of right responses that rounds to the printed percentage? N is the number "
-            "of questions whose fit chance explains least.",
+            "of questions whose fit is least likely by chance.",
             figure=f"N = {best.n:,} allows {best.fitting} of {len(of)} cells; {best.expected:.1f} random percentages "
             f"would fit (chance {_small(best.tail)}). Not possible: {listed}{more}. {cut} of these would not be "
-            f"possible either if percentages were cut off after two decimals. {_all_fit(found)}",
+            f"possible either if percentages were truncated to two decimals. {_all_fit(found)}",
             strength="counted",
-            limits="That N is as inferred: the paper states none. A cell may have been rounded twice, or be over other "
-            "questions or responses than its neighbours; GRIM does not say which, nor that a result is wrong by much.",
-            question="How many test questions has this benchmark, and over how many responses is each of these cells?",
+            limits="That N is as inferred: the paper states none. A cell may have been rounded twice, or cover other "
+            "questions or responses than its neighbours; GRIM does not say which, nor that a result is far off.",
+            question="How many test questions does this benchmark have, and over how many responses is each of these "
+            "cells?",
         ),
     )
 
 
 def _all_fit(found: Sequence[Fit]) -> str:
-    """Which numbers of questions allow every cell, and how likely the cells' own regularity is then."""
+    """Which numbers of questions allow every cell, and how likely that fit is by chance."""
     whole = [one for one in found if one.fitting == one.cells]
     if not whole:
         return f"No N up to {LARGEST:,} allows all {found[0].cells}."
@@ -158,22 +153,22 @@ def _all_fit(found: Sequence[Fit]) -> str:
     return f"N that allow all cells: {shown}{more} (the first by chance {_small(whole[0].tail)})."
 
 
-def _fits_grid(found: Sequence[Fit], title: str) -> Grid:
+def _fits_grid(found: Sequence[Fit], title: str) -> Table:
     ranked = sorted(found, key=lambda one: (one.tail, one.n))[:SHOWN]
     rows = tuple(
         (f"{one.n:,}", f"{one.fitting} of {one.cells}", f"{one.expected:.1f}", _small(one.tail)) for one in ranked
     )
     note = (
-        "Expected and chance: if each percentage were drawn evenly from 0.00 to 100.00, apart from the others. Chance "
-        f"is for one N; times {LARGEST:,} allows for all that were tried. Multiples of a good N fit too, less surely."
+        "Expected and chance: if each percentage were drawn uniformly and independently from 0.00 to 100.00. Chance is "
+        f"for one N; multiply by {LARGEST:,} to correct for all N tried. Multiples of a good N also fit, less clearly."
     )
-    return Grid(f"{title}: numbers of questions that explain most", ("N", "fit", "expected", "chance"), rows, note)
+    return prose_table(f"{title}: numbers of questions that fit best", ("N", "fit", "expected", "chance"), rows, note)
 
 
-def _cells_grid(of: Cells, n: int, title: str) -> Grid:
-    """A line a row of the paper's tables, with the cells that `n` does not allow."""
+def _cells_grid(of: PaperCells, n: int, title: str) -> Table:
+    """The rows of the paper's tables with a cell that `n` questions do not allow."""
     wrong = {cell.address for cell in impossible(of, n)}
-    rows: dict[Row, list[str]] = {address[:3]: [] for address in (cell.address for cell in of) if address in wrong}
+    rows: dict[PaperRow, list[str]] = {address[:3]: [] for address in (cell.address for cell in of) if address in wrong}
     for cell in of:
         mark = " (not possible)" if cell.address in wrong else ""
         if (row := cell.address[:3]) in rows:
@@ -182,7 +177,7 @@ def _cells_grid(of: Cells, n: int, title: str) -> Grid:
         (f"Table {table}, {model}", TITLES.get(method, method), "; ".join(texts))
         for (table, model, method), texts in rows.items()
     )
-    return Grid(f"{title}: rows with a cell that N = {n:,} does not allow", ("where", "row", "cells"), lines)
+    return prose_table(f"{title}: rows with a cell that N = {n:,} does not allow", ("where", "row", "cells"), lines)
 
 
 def _small(p: float) -> str:
