@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
-from baselines.methods.registry import method as find_method
+from baselines.methods.registry import find_method
 from baselines.preflight.memory import ROLLOUT_TOKENS
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from anatomy_r1.evaluation.views import PLAIN, row
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
 from baselines.experiment.profile import Profile, load_profile
 from baselines.methods.method import Method
-from baselines.methods.registry import add_methods
-from baselines.methods.registry import method as find_method
+from baselines.methods.registry import add_methods, find_method
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from baselines.experiment.settings import settings
 from baselines.grid.grid import configuration
 from baselines.methods import registry as methods
 from baselines.methods.method import Method
-from baselines.methods.registry import METHODS, add_methods, method, read_methods
+from baselines.methods.registry import METHODS, add_methods, find_method, read_methods
 
 HEAD = "from baselines.methods.grpo import GRPO\nfrom baselines.methods.method import Method\n"
 OWN = 'METHODS = (GRPO.but("mine", "Mine", paper="ours", knobs={"beta": 0.01}),)\n'
@@ -43,7 +43,7 @@ def file(tmp_path):
 
 def test_a_file_s_method_is_known_by_its_id(file):
     (own,) = add_methods([str(file(OWN))])
-    assert method("mine") == own
+    assert find_method("mine") == own
     assert own.trainer == "baselines.trainers.LoggedGRPOTrainer"
     assert "mine" in select(load_profile("mini"), methods=["all"]).methods
 
@@ -103,13 +103,13 @@ def test_two_files_of_one_name_are_told_apart(file, tmp_path):
         ("METHODS = (1,)\n", "defines no METHODS"),
         ("METHODS = (GRPO,)\n", "there is a method 'grpo' already"),
         (OWN.replace('"mine"', '"all"'), "and not `all`"),
-        (OWN.replace('"mine"', '"../up"'), "small letters, digits, dots and hyphens"),
-        (OWN.replace('"mine"', '"a b"'), "small letters"),
+        (OWN.replace('"mine"', '"../up"'), "lower-case letters, digits, dots and hyphens"),
+        (OWN.replace('"mine"', '"a b"'), "lower-case letters"),
         (OWN.replace("(GRPO", "(GRPO.but('mine', 'M'), GRPO"), "there is a method 'mine' already"),
-        (OWN.replace("paper=", "start='nowhere', paper="), "starts from 'nowhere', which is no method before it"),
+        (OWN.replace("paper=", "start='nowhere', paper="), "starts from 'nowhere', which is not defined before it"),
         (OWN.replace("paper=", "trainer=f'{__name__}.Gone', paper="), "names 'Gone', which the file does not define"),
         (OWN.replace("paper=", "rewards=(f'{__name__}.gone',), paper="), "names 'gone', which the file does not"),
-        ("METHODS = (Method('c', 'C', '', kind='control', style='think'),)\n", "a control has code of its own"),
+        ("METHODS = (Method('c', 'C', '', kind='control', style='think'),)\n", "a control needs code in"),
         ("1 / 0\n", "fails when it is run: ZeroDivisionError"),
         ("def (\n", "fails when it is run: SyntaxError"),
         ("import nothing_of_this_name\n", "fails when it is run: ModuleNotFoundError"),
@@ -134,7 +134,7 @@ def test_a_file_that_is_none_is_refused(tmp_path, name):
 
 
 def test_only_what_is_rewarded_has_rewards():
-    with pytest.raises(ValueError, match="kind 'sft' is not rewarded"):
+    with pytest.raises(ValueError, match="kind 'sft' uses no rewards"):
         Method("x", "X", "", kind="sft", style="think", trainer="t.T", rewards=("r",))
 
 

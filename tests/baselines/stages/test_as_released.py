@@ -20,7 +20,7 @@ from baselines.experiment.plan import evaluations, select, stages
 from baselines.experiment.profile import load_profile
 from baselines.experiment.settings import settings
 from baselines.grid.grid import configuration
-from baselines.methods.registry import TABLE_1, method
+from baselines.methods.registry import TABLE_1, find_method
 from baselines.stages.stages import parse_cell, parse_evaluation
 
 MINI, SGG = load_profile("mini"), "sgg_anatomy_mini"
@@ -112,7 +112,7 @@ def test_the_arm_through_the_grid(tmp_path):
     wordings = {"cot-sft": "answer", "grpo": "answer", "grpo-asc": "mixed", "grpo-gdqa": "choice"}
     test = load(root / "data" / SGG, "test")
     for name, result in results.items():
-        said, file = result.provenance, method(name).release
+        said, file = result.provenance, find_method(name).release
         learnt = load(root / "released" / SGG / file, "train")
         assert said["released"]["file"] == file
         assert said["released"]["wording"] == learnt.wording == wordings[name]

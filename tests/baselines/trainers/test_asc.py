@@ -11,7 +11,7 @@ from anatomy_r1.training.curriculum import Rule, bin_of, bins, levels
 from anatomy_r1.training.similarity import Similarity, mini_similarity, served_difficulty
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
-from baselines.methods.registry import method
+from baselines.methods.registry import find_method
 from baselines.stages.train import LOG_NAME, train
 from baselines.trainers.sampler import question_order
 from baselines.trainers.serve_curriculum import Moment, build_curriculum, load_similarity
@@ -35,7 +35,7 @@ def curriculum(prepared, id_, likeness=LIKENESS, **changes):
         "own_steps": STEPS,
         "seed": 4,
     }
-    knobs = {"similarity": "mini", "shuffle_similarity": False, **method(id_).knobs, **fixed, **changes}
+    knobs = {"similarity": "mini", "shuffle_similarity": False, **find_method(id_).knobs, **fixed, **changes}
     return build_curriculum(SimpleNamespace(**knobs), prepared, "think", likeness)
 
 
