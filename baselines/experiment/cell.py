@@ -160,7 +160,7 @@ def open_run(source: str, root: Path, report_to: str, method_files: Sequence[str
 
 
 POLICIES = "policies"
-"""Folder of the unfinished work in which a run keeps its policies; see `baselines/trainers/policies.py`."""
+"""Folder of the unfinished work in which a run keeps its policies; see `baselines/trainers/callbacks.py`."""
 
 
 OWN = "own"

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-Report = Callable[[int, int], None]
-"""(done, total): tells how far a stage is."""
+ProgressCallback = Callable[[int, int], None]
+"""(done, total) -> None: reports how far a stage is."""
 
 
 def silent(done: int, total: int) -> None:
-    """A `Report` that tells nobody."""
+    """A `ProgressCallback` that reports nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def share_done(progress: Progress, expected: float, now: float) -> float:
     return min(0.95, (now - progress.unix_time) / max(expected, 1.0))
 
 
-def reporter(path: Path, name: str, every: float = 1.0) -> Report:
+def reporter(path: Path, name: str, every: float = 1.0) -> ProgressCallback:
     """A function (done, total) that writes at most once in `every` seconds, and always at the end."""
     last = [0.0]
 

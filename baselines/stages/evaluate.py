@@ -28,16 +28,16 @@ from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import score
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.evidence import load_evidence
+from anatomy_r1.training.training_log import SETTINGS_NAME
 from baselines.experiment.cell import Cell, Layout, Run
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import settings
 from baselines.methods.control import NAMES
 from baselines.methods.method import Method
-from baselines.runtime.progress import Report
-from baselines.stages.publish import SETTINGS_NAME
+from baselines.runtime.progress import ProgressCallback
 
 
-def evaluate_cell(run: Run, cell: Cell, arm: str, report: Report) -> None:
+def evaluate_cell(run: Run, cell: Cell, arm: str, report: ProgressCallback) -> None:
     """Answer all test questions, score the answers, and put the cell into the result store."""
     report(0, 1)
     questions, particulars = _controlled(run, cell) if cell.method.kind == "control" else _sampled(run, cell, arm)

@@ -17,7 +17,7 @@ from anatomy_r1.results.store import MATCHED
 from baselines.experiment.cell import Cell, Run
 from baselines.experiment.profile import Profile, digest
 from baselines.runtime.processes import terminate_with_parent
-from baselines.runtime.progress import Progress, Report, reporter, silent, write_progress
+from baselines.runtime.progress import Progress, ProgressCallback, reporter, silent, write_progress
 
 
 def parse_cell(name: str) -> Cell:
@@ -77,7 +77,7 @@ def _limit_threads(profile: Profile) -> None:
         torch.set_num_threads(1)
 
 
-def _world(run: Run, name: str, report: Report) -> None:
+def _world(run: Run, name: str, report: ProgressCallback) -> None:
     from anatomy_r1.mini.samples import write_sample_page
     from anatomy_r1.mini.world import WorldSpec, write_world
 
@@ -86,19 +86,19 @@ def _world(run: Run, name: str, report: Report) -> None:
     write_sample_page(run.layout.world(), run.layout.world() / "samples")
 
 
-def _data(run: Run, benchmark: str, report: Report) -> None:
+def _data(run: Run, benchmark: str, report: ProgressCallback) -> None:
     from baselines.stages.data import prepare
 
     prepare(run, benchmark)
 
 
-def _released(run: Run, name: str, report: Report) -> None:
+def _released(run: Run, name: str, report: ProgressCallback) -> None:
     from baselines.stages.data import prepare_released
 
     prepare_released(run, *name.split("/"))
 
 
-def _base(run: Run, model: str, report: Report) -> None:
+def _base(run: Run, model: str, report: ProgressCallback) -> None:
     source = run.profile.models[model]
     if "mini" not in source:
         from baselines.stages.base_model import fetch
@@ -112,7 +112,7 @@ def _base(run: Run, model: str, report: Report) -> None:
     build_base(run.layout.base(model), source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
 
 
-def _train(run: Run, name: str, report: Report) -> None:
+def _train(run: Run, name: str, report: ProgressCallback) -> None:
     from baselines.stages.train import train
 
     if run.profile.launch.processes == 1:
@@ -141,7 +141,7 @@ def work(name: str, run: Run) -> None:
     train(run, parse_cell(name), report)
 
 
-def _evaluate(run: Run, name: str, report: Report) -> None:
+def _evaluate(run: Run, name: str, report: ProgressCallback) -> None:
     from baselines.runtime.gpus import gpu_memory_gb, one_gpu, visible
     from baselines.stages.evaluate import evaluate_cell
 
@@ -150,7 +150,7 @@ def _evaluate(run: Run, name: str, report: Report) -> None:
         evaluate_cell(run, *parse_evaluation(name), report)
 
 
-_STAGES: dict[str, Callable[[Run, str, Report], None]] = {
+_STAGES: dict[str, Callable[[Run, str, ProgressCallback], None]] = {
     "world": _world,
     "data": _data,
     "released": _released,

@@ -22,7 +22,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import SUBMITTED, Result
 from anatomy_r1.scoring.columns import LENIENT
 from anatomy_r1.scoring.metrics import K
-from anatomy_r1.training.certificate.value import Certificate, Check, failed, from_dict
+from anatomy_r1.training.certificate.certificate import Certificate, CertificateCheck, failed, from_dict
 from reports.scores.names import BASELINE, benchmark_title, is_view, method_title, model_title, result_title
 from reports.scores.scores import ALL, AVG, Group, Key, Score, group_of
 
@@ -30,7 +30,7 @@ CERTIFICATE_FAILED = " (certificate failed)"
 """Behind the name of a row of which at least one training failed a check."""
 
 
-def failures(results: Sequence[Result]) -> dict[str, tuple[Check, ...]]:
+def failures(results: Sequence[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
     """Key of a result -> the checks that it failed, by itself or beside the other methods of its table.
 
     Raises:
@@ -54,13 +54,13 @@ def certificate(result: Result) -> Certificate | None:
         raise AnatomyR1Error(f"{result.key}: its certificate cannot be read ({error}); {fix}") from error
 
 
-def _unequal(results: Iterable[Result]) -> dict[str, tuple[Check, ...]]:
+def _unequal(results: Iterable[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
     """Results whose own budget is not GRPO's: steps, and completions that a step learns from."""
 
     def place(result: Result) -> tuple[str, str, str, int]:
         return (result.benchmark, result.model, result.arm, result.seed)
 
-    found: dict[str, tuple[Check, ...]] = {}
+    found: dict[str, tuple[CertificateCheck, ...]] = {}
     for _, cells in groupby(sorted(results, key=place), key=place):
         facts = [(cell, one.facts) for cell in cells if (one := certificate(cell)) and _samples(one)]
         wanted = next((fact for cell, fact in facts if cell.method == BASELINE), None)

@@ -1,12 +1,12 @@
-"""An encoder as a value, and the file of similarities made with it.
+"""A text encoder as a value, and the file of similarities computed with it.
 
-Each text is encoded by itself: an encoder that averages over padding would give it another vector beside longer ones.
-The paper gives no wording for the texts; ours is the option as it stands, and another one is written down.
+Each text is encoded alone: an encoder that averages over padding would give it another vector in a batch with longer
+texts. The paper states no wording for the texts; ours is the option alone, and the file records the wording used.
 
 Example:
     >>> encoder = medclip(Path("medclip/model.safetensors"), Path("Bio_ClinicalBERT"))        # doctest: +SKIP
     >>> made = similarities(encoder, ["Liver", "Gut", "Omentum"])                             # doctest: +SKIP
-    >>> write(made, Path("similarity/medclip.json"))                                          # doctest: +SKIP
+    >>> write_similarity(made, Path("similarity/medclip.json"))                               # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -29,44 +29,45 @@ class TextEncoder:
     """A text encoder with its weights."""
 
     name: str
-    """For people: `MedCLIP text tower`."""
+    """Readable name, such as `MedCLIP text tower`."""
     identity: Mapping[str, str]
-    """What decides a vector: SHA-256 of weights, configuration and tokenizer files, 16 hex digits each."""
+    """What determines a vector: SHA-256 of weights, configuration and tokenizer files, 16 hex digits each."""
     encode: Callable[[str], Sequence[float]]
     """One text -> its vector, of any length."""
 
 
 @dataclass(frozen=True)
-class Matrix:
-    """Similarities, and all that went into them."""
+class EncodedSimilarity:
+    """Similarities with the encoder and wording that they were computed with."""
 
     similarity: Similarity
     identity: Mapping[str, str]
     wording: str
 
 
-def similarities(encoder: TextEncoder, names: Sequence[str], wording: str = PLAIN) -> Matrix:
+def similarities(encoder: TextEncoder, names: Sequence[str], wording: str = PLAIN) -> EncodedSimilarity:
     """Eq. 3 of the paper for every pair of `names`.
 
     Args:
-        encoder: what makes the vectors.
-        names: option texts; doubles count once, their order is kept.
+        encoder: the text encoder.
+        names: option texts; duplicates count once, the order is kept.
         wording: what is encoded, with `{}` for the option.
 
     Raises:
-        AnatomyR1Error: when there is no name, or `wording` has not exactly one `{}`.
+        AnatomyR1Error: when `names` is empty, or `wording` does not contain exactly one `{}`.
     """
     if not names:
         raise AnatomyR1Error("no option texts to encode. Fix: name a prepared set that has questions")
     if wording.count("{}") != 1:
-        raise AnatomyR1Error(f"wording {wording!r}: needs one {{}} for the option, as in 'a photo of the {{}}'")
+        fix = "write it as in 'a photo of the {}'"
+        raise AnatomyR1Error(f"wording {wording!r}: needs one {{}} for the option. Fix: {fix}")
     vectors = {name: list(encoder.encode(wording.replace("{}", name))) for name in dict.fromkeys(names)}
     marked = " ".join([encoder.name, *(f"{part} {value}" for part, value in sorted(encoder.identity.items()))])
-    return Matrix(from_vectors(vectors, f"{marked}, wording {wording!r}"), dict(encoder.identity), wording)
+    return EncodedSimilarity(from_vectors(vectors, f"{marked}, wording {wording!r}"), dict(encoder.identity), wording)
 
 
-def write(made: Matrix, path: Path) -> None:
-    """Write the file that `anatomy_r1.training.similarity.read` takes."""
+def write_similarity(made: EncodedSimilarity, path: Path) -> None:
+    """Write the file that `anatomy_r1.training.similarity.read_similarity` reads."""
     found = made.similarity
     rows = [[round(value, 8) for value in row] for row in found.matrix]
     content = {"encoder": found.encoder, "identity": made.identity, "wording": made.wording}

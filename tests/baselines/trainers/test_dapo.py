@@ -81,7 +81,7 @@ def test_a_format_point_that_makes_up_for_accuracy_is_no_signal(dapo, tmp_path):
     trainer.reward_funcs = [accuracy, mirrored, never]
     drawn = trainer.draw(trainer.grouped([trainer.train_dataset[i] for i in range(3)]))
     assert (drawn.totals == 1).all()
-    assert trainer._signal(drawn) == []
+    assert trainer._with_signal(drawn) == []
 
 
 def test_whole_groups_are_demanded(dapo, tmp_path):
