@@ -45,7 +45,7 @@ def _add_make(commands: Any) -> None:
 def _make(args: argparse.Namespace) -> int:
     from anatomy_r1.data.prepared import load
     from anatomy_r1.hub import snapshot
-    from anatomy_r1.training.encoders.encoder import similarities, write_similarity
+    from anatomy_r1.training.encoders.encoder import write_similarities
 
     if args.encoder == "medclip":
         from anatomy_r1.training.encoders.medclip import medclip
@@ -56,9 +56,8 @@ def _make(args: argparse.Namespace) -> int:
 
         encoder = open_clip_encoder(snapshot(args.weights))
     options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
-    made = similarities(encoder, options, args.wording)
-    write_similarity(made, args.out)
-    print(f"{args.out}: {len(made.similarity.names)} option texts by {made.similarity.encoder}")
+    made = write_similarities(encoder, options, args.out, args.wording)
+    print(f"{args.out}: {len(made.names)} option texts by {made.encoder}")
     return 0
 
 

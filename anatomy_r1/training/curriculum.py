@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from anatomy_r1.question import Question
-from anatomy_r1.training.similarity import Similarity
+from anatomy_r1.training.similarity import Similarity, shuffled
 
 ROUNDING = 1e-6
 """Training logs accuracies in float32; a replay from the rewards must come to the same decisions."""
@@ -95,6 +95,11 @@ def options_by_kind(questions: Sequence[Question]) -> dict[str, set[str]]:
     for question in questions:
         options.setdefault(_kind(question), set()).update(question.options)
     return options
+
+
+def placebo(similarity: Similarity, questions: Sequence[Question], seed: int) -> Similarity:
+    """The similarities under names that are permuted among the options of each kind of question."""
+    return shuffled(similarity, [sorted(names) for _, names in sorted(options_by_kind(questions).items())], seed)
 
 
 def _kind(question: Question) -> str:

@@ -99,6 +99,16 @@ def read_similarity(path: Path) -> Similarity:
         raise AnatomyR1Error(f"{path}: no similarities ({type(error).__name__}: {error}). Fix: {fix}") from error
 
 
+def load_similarity(source: str | None, *, needed: bool) -> Similarity | None:
+    """Similarities of a source as a training's settings name it: `mini`, or a file; None if there is none.
+
+    A missing file is an error if it is needed, as by a curriculum; otherwise similarities only go into the log.
+    """
+    if not source or not (needed or source == "mini" or Path(source).is_file()):
+        return None
+    return mini_similarity() if source == "mini" else read_similarity(Path(source))
+
+
 def mini_similarity() -> Similarity:
     """Similarities of the mini world, from its own descriptors (ours): what a class looks like, as numbers.
 

@@ -7,18 +7,19 @@ model's config, so that name is set back to where training started.
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from anatomy_r1.data.prepared import PreparedSet, load
 from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
 from anatomy_r1.training.recorded_batches import FOLDER
+from anatomy_r1.training.similarity import load_similarity
 from anatomy_r1.training.training_log import LOG_NAME, TrainingLog
 from baselines.experiment.cell import OWN, POLICIES, Cell, Run
 from baselines.experiment.profile import digest
@@ -52,12 +53,13 @@ def train(run: Run, cell: Cell, report: ProgressCallback) -> Path:
 
 def build(run: Run, cell: Cell, work: Path, report: ProgressCallback) -> tuple[Any, TrainingLog | None, Path | None]:
     """The trainer, its log (None except in the first process), and the checkpoint to resume from (None if fresh)."""
+    from accelerate.utils import broadcast_object_list
     from trl import SFTConfig
 
     from baselines.trainers import KeepPolicies, LogSteps, Recorder, RLConfig
 
     method, start, source = cell.method, run.layout.start(cell), run.profile.models[cell.model]
-    checkpoint = last_whole_checkpoint(work)
+    checkpoint = last_complete_checkpoint(work)
     if checkpoint:
         print(f"resuming from {checkpoint.name}; ignore warnings about missing keys: we load the weights ourselves")
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint)) if is_first() else None
@@ -71,7 +73,7 @@ def build(run: Run, cell: Cell, work: Path, report: ProgressCallback) -> tuple[A
     trainer.add_callback(LogSteps(log, report))
     trainer.training_log = log
     if method.kind == "rl":
-        trainer.rollout_tokens = _broadcast(log.rollout_tokens() if log else 0)
+        trainer.rollout_tokens = broadcast_object_list([log.rollout_tokens() if log else 0])[0]  # the first process's
         trainer.recorder = Recorder(work / FOLDER)
         keep = KeepPolicies(
             work / POLICIES, lambda: trainer.rollout_tokens, partial(save_policy, trainer), _step(checkpoint)
@@ -94,7 +96,7 @@ def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], sou
 
     model, processor = policy
     common = {"model": model, "processing_class": processor, "peft_config": adapters(source), "args": args}
-    trainer_class = _named(method.trainer)
+    trainer_class = resolve_name(method.trainer)
     if method.kind == "sft":
         return trainer_class(train_dataset=dataset(sft_rows(prepared, method.style)), **common)
     rewards = _rewards(args, method.rewards)
@@ -111,13 +113,13 @@ def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
 
     cache = round(args.overlong_share * args.max_completion_length)
     overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
-    return [accuracy_reward, format_reward, *overlong, *map(_named, own)]
+    return [accuracy_reward, format_reward, *overlong, *map(resolve_name, own)]
 
 
 def _set_serving(trainer: Any, prepared: PreparedSet, style: Style) -> None:
     """Give an RL trainer the similarities, augmentation and curriculum that its settings ask for."""
     from baselines.trainers.serve_augmented import build_augmentation
-    from baselines.trainers.serve_curriculum import build_curriculum, load_similarity
+    from baselines.trainers.serve_curriculum import build_curriculum
 
     args = trainer.args
     trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
@@ -126,38 +128,23 @@ def _set_serving(trainer: Any, prepared: PreparedSet, style: Style) -> None:
         trainer.curriculum = build_curriculum(args, prepared, style, trainer.similarity)
 
 
-def _named(dotted: str) -> Any:
-    """The class or function with this dotted name."""
-    module, _, name = dotted.rpartition(".")
-    return getattr(importlib.import_module(module), name)
-
-
 def _done(trainer: Any) -> bool:
     from baselines.trainers import KeepPolicies
 
     return any(isinstance(one, KeepPolicies) and one.done(trainer.args) for one in trainer.callback_handler.callbacks)
 
 
-def _broadcast(value: int) -> int:
-    """The first process's number, in all processes."""
-    from accelerate.utils import broadcast_object_list
-
-    found = [value]
-    broadcast_object_list(found)
-    return int(found[0])
-
-
-def last_whole_checkpoint(work: Path) -> Path | None:
+def last_complete_checkpoint(work: Path) -> Path | None:
     """The newest complete checkpoint; incomplete ones are deleted."""
     from baselines.trainers import COMPLETE
 
-    whole = []
+    complete = []
     for path in work.glob("checkpoint-*"):
         if (path / COMPLETE).exists():
-            whole.append(path)
+            complete.append(path)
         elif is_first():
             shutil.rmtree(path, ignore_errors=True)
-    return max(whole, key=_step, default=None)
+    return max(complete, key=_step, default=None)
 
 
 def _step(checkpoint: Path | None) -> int:

@@ -10,7 +10,6 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.prepared import PreparedSet
@@ -28,15 +27,9 @@ from anatomy_r1.training.curriculum import (
     easiest_first,
     eligible,
     levels,
-    options_by_kind,
+    placebo,
 )
-from anatomy_r1.training.similarity import (
-    Similarity,
-    mini_similarity,
-    read_similarity,
-    served_difficulty,
-    shuffled,
-)
+from anatomy_r1.training.similarity import Similarity, served_difficulty
 from baselines.trainers.sampler import question_order
 
 
@@ -162,8 +155,7 @@ def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similar
         _check_distractors(prepared)
     _check_options(similarity, prepared, whole=settings.similarity != "mini")
     if settings.shuffle_similarity:
-        groups = [sorted(names) for _, names in sorted(options_by_kind(prepared.questions).items())]
-        similarity = shuffled(similarity, groups, settings.seed)
+        similarity = placebo(similarity, prepared.questions, settings.seed)
     groups_a_batch = settings.generation_batch_size // settings.num_generations
     return Curriculum(
         questions=prepared.questions,
@@ -199,13 +191,3 @@ def _check_options(similarity: Similarity, prepared: PreparedSet, *, whole: bool
             f"{len(set(unknown))} more, such as {unknown[0]!r}. "
             f"Fix: anatomy-r1 similarity make --data {prepared.root} and the options it was made with"
         )
-
-
-def load_similarity(source: str | None, *, needed: bool) -> Similarity | None:
-    """The similarities of a source as `RLConfig.similarity` names it; None if there is none.
-
-    A missing file is an error where a curriculum needs it; elsewhere similarities are for the log only.
-    """
-    if not source or not (needed or source == "mini" or Path(source).is_file()):
-        return None
-    return mini_similarity() if source == "mini" else read_similarity(Path(source))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.curriculum import LevelRule
 from anatomy_r1.training.recorded_batches import FOLDER, RecordedBatch, read_batches
-from anatomy_r1.training.similarity import Similarity, mini_similarity, read_similarity
+from anatomy_r1.training.similarity import Similarity, load_similarity
 from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, read
 
 NO_SET = "needs the training questions: name their prepared set"
@@ -39,7 +39,6 @@ class Evidence:
     training_set: PreparedSet | None = None
     """The stated training questions; without them, checks that need them are not checkable."""
     similarity: Similarity | None = None
-    also_right: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -93,7 +92,6 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
             served=read(log, "served"),
             batches=tuple(read_batches(folder / FOLDER)),
             training_set=training_set,
-            also_right=training_set.manifest.get("also_right", {}) if training_set else {},
         )
         float(evidence.arguments["max_steps"])
         if evidence.arguments.get("curriculum") in ("levels", "pool"):
@@ -103,10 +101,4 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
         fix = f"name the folder of a finished training, with {LOG_NAME} and {SETTINGS_NAME}"
         reason = f"{type(error).__name__}: {error}"
         raise AnatomyR1Error(f"{folder}: no training to certify ({reason}). Fix: {fix}") from error
-    return replace(evidence, similarity=_similarity(source))
-
-
-def _similarity(source: str | None) -> Similarity | None:
-    if source == "mini":
-        return mini_similarity()
-    return read_similarity(Path(source)) if source and Path(source).is_file() else None
+    return replace(evidence, similarity=load_similarity(source, needed=False))

@@ -16,8 +16,8 @@ from anatomy_r1.prompts import Style, canonical_wording, parse, prompt_hash, ren
 from anatomy_r1.question import Question
 from anatomy_r1.training.certificate.certificate import CertificateCheck, failed, not_checkable, passed
 from anatomy_r1.training.certificate.evidence import NO_SET, NO_SIMILARITY, Evidence
-from anatomy_r1.training.curriculum import bin_at_level, bin_edges, bin_of, distractor_pools, levels, options_by_kind
-from anatomy_r1.training.similarity import Similarity, served_difficulty, shuffled
+from anatomy_r1.training.curriculum import bin_at_level, bin_edges, bin_of, distractor_pools, levels, placebo
+from anatomy_r1.training.similarity import Similarity, served_difficulty
 from anatomy_r1.training.training_log import ACCURACY
 
 TOLERANCE = 1e-6
@@ -161,7 +161,8 @@ def _bin_fault(evidence: Evidence) -> str:
     """Where the options shown are not in the bin for the level (`pool`: not in the bin that is logged)."""
     assert evidence.training_set is not None
     similarity, by_level = _curriculum_similarity(evidence), evidence.arguments["curriculum"] == "levels"
-    pools = distractor_pools(evidence.training_set.questions, similarity, evidence.also_right)
+    also_right = evidence.training_set.manifest.get("also_right", {})
+    pools = distractor_pools(evidence.training_set.questions, similarity, also_right)
     by_question = {pool.question.id: pool for pool in pools}
     edges = bin_edges(pools, evidence.level_rule.levels)
     for row, options in prompts(evidence):
@@ -182,8 +183,7 @@ def _curriculum_similarity(evidence: Evidence) -> Similarity:
     assert evidence.similarity is not None and evidence.training_set is not None
     if not evidence.arguments.get("shuffle_similarity"):
         return evidence.similarity
-    groups = [sorted(names) for _, names in sorted(options_by_kind(evidence.training_set.questions).items())]
-    return shuffled(evidence.similarity, groups, int(evidence.arguments["seed"]))
+    return placebo(evidence.similarity, evidence.training_set.questions, int(evidence.arguments["seed"]))
 
 
 def _order_fault(evidence: Evidence) -> str:

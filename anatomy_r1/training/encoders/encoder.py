@@ -5,8 +5,7 @@ texts. The paper states no wording for the texts; ours is the option alone, and 
 
 Example:
     >>> encoder = medclip(Path("medclip/model.safetensors"), Path("Bio_ClinicalBERT"))        # doctest: +SKIP
-    >>> made = similarities(encoder, ["Liver", "Gut", "Omentum"])                             # doctest: +SKIP
-    >>> write_similarity(made, Path("similarity/medclip.json"))                               # doctest: +SKIP
+    >>> write_similarities(encoder, ["Liver", "Gut"], Path("similarity/medclip.json"))        # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -36,21 +35,13 @@ class TextEncoder:
     """One text -> its vector, of any length."""
 
 
-@dataclass(frozen=True)
-class EncodedSimilarity:
-    """Similarities with the encoder and wording that they were computed with."""
-
-    similarity: Similarity
-    identity: Mapping[str, str]
-    wording: str
-
-
-def similarities(encoder: TextEncoder, names: Sequence[str], wording: str = PLAIN) -> EncodedSimilarity:
-    """Eq. 3 of the paper for every pair of `names`.
+def write_similarities(encoder: TextEncoder, names: Sequence[str], path: Path, wording: str = PLAIN) -> Similarity:
+    """Compute eq. 3 for every pair of `names` and write the file that `read_similarity` reads.
 
     Args:
         encoder: the text encoder.
         names: option texts; duplicates count once, the order is kept.
+        path: the file.
         wording: what is encoded, with `{}` for the option.
 
     Raises:
@@ -63,13 +54,13 @@ def similarities(encoder: TextEncoder, names: Sequence[str], wording: str = PLAI
         raise AnatomyR1Error(f"wording {wording!r}: needs one {{}} for the option. Fix: {fix}")
     vectors = {name: list(encoder.encode(wording.replace("{}", name))) for name in dict.fromkeys(names)}
     marked = " ".join([encoder.name, *(f"{part} {value}" for part, value in sorted(encoder.identity.items()))])
-    return EncodedSimilarity(from_vectors(vectors, f"{marked}, wording {wording!r}"), dict(encoder.identity), wording)
-
-
-def write_similarity(made: EncodedSimilarity, path: Path) -> None:
-    """Write the file that `anatomy_r1.training.similarity.read_similarity` reads."""
-    found = made.similarity
-    rows = [[round(value, 8) for value in row] for row in found.matrix]
-    content = {"encoder": found.encoder, "identity": made.identity, "wording": made.wording}
-    text = json.dumps({**content, "names": found.names, "matrix": rows}, indent=1, ensure_ascii=False) + "\n"
-    write_output(path, text)
+    similarity = from_vectors(vectors, f"{marked}, wording {wording!r}")
+    content = {
+        "encoder": similarity.encoder,
+        "identity": dict(encoder.identity),
+        "wording": wording,
+        "names": similarity.names,
+        "matrix": [[round(value, 8) for value in row] for row in similarity.matrix],
+    }
+    write_output(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return similarity

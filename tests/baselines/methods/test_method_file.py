@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pkgutil import resolve_name
 
 import pytest
 
@@ -49,11 +50,9 @@ def test_a_file_s_method_is_known_by_its_id(file):
 
 
 def test_a_trainer_and_a_reward_of_the_file_s_own_are_found_by_name(file):
-    from baselines.stages.train import _named
-
     text = 'def short(**_):\n    return [1.0]\n\n\nMETHODS = (GRPO.but("mine", "M", rewards=(f"{__name__}.short",)),)\n'
     (own,) = add_methods([str(file(text))])
-    assert _named(own.rewards[0])() == [1.0]
+    assert resolve_name(own.rewards[0])() == [1.0]
 
 
 def test_a_changed_file_is_another_method_and_the_others_stay_what_they_were(file):

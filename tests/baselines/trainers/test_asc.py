@@ -8,13 +8,13 @@ from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.training.curriculum import LevelRule, bin_of, bins, levels
-from anatomy_r1.training.similarity import Similarity, mini_similarity, served_difficulty
+from anatomy_r1.training.similarity import Similarity, load_similarity, mini_similarity, served_difficulty
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
 from baselines.methods.registry import find_method
 from baselines.stages.train import LOG_NAME, train
 from baselines.trainers.sampler import question_order
-from baselines.trainers.serve_curriculum import BatchContext, build_curriculum, load_similarity
+from baselines.trainers.serve_curriculum import BatchContext, build_curriculum
 from tests.helpers.recording import hashed_reward
 from tests.helpers.small_runs import ignore
 

@@ -8,7 +8,7 @@ import torch
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.encoders.encoder import TextEncoder, similarities, write_similarity
+from anatomy_r1.training.encoders.encoder import TextEncoder, write_similarities
 from anatomy_r1.training.encoders.medclip import medclip
 from anatomy_r1.training.encoders.openclip import open_clip_encoder
 from anatomy_r1.training.encoders.weights import convert
@@ -213,15 +213,15 @@ def test_each_text_is_encoded_by_itself_once_and_the_wording_is_written_down(tmp
         asked.append(text)
         return [len(text), 1.0]
 
-    made = similarities(TextEncoder("lengths", {"weights": "0" * 16}, encode), ["ab", "abcd", "ab"], "a {}.")
+    encoder = TextEncoder("lengths", {"weights": "0" * 16}, encode)
+    write_similarities(encoder, ["ab", "abcd", "ab"], tmp_path / "s.json", "a {}.")
     assert asked == ["a ab.", "a abcd."]
-    write_similarity(made, tmp_path / "s.json")
     found = read_similarity(tmp_path / "s.json")
     assert found.between("ab", "abcd") == pytest.approx((5 * 7 + 1) / np.sqrt(26 * 50), abs=1e-7)
     assert found.encoder == "lengths weights 0000000000000000, wording 'a {}.'"
     assert json.loads((tmp_path / "s.json").read_text())["identity"] == {"weights": "0" * 16}
     with pytest.raises(AnatomyR1Error, match=r"needs one \{\}"):
-        similarities(TextEncoder("x", {}, encode), ["a"], "no place")
+        write_similarities(TextEncoder("x", {}, encode), ["a"], tmp_path / "t.json", "no place")
 
 
 def test_the_command_makes_a_file_that_the_curriculum_takes(released, clip_folder, tmp_path, capsys):
