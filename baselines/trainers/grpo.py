@@ -24,7 +24,7 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
    mean over all tokens of the batch without KL term:* both are TRL's, chosen by the knobs in baselines/methods/.
 8. **Log.** `log_draw` writes every completion to the training log, discarded draws included; `LogSteps` (callbacks.py)
    writes the step: loss, reward, KL, entropy, learning rate, tokens. `Recorder` (records.py) keeps the inputs of the
-   loss on every tenth step, for certificates.
+   loss at step 1 and every tenth, for certificates.
 9. **Keep a policy.** `KeepPolicies` (callbacks.py) saves the policy at the end of the method's own steps and, for the
    arm of equal tokens, once `rollout_tokens` tokens have been sampled.
 """

@@ -9,10 +9,11 @@ from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.training import method_names
 
 METHODS, ABLATION, BEYOND = method_names.METHODS, method_names.ABLATION, method_names.BEYOND
+CONTROLS, TITLES = method_names.CONTROLS, method_names.TITLES
+"""Ids and titles; the catalogue is `anatomy_r1.training.method_names`."""
+
 BASELINE = "grpo"
 """The method that the others are compared with, and whose steps and completions they must have."""
-
-CONTROLS, TITLES = method_names.CONTROLS, method_names.TITLES
 
 VIEWS: dict[str, str] = {  # the same policy, shown something else
     NO_IMAGE: "no image",

@@ -62,7 +62,7 @@ def test_levels_of_a_longer_log_begin_with_those_of_a_shorter_one():
 
 
 @pytest.mark.parametrize("wrong", [{"levels": 0}, {"window": 0}, {"threshold": 1.5}])
-def test_a_rule_without_sense_is_refused(wrong):
+def test_a_level_rule_out_of_range_is_refused(wrong):
     with pytest.raises(ValueError, match="wants levels"):
         LevelRule(**wrong)
 
@@ -75,7 +75,7 @@ def test_attainable_scores_are_those_of_all_choices_of_three():
         assert set(pool.attainable) == every
 
 
-def test_every_bin_has_a_like_share_of_the_attainable_scores():
+def test_every_bin_has_a_similar_share_of_the_attainable_scores():
     counts = [0, 0, 0]
     for pool in POOLS:
         for value in pool.attainable:
@@ -117,7 +117,7 @@ def test_all_questions_are_served_at_the_last_level_and_not_all_at_the_first():
         at_level(POOLS[hidden], EDGES, 0, random.Random(0))
 
 
-def test_the_right_answer_may_stand_anywhere_and_the_choice_is_reproducible():
+def test_the_right_answer_may_be_at_any_position_and_the_choice_is_reproducible():
     served = [at_level(POOLS[0], EDGES, 2, random.Random(i)) for i in range(200)]
     assert {q.letter for q in served} == set("ABCD")
     assert served[7] == at_level(POOLS[0], EDGES, 2, random.Random(7))

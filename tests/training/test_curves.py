@@ -50,7 +50,7 @@ def test_without_a_group_all_wrong_it_is_the_first_and_steps_are_first_middle_la
     assert samples[0].completions == ("x" * LONGEST + CUT,)
 
 
-def test_files_come_back_as_they_went_and_have_the_same_bytes_twice(log, tmp_path):
+def test_files_round_trip_and_have_the_same_bytes_twice(log, tmp_path):
     curves = curves_from_log(log, RECORD, "mini")
     for name in ("a", "b"):
         save_curves(tmp_path / name, curves)
@@ -82,7 +82,7 @@ def test_an_unparsed_choice_that_pandas_made_a_nan_is_one_class(log):
     ],
     ids=["no table", "another schema", "half a file", "another table"],
 )
-def test_what_is_not_whole_is_refused_by_name(log, tmp_path, break_it, message):
+def test_incomplete_curves_are_refused_by_name(log, tmp_path, break_it, message):
     path = save_curves(tmp_path / "curves", curves_from_log(log, RECORD, "mini"))
     break_it(path)
     with pytest.raises(AnatomyR1Error, match=message) as refused:

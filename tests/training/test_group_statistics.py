@@ -36,7 +36,7 @@ def test_distinct_and_entropy_by_hand(choices, number, bits):
     assert entropy_bits(choices) == pytest.approx(bits, abs=1e-12)
 
 
-def test_texts_that_differ_by_a_blank_are_two_texts():
+def test_texts_that_differ_by_a_space_are_distinct():
     assert distinct(["<answer> A </answer>", "<answer>A</answer>"]) == 2
 
 

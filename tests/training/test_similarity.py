@@ -43,7 +43,7 @@ def test_an_unknown_option_or_no_encoder_has_no_score():
         (((0.9, 0.5), (0.5, 1.0)), "with itself"),
     ],
 )
-def test_what_is_no_matrix_of_cosines_is_refused(matrix, complaint):
+def test_a_matrix_that_is_not_one_of_cosines_is_refused(matrix, complaint):
     with pytest.raises(ValueError, match=complaint):
         Similarity(("a", "b"), matrix, "x")
 

@@ -42,14 +42,14 @@ def file(tmp_path):
     return write
 
 
-def test_a_file_s_method_is_known_by_its_id(file):
+def test_a_files_method_is_known_by_its_id(file):
     (own,) = add_methods([str(file(OWN))])
     assert find_method("mine") == own
     assert own.trainer == "baselines.trainers.LoggedGRPOTrainer"
     assert "mine" in select(load_profile("mini"), methods=["all"]).methods
 
 
-def test_a_trainer_and_a_reward_of_the_file_s_own_are_found_by_name(file):
+def test_a_trainer_and_a_reward_of_the_file_itself_are_found_by_name(file):
     text = 'def short(**_):\n    return [1.0]\n\n\nMETHODS = (GRPO.but("mine", "M", rewards=(f"{__name__}.short",)),)\n'
     (own,) = add_methods([str(file(text))])
     assert resolve_name(own.rewards[0])() == [1.0]
@@ -78,7 +78,7 @@ def test_the_grid_hands_the_file_to_its_stages_and_says_which_methods_are_its(fi
     assert json.loads(json.dumps(written)) == written
 
 
-def test_the_file_s_methods_run_besides_those_that_are_named(file, tmp_path, capsys):
+def test_the_files_methods_run_in_addition_to_those_that_are_named(file, tmp_path, capsys):
     words = ["plan", "--profile", "smoke", "--runs", str(tmp_path), "--method-file", str(file(OWN))]
     assert main([*words, "--methods", "sft", "--arms", "matched"]) == 0
     trained = {line.split()[-1].split("/")[2] for line in capsys.readouterr().out.splitlines() if "  train " in line}
@@ -126,7 +126,7 @@ def test_refused_before_anything_runs(file, text, reason, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["gone.py", "notes.txt"])
-def test_a_file_that_is_none_is_refused(tmp_path, name):
+def test_a_missing_or_non_python_file_is_refused(tmp_path, name):
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(AnatomyR1Error, match="Fix: "):
         read_methods(tmp_path / name, METHODS)

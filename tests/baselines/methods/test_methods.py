@@ -36,7 +36,7 @@ def test_ids_are_unique():
 
 
 @pytest.mark.parametrize("module", ["methods", "__main__"], ids=["listing methods", "help"])
-def test_what_is_asked_often_imports_nothing_heavy(module):
+def test_listing_methods_and_help_import_nothing_heavy(module):
     code = f"import sys, baselines.{module}; assert not {{'torch', 'trl', 'transformers', 'pandas'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 

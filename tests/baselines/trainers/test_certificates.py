@@ -159,7 +159,7 @@ def load_answer(evidence, row):
     return asked[evidence.rollouts["question_id"].iloc[row]].answer
 
 
-def test_an_order_of_difficulty_that_is_none(evidence):
+def test_questions_that_are_not_ordered_by_difficulty(evidence):
     clean = evidence("grpo-asc-released")
     scores = clean.rollouts["similarity"].to_numpy()[::-1]
     assert scores[0] > scores[-1]
@@ -257,7 +257,7 @@ def test_a_certificate_survives_json(evidence):
     assert found.facts["completions"] == 16
 
 
-def test_the_command_shows_each_check_and_its_status_tells(trained, recorded_run, tmp_path, capsys):
+def test_the_command_shows_each_check_and_exits_with_status_1_on_failure(trained, recorded_run, tmp_path, capsys):
     folder, data = trained("grpo"), ["--data", str(recorded_run.layout.data(SGG))]
     assert main(["certify", str(folder / LOG_NAME), *data]) == 0
     assert "8 checks passed, 0 not checkable" in capsys.readouterr().out
@@ -271,7 +271,7 @@ def test_the_command_shows_each_check_and_its_status_tells(trained, recorded_run
     assert said[str(folder)]["failed"] == []
 
 
-def test_what_is_no_training_is_refused(tmp_path, trained):
+def test_a_folder_without_a_readable_training_is_refused(tmp_path, trained):
     with pytest.raises(AnatomyR1Error, match="Fix: name the folder of a finished training"):
         load_evidence(tmp_path)
     copy = shutil.copytree(trained("grpo"), tmp_path / "copy")

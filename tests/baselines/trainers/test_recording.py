@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 SGG = "sgg_anatomy_mini"
 
 
-def test_examples_of_a_resumed_run_are_logged_as_if_nothing_had_happened(recorded_run, trained, tmp_path):
+def test_examples_of_a_resumed_run_are_logged_as_without_the_interruption(recorded_run, trained, tmp_path):
     linked(tmp_path, recorded_run.layout.root)
     other, cell = dataclasses.replace(recorded_run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "sft", 0)
 

@@ -82,7 +82,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["max_steps", "level_count", "level_window", "level_threshold"])
-def test_a_plan_without_what_checks_take_for_given_is_refused_by_name(folder, name):
+def test_a_plan_without_a_required_argument_is_refused_by_name(folder, name):
     assert load_evidence(folder(ARGUMENTS)).own_steps == STEPS
     with pytest.raises(AnatomyR1Error, match=rf"no training to certify .*{name}"):
         load_evidence(folder({key: value for key, value in ARGUMENTS.items() if key != name}))
