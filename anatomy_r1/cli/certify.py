@@ -1,4 +1,4 @@
-"""`anatomy-r1 certify`: does a training's log bear out what was stated? Only argparse is imported here."""
+"""`anatomy-r1 certify`: does a training's log support its plan? Only argparse is imported here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from anatomy_r1.cli.commands import add_command
 
 ABOUT = """what a training log proves: loss, advantages, curriculum, S(q), budget, groups, data
 
-Exit status 1 where any check failed; docs/certificates.md says what each one compares."""
+Exits with status 1 if any check failed; docs/certificates.md explains each check."""
 EXAMPLE = "certify runs/mini/train/sgg_anatomy_mini/mini-l/grpo/seed0 --data runs/mini/data/sgg_anatomy_mini"
 
 
@@ -21,22 +21,24 @@ def add_certify_command(commands: Any) -> None:
         "trainings", type=Path, nargs="+", metavar="TRAINING", help="folder of a finished training, or its log"
     )
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="prepared set that it learned from; without it less is checkable"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="prepared set that it trained on; without it, less is checkable",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object, by training")
+    parser.add_argument("--json", action="store_true", help="print a JSON object, by training")
 
 
 def _certify(args: argparse.Namespace) -> int:
-    """1 if any certificate failed."""
     import json
 
     from anatomy_r1.data.prepared import load
+    from anatomy_r1.training.certificate.certificate import as_text
     from anatomy_r1.training.certificate.certify import certify
     from anatomy_r1.training.certificate.evidence import load_evidence
-    from anatomy_r1.training.certificate.value import as_text
 
-    learned = load(args.data, "train") if args.data else None
-    found = {str(path): certify(load_evidence(path, learned)) for path in args.trainings}
+    training_set = load(args.data, "train") if args.data else None
+    found = {str(path): certify(load_evidence(path, training_set)) for path in args.trainings}
     if args.json:
         print(json.dumps({path: one.as_dict() for path, one in found.items()}, indent=1))
     else:

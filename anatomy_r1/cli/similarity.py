@@ -1,4 +1,4 @@
-"""`anatomy-r1 similarity`: similarities of option texts, for S(q). Only argparse is imported here."""
+"""`anatomy-r1 similarity`: similarities between option texts, for S(q). Only argparse is imported here."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ SHOW = "similarity show similarity/medclip.json"
 
 def add_similarity_commands(subparsers: Any) -> None:
     """Add `similarity` and its subcommands."""
-    about = "how alike option texts are to a text encoder: S(q), eq. 3 and 4"
+    about = "similarities between option texts by a text encoder, for S(q): eq. 3 and 4"
     commands = add_group(subparsers, "similarity", about, MEDCLIP)
     _add_make(commands)
-    about = "PyTorch weights (a pickle) as safetensors; read as tensors alone"
+    about = "convert PyTorch weights (a pickle) to safetensors, without running code from the file"
     convert = add_command(commands, "convert", about, CONVERT, _convert)
-    convert.add_argument("source", type=Path, metavar="BIN", help="state dict, as MedCLIP and BiomedCLIP give it away")
-    convert.add_argument("target", type=Path, metavar="SAFETENSORS", help="file to be made")
+    convert.add_argument("source", type=Path, metavar="BIN", help="state dict, as MedCLIP and BiomedCLIP publish it")
+    convert.add_argument("target", type=Path, metavar="SAFETENSORS", help="file to write")
     show = add_command(commands, "show", "print a file of similarities as a table", SHOW, _show)
     show.add_argument("path", type=Path, metavar="JSON")
 
 
 def _add_make(commands: Any) -> None:
-    about = "encode the options of a prepared set and write their similarities"
+    about = "encode the options of prepared sets and write their similarities"
     make = add_command(commands, "make", about, f"{MEDCLIP}\n{OPEN_CLIP}", _make)
     make.add_argument("--encoder", choices=("medclip", "open_clip"), default="medclip", help="(default: medclip)")
-    about = "medclip: its checkpoint as safetensors; open_clip: a folder of its format, or a hub id (ID@REVISION)"
+    about = "medclip: its checkpoint as safetensors; open_clip: a folder in its format, or a hub id (ID@REVISION)"
     make.add_argument("--weights", required=True, metavar="PATH", help=about)
-    about = "medclip: folder or hub id of Bio_ClinicalBERT's configuration and tokenizer"
+    about = "medclip: folder or hub id with Bio_ClinicalBERT's configuration and tokenizer"
     make.add_argument("--bert", default="emilyalsentzer/Bio_ClinicalBERT", metavar="PATH", help=about)
     make.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="prepared sets")
-    make.add_argument("--wording", default="{}", help="what is encoded, {} for the option (default: the option alone)")
-    make.add_argument("--out", type=Path, required=True, metavar="JSON", help="file to be made")
+    make.add_argument("--wording", default="{}", help="text to encode, {} for the option (default: the option alone)")
+    make.add_argument("--out", type=Path, required=True, metavar="JSON", help="file to write")
 
 
 def _make(args: argparse.Namespace) -> int:
     from anatomy_r1.data.prepared import load
     from anatomy_r1.hub import snapshot
-    from anatomy_r1.training.encoders.encoder import similarities, write
+    from anatomy_r1.training.encoders.encoder import write_similarities
 
     if args.encoder == "medclip":
         from anatomy_r1.training.encoders.medclip import medclip
@@ -56,9 +56,8 @@ def _make(args: argparse.Namespace) -> int:
 
         encoder = open_clip_encoder(snapshot(args.weights))
     options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
-    made = similarities(encoder, options, args.wording)
-    write(made, args.out)
-    print(f"{args.out}: {len(made.similarity.names)} option texts by {made.similarity.encoder}")
+    made = write_similarities(encoder, options, args.out, args.wording)
+    print(f"{args.out}: {len(made.names)} option texts by {made.encoder}")
     return 0
 
 
@@ -70,9 +69,9 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from anatomy_r1.training.similarity import read
+    from anatomy_r1.training.similarity import read_similarity
 
-    found = read(args.path)
+    found = read_similarity(args.path)
     print(found.encoder)
     width = max(len(name) for name in found.names)
     for name, row in zip(found.names, found.matrix, strict=True):

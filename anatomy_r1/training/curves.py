@@ -1,18 +1,17 @@
-"""Curves: what figures need of a training log, small enough to commit. One training is three files.
+"""Curves: what figures need of a training log, in files small enough to commit. One training is three files.
 
-FOLDER/<benchmark>/<model>/<method>/seed<k>.parquet       one row a group: `COLUMNS`
-FOLDER/<benchmark>/<model>/<method>/seed<k>.json          what was trained, by which commit, and a few whole groups
-FOLDER/<benchmark>/<model>/<method>/seed<k>.seconds.csv   wall-clock of each step, which no two runs share
+FOLDER/<benchmark>/<model>/<method>/seed<k>.parquet       one row per group: `COLUMNS`
+FOLDER/<benchmark>/<model>/<method>/seed<k>.json          what was trained, by which commit, and a few sample groups
+FOLDER/<benchmark>/<model>/<method>/seed<k>.seconds.csv   wall-clock time of each step, which differs between runs
 
-`distil` is a pure function of the log and the record beside it, so the same log gives the same bytes but for seconds.
-
-What a group of G responses to one question tells: is there anything to learn from, and how unlike are they?
-
-All three are pure functions of one group. The paper's Fig. 6: "We define a group as invalid if all responses within it
-are incorrect"; diversity it only shows (Fig. 2), so distinct responses and the entropy of choices are our measures.
+`curves_from_log` is a function of the log and the record beside it only: the same log gives the same bytes, except for
+the seconds. Three quantities describe the G responses of a group: whether all are wrong, the number of distinct ones,
+and the entropy of their choices. The paper calls a group invalid "if all responses within it are incorrect" (Fig. 6);
+this is the column `invalid`, not to be confused with a constant group, whose rewards are all equal. Diversity is only
+pictured in the paper (Fig. 2), so its two measures are ours.
 
 Example:
-    >>> invalid([0.0, 0.0]), distinct(["A", None, "A", None]), entropy_bits(["A", "A", "B", None])
+    >>> all_wrong([0.0, 0.0]), distinct(["A", None, "A", None]), entropy_bits(["A", "A", "B", None])
     (True, 2, 1.5)
 """
 
@@ -20,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import log2
 from pathlib import Path
@@ -34,43 +33,6 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import whole_file, write_whole
 from anatomy_r1.training.group_samples import SampleGroup, sample_groups
 from anatomy_r1.training.training_log import ACCURACY, read
-
-
-def invalid(accuracies: Sequence[float]) -> bool:
-    """Whether all responses are wrong, by the accuracy reward alone: form does not make a group valid.
-
-    Raises:
-        ValueError: for an empty group.
-    """
-    return _some(accuracies) and max(accuracies) <= 0
-
-
-def distinct(values: Sequence[Hashable]) -> int:
-    """Number of different responses, 1 to G; for choices, all that were not parsed (None) are one class of their own.
-
-    Raises:
-        ValueError: for an empty group.
-    """
-    return len(set(values)) if _some(values) else 0
-
-
-def entropy_bits(choices: Sequence[Hashable]) -> float:
-    """Shannon entropy of the choices in bits, 0 to log2 G; what was not parsed (None) is a class of its own.
-
-    Plug-in estimate from G draws: it is biased downwards, alike for all methods of one G.
-
-    Raises:
-        ValueError: for an empty group.
-    """
-    total = len(choices) if _some(choices) else 0
-    return sum(count / total * log2(total / count) for count in Counter(choices).values())
-
-
-def _some(values: Sequence[object]) -> bool:
-    if not len(values):
-        raise ValueError("an empty group: a group has at least one response")
-    return True
-
 
 SCHEMA_VERSION = 1
 COLUMNS = (
@@ -89,15 +51,15 @@ COLUMNS = (
     "distinct_texts",
     "tokens",
 )
-"""`draw` is 0 for the batch's own questions; `reward` is the mean over members of the sum of all reward functions,
-`accuracy` that of the accuracy reward; `similarity` is S(q) of the options served, missing where it is unknown;
-`distinct_texts` is missing but for the steps whose texts the log holds; `tokens` is the sum over members."""
+"""`draw` is 0 for the batch's own questions. `reward` is the mean over members of the sum of all reward functions,
+`accuracy` that of the accuracy reward. `similarity` is S(q) of the options served, missing where it is unknown.
+`distinct_texts` is missing for steps whose texts are not logged. `tokens` is the sum over members."""
 _WITH_GAPS = {"level": "Int64", "distinct_texts": "Int64"}
 
 
 @dataclass(frozen=True)
 class Curves:
-    """One training."""
+    """Curves of one training."""
 
     profile: str
     benchmark: str
@@ -105,12 +67,12 @@ class Curves:
     method: str
     seed: int
     own_steps: int
-    """Steps of the method's own budget; the log may go on for the arm of equal tokens."""
+    """Steps of the method's own budget; the log may continue for the arm of equal tokens."""
     commit: str
-    """Code that trained, `+` at its end where files differed from it."""
+    """Commit of the code that trained, with a final `+` if the working tree differed from it."""
     samples: tuple[SampleGroup, ...]
     groups: pd.DataFrame
-    """One row a group, columns `COLUMNS`, in the order in which they were served."""
+    """One row per group, columns `COLUMNS`, in the order served."""
     seconds: pd.DataFrame
     """Columns `step` and `seconds`."""
 
@@ -120,22 +82,22 @@ class Curves:
         return f"{self.benchmark}/{self.model}/{self.method}/seed{self.seed}"
 
 
-def distil(log: Path, record: Mapping[str, Any], profile: str) -> Curves:
-    """Curves from a training log and the `training.json` beside it.
+def curves_from_log(log: Path, record: Mapping[str, Any], profile: str) -> Curves:
+    """Curves of a training from its log and its `training.json`.
 
     Raises:
         ValueError: when the log has another schema.
-        AnatomyR1Error: when nothing was sampled in this training, or the record names no cell.
+        AnatomyR1Error: when the training sampled nothing, or the record names no cell.
     """
     rollouts = read(log, "rollouts")
     if ACCURACY not in rollouts:
-        raise AnatomyR1Error(f"{log}: no sampled groups (supervised training has none); there are no curves of it")
+        raise AnatomyR1Error(f"{log}: no sampled groups (supervised training has none), so it has no curves")
     try:
         cell, arguments = record["plan"]["cell"], record["plan"]["arguments"]
         benchmark, model, method, seed = str(cell).split("/")
     except (KeyError, ValueError) as error:
-        raise AnatomyR1Error(f"{log.parent}: its record names no cell ({error!r}); train it again") from error
-    own = int(arguments.get("own_steps") or arguments["max_steps"])
+        raise AnatomyR1Error(f"{log.parent}: its record names no cell ({error!r}). Fix: train it again") from error
+    own, provenance = int(arguments.get("own_steps") or arguments["max_steps"]), record.get("provenance", {})
     return Curves(
         profile=profile,
         benchmark=benchmark,
@@ -143,29 +105,25 @@ def distil(log: Path, record: Mapping[str, Any], profile: str) -> Curves:
         method=method,
         seed=int(seed.removeprefix("seed")),
         own_steps=own,
-        commit=_commit(record.get("provenance", {})),
+        commit=str(provenance.get("commit") or "unknown") + ("+" if provenance.get("dirty") else ""),
         samples=sample_groups(rollouts[rollouts["step"] <= own]),
         groups=group_table(rollouts),
         seconds=read(log, "steps")[["step", "seconds"]],
     )
 
 
-def _commit(provenance: Mapping[str, Any]) -> str:
-    return str(provenance.get("commit") or "unknown") + ("+" if provenance.get("dirty") else "")
-
-
 def group_table(rollouts: pd.DataFrame) -> pd.DataFrame:
-    """One row a group from `training_log.read(..., "rollouts")`, columns `COLUMNS`."""
-    rewards = [name for name in rollouts if str(name).startswith("reward_")]
-    whole = rollouts.assign(total=rollouts[rewards].sum(axis=1))
-    rows = [_group_row(step, group, part) for (step, group), part in whole.groupby(["step", "group_index"], sort=True)]
+    """One row per group, columns `COLUMNS`, from `training_log.read(..., "rollouts")`."""
+    totals = rollouts.assign(total=rollouts.filter(like="reward_").sum(axis=1))
+    rows = [_group_row(step, group, part) for (step, group), part in totals.groupby(["step", "group_index"], sort=True)]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(_WITH_GAPS)
 
 
 def _group_row(step: Any, group: Any, part: pd.DataFrame) -> tuple[Any, ...]:
     """Values of `COLUMNS`."""
-    first, right, choices = part.iloc[0], part[ACCURACY].tolist(), _choices(part["choice"])
-    texts = part["completion"]
+    first, texts = part.iloc[0], part["completion"]
+    # A missing choice becomes None, whatever pandas made of it: NaN does not equal itself.
+    choices = [None if pd.isna(choice) else str(choice) for choice in part["choice"]]
     return (
         int(step),
         int(group),
@@ -175,7 +133,7 @@ def _group_row(step: Any, group: Any, part: pd.DataFrame) -> tuple[Any, ...]:
         len(part),
         part["total"].mean(),
         part[ACCURACY].mean(),
-        invalid(right),
+        all_wrong(part[ACCURACY].tolist()),
         part["similarity"].astype(float).mean(),
         distinct(choices),
         entropy_bits(choices),
@@ -184,13 +142,46 @@ def _group_row(step: Any, group: Any, part: pd.DataFrame) -> tuple[Any, ...]:
     )
 
 
-def _choices(column: pd.Series[Any]) -> list[str | None]:
-    """A missing value is None, whatever pandas made of it: NaN does not equal itself."""
-    return [None if pd.isna(choice) else str(choice) for choice in column]
+def all_wrong(accuracies: Sequence[float]) -> bool:
+    """Whether all responses of a group are wrong, by the accuracy reward only: format does not count.
+
+    Raises:
+        ValueError: for an empty group.
+    """
+    _require_responses(accuracies)
+    return max(accuracies) <= 0
+
+
+def distinct(values: Sequence[Hashable]) -> int:
+    """Number of distinct responses, 1 to G; all unparsed choices (None) count as one.
+
+    Raises:
+        ValueError: for an empty group.
+    """
+    _require_responses(values)
+    return len(set(values))
+
+
+def entropy_bits(choices: Sequence[Hashable]) -> float:
+    """Shannon entropy of the choices in bits, 0 to log2 G; unparsed choices (None) are a class of their own.
+
+    This plug-in estimate from G samples is biased downwards, equally for all methods with the same G.
+
+    Raises:
+        ValueError: for an empty group.
+    """
+    _require_responses(choices)
+    total = len(choices)
+    return sum(count / total * log2(total / count) for count in Counter(choices).values())
+
+
+def _require_responses(group: Sequence[object]) -> None:
+    if not len(group):
+        raise ValueError("an empty group: a group has at least one response")
 
 
 def save_curves(folder: Path, curves: Curves) -> Path:
-    """Write one training; the JSON comes last and by rename, so a training is there whole or not at all."""
+    """Write the files of one training. The JSON comes last and atomically: without it the training does not exist."""
     path = folder / f"{curves.key}.json"
     plain = pa.Table.from_pandas(curves.groups, preserve_index=False).replace_schema_metadata(None)
     with whole_file(path.with_suffix(".parquet")) as temporary:
@@ -206,33 +197,24 @@ def load_curves(folder: Path) -> list[Curves]:
     """All trainings below `folder`, sorted by key.
 
     Raises:
-        AnatomyR1Error: when a file is not whole or of another schema; names the file and the fix.
+        AnatomyR1Error: when a file is incomplete or of another schema.
     """
-    return list(_load_all(folder))
-
-
-def _load_all(folder: Path) -> Iterator[Curves]:
+    found = []
     for path in sorted(folder.glob("*/*/*/seed*.json")):
         try:
-            yield load_one(path)
+            found.append(_load(path))
         except (KeyError, TypeError, ValueError, OSError) as error:
-            raise AnatomyR1Error(
-                f"{path}: not whole curves ({error}); delete it and run `python -m baselines curves` again"
-            ) from error
+            fix = "delete it and run `python -m baselines curves` again"
+            raise AnatomyR1Error(f"{path}: incomplete curves ({error}). Fix: {fix}") from error
+    return found
 
 
-def load_one(path: Path) -> Curves:
-    """One training from its JSON file.
-
-    Raises:
-        ValueError: another schema, or a table without a column.
-    """
+def _load(path: Path) -> Curves:
     head = json.loads(path.read_text(encoding="utf-8"))
     if head.pop("schema", None) != SCHEMA_VERSION:
         raise ValueError(f"another schema than {SCHEMA_VERSION}")
     groups, seconds = pd.read_parquet(path.with_suffix(".parquet")), pd.read_csv(path.with_suffix(".seconds.csv"))
     if list(groups.columns) != list(COLUMNS):
         raise ValueError(f"columns {list(groups.columns)}")
-    groups = groups.astype(_WITH_GAPS)
     samples = tuple(SampleGroup.from_dict(sample) for sample in head.pop("samples"))
-    return Curves(**head, samples=samples, groups=groups, seconds=seconds)
+    return Curves(**head, samples=samples, groups=groups.astype(_WITH_GAPS), seconds=seconds)

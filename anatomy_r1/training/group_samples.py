@@ -1,8 +1,8 @@
-"""A few whole groups of a training, chosen by a rule and not by eye, for a reader to look at (the paper's Fig. 2)."""
+"""A few groups of a training to read in full, chosen by rule and not by eye (the paper's Fig. 2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,50 +11,46 @@ import pandas as pd
 from anatomy_r1.training.training_log import ACCURACY
 
 LONGEST = 2000
-"""Characters kept of a prompt or completion (ours)."""
+"""Characters kept of a prompt or completion (our choice)."""
 CUT = " [... cut]"
-"""At the end of a text that was longer."""
+"""Ends a text that was cut."""
 
 
 @dataclass(frozen=True)
 class SampleGroup:
-    """One group as it was served and answered. Texts are a model's: escape them wherever they are shown."""
+    """One group with its completions. The texts come from a model: escape them wherever they are shown."""
 
     step: int
     group: int
     anatomy: str
     question_id: str
     prompt: str
-    """The first member's, which an augmentation leaves as it was."""
+    """The first member's, which GDQA does not augment."""
     completions: tuple[str, ...]
     choices: tuple[str | None, ...]
     right: tuple[bool, ...]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SampleGroup:
-        """Back from JSON, where tuples are lists."""
+        """From JSON, where tuples are lists."""
         back: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**back)
 
 
 def sample_groups(rollouts: pd.DataFrame) -> tuple[SampleGroup, ...]:
-    """At the first, the middle and the last step with texts: the first group all wrong, else the first group.
+    """Of the first, middle and last step with texts: the first group that is all wrong, else the first group.
 
-    The paper's figure shows groups that are all wrong; where there is none, the rule takes what there is.
+    The paper's figure shows groups that are all wrong.
     """
     whole = rollouts[rollouts["completion"].notna() & (rollouts["draw"] == 0)]
     steps = sorted(set(whole["step"]))
     chosen = sorted({steps[0], steps[len(steps) // 2], steps[-1]}) if steps else []
-    return tuple(_shown(next(_wrong_first(whole[whole["step"] == step]))) for step in chosen)
+    return tuple(_sample(whole[whole["step"] == step]) for step in chosen)
 
 
-def _wrong_first(step: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    groups = [part for _, part in step.groupby("group_index", sort=True)]
-    yield from (part for part in groups if part[ACCURACY].max() <= 0)
-    yield from groups
-
-
-def _shown(part: pd.DataFrame) -> SampleGroup:
+def _sample(rollouts: pd.DataFrame) -> SampleGroup:
+    groups = [part for _, part in rollouts.groupby("group_index", sort=True)]
+    part = next((group for group in groups if group[ACCURACY].max() <= 0), groups[0])
     first = part.iloc[0]
     return SampleGroup(
         step=int(first["step"]),

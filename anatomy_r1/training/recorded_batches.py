@@ -1,8 +1,8 @@
-"""Recorded batches: what the loss of a step was computed from, so that it can be computed again by another formula.
+"""Recorded batches: the inputs of a step's loss, kept so that a certificate can recompute it by formula.
 
-One safetensors file a recorded step beside the training log, `batches/000010.safetensors`: `policy`, `old` and
-`reference` log-probabilities (the last two only where the method has them), `advantages` and `mask`; in its metadata
-the loss that training used, and what it was divided by. Nothing of it goes back into training.
+One safetensors file per recorded step beside the training log, `batches/000010.safetensors`. It has `policy`, `old` and
+`reference` log-probabilities (`reference` only with a KL term), `advantages` and `mask`; its metadata has the loss that
+training computed and what it was divided by. Training never reads these files.
 """
 
 from __future__ import annotations
@@ -26,58 +26,60 @@ _KEY = "batch"
 
 @dataclass(frozen=True)
 class RecordedBatch:
-    """The first batch of one optimiser step, as one process saw it: B completions of at most T tokens."""
+    """The first batch of an optimiser step, as one process saw it: B completions of at most T tokens."""
 
     step: int
     loss: float
-    """As training computed it, in its own precision."""
+    """As training computed it, in training precision."""
     tokens: float
-    """Tokens of all processes that a token mean divides by; the mask's sum where the method has none."""
+    """The number of tokens of all processes by which a token mean divides; the mask's sum in methods without one."""
     accumulation: int
-    """Batches that make one optimiser step."""
+    """Gradient accumulation: batches per optimiser step."""
     processes: int
     policy: Floats
-    """(B, T) log-probabilities of the sampled tokens; likewise the next two."""
+    """(B, T) log-probabilities of the sampled tokens under the policy."""
     old: Floats
-    """Under the policy that sampled; `policy` itself where both are one."""
+    """(B, T), under the policy that sampled; equal to `policy` when that is the same one."""
     reference: Floats | None
-    """Under the reference model; None without a KL term."""
+    """(B, T), under the reference model; None without a KL term."""
     advantages: Floats
     """(B,)"""
     mask: Floats
-    """(B, T), 1 where a token counts."""
+    """(B, T), 1 for tokens that count."""
 
 
 def write_batch(folder: Path, batch: RecordedBatch) -> Path:
-    """Write a batch under its step's name, whole or not at all."""
+    """Write a batch atomically, under the name of its step."""
     from safetensors.numpy import save_file
 
     named = {name: getattr(batch, name) for name in ("policy", "old", "reference", "advantages", "mask")}
     arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in named.items() if a is not None}
-    said = {name: getattr(batch, name) for name in ("step", "loss", "tokens", "accumulation", "processes")}
+    facts = {name: getattr(batch, name) for name in ("step", "loss", "tokens", "accumulation", "processes")}
     path = folder / f"{batch.step:06d}.safetensors"
     with whole_file(path) as temporary:
-        save_file(arrays, temporary, {_KEY: json.dumps(said)})
+        save_file(arrays, temporary, {_KEY: json.dumps(facts)})
     return path
 
 
 def read_batches(folder: Path) -> Iterator[RecordedBatch]:
-    """Every recorded batch of a run, in the order of steps; none where nothing was recorded.
+    """Every recorded batch of a run, in order of steps.
 
     Raises:
-        ValueError: when a file is no recorded batch; names it.
+        ValueError: when a file is not a recorded batch.
     """
     for path in sorted(folder.glob("*.safetensors")):
         try:
             yield _read(path)
-        except Exception as error:  # safetensors has an exception type of its own in each of its versions
-            raise ValueError(f"{path}: no recorded batch ({type(error).__name__}: {error}); train again") from error
+        except Exception as error:  # the exception type differs between versions of safetensors
+            raise ValueError(
+                f"{path}: no recorded batch ({type(error).__name__}: {error}). Fix: train again"
+            ) from error
 
 
 def _read(path: Path) -> RecordedBatch:
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as opened:
-        said: dict[str, Any] = json.loads(opened.metadata()[_KEY])
+        facts: dict[str, Any] = json.loads(opened.metadata()[_KEY])
         arrays = {name: opened.get_tensor(name).astype(np.float64) for name in opened.keys()}  # noqa: SIM118
-    return RecordedBatch(**said, **{"reference": None, **arrays})
+    return RecordedBatch(**facts, **{"reference": None, **arrays})

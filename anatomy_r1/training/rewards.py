@@ -1,7 +1,7 @@
-"""Rewards, in TRL's signature, over the same extractor that evaluation uses.
+"""Reward functions in TRL's signature, scored by the same extractor as evaluation.
 
-The paper names an accuracy and a format reward and states no weights; both are in {0, 1} and are added with weight 1,
-as the authors' framework does in its example.
+The paper has an accuracy and a format reward and states no weights. Both are in {0, 1} here and are added with weight
+1, as in the example of the authors' framework.
 
 Example:
     >>> accuracy_reward(completions=["<answer> A </answer>"], options=[["Gut", "Liver"]], letter=["A"])
@@ -18,7 +18,7 @@ from anatomy_r1.scoring.strict import extract
 
 
 def text_of(completion: str | list[dict[str, Any]]) -> str:
-    """Text of a completion that TRL hands over as a string or as a list of chat turns."""
+    """Text of a completion, which TRL passes as a string or as a list of chat turns."""
     if isinstance(completion, str):
         return completion
     content = completion[-1]["content"]
@@ -28,7 +28,7 @@ def text_of(completion: str | list[dict[str, Any]]) -> str:
 def accuracy_reward(
     completions: Sequence[Any], options: Sequence[Sequence[str]], letter: Sequence[str], **_: Any
 ) -> list[float]:
-    """1 where the extracted choice is the gold letter, else 0; unparsed is 0."""
+    """1 if the extracted choice is the gold letter, else 0; an unparsed completion gets 0."""
     return [
         float(extract(text_of(completion), shown).choice == gold)
         for completion, shown, gold in zip(completions, options, letter, strict=True)
@@ -36,5 +36,5 @@ def accuracy_reward(
 
 
 def format_reward(completions: Sequence[Any], **_: Any) -> list[float]:
-    """1 where the completion is `<think>...</think>`, then `<answer>...</answer>`, and nothing else."""
+    """1 if the completion is `<think>...</think>`, then `<answer>...</answer>`, and nothing else; else 0."""
     return [float(well_formed(text_of(completion), "think")) for completion in completions]

@@ -1,12 +1,12 @@
-"""S(q): how alike the right option and its most confusable distractor are (paper, eq. 3 and 4).
+"""S(q): how similar the right option is to its most confusable distractor (paper, eq. 3 and 4).
 
-An encoder is a seam: anything that gives every option text a vector. The paper uses MedCLIP's text encoder; such
-similarities are computed elsewhere, written to a file and read here. The mini world uses what its classes really look
-like. Character n-grams are no stand-in: they measure spelling, not anatomy.
+Any text encoder will do that gives every option text a vector. The paper uses MedCLIP's; such similarities are computed
+by `anatomy-r1 similarity make`, written to a file and read here. The mini world uses what its classes look like.
+Character n-grams are no substitute: they measure spelling, not anatomy.
 
 Example:
-    >>> likeness = from_vectors({"Liver": (1.0, 0.0), "Gut": (0.6, 0.8), "Omentum": (0.0, 1.0)}, encoder="by hand")
-    >>> round(difficulty(likeness, "Liver", ["Gut", "Omentum"]), 3)
+    >>> similarity = from_vectors({"Liver": (1.0, 0.0), "Gut": (0.6, 0.8), "Omentum": (0.0, 1.0)}, encoder="by hand")
+    >>> round(difficulty(similarity, "Liver", ["Gut", "Omentum"]), 3)
     0.6
 """
 
@@ -28,13 +28,14 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Similarity:
-    """Cosine similarities between option texts.
+    """Cosine similarities between option texts (eq. 3).
 
     Raises:
         ValueError: when the matrix is not square, symmetric, within [-1, 1], or without ones on its diagonal.
     """
 
     names: tuple[str, ...]
+    """Option texts."""
     matrix: tuple[tuple[float, ...], ...]
     """Entry [i][j] is the cosine between the vectors of `names[i]` and `names[j]`."""
     encoder: str
@@ -45,7 +46,7 @@ class Similarity:
         if values.shape != (len(self.names), len(self.names)) or len(set(self.names)) != len(self.names):
             raise ValueError(f"{self.encoder}: {len(self.names)} names, but a matrix of shape {values.shape}")
         if not np.allclose(values, values.T, atol=TOLERANCE) or np.abs(values).max(initial=0.0) > 1 + TOLERANCE:
-            raise ValueError(f"{self.encoder}: no matrix of cosines: not symmetric, or beyond [-1, 1]")
+            raise ValueError(f"{self.encoder}: not a matrix of cosines: not symmetric, or beyond [-1, 1]")
         if not np.allclose(np.diag(values), 1.0, atol=TOLERANCE):
             raise ValueError(f"{self.encoder}: a name's cosine with itself must be 1")
 
@@ -54,12 +55,24 @@ class Similarity:
         return set(names) <= set(self.names)
 
     def between(self, first: str, second: str) -> float:
-        """Eq. 3 for two option texts."""
+        """Cosine of two option texts."""
         return self.matrix[self.names.index(first)][self.names.index(second)]
 
 
+def difficulty(similarity: Similarity, answer: str, distractors: Sequence[str]) -> float:
+    """S(q), eq. 4: the largest similarity between the right option and a distractor."""
+    return max(similarity.between(answer, name) for name in distractors)
+
+
+def served_difficulty(similarity: Similarity | None, answer: str, options: Sequence[str]) -> float | None:
+    """S(q) of a question with the options shown; None without similarities, or if an option has no vector."""
+    if similarity is None or not similarity.knows(options):
+        return None
+    return difficulty(similarity, answer, [name for name in options if name != answer])
+
+
 def from_vectors(vectors: Mapping[str, Sequence[float]], encoder: str) -> Similarity:
-    """Eq. 3 for every pair.
+    """Eq. 3 for every pair of option texts, from their vectors.
 
     Raises:
         ValueError: when a vector is zero.
@@ -72,22 +85,61 @@ def from_vectors(vectors: Mapping[str, Sequence[float]], encoder: str) -> Simila
     return Similarity(tuple(vectors), tuple(tuple(row) for row in cosines.tolist()), encoder)
 
 
-def difficulty(similarity: Similarity, answer: str, distractors: Sequence[str]) -> float:
-    """S(q), eq. 4: the largest similarity between the right option and a distractor."""
-    return max(similarity.between(answer, name) for name in distractors)
+def read_similarity(path: Path) -> Similarity:
+    """Similarities from a file: JSON with `encoder`, `names` and `matrix`.
+
+    Raises:
+        AnatomyR1Error: when the file is missing or has other content.
+    """
+    fix = "write JSON with the keys encoder, names and matrix, from a text encoder such as MedCLIP's"
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return Similarity(tuple(raw["names"]), tuple(tuple(row) for row in raw["matrix"]), str(raw["encoder"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AnatomyR1Error(f"{path}: no similarities ({type(error).__name__}: {error}). Fix: {fix}") from error
 
 
-def served_difficulty(similarity: Similarity | None, answer: str, options: Sequence[str]) -> float | None:
-    """S(q) of a question as it is shown; None where no encoder is given or an option has no vector."""
-    if similarity is None or not similarity.knows(options):
+def load_similarity(source: str | None, *, needed: bool) -> Similarity | None:
+    """Similarities of a source as a training's settings name it: `mini`, or a file; None if there is none.
+
+    A missing file is an error if it is needed, as by a curriculum; otherwise similarities only go into the log.
+    """
+    if not source or not (needed or source == "mini" or Path(source).is_file()):
         return None
-    return difficulty(similarity, answer, [name for name in options if name != answer])
+    return mini_similarity() if source == "mini" else read_similarity(Path(source))
+
+
+def mini_similarity() -> Similarity:
+    """Similarities of the mini world, from its own descriptors (ours): what a class looks like, as numbers.
+
+    An anatomy is the probabilities of its colours and its tint, both scaled to length one; a tissue or diagnosis is the
+    tint of its texture (its colour is drawn independently); a stain is its colour's distance from grey. Modalities all
+    look the same and have no descriptor. Each kind has dimensions of its own, so cosines between kinds are zero: they
+    are never options of one question.
+    """
+    from scipy.linalg import block_diag
+
+    from anatomy_r1.mini import classes
+    from anatomy_r1.mini.atlas import atlas
+
+    tints = [atlas().tints[texture] for texture in classes.TEXTURES]
+    colours = [classes.COLOR_GIVEN_ANATOMY[name] for name in classes.ANATOMIES]
+    anatomies = [np.concatenate([_unit(c), _unit(t)]) for c, t in zip(colours, tints, strict=True)]
+    greyless = [np.subtract(rgb, np.mean(rgb)) for rgb in classes.COLORS.values()]
+    names = (*classes.ANATOMIES, *classes.TISSUES, *classes.DIAGNOSES, *classes.STAINS)
+    vectors = block_diag(anatomies, tints, tints, greyless)
+    return from_vectors(dict(zip(names, vectors, strict=True)), encoder="mini world descriptors, version 1")
+
+
+def _unit(vector: Sequence[float] | np.ndarray) -> np.ndarray:
+    values = np.asarray(vector, dtype=float)
+    return np.asarray(values / np.linalg.norm(values))
 
 
 def shuffled(similarity: Similarity, groups: Sequence[Collection[str]], seed: int) -> Similarity:
-    """Placebo: the same numbers under exchanged names, so that a curriculum remains and its meaning is gone.
+    """Placebo: the same numbers under permuted names, so that a curriculum remains but loses its meaning.
 
-    Names change places within their group only (options that stand together), and none keeps its own (ours), so that no
+    Names are permuted only within their group (options of one kind), and none keeps its own place (ours), so that no
     part of the true order survives by chance.
     """
     renamed = list(similarity.names)
@@ -101,59 +153,8 @@ def shuffled(similarity: Similarity, groups: Sequence[Collection[str]], seed: in
 
 
 def _deranged(items: Sequence[int], rng: random.Random) -> list[int]:
+    """A random permutation that leaves nothing in place."""
     order = list(items)
     while len(order) > 1 and any(a == b for a, b in zip(order, items, strict=True)):
         rng.shuffle(order)
     return order
-
-
-def read(path: Path) -> Similarity:
-    """Similarities that were computed elsewhere: JSON with `encoder`, `names` and `matrix`.
-
-    Raises:
-        AnatomyR1Error: when the file is missing or says something else.
-    """
-    fix = "write JSON with the keys encoder, names and matrix, from a text encoder such as MedCLIP's"
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return Similarity(tuple(raw["names"]), tuple(tuple(row) for row in raw["matrix"]), str(raw["encoder"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnatomyR1Error(f"{path}: no similarities ({type(error).__name__}: {error}). Fix: {fix}") from error
-
-
-def mini_similarity() -> Similarity:
-    """The mini world's own descriptors (our choice): what a class looks like, as numbers.
-
-    An anatomy is the probabilities of its colours and its tint, both at length one; a tissue or diagnosis is the tint
-    of its texture (its colour is drawn apart from it); a stain is its colour's distance from grey. The modalities all
-    look the same, so they have no descriptor. Cosines across question types are zero: they never stand together.
-    """
-    from anatomy_r1.mini import classes
-    from anatomy_r1.mini.atlas import atlas
-
-    tints = [atlas().tints[texture] for texture in classes.TEXTURES]
-    colours = [classes.COLOR_GIVEN_ANATOMY[name] for name in classes.ANATOMIES]
-    greyless = [np.subtract(rgb, np.mean(rgb)) for rgb in classes.COLORS.values()]
-    blocks = [
-        (classes.ANATOMIES, [np.concatenate([_unit(c), _unit(t)]) for c, t in zip(colours, tints, strict=True)]),
-        (classes.TISSUES, tints),
-        (classes.DIAGNOSES, tints),
-        (classes.STAINS, greyless),
-    ]
-    return from_vectors(_side_by_side(blocks), encoder="mini world descriptors, version 1")
-
-
-def _unit(vector: Sequence[float] | np.ndarray) -> np.ndarray:
-    values = np.asarray(vector, dtype=float)
-    return np.asarray(values / np.linalg.norm(values))
-
-
-def _side_by_side(blocks: Sequence[tuple[Sequence[str], Sequence[np.ndarray]]]) -> dict[str, Sequence[float]]:
-    """Vectors of several kinds in one space, each kind in dimensions of its own."""
-    widths = [len(vectors[0]) for _, vectors in blocks]
-    found: dict[str, Sequence[float]] = {}
-    for number, (names, vectors) in enumerate(blocks):
-        before, after = sum(widths[:number]), sum(widths[number + 1 :])
-        for name, vector in zip(names, vectors, strict=True):
-            found[name] = [*[0.0] * before, *(float(v) for v in vector), *[0.0] * after]
-    return found

@@ -1,17 +1,14 @@
-"""Training log: what was really served, sampled, rewarded and learned. Figures, certificates and audits read it.
+"""The training log: what was served, sampled, rewarded and learned. Figures, certificates and audits read it.
 
-One SQLite file (WAL) a training run. The schema is fixed here; a change of meaning bumps `SCHEMA_VERSION`.
+One SQLite file (WAL mode) per training run, with four tables:
 
-- `steps`: one row an optimiser step. `seconds` is wall-clock of the step, `rollout_tokens` is cumulative.
-- `rollouts`: one row a completion, `member` in 0..G-1 within group `group_index` of `step`; `kept` is 0 where DAPO drew
-  and did not learn from it. `prompt` and `completion`
-  hold text for sampled steps only (see `keep_text`); hashes are always there. `rewards` is JSON, by function name.
-- `served`: one row an example of supervised fine-tuning, in the order in which it was learned from; logs of before
-  certificates have no such table.
-- `events`: start, resume and end, with the step at which they happened.
+- `steps`: one row per optimiser step (`Step`);
+- `rollouts`: one row per completion (`Rollout`), discarded ones included;
+- `served`: one row per example of supervised fine-tuning (`Example`), in training order; absent from old logs;
+- `events`: start, resume and end, with their step and time.
 
-A resumed run deletes what came after its checkpoint before it goes on, so the log equals an uninterrupted one except
-for `events`, `seconds` and rows of time.
+A resumed run first deletes what lies beyond its checkpoint. Its log therefore equals that of an uninterrupted run,
+except for `events` and `seconds`. A change in the meaning of a column bumps `SCHEMA_VERSION`.
 """
 
 from __future__ import annotations
@@ -27,17 +24,19 @@ from pathlib import Path
 
 import pandas as pd
 
+LOG_NAME, SETTINGS_NAME = "training_log.sqlite", "training.json"
+"""In a training's folder: its log, and the record of its plan and its cost."""
 SCHEMA_VERSION = 2
 """2 adds `rollouts.draw` and `rollouts.kept` (DAPO's discarded draws) and `steps.alpha` (GPG)."""
 TEXT_EVERY = 10
-"""Texts are kept for every tenth step and the first: enough to read, small enough to keep (our choice)."""
+"""Texts are kept for the first step and every tenth: enough to read, small enough to keep (our choice)."""
 ACCURACY = "reward_accuracy_reward"
 """Column of `read(..., "rollouts")` that says whether a completion is right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One optimiser step. `None` where a trainer has no such quantity (SFT has no reward, KL or rollouts)."""
+    """One optimiser step. Fields are `None` where a trainer lacks the quantity (SFT has no reward, KL or rollouts)."""
 
     step: int
     loss: float | None = None
@@ -49,6 +48,7 @@ class Step:
     level: int | None = None
     """Curriculum level served; None without a curriculum."""
     seconds: float | None = None
+    """Wall-clock time of the step."""
     rollout_tokens: int | None = None
     """Completion tokens sampled so far, discarded draws included."""
     alpha: float | None = None
@@ -57,16 +57,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One completion of one group, as it was served and scored."""
+    """One completion of one group, as it was served and rewarded."""
 
     step: int
     group_index: int
+    """Group within the step."""
     member: int
+    """Member of the group, 0 to G - 1."""
     question_id: str
     anatomy: str
     prompt_hash: str
     image_hash: str
     prompt: str | None
+    """Text, only for the steps of `keep_text`; `completion` likewise."""
     completion: str | None
     choice: str | None
     rewards: str
@@ -76,25 +79,30 @@ class Rollout:
     finish_reason: str
     """`stop` or `length`."""
     similarity: float | None = None
-    """S(q) of eq. 4 for the options served; None where no encoder was given or an option is unknown to it."""
+    """S(q) of eq. 4 for the options served; None without similarities, or if they lack an option."""
     level: int | None = None
     """Bin from which the options were drawn; None without a curriculum."""
     draw: int = 0
-    """0 for the batch's own questions, 1 and up for DAPO's further draws; their groups are numbered on."""
+    """0 for the batch's own questions, 1 and up for DAPO's further draws, whose groups are numbered on."""
     kept: bool = True
-    """Whether it was learned from."""
+    """Whether the step learned from it; 0 for completions that DAPO discarded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One example that supervised fine-tuning learned from."""
+    """One example of supervised fine-tuning."""
 
     step: int
     place: int
-    """Within the step, from 0."""
+    """Position within the step, from 0."""
     prompt_hash: str
     completion: str
-    """What it imitates."""
+    """The target."""
+
+
+def keep_text(step: int) -> bool:
+    """Whether prompts and completions of this step are stored as text."""
+    return step % TEXT_EVERY == 0 or step == 1
 
 
 _TYPES = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL", "str": "TEXT"}
@@ -104,34 +112,26 @@ def _columns(record: type) -> str:
     return ", ".join(f"{f.name} {_TYPES[str(f.type).split(' ')[0]]}" for f in fields(record))
 
 
-def keep_text(step: int) -> bool:
-    """Whether prompts and completions of this step are stored as text."""
-    return step % TEXT_EVERY == 0 or step == 1
-
-
 class TrainingLog:
-    """Writer. Rows of a step are committed together, so a killed run leaves whole steps."""
+    """Writer. The rows of a step are committed together, so a killed run leaves only complete steps."""
 
     def __init__(self, path: Path, resume_step: int = 0) -> None:
-        """Open `path`; with `resume_step` > 0, drop what came after that checkpoint and note the restart."""
+        """Open `path`; with `resume_step` > 0, delete what lies beyond that checkpoint and log the resume."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
-        self._create()
-        for table in ("steps", "rollouts", "served"):
+        for table, record, key in (
+            ("steps", Step, "step"),
+            ("rollouts", Rollout, "step, group_index, member"),
+            ("served", Example, "step, place"),
+        ):
+            self._db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({_columns(record)}, PRIMARY KEY ({key}))")
             self._db.execute(f"DELETE FROM {table} WHERE step > ?", (resume_step,))
-        self.event("resume" if resume_step else "start", resume_step)
-
-    def _create(self) -> None:
-        self._db.execute(f"CREATE TABLE IF NOT EXISTS steps ({_columns(Step)}, PRIMARY KEY (step))")
-        key = "PRIMARY KEY (step, group_index, member)"
-        self._db.execute(f"CREATE TABLE IF NOT EXISTS rollouts ({_columns(Rollout)}, {key})")
-        self._db.execute(f"CREATE TABLE IF NOT EXISTS served ({_columns(Example)}, PRIMARY KEY (step, place))")
         self._db.execute("CREATE TABLE IF NOT EXISTS events (kind TEXT, step INTEGER, unix_time REAL)")
         self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        self._event("resume" if resume_step else "start", resume_step)
 
-    def event(self, kind: str, step: int) -> None:
-        """Note a start, resume or end."""
+    def _event(self, kind: str, step: int) -> None:
         self._db.execute("INSERT INTO events VALUES (?, ?, ?)", (kind, step, time.time()))
         self._db.commit()
 
@@ -154,12 +154,12 @@ class TrainingLog:
         self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", map(attrgetter(*names), rows))
 
     def rollout_tokens(self) -> int:
-        """Tokens sampled so far."""
+        """Completion tokens sampled so far."""
         return int(self._db.execute("SELECT COALESCE(SUM(tokens), 0) FROM rollouts").fetchone()[0])
 
     def close(self, step: int) -> None:
-        """Note the end, fold the WAL into the file and close."""
-        self.event("end", step)
+        """Log the end, merge the WAL into the file, and close it."""
+        self._event("end", step)
         self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.close()
 
@@ -167,28 +167,22 @@ class TrainingLog:
 _ORDER = {"steps": "step", "rollouts": "step, group_index, member", "served": "step, place", "events": "step"}
 
 
-def _has(db: sqlite3.Connection, table: str) -> bool:
-    found = db.execute("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
-    return bool(found[0])
-
-
 def read(path: Path, table: str) -> pd.DataFrame:
-    """`steps`, `rollouts` (rewards spread into columns `reward_<function>`), `served` or `events` as a frame.
+    """One table as a frame: `steps`, `rollouts` (with a column `reward_<function>` per reward), `served` or `events`.
 
     Raises:
-        ValueError: when the file was written with another schema version.
+        ValueError: for an unknown table, or a file of another schema version.
     """
+    if table not in _ORDER:
+        raise ValueError(f"no table {table!r} in a training log: {', '.join(_ORDER)}")
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
-            raise ValueError(f"{path}: training-log schema {version}, this code reads {SCHEMA_VERSION}; train again")
-        if table not in _ORDER:
-            raise ValueError(f"no table {table!r} in a training log: {', '.join(_ORDER)}")
-        if table == "served" and not _has(db, table):  # written before there was one
-            return pd.DataFrame(columns=[f.name for f in fields(Example)])
-        order = f"ORDER BY {_ORDER[table]}"
-        frame = pd.read_sql_query(f"SELECT * FROM {table} {order}", db)
+            raise ValueError(f"{path}: training-log schema {version}, not {SCHEMA_VERSION}. Fix: train again")
+        if table == "served" and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'served'").fetchone():
+            return pd.DataFrame(columns=[f.name for f in fields(Example)])  # an old log
+        frame = pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {_ORDER[table]}", db)
     if table == "rollouts" and len(frame):
-        spread = pd.DataFrame([json.loads(value) for value in frame["rewards"]]).add_prefix("reward_")
-        frame = pd.concat([frame.drop(columns="rewards"), spread], axis=1)
+        rewards = pd.DataFrame([json.loads(value) for value in frame["rewards"]]).add_prefix("reward_")
+        frame = pd.concat([frame.drop(columns="rewards"), rewards], axis=1)
     return frame

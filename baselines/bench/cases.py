@@ -16,7 +16,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_whole
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
-from baselines.methods.registry import method as find_method
+from baselines.methods.registry import find_method
 from baselines.preflight.memory import ROLLOUT_TOKENS
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def bench_profile(case: Case) -> Profile:
 SPANS = ("rollout", "scoring", "forward", "backward", "optimiser")
 """rollout: sampling. scoring: rewards, log-probabilities of the reference model, augmentation, the log. forward: the
 loss. backward: includes recomputed activations. optimiser: the update; gradient clipping is in `other`."""
-OWN = {"vary": "vary", "write": "write"}
+OWN = {"vary": "vary", "write": "log_draw"}
 """Name in the results -> method of our trainer: what it does in addition to TRL's, within scoring (GDQA's augmentation,
 the training log). Timed directly, because a difference of one per cent is smaller than the noise between two runs on a
 shared machine."""

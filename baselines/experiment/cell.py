@@ -23,7 +23,7 @@ from baselines.methods import registry
 from baselines.methods.method import Method
 
 POLICIES = "policies"
-"""Folder below `work/<digest>/` for the policies of a training (`baselines/trainers/policies.py`)."""
+"""Folder below `work/<digest>/` for the policies of a training (`baselines/trainers/callbacks.py`)."""
 OWN = "own"
 """The policy at the end of the method's own budget."""
 
@@ -44,7 +44,7 @@ class Cell:
     @property
     def method(self) -> Method:
         """Its method."""
-        return registry.method(self.method_id)
+        return registry.find_method(self.method_id)
 
     @property
     def name(self) -> str:

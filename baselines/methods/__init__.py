@@ -1,1 +1,1 @@
-"""The methods, one file each, and their registry."""
+"""The methods, a file each, and their registry."""

@@ -1,18 +1,20 @@
-"""ASC-Learning: distractors more and more like the right answer (paper, "ASC-Learning", eq. 3 and 4), and its controls.
+"""ASC-Learning (paper, "ASC-Learning", eq. 3 and 4) and its controls: distractors grow more like the right answer.
 
-S(q) is the largest similarity of a distractor to the answer. Each level asks for distractors that put S(q) into the
-level's bin, lowest first; mean accuracy over a window decides when to go on. The paper gives neither bins, nor
-threshold, nor window: the values here are ours.
+S(q) is the largest similarity of a distractor to the answer. Each level serves distractors that put S(q) into the
+level's bin, lowest first; mean accuracy over a window decides when the level rises. The paper states neither the bins,
+nor the threshold, nor the window: the values below are ours.
 
-- `grpo-asc-shuffled`: placebo, levels by similarities of exchanged names;
-- `grpo-asc-pool`: control, the same choice of distractors without levels;
-- `grpo-asc-released`: only re-ordered, own distractors, easy questions first: what the authors' file can do by itself;
+- `grpo-asc`: differs from `grpo` in one thing, `curriculum`: which questions and distractors a batch serves;
+- `grpo-asc-shuffled`: placebo; levels are built from similarities under permuted names;
+- `grpo-asc-pool`: control; the same pool of distractors, without levels;
+- `grpo-asc-released`: each question keeps its own distractors and only the order changes, easy questions first: all
+  that the authors' file allows;
 - `grpo-asc-gdqa`: both of the paper's methods, which it does not report together.
 
-Two things are called released. `grpo-asc-released` is a method: on the questions of all others, with the options that
-they have, it changes the order alone. The arm `as-released` is a training set: there `grpo-asc` learns from the
-authors' ASC file, and keeps the file's own options, since to draw others would undo the release (so it, too, can only
-order them: easy questions first, by S(q)). Which of the two a row is, its arm says; `docs/as-released.md`.
+Do not confuse the method `grpo-asc-released` with the arm `as-released`. The method trains on the same questions and
+options as all others, in another order. The arm is a training set: in it, `grpo-asc` trains on the authors' ASC file
+and keeps the file's own options, since drawing others would undo the release (so it, too, only orders questions by
+S(q)). A row's arm tells which it is; see `docs/as-released.md`.
 """
 
 from dataclasses import replace
@@ -27,9 +29,9 @@ _LEVELS: dict[str, Knob] = {
     "level_window": 5,  # ours
     "level_threshold": 0.5,  # ours
 }
-_ALONE = GRPO.but("grpo-asc", "GRPO-ASC-Learning", paper="arXiv:2512.19512, Table 1", knobs=_LEVELS, release="")
+_ALONE = GRPO.but("grpo-asc", paper="arXiv:2512.19512, Table 1", knobs=_LEVELS, release="")
 ASC = replace(_ALONE, release="GRPO-ASC-Learning", release_knobs={"curriculum": "ordered"})
-ASC_SHUFFLED = _ALONE.but("grpo-asc-shuffled", "GRPO-ASC, shuffled S (placebo)", knobs={"shuffle_similarity": True})
-ASC_POOL = _ALONE.but("grpo-asc-pool", "GRPO-ASC's options, no curriculum (control)", knobs={"curriculum": "pool"})
-ASC_RELEASED = _ALONE.but("grpo-asc-released", "GRPO-ASC, only re-ordered", knobs={"curriculum": "ordered"})
-ASC_GDQA = GDQA.but("grpo-asc-gdqa", "GRPO-ASC-GDQA", paper="beyond the paper", knobs=_LEVELS, release="")
+ASC_SHUFFLED = _ALONE.but("grpo-asc-shuffled", knobs={"shuffle_similarity": True})
+ASC_POOL = _ALONE.but("grpo-asc-pool", knobs={"curriculum": "pool"})
+ASC_RELEASED = _ALONE.but("grpo-asc-released", knobs={"curriculum": "ordered"})
+ASC_GDQA = GDQA.but("grpo-asc-gdqa", paper="beyond the paper", knobs=_LEVELS, release="")

@@ -1,15 +1,16 @@
-"""Controls as rows: answers without a model and without a picture (docs/controls.md)."""
+"""Blind controls: answers without a model and without the image (docs/controls.md)."""
 
+from anatomy_r1.training.method_names import TITLES
 from baselines.methods.method import Method
 
 MAJORITY = Method(
     id="control-majority",
-    label="Majority class (control)",
+    label=TITLES["control-majority"],
     paper="ours",
     kind="control",
-    style="direct",  # not read: no prompt is made
+    style="direct",  # unused: no prompt is rendered
 )
-NAIVE_BAYES = MAJORITY.but("control-naive-bayes", "Naive Bayes (control)")
+NAIVE_BAYES = MAJORITY.but("control-naive-bayes")
 
 NAMES = {MAJORITY.id: "majority", NAIVE_BAYES.id: "naive-bayes"}
-"""Method -> its name in `anatomy_r1.evaluation.blind_controls.CONTROLS`."""
+"""Method id -> its name in `anatomy_r1.evaluation.blind_controls.CONTROLS`."""

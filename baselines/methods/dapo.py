@@ -1,15 +1,14 @@
 """DAPO (arXiv:2503.14476): token-level loss, a wider upper clip, no KL term, dynamic sampling, overlong shaping.
 
-Dynamic sampling keeps groups with 0 < #correct < G and draws other prompts for the rest (sec. 3.2), here at most three
-times (ms-swift's `max_resample_times`); then groups of the first draw fill the batch. Discarded draws are counted in
-the rollout budget: one step may cost up to four times the samples of a step of GRPO.
+Dynamic sampling keeps groups with 0 < #correct < G and replaces the others with groups of other prompts (sec. 3.2),
+here in at most three further draws (ms-swift's `max_resample_times`); then groups of the first draw fill the batch.
+Discarded draws count towards the rollout budget: a step may cost up to four times the samples of a GRPO step.
 """
 
 from baselines.methods.grpo import GRPO
 
 DAPO = GRPO.but(
     "dapo",
-    "DAPO",
     paper="arXiv:2503.14476 (Yu et al. 2025), Table 1",
     trainer="baselines.trainers.DAPOTrainer",
     knobs={

@@ -1,16 +1,15 @@
-"""GPG (arXiv:2504.02546): -A log pi with A = alpha (R - mean), and nothing else: no clip, no KL term, no deviation.
+"""GPG (arXiv:2504.02546): the loss -A log pi with A = alpha (R - mean); no clip, no KL term, no standard deviation.
 
-alpha = B / (B - M), with M of the B responses in groups of constant reward. TRL's `cispo` with a bound that is never
-met is exactly -A log pi, averaged over the tokens of the whole batch: the token mean of the authors' framework
-(ms-swift; TRL's `bnpo` is the same on one process). AMAP's own code averages within each response first; on-policy that
-is the gradient of `loss_type="grpo"`.
+alpha = B / (B - M), where M of the B completions are in groups of constant reward. TRL's `cispo` with a bound that is
+never reached is exactly -A log pi, averaged over the tokens of the whole batch: the token mean of the authors'
+framework (ms-swift; TRL's `bnpo` is the same on one process). AMAP's own code averages within each completion first;
+on-policy that is the gradient of `loss_type="grpo"`.
 """
 
 from baselines.methods.grpo import GRPO
 
 GPG = GRPO.but(
     "gpg",
-    "GPG",
     paper="arXiv:2504.02546 (Chu et al. 2025b), Table 1",
     trainer="baselines.trainers.GPGTrainer",
     knobs={

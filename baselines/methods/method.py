@@ -1,4 +1,4 @@
-"""A method is a value: what it starts from, which trainer, which knobs. Listing methods imports nothing heavy."""
+"""A method as a value: its starting point, trainer and knobs. Listing methods imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,72 +8,77 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from anatomy_r1.prompts import Style
+from anatomy_r1.training.method_names import TITLES
 
 Knob = str | int | float | bool | tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
 class Method:
-    """One row of Table 1.
+    """One method: a row of a results table.
 
     Raises:
-        ValueError: when a trained method names no trainer, an untrained one does, or what is not `rl` has rewards.
+        ValueError: when it has no label, is trained but names no trainer (or the reverse), or has rewards but is not
+            trained by reinforcement learning.
     """
 
     id: str
     """Name in paths and on the command line."""
     label: str
-    """Name in tables."""
+    """Name in tables: of this project's methods that of `anatomy_r1.training.method_names`."""
     paper: str
-    """Where it comes from."""
+    """Source."""
     kind: Literal["none", "sft", "rl", "control"]
-    """`none` is not trained; `sft` imitates completions; `rl` samples and is rewarded; a `control` has no model."""
+    """`none` is not trained; `sft` imitates completions; `rl` samples completions and rewards them; a `control` has no
+    model."""
     style: Style
     """Prompt style, the same in training and evaluation."""
     trainer: str = ""
     """Dotted name of the trainer class."""
     start: str = "base"
-    """`base`, or the id of the method whose checkpoint it starts from."""
+    """`base`, or the id of the method from whose checkpoint training starts."""
     budget: str = ""
-    """Section of the profile that holds steps, batch and learning rate; the method's id unless stated."""
+    """Section of the profile that holds steps, batch size and learning rate; by default the method's id."""
     knobs: Mapping[str, Knob] = field(default_factory=dict)
-    """Trainer arguments that make the method what it is; they win over the profile's."""
+    """Trainer arguments that define the method; they override the profile's."""
     rewards: tuple[str, ...] = ()
-    """Dotted names of reward functions in TRL's signature, after those for accuracy, format and, where the method asks
-    for it, length. Weights: the knob `reward_weights`, one for each, in that order; 1 unless stated."""
+    """Dotted names of reward functions in TRL's signature. They follow accuracy, format and, where the method asks for
+    it, length. The knob `reward_weights` has one weight for each, in that order; by default all are 1."""
     file_sha256: str = ""
-    """Of the file that defines it, where that is no part of this project (`baselines/methods/registry.py`)."""
-
+    """Hash of the user's file that defines it; empty for this project's methods (`baselines/methods/registry.py`)."""
     release: str = ""
-    """Released file, without its suffix, that it learns from in the arm as released; empty: it is not in that arm."""
+    """Released file, without suffix, that it trains on in the arm as released; empty: it is not in that arm."""
     release_knobs: Mapping[str, Knob] = field(default_factory=dict)
-    """Trainer arguments of that arm, over its knobs."""
+    """Trainer arguments in that arm, over `knobs`."""
 
     def __post_init__(self) -> None:
+        if not self.label:
+            raise ValueError(f"method {self.id}: has no label")
         if self.trained != bool(self.trainer):
             raise ValueError(f"method {self.id}: kind {self.kind!r} does not go with trainer {self.trainer!r}")
         if self.rewards and self.kind != "rl":
-            raise ValueError(
-                f"method {self.id}: kind {self.kind!r} is not rewarded, so {self.rewards} would not be read"
-            )
+            raise ValueError(f"method {self.id}: kind {self.kind!r} uses no rewards, but {self.rewards} are given")
         object.__setattr__(self, "knobs", MappingProxyType(dict(self.knobs)))
         object.__setattr__(self, "release_knobs", MappingProxyType(dict(self.release_knobs)))
         object.__setattr__(self, "budget", self.budget or self.id)
 
     @property
     def trained(self) -> bool:
-        """Whether there is a checkpoint of it."""
+        """Whether training produces a checkpoint."""
         return self.kind in ("sft", "rl")
 
     def but(
         self,
         id: str,  # noqa: A002
-        label: str,
+        label: str = "",
         *,
         paper: str = "",
         knobs: Mapping[str, Knob] | None = None,
         **changes: Any,
     ) -> Method:
-        """This method with a few things changed; `knobs` are merged over the present ones."""
-        merged = {**self.knobs, **(knobs or {})}
-        return replace(self, id=id, label=label, paper=paper or self.paper, knobs=merged, **changes)
+        """A variant of this method: `knobs` are merged over its own, `changes` replace other fields.
+
+        `label` may be left out for an id of `anatomy_r1.training.method_names`.
+        """
+        label, paper, knobs = label or TITLES.get(id, ""), paper or self.paper, {**self.knobs, **(knobs or {})}
+        return replace(self, id=id, label=label, paper=paper, knobs=knobs, **changes)

@@ -1,4 +1,4 @@
-"""Rows under views: which of them a word on the command line stands for."""
+"""Command-line words -> rows of the grid: a method, or a method under a view (`grpo@no-image`)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from collections.abc import Sequence
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import PLAIN, VIEWS, parse_row, row_name
 from baselines.methods.grpo import GRPO
-from baselines.methods.registry import all_methods
-from baselines.methods.registry import method as find_method
+from baselines.methods.registry import all_methods, find_method
 from baselines.methods.sft import COT_SFT
 from baselines.methods.zero_shot import ZERO_SHOT
 
 VIEWED = (ZERO_SHOT, COT_SFT, GRPO)
-"""Methods whose control rows `--methods all` includes: untrained, by imitation, by reward. Ours; `--views` has those of
-any other. All methods under all views would cost seven times the evaluation."""
+"""Methods whose control views `--methods all` includes: untrained, imitation, reinforcement (ours). `--views` selects
+those of any method; all methods under all views would multiply the evaluation's cost by seven."""
 
 
 def rows(names: Sequence[str], views: Sequence[str]) -> tuple[str, ...]:
-    """Rows behind words on the command line, once each: methods, methods with a view (`grpo@no-image`), or `all`.
+    """The rows that these words select, each once.
 
     Args:
-        names: the words.
-        views: views of each method that is named without one; where there are none, the plain one.
+        names: ids of methods, methods with a view (`grpo@no-image`), or `all`.
+        views: views of each method that is named without one; if empty, the plain view.
 
     Raises:
-        AnatomyR1Error: when there is no such method or view, or no row is left, as of a control without a model.
+        AnatomyR1Error: when a method or view is unknown, or no row is left, as for a control, which has no model.
     """
     chosen = tuple(dict.fromkeys(one for name in names for one in _rows(name, views)))
     if names and not chosen:

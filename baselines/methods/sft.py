@@ -1,15 +1,16 @@
-"""Supervised fine-tuning on the answer alone, and on a rule-based rationale followed by the answer.
+"""Supervised fine-tuning on the answer alone (SFT), or on a rule-based rationale and then the answer (CoT-SFT).
 
 SFT sees the release's `sft_instruction` and learns `<answer> B </answer>`. CoT-SFT sees the instruction that asks for
-`<think>` and learns `<think> rationale B </think> <answer> B </answer>`. The paper names no source for its rationales:
+`<think>` and learns `<think> rationale B </think> <answer> B </answer>`. The paper states no source for its rationales;
 ours come from the scene graph (SGG) or the record's fields (OmniMedVQA), see `anatomy_r1/data/prepare/rationales.py`.
 """
 
+from anatomy_r1.training.method_names import TITLES
 from baselines.methods.method import Method
 
 SFT = Method(
     id="sft",
-    label="SFT",
+    label=TITLES["sft"],
     paper="arXiv:2512.19512, Table 1",
     kind="sft",
     style="direct",
@@ -17,6 +18,4 @@ SFT = Method(
     release="GRPO",
 )
 
-COT_SFT = SFT.but(
-    "cot-sft", "CoT-SFT", paper="arXiv:2201.11903 (Wei et al. 2023), Table 1", style="think", budget="cot-sft"
-)
+COT_SFT = SFT.but("cot-sft", paper="arXiv:2201.11903 (Wei et al. 2023), Table 1", style="think", budget="cot-sft")

@@ -10,7 +10,7 @@ from typing import Any
 from anatomy_r1.data.errors import DataError
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.similarity import read
+from anatomy_r1.training.similarity import read_similarity
 from baselines.experiment.cell import Layout
 from baselines.experiment.plan import Selection, cells, stages
 from baselines.experiment.profile import Profile
@@ -141,7 +141,7 @@ def _similarities(profile: Profile, layout: Layout, selection: Selection) -> lis
     if source is None or not source.is_file():
         return []
     try:
-        known = set(read(source).names)
+        known = set(read_similarity(source).names)
     except AnatomyR1Error as error:
         return [Check("similarities", False, str(error), "anatomy-r1 similarity make")]
     folders = [layout.data(benchmark) for benchmark in selection.benchmarks]

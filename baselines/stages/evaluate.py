@@ -29,13 +29,13 @@ from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import score
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.evidence import load_evidence
+from anatomy_r1.training.training_log import SETTINGS_NAME
 from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import settings
 from baselines.methods.control import NAMES
 from baselines.methods.method import Method
 from baselines.runtime.progress import ProgressCallback
-from baselines.stages.publish import SETTINGS_NAME
 
 
 def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) -> None:

@@ -1,11 +1,11 @@
-"""The policy as a profile's model entry says: in which precision, with what frozen, with which adapters; and saved.
+"""Load, adapt and save a policy as a profile's model entry describes it.
 
-Entries beside where the weights come from (`mini`, or `hub` and `revision`):
+Besides the source of the weights (`mini`, or `hub` and `revision`), an entry may have:
 
-- `dtype`: float32 unless stated;
+- `dtype`: by default float32;
 - `attention`: transformers' `attn_implementation`;
-- `frozen`: parts that are not trained, by name: `[model.visual]` is Qwen2.5-VL's vision tower;
-- `lora`: arguments of PEFT's `LoraConfig`; without it everything that is not frozen is trained.
+- `frozen`: names of parts that are not trained: `[model.visual]` is Qwen2.5-VL's vision tower;
+- `lora`: arguments of PEFT's `LoraConfig`; without it, everything that is not frozen is trained.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from anatomy_r1.errors import AnatomyR1Error
 Source = Mapping[str, Any]
 """A profile's model entry."""
 ADAPTER = "adapter_config.json"
-"""File by which a folder of adapters is known."""
+"""A folder with this file holds adapters."""
 
 
 def load_policy(weights: Path, start: Path, source: Source) -> tuple[Any, Any]:
     """Model and processor. Left padding: right padding silently corrupts token types in TRL.
 
     Args:
-        weights: what the model goes on from: `start`, or a checkpoint of the same run.
-        start: what training started from; the reference of the KL term is loaded from it.
+        weights: where the model's weights are: `start`, or a checkpoint of the same run.
+        start: where training started; the reference policy of the KL term is loaded from it.
         source: the profile's model entry.
 
     Raises:
-        AnatomyR1Error: when a part that is to be frozen does not exist.
+        AnatomyR1Error: when a part to freeze does not exist.
     """
     from transformers import AutoProcessor
 
@@ -44,7 +44,7 @@ def load_policy(weights: Path, start: Path, source: Source) -> tuple[Any, Any]:
 
 
 def load_model(folder: Path, source: Source) -> Any:
-    """The model in the entry's precision, safetensors only."""
+    """The model in the entry's precision, from safetensors only."""
     import torch
     from transformers import AutoModelForImageTextToText
 
@@ -56,7 +56,7 @@ def load_model(folder: Path, source: Source) -> Any:
 
 
 def freeze(model: Any, parts: Sequence[str]) -> None:
-    """Leave these parts as they are.
+    """Exclude these parts from training.
 
     Raises:
         AnatomyR1Error: when there is no such part.
@@ -66,11 +66,11 @@ def freeze(model: Any, parts: Sequence[str]) -> None:
             model.get_submodule(part).requires_grad_(False)
         except AttributeError as error:
             names = ", ".join(f"model.{name}" for name, _ in model.model.named_children())
-            raise AnatomyR1Error(f"frozen part {part!r}: the model has none such. Fix: one of {names}") from error
+            raise AnatomyR1Error(f"frozen part {part!r}: no such part. Fix: name one of {names}") from error
 
 
 def adapters(source: Source) -> Any | None:
-    """PEFT's configuration of the entry's LoRA; None where everything is trained."""
+    """PEFT's configuration for the entry's LoRA; None without one."""
     if not source.get("lora"):
         return None
     from peft import LoraConfig
@@ -79,7 +79,7 @@ def adapters(source: Source) -> Any | None:
 
 
 def save_policy(trainer: Any, folder: Path) -> None:
-    """Save the policy as it is now, or its adapters; sharded weights are gathered, so every process must call this."""
+    """Save the current policy, or its adapters. Sharded weights are gathered, so every process must call this."""
     accelerator = trainer.accelerator
     if accelerator.num_processes == 1:
         trainer.model.save_pretrained(folder)
@@ -91,9 +91,9 @@ def save_policy(trainer: Any, folder: Path) -> None:
 
 
 def merge_adapters(folder: Path, start: Path, source: Source) -> None:
-    """Turn a folder of adapters into one of whole weights, in place; any other folder is left as it is.
+    """Merge the adapters in a folder into full weights, in place; other folders are left as they are.
 
-    What evaluates a policy, or starts from it, need not know that it was trained with adapters.
+    So nothing that evaluates a policy, or starts from it, needs to know that it was trained with adapters.
     """
     if not (folder / ADAPTER).is_file():
         return

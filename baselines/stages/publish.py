@@ -1,4 +1,4 @@
-"""What a training leaves: one folder that appears whole or not at all, with every policy, the log and the settings."""
+"""Publication: a finished training appears atomically as one folder with its policies, log and settings."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.results.store import EQUAL_TOKENS
-from anatomy_r1.training.certificate.evidence import LOG, SETTINGS
 from anatomy_r1.training.recorded_batches import FOLDER
-from anatomy_r1.training.training_log import read
+from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, read
 from baselines.experiment.cell import OWN, POLICIES
 from baselines.experiment.profile import digest
 
-LOG_NAME, SETTINGS_NAME = LOG, SETTINGS
-
 
 def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
-    """Model, processor, log and settings under the final name; the policy of equal tokens in a folder within."""
+    """Move model, processor, log and settings to `out`; the policy of equal tokens becomes a folder inside."""
     ready = work / "ready"
     shutil.rmtree(ready, ignore_errors=True)
     record = {**record, **_take_policies(work, ready, processor)}
@@ -35,8 +32,8 @@ def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> No
 
 
 def _take_policies(work: Path, ready: Path, processor: Any) -> dict[str, Any]:
-    """Links what was kept: a killed publication must find it again, and a copy may be large."""
-    from baselines.trainers.policies import REACHED, read_reached
+    """Link the kept policies: a killed publication must find them again, and copies may be large."""
+    from baselines.trainers.callbacks import REACHED, read_reached
 
     kept = {name: work / POLICIES / name for name in (OWN, EQUAL_TOKENS) if (work / POLICIES / name).is_dir()}
     ended = read_reached(kept[OWN])["step"] if (kept[OWN] / REACHED).exists() else None  # SFT has one budget
@@ -52,7 +49,7 @@ def _take_policies(work: Path, ready: Path, processor: Any) -> dict[str, Any]:
 
 
 def spent(log: Path, until: int | None = None) -> dict[str, float]:
-    """What training cost up to a step: optimiser steps, seconds of wall-clock, tokens sampled (0 in SFT)."""
+    """Cost of training up to a step: optimiser steps, wall-clock seconds, sampled tokens (0 in SFT)."""
     steps = read(log, "steps")
     steps = steps if until is None else steps[steps["step"] <= until]
     tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
@@ -60,6 +57,6 @@ def spent(log: Path, until: int | None = None) -> dict[str, float]:
 
 
 def is_published(out: Path, plan: dict[str, Any]) -> bool:
-    """Whether `out` holds the outcome of just this plan: a process that a killed grid left behind may have ended it."""
+    """Whether `out` was trained by this very plan, perhaps by a process that outlived a killed grid."""
     path = out / SETTINGS_NAME
     return path.is_file() and digest(json.loads(path.read_text())["plan"]) == digest(plan)

@@ -1,25 +1,26 @@
-"""Train one cell: build the trainer from method and profile, resume where a killed run left off, publish by rename.
+"""Train one cell: build the trainer, resume from the last complete checkpoint, and publish the result.
 
-Full fine-tuning resume needs the weights loaded from the checkpoint by us: transformers 5.17 silently goes on from the
-initial ones (huggingface/transformers#43701). The reference model of the KL term is loaded from the name in the model's
-config, so that name is set back to where training started.
+To resume full fine-tuning, we load the weights from the checkpoint ourselves: transformers 5.17 silently continues from
+the initial ones (huggingface/transformers#43701). The reference policy of the KL term is loaded from the name in the
+model's config, so that name is set back to where training started.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from anatomy_r1.data.prepared import PreparedSet, load
 from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
 from anatomy_r1.training.recorded_batches import FOLDER
-from anatomy_r1.training.training_log import TrainingLog
+from anatomy_r1.training.similarity import load_similarity
+from anatomy_r1.training.training_log import LOG_NAME, TrainingLog
 from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import arguments, settings
@@ -27,11 +28,11 @@ from baselines.methods.method import Method
 from baselines.runtime.processes import barrier, is_first
 from baselines.runtime.progress import ProgressCallback
 from baselines.stages.policy import Source, adapters, load_policy, merge_adapters, save_policy
-from baselines.stages.publish import LOG_NAME, is_published, publish
+from baselines.stages.publish import is_published, publish
 
 
 def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
-    """Train `cell` to the end of its budget and publish its checkpoint, log and settings together."""
+    """Train `cell` to the end of its budget and publish its policies, log and settings; returns their folder."""
     plan = settings(run.profile, cell)
     work, out = run.layout.work(digest(plan)), run.layout.train(cell)
     if is_published(out, plan):
@@ -53,24 +54,28 @@ def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
 def build(
     run: GridRun, cell: Cell, work: Path, report: ProgressCallback
 ) -> tuple[Any, TrainingLog | None, Path | None]:
-    """The trainer, its log (of the first process alone), and the checkpoint to resume from (None for a fresh run)."""
-    from baselines.trainers import KeepPolicies, LogSteps, Recorder
+    """The trainer, its log (None except in the first process), and the checkpoint to resume from (None if fresh)."""
+    from accelerate.utils import broadcast_object_list
+    from trl import SFTConfig
+
+    from baselines.trainers import KeepPolicies, LogSteps, Recorder, RLConfig
 
     method, start, source = cell.method, run.layout.start(cell), run.profile.models[cell.model]
-    checkpoint = last_whole_checkpoint(work)
+    checkpoint = last_complete_checkpoint(work)
     if checkpoint:
-        print(f"resuming from {checkpoint.name}; warnings about missing keys are moot: we load the weights ourselves")
+        print(f"resuming from {checkpoint.name}; ignore warnings about missing keys: we load the weights ourselves")
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint)) if is_first() else None
-    os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder does not last
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder is deleted at the end
     reporting = {"report_to": run.report_to, "run_name": cell.name}
     config = {**arguments(run.profile, method, cell.seed, cell.data), **reporting, "output_dir": str(work)}
-    args = _args(method, config)  # before the model: DeepSpeed's stage 3 shards it while it is loaded
+    # Before the model: DeepSpeed's stage 3 shards it while it is loaded.
+    args = SFTConfig(**config) if method.kind == "sft" else RLConfig(**config)
     policy = load_policy(checkpoint or start, start, source)
     trainer = assemble(method, load(run.layout.learns_from(cell), "train"), policy, source, args)
     trainer.add_callback(LogSteps(log, report))
     trainer.training_log = log
     if method.kind == "rl":
-        trainer.rollout_tokens = _everywhere(log.rollout_tokens() if log else 0)
+        trainer.rollout_tokens = broadcast_object_list([log.rollout_tokens() if log else 0])[0]  # the first process's
         trainer.recorder = Recorder(work / FOLDER)
         keep = KeepPolicies(
             work / POLICIES, lambda: trainer.rollout_tokens, partial(save_policy, trainer), _step(checkpoint)
@@ -80,12 +85,12 @@ def build(
 
 
 def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], source: Source, args: Any) -> Any:
-    """The trainer of a method, serving and rewarding as its settings ask, without log or callbacks.
+    """The trainer of a method with its rewards, curriculum and augmentation, but without log or callbacks.
 
     Args:
-        method: names the trainer's class.
+        method: names the trainer class.
         prepared: training questions.
-        policy: model and processor, as `load_policy` gives them.
+        policy: model and processor from `load_policy`.
         source: the profile's model entry.
         args: `RLConfig`, or TRL's `SFTConfig`.
     """
@@ -93,12 +98,36 @@ def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], sou
 
     model, processor = policy
     common = {"model": model, "processing_class": processor, "peft_config": adapters(source), "args": args}
-    trainer_class = _named(method.trainer)
+    trainer_class = resolve_name(method.trainer)
     if method.kind == "sft":
         return trainer_class(train_dataset=dataset(sft_rows(prepared, method.style)), **common)
     rewards = _rewards(args, method.rewards)
-    rows = dataset(rl_rows(prepared, method.style))
-    return _serving(trainer_class(train_dataset=rows, reward_funcs=rewards, **common), prepared, method.style)
+    trainer = trainer_class(train_dataset=dataset(rl_rows(prepared, method.style)), reward_funcs=rewards, **common)
+    _set_serving(trainer, prepared, method.style)
+    return trainer
+
+
+def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
+    """Accuracy, format, DAPO's penalty for overlong completions if the method asks for it, and the method's own."""
+    from trl.rewards import get_soft_overlong_punishment
+
+    from anatomy_r1.training.rewards import accuracy_reward, format_reward
+
+    cache = round(args.overlong_share * args.max_completion_length)
+    overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
+    return [accuracy_reward, format_reward, *overlong, *map(resolve_name, own)]
+
+
+def _set_serving(trainer: Any, prepared: PreparedSet, style: Style) -> None:
+    """Give an RL trainer the similarities, augmentation and curriculum that its settings ask for."""
+    from baselines.trainers.serve_augmented import build_augmentation
+    from baselines.trainers.serve_curriculum import build_curriculum
+
+    args = trainer.args
+    trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
+    trainer.augment = build_augmentation(args, prepared, style, trainer.processing_class.tokenizer)
+    if args.curriculum:
+        trainer.curriculum = build_curriculum(args, prepared, style, trainer.similarity)
 
 
 def _done(trainer: Any) -> bool:
@@ -107,64 +136,17 @@ def _done(trainer: Any) -> bool:
     return any(isinstance(one, KeepPolicies) and one.done(trainer.args) for one in trainer.callback_handler.callbacks)
 
 
-def _everywhere(value: int) -> int:
-    """The first process's number, in all of them."""
-    from accelerate.utils import broadcast_object_list
-
-    found = [value]
-    broadcast_object_list(found)
-    return int(found[0])
-
-
-def _args(method: Method, config: dict[str, Any]) -> Any:
-    from trl import SFTConfig
-
-    from baselines.trainers import RLConfig
-
-    return SFTConfig(**config) if method.kind == "sft" else RLConfig(**config)
-
-
-def _named(dotted: str) -> Any:
-    """The class or function of a dotted name."""
-    module, _, name = dotted.rpartition(".")
-    return getattr(importlib.import_module(module), name)
-
-
-def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
-    """Accuracy and format; DAPO's soft punishment of overlong responses where the method asks for it; its own."""
-    from trl.rewards import get_soft_overlong_punishment
-
-    from anatomy_r1.training.rewards import accuracy_reward, format_reward
-
-    cache = round(args.overlong_share * args.max_completion_length)
-    overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
-    return [accuracy_reward, format_reward, *overlong, *map(_named, own)]
-
-
-def _serving(trainer: Any, prepared: PreparedSet, style: Style) -> Any:
-    """Give an RL trainer what its settings ask for: similarities, a curriculum, an augmentation."""
-    from baselines.trainers.serve_augmented import build_augmentation
-    from baselines.trainers.serve_curriculum import build_curriculum, load_similarity
-
-    args = trainer.args
-    trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
-    trainer.augment = build_augmentation(args, prepared, style, trainer.processing_class.tokenizer)
-    if args.curriculum:
-        trainer.curriculum = build_curriculum(args, prepared, style, trainer.similarity)
-    return trainer
-
-
-def last_whole_checkpoint(work: Path) -> Path | None:
-    """Newest checkpoint that was written to its end; others are removed."""
+def last_complete_checkpoint(work: Path) -> Path | None:
+    """The newest complete checkpoint; incomplete ones are deleted."""
     from baselines.trainers import COMPLETE
 
-    whole = []
+    complete = []
     for path in work.glob("checkpoint-*"):
         if (path / COMPLETE).exists():
-            whole.append(path)
+            complete.append(path)
         elif is_first():
             shutil.rmtree(path, ignore_errors=True)
-    return max(whole, key=_step, default=None)
+    return max(complete, key=_step, default=None)
 
 
 def _step(checkpoint: Path | None) -> int:

@@ -1,4 +1,4 @@
-"""Questions -> rows of a training set, as TRL wants them: chat turns, one image, and the columns that rewards read."""
+"""Questions -> rows of a training set in TRL's format: chat turns, one image, and columns for the rewards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anatomy_r1.question import Question
 
 
 def completion(question: Question, style: Style) -> str:
-    """What SFT imitates: the answer alone, or the rule-based rationale first (our wording; the paper gives none)."""
+    """The target of SFT: the answer alone, or first the rule-based rationale (wording ours: the paper gives none)."""
     answer = f"<answer> {question.letter} </answer>"
     return answer if style == "direct" else f"<think> {question.rationale} {question.letter} </think> {answer}"
 
@@ -21,13 +21,12 @@ def sft_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
     """Rows with `prompt`, `completion` and `image` (loss on the completion only).
 
     Raises:
-        AnatomyR1Error: in `think` style when no question has a rationale. Questions without one are left out.
+        AnatomyR1Error: in `think` style, when no question has a rationale. Questions without one are left out.
     """
     usable = [q for q in prepared.questions if style == "direct" or q.rationale]
     if not usable:
-        raise AnatomyR1Error(
-            f"{prepared.root}: no training question has a rationale, so CoT-SFT has nothing to imitate"
-        )
+        fix = "prepare it with --scene-graphs, from which rationales are made"
+        raise AnatomyR1Error(f"{prepared.root}: no training question has a rationale for CoT-SFT. Fix: {fix}")
     return [
         {**_shown(prepared, q, style), "completion": [{"role": "assistant", "content": completion(q, style)}]}
         for q in usable
@@ -35,7 +34,7 @@ def sft_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
 
 
 def rl_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
-    """Rows with `prompt`, `image` and what rewards and the training log need."""
+    """Rows with `prompt`, `image`, and what the rewards and the training log need."""
     return [
         {
             **_shown(prepared, q, style),
@@ -49,7 +48,7 @@ def rl_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
 
 
 def _shown(prepared: PreparedSet, question: Question, style: Style) -> dict[str, Any]:
-    """Prompt without an image part: TRL puts the image before the text, as the release does."""
+    """The prompt has no image part: TRL puts the image before the text, as the release does."""
     return {
         "prompt": [{"role": "user", "content": render(question, style, prepared.wording)}],
         "image": str(prepared.image_root / question.image),
@@ -57,7 +56,7 @@ def _shown(prepared: PreparedSet, question: Question, style: Style) -> dict[str,
 
 
 def dataset(rows: Sequence[dict[str, Any]]) -> Any:
-    """A `datasets.Dataset` whose images are decoded when a row is read, so memory does not grow with the set."""
+    """A `datasets.Dataset` that decodes an image when its row is read, so memory does not grow with the set."""
     from datasets import Dataset, Image
 
     return Dataset.from_list(list(rows)).cast_column("image", Image())

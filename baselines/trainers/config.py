@@ -1,4 +1,4 @@
-"""Settings of our RL trainers: TRL's, and what the methods add. A method's knobs and a profile's budget fill it."""
+"""Settings of our RL trainers: TRL's and those of the methods, filled from a profile's budget and a method's knobs."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from trl import GRPOConfig
 
 @dataclass
 class RLConfig(GRPOConfig):  # type: ignore[misc]
-    """`GRPOConfig` and the methods' own settings; everything is off by default, so that the default is TRL's GRPO.
+    """`GRPOConfig` and the methods' own settings, all off by default: the default is TRL's GRPO.
 
     Raises:
-        ValueError: for settings that would quietly do something else than they say.
+        ValueError: for settings that would silently not do what they say.
     """
 
     CURRICULA: ClassVar[tuple[str, ...]] = ("", "levels", "pool", "ordered")
 
     own_steps: int = 0
-    """Steps of the method's own budget; the run goes on beyond them, up to `max_steps`, for `rollout_tokens` alone. 0
-    stands for `max_steps`."""
+    """Steps of the method's own budget; beyond them the run continues, up to `max_steps`, only for `rollout_tokens`. 0
+    means `max_steps`."""
     rollout_tokens: int = 0
-    """Tokens sampled at which a second policy is kept, for the arm of equal tokens; 0 keeps none."""
+    """Number of sampled tokens at which a second policy is kept, for the arm of equal tokens; 0 keeps none."""
     resample_rounds: int = 0
-    """DAPO, dynamic sampling: further draws for groups without signal, at most."""
+    """DAPO, dynamic sampling: the largest number of further draws for groups without signal."""
     overlong_share: float = 0.0
-    """DAPO, overlong shaping: share of `max_completion_length` in which the soft punishment grows; 0 is off."""
+    """DAPO, overlong shaping: share of `max_completion_length` over which the penalty grows; 0 is off."""
     similarity: str | None = None
-    """Where S(q) comes from: `mini` (the world's own descriptors) or a JSON file; None logs none and allows no ASC."""
+    """Source of S(q): `mini` (the mini world's descriptors) or a JSON file; None logs no S(q) and allows no ASC."""
     curriculum: str = ""
     """ASC: `levels` (distractors by level), `pool` (the same distractors without levels), `ordered` (own distractors,
     easy questions first); empty is off."""
     shuffle_similarity: bool = False
-    """ASC's placebo: levels by the similarities of exchanged names."""
+    """ASC's placebo: levels from similarities under permuted names."""
     level_count: int = 3
-    """ASC: number of bins."""
+    """ASC: number of levels."""
     level_window: int = 5
     """ASC: batches over which accuracy is averaged."""
     level_threshold: float = 0.5
     """ASC: mean accuracy at which the next level begins."""
     augment_text: bool = False
-    """GDQA: members of a group see other wordings of the question."""
+    """GDQA: members of a group see different wordings of the question."""
     augment_image: bool = False
-    """GDQA: members of a group see the image with other noise."""
+    """GDQA: members of a group see the image with different noise."""
     noise_strength: float = 0.05
-    """GDQA: standard deviation of the noise as a share of the full range; ours, the paper states none."""
+    """GDQA: standard deviation of the noise as a share of the full range (ours: the paper states none)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,7 +57,7 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
         if self.curriculum not in self.CURRICULA:
             raise ValueError(f"curriculum {self.curriculum!r}; there are: {', '.join(map(repr, self.CURRICULA))}")
         if self.curriculum and not self.similarity:
-            raise ValueError("a curriculum needs similarities; set `similarity` to `mini` or to a JSON file")
+            raise ValueError("a curriculum needs similarities. Fix: set `similarity` to `mini` or to a JSON file")
         batches = self.steps_per_generation * self.num_iterations
         if self.curriculum and (batches != self.gradient_accumulation_steps or self.logging_steps != 1):
             raise ValueError("a curriculum needs one generated batch an optimiser step, and logging_steps of 1")
@@ -66,5 +66,5 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
 
     @property
     def augments(self) -> bool:
-        """Whether members of a group see different things."""
+        """Whether members of a group see different prompts or images."""
         return self.augment_text or self.augment_image

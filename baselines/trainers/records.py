@@ -1,13 +1,12 @@
-"""A served row and its completion -> a row of the training log.
+"""What RL training writes down: each rollout for the training log, and inputs of the loss for certificates.
 
-Keeps what the loss of some steps was computed from, for certificates; training does not notice.
+Neither changes training.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +20,19 @@ from anatomy_r1.training.recorded_batches import RecordedBatch, write_batch
 from anatomy_r1.training.rewards import text_of
 from anatomy_r1.training.similarity import Similarity, served_difficulty
 from anatomy_r1.training.training_log import Rollout, keep_text
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a completion stands in the run."""
-
-    step: int
-    group_index: int
-    member: int
-    draw: int
-    kept: bool
+from baselines.trainers.sampler import TrainingRow
 
 
 def rollout(
-    place: Place, row: dict[str, Any], completion: Any, *, similarity: Similarity | None, with_text: bool, **scored: Any
+    row: TrainingRow, completion: Any, similarity: Similarity | None, *, with_text: bool, **measured: Any
 ) -> Rollout:
-    """One row, from what was really served: the hashes are of this member's own prompt and image."""
+    """One rollout for the log, from what was really served: the hashes are of this member's own prompt and image.
+
+    `measured` are the other fields of `Rollout`.
+    """
     prompt, text, options = row["prompt"][-1]["content"], text_of(completion), row["options"]
     return Rollout(
-        **asdict(place),
-        **scored,
+        **measured,
         question_id=row["question_id"],
         anatomy=row["anatomy"],
         prompt_hash=prompt_hash(prompt),
@@ -54,29 +45,36 @@ def rollout(
     )
 
 
-def ends(completion_ids: torch.Tensor, eos: Sequence[int]) -> list[bool]:
-    """Whether each row (B, C) holds an end-of-sequence token."""
+def ended_by_eos(completion_ids: torch.Tensor, eos: Sequence[int]) -> list[bool]:
+    """(B, C) -> B: whether each completion has an end-of-sequence token."""
     return torch.isin(completion_ids, torch.tensor(list(eos), device=completion_ids.device)).any(1).tolist()
 
 
 def image_hash(image: Image.Image) -> str:
-    """Identity of the pixels really served: 16 hex digits over size, mode and bytes."""
+    """Hash of the pixels really served: 16 hex digits over size, mode and bytes."""
     head = f"{image.mode}{image.size}".encode()
     return hashlib.sha256(head + image.tobytes()).hexdigest()[:16]
 
 
 class Recorder:
-    """Writes the first batch of every step of which the training log keeps texts.
+    """Writes the first batch of every step for which the training log keeps texts.
 
     Args:
-        folder: where the batches go; a step that is trained again after a resume overwrites its own.
+        folder: where the batches go; a step that is trained again after a resume overwrites its file.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.last = folder, 0
 
     def record(self, trainer: Any, inputs: dict[str, Any], policy: torch.Tensor, loss: torch.Tensor) -> None:
-        """Note the batch of the step that is being computed; `policy` are the log-probabilities (B, T) of its loss."""
+        """Write the batch whose loss was just computed, if its step is recorded.
+
+        Args:
+            trainer: the GRPO trainer.
+            inputs: TRL's batch.
+            policy: (B, T) log-probabilities that went into the loss.
+            loss: the loss.
+        """
         step = trainer.state.global_step + 1
         if step == self.last or not keep_text(step) or not trainer.accelerator.is_main_process:
             return

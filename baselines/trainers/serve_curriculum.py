@@ -1,6 +1,7 @@
-"""What a batch serves: the curriculum's choice of questions and options (ASC). Stateless: a resume changes nothing.
+"""ASC: which questions a batch serves, with which options.
 
-The curriculum is handed the logged accuracies and says what the present batch holds; nothing is remembered in between.
+The curriculum has no state: it receives the logged accuracies and returns the present batch, so that a resumed run
+serves the same. This is where `grpo-asc` and its controls differ from `grpo` (item 1 of the step in grpo.py).
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.prepared import PreparedSet
@@ -17,77 +17,77 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prompts import Style, render
 from anatomy_r1.question import Question
 from anatomy_r1.training.curriculum import (
-    Pool,
-    Rule,
-    anywhere,
+    DistractorPool,
+    LevelRule,
+    at_any_level,
     at_level,
+    bin_edges,
     bin_of,
+    distractor_pools,
     easiest_first,
-    edges,
     eligible,
-    kinds,
     levels,
+    placebo,
 )
-from anatomy_r1.training.curriculum import pools as pools_of
-from anatomy_r1.training.similarity import Similarity, mini_similarity, read, served_difficulty, shuffled
+from anatomy_r1.training.similarity import Similarity, served_difficulty
 from baselines.trainers.sampler import question_order
 
 
 @dataclass(frozen=True)
-class Moment:
-    """When a batch is served."""
+class BatchContext:
+    """What the curriculum knows when it serves a batch."""
 
     generation: int
     """Number of the batch, from 0."""
     questions: int
-    """Questions in a batch, over all processes."""
+    """Questions per batch, over all processes."""
     accuracies: Sequence[float]
-    """Mean accuracy of every batch before."""
+    """Mean accuracy of every earlier batch."""
 
 
 @dataclass(frozen=True)
-class Served:
-    """What a batch holds."""
+class ServedBatch:
+    """What a batch serves."""
 
     rows: tuple[tuple[int, dict[str, Any]], ...]
     """Index of a training row, and the columns that replace its own."""
     level: int | None
-    """Level in force; None where there is none."""
+    """Level in force; None where there are no levels."""
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """ASC and its controls over a training set.
+    """ASC and its controls over a training set, by `kind`.
 
-    `levels`: questions that the level allows, with distractors in its bin. `pool`: GRPO's own order, distractors of any
+    `levels`: questions eligible at the level, with distractors in its bin. `pool`: GRPO's own order, distractors of any
     bin. `ordered`: the questions that GRPO would serve over the whole run, with their own options, by rising S(q).
     """
 
     questions: tuple[Question, ...]
     similarity: Similarity
-    """By which levels are made: shuffled for the placebo."""
+    """The similarities that define the bins; shuffled for the placebo."""
     kind: str
-    rule: Rule
+    rule: LevelRule
     style: Style
     seed: int
     total: int
     """Questions served in the method's own budget."""
     chunk: int
-    """Questions in a batch."""
+    """Questions per batch."""
     also_right: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Question -> what must not stand beside its answer."""
+    """Question id -> names that must not become its distractors."""
     wording: str | None = None
-    """Of the prompt; None is the benchmark's canonical one."""
+    """Prompt wording; None is the benchmark's canonical one."""
 
     @cached_property
-    def pools(self) -> tuple[Pool, ...]:
-        """What each question may be served with."""
-        return pools_of(self.questions, self.similarity, self.also_right)
+    def pools(self) -> tuple[DistractorPool, ...]:
+        """Distractor pool of each question."""
+        return distractor_pools(self.questions, self.similarity, self.also_right)
 
     @cached_property
     def edges(self) -> tuple[float, ...]:
-        """Borders of the bins."""
-        return edges(self.pools, self.rule.levels)
+        """Edges of the bins."""
+        return bin_edges(self.pools, self.rule.levels)
 
     @cached_property
     def _ordered(self) -> list[int]:
@@ -95,37 +95,39 @@ class Curriculum:
         scores = {i: served_difficulty(self.similarity, q.answer, q.options) for i, q in enumerate(self.questions)}
         return easiest_first(order, scores)
 
-    def serve(self, moment: Moment) -> Served:
-        """The batch of that moment."""
-        if self.kind == "levels":
-            return self._at_level(moment)
-        first, last = moment.generation * moment.questions, (moment.generation + 1) * moment.questions
-        if self.kind == "ordered":
-            again = (self._ordered[i % self.total] for i in range(first, last))  # beyond the own budget: once more
-            return Served(tuple((index, {}) for index in again), None)
-        order = question_order(len(self.questions), last, self.seed, moment.questions)[first:]
-        return Served(tuple(self._anywhere(i, self._rng(moment, place)) for place, i in enumerate(order)), None)
+    def serve(self, context: BatchContext) -> ServedBatch:
+        """The rows of one batch.
 
-    def _at_level(self, moment: Moment) -> Served:
-        decided = levels(moment.accuracies, self.rule)
+        Raises:
+            AnatomyR1Error: when no question is eligible at the level.
+        """
+        if self.kind == "levels":
+            return self._at_level(context)
+        first, last = context.generation * context.questions, (context.generation + 1) * context.questions
+        if self.kind == "ordered":
+            repeated = (self._ordered[i % self.total] for i in range(first, last))  # beyond the own budget: once more
+            return ServedBatch(tuple((index, {}) for index in repeated), None)
+        order = question_order(len(self.questions), last, self.seed, context.questions)[first:]
+        return ServedBatch(
+            tuple(self._at_any_level(i, self._rng(context, place)) for place, i in enumerate(order)), None
+        )
+
+    def _at_level(self, context: BatchContext) -> ServedBatch:
+        decided = levels(context.accuracies, self.rule)
         level, before = decided[-1], decided[:-1].count(decided[-1])
         candidates = eligible(self.pools, self.edges, level)
         if not candidates:
-            raise AnatomyR1Error(f"no question can be served at level {level}; use fewer levels")
-        order = question_order(
-            len(candidates), moment.questions * (before + 1), f"{self.seed}/level{level}", moment.questions
-        )
-        chosen = [candidates[i] for i in order[-moment.questions :]]
-        return Served(
-            tuple(
-                (i, self._columns(at_level(self.pools[i], self.edges, level, self._rng(moment, place)), level))
-                for place, i in enumerate(chosen)
-            ),
-            level,
-        )
+            raise AnatomyR1Error(f"no question can be served at level {level}. Fix: use fewer levels")
+        seed = f"{self.seed}/level{level}"
+        order = question_order(len(candidates), context.questions * (before + 1), seed, context.questions)
+        rows = []
+        for place, i in enumerate(candidates[i] for i in order[-context.questions :]):
+            question = at_level(self.pools[i], self.edges, level, self._rng(context, place))
+            rows.append((i, self._columns(question, level)))
+        return ServedBatch(tuple(rows), level)
 
-    def _anywhere(self, index: int, rng: random.Random) -> tuple[int, dict[str, Any]]:
-        question = anywhere(self.pools[index], self.edges, rng)
+    def _at_any_level(self, index: int, rng: random.Random) -> tuple[int, dict[str, Any]]:
+        question = at_any_level(self.pools[index], self.edges, rng)
         score = served_difficulty(self.similarity, question.answer, question.options)
         return index, self._columns(question, None if score is None else bin_of(score, self.edges))
 
@@ -133,18 +135,8 @@ class Curriculum:
         prompt = [{"role": "user", "content": render(question, self.style, self.wording)}]
         return {"prompt": prompt, "options": list(question.options), "letter": question.letter, "level": level}
 
-    def _rng(self, moment: Moment, place: int) -> random.Random:
-        return random.Random(f"{self.seed}/{moment.generation}/options/{place}")
-
-
-def load_similarity(source: str | None, *, needed: bool) -> Similarity | None:
-    """Similarities by the name of their source; see `RLConfig.similarity`.
-
-    Where a curriculum needs them, a missing file is an error; elsewhere they are for the log, which then has none.
-    """
-    if not source or not (needed or source == "mini" or Path(source).is_file()):
-        return None
-    return mini_similarity() if source == "mini" else read(Path(source))
+    def _rng(self, context: BatchContext, place: int) -> random.Random:
+        return random.Random(f"{self.seed}/{context.generation}/options/{place}")
 
 
 def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similarity: Similarity) -> Curriculum:
@@ -154,51 +146,48 @@ def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similar
         settings: an `RLConfig`.
         prepared: training questions.
         style: prompt style.
-        similarity: true similarities; the placebo shuffles them here.
+        similarity: true similarities; for the placebo they are shuffled here.
 
     Raises:
-        AnatomyR1Error: when other distractors would not be safe, or the similarities are of other options.
+        AnatomyR1Error: when other distractors could be right, or the similarities are those of other options.
     """
     if settings.curriculum != "ordered":
-        _check_pool(prepared)
+        _check_distractors(prepared)
     _check_options(similarity, prepared, whole=settings.similarity != "mini")
     if settings.shuffle_similarity:
-        groups = [sorted(names) for _, names in sorted(kinds(prepared.questions).items())]
-        similarity = shuffled(similarity, groups, settings.seed)
-    rule = Rule(settings.level_count, settings.level_window, settings.level_threshold)
+        similarity = placebo(similarity, prepared.questions, settings.seed)
     groups_a_batch = settings.generation_batch_size // settings.num_generations
-    total = groups_a_batch * settings.own_steps
     return Curriculum(
         questions=prepared.questions,
         similarity=similarity,
         kind=settings.curriculum,
-        rule=rule,
+        rule=LevelRule(settings.level_count, settings.level_window, settings.level_threshold),
         style=style,
         seed=settings.seed,
-        total=total,
+        total=groups_a_batch * settings.own_steps,
         chunk=groups_a_batch,
         also_right=prepared.manifest.get("also_right", {}),
         wording=prepared.wording,
     )
 
 
+def _check_distractors(prepared: PreparedSet) -> None:
+    """A new distractor must be wrong, so the set must list what else is right wherever something is."""
+    risky = int(prepared.manifest.get("excluded", {}).get("distractor that is also right", 0))
+    if risky and "also_right" not in prepared.manifest:
+        raise AnatomyR1Error(
+            f"{prepared.root}: {risky} times an anatomy would be right as well, and the set does not list which. "
+            "Fix: prepare it again with `anatomy-r1 data prepare`, which lists them, or run the variant "
+            "grpo-asc-released, which keeps every question's own options"
+        )
+
+
 def _check_options(similarity: Similarity, prepared: PreparedSet, *, whole: bool) -> None:
-    """A file must know every option; of the mini world's own, modalities have none, and are then not served."""
+    """A file must know every option. The mini world's similarities lack modalities, which then are not served."""
     unknown = [one for question in prepared.questions for one in question.options if one not in similarity.names]
     if unknown and (whole or not any(similarity.knows(question.options) for question in prepared.questions)):
         raise AnatomyR1Error(
             f"similarities by {similarity.encoder}: made of other options than those in {prepared.root}, which has "
             f"{len(set(unknown))} more, such as {unknown[0]!r}. "
             f"Fix: anatomy-r1 similarity make --data {prepared.root} and the options it was made with"
-        )
-
-
-def _check_pool(prepared: PreparedSet) -> None:
-    """A new distractor must be wrong, so the set must say what else is right wherever something is."""
-    risky = int(prepared.manifest.get("excluded", {}).get("distractor that is also right", 0))
-    if risky and "also_right" not in prepared.manifest:
-        raise AnatomyR1Error(
-            f"{prepared.root}: {risky} times an anatomy would be right as well, and the set does not say which. "
-            "Fix: make it again with `anatomy-r1 data prepare`, which writes them down, or run the variant "
-            "grpo-asc-released, which keeps every question's own options"
         )

@@ -1,4 +1,4 @@
-"""TRL's SFT in our order, with what was learned from in the training log."""
+"""TRL's SFT in our order of examples, with every example written to the training log."""
 
 from __future__ import annotations
 
@@ -12,34 +12,31 @@ from trl import SFTTrainer
 
 from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.training.training_log import Example, TrainingLog
-from baselines.trainers.sampler import GroupSampler
-
-Served = tuple[str, str]
-"""Hash of the prompt, and completion."""
+from baselines.trainers.sampler import GroupSampler, TrainingRow
 
 
 class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
-    """SFT that serves questions in our order and loads them without state."""
+    """SFT whose order of examples depends on the seed only, so that a resumed run needs no sampler state."""
 
     training_log: TrainingLog | None = None
     _place, _step_of_place = 0, 0
-    """Examples logged of a step so far, and which step that is."""
+    """Examples of a step logged so far, and which step that is."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._waiting: deque[list[Served]] = deque()
-        """Batches that the loader has made up and training has not reached: it is one ahead."""
+        self._waiting: deque[list[tuple[str, str]]] = deque()
+        """Batches that are collated and not yet trained on, as (prompt hash, completion): the loader is one ahead."""
         self.data_collator: Any = self._watched(getattr(self, "data_collator"))  # noqa: B009  (untyped in TRL)
 
     def _watched(self, collate: Any) -> Any:
-        def watching(examples: Sequence[dict[str, Any]]) -> Any:
-            self._waiting.append([_served(example) for example in examples])
+        def watching(examples: Sequence[TrainingRow]) -> Any:
+            self._waiting.append([_prompt_and_completion(example) for example in examples])
             return collate(examples)
 
         return watching
 
     def training_step(self, *arguments: Any, **named: Any) -> torch.Tensor:
-        """As TRL's; what all processes learn from goes into the log of the first."""
+        """As TRL's; the first process logs the examples of all processes."""
         rows, step = gather_object(self._waiting.popleft()), self.state.global_step + 1
         first = self._place if step == self._step_of_place else 0
         if self.training_log is not None:
@@ -53,6 +50,6 @@ class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         return GroupSampler(len(self.train_dataset), chunk=batch, chunks=self.args.max_steps, seed=self.args.seed)
 
 
-def _served(example: dict[str, Any]) -> Served:
+def _prompt_and_completion(example: TrainingRow) -> tuple[str, str]:
     prompt, completion = example["prompt"][-1]["content"], example["completion"][-1]["content"]
     return prompt_hash(prompt), str(completion)

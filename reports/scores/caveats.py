@@ -18,7 +18,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import SUBMITTED, Result
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import LENIENT
-from anatomy_r1.training.certificate.value import Certificate, Check, failed, from_dict
+from anatomy_r1.training.certificate.certificate import Certificate, CertificateCheck, failed, from_dict
 from reports.scores.names import BASELINE, benchmark_title, is_view, method_title, model_title, result_title
 from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, system_of
 
@@ -89,7 +89,7 @@ def certificate_notes(results: Sequence[Result]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _failed_checks(results: Sequence[Result]) -> dict[str, tuple[Check, ...]]:
+def _failed_checks(results: Sequence[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
     """Key of a result -> the checks that it failed, by itself or compared with the other methods of its table."""
     own = {result.key: found.failed for result in results if (found := _certificate(result))}
     budgets = _unequal_budgets(results)
@@ -110,13 +110,13 @@ def _certificate(result: Result) -> Certificate | None:
         ) from error
 
 
-def _unequal_budgets(results: Iterable[Result]) -> dict[str, tuple[Check, ...]]:
+def _unequal_budgets(results: Iterable[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
     """Results whose budget differs from GRPO's: steps, and completions that a step learns from."""
 
     def place(result: Result) -> tuple[str, str, str, int]:
         return (result.benchmark, result.model, result.arm, result.seed)
 
-    found: dict[str, tuple[Check, ...]] = {}
+    found: dict[str, tuple[CertificateCheck, ...]] = {}
     for _, cells in groupby(sorted(results, key=place), key=place):
         budgets = {cell.key: (cell.method, _budget(one.facts)) for cell in cells if (one := _certificate(cell))}
         wanted = next((budget for method, budget in budgets.values() if method == BASELINE), None)

@@ -6,49 +6,20 @@ from typing import NamedTuple
 
 from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, split_row
 from anatomy_r1.results.store import MATCHED, Result
+from anatomy_r1.training import method_names
 
-METHODS: dict[str, str] = {  # Table 1's rows, in its order
-    "zero-shot": "Zero-Shot",
-    "sft": "SFT",
-    "cot-sft": "CoT-SFT",
-    "sft-grpo": "SFT+GRPO",
-    "cot-sft-grpo": "CoT SFT+GRPO",
-    "grpo": "GRPO",
-    "gpg": "GPG",
-    "dapo": "DAPO",
-    "grpo-asc": "GRPO-ASC-Learning",
-    "grpo-gdqa": "GRPO-GDQA",
-}
-
-ABLATION: dict[str, str] = {  # Table 2's rows, in its order
-    "grpo-gdqa": "GRPO-GDQA",
-    "grpo-gdqa-no-text": "GRPO-GDQA \N{MINUS SIGN}Text",
-    "grpo-gdqa-no-image": "GRPO-GDQA \N{MINUS SIGN}Image",
-}
-
-BEYOND: dict[str, str] = {  # not in the paper; short titles, so that Table 1 fits a terminal
-    "grpo-asc-gdqa": "GRPO-ASC-GDQA",
-    "grpo-asc-shuffled": "ASC shuffled (placebo)",
-    "grpo-asc-pool": "ASC pool only (control)",
-    "grpo-asc-released": "ASC as released",
-}
+METHODS, ABLATION, BEYOND = method_names.METHODS, method_names.ABLATION, method_names.BEYOND
+CONTROLS, TITLES = method_names.CONTROLS, method_names.TITLES
+"""Ids and titles; the catalogue is `anatomy_r1.training.method_names`."""
 
 BASELINE = "grpo"
 """The method that the others are compared with, and whose training budget they must have."""
-
-CONTROLS: dict[str, str] = {  # no model, no image
-    "control-majority": "Majority class (control)",
-    "control-naive-bayes": "Naive Bayes (control)",
-}
 
 VIEWS: dict[str, str] = {  # the same policy, shown something else
     NO_IMAGE: "no image",
     WRONG_IMAGE: "wrong image",
     ROTATIONS: "rotations",
 }
-
-TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND, **CONTROLS}
-"""Every method with a title, in the order of rows."""
 
 METRICS: dict[str, str] = {"avg@5": "Avg@5", "pass@1": "Pass@1", "major@5": "Major@5"}
 

@@ -52,7 +52,7 @@ def one(run, method, out):
     accuracy_reward.constant = "" if method == "dapo" else trainer.train_dataset[0]["question_id"]
     rows = trainer.grouped([trainer.train_dataset[i] for i in range(GROUPS)])
     share = len(rows) // WORLD
-    served = trainer.vary(trainer.chosen(rows[RANK * share : (RANK + 1) * share]))
+    served = trainer.vary(trainer.choose(rows[RANK * share : (RANK + 1) * share]))
     batch = trainer.collect(served)
     loss = trainer._compute_loss(trainer.model, batch)
     weights = [p for p in trainer.model.parameters() if p.requires_grad]

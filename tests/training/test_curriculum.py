@@ -8,16 +8,16 @@ import pytest
 from anatomy_r1.mini.classes import ANATOMIES, MODALITIES
 from anatomy_r1.question import Question
 from anatomy_r1.training.curriculum import (
-    Rule,
-    anywhere,
+    LevelRule,
+    at_any_level,
     at_level,
+    bin_edges,
     bin_of,
     bins,
+    distractor_pools,
     easiest_first,
-    edges,
     eligible,
     levels,
-    pools,
 )
 from anatomy_r1.training.similarity import difficulty, mini_similarity
 
@@ -32,8 +32,8 @@ def ask(answer, options, benchmark="sgg_anatomy_mini", category=""):
 
 
 QUESTIONS = [ask(a, (a, *[b for b in ANATOMIES if b != a][:3])) for a in ANATOMIES]
-POOLS = pools(QUESTIONS, LIKENESS)
-EDGES = edges(POOLS, 3)
+POOLS = distractor_pools(QUESTIONS, LIKENESS)
+EDGES = bin_edges(POOLS, 3)
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ EDGES = edges(POOLS, 3)
     ],
 )
 def test_levels(accuracies, expected, case):
-    assert levels(accuracies, Rule(levels=3, window=2, threshold=0.6)) == expected, case
+    assert levels(accuracies, LevelRule(levels=3, window=2, threshold=0.6)) == expected, case
 
 
 def test_levels_of_a_longer_log_begin_with_those_of_a_shorter_one():
     rng = random.Random(0)
     accuracies = [rng.random() for _ in range(60)]
-    rule = Rule(levels=4, window=3, threshold=0.6)
+    rule = LevelRule(levels=4, window=3, threshold=0.6)
     whole = levels(accuracies, rule)
     assert whole[-1] > 0
     for cut in range(60):
@@ -62,9 +62,9 @@ def test_levels_of_a_longer_log_begin_with_those_of_a_shorter_one():
 
 
 @pytest.mark.parametrize("wrong", [{"levels": 0}, {"window": 0}, {"threshold": 1.5}])
-def test_a_rule_without_sense_is_refused(wrong):
+def test_a_level_rule_out_of_range_is_refused(wrong):
     with pytest.raises(ValueError, match="wants levels"):
-        Rule(**wrong)
+        LevelRule(**wrong)
 
 
 def test_attainable_scores_are_those_of_all_choices_of_three():
@@ -75,7 +75,7 @@ def test_attainable_scores_are_those_of_all_choices_of_three():
         assert set(pool.attainable) == every
 
 
-def test_every_bin_has_a_like_share_of_the_attainable_scores():
+def test_every_bin_has_a_similar_share_of_the_attainable_scores():
     counts = [0, 0, 0]
     for pool in POOLS:
         for value in pool.attainable:
@@ -117,7 +117,7 @@ def test_all_questions_are_served_at_the_last_level_and_not_all_at_the_first():
         at_level(POOLS[hidden], EDGES, 0, random.Random(0))
 
 
-def test_the_right_answer_may_stand_anywhere_and_the_choice_is_reproducible():
+def test_the_right_answer_may_be_at_any_position_and_the_choice_is_reproducible():
     served = [at_level(POOLS[0], EDGES, 2, random.Random(i)) for i in range(200)]
     assert {q.letter for q in served} == set("ABCD")
     assert served[7] == at_level(POOLS[0], EDGES, 2, random.Random(7))
@@ -126,7 +126,7 @@ def test_the_right_answer_may_stand_anywhere_and_the_choice_is_reproducible():
 def test_the_control_uses_every_bin_from_the_start():
     rng, seen = random.Random(0), set()
     for _ in range(200):
-        q = anywhere(POOLS[3], EDGES, rng)
+        q = at_any_level(POOLS[3], EDGES, rng)
         seen.add(bin_of(difficulty(LIKENESS, q.answer, [o for o in q.options if o != q.answer]), EDGES))
     assert seen == set(bins(POOLS[3], EDGES))
     assert len(seen) > 1
@@ -139,11 +139,11 @@ def test_microscopy_questions_keep_to_options_of_their_type_and_unknown_ones_to_
         ask("Lymphoid Tissue", ("Lymphoid Tissue", "Cartilage", "Colon Mucosa", "Polyp"), category="tissue", **kinds),
         ask("Microscopy", MODALITIES[:4], category="modality", **kinds),
     ]  # fmt: skip
-    found = pools(questions, LIKENESS)
+    found = distractor_pools(questions, LIKENESS)
     assert set(found[0].distractors) == {
         "Epithelium", "Smooth Muscle", "Adipose Tissue", "Lymphoid Tissue", "Colon Mucosa", "Polyp"
     }  # fmt: skip
-    borders = edges(found, 3)
+    borders = bin_edges(found, 3)
     assert at_level(found[2], borders, 0, random.Random(0)) == questions[2]
     assert bins(found[2], borders) == (0, 1, 2)
 

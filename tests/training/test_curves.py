@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.curves import COLUMNS, distil, load_curves, save_curves
+from anatomy_r1.training.curves import COLUMNS, curves_from_log, load_curves, save_curves
 from anatomy_r1.training.group_samples import CUT, LONGEST, sample_groups
 from anatomy_r1.training.training_log import Step, TrainingLog, read
 from tests.helpers.small_log import RECORD, rollout, write_log
@@ -18,7 +18,7 @@ def log(tmp_path):
 
 
 def test_every_column_by_hand(log):
-    curves = distil(log, RECORD, "mini")
+    curves = curves_from_log(log, RECORD, "mini")
     assert (curves.key, curves.own_steps, curves.commit) == ("sgg_anatomy_mini/mini-l/grpo/seed3", 2, "abc+")
     rows = curves.groups.astype(object).where(curves.groups.notna(), None).values.tolist()
     # step, group: draw, anatomy, level, members, reward, accuracy, invalid, S, choices, bits, texts, tokens
@@ -35,7 +35,7 @@ def test_every_column_by_hand(log):
 
 
 def test_the_sample_is_the_first_group_all_wrong_of_the_own_questions(log):
-    (sample,) = distil(log, RECORD, "mini").samples
+    (sample,) = curves_from_log(log, RECORD, "mini").samples
     assert (sample.step, sample.group, sample.anatomy, sample.prompt) == (1, 1, "Liver", "prompt of 1")
     assert (sample.completions, sample.choices, sample.right) == (("same", "same"), ("B", "B"), (False, False))
 
@@ -50,8 +50,8 @@ def test_without_a_group_all_wrong_it_is_the_first_and_steps_are_first_middle_la
     assert samples[0].completions == ("x" * LONGEST + CUT,)
 
 
-def test_files_come_back_as_they_went_and_have_the_same_bytes_twice(log, tmp_path):
-    curves = distil(log, RECORD, "mini")
+def test_files_round_trip_and_have_the_same_bytes_twice(log, tmp_path):
+    curves = curves_from_log(log, RECORD, "mini")
     for name in ("a", "b"):
         save_curves(tmp_path / name, curves)
     (back,) = load_curves(tmp_path / "a")
@@ -75,15 +75,15 @@ def test_an_unparsed_choice_that_pandas_made_a_nan_is_one_class(log):
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda path: path.with_suffix(".parquet").unlink(), "not whole curves"),
+        (lambda path: path.with_suffix(".parquet").unlink(), "incomplete curves"),
         (lambda path: path.write_text(path.read_text().replace('"schema": 1', '"schema": 9')), "another schema"),
-        (lambda path: path.write_text("{"), "not whole curves"),
+        (lambda path: path.write_text("{"), "incomplete curves"),
         (lambda path: pd.DataFrame({"step": [1]}).to_parquet(path.with_suffix(".parquet")), "columns"),
     ],
     ids=["no table", "another schema", "half a file", "another table"],
 )
-def test_what_is_not_whole_is_refused_by_name(log, tmp_path, break_it, message):
-    path = save_curves(tmp_path / "curves", distil(log, RECORD, "mini"))
+def test_incomplete_curves_are_refused_by_name(log, tmp_path, break_it, message):
+    path = save_curves(tmp_path / "curves", curves_from_log(log, RECORD, "mini"))
     break_it(path)
     with pytest.raises(AnatomyR1Error, match=message) as refused:
         load_curves(tmp_path / "curves")
@@ -95,6 +95,6 @@ def test_supervised_training_and_a_record_without_a_cell_have_no_curves(log, tmp
     empty.add_step(Step(step=1))
     empty.close(1)
     with pytest.raises(AnatomyR1Error, match="no sampled groups"):
-        distil(tmp_path / "sft.sqlite", RECORD, "mini")
+        curves_from_log(tmp_path / "sft.sqlite", RECORD, "mini")
     with pytest.raises(AnatomyR1Error, match="names no cell"):
-        distil(log, {"plan": {}}, "mini")
+        curves_from_log(log, {"plan": {}}, "mini")

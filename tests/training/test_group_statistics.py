@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from anatomy_r1.training.curves import distinct, entropy_bits, invalid
+from anatomy_r1.training.curves import all_wrong, distinct, entropy_bits
 
 QUARTERS = -(0.25 * math.log2(0.25) + 0.75 * math.log2(0.75))
 
@@ -12,10 +12,10 @@ QUARTERS = -(0.25 * math.log2(0.25) + 0.75 * math.log2(0.75))
 @pytest.mark.parametrize(
     ("accuracies", "expected"),
     [([0.0] * 8, True), ([0.0] * 7 + [1.0], False), ([1.0] * 8, False), ([0.0], True)],
-    ids=["all wrong", "one right", "all right: no gradient either, but not invalid", "a group of one"],
+    ids=["all wrong", "one right", "all right: constant, but not all wrong", "a group of one"],
 )
-def test_a_group_is_invalid_when_all_of_it_is_wrong(accuracies, expected):
-    assert invalid(accuracies) is expected
+def test_a_group_is_all_wrong_when_no_response_is_right(accuracies, expected):
+    assert all_wrong(accuracies) is expected
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_distinct_and_entropy_by_hand(choices, number, bits):
     assert entropy_bits(choices) == pytest.approx(bits, abs=1e-12)
 
 
-def test_texts_that_differ_by_a_blank_are_two_texts():
+def test_texts_that_differ_by_a_space_are_distinct():
     assert distinct(["<answer> A </answer>", "<answer>A</answer>"]) == 2
 
 
-@pytest.mark.parametrize("measure", [invalid, distinct, entropy_bits])
+@pytest.mark.parametrize("measure", [all_wrong, distinct, entropy_bits])
 def test_an_empty_group_is_refused(measure):
     with pytest.raises(ValueError, match="empty group"):
         measure([])

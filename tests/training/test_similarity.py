@@ -12,7 +12,7 @@ from anatomy_r1.training.similarity import (
     difficulty,
     from_vectors,
     mini_similarity,
-    read,
+    read_similarity,
     served_difficulty,
     shuffled,
 )
@@ -43,7 +43,7 @@ def test_an_unknown_option_or_no_encoder_has_no_score():
         (((0.9, 0.5), (0.5, 1.0)), "with itself"),
     ],
 )
-def test_what_is_no_matrix_of_cosines_is_refused(matrix, complaint):
+def test_a_matrix_that_is_not_one_of_cosines_is_refused(matrix, complaint):
     with pytest.raises(ValueError, match=complaint):
         Similarity(("a", "b"), matrix, "x")
 
@@ -70,12 +70,12 @@ def test_placebo_keeps_the_numbers_and_moves_every_name_within_its_group():
 def test_similarities_from_a_file_and_what_is_wrong_with_one(tmp_path):
     path = tmp_path / "medclip.json"
     path.write_text(json.dumps({"encoder": "e", "names": ["a", "b"], "matrix": [[1, 0.25], [0.25, 1]]}))
-    assert read(path).between("a", "b") == 0.25
+    assert read_similarity(path).between("a", "b") == 0.25
     path.write_text(json.dumps({"encoder": "e", "names": ["a", "b"], "matrix": [[1, 2], [2, 1]]}))
     with pytest.raises(AnatomyR1Error, match=r"medclip\.json: no similarities .*Fix: write JSON"):
-        read(path)
+        read_similarity(path)
     with pytest.raises(AnatomyR1Error, match="Fix"):
-        read(tmp_path / "missing.json")
+        read_similarity(tmp_path / "missing.json")
 
 
 def test_mini_descriptors_find_the_pair_that_the_world_makes_alike():

@@ -1,1 +1,11 @@
-"""What a training log proves about the run that wrote it: named checks, each passed, failed or not checkable."""
+"""Certificates: what a training log proves about the run that wrote it (docs/certificates.md).
+
+A certificate has eight named checks. Each is passed, failed, or not checkable, with the reason.
+
+    evidence.py     the log, the recorded batches and the stated plan of one training
+    losses.py       check: loss
+    rollouts.py     checks: advantages, invalid gradients, groups, budget
+    served.py       checks: curriculum, similarity, data
+    certify.py      evidence -> certificate
+    certificate.py  the certificate as a value, as text and as JSON
+"""

@@ -1,11 +1,11 @@
-"""What a certificate is computed from: a training's log and recorded batches, and what was stated about it."""
+"""Evidence about one training: its log, its recorded batches, and the plan that it was to follow."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +13,32 @@ import pandas as pd
 
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.curriculum import LevelRule
 from anatomy_r1.training.recorded_batches import FOLDER, RecordedBatch, read_batches
-from anatomy_r1.training.similarity import Similarity, mini_similarity
-from anatomy_r1.training.similarity import read as read_similarity
-from anatomy_r1.training.training_log import read
+from anatomy_r1.training.similarity import Similarity, load_similarity
+from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, read
 
-LOG, SETTINGS = "training_log.sqlite", "training.json"
-"""Files of a training's folder."""
-LEVEL_RULE = ("level_count", "level_window", "level_threshold")
-"""Arguments of the rule by which the curriculum's level rises."""
+NO_SET = "needs the training questions: name their prepared set"
+NO_SIMILARITY = "no similarities at hand (the run logged none, or their file is not here)"
+"""Why a check that needs `training_set` or `similarity` is not checkable."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One training as its log has it, beside the plan that it was to follow."""
+    """What the checks compare: the log of a training with its stated plan."""
 
     plan: Mapping[str, Any]
     """`plan` of training.json: method, arguments, data."""
     spent: Mapping[str, Any]
-    """`spent` of training.json: steps and tokens of the own budget."""
+    """`spent` of training.json: steps and tokens of the method's own budget."""
     steps: pd.DataFrame
     rollouts: pd.DataFrame
     served: pd.DataFrame
-    """Examples of supervised fine-tuning; empty in logs of before certificates."""
+    """Examples of supervised fine-tuning; empty in logs that predate certificates."""
     batches: tuple[RecordedBatch, ...] = ()
     training_set: PreparedSet | None = None
-    """The questions that it is said to have learned from; None: what hangs on them is not checkable."""
+    """The stated training questions; without them, checks that need them are not checkable."""
     similarity: Similarity | None = None
-    also_right: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -49,69 +47,58 @@ class Evidence:
 
     @property
     def samples(self) -> bool:
-        """Whether the method is one of reinforcement learning."""
+        """Whether the method samples completions, as all reinforcement learning does."""
         return "num_generations" in self.arguments
 
     @property
     def members(self) -> int:
-        """G, completions a question."""
+        """G, completions per group."""
         return int(self.arguments["num_generations"])
 
     @property
     def own_steps(self) -> int:
-        """Steps of the own budget."""
+        """Steps of the method's own budget."""
         return int(self.arguments.get("own_steps") or self.arguments["max_steps"])
 
     @property
+    def level_rule(self) -> LevelRule:
+        """The rule by which the curriculum's level rises."""
+        count, window, threshold = (self.arguments[f"level_{name}"] for name in ("count", "window", "threshold"))
+        return LevelRule(int(count), int(window), float(threshold))
+
+    @property
     def totals(self) -> pd.Series:
-        """Reward of every rollout: the weighted sum over functions."""
+        """Total reward of every rollout: the weighted sum over reward functions."""
         rewards = self.rollouts.filter(like="reward_")
         weights = self.arguments.get("reward_weights") or [1.0] * rewards.shape[1]
         return (rewards * weights).sum(axis=1)
 
 
 def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evidence:
-    """What lies in a training's folder (or beside the log that is named).
+    """Read a training's folder, or the one that holds the log that is named.
 
     Raises:
         AnatomyR1Error: when the folder holds no training, or one of another version.
     """
     folder = folder.parent if folder.is_file() else folder
+    log = folder / LOG_NAME
     try:
-        record = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        frames = {table: read(folder / LOG, table) for table in ("steps", "rollouts", "served")}
-        batches = tuple(read_batches(folder / FOLDER))
-        plan, spent = _stated(record["plan"]), record["spent"]
-    except (OSError, ValueError, KeyError, TypeError, sqlite3.Error, pd.errors.DatabaseError) as error:
-        fix = f"name the folder of a finished training, with {LOG} and {SETTINGS}"
-        raise AnatomyR1Error(f"{folder}: no training to certify ({type(error).__name__}: {error}). Fix: {fix}") from (
-            error
+        record = json.loads((folder / SETTINGS_NAME).read_text(encoding="utf-8"))
+        evidence = Evidence(
+            plan=record["plan"],
+            spent=record["spent"],
+            steps=read(log, "steps"),
+            rollouts=read(log, "rollouts"),
+            served=read(log, "served"),
+            batches=tuple(read_batches(folder / FOLDER)),
+            training_set=training_set,
         )
-    return Evidence(
-        plan=plan,
-        spent=spent,
-        **frames,
-        batches=batches,
-        training_set=training_set,
-        similarity=_similarity(plan["arguments"].get("similarity")),
-        also_right=training_set.manifest.get("also_right", {}) if training_set else {},
-    )
-
-
-def _stated(plan: dict[str, Any]) -> dict[str, Any]:
-    """The plan, with all that the checks take for given.
-
-    Raises:
-        KeyError, TypeError, ValueError: when an argument is missing or no number.
-    """
-    arguments = plan["arguments"]
-    given = ["max_steps", *(LEVEL_RULE if arguments.get("curriculum") in ("levels", "pool") else ())]
-    for name in given:
-        float(arguments[name])
-    return plan
-
-
-def _similarity(source: str | None) -> Similarity | None:
-    if source == "mini":
-        return mini_similarity()
-    return read_similarity(Path(source)) if source and Path(source).is_file() else None
+        float(evidence.arguments["max_steps"])
+        if evidence.arguments.get("curriculum") in ("levels", "pool"):
+            evidence.level_rule  # noqa: B018  (raises if the plan does not state it)
+        source = evidence.arguments.get("similarity")
+    except (OSError, ValueError, KeyError, TypeError, sqlite3.Error, pd.errors.DatabaseError) as error:
+        fix = f"name the folder of a finished training, with {LOG_NAME} and {SETTINGS_NAME}"
+        reason = f"{type(error).__name__}: {error}"
+        raise AnatomyR1Error(f"{folder}: no training to certify ({reason}). Fix: {fix}") from error
+    return replace(evidence, similarity=load_similarity(source, needed=False))

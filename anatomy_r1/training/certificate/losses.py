@@ -1,7 +1,7 @@
-"""The loss of a recorded batch by the method's published formula, in float64, against the one that training used.
+"""Check of the loss: recorded batches, recomputed in float64 by the method's published formula.
 
-Written from the formulas, apart from TRL: DeepSeekMath eq. 3 (`grpo`), DAPO eq. 8 (`dapo`), the token mean of the
-device batch (`bnpo`), and GPG (`cispo` whose bound is never met: -A log pi).
+Written from the formulas, independently of TRL: DeepSeekMath eq. 3 (`grpo`), DAPO eq. 8 (`dapo`), the token mean of the
+device batch (`bnpo`), and GPG (`cispo` with a bound that is never reached: -A log pi).
 """
 
 from __future__ import annotations
@@ -11,16 +11,33 @@ from typing import Any
 
 import numpy as np
 
+from anatomy_r1.training.certificate.certificate import CertificateCheck, failed, not_checkable, passed
 from anatomy_r1.training.certificate.evidence import Evidence
-from anatomy_r1.training.certificate.value import Check, failed, not_checkable, passed
 from anatomy_r1.training.recorded_batches import Floats, RecordedBatch
 
 TOLERANCE = 1e-5
 """Ours: training sums hundreds of terms of size one in float32, exact to about 1e-7; a wrong term is 1e-3 or more."""
 
 
-def recomputed(batch: RecordedBatch, arguments: Mapping[str, Any]) -> float | None:
-    """The loss by formula; None for a loss that there is no formula for here."""
+def check_loss(evidence: Evidence) -> CertificateCheck:
+    """The recorded loss equals the formula's, and the log states the same loss, advantages and lengths."""
+    if not evidence.samples:
+        return not_checkable("loss", "supervised fine-tuning records no probabilities")
+    if not evidence.batches:
+        return not_checkable("loss", "no batch was recorded (trained before there were certificates)")
+    losses = [recomputed_loss(batch, evidence.arguments) for batch in evidence.batches]
+    if losses[0] is None:
+        return not_checkable("loss", f"no formula here for these arguments ({evidence.arguments.get('loss_type')})")
+    found = [(batch, loss) for batch, loss in zip(evidence.batches, losses, strict=True) if loss is not None]
+    faults = [fault for batch, loss in found if (fault := _fault(batch, loss, evidence))]
+    if faults:
+        return failed("loss", f"{len(faults)} of {len(found)} recorded batches, first: {faults[0]}")
+    worst = max(abs(loss - batch.loss) for batch, loss in found)
+    return passed("loss", f"recomputed on {len(found)} recorded batches, largest difference {worst:.1e}")
+
+
+def recomputed_loss(batch: RecordedBatch, arguments: Mapping[str, Any]) -> float | None:
+    """The loss by formula; None if the arguments ask for a loss that is not implemented here."""
     kind = arguments.get("loss_type")
     if kind not in ("grpo", "dapo", "bnpo", "cispo") or arguments.get("importance_sampling_level", "token") != "token":
         return None
@@ -43,7 +60,7 @@ def _policy_terms(batch: RecordedBatch, arguments: Mapping[str, Any]) -> Floats:
 
 
 def _divergence(batch: RecordedBatch) -> Floats:
-    """(B, T): the estimate of eq. 2, exp(d) - d - 1 with d = log ref - log pi; zero without a reference."""
+    """(B, T): the KL estimate of DeepSeekMath eq. 4, exp(d) - d - 1 with d = log pi_ref - log pi; else zero."""
     if batch.reference is None:
         return np.zeros_like(batch.policy)
     gap = batch.reference - batch.policy
@@ -52,7 +69,7 @@ def _divergence(batch: RecordedBatch) -> Floats:
 
 def _mean(terms: Floats, batch: RecordedBatch, arguments: Mapping[str, Any]) -> Floats:
     kept, kind = np.where(batch.mask > 0, terms, 0.0), arguments["loss_type"]
-    if kind == "grpo":  # over a response's tokens, then over responses
+    if kind == "grpo":  # over a completion's tokens, then over completions
         return np.asarray((kept.sum(1) / np.maximum(batch.mask.sum(1), 1)).mean() / batch.accumulation)
     if kind == "bnpo":  # over the tokens of the device batch
         return np.asarray(kept.sum() / max(batch.mask.sum(), 1) / batch.accumulation)
@@ -60,25 +77,10 @@ def _mean(terms: Floats, batch: RecordedBatch, arguments: Mapping[str, Any]) -> 
     return np.asarray(kept.sum() * batch.processes / max(batch.tokens, 1) / share)  # over the tokens of all processes
 
 
-def check_loss(evidence: Evidence) -> Check:
-    """The recorded loss is the formula's; the batch is the logged one; the log states the same loss."""
-    if not evidence.samples:
-        return not_checkable("loss", "supervised fine-tuning records no probabilities")
-    if not evidence.batches:
-        return not_checkable("loss", "no batch was recorded (trained before there were certificates)")
-    if recomputed(evidence.batches[0], evidence.arguments) is None:
-        return not_checkable("loss", f"no formula here for these arguments ({evidence.arguments.get('loss_type')})")
-    faults = [fault for batch in evidence.batches if (fault := _fault(batch, evidence))]
-    if faults:
-        return failed("loss", f"{len(faults)} of {len(evidence.batches)} recorded batches, first: {faults[0]}")
-    worst = max(abs((recomputed(b, evidence.arguments) or 0.0) - b.loss) for b in evidence.batches)
-    return passed("loss", f"recomputed on {len(evidence.batches)} recorded batches, largest difference {worst:.1e}")
-
-
-def _fault(batch: RecordedBatch, evidence: Evidence) -> str:
-    by_formula = recomputed(batch, evidence.arguments)
-    if by_formula is None or not np.isclose(by_formula, batch.loss, rtol=TOLERANCE, atol=TOLERANCE):
-        return f"step {batch.step}: formula {by_formula}, training {batch.loss}"
+def _fault(batch: RecordedBatch, recomputed: float, evidence: Evidence) -> str:
+    """Where the batch contradicts the formula or the log; empty if nowhere."""
+    if not np.isclose(recomputed, batch.loss, rtol=TOLERANCE, atol=TOLERANCE):
+        return f"step {batch.step}: formula {recomputed}, training {batch.loss}"
     if batch.accumulation > 1 or batch.processes > 1:
         return ""  # the log has the mean over several batches, of which one was recorded
     stated = evidence.steps.loc[evidence.steps["step"] == batch.step, "loss"]
@@ -88,10 +90,10 @@ def _fault(batch: RecordedBatch, evidence: Evidence) -> str:
 
 
 def _other_rows(batch: RecordedBatch, evidence: Evidence) -> str:
-    """Whether the batch holds other completions than the log; the trainer shuffles rows, so as a set."""
-    rows = evidence.rollouts[(evidence.rollouts["step"] == batch.step) & (evidence.rollouts["kept"] == 1)]
+    """Whether the batch holds other completions than the log; the trainer shuffles rows, so they compare as sets."""
     if evidence.arguments.get("steps_per_generation", 1) != 1:
         return ""
+    rows = evidence.rollouts[(evidence.rollouts["step"] == batch.step) & (evidence.rollouts["kept"] == 1)]
     logged = np.sort(rows["advantage"].to_numpy(float))
     if len(logged) != len(batch.advantages) or not np.allclose(np.sort(batch.advantages), logged, atol=TOLERANCE):
         return f"step {batch.step}: the batch has other advantages than the log"

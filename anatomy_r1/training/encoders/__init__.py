@@ -1,1 +1,1 @@
-"""Text encoders behind S(q): option texts in, one vector each out, with the identity of what made it."""
+"""Text encoders for S(q): option texts in, one vector each out, with the identity of what made it."""

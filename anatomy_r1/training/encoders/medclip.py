@@ -1,8 +1,8 @@
-"""MedCLIP's text tower (paper, "ASC-Learning": "the text encoder from MedCLIP"), rebuilt without the package.
+"""MedCLIP's text tower (paper, "ASC-Learning": "the text encoder from MedCLIP"), rebuilt without the MedCLIP package.
 
-The package's model needs a GPU and its image tower. The text tower is a BERT (Bio_ClinicalBERT's shape and tokenizer):
-hidden states 1, 2 and the last are averaged over all tokens, then over the three, projected to 512 without bias, and
-set to length one. Facts from RyanWangZf/MedCLIP, `medclip/modeling_medclip.py`.
+The package's model needs a GPU and the image tower. The text tower is a BERT with the shape and tokenizer of
+Bio_ClinicalBERT: hidden states 1, 2 and the last are averaged over all tokens, then over the three states, projected to
+512 dimensions without bias, and normalised to length one (RyanWangZf/MedCLIP, `medclip/modeling_medclip.py`).
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from anatomy_r1.training.encoders.encoder import TextEncoder
 from anatomy_r1.training.encoders.weights import tensors
 
 MAX_TOKENS = 77
-"""Of MedCLIP's processor."""
+"""As in MedCLIP's processor."""
 STATES = (1, 2, -1)
-"""Hidden states that are averaged; 0 would be the embeddings."""
+"""Indices of the averaged hidden states; 0 would be the embeddings."""
 BERT, PROJECTION = "text_model.model.", "text_model.projection_head.weight"
-"""Names in MedCLIP's checkpoint."""
+"""Tensor names in MedCLIP's checkpoint."""
 LEFT_OUT = {"embeddings.position_ids"}
-"""A buffer of old releases, which transformers no longer has."""
+"""A buffer that transformers no longer has."""
 TOKENIZER_FILES = ("config.json", "vocab.txt", "tokenizer*.json", "special_tokens_map.json")
 
 
 def medclip(weights: Path, bert: Path) -> TextEncoder:
-    """The encoder.
+    """MedCLIP's text encoder.
 
     Args:
-        weights: MedCLIP's checkpoint as safetensors; what belongs to its image tower is not read.
+        weights: MedCLIP's checkpoint as safetensors; its image tower is ignored.
         bert: folder with Bio_ClinicalBERT's configuration and tokenizer; its own weights are not needed.
 
     Raises:
-        AnatomyR1Error: when a tensor is missing, too many, or of another shape than the configuration says.
+        AnatomyR1Error: when a tensor is missing, unexpected, or of another shape than in the configuration.
     """
     import torch
     from transformers import AutoConfig, AutoTokenizer, BertModel

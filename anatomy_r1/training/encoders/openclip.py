@@ -1,8 +1,8 @@
 """Text towers in open_clip's format, such as `microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224`.
 
-A folder holds `open_clip_config.json`, the weights as safetensors, and the tokenizer's files where the text tower is
-one of transformers'. Such a tower's own configuration (`config.json`) is read from the folder too if it is there;
-otherwise open_clip asks the hub's cache for it.
+A folder holds `open_clip_config.json`, the weights as safetensors and, if the text tower is a transformers model, the
+tokenizer's files. Such a tower's own configuration (`config.json`) is read from the folder if it is there, else from
+the hub's cache.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from anatomy_r1.files import identity_of
 from anatomy_r1.training.encoders.encoder import TextEncoder
 
 NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
-"""Of weights, in the order in which open_clip looks for them."""
+"""File names of weights, in the order in which open_clip looks for them."""
 TOKENIZER_FILES = (
     "open_clip_config.json",
     "config.json",
@@ -29,10 +29,10 @@ TOKENIZER_FILES = (
 
 
 def open_clip_encoder(folder: Path) -> TextEncoder:
-    """The encoder.
+    """The text encoder of an open_clip model.
 
     Raises:
-        AnatomyR1Error: when open_clip is missing, or the folder is not of its format, or has no safetensors weights.
+        AnatomyR1Error: when open_clip is missing, or the folder is not in its format or has no safetensors weights.
     """
     try:
         import open_clip
@@ -66,7 +66,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _weights(folder: Path) -> Path:
-    """open_clip would take a pickle where there is no better file; so there must be one."""
+    """Require safetensors: without them, open_clip would load a pickle."""
     for name in NAMES:
         if (folder / name).is_file():
             return folder / name

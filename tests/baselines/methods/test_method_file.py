@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pkgutil import resolve_name
 
 import pytest
 
@@ -14,7 +15,7 @@ from baselines.experiment.settings import settings
 from baselines.grid.grid import configuration
 from baselines.methods import registry as methods
 from baselines.methods.method import Method
-from baselines.methods.registry import METHODS, add_methods, method, read_methods
+from baselines.methods.registry import METHODS, add_methods, find_method, read_methods
 
 HEAD = "from baselines.methods.grpo import GRPO\nfrom baselines.methods.method import Method\n"
 OWN = 'METHODS = (GRPO.but("mine", "Mine", paper="ours", knobs={"beta": 0.01}),)\n'
@@ -41,19 +42,17 @@ def file(tmp_path):
     return write
 
 
-def test_a_file_s_method_is_known_by_its_id(file):
+def test_a_files_method_is_known_by_its_id(file):
     (own,) = add_methods([str(file(OWN))])
-    assert method("mine") == own
+    assert find_method("mine") == own
     assert own.trainer == "baselines.trainers.LoggedGRPOTrainer"
     assert "mine" in select(load_profile("mini"), methods=["all"]).methods
 
 
-def test_a_trainer_and_a_reward_of_the_file_s_own_are_found_by_name(file):
-    from baselines.stages.train import _named
-
+def test_a_trainer_and_a_reward_of_the_file_itself_are_found_by_name(file):
     text = 'def short(**_):\n    return [1.0]\n\n\nMETHODS = (GRPO.but("mine", "M", rewards=(f"{__name__}.short",)),)\n'
     (own,) = add_methods([str(file(text))])
-    assert _named(own.rewards[0])() == [1.0]
+    assert resolve_name(own.rewards[0])() == [1.0]
 
 
 def test_a_changed_file_is_another_method_and_the_others_stay_what_they_were(file):
@@ -79,7 +78,7 @@ def test_the_grid_hands_the_file_to_its_stages_and_says_which_methods_are_its(fi
     assert json.loads(json.dumps(written)) == written
 
 
-def test_the_file_s_methods_run_besides_those_that_are_named(file, tmp_path, capsys):
+def test_the_files_methods_run_in_addition_to_those_that_are_named(file, tmp_path, capsys):
     words = ["plan", "--profile", "smoke", "--runs", str(tmp_path), "--method-file", str(file(OWN))]
     assert main([*words, "--methods", "sft", "--arms", "matched"]) == 0
     trained = {line.split()[-1].split("/")[2] for line in capsys.readouterr().out.splitlines() if "  train " in line}
@@ -103,13 +102,13 @@ def test_two_files_of_one_name_are_told_apart(file, tmp_path):
         ("METHODS = (1,)\n", "defines no METHODS"),
         ("METHODS = (GRPO,)\n", "there is a method 'grpo' already"),
         (OWN.replace('"mine"', '"all"'), "and not `all`"),
-        (OWN.replace('"mine"', '"../up"'), "small letters, digits, dots and hyphens"),
-        (OWN.replace('"mine"', '"a b"'), "small letters"),
+        (OWN.replace('"mine"', '"../up"'), "lower-case letters, digits, dots and hyphens"),
+        (OWN.replace('"mine"', '"a b"'), "lower-case letters"),
         (OWN.replace("(GRPO", "(GRPO.but('mine', 'M'), GRPO"), "there is a method 'mine' already"),
-        (OWN.replace("paper=", "start='nowhere', paper="), "starts from 'nowhere', which is no method before it"),
+        (OWN.replace("paper=", "start='nowhere', paper="), "starts from 'nowhere', which is not defined before it"),
         (OWN.replace("paper=", "trainer=f'{__name__}.Gone', paper="), "names 'Gone', which the file does not define"),
         (OWN.replace("paper=", "rewards=(f'{__name__}.gone',), paper="), "names 'gone', which the file does not"),
-        ("METHODS = (Method('c', 'C', '', kind='control', style='think'),)\n", "a control has code of its own"),
+        ("METHODS = (Method('c', 'C', '', kind='control', style='think'),)\n", "a control needs code in"),
         ("1 / 0\n", "fails when it is run: ZeroDivisionError"),
         ("def (\n", "fails when it is run: SyntaxError"),
         ("import nothing_of_this_name\n", "fails when it is run: ModuleNotFoundError"),
@@ -127,14 +126,14 @@ def test_refused_before_anything_runs(file, text, reason, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["gone.py", "notes.txt"])
-def test_a_file_that_is_none_is_refused(tmp_path, name):
+def test_a_missing_or_non_python_file_is_refused(tmp_path, name):
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(AnatomyR1Error, match="Fix: "):
         read_methods(tmp_path / name, METHODS)
 
 
 def test_only_what_is_rewarded_has_rewards():
-    with pytest.raises(ValueError, match="kind 'sft' is not rewarded"):
+    with pytest.raises(ValueError, match="kind 'sft' uses no rewards"):
         Method("x", "X", "", kind="sft", style="think", trainer="t.T", rewards=("r",))
 
 

@@ -11,7 +11,7 @@ from baselines.experiment.profile import PROFILES, load_profile
 from baselines.experiment.settings import arguments
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
-from baselines.methods.registry import METHODS, method
+from baselines.methods.registry import METHODS, find_method
 
 
 def test_but_merges_knobs_and_leaves_the_original_alone():
@@ -28,7 +28,7 @@ def test_a_trained_method_needs_a_trainer():
 
 def test_unknown_method_lists_the_known_ones():
     with pytest.raises(AnatomyR1Error, match="zero-shot, sft, cot-sft, sft-grpo, cot-sft-grpo, grpo"):
-        method("nope")
+        find_method("nope")
 
 
 def test_ids_are_unique():
@@ -36,7 +36,7 @@ def test_ids_are_unique():
 
 
 @pytest.mark.parametrize("module", ["methods", "__main__"], ids=["listing methods", "help"])
-def test_what_is_asked_often_imports_nothing_heavy(module):
+def test_listing_methods_and_help_import_nothing_heavy(module):
     code = f"import sys, baselines.{module}; assert not {{'torch', 'trl', 'transformers', 'pandas'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 

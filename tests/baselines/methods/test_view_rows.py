@@ -70,7 +70,7 @@ def test_views_share_the_training_of_their_policy_and_move_no_digest_of_it():
     assert after["policies"][of.format("grpo@rotations")] == before["policies"][of.format("grpo")]
 
 
-def test_a_rows_path_comes_back():
+def test_a_rows_path_round_trips():
     cell = Cell("b", "m", "grpo", 3, "no-image")
     assert cell.under("equal-tokens") == "b/m/grpo@no-image/equal-tokens/seed3"
     assert parse_evaluation(cell.under("equal-tokens")) == (cell, "equal-tokens")

@@ -167,7 +167,7 @@ def test_what_is_there_is_not_missing(tmp_path, monkeypatch):
 
 def test_similarities_are_required_by_any_method_with_a_curriculum(tmp_path, no_gpu, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    own = methods.method("grpo-asc").but("mine", "Mine"), methods.method("grpo").but("cascade", "Cascade")
+    own = methods.find_method("grpo-asc").but("mine", "Mine"), methods.find_method("grpo").but("cascade", "Cascade")
     monkeypatch.setattr(methods, "_added", {"own.py": own})
     told = [[one.name for one in missing(PAPER, Layout(tmp_path), select(PAPER, methods=[m.id]))] for m in own]
     assert [any("which ASC-Learning requires" in what for what in each) for each in told] == [True, False]

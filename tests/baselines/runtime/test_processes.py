@@ -21,7 +21,7 @@ from baselines.runtime.gpus import VISIBLE, one_gpu, visible
 from baselines.runtime.processes import launch_command, start_workers
 from baselines.stages.stages import run_stage
 from baselines.stages.train import LOG_NAME, train
-from baselines.trainers.grpo import one_pad_an_image
+from baselines.trainers.grpo import collapse_image_padding
 from tests.baselines.trainers.test_losses_distributed import free_port
 from tests.helpers.small_runs import ignore, linked
 
@@ -187,7 +187,7 @@ def test_no_gpu_changes_nothing(tmp_path):
     ids=["nothing", "one image", "two images of different size", "other tokens may repeat"],
 )
 def test_an_image_s_tokens_become_one(tokens, expected):
-    assert one_pad_an_image(tokens, pad=9) == expected
+    assert collapse_image_padding(tokens, pad=9) == expected
 
 
 def test_in_colocate_mode_vllm_gets_unexpanded_prompts(smoke_run, tmp_path):

@@ -20,7 +20,7 @@ from baselines.experiment.plan import evaluations, select, stages
 from baselines.experiment.profile import load_profile
 from baselines.experiment.settings import settings
 from baselines.grid.grid import configuration
-from baselines.methods.registry import TABLE_1, method
+from baselines.methods.registry import TABLE_1, find_method
 from baselines.stages.stages import parse_cell, parse_evaluation
 
 MINI, SGG = load_profile("mini"), "sgg_anatomy_mini"
@@ -28,7 +28,7 @@ FILES = {"grpo-asc": "GRPO-ASC-Learning", "grpo-gdqa": "GRPO-GDQA"}
 RUN = GridRun(MINI, Layout(Path("r")), "mini")
 
 
-def test_every_method_of_table_1_that_learns_stands_in_the_arm_each_on_its_file():
+def test_every_trained_method_of_table_1_is_in_the_arm_with_its_own_file():
     chosen = select(MINI, methods=[one.id for one in TABLE_1], arms=[AS_RELEASED])
     names = [(cell.method_id, cell.method.release) for cell, _ in evaluations(MINI, chosen)]
     assert names == [(one.id, FILES.get(one.id, "GRPO")) for one in TABLE_1 if one.id != "zero-shot"]
@@ -76,7 +76,7 @@ def test_every_committed_training_is_still_what_its_cell_would_train():
         assert result.provenance["training"]["plan"] == json.loads(json.dumps(settings(MINI, cell)))
 
 
-def test_asc_keeps_the_options_of_its_file_and_nobody_samples_for_equal_tokens():
+def test_asc_keeps_the_options_of_its_file_and_no_method_samples_for_equal_tokens():
     plan = settings(MINI, Cell(SGG, "mini-l", "grpo-asc", 0, data=AS_RELEASED))
     assert plan["arguments"]["curriculum"] == "ordered"
     assert (plan["arguments"]["max_steps"], plan["arguments"]["rollout_tokens"]) == (80, 0)
@@ -87,7 +87,7 @@ def test_asc_keeps_the_options_of_its_file_and_nobody_samples_for_equal_tokens()
 
 
 @pytest.mark.parametrize("data", ["matched", AS_RELEASED])
-def test_names_of_cells_are_read_back(data):
+def test_names_of_cells_round_trip(data):
     cell = Cell(SGG, "mini-l", "grpo", 3, data=data)
     assert parse_cell(cell.name) == cell
     assert parse_evaluation(cell.under(data)) == (cell, data)
@@ -112,7 +112,7 @@ def test_the_arm_through_the_grid(tmp_path):
     wordings = {"cot-sft": "answer", "grpo": "answer", "grpo-asc": "mixed", "grpo-gdqa": "choice"}
     test = load(root / "data" / SGG, "test")
     for name, result in results.items():
-        said, file = result.provenance, method(name).release
+        said, file = result.provenance, find_method(name).release
         learnt = load(root / "released" / SGG / file, "train")
         assert said["released"]["file"] == file
         assert said["released"]["wording"] == learnt.wording == wordings[name]

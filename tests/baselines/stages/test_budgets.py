@@ -121,7 +121,7 @@ def test_each_arm_is_stored_with_what_its_policy_cost(smoke_run, with_budget):
     ],
     ids=["a schedule that knows its end", "own steps that never come"],
 )
-def test_settings_that_would_mean_something_else_are_refused(wrong, told, smoke_run, with_budget):
+def test_contradictory_settings_are_refused(wrong, told, smoke_run, with_budget):
     run = with_budget(smoke_run, "rl", **{"rollout_tokens": 100, "own_steps": 2, "max_steps": 9, **wrong})
     with pytest.raises(ValueError, match=told):
         train(run, CELL, ignore)

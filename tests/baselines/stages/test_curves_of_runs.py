@@ -23,7 +23,7 @@ def root(tmp_path):
     return tmp_path / "mini"
 
 
-def test_what_sampled_is_distilled_once_and_the_rest_is_named(root, capsys):
+def test_sampling_trainings_get_curves_once_and_the_rest_is_named(root, capsys):
     (path,) = write_curves(root, root / "curves")
     assert path == root / "curves" / "sgg_anatomy_mini" / "mini-l" / "grpo" / "seed3.json"
     assert json.loads(path.read_text())["profile"] == "mini"
@@ -31,7 +31,7 @@ def test_what_sampled_is_distilled_once_and_the_rest_is_named(root, capsys):
     assert write_curves(root, root / "curves") == []
 
 
-def test_a_training_made_anew_is_distilled_anew(root):
+def test_a_repeated_training_gets_new_curves(root):
     (path,) = write_curves(root, root / "curves", ["grpo"])
     os.utime(path, (1, 1))
     assert write_curves(root, root / "curves", ["grpo"]) == [path]

@@ -7,14 +7,14 @@ import pytest
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prompts import prompt_hash
-from anatomy_r1.training.curriculum import Rule, bin_of, bins, levels
-from anatomy_r1.training.similarity import Similarity, mini_similarity, served_difficulty
+from anatomy_r1.training.curriculum import LevelRule, bin_of, bins, levels
+from anatomy_r1.training.similarity import Similarity, load_similarity, mini_similarity, served_difficulty
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
-from baselines.methods.registry import method
+from baselines.methods.registry import find_method
 from baselines.stages.train import LOG_NAME, train
 from baselines.trainers.sampler import question_order
-from baselines.trainers.serve_curriculum import Moment, build_curriculum, load_similarity
+from baselines.trainers.serve_curriculum import BatchContext, build_curriculum
 from tests.helpers.recording import hashed_reward
 from tests.helpers.small_runs import ignore
 
@@ -35,7 +35,7 @@ def curriculum(prepared, id_, likeness=LIKENESS, **changes):
         "own_steps": STEPS,
         "seed": 4,
     }
-    knobs = {"similarity": "mini", "shuffle_similarity": False, **method(id_).knobs, **fixed, **changes}
+    knobs = {"similarity": "mini", "shuffle_similarity": False, **find_method(id_).knobs, **fixed, **changes}
     return build_curriculum(SimpleNamespace(**knobs), prepared, "think", likeness)
 
 
@@ -43,7 +43,7 @@ def run_of(found, accuracy):
     """Batches of a whole run whose accuracy is a function of the level."""
     accuracies, served = [], []
     for generation in range(STEPS):
-        served.append(found.serve(Moment(generation, CHUNK, accuracies)))
+        served.append(found.serve(BatchContext(generation, CHUNK, accuracies)))
         accuracies.append(accuracy(served[-1].level))
     return served
 
@@ -60,7 +60,7 @@ def scores(found, served):
 def test_served_scores_rise_by_level_and_span_three_tenths(task, prepared):
     found = curriculum(prepared[task], "grpo-asc")
     served = run_of(found, lambda level: 0.6)
-    assert [batch.level for batch in served] == levels([0.6] * (STEPS - 1), Rule(3, 5, 0.5))
+    assert [batch.level for batch in served] == levels([0.6] * (STEPS - 1), LevelRule(3, 5, 0.5))
     means = []
     for level in range(3):
         known = [s for s in scores(found, [b for b in served if b.level == level]) if s is not None]
@@ -115,7 +115,7 @@ def test_new_distractors_are_refused_where_they_could_be_right(prepared):
     risky = type(risky)(risky.root, manifest, risky.image_root, risky.questions)
     with pytest.raises(AnatomyR1Error, match="5 times an anatomy would be right as well"):
         curriculum(risky, "grpo-asc")
-    assert curriculum(risky, "grpo-asc-released").serve(Moment(0, CHUNK, [])).rows
+    assert curriculum(risky, "grpo-asc-released").serve(BatchContext(0, CHUNK, [])).rows
 
 
 def test_a_file_of_other_options_is_refused(prepared):
@@ -126,7 +126,7 @@ def test_a_file_of_other_options_is_refused(prepared):
     for likeness, task in ((lacking, "omnimed_mi_mini"), (LIKENESS, "omnimed_mi_mini")):
         with pytest.raises(AnatomyR1Error, match=r"made of other options .* Fix: anatomy-r1 similarity make"):
             curriculum(prepared[task], "grpo-asc", likeness, similarity="similarity/medclip.json")
-    assert curriculum(prepared["omnimed_mi_mini"], "grpo-asc").serve(Moment(0, CHUNK, [])).rows
+    assert curriculum(prepared["omnimed_mi_mini"], "grpo-asc").serve(BatchContext(0, CHUNK, [])).rows
     assert curriculum(prepared["sgg_anatomy_mini"], "grpo-asc", similarity="similarity/medclip.json").pools
     foreign = Similarity(("x", "y"), ((1.0, 0.0), (0.0, 1.0)), "of other names")
     with pytest.raises(AnatomyR1Error, match="made of other options"):
@@ -151,8 +151,8 @@ def test_what_is_also_right_is_never_served_as_a_distractor(prepared):
 
 def test_beyond_its_own_budget_the_ordered_curriculum_begins_again(prepared):
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc-released")
-    assert found.serve(Moment(STEPS, CHUNK, [])) == found.serve(Moment(0, CHUNK, []))
-    assert found.serve(Moment(STEPS, CHUNK, [])) != found.serve(Moment(STEPS - 1, CHUNK, []))
+    assert found.serve(BatchContext(STEPS, CHUNK, [])) == found.serve(BatchContext(0, CHUNK, []))
+    assert found.serve(BatchContext(STEPS, CHUNK, [])) != found.serve(BatchContext(STEPS - 1, CHUNK, []))
 
 
 def test_a_missing_file_of_similarities_stops_a_curriculum_and_nothing_else(tmp_path):
@@ -179,20 +179,22 @@ def test_a_curriculum_needs_similarities_and_one_batch_a_step(tmp_path):
 @pytest.mark.slow
 def test_decisions_and_what_was_served_replay_from_the_training_log(smoke_run, with_budget, monkeypatch, prepared):
     monkeypatch.setattr("anatomy_r1.training.rewards.accuracy_reward", hashed_reward)
-    monkeypatch.setattr("baselines.trainers.serve_curriculum.Rule", lambda *_: Rule(levels=3, window=2, threshold=0.3))
+    monkeypatch.setattr(
+        "baselines.trainers.serve_curriculum.LevelRule", lambda *_: LevelRule(levels=3, window=2, threshold=0.3)
+    )
     run = with_budget(smoke_run, "rl", max_steps=6, similarity="mini", max_completion_length=10)
     out = train(run, Cell("sgg_anatomy_mini", "mini-l", "grpo-asc", 0), ignore)
     rollouts, steps = read(out / LOG_NAME, "rollouts"), read(out / LOG_NAME, "steps")
 
     accuracies = rollouts.groupby("step")["reward_accuracy_reward"].mean().tolist()
-    decided = levels(accuracies, Rule(levels=3, window=2, threshold=0.3))[:6]
+    decided = levels(accuracies, LevelRule(levels=3, window=2, threshold=0.3))[:6]
     assert decided[-1] == 2
     assert steps["level"].tolist() == decided
     assert rollouts.groupby("step")["level"].first().tolist() == decided
 
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc", seed=0)
     for step in range(6):
-        batch = found.serve(Moment(step, CHUNK, accuracies[:step]))
+        batch = found.serve(BatchContext(step, CHUNK, accuracies[:step]))
         logged = rollouts[rollouts["step"] == step + 1].groupby("group_index").first()
         for (index, columns), row, score in zip(batch.rows, logged.itertuples(), scores(found, [batch]), strict=True):
             assert row.question_id == found.questions[index].id

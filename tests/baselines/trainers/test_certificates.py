@@ -11,11 +11,12 @@ import pytest
 from anatomy_r1.cli.main import main
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.certificate.certificate import NAMES, as_text, from_dict
 from anatomy_r1.training.certificate.certify import certify
-from anatomy_r1.training.certificate.evidence import LOG, load_evidence
-from anatomy_r1.training.certificate.losses import recomputed
-from anatomy_r1.training.certificate.value import NAMES, as_text, from_dict
+from anatomy_r1.training.certificate.evidence import load_evidence
+from anatomy_r1.training.certificate.losses import recomputed_loss
 from anatomy_r1.training.recorded_batches import FOLDER
+from anatomy_r1.training.training_log import LOG_NAME
 
 pytestmark = pytest.mark.slow  # nine short trainings
 
@@ -66,7 +67,7 @@ def test_the_loss_is_recomputed_on_batches_that_show_something(evidence):
             for p, r, m, a in zip(last.policy, last.reference, last.mask, last.advantages, strict=True)
         )
     ]  # on-policy: ratio 1
-    assert recomputed(last, evidence("grpo").arguments) == pytest.approx(np.mean(by_hand), abs=1e-12)
+    assert recomputed_loss(last, evidence("grpo").arguments) == pytest.approx(np.mean(by_hand), abs=1e-12)
 
 
 @pytest.mark.parametrize("method", ["grpo", "gpg", "dapo"])
@@ -158,7 +159,7 @@ def load_answer(evidence, row):
     return asked[evidence.rollouts["question_id"].iloc[row]].answer
 
 
-def test_an_order_of_difficulty_that_is_none(evidence):
+def test_questions_that_are_not_ordered_by_difficulty(evidence):
     clean = evidence("grpo-asc-released")
     scores = clean.rollouts["similarity"].to_numpy()[::-1]
     assert scores[0] > scores[-1]
@@ -256,9 +257,9 @@ def test_a_certificate_survives_json(evidence):
     assert found.facts["completions"] == 16
 
 
-def test_the_command_shows_each_check_and_its_status_tells(trained, recorded_run, tmp_path, capsys):
+def test_the_command_shows_each_check_and_exits_with_status_1_on_failure(trained, recorded_run, tmp_path, capsys):
     folder, data = trained("grpo"), ["--data", str(recorded_run.layout.data(SGG))]
-    assert main(["certify", str(folder / LOG), *data]) == 0
+    assert main(["certify", str(folder / LOG_NAME), *data]) == 0
     assert "8 checks passed, 0 not checkable" in capsys.readouterr().out
     copy = shutil.copytree(folder, tmp_path / "copy")
     record = json.loads((copy / "training.json").read_text())
@@ -270,7 +271,7 @@ def test_the_command_shows_each_check_and_its_status_tells(trained, recorded_run
     assert said[str(folder)]["failed"] == []
 
 
-def test_what_is_no_training_is_refused(tmp_path, trained):
+def test_a_folder_without_a_readable_training_is_refused(tmp_path, trained):
     with pytest.raises(AnatomyR1Error, match="Fix: name the folder of a finished training"):
         load_evidence(tmp_path)
     copy = shutil.copytree(trained("grpo"), tmp_path / "copy")

@@ -81,10 +81,10 @@ def test_a_format_point_that_makes_up_for_accuracy_is_no_signal(dapo, tmp_path):
     trainer.reward_funcs = [accuracy, mirrored, never]
     drawn = trainer.draw(trainer.grouped([trainer.train_dataset[i] for i in range(3)]))
     assert (drawn.totals == 1).all()
-    assert trainer._signal(drawn) == []
+    assert trainer._with_signal(drawn) == []
 
 
-def test_whole_groups_are_demanded(dapo, tmp_path):
+def test_whole_groups_are_required(dapo, tmp_path):
     trainer, _ = trainer_for(dapo(never), "dapo", tmp_path / "work", precise=False)
     with pytest.raises(ValueError, match="whole groups"):
         trainer.collect([trainer.train_dataset[0]] * 12)
@@ -139,6 +139,6 @@ def test_rows_of_batches_with_other_lengths_are_joined_without_mixing():
     assert merged["num_images"] == [1, 1, 1]
 
 
-def test_a_key_that_a_new_release_adds_is_not_dropped_in_silence():
+def test_a_key_that_a_new_release_adds_is_not_dropped_silently():
     with pytest.raises(ValueError, match="new_thing"):
         merge([{**batch(5, 7, 2, first=10), "new_thing": torch.zeros(2)}], [(0, 0)], pad=0)

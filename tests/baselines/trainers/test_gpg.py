@@ -7,7 +7,7 @@ from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
 from baselines.stages.train import LOG_NAME, train
 from baselines.trainers.gpg import alpha
-from baselines.trainers.grpo import varied
+from baselines.trainers.grpo import nonconstant
 from tests.helpers.recording import GROUP, hashed_reward, trainer_for
 from tests.helpers.small_runs import ignore
 
@@ -29,7 +29,7 @@ def test_alpha(rewards, expected, case):
 def test_a_constant_group_is_seen_where_a_standard_deviation_misses_it():
     rewards = torch.tensor([1.2] * 8)
     assert not torch.isclose(rewards.std(), torch.tensor(0.0))  # upstream's test
-    assert not varied(rewards, 8).any()
+    assert not nonconstant(rewards, 8).any()
 
 
 def test_constant_groups_get_advantages_of_exactly_zero(smoke_run, with_budget, monkeypatch, tmp_path):

@@ -82,7 +82,7 @@ def test_loss_and_gradient_equal_the_formula(method, moved, small, tmp_path):
         trainer.num_iterations = 2  # so that TRL notes the probabilities at the time of the rollout
     seen = spy_on_samples(trainer)
     rows = trainer.grouped([trainer.train_dataset[i] for i in range(3)])
-    batch = trainer.collect(trainer.vary(trainer.chosen(rows)))
+    batch = trainer.collect(trainer.vary(trainer.choose(rows)))
     picks = kept_rows(method, seen)
     with torch.no_grad():
         old = by_rows(trainer, trainer.model, seen, picks)

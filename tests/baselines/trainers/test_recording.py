@@ -4,9 +4,8 @@ import dataclasses
 
 import pytest
 
-from anatomy_r1.training.certificate.evidence import LOG
 from anatomy_r1.training.recorded_batches import FOLDER, read_batches
-from anatomy_r1.training.training_log import read
+from anatomy_r1.training.training_log import LOG_NAME, read
 from baselines.experiment.cell import Cell, Layout
 from baselines.stages.train import train
 from tests.helpers.recording import hashed_reward
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.slow
 SGG = "sgg_anatomy_mini"
 
 
-def test_examples_of_a_resumed_run_are_logged_as_if_nothing_had_happened(recorded_run, trained, tmp_path):
+def test_examples_of_a_resumed_run_are_logged_as_without_the_interruption(recorded_run, trained, tmp_path):
     linked(tmp_path, recorded_run.layout.root)
     other, cell = dataclasses.replace(recorded_run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "sft", 0)
 
@@ -28,9 +27,9 @@ def test_examples_of_a_resumed_run_are_logged_as_if_nothing_had_happened(recorde
     with pytest.raises(CutError):
         train(other, cell, stop)
     again = train(other, cell, ignore)
-    assert set(read(again / LOG, "events")["kind"]) == {"start", "resume", "end"}
-    assert len(read(again / LOG, "served")) == 3 * 8
-    assert read(again / LOG, "served").equals(read(trained("sft") / LOG, "served"))
+    assert set(read(again / LOG_NAME, "events")["kind"]) == {"start", "resume", "end"}
+    assert len(read(again / LOG_NAME, "served")) == 3 * 8
+    assert read(again / LOG_NAME, "served").equals(read(trained("sft") / LOG_NAME, "served"))
 
 
 def test_recording_changes_no_weight_and_no_row(recorded_run, trained, tmp_path, monkeypatch):
@@ -41,4 +40,4 @@ def test_recording_changes_no_weight_and_no_row(recorded_run, trained, tmp_path,
     assert not list(read_batches(bare / FOLDER))
     recorded = trained("grpo")
     assert (bare / "model.safetensors").read_bytes() == (recorded / "model.safetensors").read_bytes()
-    assert read(bare / LOG, "rollouts").equals(read(recorded / LOG, "rollouts"))
+    assert read(bare / LOG_NAME, "rollouts").equals(read(recorded / LOG_NAME, "rollouts"))

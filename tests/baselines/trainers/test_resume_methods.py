@@ -2,7 +2,7 @@
 
 import pytest
 
-from anatomy_r1.training.curriculum import Rule
+from anatomy_r1.training.curriculum import LevelRule
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
 from baselines.experiment.profile import digest
@@ -30,7 +30,9 @@ def outcome(out):
 @pytest.mark.parametrize("method", TRAINED)
 def test_resume_is_bitwise(method, smoke_run, with_budget, tmp_path, monkeypatch):
     monkeypatch.setattr("anatomy_r1.training.rewards.accuracy_reward", hashed_reward)
-    monkeypatch.setattr("baselines.trainers.serve_curriculum.Rule", lambda *_: Rule(levels=3, window=1, threshold=0.3))
+    monkeypatch.setattr(
+        "baselines.trainers.serve_curriculum.LevelRule", lambda *_: LevelRule(levels=3, window=1, threshold=0.3)
+    )
     changes = {
         "max_steps": STEPS,
         "own_steps": STEPS,

@@ -39,5 +39,5 @@ def test_no_chunk_holds_a_question_twice_where_a_pass_ends_within_it():
     assert any(len(set(plain[i : i + 3])) < 3 for i in range(0, 70, 3))  # what it is for
 
 
-def test_chunks_larger_than_the_set_are_served_all_the_same():
+def test_chunks_larger_than_the_set_are_still_served():
     assert sorted(question_order(2, 6, seed=0, chunk=3)) == [0, 0, 0, 1, 1, 1]

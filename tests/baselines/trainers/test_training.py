@@ -11,7 +11,7 @@ from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import settings
-from baselines.stages.train import LOG_NAME, last_whole_checkpoint, train
+from baselines.stages.train import LOG_NAME, last_complete_checkpoint, train
 from baselines.stages.training_rows import completion, rl_rows, sft_rows
 from tests.helpers.recording import hashed
 from tests.helpers.small_runs import CutError, ignore
@@ -50,7 +50,7 @@ def test_resume_is_bitwise(method, smoke_run, with_budget, tmp_path_factory, mon
     with pytest.raises(CutError):
         train(run, CELL[method], cut_at(4))
     (work / "checkpoint-4").mkdir(exist_ok=True)  # as if the kill came while it was being written
-    assert last_whole_checkpoint(work).name == "checkpoint-2"
+    assert last_complete_checkpoint(work).name == "checkpoint-2"
     again = train(run, CELL[method], ignore)
 
     assert (again / "model.safetensors").read_bytes() == weights

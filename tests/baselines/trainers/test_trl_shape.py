@@ -1,4 +1,4 @@
-"""TRL and transformers still have the shape that baselines/trainers.py and train.py rely on."""
+"""TRL and transformers still have the interfaces that baselines/trainers and baselines/stages/train.py rely on."""
 
 import inspect
 

@@ -6,7 +6,7 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import save_result
-from anatomy_r1.training.certificate.value import NAMES, Certificate, failed, passed
+from anatomy_r1.training.certificate.certificate import NAMES, Certificate, failed, passed
 from reports.scores.caveats import CERTIFICATE_FAILED
 from reports.site.page import render, table_page
 from reports.tables.table1 import table1

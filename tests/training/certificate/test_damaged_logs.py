@@ -9,8 +9,8 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.certificate.certify import certify
-from anatomy_r1.training.certificate.evidence import LOG, SETTINGS, Evidence, load_evidence
-from anatomy_r1.training.training_log import TrainingLog
+from anatomy_r1.training.certificate.evidence import Evidence, load_evidence
+from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, TrainingLog
 
 REWARDS = ((1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 0.0))
 """Of two groups of four, the same at each step."""
@@ -72,17 +72,17 @@ def test_damage_fails_the_checks_that_it_concerns(clean, what):
 @pytest.fixture
 def folder(tmp_path):
     """A training's folder with an empty log; a function that writes its plan."""
-    TrainingLog(tmp_path / LOG)
+    TrainingLog(tmp_path / LOG_NAME)
 
     def stated(arguments):
-        (tmp_path / SETTINGS).write_text(json.dumps({"plan": {"arguments": arguments}, "spent": {"steps": STEPS}}))
+        (tmp_path / SETTINGS_NAME).write_text(json.dumps({"plan": {"arguments": arguments}, "spent": {"steps": STEPS}}))
         return tmp_path
 
     return stated
 
 
 @pytest.mark.parametrize("name", ["max_steps", "level_count", "level_window", "level_threshold"])
-def test_a_plan_without_what_checks_take_for_given_is_refused_by_name(folder, name):
+def test_a_plan_without_a_required_argument_is_refused_by_name(folder, name):
     assert load_evidence(folder(ARGUMENTS)).own_steps == STEPS
     with pytest.raises(AnatomyR1Error, match=rf"no training to certify .*{name}"):
         load_evidence(folder({key: value for key, value in ARGUMENTS.items() if key != name}))

@@ -8,11 +8,11 @@ import torch
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.encoders.encoder import TextEncoder, similarities, write
+from anatomy_r1.training.encoders.encoder import TextEncoder, write_similarities
 from anatomy_r1.training.encoders.medclip import medclip
 from anatomy_r1.training.encoders.openclip import open_clip_encoder
 from anatomy_r1.training.encoders.weights import convert
-from anatomy_r1.training.similarity import read
+from anatomy_r1.training.similarity import read_similarity
 from tests.helpers.small_set import SIX, write_set
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "abdominal", "wall", "cavity", "cystic", "plate", "gall",
@@ -149,11 +149,11 @@ class Hostile:
 def test_a_pickle_is_never_run_and_never_loaded(released, tmp_path):
     folder, _ = released
     torch.save({"text_model": Hostile(tmp_path / "ran")}, tmp_path / "evil.bin")
-    with pytest.raises(AnatomyR1Error, match="no file of tensors alone"):
+    with pytest.raises(AnatomyR1Error, match="not a file of tensors only"):
         convert(tmp_path / "evil.bin", tmp_path / "out.safetensors")
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "out.safetensors").exists()
-    with pytest.raises(AnatomyR1Error, match=r"is no .safetensors. Fix: `anatomy-r1 similarity convert"):
+    with pytest.raises(AnatomyR1Error, match=r"not a .safetensors file. Fix: `anatomy-r1 similarity convert"):
         medclip(folder / "pytorch_model.bin", folder / "bert")
 
 
@@ -213,15 +213,15 @@ def test_each_text_is_encoded_by_itself_once_and_the_wording_is_written_down(tmp
         asked.append(text)
         return [len(text), 1.0]
 
-    made = similarities(TextEncoder("lengths", {"weights": "0" * 16}, encode), ["ab", "abcd", "ab"], "a {}.")
+    encoder = TextEncoder("lengths", {"weights": "0" * 16}, encode)
+    write_similarities(encoder, ["ab", "abcd", "ab"], tmp_path / "s.json", "a {}.")
     assert asked == ["a ab.", "a abcd."]
-    write(made, tmp_path / "s.json")
-    found = read(tmp_path / "s.json")
+    found = read_similarity(tmp_path / "s.json")
     assert found.between("ab", "abcd") == pytest.approx((5 * 7 + 1) / np.sqrt(26 * 50), abs=1e-7)
     assert found.encoder == "lengths weights 0000000000000000, wording 'a {}.'"
     assert json.loads((tmp_path / "s.json").read_text())["identity"] == {"weights": "0" * 16}
     with pytest.raises(AnatomyR1Error, match=r"needs one \{\}"):
-        similarities(TextEncoder("x", {}, encode), ["a"], "no place")
+        write_similarities(TextEncoder("x", {}, encode), ["a"], tmp_path / "t.json", "no place")
 
 
 def test_the_command_makes_a_file_that_the_curriculum_takes(released, clip_folder, tmp_path, capsys):
@@ -230,9 +230,9 @@ def test_the_command_makes_a_file_that_the_curriculum_takes(released, clip_folde
     data, out = str(tmp_path / "sgg_anatomy_mini"), str(tmp_path / "s.json")
     words = ["--weights", str(folder / "model.safetensors"), "--bert", str(folder / "bert")]
     assert main(["similarity", "make", *words, "--data", data, "--out", out]) == 0
-    assert set(read(tmp_path / "s.json").names) == set(SIX)
+    assert set(read_similarity(tmp_path / "s.json").names) == set(SIX)
     assert main(["similarity", "show", out]) == 0
     assert "Abdominal Wall Cavity   1.000" in capsys.readouterr().out
     other = ["--encoder", "open_clip", "--weights", str(clip_folder[0]), "--data", data, "--out", out]
     assert main(["similarity", "make", *other]) == 0
-    assert read(tmp_path / "s.json").encoder.startswith("open_clip")
+    assert read_similarity(tmp_path / "s.json").encoder.startswith("open_clip")
