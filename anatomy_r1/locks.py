@@ -1,4 +1,4 @@
-"""One writer at a time, by a lock that the kernel drops when its holder dies."""
+"""One process at a time, by `flock`: the kernel releases the lock when its holder dies, however it dies."""
 
 from __future__ import annotations
 
@@ -6,13 +6,37 @@ import fcntl
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 from anatomy_r1.errors import AnatomyR1Error
 
 
+def try_lock(file: IO[Any]) -> bool:
+    """Lock an open file without waiting; False when another process holds it. Closing the file releases the lock."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock on a file, which is made, or on a folder; waits for the process that holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class FileLock:
-    """An exclusive lock on `path`; the file says who holds it and stays behind, empty, when the holder is done.
+    """An exclusive lock on the file `path`, which names its holder and stays behind, empty, when released.
 
     Raises:
         AnatomyR1Error: when another process still holds it after `wait` seconds; names the holder.
@@ -23,7 +47,7 @@ class FileLock:
         self.path = path
         self._file = path.open("a+")
         end = time.monotonic() + wait
-        while not self._try():
+        while not try_lock(self._file):
             if time.monotonic() >= end:
                 holder = self._holder()
                 self._file.close()
@@ -35,19 +59,12 @@ class FileLock:
         self._file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
         self._file.flush()
 
-    def _try(self) -> bool:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
     def _holder(self) -> str:
         self._file.seek(0)
         return self._file.read().strip() or "another process"
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         if not self._file.closed:
             self._file.truncate(0)
             self._file.close()

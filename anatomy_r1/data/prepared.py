@@ -12,8 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -22,7 +20,7 @@ from typing import Any
 
 from anatomy_r1.data.errors import DataError
 from anatomy_r1.data.splits import SPLITS
-from anatomy_r1.files import file_sha256
+from anatomy_r1.files import atomic_folder, file_sha256
 from anatomy_r1.question import Question
 
 FORMAT_VERSION = 1
@@ -84,13 +82,8 @@ def write(
         raise DataError(f"{root}: no question is left. Fix: see `excluded` and the split rule; check the data root")
     if root.exists() and not (root / MANIFEST).is_file() and (not root.is_dir() or any(root.iterdir())):
         raise DataError(f"{root}: holds something that is no prepared set. Fix: choose another folder for --out")
-    root.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
-    try:
-        _fill(temporary, root=root, by_split=by_split, image_root=image_root, manifest=manifest, inputs=inputs or {})
-        _swap(temporary, root)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with atomic_folder(root) as folder:
+        _fill(folder, root=root, by_split=by_split, image_root=image_root, manifest=manifest, inputs=inputs or {})
 
 
 def load(root: Path, split: str | None = None) -> PreparedSet:
@@ -221,15 +214,6 @@ def _fill(
     }
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-
-
-def _swap(new: Path, root: Path) -> None:
-    old = new.with_name(new.name + ".old")
-    if root.exists():
-        root.rename(old)
-    new.chmod(0o755)  # mkdtemp makes it private
-    new.rename(root)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None:

@@ -29,7 +29,7 @@ from anatomy_r1.evaluation.engines.engine import Engine
 from anatomy_r1.evaluation.engines.registry import open_engine
 from anatomy_r1.evaluation.items import Item, build_items, check_length
 from anatomy_r1.evaluation.task_files import benchmarks
-from anatomy_r1.files import write_whole
+from anatomy_r1.files import write_atomic
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Sampling
 from anatomy_r1.scoring.metrics import question_metrics
@@ -153,7 +153,7 @@ def _write(
             results[f"{name}_stderr,letter"] = stdev(one[name] for one in metrics) / math.sqrt(len(metrics))
     content = {"results": {task: results}, "date": time.time(), "anatomy_r1": about}
     try:
-        write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         fix = "Fix: check disk space and permissions, or name other --results, then run the same command"
         raise AnatomyR1Error(f"{path}: cannot be written ({error}). {fix}; responses are kept") from error

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from anatomy_r1.files import write_atomic
 from anatomy_r1.mini.classes import ANATOMIES, label
 from anatomy_r1.mini.microscopy import choose
 
@@ -85,9 +86,7 @@ def write_sample_page(root: Path, out: Path, per_benchmark: int = 12) -> tuple[P
     samples = draw_samples(root, per_benchmark)
     out.mkdir(parents=True, exist_ok=True)
     page, sheet = out / "samples.html", out / "samples.png"
-    building = out / "samples.html.building"
-    building.write_text(_page(samples), encoding="utf-8")
-    building.rename(page)
+    write_atomic(page, _page(samples))
     _sheet(samples).save(sheet)
     return page, sheet
 

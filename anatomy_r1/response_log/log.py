@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.files import whole_file
+from anatomy_r1.files import atomic_file
 from anatomy_r1.locks import FileLock
 from anatomy_r1.response_log.damage import damage_error
 from anatomy_r1.response_log.response import COLUMN_TYPES, COLUMNS, Response, ResponseKey
@@ -191,7 +191,7 @@ class ResponseLog:
         types = {"INTEGER": pa.int64(), "REAL": pa.float64(), "TEXT": pa.string()}
         schema = pa.schema([(name, types[COLUMN_TYPES[name]]) for name in COLUMNS])
         try:
-            with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+            with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
                 rows = (dict(zip(COLUMNS, response.values, strict=True)) for response in self.rows())
                 while part := list(islice(rows, CHUNK)):
                     writer.write_table(pa.Table.from_pylist(part, schema))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from anatomy_r1.files import whole_file, write_whole
+from anatomy_r1.files import atomic_file, write_atomic
 from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
 
 MATCHED = "matched"
@@ -86,10 +86,10 @@ class Result:
 def save_result(store: Path, result: Result) -> Path:
     """Write a result atomically: the JSON comes last and by rename, and without it there is no result."""
     path = store / f"{result.key}.json"
-    with whole_file(path.with_suffix(".parquet")) as temporary:
+    with atomic_file(path.with_suffix(".parquet")) as temporary:
         result.questions[list(result._columns)].to_parquet(temporary, index=False)
     head = {key: value for key, value in asdict(result).items() if key != "questions"}
-    return write_whole(path, json.dumps(head, indent=1, sort_keys=True) + "\n")
+    return write_atomic(path, json.dumps(head, indent=1, sort_keys=True) + "\n")
 
 
 def load_result(path: Path) -> Result:

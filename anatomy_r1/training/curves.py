@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.files import whole_file, write_whole
+from anatomy_r1.files import atomic_file, write_atomic
 from anatomy_r1.training.group_samples import SampleGroup, sample_groups
 from anatomy_r1.training.training_log import ACCURACY, read
 
@@ -184,13 +184,13 @@ def save_curves(folder: Path, curves: Curves) -> Path:
     """Write the files of one training. The JSON comes last and atomically: without it the training does not exist."""
     path = folder / f"{curves.key}.json"
     plain = pa.Table.from_pandas(curves.groups, preserve_index=False).replace_schema_metadata(None)
-    with whole_file(path.with_suffix(".parquet")) as temporary:
+    with atomic_file(path.with_suffix(".parquet")) as temporary:
         pq.write_table(plain, temporary, compression="zstd")
     seconds = curves.seconds.to_csv(index=False, float_format="%.3f", lineterminator="\n")
-    write_whole(path.with_suffix(".seconds.csv"), seconds)
+    write_atomic(path.with_suffix(".seconds.csv"), seconds)
     head = {**curves.__dict__, "schema": SCHEMA_VERSION, "samples": [asdict(sample) for sample in curves.samples]}
     head = {key: value for key, value in head.items() if key not in ("groups", "seconds")}
-    return write_whole(path, json.dumps(head, indent=1, sort_keys=True) + "\n")
+    return write_atomic(path, json.dumps(head, indent=1, sort_keys=True) + "\n")
 
 
 def load_curves(folder: Path) -> list[Curves]:

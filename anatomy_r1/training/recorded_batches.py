@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anatomy_r1.files import whole_file
+from anatomy_r1.files import atomic_file
 
 Floats = NDArray[np.float64]
 FOLDER = "batches"
@@ -56,7 +56,7 @@ def write_batch(folder: Path, batch: RecordedBatch) -> Path:
     arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in named.items() if a is not None}
     facts = {name: getattr(batch, name) for name in ("step", "loss", "tokens", "accumulation", "processes")}
     path = folder / f"{batch.step:06d}.safetensors"
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         save_file(arrays, temporary, {_KEY: json.dumps(facts)})
     return path
 

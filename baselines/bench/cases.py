@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.files import write_whole
+from anatomy_r1.files import write_atomic
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
 from baselines.methods.registry import find_method
@@ -136,7 +136,7 @@ def result_path(out: Path, case: Case) -> Path:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON atomically."""
-    write_whole(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+    write_atomic(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def read_result(path: Path) -> dict[str, Any]:

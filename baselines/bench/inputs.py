@@ -7,13 +7,13 @@ long as Qwen's own tokenizer does. The model keeps its real vocabulary size, and
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.augmentation.rewrites import rewrites
 from anatomy_r1.data.prepared import write
+from anatomy_r1.files import atomic_folder
 from anatomy_r1.mini.classes import ANATOMIES, POSITIONS
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
@@ -75,9 +75,6 @@ def write_questions(folder: Path, size: tuple[int, int]) -> None:
 
 def write_model(folder: Path, case: Case, device: str) -> None:
     """Random weights, made on `device` (the fastest place), and their processor; written atomically."""
-    half = folder.with_name(f"{folder.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
     if case.rehearsal:
         from anatomy_r1.mini.architecture import build_model
 
@@ -88,9 +85,9 @@ def write_model(folder: Path, case: Case, device: str) -> None:
         entry = model_entry(case)
         processor = build_processor((entry["pixels"]["min"], entry["pixels"]["max"]))
         model = _random_model(str(entry["hub"]).rpartition("/")[2], processor.tokenizer, device)
-    model.save_pretrained(half)
-    processor.save_pretrained(half)
-    half.rename(folder)
+    with atomic_folder(folder) as new:
+        model.save_pretrained(new)
+        processor.save_pretrained(new)
 
 
 def _random_model(architecture: str, tokenizer: Any, device: str) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.files import write_whole
+from anatomy_r1.files import write_atomic
 from baselines.bench.cases import OWN, SPANS, CaseResult, read_results, write_json
 from baselines.preflight.memory import GB
 
@@ -88,7 +88,7 @@ def write_report(out: Path) -> list[Aim]:
     found = read_results(out)
     judged = aims(found)
     write_json(out / "report.json", {"aims": [dataclasses.asdict(aim) for aim in judged], "cases": found})
-    write_whole(out / "report.md", as_markdown(found, judged))
+    write_atomic(out / "report.md", as_markdown(found, judged))
     return judged
 
 

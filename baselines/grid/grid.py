@@ -6,7 +6,6 @@ gone, whatever killed them. Snakemake's own lock file, which goes stale, is not 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -17,6 +16,7 @@ from typing import Any, TextIO
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
+from anatomy_r1.locks import try_lock
 from anatomy_r1.provenance import ROOT
 from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.plan import Selection, evaluations, lineage, stages
@@ -48,7 +48,8 @@ def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = L
     where = executor_words(cluster, run.profile, jobs, layout.root / "logs" / "slurm")
     layout.root.mkdir(parents=True, exist_ok=True)
     with (layout.root / "grid.lock").open("w") as lock:
-        _take(lock, layout.root)
+        if not try_lock(lock):
+            raise AnatomyR1Error(f"another grid runs in {layout.root}; wait until it ends, or stop it")
         todo = stages(run.profile, layout, selection)
         config = layout.root / "grid.json"
         for path in (layout.root / "progress").glob("**/*.json"):  # of an earlier run
@@ -110,13 +111,6 @@ def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
         **{f"data/{name}": digest([world, profile.data[name]]) for name in selection.benchmarks},
         **{f"released/{name}": digest([world, dict(options)]) for name, options in profile.released.items()},
     }
-
-
-def _take(lock: TextIO, root: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise AnatomyR1Error(f"another grid runs in {root}; wait until it ends, or stop it") from error
 
 
 def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> subprocess.Popen[bytes]:

@@ -6,13 +6,13 @@ Each stage locks a GPU instead; the kernel releases the lock when its holder die
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from anatomy_r1.locks import try_lock
 from anatomy_r1.provenance import gpus
 from baselines.experiment.profile import Profile
 
@@ -64,9 +64,7 @@ def one_gpu(candidates: Sequence[str], locks: Path, poll: float = 1.0) -> Iterat
     while True:
         for name in candidates:
             with (locks / f"gpu-{name.replace('/', '_')}.lock").open("w") as handle:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
+                if not try_lock(handle):
                     continue
                 os.environ[VISIBLE] = name
                 try:

@@ -7,12 +7,12 @@ until the folder is removed.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import atomic_folder
 from anatomy_r1.hub import snapshot
 
 SOURCE_NAME = "source.json"
@@ -35,15 +35,11 @@ def fetch(source: Mapping[str, Any], out: Path) -> None:
     _check_pin(out, found)
     if not list(folder.glob("*.safetensors")):
         raise AnatomyR1Error(f"{folder}: no *.safetensors. Fix: fetch it again: hf download {source['hub']}")
-    half = out.with_name(out.name + ".half")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
-    for path in sorted({path for pattern in LINKED for path in folder.glob(pattern)}):
-        (half / path.name).symlink_to(path.resolve())
-    _save_processor(folder, half, source.get("pixels") or {})
-    (half / SOURCE_NAME).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
-    shutil.rmtree(out, ignore_errors=True)
-    half.rename(out)
+    with atomic_folder(out) as new:
+        for path in sorted({path for pattern in LINKED for path in folder.glob(pattern)}):
+            (new / path.name).symlink_to(path.resolve())
+        _save_processor(folder, new, source.get("pixels") or {})
+        (new / SOURCE_NAME).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
 def _check_pin(out: Path, found: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from anatomy_r1.data.prepare import omnimed, released, sgg
 from anatomy_r1.data.prepare.options import OmniMedOptions, ReleasedOptions, SggOptions
 from anatomy_r1.data.prepared import summary
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import write_atomic
 from anatomy_r1.mini.released_twin import twin
 from baselines.experiment.cell import GridRun
 
@@ -90,9 +91,7 @@ def prepare_released(run: GridRun, benchmark: str, file: str) -> None:
 
 def _write_twin(world: Path, path: Path, options: Mapping[str, Any]) -> Path:
     records = twin(world, **options)[path.stem]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".tmp").write_text(json.dumps(records, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path.with_suffix(".tmp").replace(path)
+    return write_atomic(path, json.dumps(records, indent=4, ensure_ascii=False) + "\n")
 
 
 def _root(run: GridRun) -> Path:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.files import atomic_folder
 from anatomy_r1.results.store import EQUAL_TOKENS
 from anatomy_r1.training.recorded_batches import FOLDER
 from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, read
@@ -17,17 +18,13 @@ from baselines.experiment.profile import digest
 
 def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
     """Move model, processor, log and settings to `out`; the policy of equal tokens becomes a folder inside."""
-    ready = work / "ready"
-    shutil.rmtree(ready, ignore_errors=True)
-    record = {**record, **_take_policies(work, ready, processor)}
-    processor.save_pretrained(ready)
-    shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
-    if (work / FOLDER).is_dir():
-        shutil.copytree(work / FOLDER, ready / FOLDER)
-    (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
-    shutil.rmtree(out, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    ready.rename(out)
+    with atomic_folder(out) as ready:
+        record = {**record, **_take_policies(work, ready, processor)}
+        processor.save_pretrained(ready)
+        shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
+        if (work / FOLDER).is_dir():
+            shutil.copytree(work / FOLDER, ready / FOLDER)
+        (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
     shutil.rmtree(work)
 
 
@@ -38,7 +35,7 @@ def _take_policies(work: Path, ready: Path, processor: Any) -> dict[str, Any]:
     kept = {name: work / POLICIES / name for name in (OWN, EQUAL_TOKENS) if (work / POLICIES / name).is_dir()}
     ended = read_reached(kept[OWN])["step"] if (kept[OWN] / REACHED).exists() else None  # SFT has one budget
     costs: dict[str, Any] = {"spent": spent(work / LOG_NAME, ended)}
-    shutil.copytree(kept[OWN], ready, copy_function=os.link)
+    shutil.copytree(kept[OWN], ready, copy_function=os.link, dirs_exist_ok=True)
     if EQUAL_TOKENS in kept:
         shutil.copytree(kept[EQUAL_TOKENS], ready / EQUAL_TOKENS, copy_function=os.link)
         processor.save_pretrained(ready / EQUAL_TOKENS)

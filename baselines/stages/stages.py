@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.evaluation.views import split_row
+from anatomy_r1.locks import locked
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import MATCHED
 from baselines.experiment.cell import Cell, GridRun
@@ -44,7 +43,8 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
     progress = layout.progress(stage, name)
     write_progress(progress, Progress(name, "running"))
     try:
-        with _alone(layout.root / "work" / f"{digest([stage, name])}.lock"):
+        # A process of a killed grid may still do the same work: wait for it.
+        with locked(layout.root / "work" / f"{digest([stage, name])}.lock"):
             _limit_threads(run.profile)
             _run(stage, name, run, reporter(progress, name))
     except BaseException as error:
@@ -58,15 +58,6 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
 def _near(path: Path) -> Path:
     """Relative to the checkout if possible: shorter, and the same on every machine."""
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Wait for a process of a killed grid that still does the same work; the kernel releases the lock when it dies."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _limit_threads(profile: Profile) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import atomic_folder
 from anatomy_r1.results.store import Result, load_results
 from anatomy_r1.tables.document import Document
 from reports.controls.controls import controls
@@ -61,15 +61,8 @@ def build(out: Path, sources: SiteSources) -> data.Written:
         raise AnatomyR1Error(f"{out}: is not empty and no site. Fix: choose another folder for --out")
     if not sources.store.is_dir():
         raise AnatomyR1Error(f"{sources.store}: no such folder. Run `tox -e reproduce-table1` first, or name another")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        written = _fill(temporary, sources)
-        temporary.chmod(0o755)  # mkdtemp makes it private
-        _swap(temporary, out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return written
+    with atomic_folder(out) as site:
+        return _fill(site, sources)
 
 
 def _fill(site: Path, sources: SiteSources) -> data.Written:
@@ -168,11 +161,3 @@ def _with_provenance(page: SitePage, results: Sequence[Result]) -> SitePage:
         return page
     kept = of_table2(results) if page.file == "table2.html" else results
     return replace(page, facts=facts(kept), commands=again(kept))
-
-
-def _swap(new: Path, out: Path) -> None:
-    old = new.with_name(new.name + ".old")
-    if out.exists():
-        out.rename(old)
-    new.rename(out)
-    shutil.rmtree(old, ignore_errors=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,18 +84,6 @@ def _head(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise AnatomyR1Error(f"{path}: not a complete result ({error}). Fix: delete it") from error
     return content if isinstance(content, Mapping) else {}
-
-
-@contextmanager
-def alone(store: Path) -> Iterator[None]:
-    """One submission at a time: a key that was free when checked is free when written."""
-    store.mkdir(parents=True, exist_ok=True)
-    folder = os.open(store, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
 
 
 def enter(store: Path, result: Result) -> Path:

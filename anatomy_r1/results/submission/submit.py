@@ -16,9 +16,10 @@ from anatomy_r1.data.leakage.sides import NO_PICTURES, leakage, read_questions
 from anatomy_r1.data.locate import find_set
 from anatomy_r1.data.prepared import MANIFEST, load, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.locks import locked
 from anatomy_r1.provenance import provenance
 from anatomy_r1.results.store import SUBMITTED, Result
-from anatomy_r1.results.submission.entry import ResultKey, alone, check_free, enter, profile_of
+from anatomy_r1.results.submission.entry import ResultKey, check_free, enter, profile_of
 from anatomy_r1.results.submission.lm_eval_files import is_results
 from anatomy_r1.results.submission.lm_eval_source import from_lm_eval
 from anatomy_r1.results.submission.submission import CLAIMED, Submission, from_log, from_model
@@ -89,7 +90,8 @@ def submit(request: SubmissionRequest) -> StoredSubmission:
     plan, benchmark = submission.scores.plan, submission.scores.benchmark
     key = ResultKey(benchmark, request.model, request.method, int(plan["seed"]))
     leaked = early or passport_of(benchmark, request.data, request.train_data)
-    with alone(request.store):
+    request.store.mkdir(parents=True, exist_ok=True)
+    with locked(request.store):  # a key that was free when checked is free when written
         profile = profile_of(request.store, key, plan["questions_sha256"], request.profile)
         result = _result(request, submission, key, profile, leaked)
         return StoredSubmission(enter(request.store, result), result, submission, leaked)

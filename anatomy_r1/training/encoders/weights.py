@@ -10,7 +10,7 @@ import pickle
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.files import whole_file
+from anatomy_r1.files import atomic_file
 
 
 def convert(source: Path, target: Path) -> int:
@@ -32,7 +32,7 @@ def convert(source: Path, target: Path) -> int:
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise AnatomyR1Error(f"{source}: holds something other than named tensors. Fix: name a state dict")
-    with whole_file(target) as temporary:
+    with atomic_file(target) as temporary:
         save_file({name: value.contiguous().clone() for name, value in found.items()}, temporary)
     return len(found)
 

@@ -1,6 +1,5 @@
 """A profile with a mistake in it is refused when it is loaded, with file, key, value and how to write it."""
 
-import inspect
 from dataclasses import fields
 
 import pytest
@@ -79,11 +78,11 @@ def test_any_argument_of_trl_can_be_set(tmp_path):
 def test_sections_have_the_keys_of_what_they_are_given_to():
     from trl import GRPOConfig
 
-    from anatomy_r1.evaluation.evaluate import evaluate
+    from anatomy_r1.evaluation.config import EvaluationConfig
     from anatomy_r1.mini.world import WorldSpec
     from baselines.trainers import RLConfig
 
     own = {one.name for one in fields(RLConfig)} - {one.name for one in fields(GRPOConfig)}
     assert own <= TrainingSection.model_fields.keys()
     assert {one.name for one in fields(WorldSpec)} == WorldSection.model_fields.keys()
-    assert EvaluationSection.model_fields.keys() <= inspect.signature(evaluate).parameters.keys()
+    assert EvaluationSection.model_fields.keys() <= {one.name for one in fields(EvaluationConfig)}
