@@ -75,7 +75,7 @@ def test_a_lock_is_waited_for_and_released_by_a_kill(tmp_path, kind):
     if kind == "file":
         with path.open("a") as file:
             assert not try_lock(file)
-        with pytest.raises(AnatomyR1Error, match="is writing. Fix: wait until it is done"):
+        with pytest.raises(AnatomyR1Error, match=r"is writing\. Fix: wait until it is done"):
             FileLock(path)
     os.kill(holder.pid, signal.SIGKILL)
     with locked(path):  # returns once the holder is dead

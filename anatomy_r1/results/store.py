@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, write_atomic
 from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
 
@@ -114,3 +115,16 @@ def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]
         for path in cells
         if wanted is None or path.relative_to(store).with_suffix("").as_posix() in wanted
     ]
+
+
+def find_store(path: Path) -> Path:
+    """The result store at `path`, or in it: runs keep theirs in `results/`, committed ones in `store/`.
+
+    Raises:
+        AnatomyR1Error: when there is none, or it is empty.
+    """
+    for folder in (path / "store", path / "results", path):
+        if next(folder.glob("*/*/*/*/seed*.json"), None):
+            return folder
+    problem = "no results in it" if path.is_dir() else "no such folder"
+    raise AnatomyR1Error(f"{path}: {problem}. Fix: name a result store, or the folder of a run (runs/mini)")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.locate import find_set
+from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.data.rotations import original, prompted
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.question import Question
@@ -58,10 +59,7 @@ def load_complete_run(log: Path, data: Path, run: str | None = None) -> Complete
             answers a question that the data do not have.
     """
     with ResponseLog(log, read_only=True) as opened:
-        name, plan = _pick_run(log, opened.runs(), run)
-        prepared = find_set(plan["benchmark"], data, plan["split"])
-        if prepared.manifest["questions_sha256"] != plan["questions_sha256"]:
-            raise AnatomyR1Error(f"{prepared.root}: not the questions that run {name} of {log} was asked. Fix: --data")
+        name, plan, prepared = _open_run(log, opened, data, run)
         found = list(filter(_belongs(plan), opened.rows()))
     given = prepared.questions[: plan["limit"]]
     questions = tuple(prompted(given, plan.get("options", "given")))
@@ -70,6 +68,33 @@ def load_complete_run(log: Path, data: Path, run: str | None = None) -> Complete
     counted = prepared.manifest["counts"][plan["split"]]["questions"]
     asked = counted if plan["limit"] is None else min(counted, plan["limit"])
     return CompleteRun(name, plan, questions, responses, asked + len(questions) - len(given))
+
+
+def logged_responses(log: Path, data: str | Path | None, run: str | None = None) -> list[tuple[Question, Response]]:
+    """Responses of one run with their questions, in the order of the questions; also of an incomplete run.
+
+    Raises:
+        AnatomyR1Error: when the run is not unique, or the data are not those it used.
+    """
+    with ResponseLog(log, read_only=True) as opened:
+        _, plan, prepared = _open_run(log, opened, data, run)
+        found = list(filter(_belongs(plan), opened.rows()))
+    questions = {question.id: question for question in prompted(prepared.questions, plan.get("options", "given"))}
+    order = {id_: place for place, id_ in enumerate(questions)}
+    known = [response for response in found if response.key.question_id in order]
+    known.sort(key=lambda one: (order[one.key.question_id], one.key.decoding == "greedy", one.key.repeat))
+    return [(questions[one.key.question_id], one) for one in known]
+
+
+def _open_run(
+    log: Path, opened: ResponseLog, data: str | Path | None, run: str | None
+) -> tuple[str, dict[str, Any], PreparedSet]:
+    """Name and plan of the run, and the questions that it was asked."""
+    name, plan = _pick_run(log, opened.runs(), run)
+    prepared = find_set(plan["benchmark"], data, plan["split"])
+    if prepared.manifest["questions_sha256"] != plan["questions_sha256"]:
+        raise AnatomyR1Error(f"{prepared.root}: not the questions that run {name} of {log} was asked. Fix: --data")
+    return name, plan, prepared
 
 
 def _pick_run(log: Path, runs: dict[str, dict[str, Any]], name: str | None) -> tuple[str, dict[str, Any]]:
