@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anatomy_r1.cli.commands import add_command
-from anatomy_r1.cli.report_options import add_report_options, check_formats, write_report
+from anatomy_r1.cli.commands import add_command, add_report_options, check_formats, write_report
 
 if TYPE_CHECKING:
     from anatomy_r1.comparison.regression_gate.judge import Gate, GateRule

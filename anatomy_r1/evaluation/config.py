@@ -25,12 +25,20 @@ if TYPE_CHECKING:
     from anatomy_r1.prompts import Style
 
 
+ENGINES = {
+    "transformers": "anatomy_r1.evaluation.engines.transformers_engine:TransformersEngine",
+    "vllm": "anatomy_r1.evaluation.engines.vllm_engine:VllmEngine",
+    "server": "anatomy_r1.evaluation.engines.server_engine:ServerEngine",
+}
+"""Name -> path of its class."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """Every `count`-th question, starting with number `number`.
 
     Every shard records the plan of the whole run, so that the merged logs of all shards are the log of the whole run
-    (`anatomy_r1.response_log.copies.merge`). Seeds and keys do not depend on the shard.
+    (`anatomy_r1.response_log.log.merge`). Seeds and keys do not depend on the shard.
 
     Raises:
         ValueError: unless 1 <= number <= count.
@@ -107,7 +115,7 @@ class EvaluationConfig:
     dtype: str | None = None
     """None: the checkpoint's dtype."""
     engine: str = "transformers"
-    """Name in `anatomy_r1.evaluation.engines.registry.ENGINES`."""
+    """Name in `ENGINES`."""
     engine_args: Mapping[str, Any] | None = None
     """Further arguments of the engine, such as a server's `base_url`."""
     results: Path | None = None

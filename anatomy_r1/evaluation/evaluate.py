@@ -25,8 +25,7 @@ from anatomy_r1.data.locate import find_set
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
-from anatomy_r1.evaluation.engines.engine import Engine
-from anatomy_r1.evaluation.engines.registry import open_engine
+from anatomy_r1.evaluation.engines.engine import Engine, open_engine
 from anatomy_r1.evaluation.items import Item, build_items, check_length
 from anatomy_r1.evaluation.task_files import benchmarks
 from anatomy_r1.files import write_whole

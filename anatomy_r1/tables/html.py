@@ -6,8 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import MISSING, Table, groups
+from anatomy_r1.tables.table import MISSING, Document, Table, groups
 
 HERE = Path(__file__).parent
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from anatomy_r1.tables.document import Document, Entry, Section
-from anatomy_r1.tables.table import Block, Cell, Table, groups, prose_rows
+from anatomy_r1.tables.table import Block, Cell, Document, Entry, Section, Table, groups, prose_rows
 
 WIDTH = 132
 """Column at which the notes of tables wrap."""

@@ -56,7 +56,7 @@ def texts_of_prompts(model, inputs, numbers, end_tokens):
 
 
 def decode_module():
-    from anatomy_r1.evaluation.engines import decode
+    from anatomy_r1.evaluation.engines import transformers_engine as decode
 
     return decode
 
@@ -84,7 +84,7 @@ def make(data, model, file, first, last):
     """One lm-eval run, whose engine answers for every seed at once."""
     import lm_eval.evaluator
 
-    from anatomy_r1.evaluation.engines.decode import uniforms
+    from anatomy_r1.evaluation.engines.transformers_engine import uniforms
     from anatomy_r1.evaluation.evaluate import evaluate
 
     lm_eval.evaluator.add_env_info = lambda storage: None  # asks pip for all packages

@@ -19,19 +19,20 @@ import openai
 from lm_eval.api.registry import register_model
 
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
-from anatomy_r1.evaluation.engines.chat import as_prompt
 from anatomy_r1.evaluation.engines.engine import Engine
-from anatomy_r1.evaluation.engines.jobs import Job
-from anatomy_r1.evaluation.engines.resume import JobQueue
-from anatomy_r1.evaluation.engines.server_address import ServerAddress, check_upload, read_address
+from anatomy_r1.evaluation.engines.jobs import Job, JobQueue
 from anatomy_r1.evaluation.engines.server_client import (
     Failure,
+    Model,
+    ServerAddress,
+    as_prompt,
+    check_upload,
     clean,
     list_models,
     open_client,
+    read_address,
     request_completion,
 )
-from anatomy_r1.evaluation.engines.server_schema import Model
 from anatomy_r1.response_log.log import ResponseLog
 
 UNVERIFIED = "named by the server, not verified"
