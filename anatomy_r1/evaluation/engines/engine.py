@@ -1,4 +1,6 @@
-"""Base class of the engines: generates the responses that the log lacks, for `evaluate` or for lm-eval.
+"""Engines: `open_engine`, and the base classes `Engine` and `LocalEngine`.
+
+An engine generates the responses that the log lacks, for `evaluate` or for lm-eval.
 
 lm-eval knows the engines as `anatomy-transformers`, `anatomy-vllm` and `anatomy-server`.
 
@@ -6,10 +8,6 @@ Example:
     >>> with ResponseLog(Path("log.sqlite")) as log:                        # doctest: +SKIP
     ...     engine = TransformersEngine("models/mini-l", log=log, batch_size=16)
     ...     lm_eval.simple_evaluate(model=engine, tasks=["sgg_anatomy_mini"], apply_chat_template=True)
-
-Checkpoints in a local folder: identity, processor and end tokens, and the base class of the local engines.
-
-Engines by name; a new engine is one more line. Imports nothing heavy, so that `--help` can list the names.
 """
 
 from __future__ import annotations
@@ -88,13 +86,11 @@ class Engine(LM):  # type: ignore[misc]  # lm-eval is untyped
     def _builder(self) -> JobBuilder:
         return JobBuilder(self.weights, self.seed, self.settings)
 
-    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
+    def loglikelihood(self, requests: list[Any]) -> Any:
         """Not supported."""
         raise NotImplementedError(f"{type(self).__name__} only generates")
 
-    def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-        """Not supported."""
-        raise NotImplementedError(f"{type(self).__name__} only generates")
+    loglikelihood_rolling = loglikelihood
 
 
 IDENTITY_FILES = (
@@ -105,11 +101,7 @@ IDENTITY_FILES = (
 
 
 def weights_identity(folder: Path) -> str:
-    """16 hex digits over names and bytes of weights, configuration, tokenizer and processor.
-
-    Raises:
-        AnatomyR1Error: when the folder has no safetensors weights.
-    """
+    """16 hex digits over names and bytes of weights, configuration, tokenizer and processor."""
     if not any(folder.glob("*.safetensors")):
         raise AnatomyR1Error(f"{folder}: no *.safetensors weights. Fix: name a folder that `save_pretrained` wrote")
     return identity_of({path for pattern in IDENTITY_FILES for path in folder.glob(pattern)})
@@ -125,20 +117,10 @@ class Checkpoint:
     """As stated in its configuration."""
     end_tokens: frozenset[int]
     max_length: int
-    """Positions of the model; prompt and response must fit."""
-
-    def prompt(self, turns: Sequence[dict[str, Any]], add_generation_prompt: bool) -> str:
-        """The prompt for chat turns, which have `<image>` in their text where an image goes."""
-        chat = [{**turn, "content": content_parts(turn["content"])} for turn in turns]
-        text = self.processor.apply_chat_template(chat, add_generation_prompt=add_generation_prompt, tokenize=False)
-        return str(text)
+    """In positions."""
 
     def check_length(self, job: Job, prompt_tokens: int) -> None:
-        """Check that prompt and response fit.
-
-        Raises:
-            AnatomyR1Error: when they do not.
-        """
+        """Raise an AnatomyR1Error unless prompt and response fit."""
         new = job.sampling.max_new_tokens
         if prompt_tokens + new > self.max_length:
             raise AnatomyR1Error(
@@ -151,25 +133,12 @@ class Checkpoint:
     ) -> Response:
         """The response to log for generated tokens, the end token included."""
         text_tokens = [token for token in tokens if token not in self.end_tokens]
-        return Response(
-            job.key,
-            self.processor.tokenizer.decode(text_tokens, skip_special_tokens=True),
-            finish_reason,
-            prompt_tokens=prompt_tokens,
-            tokens=len(tokens),
-            seconds=seconds,
-            style=job.style,
-            images=job.images,
-            shown=job.shown,
-        )
+        text = self.processor.tokenizer.decode(text_tokens, skip_special_tokens=True)
+        return job.response(text, finish_reason, prompt_tokens, len(tokens), seconds)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read everything but the weights; code in the checkpoint is not executed.
-
-    Raises:
-        AnatomyR1Error: when the folder has no usable model, or its processor no chat template.
-    """
+    """Read everything but the weights; code in the checkpoint is not executed."""
     from transformers import AutoConfig, AutoProcessor
 
     try:
@@ -218,14 +187,16 @@ class LocalEngine(Engine):
 
     def complete(self, jobs: Iterable[Job], count: int, *, progress: bool = True) -> list[str]:
         """The text of each job, in order."""
-        shown = self._progress and progress
-        texts, generated = complete_jobs(jobs, count, self.log, self._generate, progress=shown)
+        progress = self._progress and progress
+        texts, generated = complete_jobs(jobs, count, self.log, self._generate, progress=progress)
         self.generated += generated
         return texts
 
     def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
         """The prompt by the processor's chat template."""
-        return self.checkpoint.prompt(chat_history, add_generation_prompt)
+        chat = [{**turn, "content": content_parts(turn["content"])} for turn in chat_history]
+        text = self.processor.apply_chat_template(chat, add_generation_prompt=add_generation_prompt, tokenize=False)
+        return str(text)
 
     def chat_template(self, chat_template: bool | str = False) -> str | None:
         """The processor's, whatever name lm-eval asks for."""
@@ -238,7 +209,7 @@ class LocalEngine(Engine):
 
     @property
     def max_length(self) -> int:
-        """Positions of the model; prompt and response must fit."""
+        """The checkpoint's."""
         return self.checkpoint.max_length
 
     @property
@@ -248,13 +219,10 @@ class LocalEngine(Engine):
 
 
 def open_engine(name: str, model: str | Path, *, benchmark: str, **options: Any) -> Any:
-    """Open the engine `name` with a model.
+    """Open an engine of `ENGINES` with a model: the folder of a checkpoint, or a server's name for it.
 
-    Args:
-        name: one of `ENGINES`.
-        model: folder of a checkpoint, or a server's name for its model.
-        benchmark: whose questions will be asked; for engines that need it.
-        options: log, seed, progress, and the engine's own; None stands for the engine's default.
+    `options` are log, seed, progress, and the engine's own; None stands for the engine's default. `benchmark`, whose
+    questions will be asked, is for engines that need it.
 
     Raises:
         AnatomyR1Error: when the engine or an option does not exist, or the engine cannot be opened.

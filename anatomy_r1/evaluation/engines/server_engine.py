@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import openai
 from lm_eval.api.registry import register_model
@@ -62,20 +62,12 @@ class ServerEngine(Engine):
         benchmark: str = "",
         progress: bool = True,
     ) -> None:
-        """Check that the server can be reached and has the model.
+        """Check that the server can be reached and has the model, which goes by the server's own name.
 
-        Args:
-            model: the server's name for it.
-            log: response log to resume from and write to.
-            base_url: of the server, usually ending in `/v1`.
-            seed: sampling seed; each response is requested with a seed of its own.
-            concurrency: concurrent requests.
-            timeout: seconds without a byte after which a request has failed (300: our choice).
-            retries: of a request that failed temporarily (8: our choice; about 40 s of waiting in all).
-            allow_upload: whether questions and images may be sent to another machine.
-            plain_openai: leave out the arguments that OpenAI's own API rejects.
-            benchmark: whose license terms to print before an upload.
-            progress: show a progress bar.
+        `base_url` usually ends in `/v1`. `timeout`: seconds without a byte after which a request has failed (300: our
+        choice). `retries`: of a request that failed temporarily (8: our choice; about 40 s of waiting in all).
+        `plain_openai`: leave out the arguments that OpenAI's own API rejects. `benchmark`: whose license terms to print
+        before an upload.
         """
         super().__init__(log, seed, progress=progress)
         if not base_url:
@@ -86,10 +78,12 @@ class ServerEngine(Engine):
         upload = check_upload(self.address, benchmark, allow_upload)
         self.name = str(model)
         self._concurrency, self._timeout, self._retries, self._plain = concurrency, timeout, retries, plain_openai
-        found = find_model(self.name, self.address, asyncio.run(self._models()))
-        self.weights = server_identity(self.name, self.address, found)
+        found = _find_model(self.name, self.address, asyncio.run(self._models()))
+        self.weights = _identity(self.name, self.address, found)
         self._max_length = found.max_model_len if found else None
-        self.settings = _settings(plain_openai)
+        # What is sent in addition to the fields of `Sampling`, and what is not sent
+        more = {"not_sent": "min_p, repetition_penalty, top_k"} if plain_openai else {"min_p": 0.0}
+        self.settings = {"engine": "server", "presence_penalty": 0.0, "frequency_penalty": 0.0, **more}
         self.plan = {"base_url": self.address.base, **upload}
 
     async def _models(self) -> Any:
@@ -113,17 +107,13 @@ class ServerEngine(Engine):
         return as_prompt(chat_history)
 
     def complete(self, jobs: Iterable[Job], count: int, *, progress: bool = True) -> list[str]:
-        """The text of each of `count` jobs, in order; only responses that are not in the log are requested.
-
-        Raises:
-            IncompleteError: when some requests failed; all other responses are in the log.
-        """
+        """As in `Engine`; after an IncompleteError all responses received are in the log."""
         queue = JobQueue(jobs, count, self.log, progress=self._progress and progress)
         try:
             tally = asyncio.run(self._request_all(queue))
         finally:
             self.generated += queue.generated
-            queue.close()
+            queue.bar.close()
         texts = [text for text in queue.texts if text is not None]
         if missing := count - len(texts):
             raise IncompleteError(tally.summary(self.address.base, self.log.path, missing, count))
@@ -194,31 +184,21 @@ class FailureTally:
         yield missing - len(self.failures), "not requested: the server had stopped answering"
 
 
-def find_model(name: str, address: ServerAddress, listed: Sequence[Model] | Literal["none listed"]) -> Model | None:
-    """The server's description of a model; None if it does not list its models.
-
-    Raises:
-        AnatomyR1Error: when the server lists its models, and this one is not among them.
-    """
-    if listed == "none listed":
+def _find_model(name: str, address: ServerAddress, listed: Sequence[Model] | None) -> Model | None:
+    """The server's description of a model; None if it does not list its models."""
+    if listed is None:
         return None
     found = next((model for model in listed if model.id == name), None)
     if found is None:
-        others = clean(", ".join(model.id for model in listed if isinstance(model, Model)))
+        others = clean(", ".join(model.id for model in listed))
         raise AnatomyR1Error(f"{address.base}: serves no model {name}. Fix: --model, one of {others or '(none)'}")
     return found
 
 
-def server_identity(name: str, address: ServerAddress, model: Model | None) -> str:
+def _identity(name: str, address: ServerAddress, model: Model | None) -> str:
     """Model, host and the server's description of the model, marked as unverified."""
     if model is None:
         return f"{name} at {address.host} ({UNVERIFIED}; it lists no models)"
     stated = sorted(model.model_dump(exclude={"id"}, exclude_none=True).items())
     about = [UNVERIFIED, *(f"{part} {clean(str(value))}" for part, value in stated)]
     return f"{name} at {address.host} ({'; '.join(about)})"
-
-
-def _settings(plain: bool) -> dict[str, Any]:
-    """For the key: what is sent in addition to the fields of `Sampling`, and what is not sent if `plain`."""
-    sent: dict[str, Any] = {"engine": "server", "presence_penalty": 0.0, "frequency_penalty": 0.0}
-    return sent | ({"not_sent": "min_p, repetition_penalty, top_k"} if plain else {"min_p": 0.0})

@@ -1,6 +1,4 @@
-"""The engine over transformers: one prefill per question serves all of its responses.
-
-Decoding with one prefill per prompt: each prompt and its image are read once, for all of its responses.
+"""The engine over transformers: each prompt and its image are read once, for all of its responses.
 
 Each response draws from a random stream of its own, which depends on seed, benchmark, question and repeat only. So
 batch size, order and resuming do not change which numbers it gets; only the last bits of the logits can differ.
@@ -39,11 +37,7 @@ def uniforms(seed: int, benchmark: str, question_id: str, repeat: int, count: in
 def next_tokens(logits: Any, numbers: Any, greedy: Any, temperature: Any) -> Any:
     """The next token of each row: the most likely one, or inverse transform sampling with the row's random number.
 
-    Args:
-        logits: (rows, vocabulary).
-        numbers: (rows,) uniform in [0, 1), float64.
-        greedy: (rows,) whether to take the most likely token.
-        temperature: (rows,) of the sampled rows.
+    `logits`: (rows, vocabulary). `numbers`: uniform in [0, 1), float64; like `greedy` and `temperature` one for each row.
     """
     import torch
 
@@ -91,12 +85,8 @@ def decode(
 ) -> list[Generated]:
     """Generate a response for each request, in order.
 
-    Args:
-        model: an image-text-to-text model of transformers.
-        inputs: the processor's output for the prompts, padded on the left.
-        requests: any number per prompt.
-        end_tokens: ids that end a response.
-        on_logits: for tests and analysis.
+    `inputs` is the processor's output for the prompts, padded on the left; any number of requests may share a prompt.
+    `on_logits` is for tests and analysis.
     """
     import torch
 
@@ -214,17 +204,7 @@ class TransformersEngine(LocalEngine):
         dtype: str = "auto",
         progress: bool = True,
     ) -> None:
-        """Load model and processor.
-
-        Args:
-            pretrained: folder that `save_pretrained` wrote.
-            log: response log to resume from and write to.
-            seed: sampling seed; each response has its own random stream.
-            batch_size: questions (not responses) per batch.
-            device: None: `cuda` if available, else `cpu`.
-            dtype: `auto` (the checkpoint's), `float32`, `bfloat16`, ...
-            progress: show a progress bar.
-        """
+        """Load model and processor; `batch_size` counts questions, not responses."""
         super().__init__(Path(pretrained), log, seed, progress=progress)
         import torch
 

@@ -1,13 +1,12 @@
-"""The engine over vLLM.
+"""The engine over vLLM: 0.25.1 on GPUs (as locked) and 0.32.0 on CPUs (`tox -e vllm`).
+
+`Vllm` makes all calls of vLLM. It drives the engine's own loop in place of `LLM.generate`, so that each response can be
+logged when it is finished.
 
 Each question's prompt and image are preprocessed once, and every response is a request with a seed of its own. vLLM's
 prefix cache lets the responses share the prefill already in the step that computes it (as far as whole cache blocks
 reach). `n=5` would do the same, since vLLM splits it into five requests with seeds s, s + 1, ...; but with one seed per
 response, a response does not depend on how many others are missing.
-
-All calls of vLLM: 0.25.1 on GPUs (as locked) and 0.32.0 on CPUs (`tox -e vllm`).
-
-They drive the engine's own loop in place of `LLM.generate`, so that each response can be logged when it is finished.
 """
 
 from __future__ import annotations
@@ -212,15 +211,8 @@ class VllmEngine(LocalEngine):
     ) -> None:
         """Load model and processor.
 
-        Args:
-            pretrained: folder that `save_pretrained` wrote.
-            log: response log to resume from and write to.
-            seed: sampling seed; each response has its own.
-            batch_size: questions queued in vLLM; None: a quarter more than it computes at once.
-            device: must be None; vLLM uses the device it was built for.
-            dtype: `auto` (the checkpoint's, even if vLLM would choose another), `float32`, `bfloat16`, ...
-            progress: show a progress bar.
-            options: vLLM's engine arguments, for example `gpu_memory_utilization`.
+        `batch_size`: questions queued in vLLM; None: a quarter more than it computes at once. `device` must be None.
+        `dtype`: `auto` is the checkpoint's, even if vLLM would choose another. `options` are vLLM's engine arguments.
         """
         super().__init__(Path(pretrained), log, seed, progress=progress)
         if device:
