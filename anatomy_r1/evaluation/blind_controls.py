@@ -43,11 +43,7 @@ def majority(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, 
 
 
 def naive_bayes(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, ...]:
-    """The most probable option given the words of the question.
-
-    Raises:
-        AnatomyR1Error: without training questions.
-    """
+    """The most probable option given the words of the question."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.naive_bayes import MultinomialNB
 
@@ -72,13 +68,7 @@ def exclude_test_clusters(train: Sequence[Question], test: Sequence[Question]) -
 def out_of_fold(control: Control, questions: Sequence[Question], folds: int = FOLDS) -> tuple[str, ...]:
     """A letter for each question of a set without a test split, learned from the other folds.
 
-    Args:
-        control: the control to use.
-        questions: no cluster of them is in two folds.
-        folds: maximum number of folds; there are never more than clusters.
-
-    Raises:
-        AnatomyR1Error: when all questions are from one cluster.
+    No cluster is in two folds, and there are never more folds than clusters.
     """
     from sklearn.model_selection import GroupKFold
 

@@ -63,8 +63,8 @@ def evaluate(
         data: prepared set, or the folder that holds it under the benchmark's name.
         model: folder of a checkpoint, or a server's name for its model.
         log: response log; created if missing.
-        config: all other options.
-        options: fields of `EvaluationConfig`, which replace those of `config`.
+        config: all other options; each of `options` replaces one of them.
+        options: fields of `EvaluationConfig`.
 
     Raises:
         IncompleteError: when a server did not answer all requests; the responses received are in the log.
@@ -85,7 +85,10 @@ def evaluate(
         decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
         plan = {**_plan(task, prepared, config), **engine.plan}
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
-        _check_longest(items, engine, config.max_new_tokens)
+        # Before the first response
+        longest = max(items, key=lambda item: len(item.turn))
+        prompt = engine.prompt(longest)
+        check_length(engine, longest.question.id, prompt, longest.pictures, config.max_new_tokens)
         texts = engine.complete_items(items, sampling)
     found = [_item_metrics(item, responses) for item, responses in zip(items, texts, strict=True)]
     metrics = {name: sum(one[name] for one in found) / len(found) for name in found[0]}
@@ -128,12 +131,6 @@ def _fewer_collections() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def _check_longest(items: list[Item], engine: Engine, max_new_tokens: int) -> None:
-    """Fail before the first response where the longest prompt does not fit the model."""
-    longest = max(items, key=lambda item: len(item.turn))
-    check_length(engine, longest.question.id, engine.prompt(longest), longest.pictures, max_new_tokens)
 
 
 def _item_metrics(item: Item, responses: list[str]) -> dict[str, float]:

@@ -41,11 +41,7 @@ def split_row(row: str) -> tuple[str, str]:
 
 
 def parse_row(row: str) -> tuple[str, str]:
-    """As `split_row`, for a name typed by a user.
-
-    Raises:
-        AnatomyR1Error: when the part after `@` is not a view; lists the views.
-    """
+    """As `split_row`, for a name typed by a user; an AnatomyR1Error if the part after `@` is not a view."""
     method, view = split_row(row)
     if _SEPARATOR in method:
         name = row.rpartition(_SEPARATOR)[2]

@@ -39,7 +39,7 @@ def texts_of_prompts(model, inputs, numbers, end_tokens):
     going = torch.arange(len(made))
     rows = [transformers_engine.GenerationRequest(prompt, (), False, 1.0) for prompt in range(prompts)]
     with torch.inference_mode():
-        state = decode_module()._prefill(model, inputs, rows)
+        state = transformers_engine._prefill(model, inputs, rows)
         for step in range(steps):
             tokens = _next(state.logits, node, numbers[going, step])
             for index, token in zip(going.tolist(), tokens.tolist(), strict=True):
@@ -55,14 +55,8 @@ def texts_of_prompts(model, inputs, numbers, end_tokens):
     return [found[start : start + responses] for start in range(0, len(found), responses)]
 
 
-def decode_module():
-    from anatomy_r1.evaluation.engines import transformers_engine as decode
-
-    return decode
-
-
 def _next(logits, node, numbers):
-    """`engines.sampling.next_tokens` at temperature 1, for responses that share rows of logits."""
+    """`next_tokens` at temperature 1, for responses that share rows of logits."""
     import torch
 
     cumulative = torch.softmax(logits.double(), dim=-1).cumsum(dim=-1)[node]
@@ -76,8 +70,8 @@ def _fork(model, state, begun):
     state.cache.batch_select_indices(parents)
     offset = None if state.offset is None else state.offset[parents]
     every = list(range(len(begun)))
-    forked = decode_module()._State(every, state.cache, state.mask[parents], offset, None)
-    return decode_module()._advance(model, forked, tokens, every)
+    forked = transformers_engine._State(every, state.cache, state.mask[parents], offset, None)
+    return transformers_engine._advance(model, forked, tokens, every)
 
 
 def make(data, model, file, first, last):

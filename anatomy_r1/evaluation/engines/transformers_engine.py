@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from lm_eval.api.registry import register_model
 
 from anatomy_r1.evaluation.engines.engine import LocalEngine, read_checkpoint, unusable
@@ -27,8 +28,6 @@ from anatomy_r1.response_log.response import Response
 
 def uniforms(seed: int, benchmark: str, question_id: str, repeat: int, count: int) -> Any:
     """The first `count` numbers in [0, 1) of a response's random stream, as a float64 array."""
-    import numpy as np
-
     name = f"{seed}\0{benchmark}\0{question_id}\0{repeat}"
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "big")
     return np.random.Generator(np.random.Philox(key=key)).random(count)
@@ -37,7 +36,7 @@ def uniforms(seed: int, benchmark: str, question_id: str, repeat: int, count: in
 def next_tokens(logits: Any, numbers: Any, greedy: Any, temperature: Any) -> Any:
     """The next token of each row: the most likely one, or inverse transform sampling with the row's random number.
 
-    `logits`: (rows, vocabulary). `numbers`: uniform in [0, 1), float64; like `greedy` and `temperature` one for each row.
+    `logits`: (rows, vocabulary). The others have one value for each row; `numbers` are float64, uniform in [0, 1).
     """
     import torch
 
@@ -72,21 +71,17 @@ class Generated:
     finish_reason: Literal["stop", "length"] = "length"
 
 
-LogitsCallback = Callable[[list[int], Any], None]
-"""Called at each step with the indices of the unfinished requests and their logits, (requests, vocabulary)."""
-
-
 def decode(
     model: Any,
     inputs: dict[str, Any],
     requests: Sequence[GenerationRequest],
     end_tokens: Collection[int],
-    on_logits: LogitsCallback | None = None,
+    on_logits: Callable[[list[int], Any], None] | None = None,
 ) -> list[Generated]:
     """Generate a response for each request, in order.
 
     `inputs` is the processor's output for the prompts, padded on the left; any number of requests may share a prompt.
-    `on_logits` is for tests and analysis.
+    `on_logits`, for tests, gets the indices of the unfinished requests and their logits, (requests, vocabulary).
     """
     import torch
 
@@ -97,7 +92,13 @@ def decode(
             if on_logits:
                 on_logits(list(state.active), state.logits)
             tokens = _pick(state, requests, outputs)
-            unfinished = _append(state.active, tokens.tolist(), requests, outputs, end_tokens)
+            unfinished = []  # rows of the batch
+            for row, (index, token) in enumerate(zip(state.active, tokens.tolist(), strict=True)):
+                outputs[index].tokens.append(token)
+                if token in end_tokens:
+                    outputs[index].finish_reason = "stop"
+                elif len(outputs[index].tokens) < len(requests[index].numbers):
+                    unfinished.append(row)
             state = _advance(model, state, tokens, unfinished)
     return outputs
 
@@ -140,24 +141,6 @@ def _pick(state: _State, requests: Sequence[GenerationRequest], outputs: Sequenc
     greedy = torch.tensor([row.greedy for row in rows], device=device)
     temperature = torch.tensor(temperatures, dtype=torch.float64, device=device)
     return next_tokens(state.logits, numbers, greedy, temperature)
-
-
-def _append(
-    active: Sequence[int],
-    tokens: Sequence[int],
-    requests: Sequence[GenerationRequest],
-    outputs: Sequence[Generated],
-    end_tokens: Collection[int],
-) -> list[int]:
-    """Append each row's token to its output; returns the batch rows that are not finished."""
-    unfinished = []
-    for row, (index, token) in enumerate(zip(active, tokens, strict=True)):
-        outputs[index].tokens.append(token)
-        if token in end_tokens:
-            outputs[index].finish_reason = "stop"
-        elif len(outputs[index].tokens) < len(requests[index].numbers):
-            unfinished.append(row)
-    return unfinished
 
 
 def _advance(model: Any, state: _State, tokens: Any, unfinished: list[int]) -> _State:

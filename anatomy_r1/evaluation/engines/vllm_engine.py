@@ -30,6 +30,18 @@ from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, Sampling
 from anatomy_r1.scoring.metrics import K
 
+RESPONSES = K + 1
+"""Per question: the sampled ones and the greedy one."""
+SEED_BITS = 62
+"""Size of a response's seed: vLLM takes a signed 64-bit number."""
+BETWEEN_STEPS = 16
+"""Questions preprocessed between two steps of vLLM (our choice)."""
+SPEED_ONLY = frozenset({
+    "block_size", "disable_log_stats", "distributed_executor_backend", "enforce_eager", "gpu_memory_utilization",
+    "kv_cache_memory_bytes", "max_model_len", "max_num_batched_tokens", "max_num_seqs", "mm_processor_cache_gb",
+    "tensor_parallel_size",
+})  # fmt: skip
+"""vLLM's arguments that affect speed and memory only; all others are part of a response's key."""
 ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
@@ -58,11 +70,7 @@ class Finished:
 
 
 class Vllm:
-    """A loaded model.
-
-    Raises:
-        AnatomyR1Error: when vLLM is not installed, or cannot load the folder.
-    """
+    """A model loaded by vLLM."""
 
     def __init__(self, folder: Path, dtype: str, options: dict[str, Any]) -> None:
         """Load `folder` (safetensors, no remote code); `options` are vLLM's engine arguments."""
@@ -101,16 +109,13 @@ class Vllm:
 
     def add_request(self, name: str, prompt: Any, sampling: Sampling, seed: int, end_tokens: frozenset[int]) -> None:
         """Queue a request for one response to a preprocessed prompt."""
-        params = copy(_unseeded(sampling, end_tokens))  # as vLLM does for n > 1: the constructor would validate again
+        # A copy, as vLLM makes for n > 1: the constructor would validate again
+        params = copy(_sampling_params(sampling, end_tokens))
         params.seed = seed if sampling.decoding == "sample" else None
         self._engine.add_request(name, prompt, params)
 
     def step(self) -> list[Finished]:
-        """Run one step of the engine; returns the responses that it finished, often none.
-
-        Raises:
-            AnatomyR1Error: when vLLM has failed.
-        """
+        """Run one step of the engine; returns the responses that it finished, often none."""
         try:
             outputs = self._engine.step()
         except Exception as error:  # its exception classes differ between versions
@@ -124,22 +129,9 @@ class Vllm:
             self._engine.abort_request(names)
 
 
-def prompt_tokens(prompt: Any) -> int:
-    """Length of a preprocessed prompt, the image's tokens included."""
-    return len(prompt["prompt_token_ids"])
-
-
 @lru_cache(maxsize=16)
-def _unseeded(sampling: Sampling, end_tokens: frozenset[int]) -> Any:
-    return sampling_params(sampling, 0, end_tokens)
-
-
-def sampling_params(sampling: Sampling, seed: int, end_tokens: frozenset[int]) -> Any:
-    """VLLM's sampling parameters, all stated, so that no default of a version or a checkpoint applies.
-
-    Raises:
-        AnatomyR1Error: when vLLM would silently sample at another temperature.
-    """
+def _sampling_params(sampling: Sampling, end_tokens: frozenset[int]) -> Any:
+    """VLLM's sampling parameters, all but the seed stated, so that no default of a version or a checkpoint applies."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -156,7 +148,7 @@ def sampling_params(sampling: Sampling, seed: int, end_tokens: frozenset[int]) -
         repetition_penalty=sampling.repetition_penalty,
         presence_penalty=0.0,
         frequency_penalty=0.0,
-        seed=seed if sampled else None,
+        seed=0 if sampled else None,
         max_tokens=sampling.max_new_tokens,
         min_tokens=0,
         stop_token_ids=sorted(end_tokens),
@@ -173,20 +165,6 @@ def _finished(output: Any) -> Finished:
         raise AnatomyR1Error(f"a response ended with {one.finish_reason!r}, neither stop nor length. {fix}")
     shared = int(output.num_cached_tokens or 0)
     return Finished(output.request_id, list(one.token_ids), one.finish_reason, len(output.prompt_token_ids), shared)
-
-
-RESPONSES = K + 1
-"""Per question: the sampled ones and the greedy one."""
-SEED_BITS = 62
-"""Size of a response's seed: vLLM takes a signed 64-bit number."""
-BETWEEN_STEPS = 16
-"""Questions preprocessed between two steps of vLLM (our choice)."""
-SPEED_ONLY = frozenset({
-    "block_size", "disable_log_stats", "distributed_executor_backend", "enforce_eager", "gpu_memory_utilization",
-    "kv_cache_memory_bytes", "max_model_len", "max_num_batched_tokens", "max_num_seqs", "mm_processor_cache_gb",
-    "tensor_parallel_size",
-})  # fmt: skip
-"""vLLM's arguments that affect speed and memory only; all others are part of a response's key."""
 
 
 @register_model("anatomy-vllm")
@@ -221,7 +199,8 @@ class VllmEngine(LocalEngine):
         read = read_checkpoint(self.folder)
         self.vllm = Vllm(self.folder, _dtype(dtype, read), options)
         self.checkpoint = replace(read, max_length=min(read.max_length, self.vllm.max_length))
-        self.settings = {"engine": "vllm", "dtype": self.vllm.dtype, **_key_options(options)}
+        keyed = {f"vllm_{name}": value for name, value in sorted(options.items()) if name not in SPEED_ONLY}
+        self.settings = {"engine": "vllm", "dtype": self.vllm.dtype, **keyed}
         self._queue_size = batch_size * RESPONSES if batch_size else self.vllm.most_at_once * 5 // 4
 
     def _generate(self, questions: Iterable[Sequence[Job]]) -> Iterator[list[Response]]:
@@ -244,7 +223,7 @@ class VllmEngine(LocalEngine):
                 break
             prompt = self.vllm.preprocess(group[0].prompt, list(group[0].pictures))
             for job in group:
-                self.checkpoint.check_length(job, prompt_tokens(prompt))
+                self.checkpoint.check_length(job, len(prompt["prompt_token_ids"]))  # the image's tokens included
                 seed = response_seed(job.key, SEED_BITS)
                 self.vllm.add_request(job.key.digest, prompt, job.sampling, seed, self.checkpoint.end_tokens)
                 queued[job.key.digest] = job
@@ -264,8 +243,3 @@ def _dtype(dtype: str, checkpoint: Checkpoint) -> str:
         problem = f"{checkpoint.folder}: its configuration states no dtype"
         raise AnatomyR1Error(f"{problem}. Fix: --dtype bfloat16 or float32")
     return checkpoint.dtype
-
-
-def _key_options(options: dict[str, Any]) -> dict[str, Any]:
-    """The engine arguments that are part of a response's key."""
-    return {f"vllm_{name}": value for name, value in sorted(options.items()) if name not in SPEED_ONLY}
