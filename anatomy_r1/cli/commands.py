@@ -1,6 +1,4 @@
-"""What the commands of `anatomy-r1` have in common. Only argparse is imported here, so that `--help` is quick.
-
-What `compare` and `regress` have in common: a report that is printed in one format and written in any.
+"""What the commands of `anatomy-r1` have in common, and the report options of `compare` and `regress`.
 
 Only argparse is imported at the top, so that `--help` is quick.
 """
@@ -18,6 +16,8 @@ if TYPE_CHECKING:
 Command = Callable[[argparse.Namespace], int]
 """Does what the arguments ask for, and returns the exit status."""
 
+FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
+
 
 def add_command(commands: Any, name: str, about: str, example: str, run: Command) -> argparse.ArgumentParser:
     """Add a command. The list of commands shows the first line of `about`; `example` follows `anatomy-r1 `."""
@@ -32,11 +32,7 @@ def add_group(commands: Any, name: str, about: str, example: str, metavar: str =
 
 
 def count(text: str) -> int:
-    """Parse a whole number that is not negative.
-
-    Raises:
-        argparse.ArgumentTypeError: It is negative.
-    """
+    """Parse a whole number that is not negative."""
     if (number := int(text)) < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
     return number
@@ -53,9 +49,6 @@ def _add(commands: Any, name: str, about: str, example: str) -> argparse.Argumen
     return parser
 
 
-FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
-
-
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """`--flips`, `--format` and `--out`."""
     flips = "flipped questions to name in each direction (default: 10)"
@@ -66,11 +59,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check_formats(args: argparse.Namespace) -> None:
-    """Check the files of `--out` before any work is done.
-
-    Raises:
-        AnatomyR1Error: A file has an unknown suffix.
-    """
+    """Check the files of `--out` before any work is done."""
     from anatomy_r1.errors import AnatomyR1Error
 
     for path in args.out:
@@ -79,11 +68,7 @@ def check_formats(args: argparse.Namespace) -> None:
 
 
 def write_report(args: argparse.Namespace, report: Document, as_json: Callable[[], str]) -> str:
-    """Write the files of `--out`, and return the text of `--format`, with unescaped names.
-
-    Raises:
-        AnatomyR1Error: A file cannot be written.
-    """
+    """Write the files of `--out`, and return the text of `--format`, with unescaped names."""
     from anatomy_r1.files import write_output
     from anatomy_r1.tables import html, markdown, text
 

@@ -1,11 +1,4 @@
-"""`anatomy-r1 evaluate`. Imports nothing heavy, so that `--help` is quick.
-
-`anatomy-r1 tasks`: lists and installs the lm-eval tasks. Imports nothing heavy, so that `--help` is quick.
-
-`anatomy-r1 score`. Only argparse is imported here, so that `--help` is quick.
-
-`anatomy-r1 log`: merges several response logs, and salvages a damaged one. Imports nothing heavy.
-"""
+"""`anatomy-r1 tasks`, `evaluate`, `score` and `log`. Imports nothing heavy, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -21,6 +14,41 @@ EXAMPLE = """evaluate sgg_anatomy_mini --data prepared --model models/mini-l --l
   anatomy-r1 evaluate sgg_anatomy --data prepared --log log.sqlite --engine server \\
     --base-url http://127.0.0.1:8000/v1 --model Qwen/Qwen2.5-VL-7B-Instruct"""
 SERVER_OPTIONS = ("base_url", "concurrency", "timeout", "retries", "allow_upload", "plain_openai")
+
+SALVAGE = "log salvage log.sqlite saved.sqlite"
+MERGE = """log merge whole.sqlite part1.sqlite part2.sqlite
+  anatomy-r1 score whole.sqlite --data prepared"""
+
+
+def add_tasks_commands(subparsers: Any) -> None:
+    """Add `tasks` and its subcommands."""
+    commands = add_group(subparsers, "tasks", "the lm-eval tasks", "tasks install")
+    add_command(commands, "list", "names of all tasks and groups", "tasks list", _list)
+    about = "make the tasks available to the `lm-eval` command (not needed for an installed wheel)"
+    add_command(commands, "install", about, "tasks install", _install)
+    add_command(commands, "uninstall", "undo `install`", "tasks uninstall", _uninstall)
+
+
+def _list(_: argparse.Namespace) -> int:
+    from anatomy_r1.evaluation.task_files import task_files
+
+    print("\n".join(task_files()))
+    return 0
+
+
+def _install(_: argparse.Namespace) -> int:
+    from anatomy_r1.evaluation.task_files import install, lm_eval_folder
+
+    written = install()
+    print(f"{lm_eval_folder()}: {f'{len(written)} tasks written' if written else 'the tasks are installed already'}")
+    return 0
+
+
+def _uninstall(_: argparse.Namespace) -> int:
+    from anatomy_r1.evaluation.task_files import lm_eval_folder, uninstall
+
+    print(f"{lm_eval_folder()}: {len(uninstall())} tasks removed")
+    return 0
 
 
 def add_evaluate_command(commands: Any) -> None:
@@ -108,37 +136,6 @@ def _evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def add_tasks_commands(subparsers: Any) -> None:
-    """Add `tasks` and its subcommands."""
-    commands = add_group(subparsers, "tasks", "the lm-eval tasks", "tasks install")
-    add_command(commands, "list", "names of all tasks and groups", "tasks list", _list)
-    about = "make the tasks available to the `lm-eval` command (not needed for an installed wheel)"
-    add_command(commands, "install", about, "tasks install", _install)
-    add_command(commands, "uninstall", "undo `install`", "tasks uninstall", _uninstall)
-
-
-def _list(_: argparse.Namespace) -> int:
-    from anatomy_r1.evaluation.task_files import task_files
-
-    print("\n".join(task_files()))
-    return 0
-
-
-def _install(_: argparse.Namespace) -> int:
-    from anatomy_r1.evaluation.task_files import install, lm_eval_folder
-
-    written = install()
-    print(f"{lm_eval_folder()}: {f'{len(written)} tasks written' if written else 'the tasks are installed already'}")
-    return 0
-
-
-def _uninstall(_: argparse.Namespace) -> int:
-    from anatomy_r1.evaluation.task_files import lm_eval_folder, uninstall
-
-    print(f"{lm_eval_folder()}: {len(uninstall())} tasks removed")
-    return 0
-
-
 def add_score_command(commands: Any) -> None:
     """Add `score` with its arguments."""
     about = "compute every metric from a response log, without a model"
@@ -162,11 +159,6 @@ def _score(args: argparse.Namespace) -> int:
             log.export(args.parquet)
     print(as_json(scores) if args.json else as_text(scores))
     return 0
-
-
-SALVAGE = "log salvage log.sqlite saved.sqlite"
-MERGE = """log merge whole.sqlite part1.sqlite part2.sqlite
-  anatomy-r1 score whole.sqlite --data prepared"""
 
 
 def add_log_commands(subparsers: Any) -> None:

@@ -67,9 +67,8 @@ def documents(
     """lm-eval's `custom_dataset`: the questions of one benchmark as documents, with paths in place of images.
 
     `data` is the prepared set, or the folder that holds it under the benchmark's name, which the task's YAML states.
-
-    Of `metadata`, `style`, `wording`, `images`, `options` and `seed` are as in `EvaluationConfig`, and `questions` is its
-    `limit` (lm-eval's own limit counts documents). All else that lm-eval passes, such as model arguments, is ignored.
+    `style`, `wording`, `images`, `options` and `seed` are as in `EvaluationConfig`, and `questions` is its `limit`
+    (lm-eval's own limit counts documents). All else that lm-eval passes, such as model arguments, is ignored.
     """
     given = {name: metadata[name] for name in ("style", "wording", "images", "options", "seed") if name in metadata}
     given["seed"] = int(given.get("seed", 0))

@@ -13,14 +13,6 @@ Example:
     ...     log.add([Response(key=key, text="<answer> B </answer>", finish_reason="stop")])
     ...     log.get([key])[key].text
     '<answer> B </answer>'
-
-Copies of response logs: the intact part of a damaged log (salvage), and one log made of several (merge).
-
-Example:
-    >>> salvage(Path("log.sqlite"), Path("saved.sqlite"))                                   # doctest: +SKIP
-    Copied(responses=29871, runs=1)
-    >>> merge([Path("part1.sqlite"), Path("part2.sqlite")], Path("whole.sqlite"))          # doctest: +SKIP
-    Copied(responses=6000, runs=1)
 """
 
 from __future__ import annotations
@@ -32,7 +24,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from types import TracebackType
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import whole_file
@@ -71,7 +62,11 @@ class ResponseLog:
         if read_only and not path.is_file():
             raise AnatomyR1Error(f"{path}: no such response log. Fix: run `anatomy-r1 evaluate` with --log {path}")
         if not read_only:
-            self._lock = _lock(path, wait)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._lock = FileLock(path.with_name(path.name + ".lock"), wait=wait)
+            except OSError as error:
+                raise writing_error(path, error) from error
         try:
             self._db = connect(path, read_only)
         except (sqlite3.Error, AnatomyR1Error) as error:
@@ -108,11 +103,7 @@ class ResponseLog:
             )
 
     def get(self, keys: Iterable[ResponseKey]) -> dict[ResponseKey, Response]:
-        """The logged responses among `keys`.
-
-        Raises:
-            AnatomyR1Error: when the file is damaged; says how much of it can be read.
-        """
+        """The logged responses among `keys`; like all methods, an AnatomyR1Error if the file is damaged."""
         with self._reporting():
             rowids = self._digests()
         digests = dict.fromkeys(key.digest for key in keys)
@@ -133,11 +124,7 @@ class ResponseLog:
         return self._rowids
 
     def rows(self) -> Iterator[Response]:
-        """All responses, sorted by key, so that the order of writing does not matter.
-
-        Raises:
-            AnatomyR1Error: as `get`.
-        """
+        """All responses, sorted by key, so that the order of writing does not matter."""
         return self._select("ORDER BY benchmark, question_id, decoding, repeat, digest")
 
     def _select(self, which: str, values: Sequence[int] = ()) -> Iterator[Response]:
@@ -164,11 +151,7 @@ class ResponseLog:
         return {run_name(plan): json.loads(plan) for plan in self.plans()}
 
     def plans(self) -> list[str]:
-        """Plans as JSON, in the order in which they were recorded.
-
-        Raises:
-            AnatomyR1Error: when a plan is damaged.
-        """
+        """Plans as JSON, in the order in which they were recorded."""
         with self._reporting():
             found = dict(self._db.execute("SELECT name, plan FROM runs ORDER BY rowid").fetchall())
         if changed := [name for name, plan in found.items() if name != run_name(str(plan))]:
@@ -190,11 +173,7 @@ class ResponseLog:
             raise (writing_error if writing else reading_error)(self.path, error) from error
 
     def export(self, path: Path) -> None:
-        """Write all responses as one Parquet file, atomically.
-
-        Raises:
-            AnatomyR1Error: when the log is damaged, or the file cannot be written.
-        """
+        """Write all responses as one Parquet file, atomically."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -221,27 +200,13 @@ class ResponseLog:
     def __enter__(self) -> ResponseLog:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _lock(path: Path, wait: float) -> FileLock:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path.with_name(path.name + ".lock"), wait=wait)
-    except OSError as error:
-        raise writing_error(path, error) from error
 
 
 @contextmanager
 def new_log(path: Path) -> Iterator[ResponseLog]:
-    """A log under a temporary name, renamed at the end; leftovers of an earlier run are deleted.
-
-    Raises:
-        AnatomyR1Error: when `path` exists already.
-    """
+    """A log under a temporary name, renamed at the end; leftovers of an earlier run are deleted."""
     if path.exists():
         raise AnatomyR1Error(f"{path}: exists already. Fix: name a new file")
     temporary = path.with_name(path.name + ".tmp")
@@ -262,7 +227,7 @@ def _discard(temporary: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """Contents of the new log."""
+    """Contents of a log made by `salvage` or `merge`."""
 
     responses: int
     runs: int

@@ -1,7 +1,4 @@
-"""The response log as a SQLite file: its tables, how it is opened, how a row is verified, and what its errors mean.
-
-Recovery of what is still readable in a damaged response log.
-"""
+"""The response log as a SQLite file: its tables, how it is opened and verified, and the recovery of a damaged one."""
 
 from __future__ import annotations
 
@@ -17,6 +14,10 @@ from anatomy_r1.response_log.response import COLUMN_TYPES, COLUMNS, KEY_FIELDS, 
 
 FORMAT_VERSION = 3
 """Every row has a checksum, because SQLite does not notice bytes that were overwritten inside a text."""
+STRETCH = 16
+"""Rows that are read together (our choice)."""
+MIN_ROW_BYTES = 64
+"""Lower bound of a row's size: digest and checksum alone take 48."""
 CHECKED_COLUMNS = f"{', '.join(COLUMNS)}, digest, checksum"
 
 
@@ -24,10 +25,6 @@ def connect(path: Path, read_only: bool, truncated: bool = False) -> sqlite3.Con
     """Open a log; a new file gets its tables atomically.
 
     With `truncated`, a file that lacks pages at its end can be opened for reading.
-
-    Raises:
-        AnatomyR1Error: when it has another format.
-        sqlite3.Error: when it cannot be opened.
     """
     db = _open_for_reading(path, truncated) if read_only else _open(path, "mode=rwc")
     (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -113,12 +110,6 @@ def writing_error(path: Path, error: Exception) -> AnatomyR1Error:
     )
 
 
-STRETCH = 16
-"""Rows that are read together (our choice)."""
-MIN_ROW_BYTES = 64
-"""Lower bound of a row's size: digest and checksum alone take 48."""
-
-
 def damage_error(path: Path, reason: object) -> AnatomyR1Error:
     """The error for a damaged log: how much of it is readable, and the fix."""
     with suppress(sqlite3.Error, AnatomyR1Error):
@@ -132,11 +123,7 @@ def damage_error(path: Path, reason: object) -> AnatomyR1Error:
 
 
 def recover(path: Path) -> tuple[list[Response], list[str]]:
-    """Intact responses and the plans of runs; pages that cannot be read are skipped.
-
-    Raises:
-        AnatomyR1Error, sqlite3.Error: when even the first page cannot be read.
-    """
+    """Intact responses and the plans of runs; an error only if not even the first page can be read."""
     if not path.is_file():
         raise AnatomyR1Error("no such file")
     db = connect(path, read_only=True, truncated=True)
