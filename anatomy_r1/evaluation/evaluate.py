@@ -81,7 +81,10 @@ def evaluate(
         Sampling("greedy", 0.0, config.max_new_tokens),
     ]
     with ResponseLog(log, wait=config.wait) as opened, _fewer_collections():
-        engine = _open(config, model, task, opened)
+        shared = {name: getattr(config, name) for name in ("seed", "batch_size", "device", "dtype", "progress")}
+        engine: Engine = open_engine(
+            config.engine, model, benchmark=task, log=opened, **shared, **(config.engine_args or {})
+        )
         decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
         plan = {**_plan(task, prepared, config), **engine.plan}
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
@@ -105,12 +108,6 @@ def _items(prepared: PreparedSet, config: EvaluationConfig) -> list[Item]:
         items = [items[index] for index in config.shard.questions(len(items))]
     check_pictures({item.path for item in items if item.path})
     return items
-
-
-def _open(config: EvaluationConfig, model: str | Path, task: str, log: ResponseLog) -> Engine:
-    shared = {name: getattr(config, name) for name in ("seed", "batch_size", "device", "dtype", "progress")}
-    engine: Engine = open_engine(config.engine, model, benchmark=task, log=log, **shared, **(config.engine_args or {}))
-    return engine
 
 
 def _plan(task: str, prepared: PreparedSet, config: EvaluationConfig) -> dict[str, Any]:

@@ -7,7 +7,6 @@ GRPO's checkpoint asked without the images.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from anatomy_r1.errors import AnatomyR1Error
 
@@ -16,14 +15,12 @@ NO_IMAGE = "no-image"
 WRONG_IMAGE = "wrong-image"
 ROTATIONS = "rotations"
 
-VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        PLAIN: MappingProxyType({}),
-        NO_IMAGE: MappingProxyType({"images": "none"}),
-        WRONG_IMAGE: MappingProxyType({"images": "swapped"}),  # the image of a question from another cluster
-        ROTATIONS: MappingProxyType({"options": "rotated"}),
-    }
-)
+VIEWS: Mapping[str, Mapping[str, str]] = {
+    PLAIN: {},
+    NO_IMAGE: {"images": "none"},
+    WRONG_IMAGE: {"images": "swapped"},  # the image of a question from another cluster
+    ROTATIONS: {"options": "rotated"},
+}
 """View -> its options of `anatomy_r1.evaluation.evaluate.evaluate`."""
 
 _SEPARATOR = "@"

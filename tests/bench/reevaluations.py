@@ -90,11 +90,11 @@ def make(data, model, file, first, last):
         for row, job in enumerate(jobs):
             drawn = [uniforms(s, TASK, job.key.question_id, r, TOKENS) for s in seeds for r in range(K)]
             numbers[row, :-1] = drawn
-        made = texts_of_prompts(engine.model, engine._encode(jobs), numbers, engine.checkpoint.end_tokens)
+        made = texts_of_prompts(engine.model, engine._encode(jobs), numbers, engine.end_tokens)
         for job, found in zip(jobs, made, strict=True):
-            read = [engine.checkpoint.response(job, *one, 0, 0.0) for one in found]
+            read = [engine.response(job, *one, 0, 0.0) for one in found]
             texts[job.key.question_id] = [(one.text, one.finish_reason) for one in read]
-        return [engine.checkpoint.response(job, [], "stop", 0, 0.0) for group in questions for job in group]
+        return [engine.response(job, [], "stop", 0, 0.0) for group in questions for job in group]
 
     with tempfile.TemporaryDirectory() as folder, _patched(respond):
         evaluate(TASK, data, model, Path(folder) / "log", seed=first, max_new_tokens=TOKENS, batch_size=BATCH)

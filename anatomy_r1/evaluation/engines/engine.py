@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import Parameter, signature
 from pathlib import Path
 from pkgutil import resolve_name
@@ -107,63 +106,14 @@ def weights_identity(folder: Path) -> str:
     return identity_of({path for pattern in IDENTITY_FILES for path in folder.glob(pattern)})
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Processor, end tokens and maximum length of a model in a local folder."""
-
-    folder: Path
-    processor: Any
-    dtype: str | None
-    """As stated in its configuration."""
-    end_tokens: frozenset[int]
-    max_length: int
-    """In positions."""
-
-    def check_length(self, job: Job, prompt_tokens: int) -> None:
-        """Raise an AnatomyR1Error unless prompt and response fit."""
-        new = job.sampling.max_new_tokens
-        if prompt_tokens + new > self.max_length:
-            raise AnatomyR1Error(
-                f"question {job.key.question_id}: a prompt of {prompt_tokens} tokens and {new} new ones exceed the "
-                f"model's {self.max_length}. Fix: lower --max-new-tokens, or max_pixels in the model's processor"
-            )
-
-    def response(
-        self, job: Job, tokens: Sequence[int], finish_reason: Any, prompt_tokens: int, seconds: float
-    ) -> Response:
-        """The response to log for generated tokens, the end token included."""
-        text_tokens = [token for token in tokens if token not in self.end_tokens]
-        text = self.processor.tokenizer.decode(text_tokens, skip_special_tokens=True)
-        return job.response(text, finish_reason, prompt_tokens, len(tokens), seconds)
-
-
-def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read everything but the weights; code in the checkpoint is not executed."""
-    from transformers import AutoConfig, AutoProcessor
-
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        processor = AutoProcessor.from_pretrained(folder, padding_side="left", trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise unusable(folder, error) from error
-    processor.tokenizer.padding_side = "left"
-    if not getattr(processor, "chat_template", None):
-        fix = "Fix: put the base model's chat_template.jinja beside its weights"
-        raise AnatomyR1Error(f"{folder}: the processor has no chat template. {fix}")
-    dtype = None if config.dtype is None else str(config.dtype).removeprefix("torch.")
-    positions = int(config.get_text_config().max_position_embeddings)
-    max_length = min(positions, int(processor.tokenizer.model_max_length))
-    return Checkpoint(folder, processor, dtype, _end_tokens(folder, config, processor), max_length)
-
-
-def _end_tokens(folder: Path, config: Any, processor: Any) -> frozenset[int]:
+def _end_tokens(folder: Path, config: Any, tokenizer: Any) -> frozenset[int]:
     from transformers import GenerationConfig
 
     try:
         stated = GenerationConfig.from_pretrained(folder).eos_token_id
     except OSError:  # there is no such file
         stated = GenerationConfig.from_model_config(config).eos_token_id
-    ids = stated if isinstance(stated, list) else [stated, processor.tokenizer.eos_token_id]
+    ids = stated if isinstance(stated, list) else [stated, tokenizer.eos_token_id]
     return frozenset(token for token in ids if token is not None)
 
 
@@ -173,13 +123,27 @@ def unusable(folder: Path, error: Exception) -> AnatomyR1Error:
 
 
 class LocalEngine(Engine):
-    """An engine over a checkpoint in a local folder. A subclass sets `checkpoint`, and implements `_generate`."""
-
-    checkpoint: Checkpoint
+    """An engine over a checkpoint in a local folder, whose code is not executed. A subclass implements `_generate`."""
 
     def __init__(self, folder: Path, log: ResponseLog, seed: int, *, progress: bool) -> None:
+        """Read everything but the weights."""
         super().__init__(log, seed, progress=progress)
+        from transformers import AutoConfig, AutoProcessor
+
         self.folder, self.weights = folder, weights_identity(folder)
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            self.processor = AutoProcessor.from_pretrained(folder, padding_side="left", trust_remote_code=False)
+        except (OSError, ValueError, KeyError) as error:
+            raise unusable(folder, error) from error
+        tokenizer = self.processor.tokenizer
+        tokenizer.padding_side = "left"
+        if not getattr(self.processor, "chat_template", None):
+            fix = "Fix: put the base model's chat_template.jinja beside its weights"
+            raise AnatomyR1Error(f"{folder}: the processor has no chat template. {fix}")
+        self.stated_dtype = None if config.dtype is None else str(config.dtype).removeprefix("torch.")
+        self.end_tokens = _end_tokens(folder, config, tokenizer)
+        self.max_length = min(int(config.get_text_config().max_position_embeddings), int(tokenizer.model_max_length))
 
     @abstractmethod
     def _generate(self, questions: Iterable[Sequence[Job]]) -> Iterable[list[Response]]:
@@ -202,15 +166,22 @@ class LocalEngine(Engine):
         """The processor's, whatever name lm-eval asks for."""
         return str(self.processor.chat_template)
 
-    @property
-    def processor(self) -> Any:
-        """The checkpoint's."""
-        return self.checkpoint.processor
+    def check_length(self, job: Job, prompt_tokens: int) -> None:
+        """Raise an AnatomyR1Error unless prompt and response fit."""
+        new = job.sampling.max_new_tokens
+        if prompt_tokens + new > self.max_length:
+            raise AnatomyR1Error(
+                f"question {job.key.question_id}: a prompt of {prompt_tokens} tokens and {new} new ones exceed the "
+                f"model's {self.max_length}. Fix: lower --max-new-tokens, or max_pixels in the model's processor"
+            )
 
-    @property
-    def max_length(self) -> int:
-        """The checkpoint's."""
-        return self.checkpoint.max_length
+    def response(
+        self, job: Job, tokens: Sequence[int], finish_reason: Any, prompt_tokens: int, seconds: float
+    ) -> Response:
+        """The response to log for generated tokens, the end token included."""
+        text_tokens = [token for token in tokens if token not in self.end_tokens]
+        text = self.processor.tokenizer.decode(text_tokens, skip_special_tokens=True)
+        return job.response(text, finish_reason, prompt_tokens, len(tokens), seconds)
 
     @property
     def tokenizer_name(self) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from lm_eval.api.registry import register_model
 
-from anatomy_r1.evaluation.engines.engine import LocalEngine, read_checkpoint, unusable
+from anatomy_r1.evaluation.engines.engine import LocalEngine, unusable
 from anatomy_r1.evaluation.engines.jobs import Job
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response
@@ -192,7 +192,6 @@ class TransformersEngine(LocalEngine):
         import torch
 
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.checkpoint = read_checkpoint(self.folder)
         self.model = _load(self.folder, dtype).to(self._device).eval()
         self.batch_size = batch_size
         self.settings = {"engine": "transformers", "dtype": str(self.model.dtype).removeprefix("torch.")}
@@ -208,12 +207,12 @@ class TransformersEngine(LocalEngine):
         lengths = inputs["attention_mask"].sum(-1).tolist()
         jobs = [(prompt, job) for prompt, group in enumerate(questions) for job in group]
         for prompt, job in jobs:
-            self.checkpoint.check_length(job, lengths[prompt])
+            self.check_length(job, lengths[prompt])
         requests = [_request(prompt, job) for prompt, job in jobs]
-        outputs = decode(self.model, inputs, requests, self.checkpoint.end_tokens)
+        outputs = decode(self.model, inputs, requests, self.end_tokens)
         seconds = (time.perf_counter() - began) / len(jobs)
         return [
-            self.checkpoint.response(job, one.tokens, one.finish_reason, lengths[prompt], seconds)
+            self.response(job, one.tokens, one.finish_reason, lengths[prompt], seconds)
             for (prompt, job), one in zip(jobs, outputs, strict=True)
         ]
 

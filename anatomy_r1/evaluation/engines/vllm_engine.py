@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 from lm_eval.api.registry import register_model
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.engine import Checkpoint, LocalEngine, read_checkpoint
+from anatomy_r1.evaluation.engines.engine import LocalEngine
 from anatomy_r1.evaluation.engines.jobs import Job, response_seed
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, Sampling
@@ -192,13 +192,17 @@ class VllmEngine(LocalEngine):
         `batch_size`: questions queued in vLLM; None: a quarter more than it computes at once. `device` must be None.
         `dtype`: `auto` is the checkpoint's, even if vLLM would choose another. `options` are vLLM's engine arguments.
         """
-        super().__init__(Path(pretrained), log, seed, progress=progress)
         if device:
             fix = "Fix: leave it out; CUDA_VISIBLE_DEVICES chooses a GPU"
             raise AnatomyR1Error(f"device {device}: vLLM runs on the device it was built for. {fix}")
-        read = read_checkpoint(self.folder)
-        self.vllm = Vllm(self.folder, _dtype(dtype, read), options)
-        self.checkpoint = replace(read, max_length=min(read.max_length, self.vllm.max_length))
+        super().__init__(Path(pretrained), log, seed, progress=progress)
+        if dtype == "auto":
+            if self.stated_dtype is None:
+                problem = f"{self.folder}: its configuration states no dtype"
+                raise AnatomyR1Error(f"{problem}. Fix: --dtype bfloat16 or float32")
+            dtype = self.stated_dtype
+        self.vllm = Vllm(self.folder, dtype, options)
+        self.max_length = min(self.max_length, self.vllm.max_length)
         keyed = {f"vllm_{name}": value for name, value in sorted(options.items()) if name not in SPEED_ONLY}
         self.settings = {"engine": "vllm", "dtype": self.vllm.dtype, **keyed}
         self._queue_size = batch_size * RESPONSES if batch_size else self.vllm.most_at_once * 5 // 4
@@ -223,23 +227,14 @@ class VllmEngine(LocalEngine):
                 break
             prompt = self.vllm.preprocess(group[0].prompt, list(group[0].pictures))
             for job in group:
-                self.checkpoint.check_length(job, len(prompt["prompt_token_ids"]))  # the image's tokens included
+                self.check_length(job, len(prompt["prompt_token_ids"]))  # the image's tokens included
                 seed = response_seed(job.key, SEED_BITS)
-                self.vllm.add_request(job.key.digest, prompt, job.sampling, seed, self.checkpoint.end_tokens)
+                self.vllm.add_request(job.key.digest, prompt, job.sampling, seed, self.end_tokens)
                 queued[job.key.digest] = job
         return bool(queued)
 
     def _responses(self, finished: Sequence[Finished], queued: dict[str, Job], seconds: float) -> list[Response]:
         return [
-            self.checkpoint.response(queued.pop(one.name), one.tokens, one.finish_reason, one.prompt_tokens, seconds)
+            self.response(queued.pop(one.name), one.tokens, one.finish_reason, one.prompt_tokens, seconds)
             for one in finished
         ]
-
-
-def _dtype(dtype: str, checkpoint: Checkpoint) -> str:
-    if dtype != "auto":
-        return dtype
-    if checkpoint.dtype is None:
-        problem = f"{checkpoint.folder}: its configuration states no dtype"
-        raise AnatomyR1Error(f"{problem}. Fix: --dtype bfloat16 or float32")
-    return checkpoint.dtype
