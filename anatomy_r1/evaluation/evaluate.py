@@ -88,9 +88,8 @@ def evaluate(
         decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
         plan = {**_plan(task, prepared, config), **engine.plan}
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
-        # Before the first response
         longest = max(items, key=lambda item: len(item.turn))
-        prompt = engine.prompt(longest)
+        prompt = engine.prompt(longest)  # checked before the first response
         check_length(engine, longest.question.id, prompt, longest.pictures, config.max_new_tokens)
         texts = engine.complete_items(items, sampling)
     found = [_item_metrics(item, responses) for item, responses in zip(items, texts, strict=True)]

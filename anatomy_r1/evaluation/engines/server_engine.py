@@ -114,12 +114,7 @@ def check_upload(address: ServerAddress, benchmark: str, allowed: bool) -> dict[
 
 @register_model("anatomy-server")
 class ServerEngine(Engine):
-    """A model behind an OpenAI-compatible server.
-
-    Raises:
-        AnatomyR1Error: when the server or the model is missing, or the upload is not allowed; before any question is
-            sent.
-    """
+    """A model behind an OpenAI-compatible server; whatever can be checked is checked before any question is sent."""
 
     def __init__(
         self,

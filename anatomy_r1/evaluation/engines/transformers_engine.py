@@ -170,11 +170,7 @@ def _advance(model: Any, state: _State, tokens: Any, unfinished: list[int]) -> _
 
 @register_model("anatomy-transformers")
 class TransformersEngine(LocalEngine):
-    """Any image-text-to-text checkpoint of transformers in a local folder: safetensors only, no remote code.
-
-    Raises:
-        AnatomyR1Error: when the folder has no usable model, or its processor no chat template.
-    """
+    """Any image-text-to-text checkpoint of transformers in a local folder: safetensors only, no remote code."""
 
     def __init__(
         self,

@@ -169,11 +169,7 @@ def _finished(output: Any) -> Finished:
 
 @register_model("anatomy-vllm")
 class VllmEngine(LocalEngine):
-    """Any image-text-to-text checkpoint in a local folder that vLLM supports.
-
-    Raises:
-        AnatomyR1Error: when vLLM is missing, or the folder has no usable model.
-    """
+    """Any image-text-to-text checkpoint in a local folder that vLLM supports."""
 
     def __init__(
         self,
@@ -215,7 +211,11 @@ class VllmEngine(LocalEngine):
             while self._fill_queue(waiting, queued):
                 if finished := self.vllm.step():
                     now = time.perf_counter()
-                    yield self._responses(finished, queued, (now - began) / len(finished))
+                    share = (now - began) / len(finished)
+                    yield [
+                        self.response(queued.pop(one.name), one.tokens, one.finish_reason, one.prompt_tokens, share)
+                        for one in finished
+                    ]
                     began = now
         finally:
             self.vllm.abort(list(queued))  # however this ended, a later call must not receive them
@@ -232,9 +232,3 @@ class VllmEngine(LocalEngine):
                 self.vllm.add_request(job.key.digest, prompt, job.sampling, seed, self.end_tokens)
                 queued[job.key.digest] = job
         return bool(queued)
-
-    def _responses(self, finished: Sequence[Finished], queued: dict[str, Job], seconds: float) -> list[Response]:
-        return [
-            self.response(queued.pop(one.name), one.tokens, one.finish_reason, one.prompt_tokens, seconds)
-            for one in finished
-        ]
