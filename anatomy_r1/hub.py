@@ -13,12 +13,7 @@ PATTERNS = ["*.json", "*.txt", "*.jinja", "*.safetensors"]
 def snapshot(source: str, revision: str | None = None) -> Path:
     """A local folder as it is; a hub id by its snapshot in the cache, fetched first unless HF_HUB_OFFLINE is set.
 
-    Args:
-        source: folder, hub id, or `ID@REVISION`.
-        revision: branch, tag or commit; the head of the repository unless stated here or in `source`.
-
-    Raises:
-        AnatomyR1Error: when it is neither here nor to be had.
+    `revision` is a branch, tag or commit, also stated as `ID@REVISION`; otherwise the head of the repository.
     """
     if Path(source).is_dir():
         return Path(source).resolve()

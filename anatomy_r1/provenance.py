@@ -6,7 +6,6 @@ import hashlib
 import os
 import platform
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,9 +21,10 @@ VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 def provenance() -> dict[str, Any]:
     """Commit, dirty flag, lock hash, package versions and hardware. `commit` is "" outside a git checkout."""
+    lock = ROOT / "constraints.txt"
     return {
         **git_state(),
-        "lock_sha256": _lock_hash(),
+        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         "packages": versions(PACKAGES),
         "python": platform.python_version(),
         "machine": {
@@ -42,27 +42,24 @@ def stated(record: Any, *path: str) -> Any:
     return record
 
 
-def git_state(root: Path = ROOT) -> dict[str, Any]:
-    """Commit of a checkout, and whether tracked files differ from it."""
-    commit = git_output(root, "rev-parse", "HEAD")
-    return {
-        "commit": commit,
-        "dirty": bool(commit and git_output(root, "status", "--porcelain", "--untracked-files=no")),
-    }
+def git_state() -> dict[str, Any]:
+    """Commit of this checkout, and whether tracked files differ from it."""
+    commit = git_output(ROOT, "rev-parse", "HEAD")
+    changed = commit and git_output(ROOT, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": bool(changed)}
 
 
 def git_output(root: Path, *arguments: str) -> str:
     """What git prints; "" if it fails or is not installed."""
+    return _output("git", "-C", str(root), *arguments).strip()
+
+
+def _output(*command: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _lock_hash() -> str:
-    lock = ROOT / "constraints.txt"
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
+    return done.stdout if done.returncode == 0 else ""
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
@@ -100,7 +97,9 @@ class Gpu:
 
 def gpus() -> tuple[Gpu, ...]:
     """The GPUs of this machine."""
-    return parse_gpus(_smi("--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"))
+    return parse_gpus(
+        _output("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
+    )
 
 
 def parse_gpus(text: str) -> tuple[Gpu, ...]:
@@ -115,18 +114,11 @@ def _gb(mib: str) -> float:
 
 def read_driver() -> tuple[str, tuple[int, int]]:
     """Driver version and the newest CUDA version it supports; "" and (0, 0) without a driver."""
-    return parse_driver(_smi())
+    return parse_driver(_output("nvidia-smi"))
 
 
 def parse_driver(text: str) -> tuple[str, tuple[int, int]]:
-    """The same from the header that nvidia-smi prints."""
+    """The same from the header that `nvidia-smi` prints."""
     driver = re.search(r"Driver Version: ([0-9.]+)", text)
     cuda = re.search(r"CUDA Version: ([0-9]+)\.([0-9]+)", text)
     return (driver[1] if driver else ""), ((int(cuda[1]), int(cuda[2])) if cuda else (0, 0))
-
-
-def _smi(*words: str) -> str:
-    if shutil.which("nvidia-smi") is None:
-        return ""
-    done = subprocess.run(["nvidia-smi", *words], capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else ""

@@ -1,1 +1,1 @@
-"""The command `anatomy-r1`: one file per subcommand, each of which imports only argparse at the top."""
+"""The command `anatomy-r1`. Each file has one subcommand or a few, and imports only argparse at the top."""

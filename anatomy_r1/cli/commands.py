@@ -1,13 +1,22 @@
-"""What the commands of `anatomy-r1` have in common. Only argparse is imported here, so that `--help` is quick."""
+"""What the commands of `anatomy-r1` have in common, and the report options of `compare` and `regress`.
+
+Only argparse is imported at the top, so that `--help` is quick.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anatomy_r1.tables.table import Document
 
 Command = Callable[[argparse.Namespace], int]
 """Does what the arguments ask for, and returns the exit status."""
+
+FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
 
 
 def add_command(commands: Any, name: str, about: str, example: str, run: Command) -> argparse.ArgumentParser:
@@ -23,11 +32,7 @@ def add_group(commands: Any, name: str, about: str, example: str, metavar: str =
 
 
 def count(text: str) -> int:
-    """Parse a whole number that is not negative.
-
-    Raises:
-        argparse.ArgumentTypeError: It is negative.
-    """
+    """Parse a whole number that is not negative."""
     if (number := int(text)) < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
     return number
@@ -42,3 +47,37 @@ def _add(commands: Any, name: str, about: str, example: str) -> argparse.Argumen
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     return parser
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """`--flips`, `--format` and `--out`."""
+    flips = "flipped questions to name in each direction (default: 10)"
+    parser.add_argument("--flips", type=count, default=10, metavar="N", help=flips)
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="format to print (default: text)")
+    files = f"also write this file ({', '.join(FORMATS.values())}); may be repeated"
+    parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=files)
+
+
+def check_formats(args: argparse.Namespace) -> None:
+    """Check the files of `--out` before any work is done."""
+    from anatomy_r1.errors import AnatomyR1Error
+
+    for path in args.out:
+        if path.suffix not in FORMATS.values():
+            raise AnatomyR1Error(f"{path}: no such format. Fix: end it in one of {', '.join(FORMATS.values())}")
+
+
+def write_report(args: argparse.Namespace, report: Document, as_json: Callable[[], str]) -> str:
+    """Write the files of `--out`, and return the text of `--format`, with unescaped names."""
+    from anatomy_r1.files import write_output
+    from anatomy_r1.tables import html, markdown, text
+
+    render = {".txt": text.render, ".md": markdown.render, ".html": html.render}
+    shown = FORMATS[args.format]
+    texts = {
+        suffix: as_json() if suffix == FORMATS["json"] else render[suffix](report)
+        for suffix in {shown, *(path.suffix for path in args.out)}
+    }
+    for path in args.out:
+        write_output(path, texts[path.suffix].encode("utf-8", "replace"))  # a name may not be valid Unicode
+    return texts[shown]

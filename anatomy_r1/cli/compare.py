@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anatomy_r1.cli.commands import add_command
-from anatomy_r1.cli.report_options import add_report_options, check_formats, write_report
+from anatomy_r1.cli.commands import add_command, add_report_options, check_formats, write_report
 
 if TYPE_CHECKING:
     from anatomy_r1.comparison.compare import Analysis

@@ -1,4 +1,4 @@
-"""`anatomy-r1 evaluate`. Imports nothing heavy, so that `--help` is quick."""
+"""`anatomy-r1 tasks`, `evaluate`, `score` and `log`. Imports nothing heavy, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -7,14 +7,48 @@ import json
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.cli.commands import add_command
-from anatomy_r1.evaluation.config import EvaluationConfig, Shard
-from anatomy_r1.evaluation.engines.registry import ENGINES
+from anatomy_r1.cli.commands import add_command, add_group
+from anatomy_r1.evaluation.config import ENGINES, EvaluationConfig, Shard
 
 EXAMPLE = """evaluate sgg_anatomy_mini --data prepared --model models/mini-l --log log.sqlite --max-new-tokens 24
   anatomy-r1 evaluate sgg_anatomy --data prepared --log log.sqlite --engine server \\
     --base-url http://127.0.0.1:8000/v1 --model Qwen/Qwen2.5-VL-7B-Instruct"""
 SERVER_OPTIONS = ("base_url", "concurrency", "timeout", "retries", "allow_upload", "plain_openai")
+
+SALVAGE = "log salvage log.sqlite saved.sqlite"
+MERGE = """log merge whole.sqlite part1.sqlite part2.sqlite
+  anatomy-r1 score whole.sqlite --data prepared"""
+
+
+def add_tasks_commands(subparsers: Any) -> None:
+    """Add `tasks` and its subcommands."""
+    commands = add_group(subparsers, "tasks", "the lm-eval tasks", "tasks install")
+    add_command(commands, "list", "names of all tasks and groups", "tasks list", _list)
+    about = "make the tasks available to the `lm-eval` command (not needed for an installed wheel)"
+    add_command(commands, "install", about, "tasks install", _install)
+    add_command(commands, "uninstall", "undo `install`", "tasks uninstall", _uninstall)
+
+
+def _list(_: argparse.Namespace) -> int:
+    from anatomy_r1.evaluation.task_files import task_files
+
+    print("\n".join(task_files()))
+    return 0
+
+
+def _install(_: argparse.Namespace) -> int:
+    from anatomy_r1.evaluation.task_files import install, lm_eval_folder
+
+    written = install()
+    print(f"{lm_eval_folder()}: {f'{len(written)} tasks written' if written else 'the tasks are installed already'}")
+    return 0
+
+
+def _uninstall(_: argparse.Namespace) -> int:
+    from anatomy_r1.evaluation.task_files import lm_eval_folder, uninstall
+
+    print(f"{lm_eval_folder()}: {len(uninstall())} tasks removed")
+    return 0
 
 
 def add_evaluate_command(commands: Any) -> None:
@@ -99,4 +133,60 @@ def _evaluate(args: argparse.Namespace) -> int:
     scope = f"of shard {options['shard']} alone, not of the run:  " if "shard" in options else ""
     print(scope + "  ".join(f"{name} {value:.4f}" for name, value in found.metrics.items()))
     print(f"log: {found.log} (run {found.run})\nresults: {found.results}")
+    return 0
+
+
+def add_score_command(commands: Any) -> None:
+    """Add `score` with its arguments."""
+    about = "compute every metric from a response log, without a model"
+    parser = add_command(commands, "score", about, "score log.sqlite --data prepared --json", _score)
+    parser.add_argument("log", type=Path, metavar="LOG", help="response log")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="prepared set, or its parent")
+    parser.add_argument("--run", dest="run_name", metavar="NAME", help="name of the run, if the log holds several")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="also export all responses to this file")
+
+
+def _score(args: argparse.Namespace) -> int:
+    from anatomy_r1.scoring.report import as_json, as_text
+    from anatomy_r1.scoring.score import score
+
+    scores = score(args.log, args.data, args.run_name)
+    if args.parquet:
+        from anatomy_r1.response_log.log import ResponseLog
+
+        with ResponseLog(args.log, read_only=True) as log:
+            log.export(args.parquet)
+    print(as_json(scores) if args.json else as_text(scores))
+    return 0
+
+
+def add_log_commands(subparsers: Any) -> None:
+    """Add `log` and its subcommands."""
+    about = "response logs: merge several, or salvage a damaged one"
+    commands = add_group(subparsers, "log", about, SALVAGE)
+    about = "write all responses of several logs to a new one, such as the shards of an evaluation"
+    parser = add_command(commands, "merge", about, MERGE, _merge)
+    parser.add_argument("new", type=Path, metavar="NEW", help="response log to create")
+    parser.add_argument("logs", type=Path, nargs="+", metavar="LOG", help="response logs, which are not changed")
+    about = "write the intact responses of a damaged log to a new one; the damaged one is not changed"
+    parser = add_command(commands, "salvage", about, SALVAGE, _salvage)
+    parser.add_argument("log", type=Path, metavar="LOG", help="damaged response log")
+    parser.add_argument("new", type=Path, metavar="NEW", help="response log to create")
+
+
+def _merge(args: argparse.Namespace) -> int:
+    from anatomy_r1.response_log.log import merge
+
+    found = merge(args.logs, args.new)
+    print(f"{args.new}: {found.responses} responses, {found.runs} runs")
+    return 0
+
+
+def _salvage(args: argparse.Namespace) -> int:
+    from anatomy_r1.response_log.log import salvage
+
+    found = salvage(args.log, args.new)
+    print(f"{args.new}: {found.responses} responses and {found.runs} runs kept")
+    print("run the same `anatomy-r1 evaluate` command with this --log: it generates only the missing responses")
     return 0

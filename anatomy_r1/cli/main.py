@@ -10,16 +10,12 @@ import sys
 from collections.abc import Sequence
 
 from anatomy_r1 import __version__
-from anatomy_r1.cli.certify import add_certify_command
 from anatomy_r1.cli.compare import add_compare_command
 from anatomy_r1.cli.data import add_data_commands
-from anatomy_r1.cli.evaluate import add_evaluate_command
-from anatomy_r1.cli.log import add_log_commands
+from anatomy_r1.cli.evaluate import add_evaluate_command, add_log_commands, add_score_command, add_tasks_commands
 from anatomy_r1.cli.regress import add_regress_command
-from anatomy_r1.cli.score import add_score_command
-from anatomy_r1.cli.similarity import add_similarity_commands
 from anatomy_r1.cli.submit import add_submit_command
-from anatomy_r1.cli.tasks import add_tasks_commands
+from anatomy_r1.cli.training import add_certify_command, add_similarity_commands
 
 EXAMPLE = """example:
   anatomy-r1 data mini --out runs/world

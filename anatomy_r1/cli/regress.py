@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anatomy_r1.cli.commands import add_command
-from anatomy_r1.cli.report_options import add_report_options, check_formats, write_report
+from anatomy_r1.cli.commands import add_command, add_report_options, check_formats, write_report
 
 if TYPE_CHECKING:
-    from anatomy_r1.comparison.regression_gate.judge import Gate, GateRule
+    from anatomy_r1.comparison.regression_gate.judge import GateRule
 
 ABOUT = """did a metric fall by more than the noise allows? A gate for CI
 
@@ -109,7 +108,9 @@ def _judge(args: argparse.Namespace) -> int:
         for line in ci.github_annotations(gate, require_power=args.require_power, named=args.flips):
             print(line)
         ci.append_summary(markdown.render(report))
-    return status(gate, args.require_power)
+    if gate.of("regression"):
+        return REGRESSION
+    return UNDERPOWERED if args.require_power and gate.of("underpowered") else PASS
 
 
 def _rule(args: argparse.Namespace) -> GateRule:
@@ -131,10 +132,3 @@ def _print(lines: Sequence[str], args: argparse.Namespace) -> None:
 
     text = plain_lines("\n".join(lines).rstrip())
     print(guarded(text) if args.github else text)
-
-
-def status(gate: Gate, require_power: bool) -> int:
-    """The exit status of a gate."""
-    if gate.of("regression"):
-        return REGRESSION
-    return UNDERPOWERED if require_power and gate.of("underpowered") else PASS

@@ -12,7 +12,7 @@ from anatomy_r1.comparison.compare import Analysis, Comparison
 from anatomy_r1.comparison.report_tables import p_text
 from anatomy_r1.comparison.sign_flip import DRAWS, EXACT_CLUSTERS
 from anatomy_r1.comparison.systems import System
-from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Document
 
 GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, images or questions."
 VERSION = 1

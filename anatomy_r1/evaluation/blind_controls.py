@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 Control = Callable[[Sequence[Question], Sequence[Question]], tuple[str, ...]]
 """(training questions, test questions) -> a letter for each test question."""
 
-FOLDS = 10
-"""Maximum number of folds in `out_of_fold` (our choice)."""
-
 
 def majority(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, ...]:
     """Among the options shown, the one that was correct most often in training."""
@@ -43,11 +40,7 @@ def majority(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, 
 
 
 def naive_bayes(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, ...]:
-    """The most probable option given the words of the question.
-
-    Raises:
-        AnatomyR1Error: without training questions.
-    """
+    """The most probable option given the words of the question."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.naive_bayes import MultinomialNB
 
@@ -69,16 +62,10 @@ def exclude_test_clusters(train: Sequence[Question], test: Sequence[Question]) -
     return [question for question in train if question.cluster not in clusters]
 
 
-def out_of_fold(control: Control, questions: Sequence[Question], folds: int = FOLDS) -> tuple[str, ...]:
+def out_of_fold(control: Control, questions: Sequence[Question], folds: int = 10) -> tuple[str, ...]:
     """A letter for each question of a set without a test split, learned from the other folds.
 
-    Args:
-        control: the control to use.
-        questions: no cluster of them is in two folds.
-        folds: maximum number of folds; there are never more than clusters.
-
-    Raises:
-        AnatomyR1Error: when all questions are from one cluster.
+    No cluster is in two folds, and there are never more folds (10: our choice) than clusters.
     """
     from sklearn.model_selection import GroupKFold
 

@@ -1,4 +1,4 @@
-"""Options of an evaluation, and the part of its questions that one process asks.
+"""Options of an evaluation, the names of the engines, and the part of its questions that one process asks.
 
 Example:
     >>> EvaluationConfig(style="direct", limit=100).max_new_tokens
@@ -25,19 +25,23 @@ if TYPE_CHECKING:
     from anatomy_r1.prompts import Style
 
 
+ENGINES = {
+    "transformers": "anatomy_r1.evaluation.engines.transformers_engine:TransformersEngine",
+    "vllm": "anatomy_r1.evaluation.engines.vllm_engine:VllmEngine",
+    "server": "anatomy_r1.evaluation.engines.server_engine:ServerEngine",
+}
+"""Name -> path of its class, so that naming an engine imports nothing heavy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """Every `count`-th question, starting with number `number`.
 
     Every shard records the plan of the whole run, so that the merged logs of all shards are the log of the whole run
-    (`anatomy_r1.response_log.copies.merge`). Seeds and keys do not depend on the shard.
-
-    Raises:
-        ValueError: unless 1 <= number <= count.
+    (`anatomy_r1.response_log.log.merge`). Seeds and keys do not depend on the shard.
     """
 
     number: int
-    """From 1 to `count`."""
     count: int
 
     def __post_init__(self) -> None:
@@ -49,22 +53,14 @@ class Shard:
 
     @staticmethod
     def read(text: str) -> Shard:
-        """The shard written as `2/4`.
-
-        Raises:
-            ValueError: when `text` is not of that form.
-        """
+        """The shard written as `2/4`; a ValueError if it is not of that form."""
         found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
         if not found:
             raise ValueError(f"{text!r} is not a shard such as 2/4, the second of four")
         return Shard(int(found[1]), int(found[2]))
 
     def questions(self, total: int) -> range:
-        """Indices of its questions among `total`. Neighbors, often from one video, go to different shards.
-
-        Raises:
-            AnatomyR1Error: when no question is left for it.
-        """
+        """Indices of its questions among `total`. Neighbors, often from one video, go to different shards."""
         if self.number > total:
             raise AnatomyR1Error(f"shard {self}: there are only {total} questions. Fix: at most {total} shards")
         return range(self.number - 1, total, self.count)
@@ -72,14 +68,9 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationConfig:
-    """Everything about an evaluation besides the benchmark, the data, the model and the log.
-
-    Raises:
-        AnatomyR1Error: when a value is invalid.
-    """
+    """Everything about an evaluation besides the benchmark, the data, the model and the log."""
 
     style: Style = "think"
-    """Prompt style: `think` or `direct`."""
     wording: str | None = None
     """Prompt wording (`anatomy_r1.prompts.WORDINGS`); None: the benchmark's canonical wording."""
     seed: int = 0
@@ -89,25 +80,23 @@ class EvaluationConfig:
     options: Options = "given"
     """`given`, or a control: `rotated`, where each question is asked in every cyclic order of its options."""
     split: str = "test"
-    """Split of the prepared set."""
     repeats: int = K
     """Sampled responses per question; the metrics are defined for five."""
     temperature: float = 1.0
-    """Temperature of the sampled responses."""
+    """Of the sampled responses."""
     max_new_tokens: int = 512
-    """Maximum number of tokens per response."""
+    """Per response."""
     batch_size: int | None = None
     """Questions per batch; None: the engine's default."""
     limit: int | None = None
     """Ask only the first `limit` questions, with all their rotations."""
     shard: Shard | None = None
-    """Ask only this part of the questions."""
     device: str | None = None
     """None: `cuda` if available, else `cpu`."""
     dtype: str | None = None
     """None: the checkpoint's dtype."""
     engine: str = "transformers"
-    """Name in `anatomy_r1.evaluation.engines.registry.ENGINES`."""
+    """Name in `ENGINES`."""
     engine_args: Mapping[str, Any] | None = None
     """Further arguments of the engine, such as a server's `base_url`."""
     results: Path | None = None
@@ -115,11 +104,11 @@ class EvaluationConfig:
     wait: float = 0.0
     """Seconds to wait while another process writes the log."""
     progress: bool = True
-    """Show a progress bar."""
 
     def __post_init__(self) -> None:
         if self.repeats != K:
-            problem = f"repeats {self.repeats}: the metrics are defined over {K} sampled responses"
-            raise AnatomyR1Error(f"{problem}. Fix: {K}")
+            raise AnatomyR1Error(
+                f"repeats {self.repeats}: the metrics are defined over {K} sampled responses. Fix: {K}"
+            )
         if self.limit is not None and self.limit < 1:
             raise AnatomyR1Error(f"limit {self.limit}: must be at least 1. Fix: --limit 1")

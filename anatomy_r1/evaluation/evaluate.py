@@ -25,8 +25,7 @@ from anatomy_r1.data.locate import find_set
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
-from anatomy_r1.evaluation.engines.engine import Engine
-from anatomy_r1.evaluation.engines.registry import open_engine
+from anatomy_r1.evaluation.engines.engine import Engine, open_engine
 from anatomy_r1.evaluation.items import Item, build_items, check_length
 from anatomy_r1.evaluation.task_files import benchmarks
 from anatomy_r1.files import write_atomic
@@ -64,8 +63,8 @@ def evaluate(
         data: prepared set, or the folder that holds it under the benchmark's name.
         model: folder of a checkpoint, or a server's name for its model.
         log: response log; created if missing.
-        config: all other options.
-        options: fields of `EvaluationConfig`, which replace those of `config`.
+        config: all other options; each of `options` replaces one of them.
+        options: fields of `EvaluationConfig`.
 
     Raises:
         IncompleteError: when a server did not answer all requests; the responses received are in the log.
@@ -82,11 +81,16 @@ def evaluate(
         Sampling("greedy", 0.0, config.max_new_tokens),
     ]
     with ResponseLog(log, wait=config.wait) as opened, _fewer_collections():
-        engine = _open(config, model, task, opened)
+        shared = {name: getattr(config, name) for name in ("seed", "batch_size", "device", "dtype", "progress")}
+        engine: Engine = open_engine(
+            config.engine, model, benchmark=task, log=opened, **shared, **(config.engine_args or {})
+        )
         decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
         plan = {**_plan(task, prepared, config), **engine.plan}
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
-        _check_longest(items, engine, config.max_new_tokens)
+        longest = max(items, key=lambda item: len(item.turn))
+        prompt = engine.prompt(longest)  # checked before the first response
+        check_length(engine, longest.question.id, prompt, longest.pictures, config.max_new_tokens)
         texts = engine.complete_items(items, sampling)
     found = [_item_metrics(item, responses) for item, responses in zip(items, texts, strict=True)]
     metrics = {name: sum(one[name] for one in found) / len(found) for name in found[0]}
@@ -103,12 +107,6 @@ def _items(prepared: PreparedSet, config: EvaluationConfig) -> list[Item]:
         items = [items[index] for index in config.shard.questions(len(items))]
     check_pictures({item.path for item in items if item.path})
     return items
-
-
-def _open(config: EvaluationConfig, model: str | Path, task: str, log: ResponseLog) -> Engine:
-    shared = {name: getattr(config, name) for name in ("seed", "batch_size", "device", "dtype", "progress")}
-    engine: Engine = open_engine(config.engine, model, benchmark=task, log=log, **shared, **(config.engine_args or {}))
-    return engine
 
 
 def _plan(task: str, prepared: PreparedSet, config: EvaluationConfig) -> dict[str, Any]:
@@ -129,12 +127,6 @@ def _fewer_collections() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def _check_longest(items: list[Item], engine: Engine, max_new_tokens: int) -> None:
-    """Fail before the first response where the longest prompt does not fit the model."""
-    longest = max(items, key=lambda item: len(item.turn))
-    check_length(engine, longest.question.id, engine.prompt(longest), longest.pictures, max_new_tokens)
 
 
 def _item_metrics(item: Item, responses: list[str]) -> dict[str, float]:

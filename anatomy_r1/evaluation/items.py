@@ -25,7 +25,7 @@ class Item:
     question: Question
     """With its options in the order in which they are shown."""
     prompt: str
-    """Before the chat template, without a placeholder for the image."""
+    """Without chat template and without a placeholder for the image."""
     style: str
     images: str
     shown: str
@@ -70,9 +70,6 @@ def build_items(prepared: PreparedSet, config: EvaluationConfig, category: str |
     """The items of one split, in its order; rotations of one question follow each other.
 
     Uses `style`, `wording`, `images`, `seed`, `options` and `limit` of `config`. Images are swapped within the split.
-
-    Raises:
-        AnatomyR1Error: when one of these is invalid, or no question of `category` is left.
     """
     style, wording = config.style, config.wording
     if style not in ("think", "direct"):
@@ -104,9 +101,6 @@ def check_length(model: Any, question_id: str, prompt: str, pictures: LazyImages
     """Check that a prompt and its response fit the model, if the model has a processor and a maximum length.
 
     lm-eval's own backends truncate a prompt on the left, through the image, without an error.
-
-    Raises:
-        AnatomyR1Error: when they do not fit.
     """
     processor, max_length = getattr(model, "processor", None), getattr(model, "max_length", None)
     if not callable(processor) or not isinstance(max_length, int):

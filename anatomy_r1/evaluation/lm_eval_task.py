@@ -30,11 +30,7 @@ class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
         super().__init__(config={name: value for name, value in config.items() if name != "class"})
 
     def build_all_requests(self, **kwargs: Any) -> None:
-        """Build lm-eval's requests, and reject what would otherwise fail late or silently.
-
-        Raises:
-            AnatomyR1Error: without a chat template, when an image is missing, or the longest prompt does not fit.
-        """
+        """Build lm-eval's requests, and reject what would otherwise fail late or silently."""
         if not kwargs.get("apply_chat_template"):
             raise AnatomyR1Error(
                 f"task {self.config.task}: without the chat template the model reads a bare text and scores mean "
@@ -70,17 +66,9 @@ def documents(
 ) -> dict[str, datasets.Dataset]:
     """lm-eval's `custom_dataset`: the questions of one benchmark as documents, with paths in place of images.
 
-    Args:
-        benchmark: name of the task, stated in its YAML.
-        data: the prepared set, or the folder that holds it under the benchmark's name.
-        split: of the prepared set.
-        category: only questions of this category.
-        metadata: `style`, `wording`, `images`, `options` and `seed` as in `EvaluationConfig`; `questions` is its
-            `limit` (lm-eval's own limit counts documents). All else that lm-eval passes, such as model arguments, is
-            ignored.
-
-    Raises:
-        AnatomyR1Error: when the set is missing or another benchmark's, or an argument is invalid.
+    `data` is the prepared set, or the folder that holds it under the benchmark's name, which the task's YAML states.
+    `style`, `wording`, `images`, `options` and `seed` are as in `EvaluationConfig`, and `questions` is its `limit`
+    (lm-eval's own limit counts documents). All else that lm-eval passes, such as model arguments, is ignored.
     """
     given = {name: metadata[name] for name in ("style", "wording", "images", "options", "seed") if name in metadata}
     given["seed"] = int(given.get("seed", 0))

@@ -17,11 +17,7 @@ MARK = "# Written by `anatomy-r1 tasks install`; `anatomy-r1 tasks uninstall` re
 
 
 def tasks_folder() -> Path:
-    """Folder of the task files: `tasks` in a checkout, inside `lm_eval` for a wheel.
-
-    Raises:
-        AnatomyR1Error: when neither exists.
-    """
+    """Folder of the task files: `tasks` in a checkout, inside `lm_eval` for a wheel."""
     here = Path(__file__).resolve().parents[2]
     for folder in (here / "tasks", here / "lm_eval" / "tasks" / FOLDER):
         if (folder / "sgg_anatomy.yaml").is_file():
@@ -40,20 +36,21 @@ def benchmarks() -> list[str]:
 
 
 def install() -> list[Path]:
-    """Write a stub for each task file into lm-eval; returns the stubs, none if a wheel has the tasks.
-
-    Raises:
-        AnatomyR1Error: when lm-eval's folder cannot be written.
-    """
+    """Write a stub for each task file into lm-eval; returns the stubs, none if a wheel has the tasks."""
     folder = lm_eval_folder()
-    if _overlaid(folder):
+    first = folder / "sgg_anatomy.yaml"
+    if first.is_file() and not _is_stub(first):
         return []
+    stubs = {folder / path.name: path for path in task_files().values()}
     try:
         folder.mkdir(exist_ok=True)
-        return [_write_stub(folder / path.name, path) for path in task_files().values()]
+        for stub, path in stubs.items():
+            # lm-eval reads the names of tasks and groups from the included file
+            stub.write_text(f"{MARK}include: {path}\n", encoding="utf-8")
     except OSError as error:
         fix = f"Fix: use `lm-eval --include_path {tasks_folder()}`, or an environment with write permission"
         raise AnatomyR1Error(f"{folder}: cannot be written ({error}). {fix}") from error
+    return list(stubs)
 
 
 def uninstall() -> list[Path]:
@@ -68,27 +65,12 @@ def uninstall() -> list[Path]:
 
 
 def lm_eval_folder() -> Path:
-    """The folder of our tasks inside lm-eval.
-
-    Raises:
-        AnatomyR1Error: when lm-eval is not installed.
-    """
+    """The folder of our tasks inside lm-eval."""
     spec = importlib.util.find_spec("lm_eval")
     if spec is None or spec.origin is None:
         raise AnatomyR1Error("lm-eval is not installed. Fix: pip install lm-eval==0.4.13")
     return Path(spec.origin).parent / "tasks" / FOLDER
 
 
-def _write_stub(stub: Path, path: Path) -> Path:
-    # lm-eval reads the names of tasks and groups from the included file
-    stub.write_text(f"{MARK}include: {path}\n", encoding="utf-8")
-    return stub
-
-
 def _is_stub(path: Path) -> bool:
     return path.read_text(encoding="utf-8").startswith(MARK)
-
-
-def _overlaid(folder: Path) -> bool:
-    path = folder / "sgg_anatomy.yaml"
-    return path.is_file() and not _is_stub(path)

@@ -7,7 +7,6 @@ GRPO's checkpoint asked without the images.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from anatomy_r1.errors import AnatomyR1Error
 
@@ -16,14 +15,12 @@ NO_IMAGE = "no-image"
 WRONG_IMAGE = "wrong-image"
 ROTATIONS = "rotations"
 
-VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        PLAIN: MappingProxyType({}),
-        NO_IMAGE: MappingProxyType({"images": "none"}),
-        WRONG_IMAGE: MappingProxyType({"images": "swapped"}),  # the image of a question from another cluster
-        ROTATIONS: MappingProxyType({"options": "rotated"}),
-    }
-)
+VIEWS: Mapping[str, Mapping[str, str]] = {
+    PLAIN: {},
+    NO_IMAGE: {"images": "none"},
+    WRONG_IMAGE: {"images": "swapped"},  # the image of a question from another cluster
+    ROTATIONS: {"options": "rotated"},
+}
 """View -> its options of `anatomy_r1.evaluation.evaluate.evaluate`."""
 
 _SEPARATOR = "@"
@@ -41,11 +38,7 @@ def split_row(row: str) -> tuple[str, str]:
 
 
 def parse_row(row: str) -> tuple[str, str]:
-    """As `split_row`, for a name typed by a user.
-
-    Raises:
-        AnatomyR1Error: when the part after `@` is not a view; lists the views.
-    """
+    """As `split_row`, for a name typed by a user; an AnatomyR1Error if the part after `@` is not a view."""
     method, view = split_row(row)
     if _SEPARATOR in method:
         name = row.rpartition(_SEPARATOR)[2]

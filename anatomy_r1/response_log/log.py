@@ -20,22 +20,23 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from types import TracebackType
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file
 from anatomy_r1.locks import FileLock
-from anatomy_r1.response_log.damage import damage_error
 from anatomy_r1.response_log.response import COLUMN_TYPES, COLUMNS, Response, ResponseKey
 from anatomy_r1.response_log.sqlite_file import (
     CHECKED_COLUMNS,
     connect,
+    damage_error,
     is_damage,
     is_foreign,
     reading_error,
+    recover,
     response_from_row,
     run_name,
     writing_error,
@@ -61,7 +62,11 @@ class ResponseLog:
         if read_only and not path.is_file():
             raise AnatomyR1Error(f"{path}: no such response log. Fix: run `anatomy-r1 evaluate` with --log {path}")
         if not read_only:
-            self._lock = _lock(path, wait)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._lock = FileLock(path.with_name(path.name + ".lock"), wait=wait)
+            except OSError as error:
+                raise writing_error(path, error) from error
         try:
             self._db = connect(path, read_only)
         except (sqlite3.Error, AnatomyR1Error) as error:
@@ -98,11 +103,7 @@ class ResponseLog:
             )
 
     def get(self, keys: Iterable[ResponseKey]) -> dict[ResponseKey, Response]:
-        """The logged responses among `keys`.
-
-        Raises:
-            AnatomyR1Error: when the file is damaged; says how much of it can be read.
-        """
+        """The logged responses among `keys`; like all methods, an AnatomyR1Error if the file is damaged."""
         with self._reporting():
             rowids = self._digests()
         digests = dict.fromkeys(key.digest for key in keys)
@@ -123,11 +124,7 @@ class ResponseLog:
         return self._rowids
 
     def rows(self) -> Iterator[Response]:
-        """All responses, sorted by key, so that the order of writing does not matter.
-
-        Raises:
-            AnatomyR1Error: as `get`.
-        """
+        """All responses, sorted by key, so that the order of writing does not matter."""
         return self._select("ORDER BY benchmark, question_id, decoding, repeat, digest")
 
     def _select(self, which: str, values: Sequence[int] = ()) -> Iterator[Response]:
@@ -154,21 +151,12 @@ class ResponseLog:
         return {run_name(plan): json.loads(plan) for plan in self.plans()}
 
     def plans(self) -> list[str]:
-        """Plans as JSON, in the order in which they were recorded.
-
-        Raises:
-            AnatomyR1Error: when a plan is damaged.
-        """
+        """Plans as JSON, in the order in which they were recorded."""
         with self._reporting():
             found = dict(self._db.execute("SELECT name, plan FROM runs ORDER BY rowid").fetchall())
         if changed := [name for name, plan in found.items() if name != run_name(str(plan))]:
             raise damage_error(self.path, f"the plan of run {changed[0]!r} is not as it was written")
         return list(found.values())
-
-    def count(self) -> int:
-        """Number of responses."""
-        with self._reporting():
-            return int(self._db.execute("SELECT COUNT(*) FROM responses").fetchone()[0])
 
     @contextmanager
     def _reporting(self, writing: bool = False) -> Iterator[None]:
@@ -180,11 +168,7 @@ class ResponseLog:
             raise (writing_error if writing else reading_error)(self.path, error) from error
 
     def export(self, path: Path) -> None:
-        """Write all responses as one Parquet file, atomically.
-
-        Raises:
-            AnatomyR1Error: when the log is damaged, or the file cannot be written.
-        """
+        """Write all responses as one Parquet file, atomically."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -211,27 +195,13 @@ class ResponseLog:
     def __enter__(self) -> ResponseLog:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _lock(path: Path, wait: float) -> FileLock:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path.with_name(path.name + ".lock"), wait=wait)
-    except OSError as error:
-        raise writing_error(path, error) from error
 
 
 @contextmanager
 def new_log(path: Path) -> Iterator[ResponseLog]:
-    """A log under a temporary name, renamed at the end; leftovers of an earlier run are deleted.
-
-    Raises:
-        AnatomyR1Error: when `path` exists already.
-    """
+    """A log under a temporary name, renamed at the end; leftovers of an earlier run are deleted."""
     if path.exists():
         raise AnatomyR1Error(f"{path}: exists already. Fix: name a new file")
     temporary = path.with_name(path.name + ".tmp")
@@ -248,3 +218,51 @@ def _discard(temporary: Path) -> None:
     for ending in ("", ".lock", "-wal", "-shm"):
         with suppress(FileNotFoundError, NotADirectoryError):
             temporary.with_name(temporary.name + ending).unlink()
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Contents of a log made by `salvage` or `merge`."""
+
+    responses: int
+    runs: int
+
+
+def salvage(damaged: Path, new: Path) -> Copied:
+    """Write the intact part of `damaged` to `new`; `damaged` is not changed.
+
+    Raises:
+        AnatomyR1Error: when `new` exists already, or nothing can be read.
+    """
+    with new_log(new) as log:
+        try:
+            responses, plans = recover(damaged)
+        except (sqlite3.Error, AnatomyR1Error) as error:
+            raise AnatomyR1Error(f"{damaged}: nothing can be read ({error}). Fix: start a new --log") from error
+        log.add(responses)
+        log.add_plans(plans)
+    return Copied(len(responses), len(plans))
+
+
+def merge(logs: Sequence[Path], new: Path) -> Copied:
+    """Write all responses and runs of `logs` to `new` atomically; `logs` are not changed.
+
+    Raises:
+        AnatomyR1Error: when `new` exists already, a log cannot be read, or two logs have different texts under one key.
+    """
+    with ExitStack() as stack:
+        whole = stack.enter_context(new_log(new))
+        parts = [stack.enter_context(ResponseLog(log, read_only=True)) for log in logs]
+        for part in parts:
+            _copy(part, whole)
+        return Copied(len(whole._digests()), len(whole.runs()))
+
+
+def _copy(part: ResponseLog, whole: ResponseLog) -> None:
+    rows = part.rows()
+    while chunk := list(islice(rows, CHUNK)):
+        try:
+            whole.add(chunk)
+        except AnatomyR1Error as error:
+            raise AnatomyR1Error(f"{part.path} disagrees with a log named before it: {error}") from error
+    whole.add_plans(part.plans())

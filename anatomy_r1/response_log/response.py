@@ -67,7 +67,7 @@ class Response:
     seconds: float = 0.0
     """An equal share of its batch's wall time; for a server, the wall time of the request."""
     style: str = ""
-    """Prompt style, `think` or `direct`."""
+    """`think` or `direct`."""
     images: str = "real"
     """`real`, `swapped` (the image of a question from another cluster) or `none`."""
     shown: str = ""
@@ -90,10 +90,9 @@ def _sha256(values: tuple[Any, ...], digits: int) -> str:
 
 
 KEY_FIELDS = tuple(field.name for field in fields(ResponseKey))
+COLUMNS = (*KEY_FIELDS, *(field.name for field in fields(Response) if field.name != "key"))
 _key_values = attrgetter(*KEY_FIELDS)
-_OTHER_FIELDS = tuple(field.name for field in fields(Response) if field.name != "key")
-_other_values = attrgetter(*_OTHER_FIELDS)
-COLUMNS = (*KEY_FIELDS, *_OTHER_FIELDS)
+_other_values = attrgetter(*COLUMNS[len(KEY_FIELDS) :])
 _INTEGERS = {"repeat", "seed", "prompt_tokens", "tokens"}
 COLUMN_TYPES = {name: "INTEGER" if name in _INTEGERS else "REAL" if name == "seconds" else "TEXT" for name in COLUMNS}
 """Column -> its SQLite type."""
@@ -101,11 +100,7 @@ COLUMN_TYPES = {name: "INTEGER" if name in _INTEGERS else "REAL" if name == "sec
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """All sampling parameters. Of a checkpoint's own generation configuration only the end tokens are used.
-
-    Raises:
-        AnatomyR1Error: when a value is invalid.
-    """
+    """All sampling parameters. Of a checkpoint's own generation configuration only the end tokens are used."""
 
     decoding: Decoding
     temperature: float

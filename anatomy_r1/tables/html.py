@@ -6,10 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import MISSING, Table, groups
-
-HERE = Path(__file__).parent
+from anatomy_r1.tables.table import MISSING, Document, Table, groups
 
 
 def render(document: Document) -> str:
@@ -24,22 +21,22 @@ def environment(*folders: Path) -> Environment:
     that of the first folder is taken, and those of this package last.
     """
     made = Environment(
-        loader=FileSystemLoader([*folders, HERE]),
+        loader=FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.globals |= {"spans": spans, "starts": starts}
+    made.globals |= {"spans": _spans, "starts": _starts}
     return made
 
 
-def spans(table: Table) -> list[tuple[str, int]]:
+def _spans(table: Table) -> list[tuple[str, int]]:
     """Column groups, and how many columns each spans."""
     return [(name, len(indices)) for name, indices in groups(table)]
 
 
-def starts(table: Table) -> set[int]:
+def _starts(table: Table) -> set[int]:
     """Indices of the columns that begin a group."""
     return {indices[0] for _, indices in groups(table)}

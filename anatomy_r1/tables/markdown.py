@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from anatomy_r1.tables.document import Document, Entry, Section
-from anatomy_r1.tables.table import Cell, Table, groups, prose_rows
+from anatomy_r1.tables.table import Cell, Document, Entry, Section, Table, groups, prose_rows
 from anatomy_r1.tables.text import plain
 
 _WRAP = {"": ("", ""), "best": ("**", "**"), "second": ("<u>", "</u>")}

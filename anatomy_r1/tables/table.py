@@ -1,6 +1,7 @@
-"""A table as a value, before it is text, Markdown, LaTeX or HTML.
+"""Tables and documents as values, before they are text, Markdown, LaTeX or HTML.
 
-Cells hold what a person reads, unescaped; each format escapes for itself.
+A document is what every report of this project returns: a set of tables with notes, or sections of prose, entries and
+tables, or both. It holds what a person reads, unescaped; each format escapes for itself.
 """
 
 from __future__ import annotations
@@ -28,17 +29,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading, and the heading above it that it shares with its neighbours."""
+    """A column's heading."""
 
     title: str
     group: str = ""
+    """The heading above it, which it shares with its neighbours."""
     quiet: bool = False
     """Set back in formats that can: context, such as the paper's number, not our measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its name and its cells."""
+    """A named row."""
 
     title: str
     cells: tuple[Cell, ...]
@@ -54,14 +56,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table.
-
-    Raises:
-        ValueError: when a row has not one cell a column.
-    """
+    """A table; every row has one cell for each column."""
 
     name: str
-    """Short name, for anchors and labels: `table1`. Tables of sections need none."""
+    """For anchors and labels, such as `table1`. Tables of sections need none."""
     title: str
     corner: str
     """Heading of the row names."""
@@ -78,12 +76,48 @@ class Table:
                     raise ValueError(f"row {row.title!r}: {len(row.cells)} cells for {len(self.columns)} columns")
 
 
-def prose_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> Table:
-    """A table of words from its headings and rows; the first cell of a row names it.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item with labelled facts, such as a finding or a claim."""
 
-    Raises:
-        ValueError: when a row has not one cell a column.
-    """
+    name: str
+    """For links: unique in its document."""
+    title: str
+    badge: str
+    """One or two words that sum it up, such as a verdict."""
+    facts: tuple[tuple[str, str], ...]
+    """Labels and sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with paragraphs, entries and tables below it, in this order."""
+
+    name: str
+    """For links: unique in its document."""
+    title: str
+    lead: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One report: the content of one file."""
+
+    title: str
+    warning: str
+    """What a reader must know before any number; may be empty."""
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Hold for the whole document; printed last."""
+    lead: tuple[str, ...] = ()
+    """Paragraphs before the first section."""
+    sections: tuple[Section, ...] = ()
+
+
+def prose_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> Table:
+    """A table of words from its headings and rows; the first cell of a row names it."""
     corner, *columns = head
     named = ((name, cells) for name, *cells in rows)
     block = Block("", tuple(Row(name, tuple(map(Cell, cells))) for name, cells in named))
@@ -127,11 +161,7 @@ def bracketed(
 ) -> str:
     """An interval as `[22.49, 41.00]`, or `[no interval]` where a bound is missing.
 
-    Args:
-        low: lower bound.
-        high: upper bound.
-        spec: format of each bound.
-        within: range that the quantity cannot leave, such as 0 to 100 for a percentage; bounds are clipped to it.
+    Bounds are clipped to `within`, the range that the quantity cannot leave, such as 0 to 100 for a percentage.
     """
     if low is None or high is None:
         return NO_INTERVAL

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
 
-from anatomy_r1.tables.document import Document, Entry, Section
-from anatomy_r1.tables.table import Block, Cell, Table, groups, prose_rows
+from anatomy_r1.tables.table import Cell, Document, Entry, Row, Section, Table, groups, prose_rows
 
 WIDTH = 132
 """Column at which the notes of tables wrap."""
@@ -48,23 +48,18 @@ def _underlined(title: str, mark: str) -> str:
 
 
 def _entry(entry: Entry) -> str:
-    head = textwrap.fill(plain(f"[{entry.badge}] {entry.title}"), PROSE_WIDTH, subsequent_indent="  ")
-    return "\n".join([head, *(_fact(label, text) for label, text in entry.facts)])
-
-
-def _fact(label: str, text: str) -> str:
-    return textwrap.fill(plain(f"{label}: {text}"), PROSE_WIDTH, initial_indent="  ", subsequent_indent="    ")
+    lines = [textwrap.fill(plain(f"[{entry.badge}] {entry.title}"), PROSE_WIDTH, subsequent_indent="  ")]
+    for label, text in entry.facts:
+        fact = plain(f"{label}: {text}")
+        lines.append(textwrap.fill(fact, PROSE_WIDTH, initial_indent="  ", subsequent_indent="    "))
+    return "\n".join(lines)
 
 
 def _tables(document: Document) -> Iterator[str]:
     yield from map(_table, reversed(document.tables))
-    notes = (*document.notes, _LEGEND if _marked(document) else "", document.warning)
-    yield "\n".join(_wrap(note, WIDTH) for note in notes if note)
-
-
-def _marked(document: Document) -> bool:
     cells = (cell for table in document.tables for block in table.blocks for row in block.rows for cell in row.cells)
-    return any(cell.emphasis for cell in cells)
+    notes = (*document.notes, _LEGEND if any(cell.emphasis for cell in cells) else "", document.warning)
+    yield "\n".join(_wrap(note, WIDTH) for note in notes if note)
 
 
 def _table(table: Table) -> str:
@@ -76,19 +71,17 @@ def _table(table: Table) -> str:
 
 def _panel(table: Table, group: str, indices: list[int]) -> str:
     head = [table.corner, *(f" {plain(table.columns[index].title)}" for index in indices)]
-    body: list[list[str] | str] = []
-    for block in table.blocks:
-        body += [block.title, *_rows(block, indices)]
-    widths = [
-        max(len(row[i]) for row in [head, *(r for r in body if not isinstance(r, str))]) for i in range(len(head))
-    ]
+    rows = [[_row(row, indices) for row in block.rows] for block in table.blocks]
+    widths = [max(map(len, column)) for column in zip(head, *chain.from_iterable(rows), strict=True)]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    lines = [_line(row, widths) if not isinstance(row, str) else plain(row) for row in body]
-    return "\n".join([plain(group), rule, _line(head, widths), rule, *lines, rule])
+    lines = [plain(group), rule, _line(head, widths), rule]
+    for block, cells in zip(table.blocks, rows, strict=True):
+        lines += [plain(block.title), *(_line(row, widths) for row in cells)]
+    return "\n".join([*lines, rule])
 
 
-def _rows(block: Block, indices: list[int]) -> list[list[str]]:
-    return [[f"  {plain(row.title)}", *(_cell(row.cells[index]) for index in indices)] for row in block.rows]
+def _row(row: Row, indices: list[int]) -> list[str]:
+    return [f"  {plain(row.title)}", *(_cell(row.cells[index]) for index in indices)]
 
 
 def _cell(cell: Cell) -> str:
@@ -100,15 +93,10 @@ def _prose_table(table: Table) -> str:
     head, rows = prose_rows(table)
     wrapped = [[textwrap.wrap(plain(cell), _WIDEST) or [""] for cell in row] for row in (head, *rows)]
     widths = [max(len(line) for row in wrapped for line in row[i]) for i in range(len(head))]
-    first, *rest = ("\n".join(_prose_row(row, widths)) for row in wrapped)
+    # A row takes several lines if one of its cells does
+    first, *rest = ("\n".join(_line(line, widths) for line in zip_longest(*row, fillvalue="")) for row in wrapped)
     rule = "  ".join("-" * width for width in widths)
     return "\n".join(filter(None, [plain(table.title), rule, first, rule, *rest, rule, *map(_wrap, table.notes)]))
-
-
-def _prose_row(row: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """The lines of one row, whose cells may take several."""
-    for index in range(max(map(len, row))):
-        yield _line([cell[index] if index < len(cell) else "" for cell in row], widths)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -15,8 +15,7 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables import html, markdown, text
-from anatomy_r1.tables.document import Document, Entry, Section
-from anatomy_r1.tables.table import Table, prose_rows, prose_table
+from anatomy_r1.tables.table import Document, Entry, Section, Table, prose_rows, prose_table
 from reports.audit.audit import findings
 from reports.audit.finding import STRENGTHS, Check, Finding
 from reports.formats.csv_files import csv_text, inert

@@ -13,8 +13,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row_name
 from anatomy_r1.question import LETTERS
 from anatomy_r1.results.store import Result
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import MISSING, Cell, Table
+from anatomy_r1.tables.table import MISSING, Cell, Document, Table
 from reports.controls.image_ablation import ImageAblation, image_ablations
 from reports.controls.rotations import OptionRotation, option_rotations
 from reports.scores.caveats import Marks, marked, marks, unfit_notes

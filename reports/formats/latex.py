@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import Cell, Column, Table, groups
+from anatomy_r1.tables.table import Cell, Column, Document, Table, groups
 
 _WRAP = {"": "{}", "best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
 _SPECIAL = {

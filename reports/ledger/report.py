@@ -10,8 +10,7 @@ from typing import Any, get_args
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables import html, markdown, text
-from anatomy_r1.tables.document import Document, Entry, Section
-from anatomy_r1.tables.table import Table, prose_table
+from anatomy_r1.tables.table import Document, Entry, Section, Table, prose_table
 from reports.audit.claims import ClaimKind
 from reports.formats.csv_files import csv_text, inert
 from reports.ledger.judgement import MEANINGS, Judgement

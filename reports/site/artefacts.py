@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.tables.document import Document, Entry, Section
-from anatomy_r1.tables.table import MISSING, Table, prose_table
+from anatomy_r1.tables.table import MISSING, Document, Entry, Section, Table, prose_table
 from reports.site.page import SitePage
 from reports.site.shards import slug
 

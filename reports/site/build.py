@@ -10,7 +10,7 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder
 from anatomy_r1.results.store import Result, load_results
-from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Document
 from reports.controls.controls import controls
 from reports.scores import paper
 from reports.scores.cost import costs

@@ -10,8 +10,7 @@ from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.question_table import LENIENT
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
+from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Document, Row, Table
 from reports.scores.caveats import certificate_notes, marked, marks, unfit_notes
 from reports.scores.cost import Cost
 from reports.scores.names import METRICS, benchmark_title, method_title, model_title

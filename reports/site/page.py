@@ -10,9 +10,8 @@ from typing import Any
 
 from jinja2 import Environment
 
-from anatomy_r1.tables.document import Document
 from anatomy_r1.tables.html import environment
-from anatomy_r1.tables.table import MISSING, Cell, Table
+from anatomy_r1.tables.table import MISSING, Cell, Document, Table
 from reports.site.provenance import ProvenanceFacts
 
 HERE = Path(__file__).parent

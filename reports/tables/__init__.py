@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from anatomy_r1.tables.document import Document
+    from anatomy_r1.tables.table import Document
     from reports.scores.scores import Score
 
 

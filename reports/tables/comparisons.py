@@ -11,7 +11,7 @@ from anatomy_r1.comparison.report_tables import categories_table, metrics_table,
 from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import Document
 from reports.scores.names import BASELINE, MODELS, is_view, rank
 from reports.scores.notes import USE, made_from, warning
 from reports.scores.scores import AVG, scores

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import Cell, Table
+from anatomy_r1.tables.table import Cell, Document, Table
 from reports.scores.caveats import Marks, marks
 from reports.scores.cost import Amount, Cost, costs
 from reports.scores.notes import USE, leakage_notes, machines, made_from, warning

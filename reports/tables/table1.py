@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import Table
+from anatomy_r1.tables.table import Document, Table
 from reports.scores import paper
 from reports.scores.caveats import Marks, caveat_notes, marks
 from reports.scores.cost import costs

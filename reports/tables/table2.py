@@ -11,8 +11,7 @@ from dataclasses import replace
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import Block, Cell, Row, Table
+from anatomy_r1.tables.table import Block, Cell, Document, Row, Table
 from reports.scores import paper
 from reports.scores.caveats import Marks, caveat_notes, marked, marks
 from reports.scores.cost import costs

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import Table
+from anatomy_r1.tables.table import Document, Table
 from reports.scores.caveats import marks, unfit_notes
 from reports.scores.names import CONTROLS, is_view
 from reports.scores.notes import notes, warning

@@ -39,7 +39,7 @@ def texts_of_prompts(model, inputs, numbers, end_tokens):
     going = torch.arange(len(made))
     rows = [transformers_engine.GenerationRequest(prompt, (), False, 1.0) for prompt in range(prompts)]
     with torch.inference_mode():
-        state = decode_module()._prefill(model, inputs, rows)
+        state = transformers_engine._prefill(model, inputs, rows)
         for step in range(steps):
             tokens = _next(state.logits, node, numbers[going, step])
             for index, token in zip(going.tolist(), tokens.tolist(), strict=True):
@@ -55,14 +55,8 @@ def texts_of_prompts(model, inputs, numbers, end_tokens):
     return [found[start : start + responses] for start in range(0, len(found), responses)]
 
 
-def decode_module():
-    from anatomy_r1.evaluation.engines import decode
-
-    return decode
-
-
 def _next(logits, node, numbers):
-    """`engines.sampling.next_tokens` at temperature 1, for responses that share rows of logits."""
+    """`next_tokens` at temperature 1, for responses that share rows of logits."""
     import torch
 
     cumulative = torch.softmax(logits.double(), dim=-1).cumsum(dim=-1)[node]
@@ -76,15 +70,15 @@ def _fork(model, state, begun):
     state.cache.batch_select_indices(parents)
     offset = None if state.offset is None else state.offset[parents]
     every = list(range(len(begun)))
-    forked = decode_module()._State(every, state.cache, state.mask[parents], offset, None)
-    return decode_module()._advance(model, forked, tokens, every)
+    forked = transformers_engine._State(every, state.cache, state.mask[parents], offset, None)
+    return transformers_engine._advance(model, forked, tokens, every)
 
 
 def make(data, model, file, first, last):
     """One lm-eval run, whose engine answers for every seed at once."""
     import lm_eval.evaluator
 
-    from anatomy_r1.evaluation.engines.decode import uniforms
+    from anatomy_r1.evaluation.engines.transformers_engine import uniforms
     from anatomy_r1.evaluation.evaluate import evaluate
 
     lm_eval.evaluator.add_env_info = lambda storage: None  # asks pip for all packages
@@ -96,11 +90,11 @@ def make(data, model, file, first, last):
         for row, job in enumerate(jobs):
             drawn = [uniforms(s, TASK, job.key.question_id, r, TOKENS) for s in seeds for r in range(K)]
             numbers[row, :-1] = drawn
-        made = texts_of_prompts(engine.model, engine._encode(jobs), numbers, engine.checkpoint.end_tokens)
+        made = texts_of_prompts(engine.model, engine._encode(jobs), numbers, engine.end_tokens)
         for job, found in zip(jobs, made, strict=True):
-            read = [engine.checkpoint.response(job, *one, 0, 0.0) for one in found]
+            read = [engine.response(job, *one, 0, 0.0) for one in found]
             texts[job.key.question_id] = [(one.text, one.finish_reason) for one in read]
-        return [engine.checkpoint.response(job, [], "stop", 0, 0.0) for group in questions for job in group]
+        return [engine.response(job, [], "stop", 0, 0.0) for group in questions for job in group]
 
     with tempfile.TemporaryDirectory() as folder, _patched(respond):
         evaluate(TASK, data, model, Path(folder) / "log", seed=first, max_new_tokens=TOKENS, batch_size=BATCH)

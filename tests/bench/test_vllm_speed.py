@@ -46,7 +46,7 @@ def raw(engine, requests, seed):
     """The same prompts, pictures and lengths through `LLM.generate` with n=5."""
     from vllm import SamplingParams
 
-    ends = sorted(engine.checkpoint.end_tokens)
+    ends = sorted(engine.end_tokens)
     prompts = [
         {"prompt": one.args[0], "multi_modal_data": {"image": list(one.args[2]["visual"])}} for one in requests[::5]
     ]
@@ -55,7 +55,7 @@ def raw(engine, requests, seed):
         for number in range(len(prompts))
     ]
     made = engine.vllm._llm.generate(prompts, params, use_tqdm=False)
-    return [engine.checkpoint.processor.tokenizer.decode(one.token_ids) for output in made for one in output.outputs]
+    return [engine.processor.tokenizer.decode(one.token_ids) for output in made for one in output.outputs]
 
 
 def timed(engine, work):

@@ -21,8 +21,7 @@ from anatomy_r1.evaluation.engines import transformers_engine
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.prompts import parse, render
 from anatomy_r1.question import LETTERS
-from anatomy_r1.response_log.copies import merge
-from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.response_log.log import ResponseLog, merge
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.report import as_json

@@ -7,8 +7,7 @@ import pytest
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import Shard
-from anatomy_r1.response_log.copies import merge
-from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.response_log.log import ResponseLog, merge
 from tests.helpers.logs import responses
 
 

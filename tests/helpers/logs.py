@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from anatomy_r1.response_log.copies import merge, salvage
-from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.response_log.log import ResponseLog, merge, salvage
 from anatomy_r1.response_log.response import Response, ResponseKey
 
 MAKERS = {"salvage": salvage, "merge": lambda log, new: merge([log], new)}

@@ -7,9 +7,8 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.response_log.copies import salvage
-from anatomy_r1.response_log.damage import recover
-from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.response_log.log import ResponseLog, salvage
+from anatomy_r1.response_log.sqlite_file import recover
 from tests.helpers.chat_server import MODEL, serving
 from tests.helpers.logs import MAKERS, read, responses
 

@@ -63,7 +63,7 @@ def test_half_a_question_is_completed(data, babbling, tmp_path):
 
 
 def test_each_prompt_and_picture_is_read_once_and_its_prefill_shared(data, babbling, tmp_path, monkeypatch):
-    from anatomy_r1.evaluation.engines.vllm_calls import Vllm
+    from anatomy_r1.evaluation.engines.vllm_engine import Vllm
 
     read, finished = [], []
     real_read, real_step = Vllm.preprocess, Vllm.step

@@ -20,8 +20,7 @@ from anatomy_r1.comparison.report import GENERATED
 from anatomy_r1.comparison.report_tables import NAMED, columns, points, signed
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.scoring.validity import MAX_TRUNCATED, MAX_UNPARSED
-from anatomy_r1.tables.document import Document
-from anatomy_r1.tables.table import Block, Cell, Row, Table
+from anatomy_r1.tables.table import Block, Cell, Document, Row, Table
 
 VERSION = 1
 """Version of the JSON format."""

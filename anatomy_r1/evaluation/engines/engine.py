@@ -1,4 +1,6 @@
-"""Base class of the engines: generates the responses that the log lacks, for `evaluate` or for lm-eval.
+"""Engines: `open_engine`, and the base classes `Engine` and `LocalEngine`.
+
+An engine generates the responses that the log lacks, for `evaluate` or for lm-eval.
 
 lm-eval knows the engines as `anatomy-transformers`, `anatomy-vllm` and `anatomy-server`.
 
@@ -12,15 +14,32 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from inspect import Parameter, signature
+from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from lm_eval.api.model import LM
 
-from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, jobs_from_items, jobs_from_requests
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.config import ENGINES
+from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, complete_jobs, jobs_from_items, jobs_from_requests
 from anatomy_r1.evaluation.items import Item
+from anatomy_r1.files import identity_of
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.response_log.response import Sampling
+from anatomy_r1.response_log.response import Response, Sampling
 from anatomy_r1.scoring.metrics import K
+
+IMAGE = "<image>"
+"""lm-eval's placeholder for an image."""
+
+
+def content_parts(text: str) -> list[dict[str, str]]:
+    """The content of a turn as a list: `<image>text` is an image, then a text."""
+    found: list[dict[str, str]] = []
+    for number, piece in enumerate(text.split(IMAGE)):
+        found += [{"type": "image"}] * (number > 0) + [{"type": "text", "text": piece}] * bool(piece)
+    return found
 
 
 class Engine(LM):  # type: ignore[misc]  # lm-eval is untyped
@@ -66,10 +85,131 @@ class Engine(LM):  # type: ignore[misc]  # lm-eval is untyped
     def _builder(self) -> JobBuilder:
         return JobBuilder(self.weights, self.seed, self.settings)
 
-    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
+    def loglikelihood(self, requests: list[Any]) -> Any:
         """Not supported."""
         raise NotImplementedError(f"{type(self).__name__} only generates")
 
-    def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-        """Not supported."""
-        raise NotImplementedError(f"{type(self).__name__} only generates")
+    loglikelihood_rolling = loglikelihood
+
+
+IDENTITY_FILES = (
+    "*.safetensors", "config.json", "generation_config.json", "tokenizer*", "*processor_config.json",
+    "chat_template*", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json",
+)  # fmt: skip
+"""Files of a checkpoint that can change its responses."""
+
+
+def weights_identity(folder: Path) -> str:
+    """16 hex digits over names and bytes of weights, configuration, tokenizer and processor."""
+    if not any(folder.glob("*.safetensors")):
+        raise AnatomyR1Error(f"{folder}: no *.safetensors weights. Fix: name a folder that `save_pretrained` wrote")
+    return identity_of({path for pattern in IDENTITY_FILES for path in folder.glob(pattern)})
+
+
+def _end_tokens(folder: Path, config: Any, tokenizer: Any) -> frozenset[int]:
+    from transformers import GenerationConfig
+
+    try:
+        stated = GenerationConfig.from_pretrained(folder).eos_token_id
+    except OSError:  # there is no such file
+        stated = GenerationConfig.from_model_config(config).eos_token_id
+    ids = stated if isinstance(stated, list) else [stated, tokenizer.eos_token_id]
+    return frozenset(token for token in ids if token is not None)
+
+
+def unusable(folder: Path, error: Exception) -> AnatomyR1Error:
+    """The error for a folder that cannot be loaded."""
+    return AnatomyR1Error(f"{folder}: no usable image-text model ({error}). Fix: train or copy it again")
+
+
+class LocalEngine(Engine):
+    """An engine over a checkpoint in a local folder, whose code is not executed. A subclass implements `_generate`."""
+
+    def __init__(self, folder: Path, log: ResponseLog, seed: int, *, progress: bool) -> None:
+        """Read everything but the weights."""
+        super().__init__(log, seed, progress=progress)
+        from transformers import AutoConfig, AutoProcessor
+
+        self.folder, self.weights = folder, weights_identity(folder)
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            self.processor = AutoProcessor.from_pretrained(folder, padding_side="left", trust_remote_code=False)
+        except (OSError, ValueError, KeyError) as error:
+            raise unusable(folder, error) from error
+        tokenizer = self.processor.tokenizer
+        tokenizer.padding_side = "left"
+        if not getattr(self.processor, "chat_template", None):
+            fix = "Fix: put the base model's chat_template.jinja beside its weights"
+            raise AnatomyR1Error(f"{folder}: the processor has no chat template. {fix}")
+        self.stated_dtype = None if config.dtype is None else str(config.dtype).removeprefix("torch.")
+        self.end_tokens = _end_tokens(folder, config, tokenizer)
+        self.max_length = min(int(config.get_text_config().max_position_embeddings), int(tokenizer.model_max_length))
+
+    @abstractmethod
+    def _generate(self, questions: Iterable[Sequence[Job]]) -> Iterable[list[Response]]:
+        """Responses to jobs grouped by question, in any order, as soon as they are available."""
+
+    def complete(self, jobs: Iterable[Job], count: int, *, progress: bool = True) -> list[str]:
+        """The text of each job, in order."""
+        progress = self._progress and progress
+        texts, generated = complete_jobs(jobs, count, self.log, self._generate, progress=progress)
+        self.generated += generated
+        return texts
+
+    def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
+        """The prompt by the processor's chat template."""
+        chat = [{**turn, "content": content_parts(turn["content"])} for turn in chat_history]
+        text = self.processor.apply_chat_template(chat, add_generation_prompt=add_generation_prompt, tokenize=False)
+        return str(text)
+
+    def chat_template(self, chat_template: bool | str = False) -> str | None:
+        """The processor's, whatever name lm-eval asks for."""
+        return str(self.processor.chat_template)
+
+    def check_length(self, job: Job, prompt_tokens: int) -> None:
+        """Raise an AnatomyR1Error unless prompt and response fit."""
+        new = job.sampling.max_new_tokens
+        if prompt_tokens + new > self.max_length:
+            raise AnatomyR1Error(
+                f"question {job.key.question_id}: a prompt of {prompt_tokens} tokens and {new} new ones exceed the "
+                f"model's {self.max_length}. Fix: lower --max-new-tokens, or max_pixels in the model's processor"
+            )
+
+    def response(
+        self, job: Job, tokens: Sequence[int], finish_reason: Any, prompt_tokens: int, seconds: float
+    ) -> Response:
+        """The response to log for generated tokens, the end token included."""
+        text_tokens = [token for token in tokens if token not in self.end_tokens]
+        text = self.processor.tokenizer.decode(text_tokens, skip_special_tokens=True)
+        return job.response(text, finish_reason, prompt_tokens, len(tokens), seconds)
+
+    @property
+    def tokenizer_name(self) -> str:
+        """For lm-eval."""
+        return self.folder.name
+
+
+def open_engine(name: str, model: str | Path, *, benchmark: str, **options: Any) -> Any:
+    """Open an engine of `ENGINES` with a model: the folder of a checkpoint, or a server's name for it.
+
+    `options` are log, seed, progress, and the engine's own; None stands for the engine's default. `benchmark`, whose
+    questions will be asked, is for engines that need it.
+
+    Raises:
+        AnatomyR1Error: when the engine or an option does not exist, or the engine cannot be opened.
+    """
+    if name not in ENGINES:
+        raise AnatomyR1Error(f"engine {name!r}: unknown. Fix: one of {', '.join(ENGINES)}")
+    engine = resolve_name(ENGINES[name])
+    known = signature(engine).parameters
+    given = {option: value for option, value in options.items() if value is not None}
+    open_ended = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values())
+    if (foreign := sorted(set(given) - set(known))) and not open_ended:
+        named = ", ".join("--" + option.replace("_", "-") for option in foreign)
+        raise AnatomyR1Error(f"{named}: the engine {name} has no such option. Fix: leave it out, or another --engine")
+    try:
+        return engine(model, **given, **({"benchmark": benchmark} if "benchmark" in known else {}))
+    except TypeError as error:  # an engine with **options passes them on
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise AnatomyR1Error(f"engine {name}: {error}. Fix: see --engine-arg") from error

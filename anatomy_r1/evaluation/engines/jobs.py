@@ -1,9 +1,13 @@
-"""Jobs: the single responses that an engine generates, each under its key in the response log."""
+"""Jobs: the single responses that an engine generates, each under its key in the response log.
+
+Only those that the log lacks are generated, and each is logged as soon as it arrives.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,11 +15,14 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from tqdm import tqdm
+
 from anatomy_r1.data.images import LazyImages, image_hash
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.items import Item
 from anatomy_r1.prompts import prompt_hash
-from anatomy_r1.response_log.response import ResponseKey, Sampling
+from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.response_log.response import Response, ResponseKey, Sampling
 from anatomy_r1.scoring.metrics import K
 
 
@@ -33,26 +40,24 @@ class Job:
     images: str
     shown: str
 
-    @property
-    def question(self) -> tuple[str, str, str, str]:
-        """The same for all jobs that share a prompt and its images."""
-        key = self.key
-        return key.benchmark, key.question_id, key.prompt_hash, key.image_hash
-
     def with_repeat(self, repeat: int) -> Job:
         """The same job as another repeat."""
         key = self.key.with_repeat(repeat)
         return Job(key, self.sampling, self.prompt, self.pictures, self.style, self.images, self.shown)
 
+    def response(self, text: str, finish_reason: Any, prompt_tokens: int, tokens: int, seconds: float) -> Response:
+        """Its response, to be logged."""
+        shown = self.style, self.images, self.shown
+        return Response(self.key, text, finish_reason, prompt_tokens, tokens, seconds, *shown)
+
 
 class JobBuilder:
-    """Builds an engine's jobs; values that many jobs share are computed once.
+    """Builds the jobs of one call of an engine; values that many jobs share are computed once.
 
-    To be used for one call of the engine, since image files may change before the next.
+    Not to be kept for the next call, since image files may change before it.
     """
 
     def __init__(self, weights: str, seed: int, settings: dict[str, Any]) -> None:
-        """Take the weights' identity, the sampling seed and the engine's own settings, which are part of every key."""
         self._weights, self._seed, self._settings = weights, seed, settings
         self._hash_file = cache(image_hash)
         self._stated: dict[Sampling, str] = {}
@@ -96,9 +101,6 @@ def jobs_from_requests(requests: Iterable[Any], builder: JobBuilder) -> Iterator
     """One job for each `generate_until` request of lm-eval, in order.
 
     lm-eval repeats a request by listing the same object several times: its n-th occurrence is the n-th repeat.
-
-    Raises:
-        AnatomyR1Error: when a request has arguments that the engine does not support.
     """
     repeats: dict[int, int] = {}
     last, first = None, None
@@ -119,11 +121,7 @@ def _job_from_request(request: Any, builder: JobBuilder) -> Job:
 
 
 def read_sampling(arguments: dict[str, Any]) -> Sampling:
-    """Sampling parameters from lm-eval's generation arguments.
-
-    Raises:
-        AnatomyR1Error: when an argument is unknown, so that none is ignored silently, or stop strings are given.
-    """
+    """Sampling parameters from lm-eval's generation arguments; none is ignored silently."""
     known = {"do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "max_gen_toks", "until", "seed"}
     if unknown := sorted(set(arguments) - known):
         raise AnatomyR1Error(f"generation arguments {unknown}: not supported by this engine. Fix: leave them out")
@@ -138,11 +136,6 @@ def read_sampling(arguments: dict[str, Any]) -> Sampling:
         top_k=int(arguments.get("top_k") or 0),
         repetition_penalty=float(arguments.get("repetition_penalty") or 1.0),
     )
-
-
-def group_by_question(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """Group consecutive jobs that share a prompt and its images."""
-    return (list(group) for _, group in groupby(jobs, key=attrgetter("question")))
 
 
 def _hash_pictures(pictures: Any, hash_file: Callable[[str], str]) -> str:
@@ -164,3 +157,87 @@ def response_seed(key: ResponseKey, bits: int) -> int:
     """Seed of a response for an engine with its own sampler: a hash of run seed, benchmark, question and repeat."""
     name = f"{key.seed}\0{key.benchmark}\0{key.question_id}\0{key.repeat}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> (64 - bits)
+
+
+_question = attrgetter("key.benchmark", "key.question_id", "key.prompt_hash", "key.image_hash")
+"""The same for all jobs that share a prompt and its images."""
+
+Generate = Callable[[Iterable[list[Job]]], Iterable[list[Response]]]
+"""Jobs grouped by question -> their responses, in any order, as soon as they are available."""
+
+
+class JobQueue:
+    """Jobs and their texts. Iterating yields the jobs that the log lacks, question by question.
+
+    Each question is looked up when its turn comes, so that the first one is asked before the last one's image is read.
+    """
+
+    def __init__(self, jobs: Iterable[Job], count: int, log: ResponseLog, *, progress: bool) -> None:
+        """Take `count` jobs in all; jobs of one question follow each other."""
+        self._jobs, self._log = jobs, log
+        self._waiting: dict[str, tuple[Job, list[int]]] = {}  # by digest: faster to look up than a key
+        self.bar = tqdm(total=count, unit="response", disable=not progress)
+        self.texts: list[str | None] = [None] * count
+        """In the order of the jobs; None where there is no response yet."""
+        self.generated = 0
+
+    def __iter__(self) -> Iterator[list[Job]]:
+        index = 0
+        for _, jobs in groupby(self._jobs, key=_question):
+            group = list(jobs)
+            if missing := self._missing(group, index):
+                yield missing
+            index += len(group)
+        self.bar.refresh()
+
+    def _missing(self, group: Sequence[Job], start: int) -> list[Job]:
+        """Jobs that are neither logged nor being generated; the texts of logged ones are recorded."""
+        found, missing = self._log.get(job.key for job in group), []
+        self.bar.update(len(found))
+        for index, job in enumerate(group, start=start):
+            if found and job.key in found:
+                self.texts[index] = found[job.key].text
+            elif (digest := job.key.digest) in self._waiting:
+                self._waiting[digest][1].append(index)
+            else:
+                self._waiting[digest] = job, [index]
+                missing.append(job)
+        return missing
+
+    def add(self, responses: Sequence[Response]) -> None:
+        """Log responses, then record their texts; none is logged if one belongs to no job."""
+        if foreign := [response.key for response in responses if response.key.digest not in self._waiting]:
+            raise AnatomyR1Error(f"the engine answered what it was not asked: question {foreign[0].question_id}")
+        self._log.add(responses)
+        for response in responses:
+            _, indices = self._waiting.pop(response.key.digest, (None, []))  # gone if a response comes twice
+            self.generated += bool(indices)
+            for index in indices:
+                self.texts[index] = response.text
+        self.bar.update(len(responses))
+
+    def check_complete(self) -> None:
+        """Raise an AnatomyR1Error when a job has no text; the responses received are in the log."""
+        if lost := [job.key.question_id for job, _ in self._waiting.values()]:
+            raise AnatomyR1Error(
+                f"the engine left {len(lost)} of {self.generated + len(lost)} responses out, the first to question "
+                f"{lost[0]}. Fix: repair the engine, then run the same command; earlier responses are in the log"
+            )
+
+
+def complete_jobs(
+    jobs: Iterable[Job], count: int, log: ResponseLog, generate: Generate, *, progress: bool
+) -> tuple[list[str], int]:
+    """The texts of `count` jobs, in order, and how many of them were generated.
+
+    Raises:
+        AnatomyR1Error: when `generate` leaves a job out, or returns a response to no job; the log keeps the others.
+    """
+    queue = JobQueue(jobs, count, log, progress=progress)
+    groups = iter(queue)
+    for responses in generate(groups):
+        queue.add(responses)
+    deque(groups, maxlen=0)  # what an engine that stopped early has left out
+    queue.bar.close()
+    queue.check_complete()
+    return [text for text in queue.texts if text is not None], queue.generated

@@ -1,26 +1,153 @@
-"""Requests to an OpenAI-compatible server over the `openai` client, which retries and honors Retry-After by itself.
+"""Requests to an OpenAI-compatible server over the `openai` client, and what they are made of and answered with.
 
 A body that is not a chat completion (a truncated one, HTML, another shape) counts as a broken connection, so that the
-request is retried. Redirects are not followed, and requests to this machine do not use a proxy: both could send images
-elsewhere. Error texts never contain the API key.
+client retries the request. Error texts never contain the API key.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from io import BytesIO
+from typing import Any, Literal, TypeVar
 
 import httpx2
 import openai
+from pydantic import BaseModel, Field, NonNegativeInt, TypeAdapter, ValidationError
 
+from anatomy_r1.data.images import LazyImages, bytes_hash, image_bytes, unreadable
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.chat import as_messages
-from anatomy_r1.evaluation.engines.jobs import Job, response_seed
-from anatomy_r1.evaluation.engines.server_address import ServerAddress
-from anatomy_r1.evaluation.engines.server_schema import Completion, Malformed, Model, read_completion, read_models
+from anatomy_r1.evaluation.engines.engine import content_parts
+from anatomy_r1.evaluation.engines.jobs import Job, joint_hash, response_seed
 from anatomy_r1.response_log.response import Response
+
+
+class Malformed(Exception):  # noqa: N818
+    """The body does not follow the API; the message says where, without quoting the body."""
+
+
+class Message(BaseModel):
+    """The text; null if the server withheld it."""
+
+    content: str | None
+    refusal: str | None = None
+
+
+class Choice(BaseModel):
+    """One completion. With any other finish reason (a tool call, an abort) the question is not answered."""
+
+    message: Message
+    finish_reason: Literal["stop", "length", "content_filter"]
+
+
+class Usage(BaseModel):
+    """Required, since a guess must not enter the log."""
+
+    prompt_tokens: NonNegativeInt
+    completion_tokens: NonNegativeInt
+
+
+class Completion(BaseModel):
+    """The fields used here of a chat completion (platform.openai.com/docs/api-reference/chat/object).
+
+    Validated strictly: an incomplete one is an error, never an empty completion.
+    """
+
+    choices: list[Choice] = Field(min_length=1, max_length=1)
+    usage: Usage
+
+    @property
+    def text(self) -> str | None:
+        """The completion or refusal; None if there is neither, except that a filtered completion may be empty."""
+        message, reason = self.choices[0].message, self.choices[0].finish_reason
+        text = message.content if message.content is not None else message.refusal
+        return "" if text is None and reason == "content_filter" else text
+
+
+class Model(BaseModel):
+    """A server's description of a model, without vLLM's `created` and `permission`, which change with every request."""
+
+    id: str
+    max_model_len: int | None = None
+    owned_by: str | None = None
+    parent: str | None = None
+    root: str | None = None
+
+
+class Models(BaseModel):
+    """The body of GET /models; some hosts send the bare list."""
+
+    data: list[Model]
+
+
+Read = TypeVar("Read")
+_MODELS: TypeAdapter[Models | list[Model]] = TypeAdapter(Models | list[Model])
+
+
+def read_completion(body: bytes) -> Completion:
+    """The completion in the body of a response."""
+    return _validated(Completion.model_validate_json, body, "no chat completion")
+
+
+def _validated(read: Callable[[bytes], Read], body: bytes, problem: str) -> Read:
+    try:
+        return read(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Malformed(f"{problem} ({f'{place}: ' if place else ''}{first['msg']})") from None
+
+
+def as_prompt(turns: Sequence[dict[str, Any]]) -> str:
+    """Turns as JSON, with images as bare placeholders: the prompt of a server, which renders its template itself."""
+    return json.dumps([{**turn, "content": content_parts(turn["content"])} for turn in turns], ensure_ascii=False)
+
+
+def as_messages(job: Job) -> list[dict[str, Any]]:
+    """A job's prompt, from `as_prompt`, with its images as base64 of exactly the bytes that the image hash covers."""
+    urls = iter(_data_urls(job))
+    turns: list[dict[str, Any]] = json.loads(job.prompt)
+    count = sum(part["type"] == "image" for turn in turns for part in turn["content"])
+    if count != len(job.pictures):
+        raise AnatomyR1Error(
+            f"question {job.key.question_id}: {len(job.pictures)} images, but {count} placeholders for them"
+        )
+    for turn in turns:
+        turn["content"] = [
+            {"type": "image_url", "image_url": {"url": next(urls)}} if part["type"] == "image" else part
+            for part in turn["content"]
+        ]
+    return turns
+
+
+def _data_urls(job: Job) -> list[str]:
+    if not job.pictures:
+        return []
+    if not isinstance(job.pictures, LazyImages):
+        raise AnatomyR1Error(f"question {job.key.question_id}: an image without a file. Fix: use this project's tasks")
+    files = [image_bytes(path) for path in job.pictures.paths]
+    if joint_hash([bytes_hash(content) for content in files]) != job.key.image_hash:
+        named = ", ".join(job.pictures.paths)
+        raise AnatomyR1Error(f"{named}: the image changed during the run. Fix: `anatomy-r1 data check`, then rerun")
+    return [
+        f"data:{_media_type(path, content)};base64,{base64.b64encode(content).decode()}"
+        for path, content in zip(job.pictures.paths, files, strict=True)
+    ]
+
+
+def _media_type(path: str, content: bytes) -> str:
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(content)) as image:
+            return str(image.get_format_mimetype())
+    except OSError as error:
+        raise unreadable(path, error) from error
+
 
 KEY_VARIABLE = "ANATOMY_R1_API_KEY"
 NO_KEY = "none"
@@ -39,33 +166,8 @@ class Failure:
     """Set if every other request would fail in the same way: a wrong key, address or model."""
 
 
-def open_client(address: ServerAddress, timeout: float, retries: int) -> openai.AsyncOpenAI:
-    """A client for `address`; to be closed in the event loop in which it was used.
-
-    Args:
-        address: of the server.
-        timeout: seconds without a byte after which a request has failed.
-        retries: after a lost connection, a time-out, 408, 409, 429 or 5xx; with exponential back-off (0.5 to 8 s) and
-            jitter, or after the time stated by Retry-After, up to two minutes.
-    """
-    hooks = {"response": [_check_body]}
-    http = openai.DefaultAsyncHttpxClient(
-        trust_env=not address.loopback, follow_redirects=False, event_hooks=cast("Any", hooks)
-    )
-    client = openai.AsyncOpenAI(
-        base_url=address.base,
-        api_key=api_key(),
-        default_query=dict(address.query),
-        http_client=http,
-        timeout=timeout,
-        max_retries=retries,
-    )
-    # Those that the client reads from OPENAI_ORG_ID and OPENAI_PROJECT_ID are of another service
-    client.organization = client.project = None
-    return client
-
-
-async def _check_body(response: httpx2.Response) -> None:
+async def check_body(response: httpx2.Response) -> None:
+    """Treat a body that is not a chat completion as a broken connection."""
     if response.is_success and response.request.method == "POST":
         try:
             read_completion(await response.aread())
@@ -81,8 +183,11 @@ async def request_completion(
         raw = await client.chat.completions.with_raw_response.create(**arguments(job, model, plain))
     except openai.OpenAIError as error:
         return Failure(job.key.question_id, describe(error), fix(error))
-    completion = read_completion(raw.content)
-    return _failure(job, completion, max_length) or _response(job, completion, raw.elapsed.total_seconds())
+    done = read_completion(raw.content)
+    if failure := _failure(job, done, max_length):
+        return failure
+    reason, usage, seconds = done.choices[0].finish_reason, done.usage, raw.elapsed.total_seconds()
+    return job.response(done.text or "", reason, usage.prompt_tokens, usage.completion_tokens, seconds)
 
 
 def arguments(job: Job, model: str, plain: bool) -> dict[str, Any]:
@@ -122,32 +227,15 @@ def _failure(job: Job, completion: Completion, max_length: int | None) -> Failur
     return None
 
 
-def _response(job: Job, completion: Completion, seconds: float) -> Response:
-    return Response(
-        job.key,
-        completion.text or "",
-        completion.choices[0].finish_reason,
-        prompt_tokens=completion.usage.prompt_tokens,
-        tokens=completion.usage.completion_tokens,
-        seconds=seconds,
-        style=job.style,
-        images=job.images,
-        shown=job.shown,
-    )
-
-
-async def list_models(client: openai.AsyncOpenAI) -> list[Model] | Literal["none listed"]:
-    """The models that the server lists.
-
-    Raises:
-        AnatomyR1Error: when the server cannot be reached or refuses.
-    """
+async def list_models(client: openai.AsyncOpenAI) -> list[Model] | None:
+    """The models that the server lists; None if it lists none at all."""
     try:
         raw = await client.models.with_raw_response.list()
-        return read_models(raw.content)
+        found = _validated(_MODELS.validate_json, raw.content, "no list of models")
+        return found.data if isinstance(found, Models) else found
     except openai.APIStatusError as error:
         if error.status_code in (404, 405, 501):
-            return "none listed"
+            return None
         raise _unreachable(client, error) from None
     except (openai.OpenAIError, Malformed) as error:
         raise _unreachable(client, error) from None
@@ -194,11 +282,7 @@ def clean(text: str) -> str:
 
 
 def api_key() -> str:
-    """The key from the environment, or `NO_KEY`.
-
-    Raises:
-        AnatomyR1Error: when it has characters that a header cannot have. The message does not show it.
-    """
+    """The key from the environment, or `NO_KEY`; an error does not show it."""
     key = os.environ.get(KEY_VARIABLE, "").strip() or NO_KEY
     if not re.fullmatch(r"[!-~]+", key):
         raise AnatomyR1Error(f"{KEY_VARIABLE}: has a space or a non-ASCII character. Fix: set it again")

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, jobs_from_requests
-from anatomy_r1.evaluation.engines.resume import complete_jobs
+from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, complete_jobs, jobs_from_requests
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, Sampling
 from tests.helpers import logs

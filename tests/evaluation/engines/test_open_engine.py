@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.registry import ENGINES, open_engine
+from anatomy_r1.evaluation.config import ENGINES
+from anatomy_r1.evaluation.engines.engine import open_engine
 from anatomy_r1.response_log.log import ResponseLog
 
 

@@ -10,7 +10,7 @@ import pytest
 from anatomy_r1.data.images import image_hash
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.jobs import JobBuilder, jobs_from_requests
-from anatomy_r1.evaluation.engines.server_schema import read_completion
+from anatomy_r1.evaluation.engines.server_client import read_completion
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.scoring.score import score
 from tests.helpers.chat_server import MODEL, completion, serving
@@ -75,7 +75,7 @@ def test_a_picture_that_changed_since_the_key_was_made_is_not_sent(tmp_path):
     from PIL import Image
 
     from anatomy_r1.data.images import LazyImages
-    from anatomy_r1.evaluation.engines.chat import as_messages, as_prompt
+    from anatomy_r1.evaluation.engines.server_client import as_messages, as_prompt
 
     def job(name, text):
         doc = {"id": "q"}

@@ -1,4 +1,4 @@
-"""`anatomy-r1 similarity`: similarities between option texts, for S(q). Only argparse is imported here."""
+"""`anatomy-r1 certify` and `similarity`. Only argparse is imported here, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -8,12 +8,43 @@ from typing import Any
 
 from anatomy_r1.cli.commands import add_command, add_group
 
+CERTIFY_ABOUT = """what a training log proves: loss, advantages, curriculum, S(q), budget, groups, data
+
+Exits with status 1 if any check failed; docs/certificates.md explains each check."""
+CERTIFY = "certify runs/mini/train/sgg_anatomy_mini/mini-l/grpo/seed0 --data runs/mini/data/sgg_anatomy_mini"
 CONVERT = "similarity convert medclip-vit-pretrained/pytorch_model.bin medclip/model.safetensors"
 MEDCLIP = """similarity make --encoder medclip --weights medclip/model.safetensors \\
     --bert emilyalsentzer/Bio_ClinicalBERT --data prepared/sgg --out similarity/medclip.json"""
 OPEN_CLIP = """  anatomy-r1 similarity make --encoder open_clip --weights biomedclip --data prepared/sgg \\
     --out similarity/biomedclip.json"""
 SHOW = "similarity show similarity/medclip.json"
+
+
+def add_certify_command(commands: Any) -> None:
+    """Add `certify` with its arguments."""
+    parser = add_command(commands, "certify", CERTIFY_ABOUT, CERTIFY, _certify)
+    about = "folder of a finished training, or its log"
+    parser.add_argument("trainings", type=Path, nargs="+", metavar="TRAINING", help=about)
+    about = "prepared set that it trained on; without it, less is checkable"
+    parser.add_argument("--data", type=Path, metavar="DIR", help=about)
+    parser.add_argument("--json", action="store_true", help="print a JSON object, by training")
+
+
+def _certify(args: argparse.Namespace) -> int:
+    import json
+
+    from anatomy_r1.data.prepared import load
+    from anatomy_r1.training.certificate.certificate import as_text
+    from anatomy_r1.training.certificate.certify import certify
+    from anatomy_r1.training.certificate.evidence import load_evidence
+
+    training_set = load(args.data, "train") if args.data else None
+    found = {str(path): certify(load_evidence(path, training_set)) for path in args.trainings}
+    if args.json:
+        print(json.dumps({path: one.as_dict() for path, one in found.items()}, indent=1))
+    else:
+        print("\n\n".join(f"{path}\n{as_text(one)}" for path, one in found.items()))
+    return int(any(one.failed for one in found.values()))
 
 
 def add_similarity_commands(subparsers: Any) -> None:
