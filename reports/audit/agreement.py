@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, product
 from pathlib import Path
 
@@ -252,6 +252,7 @@ def check_definitions(pairs: Sequence[PassagePair], cells: PaperCells) -> Check:
     )
 
 
+_TEXT = "The paper's text: announced parts, open references, our quotes"
 _APPENDIX = re.compile(r"\bappendix\b", re.IGNORECASE)
 _HEADING = re.compile(
     r"^[#*\s]*(?:[A-Z]\.?\s+)?(?:technical\s+)?append(?:ix|ices)\b[^.]{0,60}$", re.IGNORECASE | re.MULTILINE
@@ -264,7 +265,7 @@ def check_text_file(path: Path | None, quotes: Sequence[QuotedFigure]) -> Check:
     if path is None:
         examined = "mentions of an appendix, references such as Figure X, and every short quote"
         why = "no text was given (--paper-text FILE: the paper's text, which is not part of this project)"
-        return replace(check_text("", ()), looked_at=examined, skipped=why)
+        return Check("paper-text", _TEXT, examined, skipped=why)
     try:
         return check_text(path.read_text(encoding="utf-8"), quotes)
     except (OSError, UnicodeDecodeError) as error:
@@ -302,7 +303,7 @@ def check_text(text: str, quotes: Sequence[QuotedFigure]) -> Check:
     note = "If a quote is not found, the mistake is ours, or this is another version of the text."
     return Check(
         id="paper-text",
-        title="The paper's text: announced parts, open references, our quotes",
+        title=_TEXT,
         looked_at=f"{len(text.split()):,} words; {len(quotes) - len(lost)} of {len(quotes)} quotes found in it",
         findings=tuple(findings),
         tables=(prose_table("Quotes not found in this text", ("id", "place", "quote"), rows, note),) if lost else (),

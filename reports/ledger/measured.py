@@ -25,10 +25,10 @@ from anatomy_r1.comparison.systems import System, load_systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import with_interval
-from reports.audit.paper import Claim
+from reports.audit.paper import Claim, Quantifier
 from reports.ledger.judgement import NONE, ClaimVerdict, Judgement, combined, of_comparison, of_interval
 from reports.scores.names import MINI, MODELS, TITLES, benchmark_title, model_title
-from reports.scores.scores import Score, SystemKey, scores
+from reports.scores.scores import Score, ScoreKey, SystemKey, by_key, scores
 
 Scale = Literal["paper", "mini"]
 METRIC = METRICS[0]
@@ -62,8 +62,7 @@ class Wanted(NamedTuple):
 class Measurements:
     """Everything measured at one scale."""
 
-    scores: Mapping[tuple[SystemKey, str, str], Score] = field(default_factory=dict)
-    """By system, metric and category."""
+    scores: Mapping[ScoreKey, Score] = field(default_factory=dict)
     by_pair: Mapping[Wanted, Comparison] = field(default_factory=dict)
     panels: tuple[Panel, ...] = ()
     family: int = 0
@@ -91,7 +90,7 @@ def measure(store: Path, results: Sequence[Result], claims: Sequence[Claim], sca
     """
     if not results:
         return Measurements()
-    found = {(score.system, score.metric, score.category): score for score in scores(results)}
+    found = by_key(scores(results))
     asked = {claim.id: wanted(claim, scale) for claim in claims if claim.kind in ("higher", "gain", "uneven")}
     every = dict.fromkeys(one for of in asked.values() for one in of)
     names = {name for one in every for name in one.systems}
@@ -124,18 +123,22 @@ _LISTED = 4
 
 def measured(claim: Claim, of: Measurements, scale: Scale) -> Judgement:
     """The judgement from results at one scale; `NONE` where they do not bear on the claim, or nothing ran."""
-    if claim.kind == "row":
-        return _row(claim, of, scale)
-    judges = {"higher": _higher, "gain": _gain, "uneven": _uneven}
-    return judges[claim.kind](claim, of, wanted(claim, scale)) if claim.kind in judges else NONE
+    asked = wanted(claim, scale)
+    if claim.kind == "higher":
+        return _higher(asked, of, claim.quantifier)
+    if claim.kind == "gain":
+        return _gain(asked, of)
+    if claim.kind == "uneven":
+        return _uneven(asked, of)
+    return _row(claim, of, scale) if claim.kind == "row" else NONE
 
 
-def _higher(claim: Claim, of: Measurements, asked: Sequence[Wanted]) -> Judgement:
+def _higher(asked: Sequence[Wanted], of: Measurements, quantifier: Quantifier) -> Judgement:
     ran = [(one, of.by_pair[one]) for one in asked if one in of.by_pair]
     tests = [found.test for _, found in ran if found.test]
     if not tests:
         return NONE
-    verdict = combined([of_comparison(test.verdict, test.of_these_weights) for test in tests], claim.quantifier)
+    verdict = combined([of_comparison(test.verdict, test.of_these_weights) for test in tests], quantifier)
     counts = Counter(test.verdict + " (these weights)" * test.of_these_weights for test in tests)
     told = ", ".join(f"{word} in {count}" for word, count in sorted(counts.items()))
     missing = f"; {len(asked) - len(ran)} more did not run" if len(ran) < len(asked) else ""
@@ -158,7 +161,7 @@ def _text(one: Wanted, found: Comparison) -> str:
     return f"{one.text}: {cell.text} {cell.aside}{p}{power}{seeds}"
 
 
-def _gain(_: Claim, of: Measurements, asked: Sequence[Wanted]) -> Judgement:
+def _gain(asked: Sequence[Wanted], of: Measurements) -> Judgement:
     """Is the gain of the first model larger than that of the second? Question by question, over clusters and seeds."""
     verdicts: list[ClaimVerdict] = []
     told = []
@@ -183,7 +186,7 @@ def _gain(_: Claim, of: Measurements, asked: Sequence[Wanted]) -> Judgement:
     return Judgement(combined(verdicts), why) if told else NONE
 
 
-def _uneven(_: Claim, of: Measurements, asked: Sequence[Wanted]) -> Judgement:
+def _uneven(asked: Sequence[Wanted], of: Measurements) -> Judgement:
     """Do some categories gain while others do not? By intervals, without correction for how many there are."""
     verdicts: list[ClaimVerdict] = []
     told = []

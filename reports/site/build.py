@@ -96,8 +96,9 @@ def _fill(site: Path, sources: SiteSources) -> data.Written:
 def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[SitePage]:
     tables, absent = _tables(results)
     every, numbers, spent = scores(results), paper.load(), costs(results)
+    found = by_key(every)
     methods = [
-        method_page(name, [result for result in results if result.method == name], by_key(every), spent, numbers)
+        method_page(name, [result for result in results if result.method == name], found, spent, numbers)
         for name in sorted({result.method for result in results}, key=method_rank)
     ]
     viewer = {"written": written, "notices": written.notices}

@@ -9,7 +9,7 @@ from anatomy_r1.results.store import SUBMITTED, load_results
 from anatomy_r1.scoring.strict import Reason
 from reports.site.method_page import METHODS, knob_rows
 from reports.site.page import commands, facts, sortable
-from reports.site.viewers import REASON_CODES, REASONS
+from reports.site.samples import REASON_CODES, REASONS
 from tests.helpers.site_reader import cell
 
 
