@@ -149,9 +149,8 @@ def _audit(options: argparse.Namespace) -> int:
 def _ledger(options: argparse.Namespace) -> int:
     from reports.audit.audit import audit
     from reports.audit.report import load
-    from reports.ledger.ledger import ledger
+    from reports.ledger.ledger import files, ledger
     from reports.ledger.measured import load_curves
-    from reports.ledger.report import files
 
     checks = load(options.audit) if options.audit else audit()
     made = files(ledger(options.store, checks, load_curves(options.curves) if options.curves else ()))
@@ -160,7 +159,7 @@ def _ledger(options: argparse.Namespace) -> int:
 
 def _site(options: argparse.Namespace) -> int:
     from reports.audit.report import read_document as read_audit
-    from reports.ledger.report import read_document as read_ledger
+    from reports.ledger.ledger import read_document as read_ledger
     from reports.site.build import SiteSources, build
 
     run, store = options.run, options.store

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from anatomy_r1.tables.table import Table, prose_table
-from reports.audit.cells import PaperCell, PaperCells, PaperRow
-from reports.audit.finding import Check, Finding
+from reports.audit.paper import PaperCell, PaperCells
+from reports.audit.report import Check, Finding
 from reports.scores.names import BENCHMARKS, METRICS, TITLES
 
 LARGEST = 6_000
@@ -107,57 +107,45 @@ def check(cells: PaperCells, benchmark: str) -> Check:
     of = [cell for cell in cells if cell.benchmark == benchmark]
     title = BENCHMARKS.get(benchmark, benchmark)
     found = fits(of)
-    best = inferred(found)
+    wrong = impossible(of, inferred(found).n)
     return Check(
         id=f"grim-{benchmark}",
         title=f"GRIM, {title}: can the percentages result from whole numbers of right answers?",
         looked_at=f"{len(of)} cells against every number of questions N up to {LARGEST:,}; five responses a question "
         "for Avg@5, one for Pass@1 and Major@5",
-        findings=_findings(of, benchmark, title, found, best),
-        tables=(_fits_grid(found, title), _cells_grid(of, best.n, title)),
+        findings=(_finding(benchmark, title, found, wrong),) if wrong else (),
+        tables=(_fits_table(found, title), _cells_table(of, wrong, inferred(found).n, title)),
     )
 
 
-def _findings(of: PaperCells, benchmark: str, title: str, found: Sequence[Fit], best: Fit) -> tuple[Finding, ...]:
-    wrong = impossible(of, best.n)
-    if not wrong:
-        return ()
+def _finding(benchmark: str, title: str, found: Sequence[Fit], wrong: Sequence[PaperCell]) -> Finding:
+    best, whole = inferred(found), [one for one in found if one.fitting == one.cells]
     listed = "; ".join(f"{cell.name} {cell.shown}" for cell in wrong[:8])
     more = f"; and {len(wrong) - 8} more (table below)" if len(wrong) > 8 else ""
     cut = sum(not possible_if_cut(cell.hundredths, cell.k * best.n) for cell in wrong)
-    return (
-        Finding(
-            id=f"grim-{benchmark}.impossible",
-            title=f"{title}: {len(wrong)} of {len(of)} cells cannot result from N = {best.n:,} questions",
-            test="Is there a whole number of right responses that rounds to the printed percentage? N is the number "
-            "of questions whose fit is least likely by chance.",
-            figure=f"N = {best.n:,} allows {best.fitting} of {len(of)} cells; {best.expected:.1f} random percentages "
-            f"would fit (chance {_small(best.tail)}). Not possible: {listed}{more}. {cut} of these would not be "
-            f"possible either if percentages were truncated to two decimals. {_all_fit(found)}",
-            strength="counted",
-            limits="That N is as inferred: the paper states none. A cell may have been rounded twice, or cover other "
-            "questions or responses than its neighbours; GRIM does not say which, nor that a result is far off.",
-            question="How many test questions does this benchmark have, and over how many responses is each of these "
-            "cells?",
-        ),
+    allowing = f"No N up to {LARGEST:,} allows all {best.cells}."
+    if whole:
+        shown = ", ".join(f"{one.n:,}" for one in whole[:5]) + (", ..." if len(whole) > 5 else "")
+        allowing = f"N that allow all cells: {shown} (the first by chance {_small(whole[0].tail)})."
+    return Finding(
+        id=f"grim-{benchmark}.impossible",
+        title=f"{title}: {len(wrong)} of {best.cells} cells cannot result from N = {best.n:,} questions",
+        test="Is there a whole number of right responses that rounds to the printed percentage? N is the number of "
+        "questions whose fit is least likely by chance.",
+        figure=f"N = {best.n:,} allows {best.fitting} of {best.cells} cells; {best.expected:.1f} random percentages "
+        f"would fit (chance {_small(best.tail)}). Not possible: {listed}{more}. {cut} of these would not be possible "
+        f"either if percentages were truncated to two decimals. {allowing}",
+        strength="counted",
+        limits="That N is as inferred: the paper states none. A cell may have been rounded twice, or cover other "
+        "questions or responses than its neighbours; GRIM does not say which, nor that a result is far off.",
+        question="How many test questions does this benchmark have, and over how many responses is each of these "
+        "cells?",
     )
 
 
-def _all_fit(found: Sequence[Fit]) -> str:
-    """Which numbers of questions allow every cell, and how likely that fit is by chance."""
-    whole = [one for one in found if one.fitting == one.cells]
-    if not whole:
-        return f"No N up to {LARGEST:,} allows all {found[0].cells}."
-    shown = ", ".join(f"{one.n:,}" for one in whole[:5])
-    more = ", ..." if len(whole) > 5 else ""
-    return f"N that allow all cells: {shown}{more} (the first by chance {_small(whole[0].tail)})."
-
-
-def _fits_grid(found: Sequence[Fit], title: str) -> Table:
+def _fits_table(found: Sequence[Fit], title: str) -> Table:
     ranked = sorted(found, key=lambda one: (one.tail, one.n))[:SHOWN]
-    rows = tuple(
-        (f"{one.n:,}", f"{one.fitting} of {one.cells}", f"{one.expected:.1f}", _small(one.tail)) for one in ranked
-    )
+    rows = ((f"{one.n:,}", f"{one.fitting} of {one.cells}", f"{one.expected:.1f}", _small(one.tail)) for one in ranked)
     note = (
         "Expected and chance: if each percentage were drawn uniformly and independently from 0.00 to 100.00. Chance is "
         f"for one N; multiply by {LARGEST:,} to correct for all N tried. Multiples of a good N also fit, less clearly."
@@ -165,18 +153,16 @@ def _fits_grid(found: Sequence[Fit], title: str) -> Table:
     return prose_table(f"{title}: numbers of questions that fit best", ("N", "fit", "expected", "chance"), rows, note)
 
 
-def _cells_grid(of: PaperCells, n: int, title: str) -> Table:
+def _cells_table(of: PaperCells, wrong: Sequence[PaperCell], n: int, title: str) -> Table:
     """The rows of the paper's tables with a cell that `n` questions do not allow."""
-    wrong = {cell.address for cell in impossible(of, n)}
-    rows: dict[PaperRow, list[str]] = {address[:3]: [] for address in (cell.address for cell in of) if address in wrong}
+    rows: dict[tuple[str, str], list[str]] = {}
+    touched = {cell.address[:3] for cell in wrong}
     for cell in of:
-        mark = " (not possible)" if cell.address in wrong else ""
-        if (row := cell.address[:3]) in rows:
-            rows[row].append(f"{METRICS.get(cell.metric, cell.metric)} {cell.shown}{mark}")
-    lines = tuple(
-        (f"Table {table}, {model}", TITLES.get(method, method), "; ".join(texts))
-        for (table, model, method), texts in rows.items()
-    )
+        if cell.address[:3] in touched:
+            row = (f"Table {cell.table}, {cell.model}", TITLES.get(cell.method, cell.method))
+            mark = " (not possible)" if cell in wrong else ""
+            rows.setdefault(row, []).append(f"{METRICS.get(cell.metric, cell.metric)} {cell.shown}{mark}")
+    lines = ((*row, "; ".join(texts)) for row, texts in rows.items())
     return prose_table(f"{title}: rows with a cell that N = {n:,} does not allow", ("where", "row", "cells"), lines)
 
 

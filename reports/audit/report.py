@@ -1,25 +1,86 @@
-"""The audit in every format: first what was found, then every check with its numbers.
+"""What an audit consists of, checks and findings, and its formats: first what was found, then every check.
 
-`audit.json` holds the checks themselves, so that the ledger and the site can read an audit without the files that it
-was made from.
+A finding is a question to the authors. `audit.json` holds the checks themselves, so that the ledger and the site can
+read an audit without the files that it was made from.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import Document, Entry, Section, Table, prose_rows, prose_table
-from reports.audit.audit import findings
-from reports.audit.finding import STRENGTHS, Check, Finding
 from reports.formats.csv_files import csv_text, inert
 from reports.scores.notes import USE
+
+Strength = Literal["counted", "strong", "suggestive", "reading"]
+STRENGTHS: dict[Strength, str] = {
+    "counted": "counting or arithmetic on printed figures or on the files; anyone can repeat it by hand",
+    "strong": "chance alone would produce it in fewer than 1 of 1,000 cases, allowing for all that was tested",
+    "suggestive": "chance alone would produce it in fewer than 1 of 20 cases, or it rests on a stated assumption "
+    "of ours",
+    "reading": "two passages disagree as we read them; another reading may resolve it",
+}
+"""How strong a finding is, from the strongest. The scale is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One inconsistency. No field may be empty."""
+
+    id: str
+    """`check.what`: stable, unique in an audit."""
+    title: str
+    test: str
+    """What was done."""
+    figure: str
+    """What came out, with its numbers."""
+    strength: Strength
+    limits: str
+    """What it does not show."""
+    question: str
+    """To the authors."""
+
+    def __post_init__(self) -> None:
+        empty = [name for name in self.__slots__ if not str(getattr(self, name)).strip()]
+        if empty or self.strength not in STRENGTHS:
+            raise ValueError(f"finding {self.id!r}: empty {empty}, strength {self.strength!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One test, whether or not it found something. One that was skipped has no findings."""
+
+    id: str
+    title: str
+    looked_at: str
+    """What was tested, with counts; for a skipped check, what would be tested."""
+    findings: tuple[Finding, ...] = ()
+    tables: tuple[Table, ...] = ()
+    """The numbers behind it."""
+    skipped: str = ""
+    """Why it was skipped; empty where it was made."""
+
+    def __post_init__(self) -> None:
+        if self.skipped and self.findings:
+            raise ValueError(f"check {self.id}: skipped, yet with findings")
+
+
+def of_p(p: float) -> Strength | None:
+    """Strength of a finding from a p value that allows for all that was tested; None where it is not a finding."""
+    return "strong" if p < 0.001 else "suggestive" if p < 0.05 else None
+
+
+def findings(checks: Iterable[Check]) -> tuple[Finding, ...]:
+    """Findings of all checks, in order."""
+    return tuple(finding for check in checks for finding in check.findings)
+
 
 TITLE = "Audit of the paper's numbers and of the released files"
 WARNING = (
@@ -33,12 +94,18 @@ COLUMNS = ("check", "id", "strength", "title", "test", "figure", "limits", "ques
 def files(checks: Sequence[Check]) -> dict[str, str]:
     """File name -> content. The same checks give the same bytes: no date, no machine."""
     shown = document(checks)
+    lines = (
+        [check.id, *(inert(str(getattr(finding, name))) for name in COLUMNS[1:])]
+        for check in checks
+        for finding in check.findings
+    )
+    content = {"checks": [_check_to_json(check) for check in checks]}
     return {
         "audit.txt": text.render(shown),
         "audit.md": markdown.render(shown),
         "audit.html": html.render(shown),
-        "audit.json": _json(checks),
-        "audit.csv": _csv(checks),
+        "audit.json": json.dumps(content, indent=1, ensure_ascii=False) + "\n",
+        "audit.csv": csv_text(COLUMNS, lines),
     }
 
 
@@ -75,38 +142,20 @@ def _section(check: Check) -> Section:
 
 
 def _entry(finding: Finding) -> Entry:
-    facts = {
-        "test": finding.test,
-        "figure": finding.figure,
-        "does not show": finding.limits,
-        "question": finding.question,
+    facts = (("test", finding.test), ("figure", finding.figure))
+    asked = (("does not show", finding.limits), ("question", finding.question))
+    return Entry(finding.id, finding.title, finding.strength, (*facts, *asked))
+
+
+def _check_to_json(check: Check) -> dict[str, Any]:
+    return {
+        "id": check.id,
+        "title": check.title,
+        "looked_at": check.looked_at,
+        "findings": [asdict(finding) for finding in check.findings],
+        "grids": [_table_to_json(table) for table in check.tables],
+        "skipped": check.skipped,
     }
-    return Entry(finding.id, finding.title, finding.strength, tuple(facts.items()))
-
-
-def _csv(checks: Sequence[Check]) -> str:
-    """One line for each finding."""
-    lines = (
-        [check.id, *(inert(str(getattr(finding, name))) for name in COLUMNS[1:])]
-        for check in checks
-        for finding in check.findings
-    )
-    return csv_text(COLUMNS, lines)
-
-
-def _json(checks: Sequence[Check]) -> str:
-    content = [
-        {
-            "id": check.id,
-            "title": check.title,
-            "looked_at": check.looked_at,
-            "findings": [asdict(finding) for finding in check.findings],
-            "grids": [_table_to_json(table) for table in check.tables],
-            "skipped": check.skipped,
-        }
-        for check in checks
-    ]
-    return json.dumps({"checks": content}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _table_to_json(table: Table) -> dict[str, Any]:
@@ -115,20 +164,12 @@ def _table_to_json(table: Table) -> dict[str, Any]:
 
 
 def read_document(path: Path) -> Document:
-    """The document of `audit.json`.
-
-    Raises:
-        AnatomyR1Error: when the file is not an audit.
-    """
+    """The document of `audit.json`."""
     return document(load(path))
 
 
 def load(path: Path) -> tuple[Check, ...]:
-    """Read `audit.json`.
-
-    Raises:
-        AnatomyR1Error: when the file is not an audit.
-    """
+    """Read `audit.json`; an AnatomyR1Error where the file is not one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return tuple(_check(one) for one in content["checks"])

@@ -21,13 +21,10 @@ from anatomy_r1.comparison.power import detectable
 from anatomy_r1.comparison.verdict import LEVEL
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.tables.table import Table, prose_table
-from reports.audit.cells import PaperCells, by_address
-from reports.audit.claims import Claim, PrintedDifference, difference_text, printed
-from reports.audit.finding import Check, Finding
+from reports.audit.agreement import PrintedDifference, printed
+from reports.audit.paper import Claim, PaperCells, by_address
+from reports.audit.report import Check, Finding
 from reports.scores.names import BENCHMARKS
-
-ClaimedDifferences = tuple[Claim, tuple[PrintedDifference, ...]]
-"""A claim and the printed differences that it is about."""
 
 VIDEOS = 7
 """Videos that the release leaves out: presumably the SGG-VQA test videos (inferred; `data.splits.UNUSED`)."""
@@ -72,47 +69,40 @@ def unresolved(
 
 
 def check(claims: Sequence[Claim], cells: PaperCells, sizes: dict[str, int]) -> Check:
-    """Claims that one method is better than another; `sizes`: questions of each benchmark."""
+    """Claims that one method is better than another; `sizes`: questions of each benchmark.
+
+    There is one finding for each claim that fails under the favourable assumptions, one for all that fail under the
+    middle ones.
+    """
     known = by_address(cells)
     found = [(claim, printed(claim, known)) for claim in claims if claim.kind == "higher"]
-    rows = tuple(
-        (claim.id, str(len(of)), *(str(len(unresolved(of, sizes, scenario))) for scenario in SCENARIOS))
-        for claim, of in found
-    )
+    counts = {claim.id: [len(unresolved(of, sizes, scenario)) for scenario in SCENARIOS] for claim, of in found}
+    findings, middle = [], []
+    for claim, of in found:
+        at_favourable, at_middle, _ = counts[claim.id]
+        if of and 2 * at_favourable >= len(of):
+            findings.append(_finding(claim, of, unresolved(of, sizes), at_middle))
+        elif of and 2 * at_middle >= len(of):
+            middle.append(f"{claim.id}: {at_middle} of {len(of)}")
     head = ("claim", "differences", *(f"too small, {scenario.name}" for scenario in SCENARIOS))
+    rows = ((claim.id, str(len(of)), *map(str, counts[claim.id])) for claim, of in found)
     return Check(
         id="resolution",
         title="Smallest difference that the questions can resolve, compared with those claimed",
         looked_at=f"{len(found)} claims that one method is better than another, each difference at 80 % power and 5 %, "
         "one test at a time",
-        findings=_findings(found, sizes),
+        findings=(*findings, *([_videos_finding(middle)] if middle else [])),
         tables=(_limits(sizes), prose_table("Differences below the smallest detectable one", head, rows)),
     )
 
 
-def mostly(of: Sequence[PrintedDifference], sizes: dict[str, int], scenario: Scenario) -> bool:
-    """Whether at least half of a claim's differences cannot be resolved."""
-    return bool(of) and 2 * len(unresolved(of, sizes, scenario)) >= len(of)
-
-
-def _findings(found: Sequence[ClaimedDifferences], sizes: dict[str, int]) -> tuple[Finding, ...]:
-    """One for each claim that fails under the favourable assumptions, one for all that fail under the middle ones."""
-    favourable = [(claim, of) for claim, of in found if mostly(of, sizes, SCENARIOS[0])]
-    rest = [(claim, of) for claim, of in found if (claim, of) not in favourable and mostly(of, sizes, SCENARIOS[1])]
-    return (
-        *(_finding(claim, of, sizes) for claim, of in favourable),
-        *([_videos_finding(rest, sizes)] if rest else []),
-    )
-
-
-def _videos_finding(rest: Sequence[ClaimedDifferences], sizes: dict[str, int]) -> Finding:
-    listed = "; ".join(f"{claim.id}: {len(unresolved(of, sizes, SCENARIOS[1]))} of {len(of)}" for claim, of in rest)
+def _videos_finding(middle: Sequence[str]) -> Finding:
     return Finding(
         id="resolution.middle",
-        title=f"{len(rest)} more claims: most differences are too small under the middle assumptions",
+        title=f"{len(middle)} more claims: most differences are too small under the middle assumptions",
         test="The same under the middle assumptions: 30 % of answers differ, and the SGG-VQA questions come from "
         "seven videos with a little correlation within each; those of OmniMedVQA are independent.",
-        figure=f"Differences too small: {listed}.",
+        figure=f"Differences too small: {'; '.join(middle)}.",
         strength="suggestive",
         limits="Seven videos are an inference from what the released files leave out, and the correlation within a "
         "video is assumed; with independent questions most of these differences could be resolved.",
@@ -120,16 +110,16 @@ def _videos_finding(rest: Sequence[ClaimedDifferences], sizes: dict[str, int]) -
     )
 
 
-def _finding(claim: Claim, of: Sequence[PrintedDifference], sizes: dict[str, int]) -> Finding:
-    small = unresolved(of, sizes)
-    middle = len(unresolved(of, sizes, SCENARIOS[1]))
-    listed = "; ".join(difference_text(one) for one in small[:6])
+def _finding(
+    claim: Claim, of: Sequence[PrintedDifference], small: Sequence[PrintedDifference], at_middle: int
+) -> Finding:
+    listed = "; ".join(one.text for one in small[:6])
     return Finding(
         id=f"resolution.{claim.id}",
         title=f"{claim.locator}: {len(small)} of {len(of)} differences are smaller than the questions can resolve",
         test="Each printed difference against the smallest that the questions could tell from zero, under the "
         f"favourable assumptions (table below). {claim.text}",
-        figure=f"Too small: {listed}{'; ...' if len(small) > 6 else ''}. Under the middle assumptions {middle} of "
+        figure=f"Too small: {listed}{'; ...' if len(small) > 6 else ''}. Under the middle assumptions {at_middle} of "
         f"{len(of)} are.",
         strength="suggestive",
         limits="A difference that cannot be resolved may still be real; several in one direction say more than one. "
@@ -139,29 +129,16 @@ def _finding(claim: Claim, of: Sequence[PrintedDifference], sizes: dict[str, int
 
 
 def _limits(sizes: dict[str, int]) -> Table:
-    rows = [
-        (
-            BENCHMARKS.get(name, name),
-            f"{n:,}",
-            scenario.name,
-            _assumed(scenario, _videos(name)),
-            *_both(scenario, name, n),
-        )
-        for name, n in sizes.items()
-        for scenario in SCENARIOS
-    ]
+    rows = []
+    for name, n in sizes.items():
+        for scenario in SCENARIOS:
+            videos = _videos(name)
+            together = f"{videos} videos, ICC {scenario.icc}" if scenario.videos and videos else "questions independent"
+            assumed = f"{100 * scenario.discordance:.0f} % discordant, rho {scenario.rho}, {together}"
+            limits = (f"{smallest(scenario, n, metric, videos):.2f}" for metric in (f"avg@{K}", "pass@1"))
+            rows.append((BENCHMARKS.get(name, name), f"{n:,}", scenario.name, assumed, *limits))
     head = ("benchmark", "N", "assumptions", "values", "Avg@5", "Pass@1, Major@5")
-    return prose_table("Smallest detectable difference, in points", head, tuple(rows), "All assumptions are ours.")
-
-
-def _both(scenario: Scenario, name: str, n: int) -> tuple[str, str]:
-    average, single = (f"{smallest(scenario, n, metric, _videos(name)):.2f}" for metric in (f"avg@{K}", "pass@1"))
-    return average, single
-
-
-def _assumed(scenario: Scenario, videos: int | None) -> str:
-    together = f"{videos} videos, ICC {scenario.icc}" if scenario.videos and videos else "questions independent"
-    return f"{100 * scenario.discordance:.0f} % discordant, rho {scenario.rho}, {together}"
+    return prose_table("Smallest detectable difference, in points", head, rows, "All assumptions are ours.")
 
 
 def _videos(benchmark: str) -> int | None:

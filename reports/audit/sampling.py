@@ -15,9 +15,9 @@ from math import sqrt
 from scipy.stats import binomtest, chi2, norm
 
 from anatomy_r1.scoring.metrics import K
-from anatomy_r1.tables.table import Table, prose_table
-from reports.audit.cells import PaperCell, PaperCells, by_address, name_of
-from reports.audit.finding import Check, Finding, of_p
+from anatomy_r1.tables.table import prose_table
+from reports.audit.paper import PaperCell, PaperCells, by_address
+from reports.audit.report import Check, Finding, of_p
 
 SHARES = (1.0, 0.5, 0.25)
 """Shares of the largest possible variance that are tried (our choice)."""
@@ -72,12 +72,25 @@ def check(cells: PaperCells, sizes: dict[str, int]) -> Check:
     every = [gap for group in found.values() for gap in group]
     wide = [gap for gap in every if abs(gap.points) > 2]
     sizes_text = ", ".join(f"N = {n:,} for {name}" for name, n in sizes.items())
+    ranked = sorted(every, key=lambda gap: -abs(gap.z()))[:10]
+    largest = prose_table(
+        "The ten largest gaps, in points",
+        ("row", "Pass@1 minus Avg@5", "95 % range of sampling", "standard deviations"),
+        ((gap.cell.name, f"{gap.points:+.2f}", f"±{NORMAL_95 * gap.bound:.2f}", f"{gap.z():+.2f}") for gap in ranked),
+        "Range: at the largest variance that sampling allows.",
+    )
+    by_share = prose_table(
+        "How it depends on the variance",
+        ("share of the largest variance", "rows beyond 95 %", "p"),
+        ((f"{share:.2f}", str(len(_beyond(every, share))), f"{surprise(every, share):.2g}") for share in SHARES),
+        "A share of 1 means that every question is equally hard. Expected beyond: 5 % of the rows. Shares are ours.",
+    )
     return Check(
         id="pass1",
         title="Pass@1 against Avg@5: is the gap what five samples would produce?",
         looked_at=f"{len(every)} rows with both ({sizes_text}, inferred); {len(wide)} gaps exceed 2 points",
         findings=_findings(found, every),
-        tables=(_gap_grid(every), _share_grid(every)),
+        tables=(largest, by_share),
     )
 
 
@@ -89,8 +102,8 @@ def _findings(found: dict[str, tuple[Gap, ...]], every: Sequence[Gap]) -> tuple[
     strength, size = of_p(p), surprise(every, 1.0)
     if strength is None and of_p(size) is None:
         return ()
-    beyond = [gap for gap in every if abs(gap.z()) > NORMAL_95]
-    listed = "; ".join(f"{name_of(gap.cell.address)}: {gap.points:+.2f}" for gap in beyond)
+    beyond = _beyond(every, 1.0)
+    listed = "; ".join(f"{gap.cell.name}: {gap.points:+.2f}" for gap in beyond)
     return (
         Finding(
             id="pass1.gap",
@@ -109,23 +122,6 @@ def _findings(found: dict[str, tuple[Gap, ...]], every: Sequence[Gap]) -> tuple[
     )
 
 
-def _gap_grid(every: Sequence[Gap]) -> Table:
-    ranked = sorted(every, key=lambda gap: -abs(gap.z()))[:10]
-    rows = tuple(
-        (gap.cell.name, f"{gap.points:+.2f}", f"±{NORMAL_95 * gap.bound:.2f}", f"{gap.z():+.2f}") for gap in ranked
-    )
-    head = ("row", "Pass@1 minus Avg@5", "95 % range of sampling", "standard deviations")
-    return prose_table(
-        "The ten largest gaps, in points", head, rows, "Range: at the largest variance that sampling allows."
-    )
-
-
-def _share_grid(every: Sequence[Gap]) -> Table:
-    rows = tuple(
-        (f"{share:.2f}", str(sum(abs(gap.z(share)) > NORMAL_95 for gap in every)), f"{surprise(every, share):.2g}")
-        for share in SHARES
-    )
-    note = "A share of 1 means that every question is equally hard. Expected beyond: 5 % of the rows. Shares are ours."
-    return prose_table(
-        "How it depends on the variance", ("share of the largest variance", "rows beyond 95 %", "p"), rows, note
-    )
+def _beyond(every: Sequence[Gap], share: float) -> list[Gap]:
+    """Gaps beyond the 95 % range of sampling with `share` of the largest variance."""
+    return [gap for gap in every if abs(gap.z(share)) > NORMAL_95]

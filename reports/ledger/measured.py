@@ -10,9 +10,9 @@ in `claims.csv`).
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,15 +20,15 @@ from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import METRICS, Family
 from anatomy_r1.comparison.panel import ALL, Panel, difference, panels
 from anatomy_r1.comparison.report_tables import difference_cell, interval_text, p_text, signed
-from anatomy_r1.comparison.seeds import RetrainingInterval, retraining_interval
+from anatomy_r1.comparison.seeds import retraining_interval
 from anatomy_r1.comparison.systems import System, load_systems
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results.store import MATCHED
+from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import with_interval
-from reports.audit.claims import Claim
+from reports.audit.paper import Claim, Quantifier
 from reports.ledger.judgement import NONE, ClaimVerdict, Judgement, combined, of_comparison, of_interval
 from reports.scores.names import MINI, MODELS, TITLES, benchmark_title, model_title
-from reports.scores.scores import Score, SystemKey
+from reports.scores.scores import Score, ScoreKey, SystemKey, by_key, scores
 
 Scale = Literal["paper", "mini"]
 METRIC = METRICS[0]
@@ -45,87 +45,76 @@ class Wanted(NamedTuple):
     left: str
     right: str
 
+    @property
+    def systems(self) -> tuple[str, str]:
+        """Names of baseline and other."""
+        right, left = (f"{self.benchmark}/{self.model}/{of}/{MATCHED}" for of in (self.right, self.left))
+        return right, left
+
+    @property
+    def text(self) -> str:
+        """`mini-l, SGG-VQA (Anatomy), mini world, GRPO minus SFT`."""
+        names = f"{TITLES.get(self.left, self.left)} minus {TITLES.get(self.right, self.right)}"
+        return f"{model_title(self.model, paper_beside=False)}, {benchmark_title(self.benchmark)}, {names}"
+
 
 @dataclass(frozen=True, eq=False)
-class Comparisons:
-    """All comparisons at one scale."""
+class Measurements:
+    """Everything measured at one scale."""
 
-    by_pair: Mapping[Wanted, Comparison]
-    panels: tuple[Panel, ...]
-    family: int
+    scores: Mapping[ScoreKey, Score] = field(default_factory=dict)
+    by_pair: Mapping[Wanted, Comparison] = field(default_factory=dict)
+    panels: tuple[Panel, ...] = ()
+    family: int = 0
     """Comparisons that Holm's procedure corrects for."""
-    told: tuple[str, ...]
+    told: tuple[str, ...] = ()
     """What differs between the systems compared."""
 
 
-NO_COMPARISONS = Comparisons({}, (), 0, ())
-
-
-class Measurements(NamedTuple):
-    """Everything measured at one scale."""
-
-    comparisons: Comparisons
-    scores: Mapping[tuple[SystemKey, str, str], Score]
-    """By group, metric and category."""
-
-
-def wanted(claim: Claim, scale: Scale) -> tuple[Wanted, ...]:
-    """Comparisons that a claim is about, under our names at that scale."""
+def places(claim: Claim, scale: Scale) -> list[tuple[str, str]]:
+    """Our benchmarks and models in place of those that a claim is about."""
     suffix = MINI if scale == "mini" else ""
-    return tuple(
-        Wanted(benchmark + suffix, ours(model, scale), left, right)
-        for model in claim.models
-        for benchmark in claim.benchmarks
-        for left in claim.left
-        for right in claim.right
-    )
+    ours = {of.paper: name for name, of in MODELS.items() if name.startswith("mini-") == (scale == "mini")}
+    return [(benchmark + suffix, ours[model]) for model in claim.models for benchmark in claim.benchmarks]
 
 
-def ours(paper_model: str, scale: Scale) -> str:
-    """Our model that takes the place of the paper's."""
-    return next(
-        name
-        for name, model in MODELS.items()
-        if model.paper == paper_model and name.startswith("mini-") == (scale == "mini")
-    )
+def wanted(claim: Claim, scale: Scale) -> list[Wanted]:
+    """Comparisons that a claim is about, under our names at that scale."""
+    return [Wanted(*of, left, right) for of in places(claim, scale) for left in claim.left for right in claim.right]
 
 
-def compared(store: Path, claims: Sequence[Claim], scale: Scale) -> Comparisons:
-    """Every comparison that the store has the results for; those of claims of kind `higher` are tested together."""
+def measure(store: Path, results: Sequence[Result], claims: Sequence[Claim], scale: Scale) -> Measurements:
+    """Scores of a store's results at one scale, and every comparison that they allow.
+
+    The comparisons of claims of kind `higher` are tested together.
+    """
+    if not results:
+        return Measurements()
+    found = by_key(scores(results))
     asked = {claim.id: wanted(claim, scale) for claim in claims if claim.kind in ("higher", "gain", "uneven")}
-    names = {f"{one.benchmark}/{one.model}/{side}/{MATCHED}" for of in asked.values() for one in of for side in one[2:]}
-    systems = [system for system in load_systems([str(store)], None) if system.name in names]
-    found = _panels(systems)
-    pairs = {one: pair for of in asked.values() for one in of if (pair := _pair(found, one))}
-    claimed = [one for claim in claims if claim.kind == "higher" for one in asked[claim.id]]
-    tested = {frozenset(system.name for system in pairs[one]) for one in claimed if one in pairs}
+    every = dict.fromkeys(one for of in asked.values() for one in of)
+    names = {name for one in every for name in one.systems}
+    by_benchmark: dict[str, list[System]] = defaultdict(list)
+    for system in load_systems([str(store)], None):
+        if system.name in names:
+            by_benchmark[system.benchmark].append(system)
+    whole = [panel for of in by_benchmark.values() if len(of) > 1 for panel in panels(of, _ALLOWED)]
+    ran = {system.name: system for panel in whole for system in panel.systems}
+    pairs = {one: (ran[one.systems[0]], ran[one.systems[1]]) for one in every if ran.keys() >= set(one.systems)}
+    claimed = [one for claim in claims if claim.kind == "higher" for one in asked[claim.id] if one in pairs]
+    tested = {frozenset(one.systems) for one in claimed}
     if not tested:
-        return NO_COMPARISONS
-    narrowed = [replace(panel, pairs=of) for panel in found if (of := _of(panel, pairs.values()))]
+        return Measurements(found)
+    narrowed = []
+    for panel in whole:
+        of = {one.systems: pair for one, pair in pairs.items() if one.benchmark == panel.benchmark}
+        if of:
+            narrowed.append(replace(panel, pairs=tuple(of.values())))
     family = Family("claims of the paper", METRIC, tuple(sorted(tested, key=sorted)))
     made = {frozenset((c.baseline.name, c.other.name)): c for c in compare(narrowed, family)}
-    by_pair = {one: made[frozenset(system.name for system in pair)] for one, pair in pairs.items()}
+    by_pair = {one: made[frozenset(one.systems)] for one in pairs}
     told = tuple(f"{panel.benchmark}: {text}" for panel in narrowed for text in panel.caveats)
-    return Comparisons(by_pair, tuple(narrowed), len(tested), told)
-
-
-def _panels(systems: Sequence[System]) -> list[Panel]:
-    by_benchmark: dict[str, list[System]] = {}
-    for system in systems:
-        by_benchmark.setdefault(system.benchmark, []).append(system)
-    return [panel for of in by_benchmark.values() if len(of) > 1 for panel in panels(of, _ALLOWED)]
-
-
-def _pair(found: Iterable[Panel], one: Wanted) -> tuple[System, System] | None:
-    """Baseline and other, where both ran."""
-    by_name = {system.name: system for panel in found for system in panel.systems}
-    sides = [by_name.get(f"{one.benchmark}/{one.model}/{method}/{MATCHED}") for method in (one.right, one.left)]
-    return (sides[0], sides[1]) if sides[0] and sides[1] else None
-
-
-def _of(panel: Panel, pairs: Iterable[tuple[System, System]]) -> tuple[tuple[System, System], ...]:
-    """The pairs of a panel, each once."""
-    return tuple({(a.name, b.name): (a, b) for a, b in pairs if a.benchmark == panel.benchmark}.values())
+    return Measurements(found, by_pair, tuple(narrowed), len(tested), told)
 
 
 _LISTED = 4
@@ -134,29 +123,31 @@ _LISTED = 4
 
 def measured(claim: Claim, of: Measurements, scale: Scale) -> Judgement:
     """The judgement from results at one scale; `NONE` where they do not bear on the claim, or nothing ran."""
-    if claim.kind == "higher":
-        return _higher(claim, of.comparisons, scale)
-    if claim.kind == "gain":
-        return _gain(claim, of.comparisons, scale)
-    if claim.kind == "uneven":
-        return _uneven(claim, of.comparisons, scale)
-    return _row(claim, of.scores, scale) if claim.kind == "row" else NONE
-
-
-def _higher(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:
     asked = wanted(claim, scale)
-    ran = [(one, compared.by_pair[one]) for one in asked if one in compared.by_pair]
-    words = [(one, found, found.test) for one, found in ran if found.test]
-    if not words:
+    if claim.kind == "higher":
+        return _higher(asked, of, claim.quantifier)
+    if claim.kind == "gain":
+        return _gain(asked, of)
+    if claim.kind == "uneven":
+        return _uneven(asked, of)
+    return _row(claim, of, scale) if claim.kind == "row" else NONE
+
+
+def _higher(asked: Sequence[Wanted], of: Measurements, quantifier: Quantifier) -> Judgement:
+    ran = [(one, of.by_pair[one]) for one in asked if one in of.by_pair]
+    tests = [found.test for _, found in ran if found.test]
+    if not tests:
         return NONE
-    verdicts = [of_comparison(test.verdict, test.of_these_weights) for _, _, test in words]
-    counts = Counter(test.verdict + " (these weights)" * test.of_these_weights for _, _, test in words)
+    verdict = combined([of_comparison(test.verdict, test.of_these_weights) for test in tests], quantifier)
+    counts = Counter(test.verdict + " (these weights)" * test.of_these_weights for test in tests)
     told = ", ".join(f"{word} in {count}" for word, count in sorted(counts.items()))
     missing = f"; {len(asked) - len(ran)} more did not run" if len(ran) < len(asked) else ""
-    shown = "; ".join(_text(one, found) for one, found in ran[:_LISTED]) if len(ran) <= _LISTED else _range(ran)
-    return Judgement(
-        combined(verdicts, claim.quantifier), f"Of {len(ran)} comparisons by Avg@5: {told}{missing}. {shown}."
-    )
+    if len(ran) <= _LISTED:
+        shown = "; ".join(_text(*one) for one in ran)
+    else:
+        ordered = sorted(ran, key=lambda one: one[1].difference(METRIC).interval.mean)
+        shown = f"Lowest: {_text(*ordered[0])}. Highest: {_text(*ordered[-1])}"
+    return Judgement(verdict, f"Of {len(ran)} comparisons by Avg@5: {told}{missing}. {shown}.")
 
 
 def _text(one: Wanted, found: Comparison) -> str:
@@ -167,79 +158,57 @@ def _text(one: Wanted, found: Comparison) -> str:
     power = "" if difference.detectable is None else f", MDD {100 * difference.detectable:.2f}"
     again = found.retrained
     seeds = f", over clusters and seeds {interval_text(again.low, again.high)}" if again else ""
-    return f"{_where(one)}: {cell.text} {cell.aside}{p}{power}{seeds}"
+    return f"{one.text}: {cell.text} {cell.aside}{p}{power}{seeds}"
 
 
-def _where(one: Wanted) -> str:
-    names = f"{TITLES.get(one.left, one.left)} minus {TITLES.get(one.right, one.right)}"
-    return f"{_model_and_benchmark(one)}, {names}"
-
-
-def _model_and_benchmark(one: Wanted | CurveStatement) -> str:
-    return f"{model_title(one.model, paper_beside=False)}, {benchmark_title(one.benchmark)}"
-
-
-def _range(ran: Sequence[tuple[Wanted, Comparison]]) -> str:
-    """The lowest and the highest difference, where there are too many to list."""
-    ordered = sorted(ran, key=lambda one: one[1].difference(METRIC).interval.mean)
-    return f"Lowest: {_text(*ordered[0])}. Highest: {_text(*ordered[-1])}"
-
-
-def _gain(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:
+def _gain(asked: Sequence[Wanted], of: Measurements) -> Judgement:
     """Is the gain of the first model larger than that of the second? Question by question, over clusters and seeds."""
-    found: list[tuple[str, RetrainingInterval | None]] = []
-    for benchmark in dict.fromkeys(one.benchmark for one in wanted(claim, scale)):
-        first, second = (
-            compared.by_pair.get(Wanted(benchmark, ours(model, scale), claim.left[0], claim.right[0]))
-            for model in claim.models[:2]
-        )
-        panel = next((panel for panel in compared.panels if panel.benchmark == benchmark), None)
-        if panel and first and second:
-            seeds = sorted(set(first.seeds) & set(second.seeds))
-            gains = (
-                [difference(panel, pair.baseline, pair.other, seed, METRIC) for seed in seeds]
-                for pair in (first, second)
+    verdicts: list[ClaimVerdict] = []
+    told = []
+    for benchmark in dict.fromkeys(one.benchmark for one in asked):
+        pairs = [of.by_pair[one] for one in asked if one.benchmark == benchmark and one in of.by_pair]
+        if len(pairs) == 2:
+            panel = next(panel for panel in of.panels if panel.benchmark == benchmark)
+            seeds = sorted(set(pairs[0].seeds) & set(pairs[1].seeds))
+            first, second = (
+                [difference(panel, pair.baseline, pair.other, seed, METRIC) for seed in seeds] for pair in pairs
             )
-            values = [a - b for a, b in zip(*gains, strict=True)]
-            found.append((benchmark, retraining_interval(values, panel.clusters) if values else None))
-    if not found:
-        return NONE
-    told = "; ".join(f"{benchmark_title(name)}: {_interval(of)}" for name, of in found)
-    verdict = combined([of_interval(of.low, of.high) if of else "underpowered" for _, of in found])
-    return Judgement(verdict, f"Gain of the larger model minus that of the smaller, Avg@5, by interval alone: {told}.")
+            values = [a - b for a, b in zip(first, second, strict=True)]
+            gain = retraining_interval(values, panel.clusters) if values else None
+            shown = (
+                f"{signed(gain.mean)} {interval_text(gain.low, gain.high)}"
+                if gain
+                else "fewer than three seeds in common"
+            )
+            verdicts.append(of_interval(gain.low, gain.high) if gain else "underpowered")
+            told.append(f"{benchmark_title(benchmark)}: {shown}")
+    why = f"Gain of the larger model minus that of the smaller, Avg@5, by interval alone: {'; '.join(told)}."
+    return Judgement(combined(verdicts), why) if told else NONE
 
 
-def _uneven(claim: Claim, compared: Comparisons, scale: Scale) -> Judgement:
+def _uneven(asked: Sequence[Wanted], of: Measurements) -> Judgement:
     """Do some categories gain while others do not? By intervals, without correction for how many there are."""
     verdicts: list[ClaimVerdict] = []
-    told: list[str] = []
-    for one in wanted(claim, scale):
-        if one in compared.by_pair:
-            of = [d for d in compared.by_pair[one].differences if d.category != ALL and d.metric == METRIC]
-            gains = sorted(d.category for d in of if d.interval.low is not None and d.interval.low > 0)
-            stays = sorted(d.category for d in of if d.category not in gains)
+    told = []
+    for one in asked:
+        if one in of.by_pair:
+            by_anatomy = [d for d in of.by_pair[one].differences if d.category != ALL and d.metric == METRIC]
+            gains = sorted(d.category for d in by_anatomy if d.interval.low is not None and d.interval.low > 0)
+            stays = sorted({d.category for d in by_anatomy} - set(gains))
             verdicts.append("confirmed" if gains and stays else "contradicted" if gains else "not confirmed")
-            told.append(
-                f"{_where(one)}: gain in {', '.join(gains) or 'none'}; none shown in {', '.join(stays) or 'none'}"
-            )
+            none = f"none shown in {', '.join(stays) or 'none'}"
+            told.append(f"{one.text}: gain in {', '.join(gains) or 'none'}; {none}")
     return Judgement(combined(verdicts), f"Avg@5 by anatomy: {'. '.join(told)}.") if told else NONE
 
 
-def _row(claim: Claim, scores: Mapping[tuple[SystemKey, str, str], Score], scale: Scale) -> Judgement:
+def _row(claim: Claim, of: Measurements, scale: Scale) -> Judgement:
     """Our scores of a row, for orientation: another model on other data confirms nothing."""
-    suffix = MINI if scale == "mini" else ""
     told = []
-    for benchmark in claim.benchmarks:
-        group = SystemKey(benchmark + suffix, ours(claim.models[0], scale), claim.left[0], MATCHED)
-        score = scores.get((group, METRIC, ALL))
+    for benchmark, model in places(claim, scale):
+        score = of.scores.get((SystemKey(benchmark, model, claim.left[0], MATCHED), METRIC, ALL))
         if score and score.low is not None and score.high is not None:
-            shown = with_interval(score.percent, score.low, score.high)
-            told.append(f"{benchmark_title(group.benchmark)} {shown}")
+            told.append(f"{benchmark_title(benchmark)} {with_interval(score.percent, score.low, score.high)}")
     return Judgement("none", f"Avg@5 here, for orientation only: {'; '.join(told)}.") if told else NONE
-
-
-def _interval(of: RetrainingInterval | None) -> str:
-    return f"{signed(of.mean)} {interval_text(of.low, of.high)}" if of else "fewer than three seeds in common"
 
 
 COLUMNS = ("figure", "statement", "benchmark", "model", "quantity", "estimate", "low", "high", "verdict")
@@ -285,28 +254,25 @@ def load_curves(path: Path) -> tuple[CurveStatement, ...]:
 
 def _curve_statement(row: Mapping[str, str]) -> CurveStatement:
     name = f"{row['figure']} {row['statement']}"
-    numbers = _numbers(row["estimate"], row["low"], row["high"])
-    verdict = next((ours_ for word, ours_ in _WORDS.items() if row["verdict"].startswith(word)), None)
+    verdict = next((ours for word, ours in _WORDS.items() if row["verdict"].startswith(word)), None)
     if verdict is None:
         raise ValueError(f"{name}: unknown verdict {row['verdict']!r}")
+    # One seed has no interval, and what did not run has no number.
+    low, high = (float(row[bound]) if row[bound] else None for bound in ("low", "high"))
+    numbers = with_interval(float(row["estimate"]), low, high, "+.3f") if row["estimate"] else "no number"
     return CurveStatement(name, row["benchmark"], row["model"], row["quantity"], numbers, verdict)
-
-
-def _numbers(estimate: str, low: str, high: str) -> str:
-    """With three decimals; one seed has no interval, and what did not run has no number."""
-    if not estimate:
-        return "no number"
-    return with_interval(float(estimate), float(low) if low else None, float(high) if high else None, "+.3f")
 
 
 def judged_by_curves(claim: Claim, statements: Sequence[CurveStatement], scale: Scale) -> Judgement:
     """The judgement on one claim, over its models and benchmarks; `NONE` where no statement bears on it."""
-    suffix = MINI if scale == "mini" else ""
-    models = {ours(model, scale) for model in claim.models}
-    benchmarks = {benchmark + suffix for benchmark in claim.benchmarks}
-    of = [s for s in statements if s.name in claim.curves and s.model in models and s.benchmark in benchmarks]
+    where = places(claim, scale)
+    of = [one for one in statements if one.name in claim.curves and (one.benchmark, one.model) in where]
     verdicts = [one.verdict for one in of if one.verdict != "none"]
     if not verdicts:
         return NONE
-    told = "; ".join(f"{_model_and_benchmark(one)}: {one.quantity}: {one.numbers}, {one.verdict}" for one in of)
+    told = "; ".join(
+        f"{model_title(one.model, paper_beside=False)}, {benchmark_title(one.benchmark)}: {one.quantity}: "
+        f"{one.numbers}, {one.verdict}"
+        for one in of
+    )
     return Judgement(combined(verdicts), f"From training logs, intervals over seeds. {told}.")

@@ -17,8 +17,7 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import MISSING, Document, Entry, Section, Table, prose_table
-from reports.site.page import SitePage
-from reports.site.shards import slug
+from reports.site.page import SitePage, slug
 
 Reader = Callable[[Path], Document]
 """Reads a JSON file that has a document of its own; raises AnatomyR1Error for any other file."""
@@ -61,11 +60,7 @@ def _figure(path: Path, site: Path) -> Figure:
 
 
 def pages(folders: Sequence[Path], readers: Sequence[Reader] = ()) -> Iterator[SitePage]:
-    """One page for each JSON file, and one for all cards; where two folders have the same name, the first counts.
-
-    Raises:
-        AnatomyR1Error: when a file cannot be read.
-    """
+    """One page for each JSON file, and one for all cards; where two folders have the same name, the first counts."""
     found = [path for folder in folders for pattern in ("*.json", "*/*.json") for path in sorted(folder.glob(pattern))]
     named: dict[str, Path] = {}
     for path in found:
@@ -78,11 +73,7 @@ def pages(folders: Sequence[Path], readers: Sequence[Reader] = ()) -> Iterator[S
 
 
 def json_page(path: Path, readers: Sequence[Reader] = ()) -> SitePage:
-    """The page of one JSON file, by the first reader that knows it, else by its structure.
-
-    Raises:
-        AnatomyR1Error: when it is not JSON.
-    """
+    """The page of one JSON file, by the first reader that knows it, else by its structure."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -14,26 +14,20 @@ from anatomy_r1.tables.table import Document
 from reports.controls.controls import controls
 from reports.scores import paper
 from reports.scores.cost import costs
+from reports.scores.names import method_rank
 from reports.scores.notes import made_from, warning
 from reports.scores.scores import by_key, scores
 from reports.site import artefacts, data
 from reports.site.artefacts import Reader
 from reports.site.method_page import method_page
-from reports.site.page import HERE, SitePage, render, table_page
-from reports.site.pictures import LICENCE
-from reports.site.provenance import again, facts
-from reports.site.run import open_run
+from reports.site.page import HERE, SitePage, again, facts, render, table_page
+from reports.site.run import LICENCE, open_run
 from reports.tables.comparisons import comparisons
 from reports.tables.cost_table import cost_report
 from reports.tables.table1 import table1
 from reports.tables.table2 import of_table2, table2
 from reports.tables.untrained import untrained_report
 
-_TABLE1 = "All methods on both benchmarks, ours beside the paper's."
-_TABLE2 = "GDQA without its text, and without its images."
-_COSTS = "What each method cost, and what that bought."
-_CONTROLS = "What is reached without a picture, or without training."
-_COMPARISONS = "Each method against GRPO, on the same questions."
 MARK = ".anatomy-r1-site"
 """File that marks a folder as a site, so that only a site is ever overwritten."""
 
@@ -71,43 +65,41 @@ def _fill(site: Path, sources: SiteSources) -> data.Written:
         raise AnatomyR1Error(f"{sources.store}: no results in it. Run `tox -e reproduce-table1` first")
     written = data.write(site, results, open_run(sources.run), with_images=sources.with_images)
     drawn = artefacts.figures(sources.artefacts, site)
-    pages = (*_pages(results, written, drawn), *artefacts.pages(sources.artefacts, sources.readers))
-    pages = tuple(_with_provenance(page, results) for page in pages)
-    _check_names(pages)
+    pages = [*_pages(results, written, drawn), *artefacts.pages(sources.artefacts, sources.readers)]
+    names = [page.file for page in pages]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise AnatomyR1Error(f"{', '.join(twice)}: two pages of that name. Fix: name the JSON file differently")
     navigation = tuple(page for page in pages if not page.section)
     licence = LICENCE if LICENCE in written.notices else ""
     for page in pages:
-        text = render(page, navigation, " ".join(filter(None, (warning(results), licence))))
+        # A page that has no provenance of its own shows that of all results.
+        kept = of_table2(results) if page.file == "table2.html" else results
+        whole = page if page.facts else replace(page, facts=facts(kept), commands=again(kept))
+        text = render(whole, navigation, " ".join(filter(None, (warning(results), licence))))
         (site / page.file).write_bytes(text.encode("utf-8", "replace"))
     shutil.copytree(HERE / "static", site / "static")
     (site / MARK).write_text("Made by `python -m reports site`, which may replace this folder.\n", encoding="utf-8")
     return written
 
 
-def _check_names(pages: Sequence[SitePage]) -> None:
-    names = [page.file for page in pages]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise AnatomyR1Error(f"{', '.join(twice)}: two pages of that name. Fix: name the JSON file differently")
-
-
 def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[SitePage]:
     tables, absent = _tables(results)
-    methods = _methods(results)
+    every, numbers, spent = scores(results), paper.load(), costs(results)
+    found = by_key(every)
+    methods = [
+        method_page(name, [result for result in results if result.method == name], found, spent, numbers)
+        for name in sorted({result.method for result in results}, key=method_rank)
+    ]
     viewer = {"written": written, "notices": written.notices}
     scripts = ("shards.js", "dom.js", "data/index.js")
-    content = {"tables": tables, "absent": absent, "written": written, "made_from": made_from(results, scores(results))}
+    sampling = (*scripts, "virtual.js", "filters.js", "sample.js", "samples.js")
+    content = {"tables": tables, "absent": absent, "written": written, "made_from": made_from(results, every)}
     return [
         SitePage("index.html", "Overview", "index.html.j2", {**content, "figures": drawn}),
         *tables,
         SitePage("methods.html", "Methods", "methods.html.j2", {"methods": methods}),
         *methods,
-        SitePage(
-            "samples.html",
-            "Samples",
-            "samples.html.j2",
-            viewer,
-            (*scripts, "virtual.js", "filters.js", "sample.js", "samples.js"),
-        ),
+        SitePage("samples.html", "Samples", "samples.html.j2", viewer, sampling),
         SitePage("rollouts.html", "Rollouts", "rollouts.html.j2", viewer, (*scripts, "chart.js", "rollouts.js")),
         *([SitePage("figures.html", "Figures", "figures.html.j2", {"figures": drawn})] if drawn else []),
     ]
@@ -115,22 +107,15 @@ def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[art
 
 def _tables(results: Sequence[Result]) -> tuple[list[SitePage], list[tuple[str, str]]]:
     """Pages of tables, and (title, reason) for each that could not be made."""
-    made: tuple[tuple[str, str, str, Callable[[], tuple[Document, ...]]], ...] = (
-        ("table1.html", "Table 1", _TABLE1, lambda: (table1(results),)),
-        ("table2.html", "Table 2", _TABLE2, lambda: (table2(results),)),
-        ("costs.html", "Costs", _COSTS, lambda: (cost_report(results),)),
-        ("controls.html", "Controls", _CONTROLS, lambda: _controls(results)),
-        ("comparisons.html", "Comparisons", _COMPARISONS, lambda: comparisons(results)),
-    )
-    pages, absent = [], []
-    for file, title, lead, make in made:
+    pages, absent = [], {}
+    for title, (lead, make) in _TABLES.items():
         try:
-            pages.append(table_page(file, title, lead, make()))
+            pages.append(table_page(f"{title.lower().replace(' ', '')}.html", title, lead, make(results)))
         except AnatomyR1Error as error:
-            absent.append((title, str(error)))
-    if not any(page.file == "table1.html" for page in pages):
-        raise AnatomyR1Error(dict(absent)["Table 1"])
-    return pages, absent
+            absent[title] = str(error)
+    if "Table 1" in absent:
+        raise AnatomyR1Error(absent["Table 1"])
+    return pages, list(absent.items())
 
 
 def _controls(results: Sequence[Result]) -> tuple[Document, ...]:
@@ -146,18 +131,11 @@ def _controls(results: Sequence[Result]) -> tuple[Document, ...]:
     return tuple(found)
 
 
-def _methods(results: Sequence[Result]) -> list[SitePage]:
-    numbers, spent = paper.load(), costs(results)
-    found = by_key(scores(results))
-    return [
-        method_page(name, [result for result in results if result.method == name], found, spent, numbers)
-        for name in data.titles(results)
-    ]
-
-
-def _with_provenance(page: SitePage, results: Sequence[Result]) -> SitePage:
-    """Add the provenance of all results to a page that has none of its own."""
-    if page.facts:
-        return page
-    kept = of_table2(results) if page.file == "table2.html" else results
-    return replace(page, facts=facts(kept), commands=again(kept))
+_TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], tuple[Document, ...]]]] = {
+    "Table 1": ("All methods on both benchmarks, ours beside the paper's.", lambda of: (table1(of),)),
+    "Table 2": ("GDQA without its text, and without its images.", lambda of: (table2(of),)),
+    "Costs": ("What each method cost, and what that bought.", lambda of: (cost_report(of),)),
+    "Controls": ("What is reached without a picture, or without training.", _controls),
+    "Comparisons": ("Each method against GRPO, on the same questions.", comparisons),
+}
+"""Title of a page of tables -> its first sentence, and what makes its tables."""

@@ -1,24 +1,33 @@
-"""Write the site's data: questions, cells and training runs as shards, and the index that scripts find them by."""
+"""Write the site's data: questions, cells and training runs as shards, and the index that scripts find them by.
+
+A shard is a JavaScript file that delivers one value: a page opened from disk may load a script but not fetch a file, so
+data are scripts that are loaded on demand. Keys of objects are fixed by the site; anything from a store, a data set or
+a model is a value, never a key.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.training.curves import distinct, entropy_bits
+from anatomy_r1.training.training_log import read
 from reports.scores.caveats import unfit
 from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
 from reports.scores.scores import not_clean
-from reports.site import rollouts
-from reports.site.about import REASONS
 from reports.site.method_page import method_file
-from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
-from reports.site.run import RunFolder
-from reports.site.samples import REASON_CODES, ViewerQuestions, marks, texts, viewer_questions
-from reports.site.shards import shard, slug
+from reports.site.page import slug
+from reports.site.run import LEFT_OUT, LICENCE, QUESTIONS, Benchmark, Pictures, RunFolder
+from reports.site.samples import REASON_CODES, REASONS, marks, question_rows, texts
 from reports.tables.rows import in_order
 
 NO_RUN = (
@@ -26,6 +35,14 @@ NO_RUN = (
 )
 NO_LOG = "There is no log of these responses: what is right and wrong is known, what was said is not."
 NO_TRAINING = "Built without the run's folder (--run): training logs are not here."
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+"""Nothing can end a script or open a comment; all non-ASCII is escaped too, including U+2028 and lone surrogates."""
+
+
+SERIES = ("step", "reward", "distinct", "entropy", "idle", "seconds", "tokens")
+"""Numbers of a step: mean reward; distinct choices per group; entropy of a group's choices in bits; share of groups
+with constant reward, which give no gradient; wall-clock seconds; completion tokens so far."""
+_REWARD = "reward_"
 
 
 @dataclass(frozen=True)
@@ -45,60 +62,49 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
     Raises:
         AnatomyR1Error: when a log and the store disagree, or a log or image cannot be read.
     """
-    pictures = Pictures(site, with_images)
+    pictures, known = Pictures(site, with_images), run.benchmarks if run else {}
     # The mean over orders of the options is neither right nor wrong, so the viewer has no mark for it.
     ordered = sorted((result for result in results if not result.has_rotations), key=in_order)
-    questions = {name: _questions(site, name, ordered, run, pictures) for name in _benchmarks(ordered)}
-    cells = [_cell(site, result, questions[result.benchmark], run, pictures) for result in ordered]
+    benchmarks, ids = [], {}
+    for name in dict.fromkeys(result.benchmark for result in ordered):
+        benchmark, shard_name = known.get(name), f"questions/{slug(name)}"
+        rows = question_rows([result for result in ordered if result.benchmark == name], benchmark, pictures)
+        _put(site, shard_name, list(rows.values()))
+        notice = "" if benchmark is None or pictures.allowed(benchmark) else LEFT_OUT
+        benchmarks.append({"name": name, "title": benchmark_title(name), "shard": shard_name, "notice": notice})
+        ids[name] = list(rows)
+    cells = [_cell(site, result, ids[result.benchmark], run, pictures) for result in ordered]
     trained = _trainings(site, run, pictures) if run else []
-    notices = tuple(_notices(run, with_images))
+    notices = _notices(run, with_images)
+    models = dict.fromkeys(result.model for result in ordered)
     index = {
-        "benchmarks": [_benchmark(name, run, pictures) for name in questions],
-        "models": _titled(ordered),
+        "benchmarks": benchmarks,
+        "models": [[name, model_title(name, paper_beside=False)] for name in models],
         "cells": cells,
         "trainings": trained,
         "reasons": [[code, REASONS[reason]] for reason, code in REASON_CODES.items()],
-        "notices": list(notices),
+        "notices": notices,
     }
     _put(site, "index", index)
-    read = sum(
-        len(questions[result.benchmark].ids) * K for result, cell in zip(ordered, cells, strict=True) if cell["logged"]
+    responses = sum(
+        len(ids[result.benchmark]) * K for result, cell in zip(ordered, cells, strict=True) if cell["logged"]
     )
-    return Written(len(cells), read, len(trained), notices)
+    return Written(len(cells), responses, len(trained), tuple(notices))
 
 
-def _benchmarks(results: Sequence[Result]) -> list[str]:
-    return list(dict.fromkeys(result.benchmark for result in results))
+def _notices(run: RunFolder | None, with_images: bool) -> list[str]:
+    if run is None:
+        return [NO_RUN, NO_TRAINING]
+    real = any(not benchmark.generated for benchmark in run.benchmarks.values())
+    return [LICENCE if with_images else QUESTIONS] if real else []
 
 
-def _titled(results: Sequence[Result]) -> list[list[str]]:
-    names = dict.fromkeys(result.model for result in results)
-    return [[name, model_title(name, paper_beside=False)] for name in names]
-
-
-def _questions(
-    site: Path, name: str, results: Sequence[Result], run: RunFolder | None, pictures: Pictures
-) -> ViewerQuestions:
-    benchmark = run.benchmarks.get(name) if run else None
-    found = viewer_questions([result for result in results if result.benchmark == name], benchmark, pictures)
-    _put(site, f"questions/{slug(name)}", found.rows)
-    return found
-
-
-def _benchmark(name: str, run: RunFolder | None, pictures: Pictures) -> dict[str, Any]:
-    known = run.benchmarks.get(name) if run else None
-    notice = "" if known is None or pictures.allowed(known) else LEFT_OUT
-    return {"name": name, "title": benchmark_title(name), "shard": f"questions/{slug(name)}", "notice": notice}
-
-
-def _cell(
-    site: Path, result: Result, questions: ViewerQuestions, run: RunFolder | None, pictures: Pictures
-) -> dict[str, Any]:
+def _cell(site: Path, result: Result, ids: Sequence[str], run: RunFolder | None, pictures: Pictures) -> dict[str, Any]:
     answers = run.answers(result) if run else None
     name = slug(result.key)
-    _put(site, f"cells/{name}", marks(result, questions, answers))
+    _put(site, f"cells/{name}", marks(result, ids, answers))
     if run and answers:
-        _put(site, f"texts/{name}", texts(questions, answers, run.benchmarks[result.benchmark], pictures))
+        _put(site, f"texts/{name}", texts(ids, answers, run.benchmarks[result.benchmark], pictures))
     return {
         **_names(result.benchmark, result.model, result.method, result.arm, result.seed),
         "shard": f"cells/{name}",
@@ -124,31 +130,94 @@ def _names(benchmark: str, model: str, method: str, arm: str, seed: int) -> dict
 
 
 def _trainings(site: Path, run: RunFolder, pictures: Pictures) -> list[dict[str, Any]]:
-    logs = run.training_logs()
-    ordered = sorted(
+    logs, entries = run.training_logs(), []
+    for benchmark, model, method, seed in sorted(
         logs, key=lambda of: (rank(BENCHMARKS, of[0].removesuffix(MINI)), rank(MODELS, of[1]), method_rank(of[2]), of)
-    )
-    found = (_training(site, cell, logs[cell], run, pictures) for cell in ordered)
-    return [entry for entry in found if entry is not None]
+    ):
+        content = _rollouts(logs[benchmark, model, method, seed], run.benchmarks.get(benchmark), pictures)
+        if content is not None:
+            name = f"rollouts/{slug(f'{benchmark}/{model}/{method}/seed{seed}')}"
+            _put(site, name, content)
+            entries.append({**_names(benchmark, model, method, MATCHED, seed), "shard": name})
+    return entries
 
 
-def _training(
-    site: Path, cell: tuple[str, str, str, int], log: Path, run: RunFolder, pictures: Pictures
-) -> dict[str, Any] | None:
-    benchmark, model, method, seed = cell
-    content = rollouts.training(log, run.benchmarks.get(benchmark), pictures)
-    if content is None:
+def _rollouts(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any] | None:
+    """Numbers for every step of a training run, and whole groups where the log kept their texts.
+
+    None where it sampled nothing, as in supervised fine-tuning. The paper's Fig. 2 shows a few selected groups; this
+    has every group of every tenth step, as served and rewarded.
+    """
+    rollouts = read(path, "rollouts")
+    if rollouts.empty:
         return None
-    name = f"rollouts/{slug(f'{benchmark}/{model}/{method}/seed{seed}')}"
-    _put(site, name, content)
-    return {**_names(benchmark, model, method, MATCHED, seed), "shard": name}
+    names = [name for name in rollouts.columns if name.startswith(_REWARD)]
+    rollouts["reward"] = rollouts[names].fillna(0).sum(axis=1)
+    # As plain values: reading a frame row by row would be slow.
+    kept = rollouts[rollouts["prompt"].notna()].sort_values(["step", "group_index"], kind="stable").to_dict("records")
+    groups = groupby(kept, key=lambda row: (row["step"], row["group_index"]))
+    return {
+        "series": _series(read(path, "steps"), rollouts),
+        "rewards": [name.removeprefix(_REWARD) for name in names],
+        "groups": [_group(list(group), names, benchmark, pictures) for _, group in groups],
+    }
 
 
-def _notices(run: RunFolder | None, with_images: bool) -> list[str]:
-    if run is None:
-        return [NO_RUN, NO_TRAINING]
-    real = any(not benchmark.generated for benchmark in run.benchmarks.values())
-    return [LICENCE if with_images else QUESTIONS] if real else []
+def _series(steps: pd.DataFrame, rollouts: pd.DataFrame) -> list[list[float | None]]:
+    groups = rollouts.assign(choice=rollouts["choice"].fillna("")).groupby(["step", "group_index"])
+    choices = groups["choice"].agg(list)
+    by_group = pd.DataFrame(
+        {
+            "distinct": choices.map(distinct),
+            "entropy": choices.map(entropy_bits),
+            "idle": groups["reward"].max() == groups["reward"].min(),
+        }
+    )
+    means = by_group.astype(float).groupby(level=0).mean()
+    means["reward"] = rollouts.groupby("step")["reward"].mean()
+    means["seconds"] = steps.set_index("step")["seconds"]
+    means["tokens"] = steps.set_index("step")["rollout_tokens"]
+    means["step"] = means.index
+    return [[_number(value) for value in row] for row in means[list(SERIES)].itertuples(index=False)]
+
+
+def _group(
+    group: list[dict[Hashable, Any]], names: list[str], benchmark: Benchmark | None, pictures: Pictures
+) -> dict[str, Any]:
+    first = group[0]
+    question = benchmark.train.get(first["question_id"]) if benchmark else None
+    prompts = list(dict.fromkeys(row["prompt"] for row in group))
+    return {
+        "step": int(first["step"]),
+        "group": int(first["group_index"]),
+        "question": first["question_id"],
+        "anatomy": first["anatomy"],
+        "gold": question.answer if question else "",
+        "picture": pictures.name(benchmark, question.image) if benchmark and question else "",
+        "pictures": len({row["image_hash"] for row in group}),
+        "similarity": _number(first["similarity"]),
+        "level": _number(first["level"]),
+        "draw": int(first["draw"]),
+        "kept": bool(first["kept"]),
+        "prompts": prompts,
+        "members": [_member(row, prompts, names) for row in group],
+    }
+
+
+def _member(row: Mapping[Hashable, Any], prompts: list[str], names: list[str]) -> list[Any]:
+    rewards = [_number(row[name]) for name in names]
+    choice = row["choice"] if isinstance(row["choice"], str) else ""
+    cut = row["finish_reason"] == "length"
+    advantage = _number(row["advantage"])
+    return [prompts.index(row["prompt"]), row["completion"] or "", choice, rewards, advantage, int(row["tokens"]), cut]
+
+
+def _number(value: Any) -> float | None:
+    """A number with six significant digits; None for a missing value."""
+    if value is None or pd.isna(value):
+        return None
+    number = float(f"{float(value):.6g}")
+    return int(number) if number.is_integer() else number
 
 
 def _put(site: Path, name: str, value: Any) -> None:
@@ -157,7 +226,11 @@ def _put(site: Path, name: str, value: Any) -> None:
     path.write_text(shard(name, value), encoding="ascii")
 
 
-def titles(results: Sequence[Result]) -> Mapping[str, str]:
-    """Methods of these results and their titles, in the order of the tables."""
-    ordered = sorted({result.method for result in results}, key=method_rank)
-    return {name: method_title(name, MATCHED) for name in ordered}
+def shard(name: str, value: Any) -> str:
+    """A script that delivers `value` under `name`; a ValueError where a number is not finite, which JSON lacks."""
+    return f"site.deliver({_safe(name)}, {_safe(value)});\n"
+
+
+def _safe(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return re.sub("[<>&]", lambda match: _UNSAFE[match.group()], text)

@@ -1,10 +1,13 @@
-"""One page per method: description, scores by anatomy, cost, training settings, and overlap with the test set."""
+"""One page per method: description, scores by anatomy, cost, training settings, and overlap with the test set.
+
+A method that `METHODS` does not describe has a page without description.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.provenance import stated
@@ -17,14 +20,81 @@ from reports.scores.names import METRICS, benchmark_title, method_title, model_t
 from reports.scores.notes import notes
 from reports.scores.paper import PaperNumbers
 from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, system_of
-from reports.site.about import METHODS, About
-from reports.site.page import SitePage
-from reports.site.provenance import again, facts
-from reports.site.shards import slug
+from reports.site.page import SitePage, again, facts, slug
 from reports.tables.cells import score_cell
 from reports.tables.cost_table import cost_report
 from reports.tables.rows import in_order
 
+
+class About(NamedTuple):
+    """Description of a method."""
+
+    text: str
+    source: str
+    """Paper or section."""
+
+
+ANATOMY_R1 = "Anatomy-R1, arXiv:2512.19512"
+METHODS: dict[str, About] = {
+    "zero-shot": About("The base model as it is, asked to think before it answers.", f"{ANATOMY_R1}, Table 1"),
+    "sft": About(
+        "Supervised fine-tuning on the answer's letter alone; it is asked for the answer alone.",
+        f"{ANATOMY_R1}, Table 1",
+    ),
+    "cot-sft": About(
+        "Supervised fine-tuning on a rationale and then the answer. The paper names no source of rationales; ours are "
+        "made by rule.",
+        "Wei et al. 2023, arXiv:2201.11903",
+    ),
+    "sft-grpo": About(
+        "GRPO from SFT's checkpoint: imitation of answers first, then reinforcement.", f"{ANATOMY_R1}, Table 1"
+    ),
+    "cot-sft-grpo": About(
+        "GRPO from CoT-SFT's checkpoint: imitation of rationales first, then reinforcement.", f"{ANATOMY_R1}, Table 1"
+    ),
+    "grpo": About(
+        "Group relative policy optimisation: several responses to a question, each rewarded for its form and for the "
+        "right answer; the advantage is the reward's distance from the group's mean in standard deviations. A group in "
+        "which all rewards are equal teaches nothing.",
+        "Shao et al. 2024, arXiv:2402.03300",
+    ),
+    "gpg": About(
+        "Plain policy gradient over groups: the reward minus the group's mean, scaled up by the share of groups that "
+        "teach nothing; no clipping, no KL term, no deviation.",
+        "Chu et al. 2025, arXiv:2504.02546",
+    ),
+    "dapo": About(
+        "Token-level loss, a wider upper clip, no KL term, and dynamic sampling: groups that are all right or all "
+        "wrong are replaced by draws of other questions. Discarded draws count in its bill.",
+        "Yu et al. 2025, arXiv:2503.14476",
+    ),
+    "grpo-asc": About(
+        "GRPO on a curriculum: the options served grow more and more like the right answer (S(q) of eq. 4), level by "
+        "level, as accuracy allows.",
+        f"{ANATOMY_R1}, ASC-Learning, eq. 3 and 4",
+    ),
+    "grpo-gdqa": About(
+        "GRPO in which each member of a group sees the question in its own words and the picture with its own noise. "
+        "Evaluation is never augmented.",
+        f"{ANATOMY_R1}, GDQA",
+    ),
+    "grpo-gdqa-no-text": About("GRPO-GDQA without rewritten questions.", f"{ANATOMY_R1}, Table 2"),
+    "grpo-gdqa-no-image": About("GRPO-GDQA without noise on pictures.", f"{ANATOMY_R1}, Table 2"),
+    "grpo-asc-gdqa": About("ASC-Learning's levels and GDQA's rewrites and noise together.", "ours, beyond the paper"),
+    "grpo-asc-shuffled": About(
+        "A placebo: ASC-Learning with similarities shuffled among options, so that its levels order nothing.", "ours"
+    ),
+    "grpo-asc-pool": About("A control: ASC-Learning's choice of options without levels.", "ours"),
+    "grpo-asc-released": About(
+        "ASC-Learning that re-orders questions and leaves their options, as the released file suggests.", "ours"
+    ),
+    "control-majority": About(
+        "A control without model and picture: the option that is right most often in training.", "docs/controls.md"
+    ),
+    "control-naive-bayes": About(
+        "A control without model and picture: naive Bayes over the words of the question.", "docs/controls.md"
+    ),
+}
 _SHOWN = {
     **METRICS,
     "greedy": "Greedy",
@@ -33,7 +103,6 @@ _SHOWN = {
     "truncated": "Cut off",
 }
 _COLUMNS = ("percent", "paper", "clusters", "questions", "seeds", "seed SD")
-_UNKNOWN = About("No description is kept of this method here.", "")
 
 
 def method_file(method: str) -> str:
@@ -51,26 +120,17 @@ def method_page(
     """The page of one method from its results, all scores of the store and all costs."""
     mine = {key: score for key, score in found.items() if key[0].method == method}
     said = (*certificate_notes(results), *notes(results, mine.values(), 1))
-    scored = Document("Scores", "", tuple(_score_tables(results, mine, numbers)), said)
     title = method_title(method, MATCHED)
     content = {
-        "about": METHODS.get(split_row(method)[0], _UNKNOWN),
-        "report": scored,
+        "about": METHODS.get(split_row(method)[0], About("No description is kept of this method here.", "")),
+        "report": Document("Scores", "", tuple(_score_tables(results, mine, numbers)), said),
         "cost": cost_report(results, mine, spent),
         "unfit": unfit_notes(results),
         "leakage": leakage_rows(results),
         "knobs": knob_rows(results),
     }
-    return SitePage(
-        method_file(method),
-        title,
-        "method.html.j2",
-        content,
-        ("sort.js",),
-        facts(results),
-        again(results),
-        section="methods.html",
-    )
+    file, made_from = method_file(method), (facts(results), again(results))
+    return SitePage(file, title, "method.html.j2", content, ("sort.js",), *made_from, section="methods.html")
 
 
 def _score_tables(results: Sequence[Result], mine: Mapping[ScoreKey, Score], numbers: PaperNumbers) -> list[Table]:

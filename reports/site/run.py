@@ -1,11 +1,16 @@
-"""The parts of a run other than its result store: prepared sets, response logs, training logs. Each may be absent."""
+"""What a site shows of a run besides its result store: prepared sets, response and training logs, and pictures.
+
+Each may be absent. Pictures are named by their content hash; those of real data sets are copied only on request.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from anatomy_r1.data.images import image_hash
 from anatomy_r1.data.prepared import MANIFEST, PreparedSet, load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import split_row
@@ -13,6 +18,19 @@ from anatomy_r1.question import Question
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import AS_RELEASED, Result
 from anatomy_r1.scoring.complete_run import CompleteRun, load_complete_run
+
+LICENCE = (
+    "Pictures of real data sets belong to their owners. SSG-VQA and CholecT45 (CAMMA, University of Strasbourg) are "
+    "for research and non-commercial use (CC BY-NC-SA 4.0), OmniMedVQA's sources have terms of their own; see "
+    "DATA_LICENSES.md. Do not pass this folder on unless those terms allow it."
+)
+QUESTIONS = (
+    "Questions and options are those of real data sets, whose terms hold for this folder: SSG-VQA's are CC BY-NC-SA "
+    "4.0, OmniMedVQA's follow their sources (DATA_LICENSES.md)."
+)
+LEFT_OUT = "The pictures of this data set are not in this site: they are real. Build it with --with-images to see them."
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+"""Formats that browsers show."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +55,13 @@ class RunFolder:
 
     @cached_property
     def benchmarks(self) -> dict[str, Benchmark]:
-        """Prepared sets by benchmark.
-
-        Raises:
-            DataError: when one has changed since it was written.
-        """
-        folders = sorted(path.parent for path in (self.root / "data").glob(f"*/{MANIFEST}"))
-        return {folder.name: _benchmark(folder) for folder in folders}
+        """Prepared sets by benchmark; a DataError where one has changed since it was written."""
+        found = {}
+        for folder in sorted(path.parent for path in (self.root / "data").glob(f"*/{MANIFEST}")):
+            trained = "train" in load(folder).manifest.get("counts", {})
+            train = {question.id: question for question in load(folder, "train").questions} if trained else {}
+            found[folder.name] = Benchmark(load(folder, "test"), train)
+        return found
 
     def answers(self, result: Result) -> CompleteRun | None:
         """The responses behind a result; None for a control, and where there is no log.
@@ -54,43 +72,61 @@ class RunFolder:
         plan = result.provenance.get("sampling")
         if not plan or result.benchmark not in self.benchmarks:
             return None
-        for log in sorted(self._responses(result).glob("*.sqlite")):
+        method, _ = split_row(result.method)  # all views of a policy share one folder of logs
+        folder = self.root / "responses" / result.benchmark / result.model / method
+        folder = folder / AS_RELEASED if result.arm == AS_RELEASED else folder
+        for log in sorted(folder.glob(f"seed{result.seed}/*.sqlite")):
             with ResponseLog(log, read_only=True) as opened:
                 run = next((name for name, asked in opened.runs().items() if asked == plan), None)
             if run is not None:
                 return load_complete_run(log, self.root / "data", run)
         return None
 
-    def _responses(self, result: Result) -> Path:
-        """Folder of the logs: all views of a policy share one, each training run has its own."""
-        method, _ = split_row(result.method)
-        folder = self.root / "responses" / result.benchmark / result.model / method
-        return (folder / AS_RELEASED if result.arm == AS_RELEASED else folder) / f"seed{result.seed}"
-
     def training_logs(self) -> dict[tuple[str, str, str, int], Path]:
         """Training logs by (benchmark, model, method, seed)."""
-        found = sorted((self.root / "train").glob("*/*/*/seed*/training_log.sqlite"))
-        return {_cell(path.parent.relative_to(self.root / "train").parts): path for path in found}
+        found = {}
+        for path in sorted(self.root.glob("train/*/*/*/seed*/training_log.sqlite")):
+            benchmark, model, method, seed = path.parts[-5:-1]
+            found[benchmark, model, method, int(seed.removeprefix("seed"))] = path
+        return found
 
 
 def open_run(root: Path | None) -> RunFolder | None:
-    """Open a run's folder; None where none is given.
-
-    Raises:
-        AnatomyR1Error: when it is named and not there.
-    """
+    """Open a run's folder; None where none is given."""
     if root is not None and not root.is_dir():
         raise AnatomyR1Error(f"{root}: no such folder. Run `tox -e reproduce-table1` first, or leave --run out")
     return None if root is None else RunFolder(root)
 
 
-def _benchmark(folder: Path) -> Benchmark:
-    every = load(folder)
-    splits = every.manifest.get("counts", {})
-    train = {question.id: question for question in load(folder, "train").questions} if "train" in splits else {}
-    return Benchmark(load(folder, "test"), train)
+@dataclass
+class Pictures:
+    """Copies requested images into the site."""
 
+    folder: Path
+    """The site's own."""
+    with_real: bool
+    """Whether frames of real data sets may be copied."""
+    _names: dict[Path, str] = field(default_factory=dict)
 
-def _cell(parts: tuple[str, ...]) -> tuple[str, str, str, int]:
-    benchmark, model, method, seed = parts
-    return benchmark, model, method, int(seed.removeprefix("seed"))
+    def allowed(self, benchmark: Benchmark) -> bool:
+        """Whether this benchmark's images may be in the site."""
+        return benchmark.generated or self.with_real
+
+    def name(self, benchmark: Benchmark, image: str) -> str:
+        """Path of an image below the site; empty where it may not be in it.
+
+        Raises:
+            AnatomyR1Error: when it is missing, or browsers cannot show its format.
+        """
+        if not image or not self.allowed(benchmark):
+            return ""
+        source = benchmark.test.image_root / image
+        if source not in self._names:
+            suffix = source.suffix.lower()
+            if suffix not in SUFFIXES:
+                fix = f"use one of {', '.join(sorted(SUFFIXES))}"
+                raise AnatomyR1Error(f"{source}: browsers cannot show this format. Fix: {fix}")
+            self._names[source] = f"images/{image_hash(str(source))}{suffix}"
+            (self.folder / "images").mkdir(exist_ok=True)
+            shutil.copyfile(source, self.folder / self._names[source])
+        return self._names[source]

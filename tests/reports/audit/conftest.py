@@ -10,10 +10,8 @@ import pytest
 
 from anatomy_r1.data.labels import SIX, display
 from anatomy_r1.prompts import render_text
-from reports.audit import claims, prose
-from reports.audit.audit import Paper
-from reports.audit.cells import PaperCell, by_address
-from reports.audit.definitions import PassagePair
+from reports.audit.agreement import expected
+from reports.audit.paper import Paper, PaperCell, PassagePair, by_address, load_claims, load_figures
 from reports.audit.released import ASC, GDQA, NAMES
 from reports.scores.names import ABLATION, BENCHMARKS, METHODS
 
@@ -46,13 +44,13 @@ def clean_cells():
 @pytest.fixture
 def clean_paper(clean_cells):
     known = by_address(clean_cells)
-    figures = tuple(replace(one, hundredths=prose.expected(one, known)) for one in prose.load())
+    figures = tuple(replace(one, hundredths=expected(one, known)) for one in load_figures())
     pairs = (
         PassagePair("scale", "range", "prose", "0..100", "table", "avg@5", "scale", "which?"),
         PassagePair("both", "complete", "prose", "grpo-asc", "table", " ".join(BENCHMARKS), "both", "which?"),
         PassagePair("groups", "same", "one", "all right; all wrong", "other", "all wrong;all right", "same", "?"),
     )
-    return Paper(clean_cells, figures, claims.load(), pairs)
+    return Paper(clean_cells, figures, load_claims(), pairs)
 
 
 PLACES = ("top-left", "top-mid", "top-right", "mid-left", "center", "mid-right", "bottom-left", "bottom-mid")

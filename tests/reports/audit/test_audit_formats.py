@@ -10,8 +10,9 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import prose_table
 from reports.__main__ import main
-from reports.audit.audit import findings, load_paper, paper_checks
-from reports.audit.report import files, load
+from reports.audit.audit import paper_checks
+from reports.audit.paper import load_paper
+from reports.audit.report import files, findings, load
 
 COMMITTED = Path(__file__).parents[3] / "results/audit"
 

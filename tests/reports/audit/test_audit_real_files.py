@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.audit.audit import findings, released_checks
+from reports.audit.audit import released_checks
 from reports.audit.released import load
+from reports.audit.report import findings
 from reports.audit.report import load as load_audit
 
 COMMITTED = Path(__file__).parents[3] / "results/audit/audit.json"

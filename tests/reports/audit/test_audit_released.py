@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from reports.audit.audit import findings, released_checks
-from reports.audit.finding import Finding
+from reports.audit.audit import released_checks
 from reports.audit.released import ASC, GDQA, NAMES, Released, load
-from reports.audit.released_methods import check_distractors, detectable_effect, ordered, uniform
+from reports.audit.released_chance import check_distractors, detectable_effect, ordered, uniform
+from reports.audit.report import Finding, findings
 
 GRPO = NAMES[0]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from reports.audit import claims, resolution, sampling
-from reports.audit.cells import PaperCell, load
+from reports.audit import resolution, sampling
+from reports.audit.paper import PaperCell, load_cells, load_claims
 
 SIZES = {"sgg_anatomy": 1000, "omnimed_mi": 522}
 
@@ -24,7 +24,7 @@ def test_the_bound_is_the_spread_of_the_gap_where_all_questions_are_alike():
 
 
 def test_eight_of_the_papers_rows_differ_by_more_than_two_points():
-    made = sampling.check(load(), SIZES)
+    made = sampling.check(load_cells(), SIZES)
     assert "40 rows" in made.looked_at
     assert "8 gaps exceed 2 points" in made.looked_at
     [finding] = made.findings
@@ -62,7 +62,7 @@ def test_few_videos_that_hang_together_make_it_worse():
 
 
 def test_the_ablation_of_the_paper_is_below_what_can_be_resolved_and_a_large_gain_is_not():
-    found = {finding.id: finding for finding in resolution.check(claims.load(), load(), SIZES).findings}
+    found = {finding.id: finding for finding in resolution.check(load_claims(), load_cells(), SIZES).findings}
     assert "6 of 6" in found["resolution.ablation-each"].title
     assert "resolution.contribution-gdqa" not in found
 

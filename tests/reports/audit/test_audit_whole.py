@@ -6,9 +6,9 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from reports.__main__ import main
-from reports.audit.audit import audit, findings, paper_checks, released_checks
-from reports.audit.finding import Check, Finding, of_p
+from reports.audit.audit import audit, paper_checks, released_checks
 from reports.audit.released import NAMES
+from reports.audit.report import Check, Finding, findings, of_p
 
 
 def ids(checks):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from reports.audit.cells import PaperCell, load
 from reports.audit.grim import chance, check, fits, impossible, inferred, possible, possible_if_cut
+from reports.audit.paper import PaperCell, load_cells
 
 
 @pytest.mark.parametrize("responses", [1, 3, 7, 8, 250, 522, 1000, 2610])
@@ -59,7 +59,7 @@ def test_expected_fits_are_those_of_random_percentages():
 
 def test_the_papers_cells_as_counted_by_hand():
     """At N = 1,000 five responses a question give even last digits only; five cells have odd ones."""
-    of = [one for one in load() if one.benchmark == "sgg_anatomy"]
+    of = [one for one in load_cells() if one.benchmark == "sgg_anatomy"]
     odd = {one.address for one in of if one.metric == "avg@5" and one.hundredths % 2}
     assert {one.address for one in impossible(of, 1000)} == odd
     assert sorted(one.shown for one in impossible(of, 1000)) == ["31.25", "40.17", "40.19", "41.09", "46.21"]
@@ -67,9 +67,9 @@ def test_the_papers_cells_as_counted_by_hand():
 
 
 def test_no_number_of_questions_fits_all_of_omnimed():
-    of = [one for one in load() if one.benchmark == "omnimed_mi"]
+    of = [one for one in load_cells() if one.benchmark == "omnimed_mi"]
     found = fits(of)
     assert max(fit.fitting for fit in found) < len(of) == 54
     assert inferred(found).n == 522
-    [finding] = check(load(), "omnimed_mi").findings
+    [finding] = check(load_cells(), "omnimed_mi").findings
     assert "No N up to 6,000 allows all 54." in finding.figure

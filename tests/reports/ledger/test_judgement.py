@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from reports.audit.audit import findings, load_paper, paper_checks, sizes
-from reports.audit.report import load
-from reports.ledger import measured, printed
-from reports.ledger.judgement import NONE, combined, of_comparison, of_interval
+from reports.audit.audit import paper_checks, sizes
+from reports.audit.paper import load_paper
+from reports.audit.report import findings, load
+from reports.ledger import measured
+from reports.ledger.judgement import NONE, UNTESTABLE, PaperEvidence, combined, judged, of_comparison, of_interval
 
 COMMITTED = Path(__file__).parents[3] / "results/audit"
 C, N, X, U = "confirmed", "not confirmed", "contradicted", "underpowered"
@@ -91,29 +92,29 @@ def test_a_line_that_is_no_statement_is_refused(tmp_path, line):
 def papers():
     paper = load_paper()
     found = {finding.id: finding for finding in findings(paper_checks(paper))}
-    return paper, printed.PaperEvidence(paper.cells, {one.id: one for one in paper.figures}, found, sizes(paper.cells))
+    return paper, PaperEvidence(paper.cells, {one.id: one for one in paper.figures}, found, sizes(paper.cells))
 
 
 @pytest.mark.parametrize(
     ("claim", "verdict", "words"),
     [
         ("sft-s3", X, "38.55 where the tables have 34.10"),
-        ("size-s3", printed.UNTESTABLE, "All 3 figures agree"),
+        ("size-s3", UNTESTABLE, "All 3 figures agree"),
         ("size-gain", X, "4 of 6"),
         ("ablation-each", U, "6 of 6 differences support it"),
-        ("contribution-gdqa", printed.UNTESTABLE, "2 of 2"),
-        ("table1-3b-gpg", printed.UNTESTABLE, "4 of 6 cells are not possible: 40.17, 76.91, 78.86, 78.43"),
-        ("table2-grpo-gdqa-no-text", printed.UNTESTABLE, "1 of 3 cells are not possible: 46.21"),
+        ("contribution-gdqa", UNTESTABLE, "2 of 2"),
+        ("table1-3b-gpg", UNTESTABLE, "4 of 6 cells are not possible: 40.17, 76.91, 78.86, 78.43"),
+        ("table2-grpo-gdqa-no-text", UNTESTABLE, "1 of 3 cells are not possible: 46.21"),
         ("metric-avg5", X, "percent"),
         ("metric-pass1", N, "Pass@1"),
-        ("setup-gpus", printed.UNTESTABLE, "Nothing"),
-        ("fig6-liver", printed.UNTESTABLE, "Fig. 6 counts"),
+        ("setup-gpus", UNTESTABLE, "Nothing"),
+        ("fig6-liver", UNTESTABLE, "Fig. 6 counts"),
     ],
 )
 def test_what_print_alone_says(papers, claim, verdict, words):
     paper, known = papers
     [one] = [one for one in paper.claims if one.id == claim]
-    found = printed.judged(one, known)
+    found = judged(one, known)
     assert found.verdict == verdict
     assert words in found.why
 
@@ -126,7 +127,7 @@ def test_a_figure_corrected_in_print_is_no_longer_contradicted(papers):
         "sft-5": replace(known.figures["sft-5"], hundredths=7797),
         "sft-6": replace(known.figures["sft-6"], hundredths=8277),
     }
-    assert printed.judged(one, replace(known, figures=right)).verdict == printed.UNTESTABLE
+    assert judged(one, replace(known, figures=right)).verdict == UNTESTABLE
 
 
 def test_evidence_that_is_named_exists(papers):

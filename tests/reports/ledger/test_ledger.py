@@ -13,11 +13,11 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result, save_result
 from reports.__main__ import main
-from reports.audit.audit import load_paper, paper_checks
+from reports.audit.audit import paper_checks
+from reports.audit.paper import load_paper
 from reports.audit.report import load
-from reports.ledger.ledger import ledger
+from reports.ledger.ledger import files, ledger
 from reports.ledger.measured import load_curves
-from reports.ledger.report import files
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "results/audit"

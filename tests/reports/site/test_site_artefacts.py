@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.ledger.report import read_document
+from reports.ledger.ledger import read_document
 from reports.site.artefacts import json_page
 from reports.site.build import SiteSources, build
 

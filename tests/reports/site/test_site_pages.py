@@ -7,11 +7,9 @@ import pytest
 
 from anatomy_r1.results.store import SUBMITTED, load_results
 from anatomy_r1.scoring.strict import Reason
-from reports.site import samples
-from reports.site.about import METHODS, REASONS
-from reports.site.method_page import knob_rows
-from reports.site.page import sortable
-from reports.site.provenance import commands, facts
+from reports.site.method_page import METHODS, knob_rows
+from reports.site.page import commands, facts, sortable
+from reports.site.samples import REASON_CODES, REASONS
 from tests.helpers.site_reader import cell
 
 
@@ -90,5 +88,5 @@ def test_every_reason_of_the_extractor_and_every_method_is_explained():
 
     from reports.scores.names import TITLES
 
-    assert set(REASONS) == set(get_args(Reason)) == set(samples.REASON_CODES)
+    assert set(REASONS) == set(get_args(Reason)) == set(REASON_CODES)
     assert set(TITLES) <= set(METHODS)

@@ -3,7 +3,7 @@
 import pytest
 
 from reports.site.build import SiteSources, build
-from reports.site.pictures import LEFT_OUT, LICENCE, QUESTIONS, Pictures
+from reports.site.run import LEFT_OUT, LICENCE, QUESTIONS, Pictures, open_run
 from tests.helpers.site_reader import cell, delivered
 from tests.helpers.site_worlds import SGG, World, make
 
@@ -41,8 +41,6 @@ def test_a_swapped_picture_is_the_one_that_was_shown(tmp_path):
 
 
 def test_a_picture_that_no_browser_shows_is_refused(tmp_path, run):
-    from reports.site.run import open_run
-
     benchmark = open_run(run).benchmarks[SGG]
     with pytest.raises(ValueError, match=r"scan\.tiff"):
         Pictures(tmp_path, False).name(benchmark, "scan.tiff")

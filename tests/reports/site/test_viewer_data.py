@@ -15,8 +15,8 @@ from anatomy_r1.scoring.question_table import ROTATIONS
 from reports.__main__ import main
 from reports.site import data
 from reports.site.build import SiteSources, build
-from reports.site.rollouts import SERIES
-from reports.site.shards import shard, slug
+from reports.site.data import SERIES, shard
+from reports.site.page import slug
 from tests.helpers.site_reader import cell, delivered
 from tests.helpers.site_worlds import HOSTILE, SGG, World, make
 
