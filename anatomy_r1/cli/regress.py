@@ -60,7 +60,7 @@ def add_regress_command(commands: Any) -> None:
 
 def _regress(args: argparse.Namespace) -> int:
     """Judge or record; JUnit and GitHub also report a refusal."""
-    from anatomy_r1.comparison.regression_gate import ci
+    from anatomy_r1.comparison.regression_gate import report as ci
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError
     from anatomy_r1.files import write_output
 
@@ -78,8 +78,7 @@ def _regress(args: argparse.Namespace) -> int:
 
 
 def _record(args: argparse.Namespace) -> int:
-    from anatomy_r1.comparison.regression_gate.load import load
-    from anatomy_r1.comparison.regression_gate.reference import recorded, write_reference
+    from anatomy_r1.comparison.regression_gate.sources import load, recorded, write_reference
 
     systems = load(args.results, args.data)
     write_reference(args.record, systems)
@@ -88,10 +87,10 @@ def _record(args: argparse.Namespace) -> int:
 
 
 def _judge(args: argparse.Namespace) -> int:
-    from anatomy_r1.comparison.regression_gate import ci
+    from anatomy_r1.comparison.regression_gate import report as ci
     from anatomy_r1.comparison.regression_gate.judge import judge
-    from anatomy_r1.comparison.regression_gate.load import align, load
     from anatomy_r1.comparison.regression_gate.report import as_json, document, headline, verdicts
+    from anatomy_r1.comparison.regression_gate.sources import align, load
     from anatomy_r1.files import write_output
     from anatomy_r1.provenance import git_state
     from anatomy_r1.tables import markdown
@@ -126,7 +125,7 @@ def _rule(args: argparse.Namespace) -> GateRule:
 
 def _print(lines: Sequence[str], args: argparse.Namespace) -> None:
     """Print so that no name of a question or result can command the terminal or GitHub's runner."""
-    from anatomy_r1.comparison.regression_gate.ci import guarded
+    from anatomy_r1.comparison.regression_gate.report import guarded
     from anatomy_r1.tables.text import plain_lines
 
     text = plain_lines("\n".join(lines).rstrip())

@@ -30,7 +30,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from statsmodels.stats.multitest import multipletests
 
-from anatomy_r1.comparison.verdict import LEVEL, SMALLEST_DIFFERENCE
+from anatomy_r1.comparison.statistics import LEVEL, SMALLEST_DIFFERENCE
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import git_output
 from anatomy_r1.scoring.metrics import K

@@ -1,18 +1,234 @@
-"""The report of a comparison: as a document (tables, how to read them, warnings), and as JSON with every number."""
+"""The report of a comparison: as a document (tables, how to read them, warnings), and as JSON with every number.
+
+Tables of a comparison: differences with one row per pair of systems, then the systems' own scores and provenance.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
-from anatomy_r1.comparison import report_tables
-from anatomy_r1.comparison.compare import Analysis, Comparison
-from anatomy_r1.comparison.report_tables import p_text
-from anatomy_r1.comparison.sign_flip import DRAWS, EXACT_CLUSTERS
+from anatomy_r1.comparison.compare import RESPONSES, Analysis, Comparison, SystemScore
+from anatomy_r1.comparison.family import METRICS
+from anatomy_r1.comparison.panel import ALL
+from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS
 from anatomy_r1.comparison.systems import System
+from anatomy_r1.scoring.intervals import Interval
 from anatomy_r1.tables.document import Document
+from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Row, Table
+
+NAMED = 10
+"""Flipped questions named in each direction by default."""
+_UNTESTED = "points; not tested"
+
+
+def verdict_table(analysis: Analysis) -> Table:
+    """The tested metric: each difference, its verdict, and what the verdict rests on."""
+    metric = analysis.family.metric
+    titles = ["difference", "verdict", "p", "p (Holm)", "smallest p (Holm)", "MDD", "clusters"]
+    titles += ["seeds", "seed SD", "over clusters and seeds"]
+
+    def cells(one: Comparison) -> Iterator[Cell]:
+        difference, test = one.difference(metric), one.test
+        yield difference_cell(difference.interval)
+        if test:
+            yield Cell(test.verdict, "(these weights)" if test.of_these_weights else "")
+            yield from (Cell(p_text(p)) for p in (test.flip.p, test.p, test.floor))
+        else:
+            yield from (Cell("not in the family"), Cell(), Cell(), Cell())
+        yield points(difference.detectable)
+        yield Cell(str(difference.interval.clusters))
+        yield Cell(", ".join(map(str, one.seeds)) or "none shared")
+        yield points(one.spread)
+        yield Cell(interval_text(one.retrained.low, one.retrained.high)) if one.retrained else Cell()
+
+    heads = columns(f"{metric}, points", titles)
+    return Table("verdicts", f"Differences in {metric}, and verdicts", "System", heads, _pair_blocks(analysis, cells))
+
+
+def metrics_table(analysis: Analysis) -> Table:
+    """The other metrics: differences and minimum detectable differences, without a test."""
+    shown = [metric for metric in METRICS if metric != analysis.family.metric]
+
+    def cells(one: Comparison) -> Iterator[Cell]:
+        for metric in shown:
+            difference = one.difference(metric)
+            yield difference_cell(difference.interval)
+            yield points(difference.detectable)
+        yield Cell(str(one.difference(shown[0]).interval.clusters))
+
+    heads = [column for metric in shown for column in (Column(metric, _UNTESTED), Column("MDD", _UNTESTED, True))]
+    heads.append(Column("clusters", _UNTESTED, True))
+    title = "Differences in the other metrics"
+    return Table("metrics", title, "System", tuple(heads), _pair_blocks(analysis, cells))
+
+
+def categories_table(analysis: Analysis) -> Table:
+    """By anatomy or question type: differences without a test, so that none is selected afterwards."""
+    blocks = []
+    for one in analysis.comparisons:
+        rows = [
+            Row(
+                difference.category,
+                (
+                    difference_cell(difference.interval),
+                    points(difference.detectable),
+                    Cell(str(difference.interval.clusters)),
+                    Cell(str(difference.interval.n)),
+                ),
+            )
+            for difference in one.differences
+            if difference.category != ALL
+        ]
+        blocks.append(Block(f"{one.benchmark}: {one.other.short} minus {one.baseline.short}", tuple(rows)))
+    heads = columns(f"{analysis.family.metric}, {_UNTESTED}", ("difference", "MDD", "clusters", "questions"))
+    title = "Differences by anatomy or question type"
+    return Table("categories", title, "Anatomy or type", heads, tuple(blocks))
+
+
+def flips_table(analysis: Analysis, named: int = NAMED) -> Table:
+    """How many questions flipped, and which: up to `named` in each direction; the JSON lists all of them."""
+
+    def cells(one: Comparison) -> Iterator[Cell]:
+        for count in (len(one.flips.gained), len(one.flips.lost), one.flips.questions):
+            yield Cell(str(count))
+
+    notes = [note for one in analysis.comparisons for note in _flip_notes(one, named)]
+    heads = columns(f"questions right by {analysis.comparisons[0].flips.metric}", ("gained", "lost", "questions"))
+    title = "Flipped questions: gained (wrong for the baseline, right for the other) and lost (the reverse)"
+    return Table("flips", title, "System", heads, _pair_blocks(analysis, cells), tuple(notes))
+
+
+def _flip_notes(one: Comparison, limit: int) -> Iterator[str]:
+    for direction, flips in (("gained", one.flips.gained), ("lost", one.flips.lost)):
+        if flips and limit:
+            shown = ", ".join(f"{flip.id} ({flip.category})" for flip in flips[:limit])
+            more = f" and {len(flips) - limit} more" if len(flips) > limit else ""
+            yield f"{one.benchmark}, {one.other.short} minus {one.baseline.short}, {direction}: {shown}{more}."
+
+
+def scores_table(analysis: Analysis) -> Table:
+    """Each system's own scores."""
+    metric = analysis.family.metric
+    heads = (
+        *columns("percent", (*METRICS, "clusters")),
+        *columns("responses, percent of the five", RESPONSES),
+        *columns(f"{metric} over seeds", ("seeds", "seed SD", "interquartile mean")),
+    )
+
+    def cells(system: System, scores: Sequence[SystemScore]) -> Iterator[Cell]:
+        shown = {score.metric: score_cell(score.interval) for score in scores}
+        main = next(score for score in scores if score.metric == metric)
+        yield from (shown[name] for name in METRICS)
+        yield Cell(str(main.interval.clusters))
+        yield from (shown.get(name, Cell()) for name in RESPONSES)
+        yield Cell(", ".join(map(str, system.seeds)))
+        yield points(main.spread)
+        yield _percent(main.over_seeds.mean, main.over_seeds.low, main.over_seeds.high, "[one seed]")
+
+    def rows(scores: Iterator[SystemScore]) -> Iterator[Row]:
+        for system, of in groupby(scores, lambda one: one.system):
+            yield Row(system.short, tuple(cells(system, list(of))))
+
+    overall = [score for score in analysis.scores if score.category == ALL]
+    blocks = [Block(benchmark, tuple(rows(of))) for benchmark, of in groupby(overall, lambda one: one.system.benchmark)]
+    return Table("scores", "Scores", "System", heads, tuple(blocks))
+
+
+def score_categories_table(analysis: Analysis) -> Table:
+    """Each system's score by anatomy or question type."""
+
+    def row(score: SystemScore) -> Row:
+        counts = Cell(str(score.interval.clusters)), Cell(str(score.interval.n))
+        return Row(score.system.short, (score_cell(score.interval), *counts, points(score.spread)))
+
+    shown = [score for score in analysis.scores if score.category != ALL]
+    blocks = [
+        Block(f"{benchmark}: {category}", tuple(map(row, of)))
+        for (benchmark, category), of in groupby(shown, lambda one: (one.system.benchmark, one.category))
+    ]
+    heads = columns("percent", (analysis.family.metric, "clusters", "questions", "seed SD"))
+    return Table("score_categories", "Scores by anatomy or question type", "System", heads, tuple(blocks))
+
+
+def origins_table(analysis: Analysis) -> Table:
+    """What each system's numbers were made from."""
+    titles = ("seeds", "commit", "data", "profile", "prompt", "images", "arm")
+    blocks = [
+        Block(panel.benchmark, tuple(Row(system.short, tuple(map(Cell, _origin(system)))) for system in panel.systems))
+        for panel in analysis.panels
+    ]
+    return Table("origins", "What the numbers were made from", "System", columns("provenance", titles), tuple(blocks))
+
+
+def _origin(system: System) -> Iterator[str]:
+    missing, prompts = "not recorded", system.conditions["prompts"]
+    yield ", ".join(map(str, system.seeds))
+    commits = ", ".join(commit[:10] for commit in system.known("commit")) or missing
+    yield commits + (" + uncommitted changes" if system.known("changes") else "")
+    yield ", ".join(data[:10] for data in system.known("data")) or missing
+    yield ", ".join(system.known("profile")) or missing
+    yield prompts.get("style", missing)
+    yield prompts.get("images", missing)
+    yield system.conditions["arms"].get("arm", missing)
+
+
+def columns(group: str, titles: Sequence[str]) -> tuple[Column, ...]:
+    """Columns under one heading."""
+    return tuple(Column(title, group) for title in titles)
+
+
+def _pair_blocks(analysis: Analysis, cells: Callable[[Comparison], Iterator[Cell]]) -> tuple[Block, ...]:
+    """One block per benchmark and baseline, with one row per system."""
+    return tuple(
+        Block(f"{benchmark}: minus {baseline}", tuple(Row(one.other.short, tuple(cells(one))) for one in of))
+        for (benchmark, baseline), of in groupby(
+            analysis.comparisons, key=lambda one: (one.benchmark, one.baseline.short)
+        )
+    )
+
+
+def score_cell(interval: Interval) -> Cell:
+    """A share in percent with its interval, which is printed between 0 and 100."""
+    return _percent(interval.mean, interval.low, interval.high, "[no interval]")
+
+
+def _percent(mean: float, low: float | None, high: float | None, without: str) -> Cell:
+    if low is None or high is None:
+        return Cell(f"{100 * mean:.2f}", without)
+    return Cell(f"{100 * mean:.2f}", f"[{max(100 * low, 0.0):.2f}, {min(100 * high, 100.0):.2f}]")
+
+
+def difference_cell(interval: Interval) -> Cell:
+    """A signed difference in points with its interval."""
+    if interval.low is None or interval.high is None:
+        return Cell(signed(interval.mean), "[no interval]")
+    return Cell(signed(interval.mean), interval_text(interval.low, interval.high))
+
+
+def interval_text(low: float, high: float) -> str:
+    """The interval of a difference, in points; it is printed between -100 and 100."""
+    return f"[{signed(max(low, -1.0))}, {signed(min(high, 1.0))}]"
+
+
+def signed(share: float) -> str:
+    """A share in points with its sign; a value that rounds to zero has none."""
+    points = round(100 * share, 2)
+    return f"{points:+.2f}" if points else "0.00"
+
+
+def points(share: float | None) -> Cell:
+    """A share in points without a sign; a dash if there is none."""
+    return Cell(MISSING if share is None else f"{100 * share:.2f}")
+
+
+def p_text(p: float) -> str:
+    """Four decimals; never zero."""
+    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
+
 
 GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, images or questions."
 VERSION = 1
@@ -27,16 +243,16 @@ _BEFORE = {
 }
 
 
-def document(analysis: Analysis, named: int = report_tables.NAMED) -> Document:
+def document(analysis: Analysis, named: int = NAMED) -> Document:
     """The report for readers; it names up to `named` flipped questions in each direction."""
     tables = (
-        report_tables.verdict_table(analysis),
-        report_tables.scores_table(analysis),
-        report_tables.metrics_table(analysis),
-        report_tables.categories_table(analysis),
-        report_tables.score_categories_table(analysis),
-        report_tables.flips_table(analysis, named),
-        report_tables.origins_table(analysis),
+        verdict_table(analysis),
+        scores_table(analysis),
+        metrics_table(analysis),
+        categories_table(analysis),
+        score_categories_table(analysis),
+        flips_table(analysis, named),
+        origins_table(analysis),
     )
     kept = tuple(table for table in tables if table.blocks)
     return Document("Comparison of systems", " ".join(_warnings(analysis)), kept, tuple(_notes(analysis)))

@@ -4,6 +4,8 @@ STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.json     what was run and from 
 STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.parquet  the question table (`anatomy_r1.scoring.question_table`)
 
 Every metric is recomputed from the table, so that a report needs no model, and every number has its questions.
+
+What a stored result keeps of a run's scores next to its question table. Used by the pipeline and by submissions.
 """
 
 from __future__ import annotations
@@ -17,7 +19,11 @@ from typing import Any
 import pandas as pd
 
 from anatomy_r1.files import whole_file, write_whole
+from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
+from anatomy_r1.scoring.report import diagnostics
+from anatomy_r1.scoring.score import Scores
 
 MATCHED = "matched"
 """Arm in which all methods train on the same questions, each with its own budget."""
@@ -114,3 +120,23 @@ def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]
         for path in cells
         if wanted is None or path.relative_to(store).with_suffix("").as_posix() in wanted
     ]
+
+
+def sampling_record(scores: Scores, *, truncation_known: bool = True) -> dict[str, Any]:
+    """Provenance that follows from the responses: what was asked, metrics, reasons, diagnostics.
+
+    `truncation_known`: whether it is known which responses were cut off; if not, the truncation rate is left out.
+    """
+    return {
+        "sampling": dict(scores.plan),
+        "metrics": {k: v for k, v in scores.overall.items() if truncation_known or k != "truncation_rate"},
+        "reasons": reason_counts(scores.extractions),
+        **diagnostics(scores),
+    }
+
+
+def sampling_cost(log: Path, weights: str) -> dict[str, float]:
+    """Tokens generated and seconds spent by these weights; the log may also hold responses of earlier weights."""
+    with ResponseLog(log, read_only=True) as opened:
+        rows = [(one.tokens, one.seconds) for one in opened.rows() if one.key.weights == weights]
+    return {"tokens": sum(tokens for tokens, _ in rows), "seconds": sum(seconds for _, seconds in rows)}

@@ -21,8 +21,7 @@ from itertools import chain
 
 from anatomy_r1.prompts import Style
 from anatomy_r1.response_log.response import Response
-from anatomy_r1.scoring.lenient import LenientAnswer, extract_lenient
-from anatomy_r1.scoring.lenient_text import normalize, strip_reasoning
+from anatomy_r1.scoring.lenient import LenientAnswer, extract_lenient, normalize, strip_reasoning
 from anatomy_r1.scoring.metrics import K, avg_at_k
 from anatomy_r1.scoring.strict import Answer, extract
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from anatomy_r1.comparison.verdict import Verdict
+from anatomy_r1.comparison.statistics import Verdict
 from reports.audit.claims import Quantifier
 
 ClaimVerdict = Literal[

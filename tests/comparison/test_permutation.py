@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from anatomy_r1.comparison import sign_flip as permutation
-from anatomy_r1.comparison.sign_flip import DRAWS, EXACT_CLUSTERS, sign_flip, smallest_p
+from anatomy_r1.comparison import statistics as permutation
+from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS, sign_flip, smallest_p
 from anatomy_r1.scoring.intervals import cluster_codes, cluster_sums
 from tests.helpers.worlds import answers, unequal
 

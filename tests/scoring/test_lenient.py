@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy_r1.scoring import lenient as lenient_module
-from anatomy_r1.scoring import lenient_text
+from anatomy_r1.scoring import lenient as lenient_text
 from anatomy_r1.scoring import strict as strict_module
-from anatomy_r1.scoring.lenient import LENIENT_PARSED, extract_lenient
-from anatomy_r1.scoring.lenient_text import option_matcher
+from anatomy_r1.scoring.lenient import LENIENT_PARSED, extract_lenient, option_matcher
 from anatomy_r1.scoring.strict import PARSED, extract
 from tests.scoring.test_hostile_outputs import CASES, text_of
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anatomy_r1.comparison.descriptives import Flip, flips
+from anatomy_r1.comparison.compare import Flip, flips
 from anatomy_r1.comparison.panel import ALL, Panel, Shares
 from anatomy_r1.comparison.regression_gate.tolerance import (
     AVG,
@@ -27,8 +27,8 @@ from anatomy_r1.comparison.regression_gate.tolerance import (
     noise,
     tolerance,
 )
+from anatomy_r1.comparison.statistics import SMALLEST_DIFFERENCE
 from anatomy_r1.comparison.systems import System
-from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE
 from anatomy_r1.errors import AnatomyR1Error
 
 GateVerdict = Literal["regression", "underpowered", "no regression"]

@@ -14,7 +14,7 @@ import pandas as pd
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import file_sha256
 from anatomy_r1.prompts import Style, canonical_wording, prompt_hash, render_text
-from anatomy_r1.results.record import sampling_cost, sampling_record
+from anatomy_r1.results.store import sampling_cost, sampling_record
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import Scores, score

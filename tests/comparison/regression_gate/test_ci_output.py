@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from anatomy_r1.comparison.regression_gate import ci
+from anatomy_r1.comparison.regression_gate import report as ci
 from tests.comparison.regression_gate.conftest import HOSTILE, cells, regress
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from anatomy_r1.comparison.regression_gate.load import load
-from anatomy_r1.comparison.regression_gate.reference import read_reference
+from anatomy_r1.comparison.regression_gate.sources import load, read_reference
 from anatomy_r1.response_log.log import ResponseLog
 from tests.comparison.regression_gate.conftest import cells, found, regress
 from tests.comparison.test_compare_sources import MINI, write_log
