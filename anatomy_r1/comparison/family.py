@@ -45,11 +45,7 @@ Pair = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Comparisons that are judged together.
-
-    Raises:
-        ValueError: A field is out of range.
-    """
+    """Comparisons that are judged together. A field out of range is a `ValueError`."""
 
     name: str
     metric: str
@@ -103,30 +99,18 @@ class _File(BaseModel):
     smallest_difference: float
     """In points."""
     comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
-    """Pairs of baseline and other system."""
 
 
 def load_family(path: Path) -> Family:
-    """Read a declaration.
-
-    Raises:
-        AnatomyR1Error: The file is missing or not a declaration; the message names the key.
-    """
-    file = read_validated(path, _File, what="family of comparisons", fix=_FIX)
+    """Read a declaration; an `AnatomyR1Error` names the file, and the key if one is wrong."""
+    fix = "see docs/statistics.md"
+    file = read_validated(path, _File, what="family of comparisons", fix=fix)
+    pairs, smallest = tuple(frozenset(pair) for pair in file.comparisons), file.smallest_difference / 100
     try:
-        return Family(
-            file.name,
-            file.metric,
-            tuple(frozenset(pair) for pair in file.comparisons),
-            file.level,
-            file.smallest_difference / 100,
-            file.declared.isoformat(),
-        )
+        return Family(file.name, file.metric, pairs, file.level, smallest, file.declared.isoformat())
     except ValueError as error:
-        raise AnatomyR1Error(f"{path}: not a valid family of comparisons: {error}. Fix: {_FIX}") from error
+        raise AnatomyR1Error(f"{path}: not a valid family of comparisons: {error}. Fix: {fix}") from error
 
-
-_FIX = "see docs/statistics.md"
 
 Before = Literal["yes", "no", "unknown"]
 

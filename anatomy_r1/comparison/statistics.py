@@ -1,38 +1,28 @@
-"""Statistics of one difference.
+"""Statistics of one difference between two systems: a test, what it could have found, other seeds, and the verdict.
 
-Paired sign-flip test over clusters: is a method's gain larger than chance alone would give?
+**Sign-flip test** (`sign_flip`), paired, over clusters. If two methods are exchangeable, each cluster's sum of
+differences is as likely to have the opposite sign. So the total is compared with its distribution over all patterns of
+signs (Fisher's randomisation test for pairs, with the cluster as the unit). Questions of one video share a sign, so
+they are never taken to be independent. Equal to `scipy.stats.permutation_test(..., permutation_type="samples")` on the
+clusters' sums.
 
-If two methods are exchangeable, each cluster's sum of differences is as likely to have the opposite sign. So the total
-is compared with its distribution over all patterns of signs (Fisher's randomisation test for pairs, with the cluster as
-the unit). Questions of one video share a sign, so they are never taken to be independent. Equal to
-`scipy.stats.permutation_test(..., permutation_type="samples")` on the clusters' sums.
-
-Example:
     >>> found = sign_flip([[1.0, 2.0, 0.5]], seed=0)[0]      # all three clusters gain
     >>> found.p, found.floor, found.exact
     (0.25, 0.25, True)
 
-Minimum detectable difference (MDD): the smallest true difference that a test would find with 80 % power.
-
+**Minimum detectable difference** (`detectable`): the smallest true difference that a test would find with 80 % power.
 For a mean with standard error `se` and G clusters it is `se` times the c for which a two-sided t test with G - 1
 degrees of freedom at level a has 80 % power:
 
     P(|Z + c| > t(1 - a/2) * sqrt(V / (G - 1))) = 0.8,   Z standard normal, V chi-square with G - 1 degrees of freedom
 
-(the power of the noncentral t). For many clusters c is 1.96 + 0.84 = 2.80.
+(the power of the noncentral t). For many clusters c is 1.96 + 0.84 = 2.80. `statsmodels.stats.power.TTestPower` solves
+the same equation and agrees, except for few clusters and strict levels, where its search does not converge (3 clusters
+at 0.0025: it gives 9.5 instead of 25.4). So the integral is computed here. The standard error is the observed one: the
+result is what *this* pair of methods on *this* test set could have shown, not whether a difference exists.
 
-`statsmodels.stats.power.TTestPower` solves the same equation and agrees, except for few clusters and strict levels,
-where its search does not converge (3 clusters at 0.0025: it gives 9.5 instead of 25.4). So the integral is computed
-here.
-
-The standard error is the observed one: the result is what *this* pair of methods on *this* test set could have shown.
-It does not say whether a difference exists.
-
-Example:
     >>> round(detectable(clusters=40, level=0.05), 2), round(detectable(clusters=7, level=0.05), 2)
     (2.87, 3.37)
-
-Uncertainty over training seeds: what other seeds might have shown, alone and together with other clusters.
 
 **Interquartile mean** of the seeds' scores. The lowest and highest quarter of the seeds are left out, rounded down, so
 that one collapsed seed does not represent the method (Agarwal et al. 2021 recommend it for few runs). With three seeds
@@ -44,9 +34,9 @@ four normal seeds and 93.5 % with eight (200,000 simulations each); the simpler 
     >>> round(interquartile_mean([0.1, 0.5, 0.52, 0.54]).mean, 2)     # leaves out the collapsed seed and the best one
     0.51
 
-**Interval over clusters and seeds** of a difference. An interval over clusters alone is about the weights that were
-compared, but a method is more than one training. If d(g, s), the difference in cluster g under seed s, has both drawn
-anew, its mean over G clusters and S seeds has variance
+**Interval over clusters and seeds** (`retraining_interval`). An interval over clusters alone is about the weights that
+were compared, but a method is more than one training. If d(g, s), the difference in cluster g under seed s, has both
+drawn anew, its mean over G clusters and S seeds has variance
 
     var(clusters) / G + var(seeds) / S + var(interaction) / (G S)
 
@@ -61,10 +51,7 @@ three seeds: with two, the interval covered 88 %. For its coverage see `docs/sta
     >>> round(found.mean, 3), round(found.se, 3), round(found.freedom, 1)
     (0.233, 0.062, 4.8)
 
-The rule that turns the numbers of a comparison into a verdict (ours).
-
-For a method against a baseline, with p from the sign-flip test over clusters, adjusted by Holm's procedure, in this
-order:
+**Verdict** (ours), with p from the sign-flip test, adjusted by Holm's procedure, in this order:
 
 1. p <= level: **better** or **worse**, by the sign of the difference.
 2. The smallest p that this number of clusters allows, also adjusted, is above the level: **underpowered**. Not even a
@@ -73,8 +60,8 @@ order:
    that matters could have been missed.
 4. Otherwise: **no detectable difference**. A difference smaller than the minimum detectable one may well exist.
 
-A verdict is about the weights that were compared. For another training of the same methods, better or worse holds if
-the interval over clusters and seeds excludes zero, and no detectable difference holds if that interval stays within the
+It is about the weights that were compared. For another training of the same methods, better or worse holds if the
+interval over clusters and seeds excludes zero, and no detectable difference holds if that interval stays within the
 smallest difference of interest; otherwise the verdict is **of these weights** only.
 """
 
@@ -93,12 +80,22 @@ from statsmodels.stats.robust_compare import TrimmedMean
 
 from anatomy_r1.scoring.intervals import CONFIDENCE, Labels, seeded_interval
 
+Verdict = Literal["better", "worse", "no detectable difference", "underpowered"]
+
+LEVEL = 0.05
+"""Chance of at least one false verdict in a family, unless it declares another."""
+SMALLEST_DIFFERENCE = 0.05
+"""Smallest difference of interest as a share (5 points), unless the family declares another (our guess)."""
 EXACT_CLUSTERS = 32
 """Most clusters for which all sign patterns are counted: each half of them has 2^16 sums."""
 DRAWS = 19_999
 """Random sign patterns for more clusters; with the observed one, p is a multiple of 1/20,000 (our choice)."""
-_PART = 1_000
-"""Draws held in memory at once."""
+POWER = 0.8
+"""Chance of finding a difference as large as the minimum detectable one, by convention."""
+TRIM = 0.25
+"""Share of the seeds left out at either end of the interquartile mean."""
+FEWEST_SEEDS = 3
+"""Seeds that an interval over clusters and seeds requires (our choice, see above)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +114,11 @@ class SignFlip:
     clusters: int
 
 
-def smallest_p(clusters: int) -> float:
-    """Two of 2^G patterns are the most extreme; the number of random draws is a further lower bound of p."""
-    enumerated = min(1.0, 2.0 ** (1 - clusters))
-    return enumerated if clusters <= EXACT_CLUSTERS else max(enumerated, 1 / (DRAWS + 1))
-
-
 def sign_flip(sums: ArrayLike, *, seed: int) -> tuple[SignFlip, ...]:
     """Test each row of `sums` (shape [comparisons, clusters]: differences summed within clusters).
 
     For up to 32 clusters, all 2^G patterns are counted. For more, 19,999 random patterns are drawn, the same for all
     rows, and p = (1 + as extreme) / (1 + drawn), which is never 0 (Phipson and Smyth 2010).
-
-    Raises:
-        ValueError: `sums` does not have two dimensions, has no clusters, or has a value that is not finite.
     """
     table = np.asarray(sums, dtype=float)
     if table.ndim != 2 or not table.shape[1]:
@@ -138,12 +126,16 @@ def sign_flip(sums: ArrayLike, *, seed: int) -> tuple[SignFlip, ...]:
     if not np.isfinite(table).all():
         raise ValueError("a cluster's sum of differences is not finite; score the questions first")
     clusters = table.shape[1]
-    if exact := clusters <= EXACT_CLUSTERS:
-        values = [_exact_p(row) for row in table]
-    else:
-        values = _drawn_p(table, seed).tolist()
-    drawn, used = (0, None) if exact else (DRAWS, seed)
-    return tuple(SignFlip(p, smallest_p(clusters), exact, drawn, used, clusters) for p in values)
+    floor = smallest_p(clusters)
+    if clusters <= EXACT_CLUSTERS:
+        return tuple(SignFlip(_exact_p(row), floor, True, 0, None, clusters) for row in table)
+    return tuple(SignFlip(p, floor, False, DRAWS, seed, clusters) for p in _drawn_p(table, seed).tolist())
+
+
+def smallest_p(clusters: int) -> float:
+    """Two of 2^G patterns are the most extreme; the number of random draws is a further lower bound of p."""
+    enumerated = min(1.0, 2.0 ** (1 - clusters))
+    return enumerated if clusters <= EXACT_CLUSTERS else max(enumerated, 1 / (DRAWS + 1))
 
 
 def _exact_p(row: NDArray[np.float64]) -> float:
@@ -174,43 +166,28 @@ def _drawn_p(table: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     least = np.array([_least(row) for row in table])
     extreme = np.zeros(len(table), dtype=int)
-    for start in range(0, DRAWS, _PART):
-        size = (min(_PART, DRAWS - start), table.shape[1])
-        signs = 2.0 * rng.integers(0, 2, size, dtype=np.int8) - 1
+    part = 1_000  # draws held in memory at once
+    for start in range(0, DRAWS, part):
+        signs = 2.0 * rng.integers(0, 2, (min(part, DRAWS - start), table.shape[1]), dtype=np.int8) - 1
         extreme += (np.abs(signs @ table.T) >= least).sum(axis=0)
     return (1 + extreme) / (1 + DRAWS)
 
 
-POWER = 0.8
-"""Chance of finding a difference as large as the minimum detectable one, by convention."""
-_QUANTILES = (np.arange(8_000) + 0.5) / 8_000
-"""Grid over which the chi-square variable is averaged."""
-
-
 @lru_cache(maxsize=4096)
-def detectable(clusters: int, level: float, power: float = POWER) -> float:
-    """Minimum detectable difference in standard errors.
-
-    Raises:
-        ValueError: There are fewer than two clusters, or level and power are not 0 < level < power < 1.
-    """
+def detectable(clusters: int, level: float) -> float:
+    """Minimum detectable difference in standard errors."""
     if clusters < 2:
         raise ValueError(f"{clusters} cluster: a test needs two")
-    if not (0 < level < 1 and level < power < 1):
-        raise ValueError(f"level {level} and power {power}: expected 0 < level < power < 1")
-    limits = _limits(clusters, level)
+    if not 0 < level < POWER:
+        raise ValueError(f"level {level} and power {POWER}: expected 0 < level < power < 1")
+    freedom, grid = clusters - 1, (np.arange(8_000) + 0.5) / 8_000
+    # The critical value times the ratio of estimated to true standard error, at each quantile of that ratio.
+    limits = float(student_t.ppf(1 - level / 2, freedom)) * np.sqrt(chi2.ppf(grid, freedom) / freedom)
 
     def excess_power(c: float) -> float:
-        return float((norm.sf(limits - c) + norm.cdf(-limits - c)).mean()) - power
+        return float((norm.sf(limits - c) + norm.cdf(-limits - c)).mean()) - POWER
 
     return float(brentq(excess_power, 0.0, float(limits.max()) + 10.0))
-
-
-def _limits(clusters: int, level: float) -> np.ndarray:
-    """Critical value times the ratio of estimated to true standard error, at each quantile of that ratio."""
-    freedom = clusters - 1
-    critical = float(student_t.ppf(1 - level / 2, freedom))
-    return np.asarray(critical * np.sqrt(chi2.ppf(_QUANTILES, freedom) / freedom))
 
 
 def detectable_difference(se: float | None, clusters: int, level: float) -> float | None:
@@ -218,31 +195,20 @@ def detectable_difference(se: float | None, clusters: int, level: float) -> floa
     return None if not se else se * detectable(clusters, level)
 
 
-TRIM = 0.25
-"""Share of the seeds left out at either end."""
-FEWEST_SEEDS = 3
-"""Seeds that an interval over clusters and seeds requires (our choice, see above)."""
-
-
 @dataclass(frozen=True, slots=True)
 class SeedMean:
-    """Interquartile mean of the seeds' own means."""
+    """Interquartile mean of the seeds' own means; its interval is None for one seed."""
 
     mean: float
     low: float | None
-    """Lower bound; None for one seed."""
     high: float | None
     seeds: int
     kept: int
     """Seeds left after trimming."""
 
 
-def interquartile_mean(values: ArrayLike, confidence: float = CONFIDENCE) -> SeedMean:
-    """Interquartile mean of one value per seed.
-
-    Raises:
-        ValueError: There is no seed, or a value is not finite.
-    """
+def interquartile_mean(values: ArrayLike) -> SeedMean:
+    """Interquartile mean of one value per seed."""
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or not len(x) or not np.isfinite(x).all():
         raise ValueError(f"expected a finite value for each of at least one seed, found {x}")
@@ -250,7 +216,7 @@ def interquartile_mean(values: ArrayLike, confidence: float = CONFIDENCE) -> See
     if kept < 2:
         return SeedMean(mean, None, None, len(x), kept)
     error = np.sqrt((len(x) - 1) * TrimmedMean(x, TRIM).var_winsorized / (kept * (kept - 1)))
-    half = float(student_t.ppf(0.5 + confidence / 2, kept - 1) * error)
+    half = float(student_t.ppf(0.5 + CONFIDENCE / 2, kept - 1) * error)
     return SeedMean(mean, mean - half, mean + half, len(x), kept)
 
 
@@ -266,16 +232,9 @@ class RetrainingInterval:
     """Degrees of freedom of Student's t."""
 
 
-def retraining_interval(
-    values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE
-) -> RetrainingInterval | None:
-    """Interval over `values`, shape [seeds, n]; None for fewer than three seeds or two clusters, or if nothing varies.
-
-    Raises:
-        ValueError: As `anatomy_r1.scoring.intervals.seeded_interval`.
-    """
-    table = np.asarray(values, dtype=float)
-    found = seeded_interval(table, clusters, confidence)
+def retraining_interval(values: ArrayLike, clusters: Labels) -> RetrainingInterval | None:
+    """Interval over `values`, shape [seeds, n]; None for fewer than 3 seeds or 2 clusters, or if nothing varies."""
+    found = seeded_interval(values, clusters)
     over_clusters = found.interval
     if found.spread is None or found.seeds < FEWEST_SEEDS or over_clusters.se is None:
         return None
@@ -284,41 +243,23 @@ def retraining_interval(
     if variance == 0:
         return None
     freedom = variance**2 / float((parts**2 / [over_clusters.clusters - 1, found.seeds - 1]).sum())
-    half = float(student_t.ppf(0.5 + confidence / 2, freedom)) * variance**0.5
+    half = float(student_t.ppf(0.5 + CONFIDENCE / 2, freedom)) * variance**0.5
     mean = over_clusters.mean
     return RetrainingInterval(mean, mean - half, mean + half, variance**0.5, freedom)
 
 
-Verdict = Literal["better", "worse", "no detectable difference", "underpowered"]
-
-LEVEL = 0.05
-"""Chance of at least one false verdict in a family, unless it declares another."""
-SMALLEST_DIFFERENCE = 0.05
-"""Smallest difference of interest as a share (5 points), unless the family declares another (our guess)."""
-
-
 def verdict(
-    difference: float,
-    p: float,
-    floor: float,
-    detectable: float | None,
-    *,
-    level: float = LEVEL,
-    smallest_difference: float = SMALLEST_DIFFERENCE,
+    difference: float, p: float, floor: float, detectable: float | None, *, level: float, smallest_difference: float
 ) -> Verdict:
     """Apply the rule; `p` and `floor` are adjusted, and `detectable` is None if no error can be estimated."""
     if p <= level and difference:
         return "better" if difference > 0 else "worse"
-    if floor > level:
-        return "underpowered"
-    if detectable is not None and detectable > smallest_difference:
+    if floor > level or (detectable is not None and detectable > smallest_difference):
         return "underpowered"
     return "no detectable difference"
 
 
-def of_these_weights(
-    found: Verdict, retrained: RetrainingInterval | None, smallest_difference: float = SMALLEST_DIFFERENCE
-) -> bool:
+def of_these_weights(found: Verdict, retrained: RetrainingInterval | None, smallest_difference: float) -> bool:
     """Whether the verdict may not hold for another training; False for underpowered, which is no finding."""
     if found == "underpowered":
         return False

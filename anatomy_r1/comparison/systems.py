@@ -122,11 +122,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """One policy under all its seeds.
-
-    Raises:
-        AnatomyR1Error: Its runs were made under different conditions, or two of them have the same seed.
-    """
+    """One policy under all its seeds, which must be different and agree in everything else."""
 
     name: str
     runs: tuple[SystemRun, ...]
@@ -184,11 +180,7 @@ def _differences(first: SystemRun, second: SystemRun) -> str:
 
 
 def systems(runs: Sequence[SystemRun]) -> tuple[System, ...]:
-    """Group runs by name, in the order in which the names first occur.
-
-    Raises:
-        AnatomyR1Error: As `System`, or a run has no questions.
-    """
+    """Group runs by name, in the order in which the names first occur."""
     by_name: dict[str, list[SystemRun]] = {}
     for run in runs:
         if run.questions.empty:
@@ -204,9 +196,6 @@ def load_systems(arguments: Sequence[str], data: Path | None) -> tuple[System, .
         arguments: Each is `[NAME=]PATH`. The path is the JSON of a cell, a folder that holds cells (all seeds of a
             method, or a whole store), or a response log, followed by `#RUN` if it holds several runs.
         data: Prepared set of the response logs, or its parent folder.
-
-    Raises:
-        AnatomyR1Error: A path holds nothing to compare, or files under one name are not seeds of one system.
     """
     found: dict[str, SystemRun] = {}
     for run in (run for argument in dict.fromkeys(arguments) for run in _load_runs(argument, data)):
@@ -240,8 +229,6 @@ def _load_cell(path: Path, name: str | None) -> SystemRun:
         raise AnatomyR1Error(f"{path}: no such result. Fix: name a seed*.json of a result store")
     try:
         return SystemRun.from_result(load_result(path), str(path), name)
-    except AnatomyR1Error:
-        raise
     except ValueError as error:
         raise AnatomyR1Error(str(error)) from error
 

@@ -6,13 +6,12 @@ would not fire with 95 %, the gate is **underpowered**; else there is **no regre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from anatomy_r1.comparison.compare import Flip, flips
 from anatomy_r1.comparison.panel import ALL, Panel, Shares
@@ -39,11 +38,7 @@ BothRuns = tuple[list[Shares], list[Shares]]
 
 @dataclass(frozen=True, slots=True)
 class GateRule:
-    """What is judged, and how strictly.
-
-    Raises:
-        AnatomyR1Error: A field is out of range.
-    """
+    """What is judged, and how strictly. A field out of range is an `AnatomyR1Error`."""
 
     mode: Mode = "sampling"
     metrics: tuple[str, ...] = (AVG,)
@@ -88,15 +83,15 @@ class JudgedMetric:
 
 
 @dataclass(frozen=True, slots=True)
-class FlippedQuestion:
+class FlippedQuestion(Flip):
     """A question that was right by majority vote on one side only."""
 
-    id: str
-    category: str
-    cluster: str
     before: float
     """Share of the responses that were right, over all runs."""
     after: float
+
+
+FlippedQuestions = tuple[FlippedQuestion, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +104,9 @@ class JudgedPair:
     judged: tuple[JudgedMetric, ...]
     shown: tuple[JudgedMetric, ...]
     """Metrics and categories that are not judged."""
-    lost: tuple[FlippedQuestion, ...]
+    lost: FlippedQuestions
     """Right in the reference, wrong now; the largest changes first."""
-    gained: tuple[FlippedQuestion, ...]
+    gained: FlippedQuestions
 
     @property
     def benchmark(self) -> str:
@@ -144,39 +139,29 @@ def judge(panels: Sequence[Panel], rule: GateRule, code: str = "") -> Gate:
     Raises:
         AnatomyR1Error: A metric is not known for every run, or the reference does not show its noise.
     """
-    quantities = sum(len(rule.metrics) * len(_judged_categories(panel, rule)) for panel in panels)
-    return Gate(rule, tuple(_judged_pair(panel, rule, quantities) for panel in panels), code)
-
-
-def _judged_categories(panel: Panel, rule: GateRule) -> tuple[str, ...]:
-    return (ALL, *panel.categories) if rule.by_category else (ALL,)
-
-
-def _judged_pair(panel: Panel, rule: GateRule, quantities: int) -> JudgedPair:
-    (reference, fresh), everything = panel.systems, _runs(panel, ALL)
-    judged = [
-        _judged(panel, metric, category, rule, quantities)
-        for metric in rule.metrics
-        for category in _judged_categories(panel, rule)
-    ]
-    others = [metric for metric in METRICS if metric not in rule.metrics and _known(everything, metric)]
-    shown = [_shown(everything, metric, ALL) for metric in others]
-    if not rule.by_category:
-        shown += [_shown(_runs(panel, category), rule.metrics[0], category) for category in panel.categories]
-    lost, gained = _flipped(everything, panel.questions)
-    return JudgedPair(panel, reference, fresh, tuple(judged), tuple(shown), lost, gained)
+    categories = [(ALL, *panel.categories) if rule.by_category else (ALL,) for panel in panels]
+    quantities = len(rule.metrics) * sum(map(len, categories))
+    pairs = []
+    for panel, names in zip(panels, categories, strict=True):
+        (reference, fresh), everything = panel.systems, _runs(panel, ALL)
+        judged = [_judged(panel, metric, name, rule, quantities) for metric in rule.metrics for name in names]
+        others = [metric for metric in METRICS if metric not in rule.metrics and _known(everything, metric)]
+        shown = [_shown(everything, metric, ALL) for metric in others]
+        if not rule.by_category:
+            shown += [_shown(_runs(panel, category), rule.metrics[0], category) for category in panel.categories]
+        lost, gained = _flipped(everything, panel.questions)
+        pairs.append(JudgedPair(panel, reference, fresh, tuple(judged), tuple(shown), lost, gained))
+    return Gate(rule, tuple(pairs), code)
 
 
 def _runs(panel: Panel, category: str) -> BothRuns:
-    reference, fresh = (
-        [_only(shares, panel.mask(category)) for shares in panel.shares[system.name].values()]
-        for system in panel.systems
-    )
-    return reference, fresh
+    reference, fresh = (panel.shares[system.name].values() for system in panel.systems)
+    of = panel.mask(category)
 
+    def masked(run: Shares) -> Shares:
+        return {metric: run[metric][of] for metric in METRICS if metric in run}
 
-def _only(shares: Shares, of: NDArray[np.bool_]) -> Shares:
-    return {metric: values[of] for metric, values in shares.items() if metric in METRICS}
+    return [*map(masked, reference)], [*map(masked, fresh)]
 
 
 def _known(runs: BothRuns, metric: str) -> bool:
@@ -193,46 +178,31 @@ def _judged(panel: Panel, metric: str, category: str, rule: GateRule, quantities
     runs = _runs(panel, category)
     if not _known(runs, metric):
         raise AnatomyR1Error(f"{panel.benchmark}: {metric} is not known for every run. Fix: leave it out of --metrics")
-    found = tolerance(
-        noise(metric, *runs, rule.mode),
-        fresh=len(runs[1]),
-        mode=rule.mode,
-        judged=quantities,
-        false_alarms=rule.false_alarms,
-    )
+    measured, count = noise(metric, *runs, rule.mode), len(runs[1])
+    found = tolerance(measured, fresh=count, mode=rule.mode, judged=quantities, false_alarms=rule.false_alarms)
     if found is None:
-        raise AnatomyR1Error(_without_noise(metric, panel.systems[0].name, rule.mode))
+        problem, fix = "one training does not show how trainings differ", "name two or more seeds, preferably five"
+        if rule.mode == "sampling":
+            problem = f"one evaluation does not show the noise of {metric}"
+            fix = "name two or more, with other sampling seeds, or leave the metric out"
+        raise AnatomyR1Error(f"{panel.systems[0].name}: {problem}. Fix: {fix}")
     bare = _shown(runs, metric, category)
-    return replace(bare, tolerance=found, verdict=_verdict(bare.fall, found, rule.smallest_difference))
+    verdict: GateVerdict = "underpowered" if found.detectable > rule.smallest_difference else "no regression"
+    if bare.fall > found.limit + 1e-12:  # a fall by rounding is none
+        verdict = "regression"
+    return replace(bare, tolerance=found, verdict=verdict)
 
 
-def _without_noise(metric: str, name: str, mode: Mode) -> str:
-    if mode == "training":
-        return f"{name}: one training does not show how trainings differ. Fix: name two or more seeds, preferably five"
-    return (
-        f"{name}: one evaluation does not show the noise of {metric}. Fix: name two or more, with other sampling "
-        "seeds, or leave the metric out"
-    )
-
-
-def _verdict(fall: float, found: Tolerance, smallest: float) -> GateVerdict:
-    if fall > found.limit + 1e-12:  # a fall by rounding is none
-        return "regression"
-    return "underpowered" if found.detectable > smallest else "no regression"
-
-
-def _flipped(
-    runs: BothRuns, questions: pd.DataFrame
-) -> tuple[tuple[FlippedQuestion, ...], tuple[FlippedQuestion, ...]]:
+def _flipped(runs: BothRuns, questions: pd.DataFrame) -> tuple[FlippedQuestions, FlippedQuestions]:
     """Right in the reference and wrong now, and the reverse; the largest changes first."""
     (major, majors), (before, after) = (
         [np.mean([run[metric] for run in side], axis=0) for side in runs] for metric in (MAJOR, AVG)
     )
     shares = {str(name): (float(a), float(b)) for name, a, b in zip(questions["id"], before, after, strict=True)}
 
-    def largest_first(which: Sequence[Flip]) -> Iterator[FlippedQuestion]:
+    def largest_first(which: Sequence[Flip]) -> FlippedQuestions:
         found = (FlippedQuestion(one.id, one.category, one.cluster, *shares[one.id]) for one in which)
-        yield from sorted(found, key=lambda one: (-abs(one.after - one.before), one.id))
+        return tuple(sorted(found, key=lambda one: (-abs(one.after - one.before), one.id)))
 
     found = flips(major, majors, questions, MAJOR)
-    return tuple(largest_first(found.lost)), tuple(largest_first(found.gained))
+    return largest_first(found.lost), largest_first(found.gained)

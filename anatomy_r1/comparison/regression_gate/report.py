@@ -1,10 +1,9 @@
-"""The gate's report: verdicts as sentences (the same in terminal, JUnit and GitHub), as a document, and as JSON.
+"""The gate's report: verdicts as sentences, as a document, as JSON, and for a CI server.
 
-What a CI server reads: JUnit XML (one suite per benchmark, one case per metric), and GitHub annotations and summary.
-
-Names of questions and results may hold any text. In XML, characters that XML 1.0 does not allow become U+FFFD, and the
-standard library escapes the rest. On GitHub, a line that begins with `::` commands the runner, so values are escaped as
-the runner unescapes them (actions/toolkit, packages/core/src/command.ts), and the report is printed between
+A CI server reads JUnit XML (one suite per benchmark, one case per metric), and GitHub annotations and summary. Names of
+questions and results may hold any text. In XML, characters that XML 1.0 does not allow become U+FFFD, and the standard
+library escapes the rest. On GitHub, a line that begins with `::` commands the runner, so values are escaped as the
+runner unescapes them (actions/toolkit, packages/core/src/command.ts), and the report is printed between
 `::stop-commands::TOKEN` and `::TOKEN::`, with a token that cannot be guessed.
 """
 
@@ -38,6 +37,11 @@ from anatomy_r1.tables.text import plain, plain_lines
 
 VERSION = 1
 """Version of the JSON format."""
+TITLE = "anatomy-r1 regress"
+SUMMARY_BYTES = 1_000_000
+"""GitHub drops a step's summary of more than 1 MiB."""
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Whatever is not a Char of XML 1.0 (section 2.2), such as a lone surrogate."""
 
 
 def headline(gate: Gate) -> str:
@@ -65,12 +69,10 @@ def sentence(pair: JudgedPair, one: JudgedMetric) -> str:
     word = "rose" if one.metric in HIGHER_IS_WORSE else "fell"
     moved = f"{word} by {_points(one.fall)} points" if one.fall > 0 else "did not get worse"
     text = f"{pair.benchmark}: {label(one)} {moved} ({_points(one.reference)} to {_points(one.fresh)})"
-    if one.tolerance is None:
+    if (found := one.tolerance) is None:
         return f"{text}; not judged"
-    return (
-        f"{text}; the noise allows {_points(one.tolerance.limit)}; "
-        f"a true loss of {_points(one.tolerance.detectable)} fires with 95 %"
-    )
+    allowed, detectable = _points(found.limit), _points(found.detectable)
+    return f"{text}; the noise allows {allowed}; a true loss of {detectable} fires with 95 %"
 
 
 def label(one: JudgedMetric) -> str:
@@ -142,9 +144,8 @@ def _shown_table(gate: Gate) -> Table:
 
 def _cells(one: JudgedMetric) -> tuple[Cell, ...]:
     shown = (points(one.reference), points(one.fresh), Cell(signed(one.fresh - one.reference)))
-    if one.tolerance is None:
+    if (found := one.tolerance) is None:
         return shown
-    found = one.tolerance
     return (*shown, points(found.limit), points(found.detectable), Cell(found.rests_on), Cell(one.verdict or ""))
 
 
@@ -239,13 +240,6 @@ def _pair(pair: JudgedPair) -> dict[str, Any]:
     }
 
 
-TITLE = "anatomy-r1 regress"
-SUMMARY_BYTES = 1_000_000
-"""GitHub drops a step's summary of more than 1 MiB."""
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Whatever is not a Char of XML 1.0 (section 2.2), such as a lone surrogate."""
-
-
 def junit_xml(gate: Gate, *, require_power: bool = False, named: int = 10) -> bytes:
     """The JUnit document; with `require_power`, an underpowered metric also fails."""
     root = ElementTree.Element("testsuites", name=TITLE)
@@ -295,11 +289,6 @@ def _bytes(root: ElementTree.Element) -> bytes:
             suite.set(name, str(len(suite.findall(tag))))
     ElementTree.indent(root)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
-
-
-def in_github_actions(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this runs in GitHub Actions."""
-    return environment.get("GITHUB_ACTIONS") == "true"
 
 
 def github_annotations(gate: Gate, *, require_power: bool = False, named: int = 10) -> Iterator[str]:

@@ -1,19 +1,14 @@
-"""Arguments of `anatomy-r1 regress`.
+"""Arguments of `anatomy-r1 regress` -> one panel per benchmark: the reference and the fresh result, aligned.
 
-Reference files: recorded results that later results are judged against, small enough to be committed.
-
-A file holds no weights and no responses. For each system it has the conditions and the questions; for each run, the
-right and wrong answers as strings of digits, one digit per question.
-
-Arguments of `anatomy-r1 regress` -> one panel per benchmark: the reference and the fresh result, aligned.
-
-An argument is a folder of a result store, a seed*.json of one, a response log (all its runs), or a reference file.
+An argument is a folder of a result store, a seed*.json of one, a response log (all its runs), or a reference file:
+recorded results, small enough to be committed, without weights and responses. For each system it has the conditions and
+the questions; for each run, the right and wrong answers as strings of digits, one digit per question.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,11 +93,7 @@ class _File(_Strict):
 
 
 def write_reference(path: Path, found: Sequence[System]) -> None:
-    """Write `path`; equal systems give equal bytes.
-
-    Raises:
-        AnatomyR1Error: A result has values that a reference cannot hold, or the file cannot be written.
-    """
+    """Write `path`; equal systems give equal bytes."""
     content = {MARK: 1, "systems": [_recorded(system) for system in found]}
     validated(content, _File, where=f"{path}: cannot be recorded", fix="keep the results themselves")
     write_output(path, json.dumps(content, indent=0, ensure_ascii=True) + "\n")
@@ -141,29 +132,18 @@ def is_reference(path: Path) -> bool:
         return False
 
 
-def read_reference(path: Path) -> tuple[System, ...]:
-    """The systems of a reference file.
-
-    Raises:
-        AnatomyR1Error: The file has another version, or any part of it is not as it was written.
-    """
+def _read_reference(path: Path) -> Iterator[SystemRun]:
     fix = "write it again with `anatomy-r1 regress RESULT --record FILE`"
-    file = read_validated(path, _File, what="reference", fix=fix)
-    return systems([run for one in file.systems for run in _runs_reference(one, path)])
-
-
-def _runs_reference(one: _System, path: Path) -> list[SystemRun]:
-    return [
-        SystemRun(
-            name=one.name,
-            benchmark=one.benchmark,
-            seed=run.seed,
-            questions=_table(one.questions, run),
-            conditions=one.conditions.model_dump(),
-            origin={**run.origin, "source": f"{path}#{one.name}/{run.seed}"},
-        )
-        for run in one.runs
-    ]
+    for one in read_validated(path, _File, what="reference", fix=fix).systems:
+        for run in one.runs:
+            yield SystemRun(
+                name=one.name,
+                benchmark=one.benchmark,
+                seed=run.seed,
+                questions=_table(one.questions, run),
+                conditions=one.conditions.model_dump(),
+                origin={**run.origin, "source": f"{path}#{one.name}/{run.seed}"},
+            )
 
 
 def _table(questions: _Questions, run: _Run) -> pd.DataFrame:
@@ -196,36 +176,26 @@ def recorded(system: System) -> str:
 
 
 def load(arguments: Sequence[str], data: Path | None) -> tuple[System, ...]:
-    """Every system named; the runs of response logs of one benchmark are seeds of one system.
-
-    Raises:
-        AnatomyR1Error: A path holds nothing, or the runs of one system were made under different conditions.
-    """
-    found = [run for argument in dict.fromkeys(arguments) for run in _runs_load(argument, data)]
+    """Every system named; the runs of response logs of one benchmark are seeds of one system."""
+    found = [run for argument in dict.fromkeys(arguments) for run in _runs(argument, data)]
     sources = [run.origin["source"] for run in found]
     if doubled := sorted({source for source in sources if sources.count(source) > 1}):
         raise AnatomyR1Error(f"{doubled[0]}: named twice. Fix: name each result once")
     return systems(found)
 
 
-def _runs_load(argument: str, data: Path | None) -> Iterator[SystemRun]:
+def _runs(argument: str, data: Path | None) -> Iterable[SystemRun]:
     path = Path(argument)
     if path.suffix == ".json" and is_reference(path):
-        yield from (run for system in read_reference(path) for run in system.runs)
-        return
-    stored = path.is_dir() or path.suffix == ".json"
-    for one in [argument] if stored else _each_run(argument):
-        for system in load_systems([one], data):
-            # Logs of one policy may have any name; `align` checks their weights.
-            yield from (run if stored else replace(run, name=f"{run.benchmark}/responses") for run in system.runs)
-
-
-def _each_run(argument: str) -> list[str]:
-    path = Path(argument)
-    if not path.is_file():
-        return [argument]  # FILE#RUN, or a missing file, which `load_systems` refuses
-    with ResponseLog(path, read_only=True) as log:
-        return [f"{argument}#{run}" for run in log.runs()] or [argument]
+        return _read_reference(path)
+    if path.is_dir() or path.suffix == ".json":
+        return (run for system in load_systems([argument], data) for run in system.runs)
+    logged = [argument]  # LOG#RUN, or a missing file, which `load_systems` refuses
+    if path.is_file():
+        with ResponseLog(path, read_only=True) as log:
+            logged = [f"{argument}#{run}" for run in log.runs()] or logged
+    found = (run for one in logged for system in load_systems([one], data) for run in system.runs)
+    return (replace(run, name=f"{run.benchmark}/responses") for run in found)  # `align` checks their weights
 
 
 def align(
@@ -237,8 +207,6 @@ def align(
 
     Raises:
         IncompleteError: A reference has no fresh result.
-        AnatomyR1Error: A fresh result has no reference, weights do not fit the mode, or conditions differ in a kind
-            that is not in `allowed`.
     """
     found = []
     for first, second in _pairs(reference, fresh):

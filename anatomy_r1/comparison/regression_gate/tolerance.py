@@ -41,7 +41,6 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import chi2, nct, norm
 from scipy.stats import t as student_t
@@ -98,27 +97,23 @@ def noise(metric: str, reference: Sequence[Shares], fresh: Sequence[Shares], mod
 def _within(metric: str, runs: Sequence[Shares], mode: Mode) -> float | None:
     """Repeats of the same weights are pooled; trainings are different policies, so their variances are averaged."""
     groups = [runs] if mode == "sampling" else [[run] for run in runs]
-    found = [_of_same_weights(metric, group) for group in groups]
-    known = [one for one in found if one is not None]
+    known = [found for group in groups if (found := _of_same_weights(metric, group)) is not None]
     return float(np.mean(known)) if known else None
 
 
 def _of_same_weights(metric: str, runs: Sequence[Shares]) -> float | None:
     if metric in OF_RESPONSES:
-        return _draw(_pooled(metric, runs), K * len(runs)) / K
+        return _draw(metric, runs, K * len(runs)) / K
     if metric == PASS:
-        return _draw(_pooled(AVG, runs), K * len(runs))
+        return _draw(AVG, runs, K * len(runs))
     if metric == MAJOR and len(runs) > 1:
-        return _draw(_pooled(MAJOR, runs), len(runs))
+        return _draw(MAJOR, runs, len(runs))
     return None
 
 
-def _pooled(metric: str, runs: Sequence[Shares]) -> NDArray[np.float64]:
-    return np.asarray(np.mean([run[metric] for run in runs], axis=0))
-
-
-def _draw(rates: NDArray[np.float64], count: int) -> float:
-    """Variance of a mean over questions with one outcome each, from shares `rates` of `count` outcomes; shape [n]."""
+def _draw(metric: str, runs: Sequence[Shares], count: int) -> float:
+    """Variance of a mean over questions with one outcome each, from their shares of `count` outcomes over all runs."""
+    rates = np.mean([run[metric] for run in runs], axis=0)
     return float((rates * (1 - rates)).sum() * count / (count - 1) / len(rates) ** 2)
 
 
@@ -139,11 +134,7 @@ class Tolerance:
 def tolerance(
     noise: Noise, *, fresh: int, mode: Mode, judged: int, false_alarms: float = FALSE_ALARMS
 ) -> Tolerance | None:
-    """Tolerance for the mean of `fresh` runs, one of `judged` quantities; None if nothing shows the noise.
-
-    Raises:
-        ValueError: A count or rate is out of range.
-    """
+    """Tolerance for the mean of `fresh` runs, one of `judged` quantities; None if nothing shows the noise."""
     if fresh < 1 or judged < 1 or not 0 < false_alarms < 0.5:
         raise ValueError(f"fresh {fresh}, judged {judged}, false alarms {false_alarms}: expected 1, 1, 0 to 0.5")
     known = [one for one in (noise.within, noise.between) if one is not None]
@@ -152,11 +143,13 @@ def tolerance(
     level, spread = false_alarms / judged, 1 / noise.runs + 1 / fresh
     error = float(np.sqrt(max(known) * spread))
     if mode == "training":
-        limit, detectable = _prediction(noise, error, level)
-        return Tolerance(limit, detectable, error, "trainings")
-    limit, rests_on = _sampling(noise, max(known), fresh, level, UNLUCKY / judged), "sampling"
+        critical, shift = _in_errors(noise.runs - 1, level)
+        return Tolerance(critical * error, shift * error, error, "trainings")
+    k = float(norm.ppf(1 - level) / np.sqrt(fresh) + norm.ppf(1 - UNLUCKY / judged) / np.sqrt(noise.runs))
+    limit = k * float(np.sqrt(max(known) + noise.unit**2)) + (1 + k * k / 4) * noise.unit
+    rests_on = "sampling"
     if overdispersed(noise):
-        limit, rests_on = max(limit, _prediction(noise, error, level)[0]), "repeats"
+        limit, rests_on = max(limit, _in_errors(noise.runs - 1, level)[0] * error), "repeats"
     return Tolerance(limit, limit + float(norm.ppf(POWER)) * error, error, rests_on)
 
 
@@ -168,20 +161,11 @@ def overdispersed(noise: Noise) -> bool:
     return noise.between * freedom > noise.within * float(chi2.ppf(1 - UNLUCKY, freedom))
 
 
-def _sampling(noise: Noise, variance: float, fresh: int, level: float, unlucky: float) -> float:
-    k = float(norm.ppf(1 - level) / np.sqrt(fresh) + norm.ppf(1 - unlucky) / np.sqrt(noise.runs))
-    return k * float(np.sqrt(variance + noise.unit**2)) + (1 + k * k / 4) * noise.unit
-
-
-def _prediction(noise: Noise, error: float, level: float) -> tuple[float, float]:
-    """Limit, and the loss that exceeds it with 95 % if the true variance is the measured one."""
-    limit, detectable = _in_errors(noise.runs - 1, level)
-    return limit * error, detectable * error
-
-
 @lru_cache(maxsize=1024)
 def _in_errors(freedom: int, level: float) -> tuple[float, float]:
-    """Quantile of t, and the noncentrality at which t exceeds it with 95 %, in standard errors."""
+    """Quantile of t, and the noncentrality at which t exceeds it with 95 %: in standard errors, the prediction limit,
+    and the loss that exceeds it with 95 % if the true variance is the measured one.
+    """
     critical = float(student_t.ppf(1 - level, freedom))
 
     def excess_power(c: float) -> float:
