@@ -1,20 +1,9 @@
 """A family of comparisons, declared before the run, over which Holm's procedure controls the chance of a false verdict.
 
-A declaration is a small YAML file under version control:
-
-    name: asc and gdqa against grpo
-    declared: 2026-11-01            # the day, for readers; git shows what it proves
-    metric: avg@5
-    level: 0.05
-    smallest_difference: 5          # points; a minimum detectable difference above it is underpowered
-    comparisons:                    # baseline first; benchmark/model/method/arm, as in the result store
-      - [sgg_anatomy_mini/mini-l/grpo/matched, sgg_anatomy_mini/mini-l/grpo-asc/matched]
-      - [sgg_anatomy_mini/mini-l/grpo/matched, sgg_anatomy_mini/mini-l/grpo-gdqa/matched]
-
-Comparisons outside the family get an interval but no test.
-
-Whether the family was declared before the run is for git to say. Each result names the commit that made it: if that
-commit holds the file exactly as it is now, the declaration came first; if it holds another version or none, it did not.
+A declaration is a small YAML file under version control (see docs/statistics.md). Comparisons outside the family get an
+interval but no test. Whether it was declared before the run is for git to say: each result names the commit that
+made it. If that commit holds the file exactly as it is now, the declaration came first; if it holds another version or
+none, it did not.
 """
 
 from __future__ import annotations

@@ -1,68 +1,46 @@
-"""Statistics of one difference between two systems: a test, what it could have found, other seeds, and the verdict.
+"""Statistics of one difference between two systems, and the verdict. How to read them: docs/statistics.md.
 
-**Sign-flip test** (`sign_flip`), paired, over clusters. If two methods are exchangeable, each cluster's sum of
-differences is as likely to have the opposite sign. So the total is compared with its distribution over all patterns of
-signs (Fisher's randomisation test for pairs, with the cluster as the unit). Questions of one video share a sign, so
-they are never taken to be independent. Equal to `scipy.stats.permutation_test(..., permutation_type="samples")` on the
-clusters' sums.
+**Sign-flip test**, paired, over clusters. If two methods are exchangeable, each cluster's sum of differences is as
+likely to have the opposite sign: Fisher's randomisation test for pairs, with the cluster as the unit. Equal to
+`scipy.stats.permutation_test(..., permutation_type="samples")` on the clusters' sums.
 
     >>> found = sign_flip([[1.0, 2.0, 0.5]], seed=0)[0]      # all three clusters gain
     >>> found.p, found.floor, found.exact
     (0.25, 0.25, True)
 
-**Minimum detectable difference** (`detectable`): the smallest true difference that a test would find with 80 % power.
-For a mean with standard error `se` and G clusters it is `se` times the c for which a two-sided t test with G - 1
-degrees of freedom at level a has 80 % power:
+**Minimum detectable difference.** For a mean with standard error `se` and G clusters it is `se` times the c for which a
+two-sided t test with G - 1 degrees of freedom at level a has 80 % power (that of the noncentral t):
 
     P(|Z + c| > t(1 - a/2) * sqrt(V / (G - 1))) = 0.8,   Z standard normal, V chi-square with G - 1 degrees of freedom
 
-(the power of the noncentral t). For many clusters c is 1.96 + 0.84 = 2.80. `statsmodels.stats.power.TTestPower` solves
-the same equation and agrees, except for few clusters and strict levels, where its search does not converge (3 clusters
-at 0.0025: it gives 9.5 instead of 25.4). So the integral is computed here. The standard error is the observed one: the
-result is what *this* pair of methods on *this* test set could have shown, not whether a difference exists.
+`statsmodels.stats.power.TTestPower` solves the same equation and agrees, except for few clusters and strict levels,
+where its search does not converge (3 clusters at 0.0025: it gives 9.5 instead of 25.4).
 
     >>> round(detectable(clusters=40, level=0.05), 2), round(detectable(clusters=7, level=0.05), 2)
     (2.87, 3.37)
 
 **Interquartile mean** of the seeds' scores. The lowest and highest quarter of the seeds are left out, rounded down, so
-that one collapsed seed does not represent the method (Agarwal et al. 2021 recommend it for few runs). With three seeds
-it is the mean. Its interval is that of Tukey and McLaughlin (1963) for a trimmed mean: Student's t with h - 1 degrees
-of freedom for the h seeds kept, and Yuen's (1974) standard error from the winsorised variance. It covers 93.7 % with
-four normal seeds and 93.5 % with eight (200,000 simulations each); the simpler error of statsmodels covers 92.4 and
-92.3 %. A bootstrap over three to five seeds would be far too narrow.
+that one collapsed seed does not represent the method (Agarwal et al. 2021 recommend it for few runs). Its interval is
+that of Tukey and McLaughlin (1963) for a trimmed mean: Student's t with h - 1 degrees of freedom for the h seeds kept,
+and Yuen's (1974) standard error from the winsorised variance. It covers 93.7 % with four normal seeds and 93.5 % with
+eight (200,000 simulations each); the simpler error of statsmodels covers 92.4 and 92.3 %.
 
     >>> round(interquartile_mean([0.1, 0.5, 0.52, 0.54]).mean, 2)     # leaves out the collapsed seed and the best one
     0.51
 
-**Interval over clusters and seeds** (`retraining_interval`). An interval over clusters alone is about the weights that
-were compared, but a method is more than one training. If d(g, s), the difference in cluster g under seed s, has both
-drawn anew, its mean over G clusters and S seeds has variance
+**Interval over clusters and seeds.** If d(g, s), the difference in cluster g under seed s, has both drawn anew, its
+mean over G clusters and S seeds has variance
 
     var(clusters) / G + var(seeds) / S + var(interaction) / (G S)
 
 The standard error here is the square root of the cluster-robust variance of the differences averaged over seeds, plus
-the variance of the seeds' means over S. Each of the two includes the interaction, which so counts twice: the interval
-is too wide rather than too narrow. Student's t has Satterthwaite's (1946) degrees of freedom; three seeds that vary
-leave little more than two, and the interval is wide, as it should be. The sum is our choice, and so is the minimum of
-three seeds: with two, the interval covered 88 %. For its coverage see `docs/statistics.md`.
+the variance of the seeds' means over S (our choice). Each of the two includes the interaction, which so counts twice:
+the interval is too wide rather than too narrow. Student's t has Satterthwaite's (1946) degrees of freedom.
 
     >>> seeds = [[0.1, 0.3, 0.2, 0.0], [0.3, 0.3, 0.4, 0.2], [0.2, 0.4, 0.2, 0.2]]
     >>> found = retraining_interval(seeds, ["a", "b", "c", "d"])
     >>> round(found.mean, 3), round(found.se, 3), round(found.freedom, 1)
     (0.233, 0.062, 4.8)
-
-**Verdict** (ours), with p from the sign-flip test, adjusted by Holm's procedure, in this order:
-
-1. p <= level: **better** or **worse**, by the sign of the difference.
-2. The smallest p that this number of clusters allows, also adjusted, is above the level: **underpowered**. Not even a
-   gain in every cluster would have been enough.
-3. The minimum detectable difference is larger than the smallest difference of interest: **underpowered**. A difference
-   that matters could have been missed.
-4. Otherwise: **no detectable difference**. A difference smaller than the minimum detectable one may well exist.
-
-It is about the weights that were compared. For another training of the same methods, better or worse holds if the
-interval over clusters and seeds excludes zero, and no detectable difference holds if that interval stays within the
-smallest difference of interest; otherwise the verdict is **of these weights** only.
 """
 
 from __future__ import annotations
@@ -95,7 +73,7 @@ POWER = 0.8
 TRIM = 0.25
 """Share of the seeds left out at either end of the interquartile mean."""
 FEWEST_SEEDS = 3
-"""Seeds that an interval over clusters and seeds requires (our choice, see above)."""
+"""Seeds that an interval over clusters and seeds requires (our choice): with two, it covered 88 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +229,11 @@ def retraining_interval(values: ArrayLike, clusters: Labels) -> RetrainingInterv
 def verdict(
     difference: float, p: float, floor: float, detectable: float | None, *, level: float, smallest_difference: float
 ) -> Verdict:
-    """Apply the rule; `p` and `floor` are adjusted, and `detectable` is None if no error can be estimated."""
+    """Our rule; `p` and `floor` are adjusted by Holm's procedure, and `detectable` is None if there is no error.
+
+    Underpowered: not even a gain in every cluster would have been enough, or a difference that matters could have been
+    missed. No detectable difference: one smaller than the minimum detectable one may well exist.
+    """
     if p <= level and difference:
         return "better" if difference > 0 else "worse"
     if floor > level or (detectable is not None and detectable > smallest_difference):
@@ -260,7 +242,11 @@ def verdict(
 
 
 def of_these_weights(found: Verdict, retrained: RetrainingInterval | None, smallest_difference: float) -> bool:
-    """Whether the verdict may not hold for another training; False for underpowered, which is no finding."""
+    """Whether the verdict may not hold for another training; False for underpowered, which is no finding.
+
+    Better or worse holds if the interval over clusters and seeds excludes zero, and no detectable difference holds if
+    that interval stays within the smallest difference of interest.
+    """
     if found == "underpowered":
         return False
     if retrained is None:

@@ -37,12 +37,7 @@ SUBMITTED = "submitted"
 
 @dataclass(frozen=True)
 class Result:
-    """One trained (or zero-shot) policy, evaluated on one benchmark.
-
-    Raises:
-        ValueError: when the question table lacks a column of `COLUMNS`, or has some but not all of `EXTRACTION` or
-            `ROTATIONS`, or names a question twice.
-    """
+    """One trained (or zero-shot) policy, evaluated on one benchmark; a `ValueError` names what its table lacks."""
 
     profile: str
     benchmark: str
@@ -62,9 +57,7 @@ class Result:
     against using the numbers (`anatomy_r1.scoring.validity`)."""
 
     def __post_init__(self) -> None:
-        wanted = self._columns
-        missing = [column for column in wanted if column not in self.questions.columns]
-        if missing:
+        if missing := [column for column in self._columns if column not in self.questions.columns]:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
         if self.questions["id"].duplicated().any():
             raise ValueError(f"result {self.key}: a question occurs twice in the table")
@@ -99,11 +92,7 @@ def save_result(store: Path, result: Result) -> Path:
 
 
 def load_result(path: Path) -> Result:
-    """Read one result from its JSON file.
-
-    Raises:
-        ValueError: when the file is not a result, or its table is missing.
-    """
+    """Read one result from its JSON file; a `ValueError` if that or its table is not complete."""
     try:
         head = json.loads(path.read_text())
         return Result(**head, questions=pd.read_parquet(path.with_suffix(".parquet")))
@@ -113,13 +102,11 @@ def load_result(path: Path) -> Result:
 
 def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:
     """All results below `store`, sorted by path; with `keep`, only those with one of these keys."""
-    wanted = None if keep is None else set(keep)
     cells = sorted(store.glob("*/*/*/*/seed*.json"))
-    return [
-        load_result(path)
-        for path in cells
-        if wanted is None or path.relative_to(store).with_suffix("").as_posix() in wanted
-    ]
+    if keep is not None:
+        wanted = set(keep)
+        cells = [path for path in cells if path.relative_to(store).with_suffix("").as_posix() in wanted]
+    return [load_result(path) for path in cells]
 
 
 def sampling_record(scores: Scores, *, truncation_known: bool = True) -> dict[str, Any]:

@@ -47,8 +47,6 @@ _REFUSAL = re.compile(
 )
 """English phrases that decline to answer (ours): a count to look at, not a verdict."""
 
-_COUNTED = ("malformed", "several", "refused")
-
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
@@ -91,22 +89,13 @@ def well_formed(text: str, style: Style) -> bool:
 
 
 def extraction_rates(extractions: Sequence[Sequence[Extraction]], gold: Sequence[str]) -> dict[str, float]:
-    """Avg@5 by the lenient extractor, and the shares of malformed, multiple and refused answers.
-
-    Args:
-        extractions: six per question.
-        gold: letter of each question's right option.
-    """
+    """Avg@5 by the lenient extractor, and the shares of malformed, multiple and refused answers."""
     questions, columns = len(extractions), extraction_columns(extractions, gold)
-    lenient = [
-        avg_at_k([one.lenient.choice for one in six[:K]], letter) for six, letter in zip(extractions, gold, strict=True)
-    ]
-    return {
-        f"avg@{K}_lenient": sum(lenient) / questions,
-        "format_failure_rate": sum(columns["malformed"]) / (K * questions),
-        "several_rate": sum(columns["several"]) / (K * questions),
-        "refusal_rate": sum(columns["refused"]) / (K * questions),
-    }
+    read = [[one.lenient.choice for one in six[:K]] for six in extractions]
+    lenient = sum(avg_at_k(choices, letter) for choices, letter in zip(read, gold, strict=True)) / questions
+    rates = {"format_failure_rate": "malformed", "several_rate": "several", "refusal_rate": "refused"}
+    shares = {rate: sum(columns[name]) / (K * questions) for rate, name in rates.items()}
+    return {f"avg@{K}_lenient": lenient, **shares}
 
 
 def extraction_columns(extractions: Sequence[Sequence[Extraction]], gold: Sequence[str]) -> dict[str, list[int]]:
@@ -115,7 +104,8 @@ def extraction_columns(extractions: Sequence[Sequence[Extraction]], gold: Sequen
         f"lenient_{repeat}": [six[repeat].lenient.choice == right for six, right in zip(extractions, gold, strict=True)]
         for repeat in range(K)
     }
-    counts = {name: [sum(getattr(one, name) for one in six[:K]) for six in extractions] for name in _COUNTED}
+    counted = ("malformed", "several", "refused")
+    counts = {name: [sum(getattr(one, name) for one in six[:K]) for six in extractions] for name in counted}
     return {**flags, **counts}
 
 

@@ -36,11 +36,10 @@ class Interval:
     mean: float
     """Mean over all questions, each with the same weight."""
     low: float | None
-    """Lower bound; None with a single cluster, which allows no interval."""
+    """Lower bound; like the others, None with a single cluster, which allows no interval."""
     high: float | None
-    """Upper bound; None with a single cluster."""
     se: float | None
-    """Cluster-robust standard error; None with a single cluster."""
+    """Cluster-robust standard error."""
     clusters: int
     """Number of independent units, G."""
     n: int
@@ -59,7 +58,6 @@ class SeededInterval:
     interval: Interval
     """Interval of the mean over seeds, over the clusters: what another sample of videos might have shown."""
     seeds: int
-    """Number of seeds."""
     spread: float | None
     """Standard deviation (n - 1) of the seeds' means: what another seed might have shown. None for one seed."""
 
@@ -74,11 +72,7 @@ def cluster_interval(values: ArrayLike, clusters: Labels, confidence: float = CO
 
 
 def cluster_intervals(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> tuple[Interval, ...]:
-    """`cluster_interval` of each row of `values` (shape [rows, n]): many quantities of the same n questions at once.
-
-    Raises:
-        ValueError: as `cluster_interval`; a value that is not finite is named by its index in its row.
-    """
+    """`cluster_interval` of each row of `values` (shape [rows, n]): many quantities of the same n questions at once."""
     rows = np.asarray(values, dtype=float)
     if rows.ndim != 2:
         raise ValueError(f"expected values of shape [rows, questions], found shape {rows.shape}")
@@ -109,14 +103,9 @@ def cluster_sums(values: NDArray[np.float64], code: NDArray[np.intp], groups: in
     return np.asarray(sums, dtype=float).reshape(rows, groups)
 
 
-def paired_interval(first: ArrayLike, second: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of the mean difference `first - second` of two methods on the same questions in the same order.
-
-    Raises:
-        ValueError: as `cluster_interval`.
-    """
-    a, b = _checked(first, len(clusters)), _checked(second, len(clusters))
-    return cluster_interval(a - b, clusters, confidence)
+def paired_interval(first: ArrayLike, second: ArrayLike, clusters: Labels) -> Interval:
+    """Interval of the mean difference `first - second` of two methods on the same questions in the same order."""
+    return cluster_interval(_checked(first, len(clusters)) - _checked(second, len(clusters)), clusters)
 
 
 def ratio_interval(parts: ArrayLike, wholes: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
@@ -125,9 +114,6 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, clusters: Labels, confid
     Delta method: the residual of a question is its part minus the ratio times its whole. With all wholes 1 this is
     `cluster_interval`; in general it equals `statsmodels` WLS of part / whole on a constant with the wholes as weights.
     Clusters whose wholes are all 0 count as clusters.
-
-    Raises:
-        ValueError: as `cluster_interval`, or when the wholes sum to zero.
     """
     part, whole = _checked(parts, len(clusters)), _checked(wholes, len(clusters))
     if (total := float(whole.sum())) <= 0:
@@ -136,19 +122,16 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, clusters: Labels, confid
     return cluster_interval(ratio + (part - ratio * whole) * len(whole) / total, clusters, confidence)
 
 
-def seeded_interval(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> SeededInterval:
+def seeded_interval(values: ArrayLike, clusters: Labels) -> SeededInterval:
     """Interval over `values` of shape [seeds, n]: a question is averaged over seeds first, so that it counts once.
 
     Counting each (question, seed) as a question of its own would give the same mean and, with clusters as here, nearly
     the same interval; averaging first keeps `n` the number of questions.
-
-    Raises:
-        ValueError: as `cluster_interval`, or when `values` has not two dimensions.
     """
     table = np.asarray(values, dtype=float)
     if table.ndim != 2 or not len(table):
         raise ValueError(f"expected values of shape [seeds, questions], found shape {table.shape}")
-    interval = cluster_interval(table.mean(axis=0), clusters, confidence)
+    interval = cluster_interval(table.mean(axis=0), clusters)
     spread = float(table.mean(axis=1).std(ddof=1)) if len(table) > 1 else None
     return SeededInterval(interval, len(table), spread)
 

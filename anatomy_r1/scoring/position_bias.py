@@ -43,11 +43,7 @@ NOT_KNOWN = "not known: no interval"
 
 @dataclass(frozen=True, eq=False)
 class LetterCounts:
-    """Sampled answers of each question, counted by letter; all four tables have the same shape and order.
-
-    Raises:
-        ValueError: when the shapes differ.
-    """
+    """Sampled answers of each question, counted by letter; all four tables have the same shape and order."""
 
     chosen: Counts
     """Answers that chose the letter."""
@@ -116,17 +112,7 @@ class PositionBias:
 def count_letters(
     choices: Sequence[Sequence[str | None]], gold: Sequence[str], options: Sequence[int], clusters: Labels
 ) -> LetterCounts:
-    """Count the sampled answers of n questions by letter.
-
-    Args:
-        choices: what each sampled response of a question chose; None if unreadable.
-        gold: letter of each question's right option.
-        options: number of options of each question.
-        clusters: cluster label of each question.
-
-    Raises:
-        ValueError: when a question's right letter or a choice is not among its options.
-    """
+    """Count the sampled answers of n questions by letter; `options`: number of options of each question."""
     n = len(gold)
     chosen, readable, right, asked = (np.zeros((n, len(LETTERS))) for _ in range(4))
     for row, (answers, letter, count) in enumerate(zip(choices, gold, options, strict=True)):
@@ -134,24 +120,6 @@ def count_letters(
         np.add.at(chosen[row], read, 1)
         readable[row, at], asked[row, at], right[row, at] = len(read), len(answers), read.count(at)
     return LetterCounts(chosen, readable, right, asked, clusters)
-
-
-def sum_by_question(counts: LetterCounts, questions: Sequence[str]) -> tuple[list[str], LetterCounts]:
-    """Sum the rows of the same question, such as its rotations: question ids in order of first occurrence, and sums."""
-    ids = list(dict.fromkeys(questions))
-    place = {name: index for index, name in enumerate(ids)}
-    rows = [place[name] for name in questions]
-
-    def total(table: Counts) -> Counts:
-        sums = np.zeros((len(ids), table.shape[1]))
-        np.add.at(sums, rows, table)
-        return sums
-
-    clusters = dict(zip(questions, counts.clusters, strict=True))
-    chosen, readable, right, asked = (
-        total(one) for one in (counts.chosen, counts.readable, counts.right, counts.asked)
-    )
-    return ids, LetterCounts(chosen, readable, right, asked, [clusters[name] for name in ids])
 
 
 def position_bias(counts: LetterCounts) -> PositionBias | None:

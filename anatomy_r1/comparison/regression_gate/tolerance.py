@@ -1,32 +1,26 @@
 """How far a metric may fall before it is called a regression, and which loss would be noticed. One-sided. Pure.
 
-**Noise.** Both sides answer the same questions, so their difficulty and their clusters cancel. What is left of a
-difference is the draw of responses, independent between questions. Five responses per question show it without any
-repeat: if a share p of N responses is right, p (1 - p) N / (N - 1) is an unbiased estimate of the variance of one
-response, and a metric's variance is their sum over questions. Repeats with other sampling seeds also show what this
-leaves out, for example a server whose load changes its arithmetic; training seeds show how other trainings of the same
-recipe differ.
+The reasons for each rule, and its error rates by simulation: docs/ci.md. Both sides answer the same questions, so what
+is left of a difference is the draw of responses. If a share p of N responses is right, p (1 - p) N / (N - 1) is an
+unbiased estimate of the variance of one response, and a metric's variance is their sum over questions.
 
-**Tolerance limit** for sampling, with R runs of the reference and F fresh ones of the same weights, and s the standard
-error of one run: with 99 % confidence in the reference, at most a share `a` of honest re-evaluations fire.
+**Sampling**, with R runs of the reference and F fresh ones of the same weights, and s the standard error of one run: a
+tolerance limit, with 99 % confidence in the reference that at most a share `a` of honest re-evaluations fire.
 
     k = z(1 - a) / sqrt(F) + z(0.99) / sqrt(R)
     limit = k sqrt(s^2 + u^2) + (1 + k^2 / 4) u                       u: one response (or question), as a share
 
-A prediction limit would hold only on average over references: a reference that was lucky once would fire on every
-second honest evaluation for as long as it is in use. The last term is for rare events, for which the normal limit is
-too small (none of 5,000 unreadable, and then one): it squares out sqrt(Y) <= sqrt(X + 1) + k / 2 for Poisson counts X,
-Y (ours).
+The last term is for rare events, for which the normal limit is too small (none of 5,000 unreadable, and then one): it
+squares out sqrt(Y) <= sqrt(X + 1) + k / 2 for Poisson counts X, Y (ours). s^2 is the larger of the draw of responses
+and the variance of the repeats. If the repeats vary more than the draw would in 99 of 100 references (chi-square), the
+limit is at least the t prediction limit from the repeats.
 
-s^2 is the larger of the draw of responses and the variance of the repeats. If the repeats vary more than the draw would
-in 99 of 100 references (chi-square), sampling does not explain everything, and the limit is at least the t prediction
-limit from the repeats. Training always uses that limit, with the draw as the least variance:
+**Training** always uses that limit, with the draw as the least variance:
 
     limit = t(1 - a; R - 1) sqrt(max(between, within)) sqrt(1 / R + 1 / F)
 
 Several metrics are judged at a / m and 1 - 0.01 / m each (Bonferroni).
 
-Example:
     >>> noise = Noise(within=0.0055**2, between=None, runs=1, unit=1 / 5000)       # 1,000 questions
     >>> found = tolerance(noise, fresh=1, mode="sampling", judged=1)
     >>> round(found.limit, 3), round(found.detectable, 3)

@@ -1,8 +1,6 @@
 """Submit a model, a response log or an lm-eval run to a result store: score and check it, then write it atomically.
 
 The leakage passport of a submission compares the test questions with the training data that the submitter names.
-
-The place of a submission in a result store: its key, whether the place is free, and writing it.
 """
 
 from __future__ import annotations
@@ -34,15 +32,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
 """A valid folder name on any system, which cannot lead out of the store."""
 PROFILE = "submitted"
 """Profile of a store that was empty before."""
+UNKNOWN = "it is not known what it was trained on"
 
 
 @dataclass(frozen=True, slots=True)
 class ResultKey:
-    """Names under which a submission is stored.
-
-    Raises:
-        AnatomyR1Error: when one of them cannot be the name of a folder.
-    """
+    """Names under which a submission is stored; one that cannot be the name of a folder is an `AnatomyR1Error`."""
 
     benchmark: str
     model: str
@@ -64,23 +59,14 @@ class ResultKey:
 
 
 def check_free(store: Path, key: ResultKey) -> None:
-    """Check that no result has this key yet.
-
-    Raises:
-        AnatomyR1Error: when one has.
-    """
+    """Check that no result has this key yet."""
     for suffix in (".json", ".parquet"):
         if (path := store / f"{key.path}{suffix}").exists():
             raise AnatomyR1Error(f"{path}: exists already. Fix: another --method or --seed, or delete it yourself")
 
 
 def profile_of(store: Path, key: ResultKey, questions_sha256: str, asked: str | None) -> str:
-    """The profile of a submission: that of the results in the store.
-
-    Raises:
-        AnatomyR1Error: when the key is taken, another profile is asked for, or the store's results on this benchmark
-            answer other questions.
-    """
+    """The profile of a submission: that of the results in the store, which must answer the same questions."""
     check_free(store, key)
     heads = {path: _head(path) for path in sorted(store.glob("*/*/*/*/seed*.json"))}
     for path, head in heads.items():
@@ -123,12 +109,8 @@ def enter(store: Path, result: Result) -> Path:
     except OSError as error:
         for suffix in (".tmp", ".parquet", ".json.tmp"):
             path.with_suffix(suffix).unlink(missing_ok=True)
-        raise AnatomyR1Error(
-            f"{path}: cannot be written ({error}). Fix: check disk space and permissions, then submit again"
-        ) from error
-
-
-UNKNOWN = "it is not known what it was trained on"
+        fix = "Fix: check disk space and permissions, then submit again"
+        raise AnatomyR1Error(f"{path}: cannot be written ({error}). {fix}") from error
 
 
 @dataclass(frozen=True)
@@ -166,19 +148,17 @@ class StoredSubmission:
 
     def summary(self) -> str:
         """Text for a terminal: where it is, its scores, what differs and what is not known."""
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
         scores, recorded = self.submission.scores, self.result.provenance["submitted"]
-        yield f"{self.path}: {len(scores.ids)} questions, scored again from the responses"
-        yield "  ".join(f"{name} {scores.overall[name]:.4f}" for name in CLAIMED)
+        lines = [f"{self.path}: {len(scores.ids)} questions, scored again from the responses"]
+        lines.append("  ".join(f"{name} {scores.overall[name]:.4f}" for name in CLAIMED))
         if recorded["said"] and not self.submission.differences:
-            yield "the submitted numbers equal ours exactly"
-        yield from (f"DIFFERS: {one}" for one in self.submission.differences)
-        yield from (f"UNFIT: {one}" for one in validity_problems(scores))
+            lines.append("the submitted numbers equal ours exactly")
+        lines += [f"DIFFERS: {one}" for one in self.submission.differences]
+        lines += [f"UNFIT: {one}" for one in validity_problems(scores)]
         if self.passport.not_clean:
-            yield f"not clean: {', '.join(self.passport.not_clean)}"
-        yield f"not known: {'; '.join(recorded['not_known']) or 'nothing that the pipeline records'}"
+            lines.append(f"not clean: {', '.join(self.passport.not_clean)}")
+        lines.append(f"not known: {'; '.join(recorded['not_known']) or 'nothing that the pipeline records'}")
+        return "\n".join(lines)
 
 
 def submit(request: SubmissionRequest) -> StoredSubmission:
@@ -255,11 +235,7 @@ def _result(
 
 
 def passport_of(benchmark: str, data: Path, train_data: Sequence[Path]) -> Passport:
-    """What the test questions of a benchmark share with the named training data.
-
-    Raises:
-        AnatomyR1Error, DataError: when these cannot be read.
-    """
+    """What the test questions of a benchmark share with the named training data."""
     test = find_set(benchmark, data, "test")
     if not train_data:
         return unknown_training(test.questions, UNKNOWN)
