@@ -121,7 +121,6 @@ class SystemScore:
 
     metric: str
     category: str
-    """Anatomy or question type; `ALL` for all questions."""
     interval: Interval
     """Over clusters; each question is averaged over seeds first."""
     seeds: int
@@ -146,11 +145,7 @@ class Analysis:
 
 
 def undeclared_family(panels: Sequence[Panel], metric: str, smallest_points: float | None = None) -> Family:
-    """The family if none was declared: all comparisons of the panels, at the default level.
-
-    Raises:
-        AnatomyR1Error: The smallest difference of interest is out of range.
-    """
+    """The family if none was declared: all comparisons of the panels, at the default level."""
     pairs = tuple(_names(pair) for panel in panels for pair in panel.pairs)
     smallest = SMALLEST_DIFFERENCE if smallest_points is None else smallest_points / 100
     try:

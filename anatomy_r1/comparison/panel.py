@@ -157,10 +157,9 @@ def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Coll
         lines = [f"{benchmark}: these systems cannot be compared as they are. {fix}"]
         raise AnatomyR1Error("\n".join([*lines, *(f"  {text}" for _, text in refused)]))
     questions = _common_questions(systems)
-    ids = set(questions["id"])
-    shares = {
-        system.name: {run.seed: table_metrics(_only(run.questions, ids)) for run in system.runs} for system in systems
-    }
+    ids, shares = set(questions["id"]), {}
+    for system in systems:
+        shares[system.name] = {run.seed: table_metrics(_only(run.questions, ids)) for run in system.runs}
     return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(text for _, text, _ in found))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from anatomy_r1.comparison.compare import RESPONSES, Analysis, Comparison, Difference, SystemScore
 from anatomy_r1.comparison.family import METRICS
 from anatomy_r1.comparison.panel import ALL
-from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS
+from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS, SeedMean
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.scoring.intervals import Interval
 from anatomy_r1.tables.document import Document
@@ -34,15 +34,8 @@ _BEFORE = {
 
 def document(analysis: Analysis, named: int = NAMED) -> Document:
     """The report for readers; it names up to `named` flipped questions in each direction."""
-    tables = (
-        verdict_table(analysis),
-        scores_table(analysis),
-        metrics_table(analysis),
-        categories_table(analysis),
-        score_categories_table(analysis),
-        flips_table(analysis, named),
-        origins_table(analysis),
-    )
+    first = (verdict_table, scores_table, metrics_table, categories_table, score_categories_table)
+    tables = (*(table(analysis) for table in first), flips_table(analysis, named), origins_table(analysis))
     kept = tuple(table for table in tables if table.blocks)
     return Document("Comparison of systems", " ".join(_warnings(analysis)), kept, tuple(_notes(analysis)))
 
@@ -207,14 +200,14 @@ def scores_table(analysis: Analysis) -> Table:
     )
 
     def cells(system: System, scores: Sequence[SystemScore]) -> Iterator[Cell]:
-        shown = {score.metric: score_cell(score.interval) for score in scores}
+        shown = {score.metric: _score_cell(score.interval) for score in scores}
         main = next(score for score in scores if score.metric == metric)
         yield from (shown[name] for name in METRICS)
         yield Cell(str(main.interval.clusters))
         yield from (shown.get(name, Cell()) for name in RESPONSES)
         yield Cell(", ".join(map(str, system.seeds)))
         yield points(main.spread)
-        yield _percent(main.over_seeds.mean, main.over_seeds.low, main.over_seeds.high, "[one seed]")
+        yield _score_cell(main.over_seeds, "[one seed]")
 
     def rows(scores: Iterator[SystemScore]) -> Iterator[Row]:
         for system, of in groupby(scores, lambda one: one.system):
@@ -230,7 +223,7 @@ def score_categories_table(analysis: Analysis) -> Table:
 
     def row(score: SystemScore) -> Row:
         counts = Cell(str(score.interval.clusters)), Cell(str(score.interval.n))
-        return Row(score.system.short, (score_cell(score.interval), *counts, points(score.spread)))
+        return Row(score.system.short, (_score_cell(score.interval), *counts, points(score.spread)))
 
     shown = [score for score in analysis.scores if score.category != ALL]
     blocks = [
@@ -270,23 +263,16 @@ def columns(group: str, titles: Sequence[str]) -> tuple[Column, ...]:
 
 def _pair_blocks(analysis: Analysis, cells: Callable[[Comparison], Iterator[Cell]]) -> tuple[Block, ...]:
     """One block per benchmark and baseline, with one row per system."""
-    return tuple(
-        Block(f"{benchmark}: minus {baseline}", tuple(Row(one.other.short, tuple(cells(one))) for one in of))
-        for (benchmark, baseline), of in groupby(
-            analysis.comparisons, key=lambda one: (one.benchmark, one.baseline.short)
-        )
-    )
+    groups = groupby(analysis.comparisons, lambda one: f"{one.benchmark}: minus {one.baseline.short}")
+    return tuple(Block(title, tuple(Row(one.other.short, tuple(cells(one))) for one in of)) for title, of in groups)
 
 
-def score_cell(interval: Interval) -> Cell:
+def _score_cell(score: Interval | SeedMean, without: str = "[no interval]") -> Cell:
     """A share in percent with its interval, which is printed between 0 and 100."""
-    return _percent(interval.mean, interval.low, interval.high, "[no interval]")
-
-
-def _percent(mean: float, low: float | None, high: float | None, without: str) -> Cell:
-    if low is None or high is None:
-        return Cell(f"{100 * mean:.2f}", without)
-    return Cell(f"{100 * mean:.2f}", f"[{max(100 * low, 0.0):.2f}, {min(100 * high, 100.0):.2f}]")
+    text = without
+    if score.low is not None and score.high is not None:
+        text = f"[{max(100 * score.low, 0.0):.2f}, {min(100 * score.high, 100.0):.2f}]"
+    return Cell(f"{100 * score.mean:.2f}", text)
 
 
 def difference_cell(interval: Interval) -> Cell:

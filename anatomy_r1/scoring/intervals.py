@@ -50,6 +50,11 @@ class Interval:
         """Whether no cluster deviates from the mean: the zero width then shows a lack of data, not certainty."""
         return self.se == 0.0
 
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether there is an interval, and zero is outside it."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
 
 @dataclass(frozen=True, slots=True)
 class SeededInterval:
@@ -82,7 +87,11 @@ def cluster_intervals(values: ArrayLike, clusters: Labels, confidence: float = C
     groups, means = int(code.max()) + 1, rows.mean(axis=1)
     if groups == 1:
         return tuple(Interval(float(mean), None, None, None, 1, n) for mean in means)
-    errors = _standard_errors(rows - means[:, np.newaxis], code, groups)
+    # CR1 standard errors: sqrt(G/(G-1) * sum over clusters of (sum of residuals)^2) / n.
+    sums = cluster_sums(rows - means[:, np.newaxis], code, groups)
+    errors = np.sqrt(groups / (groups - 1) * (sums * sums).sum(axis=1)) / n
+    # Rounding leaves about 1e-16 when every value equals the mean; a width of 1e-17 would hide that it is zero.
+    errors = np.where(np.abs(sums).max(axis=1) < 1e-12 * n, 0.0, errors)
     factor = float(student_t.ppf(0.5 + confidence / 2, groups - 1))
     return tuple(
         Interval(mean, mean - factor * se, mean + factor * se, se, groups, n)
@@ -134,14 +143,6 @@ def seeded_interval(values: ArrayLike, clusters: Labels) -> SeededInterval:
     interval = cluster_interval(table.mean(axis=0), clusters)
     spread = float(table.mean(axis=1).std(ddof=1)) if len(table) > 1 else None
     return SeededInterval(interval, len(table), spread)
-
-
-def _standard_errors(residuals: NDArray[np.float64], code: NDArray[np.intp], groups: int) -> NDArray[np.float64]:
-    """CR1 standard errors: sqrt(G/(G-1) * sum over clusters of (sum of residuals)^2) / n."""
-    sums, n = cluster_sums(residuals, code, groups), residuals.shape[1]
-    errors = np.sqrt(groups / (groups - 1) * (sums * sums).sum(axis=1)) / n
-    # Rounding leaves about 1e-16 when every value equals the mean; a width of 1e-17 would hide that it is zero.
-    return np.where(np.abs(sums).max(axis=1) < 1e-12 * n, 0.0, errors)
 
 
 def _checked(values: ArrayLike, length: int) -> NDArray[np.float64]:

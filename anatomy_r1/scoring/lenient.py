@@ -100,16 +100,16 @@ def extract_lenient(completion: str, options: Sequence[str]) -> LenientAnswer:
         return LenientAnswer(strict, "strict")
     body, matcher = strip_reasoning(normalize(completion)), option_matcher(tuple(options))
     tagged = split_answer_tags(body)
-    return _read_untagged(body, matcher) if tagged is None else _read_tags(tagged, matcher)
+    return _read_untagged(body, matcher) if tagged is None else _read_tags(*tagged, matcher)
 
 
-def _read_tags(tagged: TaggedText, matcher: OptionMatcher) -> LenientAnswer:
-    contents = [text for text in tagged.contents if matcher.plain(text) not in _PLACEHOLDERS]
-    if contents and tagged.unclosed and matcher.may_continue(contents[-1]):
+def _read_tags(texts: Sequence[str], after: str, unclosed: bool, matcher: OptionMatcher) -> LenientAnswer:
+    contents = [text for text in texts if matcher.plain(text) not in _PLACEHOLDERS]
+    if contents and unclosed and matcher.may_continue(contents[-1]):
         return LenientAnswer(None, "unreadable")
     found = [_read_untagged(text, matcher) for text in contents]
     read = [LenientAnswer(None, "unreadable") if one == NOTHING else one for one in found]
-    return _agreed(read, "tag", tagged.after, matcher)
+    return _agreed(read, "tag", after, matcher)
 
 
 def _read_untagged(text: str, matcher: OptionMatcher) -> LenientAnswer:
@@ -234,20 +234,9 @@ def _final_answer_tag(text: str) -> str:
     return text[tags[0].start() :] if ends else ""
 
 
-@dataclass(frozen=True, slots=True)
-class TaggedText:
-    """A text split at its answer tags."""
-
-    contents: tuple[str, ...]
-    """Contents of the answer tags, in order, without empty ones."""
-    after: str
-    """Text after the last closed answer tag."""
-    unclosed: bool
-    """Whether the last content has no closing tag, so that it may be cut off."""
-
-
-def split_answer_tags(text: str) -> TaggedText | None:
-    """`text` split at its answer tags, nested ones included; None if there are none.
+def split_answer_tags(text: str) -> tuple[list[str], str, bool] | None:
+    """Contents of the answer tags, nested ones included, without empty ones; the text after the last closed tag; and
+    whether the last content has no closing tag, so that it may be cut off. None if there are no tags.
 
     An unmatched closing tag closes the text before it: the prompt may have opened it.
     """
@@ -265,7 +254,7 @@ def split_answer_tags(text: str) -> TaggedText | None:
     unclosed = depth > 0 and bool(rest.strip())
     if unclosed:
         contents.append(rest)
-    return TaggedText(tuple(one for one in contents if one.strip()), "" if unclosed else rest, unclosed)
+    return [one for one in contents if one.strip()], "" if unclosed else rest, unclosed
 
 
 @dataclass(frozen=True)

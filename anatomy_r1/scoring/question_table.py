@@ -4,9 +4,8 @@
 rotation of the options was asked (`anatomy_r1.data.rotations`), a row is the mean over a question's rotations, so that
 a question counts once however many options it has.
 
-"All right" is the worst case over the rotations: right under every one of them, by the greedy response (CircularEval,
-MMBench, arXiv:2307.06281, which has one response per rotation) and by the majority of the five (ours, since Major@5 is
-what the paper calls stable).
+"All right" is right under every rotation, by the greedy response (CircularEval, MMBench, arXiv:2307.06281) and by the
+majority of the five (ours, since Major@5 is what the paper calls stable).
 """
 
 from __future__ import annotations

@@ -17,10 +17,9 @@ MAX_UNPARSED = 0.10
 MAX_REPEATED = 0.99
 """Share of questions whose five sampled responses are the same text although the temperature is above 0.
 
-The greedy response does not count: a cache that returns one response five times does not affect it. A policy trained to
-answer with one letter may be this confident. But to reach 99 % of questions, its most likely text must have a
-probability of about 0.998 on nearly all of them; five samples then say no more than one, which a reader must know too.
-The 24 runs of the committed mini profile reach at most 85 % (of equal verdicts, which equal texts imply).
+A policy trained to answer with one letter reaches 99 % only if its most likely text has a probability of about 0.998 on
+nearly all questions; five samples then say no more than one, which a reader must know too. The 24 runs of the committed
+mini profile reach at most 85 % (of equal verdicts, which equal texts imply).
 """
 
 

@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 from anatomy_r1.comparison.panel import ALL
@@ -58,8 +58,7 @@ def headline(gate: Gate) -> str:
 
 def verdicts(gate: Gate) -> Iterator[str]:
     """One sentence per verdict, regressions first."""
-    order: tuple[GateVerdict, ...] = ("regression", "underpowered", "no regression")
-    for verdict in order:
+    for verdict in get_args(GateVerdict):
         for pair, one in gate.of(verdict):
             yield f"{verdict}: {sentence(pair, one)}"
 
@@ -118,11 +117,12 @@ def _points(share: float) -> str:
 
 def document(gate: Gate, named: int = NAMED) -> Document:
     """The report for readers; it names up to `named` flipped questions in each direction."""
-    generated = [GENERATED] if any(pair.benchmark.endswith("_mini") for pair in gate.pairs) else []
+    caveats = list(warnings(gate))
+    if any(pair.benchmark.endswith("_mini") for pair in gate.pairs):
+        caveats.append(GENERATED)
     tables = (_verdict_table(gate), _flips_table(gate, named), _shown_table(gate), _origins_table(gate))
     kept = tuple(table for table in tables if table.blocks)
-    warning = " ".join([*warnings(gate), *generated])
-    return Document(f"Regression gate: {headline(gate)}", warning, kept, tuple(_notes(gate)))
+    return Document(f"Regression gate: {headline(gate)}", " ".join(caveats), kept, tuple(_notes(gate)))
 
 
 def _verdict_table(gate: Gate) -> Table:
@@ -160,8 +160,7 @@ def _flips_table(gate: Gate, named: int) -> Table:
     for pair in gate.pairs:
         for direction, found in (("right to wrong", pair.lost), ("wrong to right", pair.gained)):
             if found and named:
-                rows = tuple(Row(one.id, _flip_cells(one)) for one in found[:named])
-                blocks.append(Block(f"{pair.benchmark}: {direction}", rows))
+                blocks.append(Block(f"{pair.benchmark}: {direction}", tuple(map(_flip_row, found[:named]))))
         notes.append(
             f"{pair.benchmark}: {len(pair.lost)} right to wrong, {len(pair.gained)} wrong to right, of "
             f"{len(pair.panel.questions)} questions; the largest changes first. Questions flip both ways by chance."
@@ -171,22 +170,21 @@ def _flips_table(gate: Gate, named: int) -> Table:
     return Table("flips", title, "Question", heads, tuple(blocks), tuple(notes) if blocks else ())
 
 
-def _flip_cells(one: FlippedQuestion) -> tuple[Cell, ...]:
-    return Cell(one.category), Cell(one.cluster), Cell(f"{one.before:.0%}"), Cell(f"{one.after:.0%}")
+def _flip_row(one: FlippedQuestion) -> Row:
+    return Row(one.id, (Cell(one.category), Cell(one.cluster), Cell(f"{one.before:.0%}"), Cell(f"{one.after:.0%}")))
 
 
 def _origins_table(gate: Gate) -> Table:
-    blocks = [
-        Block(pair.benchmark, tuple(Row(one.short, _origin(one)) for one in (pair.reference, pair.fresh)))
-        for pair in gate.pairs
-    ]
+    blocks = [Block(pair.benchmark, (_origin(pair.reference), _origin(pair.fresh))) for pair in gate.pairs]
     heads = columns("provenance", ("seeds", "weights", "commit", "data"))
     return Table("origins", "What was compared", "Result", heads, tuple(blocks))
 
 
-def _origin(system: System) -> tuple[Cell, ...]:
+def _origin(system: System) -> Row:
     known = [", ".join(one[:10] for one in system.known(what)) for what in ("weights", "commit", "data")]
-    return tuple(Cell(text or "not recorded") for text in (", ".join(map(str, system.seeds)), *known))
+    return Row(
+        system.short, tuple(Cell(text or "not recorded") for text in (", ".join(map(str, system.seeds)), *known))
+    )
 
 
 def _notes(gate: Gate) -> Iterator[str]:
@@ -246,7 +244,13 @@ def junit_xml(gate: Gate, *, require_power: bool = False, named: int = 10) -> by
     for pair in gate.pairs:
         suite = ElementTree.SubElement(root, "testsuite", name=xml_text(pair.benchmark))
         for one in pair.judged:
-            _add_case(suite, pair, one, require_power, named)
+            case = ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=xml_text(label(one)))
+            text = xml_text(sentence(pair, one))
+            if one.verdict == "regression" or (one.verdict == "underpowered" and require_power):
+                failure = ElementTree.SubElement(case, "failure", type=one.verdict, message=text)
+                failure.text = xml_text("\n".join([text, *_flips("right to wrong", pair.lost, named)]))
+            else:
+                ElementTree.SubElement(case, "system-out").text = f"{one.verdict}: {text}"
         output = [*warnings(gate), *_flips("right to wrong", pair.lost, named)]
         output += _flips("wrong to right", pair.gained, named)
         ElementTree.SubElement(suite, "system-out").text = xml_text("\n".join(output))
@@ -266,16 +270,6 @@ def junit_refusal(message: str) -> bytes:
 def xml_text(value: str) -> str:
     """`value` with every character that XML does not allow replaced."""
     return _FORBIDDEN.sub("\ufffd", value)
-
-
-def _add_case(suite: ElementTree.Element, pair: JudgedPair, one: JudgedMetric, require_power: bool, named: int) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname=xml_text(pair.benchmark), name=xml_text(label(one)))
-    text = xml_text(sentence(pair, one))
-    if one.verdict == "regression" or (one.verdict == "underpowered" and require_power):
-        failure = ElementTree.SubElement(case, "failure", type=one.verdict, message=text)
-        failure.text = xml_text("\n".join([text, *_flips("right to wrong", pair.lost, named)]))
-    else:
-        ElementTree.SubElement(case, "system-out").text = f"{one.verdict}: {text}"
 
 
 def _flips(direction: str, found: Sequence[FlippedQuestion], named: int) -> Iterator[str]:

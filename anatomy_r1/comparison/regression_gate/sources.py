@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from anatomy_r1.comparison.panel import Panel, panels
-from anatomy_r1.comparison.regression_gate.tolerance import AVG, Mode, noise, overdispersed, tolerance
+from anatomy_r1.comparison.regression_gate.judge import AVG, Mode, noise, overdispersed, tolerance
 from anatomy_r1.comparison.systems import System, SystemRun, load_systems, systems
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.files import write_output

@@ -165,7 +165,7 @@ def submit(request: SubmissionRequest) -> StoredSubmission:
     """Score a submission and write it to the store.
 
     Raises:
-        AnatomyR1Error, DataError: when anything is wrong with it; nothing is written then.
+        AnatomyR1Error, DataError: Something is wrong with it; nothing is written then.
     """
     ResultKey("x", request.model, request.method, request.seed or 0)  # checks the names before anything is read
     early = _check_before_evaluation(request) if _is_model(request.source) else None
