@@ -150,7 +150,7 @@ def _group(system: System) -> tuple[str, ...]:
 
 def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Collection[str]) -> Panel:
     benchmark = systems[0].benchmark
-    found = [*_disagreements(systems), *_question_disagreements(systems), *_seed_disagreements(pairs)]
+    found = list(_disagreements(systems, pairs))
     if refused := [(kind, text) for kind, text, serious in found if serious and kind not in allowed]:
         kinds = " ".join(dict.fromkeys(kind for kind, _ in refused))
         fix = f"Fix: evaluate them under the same conditions, or allow the difference: --allow-different {kinds}"
@@ -163,8 +163,8 @@ def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Coll
     return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(text for _, text, _ in found))
 
 
-def _disagreements(systems: Sequence[System]) -> Iterator[Disagreement]:
-    """In the recorded conditions, field by field."""
+def _disagreements(systems: Sequence[System], pairs: Sequence[SystemPair]) -> Iterator[Disagreement]:
+    """In the recorded conditions, field by field; in the questions answered; and in the seeds."""
     for kind in RECORDED:
         fields = {field: None for system in systems for field in system.conditions[kind]}
         for field in fields:
@@ -180,17 +180,11 @@ def _disagreements(systems: Sequence[System]) -> Iterator[Disagreement]:
                 yield kind, f"{kind}: {field} is not recorded for {', '.join(lacking)}", False
         if not fields:
             yield kind, f"{kind}: not recorded for any system", False
-
-
-def _question_disagreements(systems: Sequence[System]) -> Iterator[Disagreement]:
     sets = [set(system.runs[0].questions["id"]) for system in systems]
     if any(one != sets[0] for one in sets):
         counts = ", ".join(f"{len(ids)} ({system.short})" for ids, system in zip(sets, systems, strict=True))
         common = len(set.intersection(*sets))
         yield "questions", f"questions differ: {counts}; compared on the {common} in common", True
-
-
-def _seed_disagreements(pairs: Sequence[SystemPair]) -> Iterator[Disagreement]:
     for a, b in pairs:
         if not set(a.seeds) & set(b.seeds):
             yield "seeds", f"seeds: {a.short} and {b.short} share none; each is averaged over its own", True

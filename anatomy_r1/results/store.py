@@ -110,10 +110,7 @@ def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]
 
 
 def sampling_record(scores: Scores, *, truncation_known: bool = True) -> dict[str, Any]:
-    """Provenance that follows from the responses: what was asked, metrics, reasons, diagnostics.
-
-    `truncation_known`: whether it is known which responses were cut off; if not, the truncation rate is left out.
-    """
+    """Provenance that follows from the responses: what was asked, metrics (as far as known), reasons, diagnostics."""
     return {
         "sampling": dict(scores.plan),
         "metrics": {k: v for k, v in scores.overall.items() if truncation_known or k != "truncation_rate"},

@@ -25,17 +25,11 @@ from anatomy_r1.scoring.lenient import LenientAnswer, extract_lenient, normalize
 from anatomy_r1.scoring.metrics import K, avg_at_k
 from anatomy_r1.scoring.strict import Answer, extract
 
-_FORMATS: dict[Style, tuple[re.Pattern[str], dict[str, int]]] = {
-    "think": (
-        re.compile(r"\s*<think>.*?</think>\s*<answer>[^<]*</answer>\s*", re.DOTALL),
-        {"<think>": 1, "</think>": 1, "<answer>": 1, "</answer>": 1},
-    ),
-    "direct": (
-        re.compile(r"\s*<answer>[^<]*</answer>\s*"),
-        {"<think>": 0, "</think>": 0, "<answer>": 1, "</answer>": 1},
-    ),
+_FORMATS: dict[Style, re.Pattern[str]] = {
+    "think": re.compile(r"\s*<think>.*?</think>\s*<answer>[^<]*</answer>\s*", re.DOTALL),
+    "direct": re.compile(r"\s*<answer>[^<]*</answer>\s*"),
 }
-"""The format that the prompt of each style asks for (`anatomy_r1.prompts`), and how often each tag occurs in it."""
+"""The format that the prompt of each style asks for (`anatomy_r1.prompts`)."""
 
 _REFUSAL = re.compile(
     r"\bI(?:['\u2019]m|\s+am) (?:sorry|unable|not able)\b|\bas an AI\b|\bI (?:must )?(?:refuse|decline)\b"
@@ -84,8 +78,9 @@ def well_formed(text: str, style: Style) -> bool:
 
     Each tag must occur exactly as often as the format has it, so that nothing nests and matching takes linear time.
     """
-    pattern, tags = _FORMATS[style]
-    return all(text.count(tag) == count for tag, count in tags.items()) and pattern.fullmatch(text) is not None
+    thoughts = 1 if style == "think" else 0
+    tags = {"<think>": thoughts, "</think>": thoughts, "<answer>": 1, "</answer>": 1}
+    return all(text.count(tag) == count for tag, count in tags.items()) and bool(_FORMATS[style].fullmatch(text))
 
 
 def extraction_rates(extractions: Sequence[Sequence[Extraction]], gold: Sequence[str]) -> dict[str, float]:

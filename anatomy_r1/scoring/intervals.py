@@ -71,7 +71,7 @@ def cluster_interval(values: ArrayLike, clusters: Labels, confidence: float = CO
     """Mean of `values` (shape [n]) with an interval robust to correlation within `clusters` (n labels).
 
     Raises:
-        ValueError: when `values` is empty, the lengths differ, or a value is not finite.
+        ValueError: `values` is empty, the lengths differ, or a value is not finite.
     """
     return cluster_intervals(_checked(values, len(clusters))[np.newaxis], clusters, confidence)[0]
 
@@ -132,11 +132,7 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, clusters: Labels, confid
 
 
 def seeded_interval(values: ArrayLike, clusters: Labels) -> SeededInterval:
-    """Interval over `values` of shape [seeds, n]: a question is averaged over seeds first, so that it counts once.
-
-    Counting each (question, seed) as a question of its own would give the same mean and, with clusters as here, nearly
-    the same interval; averaging first keeps `n` the number of questions.
-    """
+    """Interval over `values` of shape [seeds, n]: a question is averaged over seeds first, so that it counts once."""
     table = np.asarray(values, dtype=float)
     if table.ndim != 2 or not len(table):
         raise ValueError(f"expected values of shape [seeds, questions], found shape {table.shape}")

@@ -272,10 +272,7 @@ class OptionMatcher:
         return _trim(text).casefold()
 
     def read(self, text: str, *, lower: bool = True) -> str | None:
-        """Letter of the one option that the whole of `text` states, by letter, by text, or by both; else None.
-
-        `lower`: whether the letter may be lower-case.
-        """
+        """Letter of the one option that the whole of `text` states by letter (maybe `lower`-case), text, or both."""
         words = _trim(text)
         label = _LABEL.match(words)
         found = self._matches(words, lower) | (self._matches(_trim(words[label.end() :]), lower) if label else set())

@@ -28,9 +28,8 @@ class Scores:
     gold: tuple[str, ...]
     """Letter of the right option."""
     choices: tuple[tuple[str | None, ...], ...]
-    """Five per question: the choice of each sampled response."""
+    """Five per question: the choice of each sampled response; `greedy` has that of the greedy one."""
     greedy: tuple[str | None, ...]
-    """The greedy response's choice."""
     truncated: tuple[int, ...]
     """How many of the five ended at the token limit."""
     extractions: tuple[tuple[Extraction, ...], ...]

@@ -165,9 +165,7 @@ def overdispersed(noise: Noise) -> bool:
 
 @lru_cache(maxsize=1024)
 def _in_errors(freedom: int, level: float) -> tuple[float, float]:
-    """Quantile of t, and the noncentrality at which t exceeds it with 95 %: in standard errors, the prediction limit,
-    and the loss that exceeds it with 95 % if the true variance is the measured one.
-    """
+    """Prediction limit, and the loss that exceeds it with 95 % if the true variance is the measured one."""
     critical = float(student_t.ppf(1 - level, freedom))
 
     def excess_power(c: float) -> float:

@@ -136,29 +136,22 @@ def _read_reference(path: Path) -> Iterator[SystemRun]:
     fix = "write it again with `anatomy-r1 regress RESULT --record FILE`"
     for one in read_validated(path, _File, what="reference", fix=fix).systems:
         for run in one.runs:
+            flags = dict(zip(_CORRECT, run.correct, strict=True)) | {"major": run.major, "greedy": run.greedy}
+            columns: dict[str, Any] = one.questions.model_dump()
+            columns |= {name: [digit == "1" for digit in digits] for name, digits in flags.items()}
+            columns |= {"parsed": [*map(int, run.parsed)], "truncated": [*map(int, run.truncated)]}
             yield SystemRun(
                 name=one.name,
                 benchmark=one.benchmark,
                 seed=run.seed,
-                questions=_table(one.questions, run),
+                questions=pd.DataFrame(columns),
                 conditions=one.conditions.model_dump(),
                 origin={**run.origin, "source": f"{path}#{one.name}/{run.seed}"},
             )
 
 
-def _table(questions: _Questions, run: _Run) -> pd.DataFrame:
-    flags = dict(zip(_CORRECT, run.correct, strict=True)) | {"major": run.major, "greedy": run.greedy}
-    columns: dict[str, Any] = questions.model_dump()
-    columns |= {name: [digit == "1" for digit in digits] for name, digits in flags.items()}
-    columns |= {"parsed": [*map(int, run.parsed)], "truncated": [*map(int, run.truncated)]}
-    return pd.DataFrame(columns)
-
-
 def recorded(system: System) -> str:
-    """One line on a recorded system, so that a weak reference is noticed when it is written.
-
-    It gives the runs, and by how much avg@5 of one fresh run may fall if no other metric is judged.
-    """
+    """One line on a recorded system and how far avg@5 of one fresh run may fall, so that weak references are noticed."""
     mode: Mode = "training" if len(system.known("weights")) > 1 else "sampling"
     shares = [table_metrics(run.questions) for run in system.runs]
     measured = noise(AVG, shares, shares, mode)
@@ -210,10 +203,8 @@ def align(
     """
     found = []
     for first, second in _pairs(reference, fresh):
-        for side, system in (("reference", first), ("fresh", second)):
-            _check_weights(side, system, mode)
-        a, b = _renamed("reference", first), _renamed("fresh", second)
-        (panel,) = panels([a, b], {*allowed, "seeds"})  # the gate does not need common seeds
+        sides = [_side("reference", first, mode), _side("fresh", second, mode)]
+        (panel,) = panels(sides, {*allowed, "seeds"})  # the gate does not need common seeds
         caveats = tuple(text for text in panel.caveats if not text.startswith("seeds: "))
         found.append(replace(panel, caveats=caveats))
     return tuple(found)
@@ -238,7 +229,8 @@ def _pairs(reference: Sequence[System], fresh: Sequence[System]) -> list[tuple[S
     return pairs
 
 
-def _check_weights(side: str, system: System, mode: Mode) -> None:
+def _side(side: str, system: System, mode: Mode) -> System:
+    """The system, renamed to its side, after checking that its weights fit the mode."""
     weights = system.known("weights")
     if mode == "sampling" and len(weights) > 1:
         raise AnatomyR1Error(
@@ -250,8 +242,5 @@ def _check_weights(side: str, system: System, mode: Mode) -> None:
             f"{side} {system.name}: {len(system.runs)} evaluations of the same weights do not show how trainings "
             "differ. Fix: --mode sampling, or results of several training seeds"
         )
-
-
-def _renamed(side: str, system: System) -> System:
     name = f"{system.benchmark}/{side} {system.short}"
     return System(name, tuple(replace(run, name=name) for run in system.runs))

@@ -1,6 +1,4 @@
-"""A submission: responses made elsewhere, scored here. Made from a response log, or from a model that is evaluated
-into one; `lm_eval_source` makes it from an lm-eval run.
-"""
+"""A submission: responses made elsewhere, scored here. From a response log or a model; see also `lm_eval_source`."""
 
 from __future__ import annotations
 
