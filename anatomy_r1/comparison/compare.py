@@ -15,21 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from anatomy_r1.comparison import statistics
 from anatomy_r1.comparison.family import METRICS, Declaration, Family, Pair
 from anatomy_r1.comparison.panel import ALL, Panel, SystemPair, seeds_of_pair
-from anatomy_r1.comparison.statistics import (
-    SMALLEST_DIFFERENCE,
-    RetrainingInterval,
-    SeedMean,
-    SignFlip,
-    Verdict,
-    detectable_difference,
-    interquartile_mean,
-    of_these_weights,
-    retraining_interval,
-    sign_flip,
-    verdict,
-)
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.scoring.intervals import Interval, cluster_codes, cluster_intervals, cluster_sums
@@ -38,7 +26,7 @@ from anatomy_r1.scoring.metrics import K
 RESPONSES = ("parsed", "truncated")
 """Shares of the sampled responses from which an answer could be read, and that ended at the token limit."""
 
-AdjustedTest = tuple[SignFlip, float, float]
+AdjustedTest = tuple[statistics.SignFlip, float, float]
 """A test, and its p and the smallest p that it allows, both adjusted by Holm's procedure."""
 
 
@@ -60,12 +48,12 @@ class Difference:
 class HypothesisTest:
     """The test of a comparison that belongs to the family."""
 
-    flip: SignFlip
+    flip: statistics.SignFlip
     p: float
     """Adjusted by Holm's procedure."""
     floor: float
     """Smallest adjusted p that this number of clusters allows."""
-    verdict: Verdict
+    verdict: statistics.Verdict
     of_these_weights: bool
     """Whether the verdict was not shown to hold for another training as well."""
 
@@ -103,7 +91,7 @@ class Comparison:
     """Seeds in common; empty if there are none and each system was averaged over its own."""
     spread: float | None
     """Standard deviation of the difference over the common seeds; None for fewer than two."""
-    retrained: RetrainingInterval | None
+    retrained: statistics.RetrainingInterval | None
     """Interval of the family's metric over clusters and seeds; None for fewer than three seeds."""
     differences: tuple[Difference, ...]
     test: HypothesisTest | None
@@ -126,7 +114,7 @@ class SystemScore:
     seeds: int
     spread: float | None
     """Standard deviation of the seeds' means; None for one seed."""
-    over_seeds: SeedMean
+    over_seeds: statistics.SeedMean
     system: System
 
 
@@ -147,7 +135,7 @@ class Analysis:
 def undeclared_family(panels: Sequence[Panel], metric: str, smallest_points: float | None = None) -> Family:
     """The family if none was declared: all comparisons of the panels, at the default level."""
     pairs = tuple(_names(pair) for panel in panels for pair in panel.pairs)
-    smallest = SMALLEST_DIFFERENCE if smallest_points is None else smallest_points / 100
+    smallest = statistics.SMALLEST_DIFFERENCE if smallest_points is None else smallest_points / 100
     try:
         return Family("all comparisons of this command", metric, pairs, smallest_difference=smallest)
     except ValueError as error:
@@ -172,7 +160,8 @@ def _system_scores(panel: Panel, metric: str) -> Iterator[SystemScore]:
         for (system, name), interval, one in zip(cells, intervals, values, strict=True):
             means = one.mean(axis=1)
             spread = float(means.std(ddof=1)) if len(means) > 1 else None
-            yield SystemScore(name, category, interval, len(means), spread, interquartile_mean(means), system)
+            middle = statistics.interquartile_mean(means)
+            yield SystemScore(name, category, interval, len(means), spread, middle, system)
 
 
 def compare(panels: Sequence[Panel], family: Family, *, seed: int = 0) -> tuple[Comparison, ...]:
@@ -183,10 +172,10 @@ def compare(panels: Sequence[Panel], family: Family, *, seed: int = 0) -> tuple[
     """
     differences = [_mean_differences(panel) for panel in panels]
     at = METRICS.index(family.metric)
-    tests: dict[Pair, SignFlip] = {}
+    tests: dict[Pair, statistics.SignFlip] = {}
     for panel, of in zip(panels, differences, strict=True):
         code = cluster_codes(panel.clusters)
-        flipped = sign_flip(cluster_sums(of[:, at], code, int(code.max()) + 1), seed=seed)
+        flipped = statistics.sign_flip(cluster_sums(of[:, at], code, int(code.max()) + 1), seed=seed)
         tests |= zip(map(_names, panel.pairs), flipped, strict=True)
     raw = {pair: flip.p for pair, flip in tests.items() if pair in family.pairs}
     if not raw:
@@ -248,7 +237,7 @@ def _compared(
         first, second = seeds_of_pair(*pair)
         common = first if first == second else ()
         by_seed = panel.seed_shares(other, family.metric, common) - panel.seed_shares(baseline, family.metric, common)
-        retrained = retraining_interval(by_seed, panel.clusters) if common else None
+        retrained = statistics.retraining_interval(by_seed, panel.clusters) if common else None
         yield Comparison(
             benchmark=panel.benchmark,
             baseline=baseline,
@@ -270,16 +259,17 @@ def _intervals(differences: NDArray[np.float64], clusters: NDArray[np.str_]) -> 
 
 
 def _with_power(metric: str, category: str, interval: Interval, level: float) -> Difference:
-    return Difference(metric, category, interval, detectable_difference(interval.se, interval.clusters, level), level)
+    detectable = statistics.detectable_difference(interval.se, interval.clusters, level)
+    return Difference(metric, category, interval, detectable, level)
 
 
 def _judged(
-    family: Family, test: AdjustedTest, found: Difference, retrained: RetrainingInterval | None
+    family: Family, test: AdjustedTest, found: Difference, retrained: statistics.RetrainingInterval | None
 ) -> HypothesisTest:
     flip, p, floor = test
     smallest, mean = family.smallest_difference, found.interval.mean
-    word = verdict(mean, p, floor, found.detectable, level=family.level, smallest_difference=smallest)
-    return HypothesisTest(flip, p, floor, word, of_these_weights(word, retrained, smallest))
+    word = statistics.verdict(mean, p, floor, found.detectable, level=family.level, smallest_difference=smallest)
+    return HypothesisTest(flip, p, floor, word, statistics.of_these_weights(word, retrained, smallest))
 
 
 def flips(baseline: NDArray[np.float64], other: NDArray[np.float64], questions: pd.DataFrame, metric: str) -> Flips:

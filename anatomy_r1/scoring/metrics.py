@@ -64,9 +64,6 @@ def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: st
 
 
 def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
-    """Number of questions, mean of each of the `question_metrics` over them, and share of truncated responses.
-
-    `truncated`: how many of each question's five responses were cut off.
-    """
+    """Number of questions, means of their `question_metrics`, and share of responses cut off (`truncated` of five)."""
     means = {name: sum(one[name] for one in metrics) / len(metrics) for name in metrics[0]}
     return {"n": len(metrics), **means, "truncation_rate": sum(truncated) / (K * len(truncated))}

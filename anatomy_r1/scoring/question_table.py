@@ -70,7 +70,8 @@ def _average_rotations(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     labels = table[["cluster", "category"]].groupby(of, sort=False).first()
     values = table[[*COLUMNS[3:], *EXTRACTION]].astype(float).groupby(of, sort=False)
     all_right = {name: values[flag].min() == 1 for name, flag in ALL_RIGHT.items()}
-    by_letter, counts = {}, letter_counts(scores)
+    counts = letter_counts(scores)
+    by_letter: dict[str, NDArray[np.float64]] = {}
     for name in LETTER_COUNTS:
         by_letter |= {f"{name}_{letter}": getattr(counts, name)[:, at] for at, letter in enumerate(LETTERS)}
     letters = pd.DataFrame(by_letter).groupby(of, sort=False).sum()

@@ -151,7 +151,7 @@ def _read_reference(path: Path) -> Iterator[SystemRun]:
 
 
 def recorded(system: System) -> str:
-    """One line on a recorded system and how far avg@5 of one fresh run may fall, so that weak references are noticed."""
+    """One line on a recorded system, with how far avg@5 of one fresh run may fall: a weak reference is noticed."""
     mode: Mode = "training" if len(system.known("weights")) > 1 else "sampling"
     shares = [table_metrics(run.questions) for run in system.runs]
     measured = noise(AVG, shares, shares, mode)

@@ -31,8 +31,6 @@ from anatomy_r1.scoring.metrics import K, question_metrics
 from anatomy_r1.scoring.score import Scores, score_run
 
 ENGINE = "lm-eval"
-EXAMPLES = 3
-"""Questions named when their numbers differ."""
 USUAL = {"until": [], "do_sample": True, "seed": None, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0}
 """Generation arguments of the task files. Others are recorded, and distinguish systems in a comparison."""
 NOT_KNOWN = ("weights", "which responses ended at the token limit", "bytes of the pictures shown", "tokens and seconds")
@@ -210,7 +208,7 @@ def _differences(results: LmEvalResults, by_task: Mapping[str, Sequence[Sample]]
                 yield f"{task}: {metric} submitted as {claimed!r}, {mean!r} by our scorer"
         unlike = [one.id for one in samples if any(one.claimed[m] != ours[one.id][m] for m in CLAIMED)]
         if unlike:
-            named = ", ".join(unlike[:EXAMPLES])
+            named = ", ".join(unlike[:3])
             yield f"{task}: numbers of {len(unlike)} questions differ from our scorer's: {named}"
 
 

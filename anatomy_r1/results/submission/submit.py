@@ -30,8 +30,6 @@ from anatomy_r1.scoring.validity import validity_problems
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
 """A valid folder name on any system, which cannot lead out of the store."""
-PROFILE = "submitted"
-"""Profile of a store that was empty before."""
 UNKNOWN = "it is not known what it was trained on"
 
 
@@ -78,7 +76,7 @@ def profile_of(store: Path, key: ResultKey, questions_sha256: str, asked: str | 
     if len(profiles) > 1 or (asked and profiles not in ([], [asked])):
         fix = "Fix: leave --profile out, or name another --store"
         raise AnatomyR1Error(f"{store}: holds results of profile {', '.join(profiles)}. {fix}")
-    return asked or (profiles[0] if profiles else PROFILE)
+    return asked or (profiles[0] if profiles else "submitted")
 
 
 def _head(path: Path) -> Mapping[str, Any]:
