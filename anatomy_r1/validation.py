@@ -23,25 +23,22 @@ from anatomy_r1.errors import AnatomyR1Error
 T = TypeVar("T")
 
 FIX = "correct the file"
-_SHOWN = 5
-"""Problems listed in one message."""
 
 
 def read_validated(path: Path, model: type[T], *, what: str, fix: str = FIX) -> T:
     """Read a JSON file (`.json`), or else a YAML file, into `model`: a pydantic model or a dataclass.
 
-    Args:
-        path: The file.
-        model: The type of its whole content.
-        what: What the file should be, for the message: "family of comparisons".
-        fix: What to do about a mistake, for the message.
+    `what` and `fix` are for the message: what the file should be ("family of comparisons"), and how to mend a mistake.
 
     Raises:
         AnatomyR1Error: The file cannot be read, is not YAML or JSON, has a key twice, or does not fit the model.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text, object_pairs_hook=_unique) if path.suffix == ".json" else _load_yaml(text)
+        if path.suffix == ".json":
+            content = json.loads(text, object_pairs_hook=_unique)
+        else:
+            content = yaml.load(text, Loader=_UniqueKeyLoader)
     except OSError as error:
         raise AnatomyR1Error(f"{path}: cannot read the {what}: {error.strerror}. Fix: name an existing file") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
@@ -50,17 +47,13 @@ def read_validated(path: Path, model: type[T], *, what: str, fix: str = FIX) -> 
 
 
 def validated(content: object, model: type[T], *, where: str, fix: str = FIX) -> T:
-    """Validate what was already read.
-
-    Raises:
-        AnatomyR1Error: It does not fit the model; the message begins with `where`, and lists up to five problems.
-    """
+    """Validate what was already read; the `AnatomyR1Error` begins with `where`, and lists up to five problems."""
     try:
         return TypeAdapter(model).validate_python(content)
     except ValidationError as error:
         problems = [_problem(model, one["loc"], one["type"], one["msg"], one["input"]) for one in error.errors()]
-        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise AnatomyR1Error(f"{where}: {'; '.join(problems[:_SHOWN])}{more}. Fix: {fix}") from error
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise AnatomyR1Error(f"{where}: {'; '.join(problems[:5])}{more}. Fix: {fix}") from error
 
 
 def _problem(model: Any, location: tuple[int | str, ...], kind: str, message: str, value: object) -> str:
@@ -110,10 +103,6 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                     raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
                 seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep=deep)
-
-
-def _load_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_UniqueKeyLoader)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,26 +60,25 @@ def add_regress_command(commands: Any) -> None:
 
 def _regress(args: argparse.Namespace) -> int:
     """Judge or record; JUnit and GitHub also report a refusal."""
-    from anatomy_r1.comparison.regression_gate import ci
+    from anatomy_r1.comparison.regression_gate import report
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError
     from anatomy_r1.files import write_output
 
-    args.github = args.github or ci.in_github_actions()
+    args.github = args.github or os.environ.get("GITHUB_ACTIONS") == "true"
     try:
         return _record(args) if args.record else _judge(args)
     except AnatomyR1Error as error:
         if args.junit:
-            write_output(args.junit, ci.junit_refusal(str(error)))
+            write_output(args.junit, report.junit_refusal(str(error)))
         if not args.github:
             raise
-        print(ci.github_annotation("error", str(error), f"{ci.TITLE}: nothing was judged"))
+        print(report.github_annotation("error", str(error), f"{report.TITLE}: nothing was judged"))
         kind = IncompleteError if isinstance(error, IncompleteError) else AnatomyR1Error
-        raise kind(ci.disarmed(str(error))) from error
+        raise kind(report.disarmed(str(error))) from error
 
 
 def _record(args: argparse.Namespace) -> int:
-    from anatomy_r1.comparison.regression_gate.load import load
-    from anatomy_r1.comparison.regression_gate.reference import recorded, write_reference
+    from anatomy_r1.comparison.regression_gate.sources import load, recorded, write_reference
 
     systems = load(args.results, args.data)
     write_reference(args.record, systems)
@@ -87,10 +87,9 @@ def _record(args: argparse.Namespace) -> int:
 
 
 def _judge(args: argparse.Namespace) -> int:
-    from anatomy_r1.comparison.regression_gate import ci
+    from anatomy_r1.comparison.regression_gate import report
     from anatomy_r1.comparison.regression_gate.judge import judge
-    from anatomy_r1.comparison.regression_gate.load import align, load
-    from anatomy_r1.comparison.regression_gate.report import as_json, document, headline, verdicts
+    from anatomy_r1.comparison.regression_gate.sources import align, load
     from anatomy_r1.files import write_output
     from anatomy_r1.provenance import git_state
     from anatomy_r1.tables import markdown
@@ -99,15 +98,15 @@ def _judge(args: argparse.Namespace) -> int:
     rule = _rule(args)
     reference, fresh = load(args.against, args.data), load(args.results, args.data)
     gate = judge(align(reference, fresh, rule.mode, args.allow_different), rule, git_state()["commit"])
-    report = document(gate, args.flips)
-    shown = write_report(args, report, lambda: as_json(gate))
-    _print([shown, *([*verdicts(gate), headline(gate)] if args.format == "text" else [])], args)
+    document = report.document(gate, args.flips)
+    shown = write_report(args, document, lambda: report.as_json(gate))
+    _print([shown, *([*report.verdicts(gate), report.headline(gate)] if args.format == "text" else [])], args)
     if args.junit:
-        write_output(args.junit, ci.junit_xml(gate, require_power=args.require_power, named=args.flips))
+        write_output(args.junit, report.junit_xml(gate, require_power=args.require_power, named=args.flips))
     if args.github:
-        for line in ci.github_annotations(gate, require_power=args.require_power, named=args.flips):
+        for line in report.github_annotations(gate, require_power=args.require_power, named=args.flips):
             print(line)
-        ci.append_summary(markdown.render(report))
+        report.append_summary(markdown.render(document))
     if gate.of("regression"):
         return REGRESSION
     return UNDERPOWERED if args.require_power and gate.of("underpowered") else PASS
@@ -127,7 +126,7 @@ def _rule(args: argparse.Namespace) -> GateRule:
 
 def _print(lines: Sequence[str], args: argparse.Namespace) -> None:
     """Print so that no name of a question or result can command the terminal or GitHub's runner."""
-    from anatomy_r1.comparison.regression_gate.ci import guarded
+    from anatomy_r1.comparison.regression_gate.report import guarded
     from anatomy_r1.tables.text import plain_lines
 
     text = plain_lines("\n".join(lines).rstrip())

@@ -6,10 +6,8 @@ In the order in which a comparison runs:
     panel            systems of one benchmark, aligned by question; what must agree before they may be compared
     family           the comparisons that were declared, whether before the runs, and Holm's procedure over them
     compare          paired differences with intervals, tests and verdicts; `analyse` does it all
-    sign_flip, power, seeds   one statistical method each: pure, and seeded where it draws
-    verdict          the rule that turns numbers into words
-    descriptives     each system's own scores, and the questions that flip between two systems
-    report, report_tables     what is printed of it: tables, notes, JSON
+    statistics       test, minimum detectable difference, uncertainty over seeds, verdict: pure, seeded where it draws
+    report           what is printed of it: tables, notes, JSON
     regression_gate  behind `anatomy-r1 regress`: did a metric fall by more than the noise allows?
 
 How to read the numbers: docs/statistics.md.

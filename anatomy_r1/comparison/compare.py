@@ -1,4 +1,4 @@
-"""Paired comparisons of systems: differences with intervals, tests and verdicts.
+"""Paired comparisons of systems: differences with intervals, tests and verdicts; next to them each system's own scores.
 
 Each question's difference between two systems is averaged over the seeds that both have. Differences get an interval
 over clusters in every metric and category; the family's metric over all questions is also tested (sign-flip test over
@@ -12,18 +12,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from anatomy_r1.comparison.descriptives import Flips, SystemScore, flip_metric, flips, system_scores
+from anatomy_r1.comparison import statistics
 from anatomy_r1.comparison.family import METRICS, Declaration, Family, Pair
-from anatomy_r1.comparison.panel import ALL, Panel, SystemPair, difference, seeds_of_pair
-from anatomy_r1.comparison.power import detectable_difference
-from anatomy_r1.comparison.seeds import RetrainingInterval, retraining_interval
-from anatomy_r1.comparison.sign_flip import SignFlip, sign_flip
+from anatomy_r1.comparison.panel import ALL, Panel, SystemPair, seeds_of_pair
 from anatomy_r1.comparison.systems import System
-from anatomy_r1.comparison.verdict import SMALLEST_DIFFERENCE, Verdict, of_these_weights, verdict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.scoring.intervals import Interval, cluster_codes, cluster_intervals, cluster_sums
+from anatomy_r1.scoring.metrics import K
+
+RESPONSES = ("parsed", "truncated")
+"""Shares of the sampled responses from which an answer could be read, and that ended at the token limit."""
+
+AdjustedTest = tuple[statistics.SignFlip, float, float]
+"""A test, and its p and the smallest p that it allows, both adjusted by Holm's procedure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,36 @@ class Difference:
 class HypothesisTest:
     """The test of a comparison that belongs to the family."""
 
-    flip: SignFlip
+    flip: statistics.SignFlip
     p: float
     """Adjusted by Holm's procedure."""
     floor: float
     """Smallest adjusted p that this number of clusters allows."""
-    verdict: Verdict
+    verdict: statistics.Verdict
     of_these_weights: bool
-    """Whether the verdict was not shown to hold for another training as well (`verdict.of_these_weights`)."""
+    """Whether the verdict was not shown to hold for another training as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A question that one system gets right and the other wrong."""
+
+    id: str
+    category: str
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """All flipped questions of a pair."""
+
+    metric: str
+    """The metric by which a question counts as right."""
+    gained: tuple[Flip, ...]
+    """Wrong for the baseline, right for the other."""
+    lost: tuple[Flip, ...]
+    """Right for the baseline, wrong for the other."""
+    questions: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +91,7 @@ class Comparison:
     """Seeds in common; empty if there are none and each system was averaged over its own."""
     spread: float | None
     """Standard deviation of the difference over the common seeds; None for fewer than two."""
-    retrained: RetrainingInterval | None
+    retrained: statistics.RetrainingInterval | None
     """Interval of the family's metric over clusters and seeds; None for fewer than three seeds."""
     differences: tuple[Difference, ...]
     test: HypothesisTest | None
@@ -75,6 +101,21 @@ class Comparison:
     def difference(self, metric: str, category: str = ALL) -> Difference:
         """The difference in a metric and category."""
         return next(one for one in self.differences if (one.metric, one.category) == (metric, category))
+
+
+@dataclass(frozen=True, slots=True)
+class SystemScore:
+    """One metric of one system, as a share, over all its seeds."""
+
+    metric: str
+    category: str
+    interval: Interval
+    """Over clusters; each question is averaged over seeds first."""
+    seeds: int
+    spread: float | None
+    """Standard deviation of the seeds' means; None for one seed."""
+    over_seeds: statistics.SeedMean
+    system: System
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +133,9 @@ class Analysis:
 
 
 def undeclared_family(panels: Sequence[Panel], metric: str, smallest_points: float | None = None) -> Family:
-    """The family if none was declared: all comparisons of the panels, at the default level.
-
-    Raises:
-        AnatomyR1Error: The smallest difference of interest is out of range.
-    """
+    """The family if none was declared: all comparisons of the panels, at the default level."""
     pairs = tuple(_names(pair) for panel in panels for pair in panel.pairs)
-    smallest = SMALLEST_DIFFERENCE if smallest_points is None else smallest_points / 100
+    smallest = statistics.SMALLEST_DIFFERENCE if smallest_points is None else smallest_points / 100
     try:
         return Family("all comparisons of this command", metric, pairs, smallest_difference=smallest)
     except ValueError as error:
@@ -108,13 +145,23 @@ def undeclared_family(panels: Sequence[Panel], metric: str, smallest_points: flo
 def analyse(
     panels: Sequence[Panel], family: Family, *, declaration: Declaration | None = None, code: str = "", seed: int = 0
 ) -> Analysis:
-    """Comparisons and scores of all panels.
-
-    Raises:
-        AnatomyR1Error: As `compare`.
-    """
-    scores = tuple(score for panel in panels for score in system_scores(panel, family.metric))
+    """Comparisons and scores of all panels; errors as `compare`."""
+    scores = tuple(score for panel in panels for score in _system_scores(panel, family.metric))
     return Analysis(tuple(panels), compare(panels, family, seed=seed), scores, family, declaration, code)
+
+
+def _system_scores(panel: Panel, metric: str) -> Iterator[SystemScore]:
+    """All metrics and shares of responses over all questions, and `metric` by category, of every system."""
+    for category in (ALL, *panel.categories):
+        metrics, of = (*METRICS, *RESPONSES) if category == ALL else (metric,), panel.mask(category)
+        cells = [(system, name) for system in panel.systems for name in metrics if panel.has(system, name)]
+        values = [panel.seed_shares(system, name, system.seeds).compress(of, axis=1) for system, name in cells]
+        intervals = cluster_intervals(np.stack([one.mean(axis=0) for one in values]), panel.clusters[of])
+        for (system, name), interval, one in zip(cells, intervals, values, strict=True):
+            means = one.mean(axis=1)
+            spread = float(means.std(ddof=1)) if len(means) > 1 else None
+            middle = statistics.interquartile_mean(means)
+            yield SystemScore(name, category, interval, len(means), spread, middle, system)
 
 
 def compare(panels: Sequence[Panel], family: Family, *, seed: int = 0) -> tuple[Comparison, ...]:
@@ -125,16 +172,25 @@ def compare(panels: Sequence[Panel], family: Family, *, seed: int = 0) -> tuple[
     """
     differences = [_mean_differences(panel) for panel in panels]
     at = METRICS.index(family.metric)
-    flips = {
-        _names(pair): flip
-        for panel, of in zip(panels, differences, strict=True)
-        for pair, flip in zip(panel.pairs, _sign_flips(panel, of[:, at], seed), strict=True)
+    tests: dict[Pair, statistics.SignFlip] = {}
+    for panel, of in zip(panels, differences, strict=True):
+        code = cluster_codes(panel.clusters)
+        flipped = statistics.sign_flip(cluster_sums(of[:, at], code, int(code.max()) + 1), seed=seed)
+        tests |= zip(map(_names, panel.pairs), flipped, strict=True)
+    raw = {pair: flip.p for pair, flip in tests.items() if pair in family.pairs}
+    if not raw:
+        names = ", ".join(sorted(name for pair in tests for name in pair))
+        declared = ", ".join(" and ".join(sorted(pair)) for pair in family.pairs)
+        fix = "Fix: name the systems that it declares, or give yours these names: NAME=PATH"
+        raise AnatomyR1Error(f"family {family.name!r}: none of its comparisons ({declared}) among {names}. {fix}")
+    adjusted = {
+        pair: (tests[pair], p, family.adjusted_floor(pair, tests[pair].floor, raw))
+        for pair, p in family.adjusted(raw).items()
     }
-    tests = _adjusted(family, flips)
     return tuple(
         comparison
         for panel, of in zip(panels, differences, strict=True)
-        for comparison in _compared(panel, of, family, tests)
+        for comparison in _compared(panel, of, family, adjusted)
     )
 
 
@@ -157,35 +213,8 @@ def _mean_differences(panel: Panel) -> NDArray[np.float64]:
     return np.asarray([[after - before for before, after in of] for of in shares])
 
 
-def _sign_flips(panel: Panel, differences: NDArray[np.float64], seed: int) -> tuple[SignFlip, ...]:
-    code = cluster_codes(panel.clusters)
-    return sign_flip(cluster_sums(differences, code, int(code.max()) + 1), seed=seed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Adjusted:
-    """A test before its verdict; `p` and `floor` as Holm's procedure adjusts them."""
-
-    flip: SignFlip
-    p: float
-    floor: float
-
-
-def _adjusted(family: Family, flips: Mapping[Pair, SignFlip]) -> dict[Pair, _Adjusted]:
-    raw = {pair: flip.p for pair, flip in flips.items() if pair in family.pairs}
-    if not raw:
-        names = ", ".join(sorted(name for pair in flips for name in pair))
-        declared = ", ".join(" and ".join(sorted(pair)) for pair in family.pairs)
-        fix = "Fix: name the systems that it declares, or give yours these names: NAME=PATH"
-        raise AnatomyR1Error(f"family {family.name!r}: none of its comparisons ({declared}) among {names}. {fix}")
-    return {
-        pair: _Adjusted(flips[pair], p, family.adjusted_floor(pair, flips[pair].floor, raw))
-        for pair, p in family.adjusted(raw).items()
-    }
-
-
 def _compared(
-    panel: Panel, differences: NDArray[np.float64], family: Family, tests: Mapping[Pair, _Adjusted]
+    panel: Panel, differences: NDArray[np.float64], family: Family, tests: Mapping[Pair, AdjustedTest]
 ) -> Iterator[Comparison]:
     at = METRICS.index(family.metric)
     overall = _intervals(differences, panel.clusters)
@@ -194,6 +223,8 @@ def _compared(
         for category in panel.categories
         for of in [panel.mask(category)]
     }
+    # An average over responses does not say whether a question is right; the majority does.
+    flip_metric = f"major@{K}" if family.metric == f"avg@{K}" else family.metric
     for index, pair in enumerate(panel.pairs):
         baseline, other = pair
         test = tests.get(_names(pair))
@@ -205,9 +236,8 @@ def _compared(
         found += [_with_power(family.metric, name, rows[index][0], family.level) for name, rows in by_category.items()]
         first, second = seeds_of_pair(*pair)
         common = first if first == second else ()
-        by_seed = np.asarray([difference(panel, *pair, seed, family.metric) for seed in common])
-        retrained = retraining_interval(by_seed, panel.clusters) if common else None
-        metric = flip_metric(family.metric)
+        by_seed = panel.seed_shares(other, family.metric, common) - panel.seed_shares(baseline, family.metric, common)
+        retrained = statistics.retraining_interval(by_seed, panel.clusters) if common else None
         yield Comparison(
             benchmark=panel.benchmark,
             baseline=baseline,
@@ -217,7 +247,7 @@ def _compared(
             retrained=retrained,
             differences=tuple(found),
             test=_judged(family, test, found[at], retrained) if test else None,
-            flips=flips(*_mean_shares(panel, pair, metric), panel.questions, metric),
+            flips=flips(*_mean_shares(panel, pair, flip_metric), panel.questions, flip_metric),
         )
 
 
@@ -229,19 +259,25 @@ def _intervals(differences: NDArray[np.float64], clusters: NDArray[np.str_]) -> 
 
 
 def _with_power(metric: str, category: str, interval: Interval, level: float) -> Difference:
-    return Difference(metric, category, interval, detectable_difference(interval.se, interval.clusters, level), level)
+    detectable = statistics.detectable_difference(interval.se, interval.clusters, level)
+    return Difference(metric, category, interval, detectable, level)
 
 
 def _judged(
-    family: Family, test: _Adjusted, difference: Difference, retrained: RetrainingInterval | None
+    family: Family, test: AdjustedTest, found: Difference, retrained: statistics.RetrainingInterval | None
 ) -> HypothesisTest:
-    word = verdict(
-        difference.interval.mean,
-        test.p,
-        test.floor,
-        difference.detectable,
-        level=family.level,
-        smallest_difference=family.smallest_difference,
-    )
-    weights_only = of_these_weights(word, retrained, family.smallest_difference)
-    return HypothesisTest(test.flip, test.p, test.floor, word, weights_only)
+    flip, p, floor = test
+    smallest, mean = family.smallest_difference, found.interval.mean
+    word = statistics.verdict(mean, p, floor, found.detectable, level=family.level, smallest_difference=smallest)
+    return HypothesisTest(flip, p, floor, word, statistics.of_these_weights(word, retrained, smallest))
+
+
+def flips(baseline: NDArray[np.float64], other: NDArray[np.float64], questions: pd.DataFrame, metric: str) -> Flips:
+    """Flips from each question's share over seeds, shape [n]: a share above one half counts as right (ours)."""
+    before, after = baseline > 0.5, other > 0.5
+
+    def named(mask: NDArray[np.bool_]) -> tuple[Flip, ...]:
+        columns = (questions.loc[mask, name].astype(str) for name in ("id", "category", "cluster"))
+        return tuple(Flip(*one) for one in zip(*columns, strict=True))
+
+    return Flips(metric, named(~before & after), named(before & ~after), len(questions))

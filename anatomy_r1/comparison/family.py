@@ -1,20 +1,9 @@
 """A family of comparisons, declared before the run, over which Holm's procedure controls the chance of a false verdict.
 
-A declaration is a small YAML file under version control:
-
-    name: asc and gdqa against grpo
-    declared: 2026-11-01            # the day, for readers; git shows what it proves
-    metric: avg@5
-    level: 0.05
-    smallest_difference: 5          # points; a minimum detectable difference above it is underpowered
-    comparisons:                    # baseline first; benchmark/model/method/arm, as in the result store
-      - [sgg_anatomy_mini/mini-l/grpo/matched, sgg_anatomy_mini/mini-l/grpo-asc/matched]
-      - [sgg_anatomy_mini/mini-l/grpo/matched, sgg_anatomy_mini/mini-l/grpo-gdqa/matched]
-
-Comparisons outside the family get an interval but no test.
-
-Whether the family was declared before the run is for git to say. Each result names the commit that made it: if that
-commit holds the file exactly as it is now, the declaration came first; if it holds another version or none, it did not.
+A declaration is a small YAML file under version control (see docs/statistics.md). Comparisons outside the family get an
+interval but no test. Whether it was declared before the run is for git to say: each result names the commit that
+made it. If that commit holds the file exactly as it is now, the declaration came first; if it holds another version or
+none, it did not.
 """
 
 from __future__ import annotations
@@ -30,7 +19,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from statsmodels.stats.multitest import multipletests
 
-from anatomy_r1.comparison.verdict import LEVEL, SMALLEST_DIFFERENCE
+from anatomy_r1.comparison.statistics import LEVEL, SMALLEST_DIFFERENCE
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import git_output
 from anatomy_r1.scoring.metrics import K
@@ -45,11 +34,7 @@ Pair = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Comparisons that are judged together.
-
-    Raises:
-        ValueError: A field is out of range.
-    """
+    """Comparisons that are judged together. A field out of range is a `ValueError`."""
 
     name: str
     metric: str
@@ -103,30 +88,18 @@ class _File(BaseModel):
     smallest_difference: float
     """In points."""
     comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
-    """Pairs of baseline and other system."""
 
 
 def load_family(path: Path) -> Family:
-    """Read a declaration.
-
-    Raises:
-        AnatomyR1Error: The file is missing or not a declaration; the message names the key.
-    """
-    file = read_validated(path, _File, what="family of comparisons", fix=_FIX)
+    """Read a declaration; an `AnatomyR1Error` names the file, and the key if one is wrong."""
+    fix = "see docs/statistics.md"
+    file = read_validated(path, _File, what="family of comparisons", fix=fix)
+    pairs, smallest = tuple(frozenset(pair) for pair in file.comparisons), file.smallest_difference / 100
     try:
-        return Family(
-            file.name,
-            file.metric,
-            tuple(frozenset(pair) for pair in file.comparisons),
-            file.level,
-            file.smallest_difference / 100,
-            file.declared.isoformat(),
-        )
+        return Family(file.name, file.metric, pairs, file.level, smallest, file.declared.isoformat())
     except ValueError as error:
-        raise AnatomyR1Error(f"{path}: not a valid family of comparisons: {error}. Fix: {_FIX}") from error
+        raise AnatomyR1Error(f"{path}: not a valid family of comparisons: {error}. Fix: {fix}") from error
 
-
-_FIX = "see docs/statistics.md"
 
 Before = Literal["yes", "no", "unknown"]
 

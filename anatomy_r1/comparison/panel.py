@@ -29,6 +29,8 @@ Shares = Mapping[str, NDArray[np.float64]]
 """Metric -> share between 0 and 1 of each question, shape [n]."""
 SystemPair = tuple[System, System]
 """Baseline and other."""
+Disagreement = tuple[str, str, bool]
+"""The kind of a condition; how systems differ in it, or that it was not recorded; whether that refuses a comparison."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +93,7 @@ def panels(
     one panel for each of these. Systems of other models and arms are left out.
 
     Raises:
-        AnatomyR1Error: A system is alone on its benchmark, no system is called `new`, or systems differ in a kind of
-            condition that is not in `allowed`; all differences are listed.
+        AnatomyR1Error: A system has none beside it, or systems differ in a condition that is not `allowed`.
     """
     if not systems:
         raise AnatomyR1Error("nothing to compare. Fix: name at least two results")
@@ -149,32 +150,21 @@ def _group(system: System) -> tuple[str, ...]:
 
 def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Collection[str]) -> Panel:
     benchmark = systems[0].benchmark
-    found = [*_disagreements(systems), *_question_disagreements(systems), *_seed_disagreements(pairs)]
-    if refused := [one for one in found if one.refused and one.kind not in allowed]:
-        kinds = " ".join(dict.fromkeys(one.kind for one in refused))
+    found = list(_disagreements(systems, pairs))
+    if refused := [(kind, text) for kind, text, serious in found if serious and kind not in allowed]:
+        kinds = " ".join(dict.fromkeys(kind for kind, _ in refused))
         fix = f"Fix: evaluate them under the same conditions, or allow the difference: --allow-different {kinds}"
         lines = [f"{benchmark}: these systems cannot be compared as they are. {fix}"]
-        raise AnatomyR1Error("\n".join([*lines, *(f"  {one.text}" for one in refused)]))
+        raise AnatomyR1Error("\n".join([*lines, *(f"  {text}" for _, text in refused)]))
     questions = _common_questions(systems)
-    ids = set(questions["id"])
-    shares = {
-        system.name: {run.seed: table_metrics(_only(run.questions, ids)) for run in system.runs} for system in systems
-    }
-    return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(one.text for one in found))
+    ids, shares = set(questions["id"]), {}
+    for system in systems:
+        shares[system.name] = {run.seed: table_metrics(_only(run.questions, ids)) for run in system.runs}
+    return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(text for _, text, _ in found))
 
 
-@dataclass(frozen=True, slots=True)
-class _Disagreement:
-    """A condition in which systems differ, or that was not recorded for all of them."""
-
-    kind: str
-    text: str
-    refused: bool
-    """Whether the comparison is refused unless allowed; a condition that was not recorded is only reported."""
-
-
-def _disagreements(systems: Sequence[System]) -> Iterator[_Disagreement]:
-    """In the recorded conditions, field by field."""
+def _disagreements(systems: Sequence[System], pairs: Sequence[SystemPair]) -> Iterator[Disagreement]:
+    """In the recorded conditions, field by field; in the questions answered; and in the seeds."""
     for kind in RECORDED:
         fields = {field: None for system in systems for field in system.conditions[kind]}
         for field in fields:
@@ -185,27 +175,19 @@ def _disagreements(systems: Sequence[System]) -> Iterator[_Disagreement]:
             lacking = [system.short for system in systems if field not in system.conditions[kind]]
             if len(by_value) > 1:
                 values = "; ".join(f"{value} ({', '.join(names)})" for value, names in by_value.items())
-                yield _Disagreement(kind, f"{kind} differ in {field}: {values}", refused=True)
+                yield kind, f"{kind} differ in {field}: {values}", True
             if lacking:
-                text = f"{kind}: {field} is not recorded for {', '.join(lacking)}"
-                yield _Disagreement(kind, text, refused=False)
+                yield kind, f"{kind}: {field} is not recorded for {', '.join(lacking)}", False
         if not fields:
-            yield _Disagreement(kind, f"{kind}: not recorded for any system", refused=False)
-
-
-def _question_disagreements(systems: Sequence[System]) -> Iterator[_Disagreement]:
+            yield kind, f"{kind}: not recorded for any system", False
     sets = [set(system.runs[0].questions["id"]) for system in systems]
     if any(one != sets[0] for one in sets):
         counts = ", ".join(f"{len(ids)} ({system.short})" for ids, system in zip(sets, systems, strict=True))
-        text = f"questions differ: {counts}; compared on the {len(set.intersection(*sets))} in common"
-        yield _Disagreement("questions", text, refused=True)
-
-
-def _seed_disagreements(pairs: Sequence[SystemPair]) -> Iterator[_Disagreement]:
+        common = len(set.intersection(*sets))
+        yield "questions", f"questions differ: {counts}; compared on the {common} in common", True
     for a, b in pairs:
         if not set(a.seeds) & set(b.seeds):
-            text = f"seeds: {a.short} and {b.short} share none; each is averaged over its own"
-            yield _Disagreement("seeds", text, refused=True)
+            yield "seeds", f"seeds: {a.short} and {b.short} share none; each is averaged over its own", True
 
 
 def _common_questions(systems: Sequence[System]) -> pd.DataFrame:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
-from anatomy_r1.comparison import report_tables
-from anatomy_r1.comparison.compare import Analysis, Comparison
-from anatomy_r1.comparison.report_tables import p_text
-from anatomy_r1.comparison.sign_flip import DRAWS, EXACT_CLUSTERS
+from anatomy_r1.comparison.compare import RESPONSES, Analysis, Comparison, Difference, SystemScore
+from anatomy_r1.comparison.family import METRICS
+from anatomy_r1.comparison.panel import ALL
+from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS, SeedMean
 from anatomy_r1.comparison.systems import System
-from anatomy_r1.tables.table import Document
+from anatomy_r1.scoring.intervals import Interval
+from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Document, Row, Table
 
 GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, images or questions."
 VERSION = 1
 """Version of the JSON format."""
+NAMED = 10
+"""Flipped questions named in each direction by default."""
 FEW = 20
 """Clusters below which the report warns that intervals are too narrow: with 20, by about one point of coverage
 (docs/statistics.md)."""
+_UNTESTED = "points; not tested"
 _BEFORE = {
     "yes": "It was identical at the commit of every result: it was declared before the runs.",
     "no": "NOT DECLARED BEFORE THE RUNS: at the commit of at least one result it did not exist, or read otherwise.",
@@ -27,17 +31,10 @@ _BEFORE = {
 }
 
 
-def document(analysis: Analysis, named: int = report_tables.NAMED) -> Document:
+def document(analysis: Analysis, named: int = NAMED) -> Document:
     """The report for readers; it names up to `named` flipped questions in each direction."""
-    tables = (
-        report_tables.verdict_table(analysis),
-        report_tables.scores_table(analysis),
-        report_tables.metrics_table(analysis),
-        report_tables.categories_table(analysis),
-        report_tables.score_categories_table(analysis),
-        report_tables.flips_table(analysis, named),
-        report_tables.origins_table(analysis),
-    )
+    first = (verdict_table, scores_table, metrics_table, categories_table, score_categories_table)
+    tables = (*(table(analysis) for table in first), flips_table(analysis, named), origins_table(analysis))
     kept = tuple(table for table in tables if table.blocks)
     return Document("Comparison of systems", " ".join(_warnings(analysis)), kept, tuple(_notes(analysis)))
 
@@ -114,6 +111,197 @@ def _test_note(analysis: Analysis) -> str:
     return f"p: two-sided paired sign-flip test over clusters; {'; '.join(kinds) or 'no comparison was tested'}."
 
 
+def verdict_table(analysis: Analysis) -> Table:
+    """The tested metric: each difference, its verdict, and what the verdict rests on."""
+    metric = analysis.family.metric
+    titles = ["difference", "verdict", "p", "p (Holm)", "smallest p (Holm)", "MDD", "clusters"]
+    titles += ["seeds", "seed SD", "over clusters and seeds"]
+
+    def cells(one: Comparison) -> Iterator[Cell]:
+        difference, test = one.difference(metric), one.test
+        yield difference_cell(difference.interval)
+        if test:
+            yield Cell(test.verdict, "(these weights)" if test.of_these_weights else "")
+            yield from (Cell(p_text(p)) for p in (test.flip.p, test.p, test.floor))
+        else:
+            yield from (Cell("not in the family"), Cell(), Cell(), Cell())
+        yield points(difference.detectable)
+        yield Cell(str(difference.interval.clusters))
+        yield Cell(", ".join(map(str, one.seeds)) or "none shared")
+        yield points(one.spread)
+        yield Cell(interval_text(one.retrained.low, one.retrained.high)) if one.retrained else Cell()
+
+    heads = columns(f"{metric}, points", titles)
+    return Table("verdicts", f"Differences in {metric}, and verdicts", "System", heads, _pair_blocks(analysis, cells))
+
+
+def metrics_table(analysis: Analysis) -> Table:
+    """The other metrics: differences and minimum detectable differences, without a test."""
+    shown = [metric for metric in METRICS if metric != analysis.family.metric]
+
+    def cells(one: Comparison) -> Iterator[Cell]:
+        for metric in shown:
+            difference = one.difference(metric)
+            yield difference_cell(difference.interval)
+            yield points(difference.detectable)
+        yield Cell(str(one.difference(shown[0]).interval.clusters))
+
+    heads = [column for metric in shown for column in (Column(metric, _UNTESTED), Column("MDD", _UNTESTED, True))]
+    heads.append(Column("clusters", _UNTESTED, True))
+    title = "Differences in the other metrics"
+    return Table("metrics", title, "System", tuple(heads), _pair_blocks(analysis, cells))
+
+
+def categories_table(analysis: Analysis) -> Table:
+    """By anatomy or question type: differences without a test, so that none is selected afterwards."""
+
+    def cells(of: Difference) -> tuple[Cell, ...]:
+        counts = Cell(str(of.interval.clusters)), Cell(str(of.interval.n))
+        return (difference_cell(of.interval), points(of.detectable), *counts)
+
+    blocks = []
+    for one in analysis.comparisons:
+        rows = tuple(Row(of.category, cells(of)) for of in one.differences if of.category != ALL)
+        blocks.append(Block(f"{one.benchmark}: {one.other.short} minus {one.baseline.short}", rows))
+    heads = columns(f"{analysis.family.metric}, {_UNTESTED}", ("difference", "MDD", "clusters", "questions"))
+    title = "Differences by anatomy or question type"
+    return Table("categories", title, "Anatomy or type", heads, tuple(blocks))
+
+
+def flips_table(analysis: Analysis, named: int = NAMED) -> Table:
+    """How many questions flipped, and which: up to `named` in each direction; the JSON lists all of them."""
+
+    def cells(one: Comparison) -> Iterator[Cell]:
+        for count in (len(one.flips.gained), len(one.flips.lost), one.flips.questions):
+            yield Cell(str(count))
+
+    notes = [note for one in analysis.comparisons for note in _flip_notes(one, named)]
+    heads = columns(f"questions right by {analysis.comparisons[0].flips.metric}", ("gained", "lost", "questions"))
+    title = "Flipped questions: gained (wrong for the baseline, right for the other) and lost (the reverse)"
+    return Table("flips", title, "System", heads, _pair_blocks(analysis, cells), tuple(notes))
+
+
+def _flip_notes(one: Comparison, limit: int) -> Iterator[str]:
+    for direction, flips in (("gained", one.flips.gained), ("lost", one.flips.lost)):
+        if flips and limit:
+            shown = ", ".join(f"{flip.id} ({flip.category})" for flip in flips[:limit])
+            more = f" and {len(flips) - limit} more" if len(flips) > limit else ""
+            yield f"{one.benchmark}, {one.other.short} minus {one.baseline.short}, {direction}: {shown}{more}."
+
+
+def scores_table(analysis: Analysis) -> Table:
+    """Each system's own scores."""
+    metric = analysis.family.metric
+    heads = (
+        *columns("percent", (*METRICS, "clusters")),
+        *columns("responses, percent of the five", RESPONSES),
+        *columns(f"{metric} over seeds", ("seeds", "seed SD", "interquartile mean")),
+    )
+
+    def cells(system: System, scores: Sequence[SystemScore]) -> Iterator[Cell]:
+        shown = {score.metric: _score_cell(score.interval) for score in scores}
+        main = next(score for score in scores if score.metric == metric)
+        yield from (shown[name] for name in METRICS)
+        yield Cell(str(main.interval.clusters))
+        yield from (shown.get(name, Cell()) for name in RESPONSES)
+        yield Cell(", ".join(map(str, system.seeds)))
+        yield points(main.spread)
+        yield _score_cell(main.over_seeds, "[one seed]")
+
+    def rows(scores: Iterator[SystemScore]) -> Iterator[Row]:
+        for system, of in groupby(scores, lambda one: one.system):
+            yield Row(system.short, tuple(cells(system, list(of))))
+
+    overall = [score for score in analysis.scores if score.category == ALL]
+    blocks = [Block(benchmark, tuple(rows(of))) for benchmark, of in groupby(overall, lambda one: one.system.benchmark)]
+    return Table("scores", "Scores", "System", heads, tuple(blocks))
+
+
+def score_categories_table(analysis: Analysis) -> Table:
+    """Each system's score by anatomy or question type."""
+
+    def row(score: SystemScore) -> Row:
+        counts = Cell(str(score.interval.clusters)), Cell(str(score.interval.n))
+        return Row(score.system.short, (_score_cell(score.interval), *counts, points(score.spread)))
+
+    shown = [score for score in analysis.scores if score.category != ALL]
+    blocks = [
+        Block(f"{benchmark}: {category}", tuple(map(row, of)))
+        for (benchmark, category), of in groupby(shown, lambda one: (one.system.benchmark, one.category))
+    ]
+    heads = columns("percent", (analysis.family.metric, "clusters", "questions", "seed SD"))
+    return Table("score_categories", "Scores by anatomy or question type", "System", heads, tuple(blocks))
+
+
+def origins_table(analysis: Analysis) -> Table:
+    """What each system's numbers were made from."""
+    titles = ("seeds", "commit", "data", "profile", "prompt", "images", "arm")
+    blocks = [
+        Block(panel.benchmark, tuple(Row(system.short, tuple(map(Cell, _origin(system)))) for system in panel.systems))
+        for panel in analysis.panels
+    ]
+    return Table("origins", "What the numbers were made from", "System", columns("provenance", titles), tuple(blocks))
+
+
+def _origin(system: System) -> Iterator[str]:
+    missing, prompts = "not recorded", system.conditions["prompts"]
+    yield ", ".join(map(str, system.seeds))
+    commits = ", ".join(commit[:10] for commit in system.known("commit")) or missing
+    yield commits + (" + uncommitted changes" if system.known("changes") else "")
+    yield ", ".join(data[:10] for data in system.known("data")) or missing
+    yield ", ".join(system.known("profile")) or missing
+    yield prompts.get("style", missing)
+    yield prompts.get("images", missing)
+    yield system.conditions["arms"].get("arm", missing)
+
+
+def columns(group: str, titles: Sequence[str]) -> tuple[Column, ...]:
+    """Columns under one heading."""
+    return tuple(Column(title, group) for title in titles)
+
+
+def _pair_blocks(analysis: Analysis, cells: Callable[[Comparison], Iterator[Cell]]) -> tuple[Block, ...]:
+    """One block per benchmark and baseline, with one row per system."""
+    groups = groupby(analysis.comparisons, lambda one: f"{one.benchmark}: minus {one.baseline.short}")
+    return tuple(Block(title, tuple(Row(one.other.short, tuple(cells(one))) for one in of)) for title, of in groups)
+
+
+def _score_cell(score: Interval | SeedMean, without: str = "[no interval]") -> Cell:
+    """A share in percent with its interval, which is printed between 0 and 100."""
+    text = without
+    if score.low is not None and score.high is not None:
+        text = f"[{max(100 * score.low, 0.0):.2f}, {min(100 * score.high, 100.0):.2f}]"
+    return Cell(f"{100 * score.mean:.2f}", text)
+
+
+def difference_cell(interval: Interval) -> Cell:
+    """A signed difference in points with its interval."""
+    if interval.low is None or interval.high is None:
+        return Cell(signed(interval.mean), "[no interval]")
+    return Cell(signed(interval.mean), interval_text(interval.low, interval.high))
+
+
+def interval_text(low: float, high: float) -> str:
+    """The interval of a difference, in points; it is printed between -100 and 100."""
+    return f"[{signed(max(low, -1.0))}, {signed(min(high, 1.0))}]"
+
+
+def signed(share: float) -> str:
+    """A share in points with its sign; a value that rounds to zero has none."""
+    points = round(100 * share, 2)
+    return f"{points:+.2f}" if points else "0.00"
+
+
+def points(share: float | None) -> Cell:
+    """A share in points without a sign; a dash if there is none."""
+    return Cell(MISSING if share is None else f"{100 * share:.2f}")
+
+
+def p_text(p: float) -> str:
+    """Four decimals; never zero."""
+    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
+
+
 def as_json(analysis: Analysis) -> str:
     """The whole analysis; numbers are shares between 0 and 1, not percent."""
     family = analysis.family
@@ -121,23 +309,12 @@ def as_json(analysis: Analysis) -> str:
         "version": VERSION,
         "unit": "shares",
         "code": analysis.code,
-        "family": {**asdict(family), "pairs": [sorted(pair) for pair in family.pairs]},
-        "declaration": asdict(analysis.declaration) if analysis.declaration else None,
+        "family": {**_plain(family), "pairs": [sorted(pair) for pair in family.pairs]},
+        "declaration": analysis.declaration,
         "systems": {system.name: _system(system) for panel in analysis.panels for system in panel.systems},
-        "conditions": {panel.benchmark: list(panel.caveats) for panel in analysis.panels},
-        "scores": [
-            {
-                "metric": score.metric,
-                "category": score.category,
-                "interval": asdict(score.interval),
-                "seeds": score.seeds,
-                "spread": score.spread,
-                "over_seeds": asdict(score.over_seeds),
-                "system": score.system.name,
-            }
-            for score in analysis.scores
-        ],
-        "comparisons": [_comparison(one) for one in analysis.comparisons],
+        "conditions": {panel.benchmark: panel.caveats for panel in analysis.panels},
+        "scores": analysis.scores,
+        "comparisons": analysis.comparisons,
     }
     parts = [f" {json.dumps(key)}: {_value(value)}" for key, value in content.items()]
     return "{\n" + ",\n".join(parts) + "\n}\n"
@@ -145,9 +322,16 @@ def as_json(analysis: Analysis) -> str:
 
 def _value(value: Any) -> str:
     """JSON with one line for each item of a list: the encoder's own indentation takes ten times as long."""
-    if not isinstance(value, list) or not value:
-        return json.dumps(value, allow_nan=False)
-    return "[\n  " + ",\n  ".join(json.dumps(one, allow_nan=False) for one in value) + "\n ]"
+    if not isinstance(value, tuple) or not value:
+        return json.dumps(value, allow_nan=False, default=_plain)
+    return "[\n  " + ",\n  ".join(json.dumps(one, allow_nan=False, default=_plain) for one in value) + "\n ]"
+
+
+def _plain(record: Any) -> Any:
+    """A system by its name; any other record as its fields."""
+    if isinstance(record, System):
+        return record.name
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 def _system(system: System) -> dict[str, Any]:
@@ -156,26 +340,3 @@ def _system(system: System) -> dict[str, Any]:
         "conditions": {kind: dict(fields) for kind, fields in system.conditions.items()},
         "runs": {run.seed: dict(run.origin) for run in system.runs},
     }
-
-
-def _comparison(one: Comparison) -> dict[str, Any]:
-    return {
-        "benchmark": one.benchmark,
-        "baseline": one.baseline.name,
-        "other": one.other.name,
-        "seeds": list(one.seeds),
-        "spread": one.spread,
-        "retrained": asdict(one.retrained) if one.retrained else None,
-        "differences": [asdict(difference) for difference in one.differences],
-        "test": asdict(one.test) if one.test else None,
-        "flips": {
-            **_fields(one.flips),
-            "gained": [*map(_fields, one.flips.gained)],
-            "lost": [*map(_fields, one.flips.lost)],
-        },
-    }
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    """Fields of a record of plain values; `asdict` copies each of them, which takes longer."""
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}

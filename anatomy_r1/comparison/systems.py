@@ -44,7 +44,7 @@ class SystemRun:
     """`source` (file), `profile`, `commit`, `trained` (its commit), `data` (hash) and `weights`, as far as known."""
 
     @classmethod
-    def from_result(cls, result: Result, source: str, name: str | None = None) -> SystemRun:
+    def from_result(cls, result: Result, source: str, name: str = "") -> SystemRun:
         """A cell of a result store."""
         recorded = result.provenance
         plan, data = _mapping(recorded.get("sampling")), _mapping(recorded.get("data"))
@@ -59,12 +59,7 @@ class SystemRun:
             benchmark=result.benchmark,
             seed=result.seed,
             questions=result.questions.sort_values("id", ignore_index=True),
-            conditions={
-                "questions": _texts({"data": data.get("questions_sha256")}),
-                "prompts": _texts(prompts),
-                "sampling": _sampling(plan),
-                "arms": {"arm": result.arm},
-            },
+            conditions=_conditions(data.get("questions_sha256"), prompts, plan) | {"arms": {"arm": result.arm}},
             origin={
                 "source": source,
                 "profile": result.profile,
@@ -91,12 +86,7 @@ class SystemRun:
             benchmark=scores.benchmark,
             seed=int(plan["seed"]),
             questions=question_table(scores).sort_values("id", ignore_index=True),
-            conditions={
-                "questions": _texts({"data": plan["questions_sha256"]}),
-                "prompts": _texts(prompts),
-                "sampling": _sampling(plan),
-                "arms": {},
-            },
+            conditions=_conditions(plan["questions_sha256"], prompts, plan) | {"arms": {}},
             origin={"source": source, "data": str(plan["questions_sha256"]), "weights": str(plan["weights"])},
         )
 
@@ -107,13 +97,13 @@ class SystemRun:
         return (self.origin.get("commit", ""), *([trained] if trained else []))
 
 
-def _sampling(plan: Mapping[str, Any]) -> dict[str, str]:
+def _conditions(data: str | None, prompts: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     fields = {key: value for key, value in plan.items() if key not in _NOT_SAMPLING} | _mapping(plan.get("decoding"))
-    return {key: json.dumps(value, sort_keys=True) for key, value in fields.items()}
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in values.items() if value is not None}
+    return {
+        "questions": {} if data is None else {"data": str(data)},
+        "prompts": {key: str(value) for key, value in prompts.items() if value is not None},
+        "sampling": {key: json.dumps(value, sort_keys=True) for key, value in fields.items()},
+    }
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -122,11 +112,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """One policy under all its seeds.
-
-    Raises:
-        AnatomyR1Error: Its runs were made under different conditions, or two of them have the same seed.
-    """
+    """One policy under all its seeds, which must be different and agree in everything else."""
 
     name: str
     runs: tuple[SystemRun, ...]
@@ -184,11 +170,7 @@ def _differences(first: SystemRun, second: SystemRun) -> str:
 
 
 def systems(runs: Sequence[SystemRun]) -> tuple[System, ...]:
-    """Group runs by name, in the order in which the names first occur.
-
-    Raises:
-        AnatomyR1Error: As `System`, or a run has no questions.
-    """
+    """Group runs by name, in the order in which the names first occur."""
     by_name: dict[str, list[SystemRun]] = {}
     for run in runs:
         if run.questions.empty:
@@ -204,9 +186,6 @@ def load_systems(arguments: Sequence[str], data: Path | None) -> tuple[System, .
         arguments: Each is `[NAME=]PATH`. The path is the JSON of a cell, a folder that holds cells (all seeds of a
             method, or a whole store), or a response log, followed by `#RUN` if it holds several runs.
         data: Prepared set of the response logs, or its parent folder.
-
-    Raises:
-        AnatomyR1Error: A path holds nothing to compare, or files under one name are not seeds of one system.
     """
     found: dict[str, SystemRun] = {}
     for run in (run for argument in dict.fromkeys(arguments) for run in _load_runs(argument, data)):
@@ -217,7 +196,12 @@ def load_systems(arguments: Sequence[str], data: Path | None) -> tuple[System, .
 
 
 def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
-    name, path = _name_and_path(argument)
+    name, separator, rest = argument.partition("=")
+    if not separator or Path(argument).exists():  # a file may have = in its name
+        name, rest = "", argument
+    elif not name.strip():
+        raise AnatomyR1Error(f"{argument}: an empty name. Fix: NAME=PATH")
+    path = Path(rest)
     if path.is_dir():
         if cells := sorted(path.rglob("seed*.json")):
             return [_load_cell(cell, name) for cell in cells]
@@ -225,28 +209,16 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
     return [_load_cell(path, name) if path.suffix == ".json" else _load_log(path, name, data)]
 
 
-def _name_and_path(argument: str) -> tuple[str | None, Path]:
-    """A file may have = in its name: an existing path is taken as it is."""
-    name, separator, rest = argument.partition("=")
-    if not separator or Path(argument).exists():
-        return None, Path(argument)
-    if not name.strip():
-        raise AnatomyR1Error(f"{argument}: an empty name. Fix: NAME=PATH")
-    return name, Path(rest)
-
-
-def _load_cell(path: Path, name: str | None) -> SystemRun:
+def _load_cell(path: Path, name: str) -> SystemRun:
     if not path.is_file():
         raise AnatomyR1Error(f"{path}: no such result. Fix: name a seed*.json of a result store")
     try:
         return SystemRun.from_result(load_result(path), str(path), name)
-    except AnatomyR1Error:
-        raise
     except ValueError as error:
         raise AnatomyR1Error(str(error)) from error
 
 
-def _load_log(path: Path, name: str | None, data: Path | None) -> SystemRun:
+def _load_log(path: Path, name: str, data: Path | None) -> SystemRun:
     from anatomy_r1.response_log.log import ResponseLog
     from anatomy_r1.scoring.score import score
 

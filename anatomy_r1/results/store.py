@@ -4,6 +4,8 @@ STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.json     what was run and from 
 STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.parquet  the question table (`anatomy_r1.scoring.question_table`)
 
 Every metric is recomputed from the table, so that a report needs no model, and every number has its questions.
+
+What a stored result keeps of a run's scores next to its question table. Used by the pipeline and by submissions.
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, write_atomic
+from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
+from anatomy_r1.scoring.report import diagnostics
+from anatomy_r1.scoring.score import Scores
 
 MATCHED = "matched"
 """Arm in which all methods train on the same questions, each with its own budget."""
@@ -32,12 +38,7 @@ SUBMITTED = "submitted"
 
 @dataclass(frozen=True)
 class Result:
-    """One trained (or zero-shot) policy, evaluated on one benchmark.
-
-    Raises:
-        ValueError: when the question table lacks a column of `COLUMNS`, or has some but not all of `EXTRACTION` or
-            `ROTATIONS`, or names a question twice.
-    """
+    """One trained (or zero-shot) policy, evaluated on one benchmark; a `ValueError` names what its table lacks."""
 
     profile: str
     benchmark: str
@@ -57,9 +58,7 @@ class Result:
     against using the numbers (`anatomy_r1.scoring.validity`)."""
 
     def __post_init__(self) -> None:
-        wanted = self._columns
-        missing = [column for column in wanted if column not in self.questions.columns]
-        if missing:
+        if missing := [column for column in self._columns if column not in self.questions.columns]:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
         if self.questions["id"].duplicated().any():
             raise ValueError(f"result {self.key}: a question occurs twice in the table")
@@ -94,11 +93,7 @@ def save_result(store: Path, result: Result) -> Path:
 
 
 def load_result(path: Path) -> Result:
-    """Read one result from its JSON file.
-
-    Raises:
-        ValueError: when the file is not a result, or its table is missing.
-    """
+    """Read one result from its JSON file; a `ValueError` if that or its table is not complete."""
     try:
         head = json.loads(path.read_text())
         return Result(**head, questions=pd.read_parquet(path.with_suffix(".parquet")))
@@ -108,13 +103,28 @@ def load_result(path: Path) -> Result:
 
 def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:
     """All results below `store`, sorted by path; with `keep`, only those with one of these keys."""
-    wanted = None if keep is None else set(keep)
     cells = sorted(store.glob("*/*/*/*/seed*.json"))
-    return [
-        load_result(path)
-        for path in cells
-        if wanted is None or path.relative_to(store).with_suffix("").as_posix() in wanted
-    ]
+    if keep is not None:
+        wanted = set(keep)
+        cells = [path for path in cells if path.relative_to(store).with_suffix("").as_posix() in wanted]
+    return [load_result(path) for path in cells]
+
+
+def sampling_record(scores: Scores, *, truncation_known: bool = True) -> dict[str, Any]:
+    """Provenance that follows from the responses: what was asked, metrics (as far as known), reasons, diagnostics."""
+    return {
+        "sampling": dict(scores.plan),
+        "metrics": {k: v for k, v in scores.overall.items() if truncation_known or k != "truncation_rate"},
+        "reasons": reason_counts(scores.extractions),
+        **diagnostics(scores),
+    }
+
+
+def sampling_cost(log: Path, weights: str) -> dict[str, float]:
+    """Tokens generated and seconds spent by these weights; the log may also hold responses of earlier weights."""
+    with ResponseLog(log, read_only=True) as opened:
+        rows = [(one.tokens, one.seconds) for one in opened.rows() if one.key.weights == weights]
+    return {"tokens": sum(tokens for tokens, _ in rows), "seconds": sum(seconds for _, seconds in rows)}
 
 
 def find_store(path: Path) -> Path:

@@ -1,10 +1,4 @@
-"""A run with all its responses, read from a response log: six per question, none missing and none twice.
-
-Example:
-    >>> run = load_complete_run(Path("log.sqlite"), Path("prepared/sgg"))      # doctest: +SKIP
-    >>> len(run.questions), len(run.responses[0])                              # doctest: +SKIP
-    (1000, 6)
-"""
+"""A run with all its responses, read from a response log: six per question, none missing and none twice."""
 
 from __future__ import annotations
 
@@ -34,9 +28,9 @@ class CompleteRun:
     """One run with all its responses."""
 
     run: str
-    """Name of the run in the log."""
+    """Its name in the log."""
     plan: Mapping[str, Any]
-    """What the run asked for: prompt style, images, split, seed, limit, weights, decoding."""
+    """What it asked for: prompt style, images, split, seed, limit, weights, decoding."""
     questions: tuple[Question, ...]
     """In the prepared set's order."""
     responses: tuple[tuple[Response, ...], ...]
@@ -46,17 +40,11 @@ class CompleteRun:
 
 
 def load_complete_run(log: Path, data: Path, run: str | None = None) -> CompleteRun:
-    """Read one run of a log.
-
-    Args:
-        log: response log.
-        data: prepared set that the run was asked from, or its parent.
-        run: name of the run; needed if the log holds several.
+    """Read one run of a log; `data` is the prepared set that it was asked from, or its parent.
 
     Raises:
-        IncompleteError: when a response is missing.
-        AnatomyR1Error: when the run is not unique, the data are not those it used, or a response occurs twice or
-            answers a question that the data do not have.
+        IncompleteError: A response is missing.
+        AnatomyR1Error: The log holds several runs and none is named, or run and data do not fit.
     """
     with ResponseLog(log, read_only=True) as opened:
         name, plan, prepared = _open_run(log, opened, data, run)

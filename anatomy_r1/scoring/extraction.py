@@ -21,22 +21,15 @@ from itertools import chain
 
 from anatomy_r1.prompts import Style
 from anatomy_r1.response_log.response import Response
-from anatomy_r1.scoring.lenient import LenientAnswer, extract_lenient
-from anatomy_r1.scoring.lenient_text import normalize, strip_reasoning
+from anatomy_r1.scoring.lenient import LenientAnswer, extract_lenient, normalize, strip_reasoning
 from anatomy_r1.scoring.metrics import K, avg_at_k
 from anatomy_r1.scoring.strict import Answer, extract
 
-_FORMATS: dict[Style, tuple[re.Pattern[str], dict[str, int]]] = {
-    "think": (
-        re.compile(r"\s*<think>.*?</think>\s*<answer>[^<]*</answer>\s*", re.DOTALL),
-        {"<think>": 1, "</think>": 1, "<answer>": 1, "</answer>": 1},
-    ),
-    "direct": (
-        re.compile(r"\s*<answer>[^<]*</answer>\s*"),
-        {"<think>": 0, "</think>": 0, "<answer>": 1, "</answer>": 1},
-    ),
+_FORMATS: dict[Style, re.Pattern[str]] = {
+    "think": re.compile(r"\s*<think>.*?</think>\s*<answer>[^<]*</answer>\s*", re.DOTALL),
+    "direct": re.compile(r"\s*<answer>[^<]*</answer>\s*"),
 }
-"""The format that the prompt of each style asks for (`anatomy_r1.prompts`), and how often each tag occurs in it."""
+"""The format that the prompt of each style asks for (`anatomy_r1.prompts`)."""
 
 _REFUSAL = re.compile(
     r"\bI(?:['\u2019]m|\s+am) (?:sorry|unable|not able)\b|\bas an AI\b|\bI (?:must )?(?:refuse|decline)\b"
@@ -47,8 +40,6 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 """English phrases that decline to answer (ours): a count to look at, not a verdict."""
-
-_COUNTED = ("malformed", "several", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +78,19 @@ def well_formed(text: str, style: Style) -> bool:
 
     Each tag must occur exactly as often as the format has it, so that nothing nests and matching takes linear time.
     """
-    pattern, tags = _FORMATS[style]
-    return all(text.count(tag) == count for tag, count in tags.items()) and pattern.fullmatch(text) is not None
+    thoughts = 1 if style == "think" else 0
+    tags = {"<think>": thoughts, "</think>": thoughts, "<answer>": 1, "</answer>": 1}
+    return all(text.count(tag) == count for tag, count in tags.items()) and bool(_FORMATS[style].fullmatch(text))
 
 
 def extraction_rates(extractions: Sequence[Sequence[Extraction]], gold: Sequence[str]) -> dict[str, float]:
-    """Avg@5 by the lenient extractor, and the shares of malformed, multiple and refused answers.
-
-    Args:
-        extractions: six per question.
-        gold: letter of each question's right option.
-    """
+    """Avg@5 by the lenient extractor, and the shares of malformed, multiple and refused answers."""
     questions, columns = len(extractions), extraction_columns(extractions, gold)
-    lenient = [
-        avg_at_k([one.lenient.choice for one in six[:K]], letter) for six, letter in zip(extractions, gold, strict=True)
-    ]
-    return {
-        f"avg@{K}_lenient": sum(lenient) / questions,
-        "format_failure_rate": sum(columns["malformed"]) / (K * questions),
-        "several_rate": sum(columns["several"]) / (K * questions),
-        "refusal_rate": sum(columns["refused"]) / (K * questions),
-    }
+    read = [[one.lenient.choice for one in six[:K]] for six in extractions]
+    lenient = sum(avg_at_k(choices, letter) for choices, letter in zip(read, gold, strict=True)) / questions
+    rates = {"format_failure_rate": "malformed", "several_rate": "several", "refusal_rate": "refused"}
+    shares = {rate: sum(columns[name]) / (K * questions) for rate, name in rates.items()}
+    return {f"avg@{K}_lenient": lenient, **shares}
 
 
 def extraction_columns(extractions: Sequence[Sequence[Extraction]], gold: Sequence[str]) -> dict[str, list[int]]:
@@ -116,7 +99,8 @@ def extraction_columns(extractions: Sequence[Sequence[Extraction]], gold: Sequen
         f"lenient_{repeat}": [six[repeat].lenient.choice == right for six, right in zip(extractions, gold, strict=True)]
         for repeat in range(K)
     }
-    counts = {name: [sum(getattr(one, name) for one in six[:K]) for six in extractions] for name in _COUNTED}
+    counted = ("malformed", "several", "refused")
+    counts = {name: [sum(getattr(one, name) for one in six[:K]) for six in extractions] for name in counted}
     return {**flags, **counts}
 
 

@@ -36,11 +36,10 @@ class Interval:
     mean: float
     """Mean over all questions, each with the same weight."""
     low: float | None
-    """Lower bound; None with a single cluster, which allows no interval."""
+    """Lower bound; like the others, None with a single cluster, which allows no interval."""
     high: float | None
-    """Upper bound; None with a single cluster."""
     se: float | None
-    """Cluster-robust standard error; None with a single cluster."""
+    """Cluster-robust standard error."""
     clusters: int
     """Number of independent units, G."""
     n: int
@@ -51,6 +50,11 @@ class Interval:
         """Whether no cluster deviates from the mean: the zero width then shows a lack of data, not certainty."""
         return self.se == 0.0
 
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether there is an interval, and zero is outside it."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
 
 @dataclass(frozen=True, slots=True)
 class SeededInterval:
@@ -59,7 +63,6 @@ class SeededInterval:
     interval: Interval
     """Interval of the mean over seeds, over the clusters: what another sample of videos might have shown."""
     seeds: int
-    """Number of seeds."""
     spread: float | None
     """Standard deviation (n - 1) of the seeds' means: what another seed might have shown. None for one seed."""
 
@@ -68,17 +71,13 @@ def cluster_interval(values: ArrayLike, clusters: Labels, confidence: float = CO
     """Mean of `values` (shape [n]) with an interval robust to correlation within `clusters` (n labels).
 
     Raises:
-        ValueError: when `values` is empty, the lengths differ, or a value is not finite.
+        ValueError: `values` is empty, the lengths differ, or a value is not finite.
     """
     return cluster_intervals(_checked(values, len(clusters))[np.newaxis], clusters, confidence)[0]
 
 
 def cluster_intervals(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> tuple[Interval, ...]:
-    """`cluster_interval` of each row of `values` (shape [rows, n]): many quantities of the same n questions at once.
-
-    Raises:
-        ValueError: as `cluster_interval`; a value that is not finite is named by its index in its row.
-    """
+    """`cluster_interval` of each row of `values` (shape [rows, n]): many quantities of the same n questions at once."""
     rows = np.asarray(values, dtype=float)
     if rows.ndim != 2:
         raise ValueError(f"expected values of shape [rows, questions], found shape {rows.shape}")
@@ -88,7 +87,11 @@ def cluster_intervals(values: ArrayLike, clusters: Labels, confidence: float = C
     groups, means = int(code.max()) + 1, rows.mean(axis=1)
     if groups == 1:
         return tuple(Interval(float(mean), None, None, None, 1, n) for mean in means)
-    errors = _standard_errors(rows - means[:, np.newaxis], code, groups)
+    # CR1 standard errors: sqrt(G/(G-1) * sum over clusters of (sum of residuals)^2) / n.
+    sums = cluster_sums(rows - means[:, np.newaxis], code, groups)
+    errors = np.sqrt(groups / (groups - 1) * (sums * sums).sum(axis=1)) / n
+    # Rounding leaves about 1e-16 when every value equals the mean; a width of 1e-17 would hide that it is zero.
+    errors = np.where(np.abs(sums).max(axis=1) < 1e-12 * n, 0.0, errors)
     factor = float(student_t.ppf(0.5 + confidence / 2, groups - 1))
     return tuple(
         Interval(mean, mean - factor * se, mean + factor * se, se, groups, n)
@@ -109,14 +112,9 @@ def cluster_sums(values: NDArray[np.float64], code: NDArray[np.intp], groups: in
     return np.asarray(sums, dtype=float).reshape(rows, groups)
 
 
-def paired_interval(first: ArrayLike, second: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of the mean difference `first - second` of two methods on the same questions in the same order.
-
-    Raises:
-        ValueError: as `cluster_interval`.
-    """
-    a, b = _checked(first, len(clusters)), _checked(second, len(clusters))
-    return cluster_interval(a - b, clusters, confidence)
+def paired_interval(first: ArrayLike, second: ArrayLike, clusters: Labels) -> Interval:
+    """Interval of the mean difference `first - second` of two methods on the same questions in the same order."""
+    return cluster_interval(_checked(first, len(clusters)) - _checked(second, len(clusters)), clusters)
 
 
 def ratio_interval(parts: ArrayLike, wholes: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> Interval:
@@ -125,9 +123,6 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, clusters: Labels, confid
     Delta method: the residual of a question is its part minus the ratio times its whole. With all wholes 1 this is
     `cluster_interval`; in general it equals `statsmodels` WLS of part / whole on a constant with the wholes as weights.
     Clusters whose wholes are all 0 count as clusters.
-
-    Raises:
-        ValueError: as `cluster_interval`, or when the wholes sum to zero.
     """
     part, whole = _checked(parts, len(clusters)), _checked(wholes, len(clusters))
     if (total := float(whole.sum())) <= 0:
@@ -136,29 +131,14 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, clusters: Labels, confid
     return cluster_interval(ratio + (part - ratio * whole) * len(whole) / total, clusters, confidence)
 
 
-def seeded_interval(values: ArrayLike, clusters: Labels, confidence: float = CONFIDENCE) -> SeededInterval:
-    """Interval over `values` of shape [seeds, n]: a question is averaged over seeds first, so that it counts once.
-
-    Counting each (question, seed) as a question of its own would give the same mean and, with clusters as here, nearly
-    the same interval; averaging first keeps `n` the number of questions.
-
-    Raises:
-        ValueError: as `cluster_interval`, or when `values` has not two dimensions.
-    """
+def seeded_interval(values: ArrayLike, clusters: Labels) -> SeededInterval:
+    """Interval over `values` of shape [seeds, n]: a question is averaged over seeds first, so that it counts once."""
     table = np.asarray(values, dtype=float)
     if table.ndim != 2 or not len(table):
         raise ValueError(f"expected values of shape [seeds, questions], found shape {table.shape}")
-    interval = cluster_interval(table.mean(axis=0), clusters, confidence)
+    interval = cluster_interval(table.mean(axis=0), clusters)
     spread = float(table.mean(axis=1).std(ddof=1)) if len(table) > 1 else None
     return SeededInterval(interval, len(table), spread)
-
-
-def _standard_errors(residuals: NDArray[np.float64], code: NDArray[np.intp], groups: int) -> NDArray[np.float64]:
-    """CR1 standard errors: sqrt(G/(G-1) * sum over clusters of (sum of residuals)^2) / n."""
-    sums, n = cluster_sums(residuals, code, groups), residuals.shape[1]
-    errors = np.sqrt(groups / (groups - 1) * (sums * sums).sum(axis=1)) / n
-    # Rounding leaves about 1e-16 when every value equals the mean; a width of 1e-17 would hide that it is zero.
-    return np.where(np.abs(sums).max(axis=1) < 1e-12 * n, 0.0, errors)
 
 
 def _checked(values: ArrayLike, length: int) -> NDArray[np.float64]:

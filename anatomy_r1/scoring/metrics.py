@@ -51,11 +51,7 @@ def parse_rate(choices: Sequence[str | None]) -> float:
 
 
 def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: str) -> dict[str, float]:
-    """All metrics of one question. Scores from the log and lm-eval's are both means of these.
-
-    Raises:
-        AnatomyR1Error: when there are not five sampled responses.
-    """
+    """All metrics of one question. Scores from the log and lm-eval's are both means of these."""
     if len(sampled) != K:
         raise AnatomyR1Error(f"{len(sampled)} sampled responses to a question; the metrics are defined over {K}")
     return {
@@ -68,11 +64,6 @@ def question_metrics(sampled: Sequence[str | None], greedy: str | None, gold: st
 
 
 def summary(metrics: Sequence[Mapping[str, float]], truncated: Sequence[int]) -> dict[str, float]:
-    """Number of questions, mean of each metric over them, and share of truncated responses.
-
-    Args:
-        metrics: `question_metrics` of each question.
-        truncated: how many of each question's five responses were cut off.
-    """
+    """Number of questions, means of their `question_metrics`, and share of responses cut off (`truncated` of five)."""
     means = {name: sum(one[name] for one in metrics) / len(metrics) for name in metrics[0]}
     return {"n": len(metrics), **means, "truncation_rate": sum(truncated) / (K * len(truncated))}

@@ -3,18 +3,15 @@
 For each letter, over the readable sampled answers:
 
 - **excess**: share of answers that chose the letter, minus share of answers whose question has it as the right one
-  (signed; ours), with a cluster-robust interval. Excesses sum to zero. They decide; see `PositionBias.preferred`.
+  (signed; ours). Excesses sum to zero. They decide; see `PositionBias.preferred`.
 - **recall**: share of right answers among those to questions whose right option has the letter, unreadable answers
   included. RStd is the standard deviation of the recalls (Zheng et al., "Large Language Models Are Not Robust Multiple
   Choice Selectors", arXiv:2309.03882); dividing by the number of letters is our reading.
 - **moved**: half the sum of the absolute excesses, which is the share of answers that would have to move to another
   letter (total variation distance; ours).
 
-RStd and moved are never negative and grow with noise: read them together with the intervals. With options in their
-original order, an excess may come from the options at a letter. Under all rotations (`anatomy_r1.data.rotations`) every
-option has every letter equally often, so that an excess can only come from the letter.
+RStd and moved are never negative and grow with noise. How to read them: docs/controls.md.
 
-Example:
     >>> counts = count_letters([["A", "A", "A", "B", None]] * 2, ["A", "B"], [2, 2], ["v1", "v2"])
     >>> bias = position_bias(counts)
     >>> [(one.letter, one.chosen, one.gold, one.excess.mean, one.recall.mean) for one in bias.letters]
@@ -43,11 +40,7 @@ NOT_KNOWN = "not known: no interval"
 
 @dataclass(frozen=True, eq=False)
 class LetterCounts:
-    """Sampled answers of each question, counted by letter; all four tables have the same shape and order.
-
-    Raises:
-        ValueError: when the shapes differ.
-    """
+    """Sampled answers of each question, counted by letter; all four tables have the same shape and order."""
 
     chosen: Counts
     """Answers that chose the letter."""
@@ -58,11 +51,6 @@ class LetterCounts:
     asked: Counts
     """All answers asked for, under the letter of the right option."""
     clusters: Labels
-
-    def __post_init__(self) -> None:
-        shape = (len(self.clusters), len(LETTERS))
-        if any(one.shape != shape for one in (self.chosen, self.readable, self.right, self.asked)):
-            raise ValueError(f"expected counts of shape {shape}: a row per question and a column per letter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +83,7 @@ class PositionBias:
         """The verdict in words: letters whose joint interval of the excess excludes zero, in points (our rule)."""
         if any(one.joint_excess.low is None for one in self.letters):
             return NOT_KNOWN
-        apart = [one for one in self.letters if _excludes_zero(one.joint_excess)]
+        apart = [one for one in self.letters if one.joint_excess.excludes_zero]
         found = [f"{one.letter} {100 * one.joint_excess.mean:+.1f}" for one in apart]
         return f"prefers by letter: {', '.join(found)}" if found else NONE_PREFERRED
 
@@ -116,17 +104,7 @@ class PositionBias:
 def count_letters(
     choices: Sequence[Sequence[str | None]], gold: Sequence[str], options: Sequence[int], clusters: Labels
 ) -> LetterCounts:
-    """Count the sampled answers of n questions by letter.
-
-    Args:
-        choices: what each sampled response of a question chose; None if unreadable.
-        gold: letter of each question's right option.
-        options: number of options of each question.
-        clusters: cluster label of each question.
-
-    Raises:
-        ValueError: when a question's right letter or a choice is not among its options.
-    """
+    """Count the sampled answers of n questions by letter; `options`: number of options of each question."""
     n = len(gold)
     chosen, readable, right, asked = (np.zeros((n, len(LETTERS))) for _ in range(4))
     for row, (answers, letter, count) in enumerate(zip(choices, gold, options, strict=True)):
@@ -134,24 +112,6 @@ def count_letters(
         np.add.at(chosen[row], read, 1)
         readable[row, at], asked[row, at], right[row, at] = len(read), len(answers), read.count(at)
     return LetterCounts(chosen, readable, right, asked, clusters)
-
-
-def sum_by_question(counts: LetterCounts, questions: Sequence[str]) -> tuple[list[str], LetterCounts]:
-    """Sum the rows of the same question, such as its rotations: question ids in order of first occurrence, and sums."""
-    ids = list(dict.fromkeys(questions))
-    place = {name: index for index, name in enumerate(ids)}
-    rows = [place[name] for name in questions]
-
-    def total(table: Counts) -> Counts:
-        sums = np.zeros((len(ids), table.shape[1]))
-        np.add.at(sums, rows, table)
-        return sums
-
-    clusters = dict(zip(questions, counts.clusters, strict=True))
-    chosen, readable, right, asked = (
-        total(one) for one in (counts.chosen, counts.readable, counts.right, counts.asked)
-    )
-    return ids, LetterCounts(chosen, readable, right, asked, [clusters[name] for name in ids])
 
 
 def position_bias(counts: LetterCounts) -> PositionBias | None:
@@ -181,10 +141,6 @@ def _letter_bias(counts: LetterCounts, at: int, whole: ArrayLike, joint_confiden
         joint_excess=ratio_interval(chosen - gold, whole, counts.clusters, joint_confidence),
         recall=ratio_interval(counts.right[:, at], asked, counts.clusters) if asked.any() else None,
     )
-
-
-def _excludes_zero(interval: Interval) -> bool:
-    return interval.low is not None and interval.high is not None and not interval.low <= 0 <= interval.high
 
 
 def _index(letter: str, count: int) -> int:

@@ -4,9 +4,8 @@
 rotation of the options was asked (`anatomy_r1.data.rotations`), a row is the mean over a question's rotations, so that
 a question counts once however many options it has.
 
-"All right" is the worst case over the rotations: right under every one of them, by the greedy response (CircularEval,
-MMBench, arXiv:2307.06281, which has one response per rotation) and by the majority of the five (ours, since Major@5 is
-what the paper calls stable).
+"All right" is right under every rotation, by the greedy response (CircularEval, MMBench, arXiv:2307.06281) and by the
+majority of the five (ours, since Major@5 is what the paper calls stable).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from anatomy_r1.question import LETTERS
 from anatomy_r1.scoring.extraction import extraction_columns
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
 from anatomy_r1.scoring.metrics import K, majority
-from anatomy_r1.scoring.position_bias import LetterCounts, count_letters, sum_by_question
+from anatomy_r1.scoring.position_bias import LetterCounts, count_letters
 from anatomy_r1.scoring.score import Scores
 
 _CORRECT = [f"correct_{repeat}" for repeat in range(K)]
@@ -67,18 +66,17 @@ def question_table(scores: Scores) -> pd.DataFrame:
 
 def _average_rotations(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     """One row per question from one row per rotation: means of flags and counts, and `ROTATIONS`."""
-    base = [original(name)[0] for name in table["id"]]
-    ids, counts = sum_by_question(letter_counts(scores), base)
-    labels = table[["cluster", "category"]].groupby(base, sort=False).first().reset_index(drop=True)
-    values = table[[*COLUMNS[3:], *EXTRACTION]].astype(float).groupby(base, sort=False)
-    columns = {
-        "rotations": values.size().to_numpy(),
-        **{name: values[flag].min().to_numpy() == 1 for name, flag in ALL_RIGHT.items()},
-    }
-    for name, by_letter in zip(LETTER_COUNTS, (counts.chosen, counts.readable, counts.right), strict=True):
-        columns |= {f"{name}_{letter}": by_letter[:, at] for at, letter in enumerate(LETTERS)}
-    means, rotations = values.mean().reset_index(drop=True), pd.DataFrame(columns)
-    return pd.concat([pd.DataFrame({"id": ids}), labels, means, rotations], axis=1)
+    of = pd.Index([original(name)[0] for name in table["id"]], name="id")
+    labels = table[["cluster", "category"]].groupby(of, sort=False).first()
+    values = table[[*COLUMNS[3:], *EXTRACTION]].astype(float).groupby(of, sort=False)
+    all_right = {name: values[flag].min() == 1 for name, flag in ALL_RIGHT.items()}
+    counts = letter_counts(scores)
+    by_letter: dict[str, NDArray[np.float64]] = {}
+    for name in LETTER_COUNTS:
+        by_letter |= {f"{name}_{letter}": getattr(counts, name)[:, at] for at, letter in enumerate(LETTERS)}
+    letters = pd.DataFrame(by_letter).groupby(of, sort=False).sum()
+    rotations = pd.DataFrame({"rotations": values.size(), **all_right})
+    return pd.concat([labels, values.mean(), rotations, letters], axis=1).reset_index()
 
 
 def table_metrics(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from anatomy_r1.scoring.extraction import reason_counts
@@ -57,31 +57,20 @@ def _lines(scores: Scores) -> Iterator[str]:
     yield ""
     yield f"Extraction: avg@{K} by the strict extractor, which decides, and by the lenient one; shares of responses"
     yield from _table(scores, _EXTRACTION)
-    yield from _reasons(scores)
+    for extractor, counts in reason_counts(scores.extractions).items():
+        shares = (f"{reason} {100 * count / (K * len(scores.ids)):.1f}" for reason, count in counts.items())
+        yield f"Reasons, {extractor}: {', '.join(shares)}"
     yield from _rotations(scores)
     yield from _position_bias(scores)
     yield from (f"UNFIT: {reason}" for reason in validity_problems(scores))
 
 
 def _table(scores: Scores, names: Sequence[str]) -> Iterator[str]:
-    yield f"{'':28}{'n':>7}" + "".join(f"{name:>{_width(name)}}" for name in names)
+    widths = {name: max(len(name), 7) + 2 for name in names}
+    yield f"{'':28}{'n':>7}" + "".join(f"{name:>{width}}" for name, width in widths.items())
     for label, values in (*scores.by_category.items(), ("all", scores.overall)):
-        yield _row(label, values, names)
-
-
-def _row(label: str, values: Mapping[str, float], names: Sequence[str]) -> str:
-    return f"{label:28}{values['n']:>7.0f}" + "".join(f"{100 * values[name]:>{_width(name)}.1f}" for name in names)
-
-
-def _width(name: str) -> int:
-    return max(len(name), 7) + 2
-
-
-def _reasons(scores: Scores) -> Iterator[str]:
-    total = K * len(scores.ids)
-    for extractor, counts in reason_counts(scores.extractions).items():
-        shares = ", ".join(f"{reason} {100 * count / total:.1f}" for reason, count in counts.items())
-        yield f"Reasons, {extractor}: {shares}"
+        shares = "".join(f"{100 * values[name]:>{width}.1f}" for name, width in widths.items())
+        yield f"{label:28}{values['n']:>7.0f}{shares}"
 
 
 def _rotations(scores: Scores) -> Iterator[str]:

@@ -1,10 +1,4 @@
-"""Scores of a run, computed from its responses without a model. They equal lm-eval's for the same run exactly.
-
-Example:
-    >>> scores = score(Path("log.sqlite"), Path("prepared/sgg"))      # doctest: +SKIP
-    >>> scores.overall["avg@5"], scores.by_category["Liver"]["n"]     # doctest: +SKIP
-    (0.265, 104)
-"""
+"""Scores of a run, computed from its responses without a model. They equal lm-eval's for the same run exactly."""
 
 from __future__ import annotations
 
@@ -15,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.response_log.response import Response
 from anatomy_r1.scoring.complete_run import CompleteRun, load_complete_run
 from anatomy_r1.scoring.extraction import Extraction, extract_response, extraction_rates
 from anatomy_r1.scoring.metrics import K, question_metrics, summary
@@ -27,18 +20,16 @@ class Scores:
 
     benchmark: str
     run: str
-    """Name of the run in the log."""
     plan: Mapping[str, Any]
-    """What the run asked for: prompt style, images, split, seed, limit, weights, decoding."""
+    """As in `CompleteRun`, like `run` and `asked`."""
     ids: tuple[str, ...]
     clusters: tuple[str, ...]
     categories: tuple[str, ...]
     gold: tuple[str, ...]
     """Letter of the right option."""
     choices: tuple[tuple[str | None, ...], ...]
-    """Five per question: the choice of each sampled response."""
+    """Five per question: the choice of each sampled response; `greedy` has that of the greedy one."""
     greedy: tuple[str | None, ...]
-    """The greedy response's choice."""
     truncated: tuple[int, ...]
     """How many of the five ended at the token limit."""
     extractions: tuple[tuple[Extraction, ...], ...]
@@ -46,7 +37,6 @@ class Scores:
     distinct: tuple[int, ...]
     """How many different texts the five are."""
     asked: int
-    """Number of questions that the run asked for, as the data's manifest counts them."""
     overall: Mapping[str, float]
     """Means over questions (`metrics.summary` and `extraction.extraction_rates`)."""
     by_category: Mapping[str, Mapping[str, float]]
@@ -80,6 +70,7 @@ def score_run(run: CompleteRun) -> Scores:
     metrics = [question_metrics(*one) for one in zip(choices, greedy, gold, strict=True)]
     truncated = tuple(sum(one.truncated for one in six[:K]) for six in extractions)
     categories = tuple(question.category for question in questions)
+    prompts = [[one.key.prompt_hash for one in six] for six in responses]
 
     def means(some: Sequence[int]) -> dict[str, float]:
         strict = summary([metrics[i] for i in some], [truncated[i] for i in some])
@@ -104,11 +95,6 @@ def score_run(run: CompleteRun) -> Scores:
             category: means([i for i, one in enumerate(categories) if one == category])
             for category in sorted(set(categories))
         },
-        prompts=_prompts_hash(responses),
+        prompts=hashlib.sha256(json.dumps(prompts).encode()).hexdigest()[:16],
         options=tuple(len(question.options) for question in questions),
     )
-
-
-def _prompts_hash(responses: Sequence[Sequence[Response]]) -> str:
-    hashes = [[one.key.prompt_hash for one in six] for six in responses]
-    return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]

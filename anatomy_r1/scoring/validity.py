@@ -17,48 +17,38 @@ MAX_UNPARSED = 0.10
 MAX_REPEATED = 0.99
 """Share of questions whose five sampled responses are the same text although the temperature is above 0.
 
-The greedy response does not count: a cache that returns one response five times does not affect it. A policy trained to
-answer with one letter may be this confident. But to reach 99 % of questions, its most likely text must have a
-probability of about 0.998 on nearly all of them; five samples then say no more than one, which a reader must know too.
-The 24 runs of the committed mini profile reach at most 85 % (of equal verdicts, which equal texts imply).
+A policy trained to answer with one letter reaches 99 % only if its most likely text has a probability of about 0.998 on
+nearly all questions; five samples then say no more than one, which a reader must know too. The 24 runs of the committed
+mini profile reach at most 85 % (of equal verdicts, which equal texts imply).
 """
 
 
 def validity_problems(scores: Scores) -> tuple[str, ...]:
     """Reasons against using a run's numbers, each with the value found and its limit; empty for a valid run."""
-    return (*_wrong_counts(scores), *_unread(scores), *_repeated(scores))
+    return tuple(_problems(scores))
 
 
-def _wrong_counts(scores: Scores) -> Iterator[str]:
-    different = len(set(scores.ids))
-    complete = sum(len(choices) == K for choices in scores.choices)
+def _problems(scores: Scores) -> Iterator[str]:
+    different, complete = len(set(scores.ids)), sum(len(choices) == K for choices in scores.choices)
     if not scores.asked == different == len(scores.ids) == complete:
         yield (
             f"{scores.asked} questions in, {different} different ones out, {complete} of {len(scores.ids)} with {K} "
             "sampled responses: the score is not one of the questions that were asked"
         )
-
-
-def _unread(scores: Scores) -> Iterator[str]:
     responses = K * max(len(scores.ids), 1)
     truncated = sum(scores.truncated) / responses
     unparsed = sum(choice is None for choices in scores.choices for choice in choices) / responses
     if truncated > MAX_TRUNCATED:
-        yield f"{_percent(truncated)} of the sampled responses cut off at the token limit (limit {MAX_TRUNCATED:.0%})"
+        share = f"{100 * truncated:.1f} %"
+        yield f"{share} of the sampled responses cut off at the token limit (limit {MAX_TRUNCATED:.0%})"
     if unparsed > MAX_UNPARSED:
-        yield f"{_percent(unparsed)} of the sampled responses without a readable answer (limit {MAX_UNPARSED:.0%})"
-
-
-def _repeated(scores: Scores) -> Iterator[str]:
+        share = f"{100 * unparsed:.1f} %"
+        yield f"{share} of the sampled responses without a readable answer (limit {MAX_UNPARSED:.0%})"
     temperature = scores.plan["decoding"]["temperature"]
-    share = sum(count == 1 for count in scores.distinct) / max(len(scores.distinct), 1)
-    if temperature > 0 and share >= MAX_REPEATED:
+    repeated = sum(count == 1 for count in scores.distinct) / max(len(scores.distinct), 1)
+    if temperature > 0 and repeated >= MAX_REPEATED:
         yield (
-            f"the {K} sampled responses are one text in {_percent(share)} of the questions at temperature "
+            f"the {K} sampled responses are one text in {100 * repeated:.1f} % of the questions at temperature "
             f"{temperature:g} (limit {MAX_REPEATED:.0%}): they come from a cache, sampling is off, or the policy is "
             "near-deterministic"
         )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

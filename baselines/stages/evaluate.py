@@ -22,8 +22,7 @@ from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.evaluation.views import VIEWS, row_name
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
-from anatomy_r1.results.record import sampling_cost, sampling_record
-from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result, save_result
+from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result, sampling_cost, sampling_record, save_result
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import score

@@ -7,8 +7,8 @@ A difference of two methods on the same N questions has the standard error
 with d the share of questions on which one response of the one is right and of the other wrong, r = 1 for Pass@1 and
 Major@5 and (1 + 4 rho) / 5 for Avg@5 (rho: correlation of a question's five differences), and icc the correlation of
 differences within one of G videos (Kish's design effect). The smallest difference that a two-sided t test with G - 1
-degrees of freedom detects with 80 % power is se times `anatomy_r1.comparison.power.detectable`. The paper gives none
-of d, rho, icc, so three sets of values are tried; all are ours.
+degrees of freedom detects with 80 % power is se times `anatomy_r1.comparison.statistics.detectable`. The paper gives
+none of d, rho, icc, so three sets of values are tried; all are ours.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from anatomy_r1.comparison.power import detectable
-from anatomy_r1.comparison.verdict import LEVEL
+from anatomy_r1.comparison.statistics import LEVEL, detectable
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.tables.table import Table, prose_table
 from reports.audit.agreement import PrintedDifference, printed

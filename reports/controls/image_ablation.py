@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import Family
 from anatomy_r1.comparison.panel import Panel, panels
+from anatomy_r1.comparison.statistics import Verdict
 from anatomy_r1.comparison.systems import SystemRun, systems
-from anatomy_r1.comparison.verdict import Verdict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, WRONG_IMAGE, row_name, split_row
 from anatomy_r1.results.store import Result

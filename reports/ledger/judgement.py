@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from anatomy_r1.comparison.verdict import Verdict
+from anatomy_r1.comparison.statistics import Verdict
 from reports.audit.agreement import agrees, expected, printed
 from reports.audit.grim import impossible
 from reports.audit.paper import Claim, PaperCells, Quantifier, QuotedFigure, by_address, percent

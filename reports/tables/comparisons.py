@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from anatomy_r1.comparison.compare import analyse, undeclared_family
 from anatomy_r1.comparison.panel import panels
-from anatomy_r1.comparison.report import document
-from anatomy_r1.comparison.report_tables import categories_table, metrics_table, verdict_table
+from anatomy_r1.comparison.report import categories_table, document, metrics_table, verdict_table
 from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result

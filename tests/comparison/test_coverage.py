@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anatomy_r1.comparison.sign_flip import sign_flip
+from anatomy_r1.comparison.statistics import sign_flip
 from anatomy_r1.scoring.intervals import cluster_codes, cluster_intervals, cluster_sums
 from tests.helpers.worlds import answers, unequal
 

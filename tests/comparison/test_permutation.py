@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from anatomy_r1.comparison import sign_flip as permutation
-from anatomy_r1.comparison.sign_flip import DRAWS, EXACT_CLUSTERS, sign_flip, smallest_p
+from anatomy_r1.comparison import statistics
+from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS, sign_flip, smallest_p
 from anatomy_r1.scoring.intervals import cluster_codes, cluster_sums
 from tests.helpers.worlds import answers, unequal
 
@@ -61,7 +61,7 @@ def test_draws_agree_with_counting(monkeypatch):
     rng = np.random.default_rng(3)
     sums = rng.standard_normal((6, 14)) + rng.uniform(0, 0.8, (6, 1))
     counted = [found.p for found in sign_flip(sums, seed=0)]
-    monkeypatch.setattr(permutation, "EXACT_CLUSTERS", 5)
+    monkeypatch.setattr(statistics, "EXACT_CLUSTERS", 5)
     drawn = sign_flip(sums, seed=0)
     assert all(found.draws == DRAWS and found.seed == 0 and not found.exact for found in drawn)
     for expected, found in zip(counted, drawn, strict=True):

@@ -7,10 +7,7 @@ import pytest
 from scipy.stats import ttest_1samp
 from statsmodels.stats.power import TTestPower
 
-from anatomy_r1.comparison.power import detectable, detectable_difference
-from anatomy_r1.comparison.seeds import interquartile_mean
-from anatomy_r1.comparison.sign_flip import sign_flip
-from anatomy_r1.comparison.verdict import verdict
+from anatomy_r1.comparison.statistics import detectable, detectable_difference, interquartile_mean, sign_flip, verdict
 from anatomy_r1.scoring.intervals import cluster_intervals
 
 

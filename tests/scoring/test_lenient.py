@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy_r1.scoring import lenient as lenient_module
-from anatomy_r1.scoring import lenient_text
 from anatomy_r1.scoring import strict as strict_module
-from anatomy_r1.scoring.lenient import LENIENT_PARSED, extract_lenient
-from anatomy_r1.scoring.lenient_text import option_matcher
+from anatomy_r1.scoring.lenient import LENIENT_PARSED, extract_lenient, option_matcher
 from anatomy_r1.scoring.strict import PARSED, extract
 from tests.scoring.test_hostile_outputs import CASES, text_of
 
@@ -110,7 +108,7 @@ def test_reasoning_never_changes_the_choice(thought, letter):
 
 def test_normalising_by_character_equals_normalising_the_text():
     text = "\uff22\u24b7M\u00fcller\u2460\ufb01"
-    assert lenient_text.normalize(text) == unicodedata.normalize("NFKD", text)
+    assert lenient_module.normalize(text) == unicodedata.normalize("NFKD", text)
 
 
 class Counting:
@@ -133,12 +131,12 @@ class Counting:
 def work(monkeypatch):
     """A function that counts the characters that all patterns read for one verdict."""
     tally = []
-    for module in (strict_module, lenient_module, lenient_text):
+    for module in (strict_module, lenient_module):
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern):
                 monkeypatch.setattr(module, name, Counting(value, tally))
-    made = lenient_text._pattern
-    monkeypatch.setattr(lenient_text, "_pattern", lambda texts: Counting(made(texts), tally))
+    made = lenient_module._pattern
+    monkeypatch.setattr(lenient_module, "_pattern", lambda texts: Counting(made(texts), tally))
 
     def count(text, options):
         option_matcher.cache_clear()

@@ -5,7 +5,7 @@ import pytest
 import statsmodels.api as sm
 
 from anatomy_r1.scoring.intervals import cluster_interval, ratio_interval
-from anatomy_r1.scoring.position_bias import NONE_PREFERRED, NOT_KNOWN, count_letters, position_bias, sum_by_question
+from anatomy_r1.scoring.position_bias import NONE_PREFERRED, NOT_KNOWN, count_letters, position_bias
 
 
 def test_a_small_case_by_hand():
@@ -81,12 +81,3 @@ def test_no_readable_answer_means_no_bias_and_an_unoffered_letter_is_refused():
     assert position_bias(count_letters([[None] * 5], ["A"], [4], ["v"])) is None
     with pytest.raises(ValueError, match="letter C of a question with 2 options"):
         count_letters([["C"]], ["A"], [2], ["v"])
-
-
-def test_rows_of_a_question_are_summed_in_order_of_first_occurrence():
-    counts = count_letters([["A"], ["B"], ["B"]], ["A", "B", "A"], [2] * 3, ["w", "v", "w"])
-    names, found = sum_by_question(counts, ["q2", "q1", "q2"])
-    assert names == ["q2", "q1"]
-    assert found.chosen[:, :2].tolist() == [[1, 1], [0, 1]]
-    assert found.asked[:, :2].tolist() == [[2, 0], [0, 1]]
-    assert list(found.clusters) == ["w", "v"]

@@ -1,11 +1,23 @@
-"""The gate's report: verdicts as sentences (the same in terminal, JUnit and GitHub), as a document, and as JSON."""
+"""The gate's report: verdicts as sentences, as a document, as JSON, and for a CI server.
+
+A CI server reads JUnit XML (one suite per benchmark, one case per metric), and GitHub annotations and summary. Names of
+questions and results may hold any text. In XML, characters that XML 1.0 does not allow become U+FFFD, and the standard
+library escapes the rest. On GitHub, a line that begins with `::` commands the runner, so values are escaped as the
+runner unescapes them (actions/toolkit, packages/core/src/command.ts), and the report is printed between
+`::stop-commands::TOKEN` and `::TOKEN::`, with a token that cannot be guessed.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
+from xml.etree import ElementTree
 
 from anatomy_r1.comparison.panel import ALL
 from anatomy_r1.comparison.regression_gate.judge import (
@@ -16,14 +28,19 @@ from anatomy_r1.comparison.regression_gate.judge import (
     JudgedMetric,
     JudgedPair,
 )
-from anatomy_r1.comparison.report import GENERATED
-from anatomy_r1.comparison.report_tables import NAMED, columns, points, signed
+from anatomy_r1.comparison.report import GENERATED, NAMED, columns, points, signed
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.scoring.validity import MAX_TRUNCATED, MAX_UNPARSED
 from anatomy_r1.tables.table import Block, Cell, Document, Row, Table
+from anatomy_r1.tables.text import plain, plain_lines
 
 VERSION = 1
 """Version of the JSON format."""
+TITLE = "anatomy-r1 regress"
+SUMMARY_BYTES = 1_000_000
+"""GitHub drops a step's summary of more than 1 MiB."""
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Whatever is not a Char of XML 1.0 (section 2.2), such as a lone surrogate."""
 
 
 def headline(gate: Gate) -> str:
@@ -40,8 +57,7 @@ def headline(gate: Gate) -> str:
 
 def verdicts(gate: Gate) -> Iterator[str]:
     """One sentence per verdict, regressions first."""
-    order: tuple[GateVerdict, ...] = ("regression", "underpowered", "no regression")
-    for verdict in order:
+    for verdict in get_args(GateVerdict):
         for pair, one in gate.of(verdict):
             yield f"{verdict}: {sentence(pair, one)}"
 
@@ -51,12 +67,10 @@ def sentence(pair: JudgedPair, one: JudgedMetric) -> str:
     word = "rose" if one.metric in HIGHER_IS_WORSE else "fell"
     moved = f"{word} by {_points(one.fall)} points" if one.fall > 0 else "did not get worse"
     text = f"{pair.benchmark}: {label(one)} {moved} ({_points(one.reference)} to {_points(one.fresh)})"
-    if one.tolerance is None:
+    if (found := one.tolerance) is None:
         return f"{text}; not judged"
-    return (
-        f"{text}; the noise allows {_points(one.tolerance.limit)}; "
-        f"a true loss of {_points(one.tolerance.detectable)} fires with 95 %"
-    )
+    allowed, detectable = _points(found.limit), _points(found.detectable)
+    return f"{text}; the noise allows {allowed}; a true loss of {detectable} fires with 95 %"
 
 
 def label(one: JudgedMetric) -> str:
@@ -102,11 +116,12 @@ def _points(share: float) -> str:
 
 def document(gate: Gate, named: int = NAMED) -> Document:
     """The report for readers; it names up to `named` flipped questions in each direction."""
-    generated = [GENERATED] if any(pair.benchmark.endswith("_mini") for pair in gate.pairs) else []
+    caveats = list(warnings(gate))
+    if any(pair.benchmark.endswith("_mini") for pair in gate.pairs):
+        caveats.append(GENERATED)
     tables = (_verdict_table(gate), _flips_table(gate, named), _shown_table(gate), _origins_table(gate))
     kept = tuple(table for table in tables if table.blocks)
-    warning = " ".join([*warnings(gate), *generated])
-    return Document(f"Regression gate: {headline(gate)}", warning, kept, tuple(_notes(gate)))
+    return Document(f"Regression gate: {headline(gate)}", " ".join(caveats), kept, tuple(_notes(gate)))
 
 
 def _verdict_table(gate: Gate) -> Table:
@@ -128,9 +143,8 @@ def _shown_table(gate: Gate) -> Table:
 
 def _cells(one: JudgedMetric) -> tuple[Cell, ...]:
     shown = (points(one.reference), points(one.fresh), Cell(signed(one.fresh - one.reference)))
-    if one.tolerance is None:
+    if (found := one.tolerance) is None:
         return shown
-    found = one.tolerance
     return (*shown, points(found.limit), points(found.detectable), Cell(found.rests_on), Cell(one.verdict or ""))
 
 
@@ -145,8 +159,7 @@ def _flips_table(gate: Gate, named: int) -> Table:
     for pair in gate.pairs:
         for direction, found in (("right to wrong", pair.lost), ("wrong to right", pair.gained)):
             if found and named:
-                rows = tuple(Row(one.id, _flip_cells(one)) for one in found[:named])
-                blocks.append(Block(f"{pair.benchmark}: {direction}", rows))
+                blocks.append(Block(f"{pair.benchmark}: {direction}", tuple(map(_flip_row, found[:named]))))
         notes.append(
             f"{pair.benchmark}: {len(pair.lost)} right to wrong, {len(pair.gained)} wrong to right, of "
             f"{len(pair.panel.questions)} questions; the largest changes first. Questions flip both ways by chance."
@@ -156,22 +169,21 @@ def _flips_table(gate: Gate, named: int) -> Table:
     return Table("flips", title, "Question", heads, tuple(blocks), tuple(notes) if blocks else ())
 
 
-def _flip_cells(one: FlippedQuestion) -> tuple[Cell, ...]:
-    return Cell(one.category), Cell(one.cluster), Cell(f"{one.before:.0%}"), Cell(f"{one.after:.0%}")
+def _flip_row(one: FlippedQuestion) -> Row:
+    return Row(one.id, (Cell(one.category), Cell(one.cluster), Cell(f"{one.before:.0%}"), Cell(f"{one.after:.0%}")))
 
 
 def _origins_table(gate: Gate) -> Table:
-    blocks = [
-        Block(pair.benchmark, tuple(Row(one.short, _origin(one)) for one in (pair.reference, pair.fresh)))
-        for pair in gate.pairs
-    ]
+    blocks = [Block(pair.benchmark, (_origin(pair.reference), _origin(pair.fresh))) for pair in gate.pairs]
     heads = columns("provenance", ("seeds", "weights", "commit", "data"))
     return Table("origins", "What was compared", "Result", heads, tuple(blocks))
 
 
-def _origin(system: System) -> tuple[Cell, ...]:
+def _origin(system: System) -> Row:
     known = [", ".join(one[:10] for one in system.known(what)) for what in ("weights", "commit", "data")]
-    return tuple(Cell(text or "not recorded") for text in (", ".join(map(str, system.seeds)), *known))
+    return Row(
+        system.short, tuple(Cell(text or "not recorded") for text in (", ".join(map(str, system.seeds)), *known))
+    )
 
 
 def _notes(gate: Gate) -> Iterator[str]:
@@ -223,3 +235,89 @@ def _pair(pair: JudgedPair) -> dict[str, Any]:
         "lost": [asdict(one) for one in pair.lost],
         "gained": [asdict(one) for one in pair.gained],
     }
+
+
+def junit_xml(gate: Gate, *, require_power: bool = False, named: int = 10) -> bytes:
+    """The JUnit document; with `require_power`, an underpowered metric also fails."""
+    root = ElementTree.Element("testsuites", name=TITLE)
+    for pair in gate.pairs:
+        suite = ElementTree.SubElement(root, "testsuite", name=xml_text(pair.benchmark))
+        for one in pair.judged:
+            case = ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=xml_text(label(one)))
+            text = xml_text(sentence(pair, one))
+            if one.verdict == "regression" or (one.verdict == "underpowered" and require_power):
+                failure = ElementTree.SubElement(case, "failure", type=one.verdict, message=text)
+                failure.text = xml_text("\n".join([text, *_flips("right to wrong", pair.lost, named)]))
+            else:
+                ElementTree.SubElement(case, "system-out").text = f"{one.verdict}: {text}"
+        output = [*warnings(gate), *_flips("right to wrong", pair.lost, named)]
+        output += _flips("wrong to right", pair.gained, named)
+        ElementTree.SubElement(suite, "system-out").text = xml_text("\n".join(output))
+    return _bytes(root)
+
+
+def junit_refusal(message: str) -> bytes:
+    """A JUnit document with one case that ended in an error: nothing was judged."""
+    root = ElementTree.Element("testsuites", name=TITLE)
+    suite = ElementTree.SubElement(root, "testsuite", name=TITLE)
+    case = ElementTree.SubElement(suite, "testcase", classname=TITLE, name="inputs")
+    text = xml_text(message)
+    ElementTree.SubElement(case, "error", type="refused", message=text).text = text
+    return _bytes(root)
+
+
+def xml_text(value: str) -> str:
+    """`value` with every character that XML does not allow replaced."""
+    return _FORBIDDEN.sub("\ufffd", value)
+
+
+def _flips(direction: str, found: Sequence[FlippedQuestion], named: int) -> Iterator[str]:
+    yield f"{len(found)} questions {direction}" + (":" if found and named else "")
+    yield from (f"  {flip_line(one)}" for one in found[:named])
+
+
+def _bytes(root: ElementTree.Element) -> bytes:
+    for suite in root:
+        for name, tag in (("tests", "testcase"), ("failures", ".//failure"), ("errors", ".//error")):
+            suite.set(name, str(len(suite.findall(tag))))
+    ElementTree.indent(root)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def github_annotations(gate: Gate, *, require_power: bool = False, named: int = 10) -> Iterator[str]:
+    """GitHub annotations: an `error` for each metric that fails, a `warning` for each other reservation."""
+    for pair, one in gate.of("regression"):
+        lines = [sentence(pair, one), *(flip_line(flip) for flip in pair.lost[:named])]
+        yield github_annotation("error", "\n".join(lines), f"{TITLE}: regression")
+    for pair, one in gate.of("underpowered"):
+        kind = "error" if require_power else "warning"
+        yield github_annotation(kind, sentence(pair, one), f"{TITLE}: underpowered")
+    yield from (github_annotation("warning", text, TITLE) for text in warnings(gate))
+
+
+def github_annotation(kind: str, message: str, title: str) -> str:
+    """One annotation, without a line end; unprintable characters, also carriage returns, become question marks."""
+    title, message = (text.replace("%", "%25").replace("\n", "%0A") for text in (plain(title), plain_lines(message)))
+    return f"::{kind} title={title.replace(':', '%3A').replace(',', '%2C')}::{message}"
+
+
+def guarded(text: str) -> str:
+    """`text` between two lines that turn the runner's commands off and on again."""
+    token = secrets.token_hex(16)
+    return f"::stop-commands::{token}\n{text}\n::{token}::"
+
+
+def disarmed(text: str) -> str:
+    """`text` without anything that the runner would take for a command, for a stream that is not guarded."""
+    return text.replace("::", ": :").replace("##[", "## [")
+
+
+def append_summary(markdown: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Append to the job's summary, if the runner provides one; a summary that is too long is cut, with a note."""
+    if not (path := environment.get("GITHUB_STEP_SUMMARY")):
+        return
+    content = markdown.encode("utf-8", "replace")
+    if len(content) > SUMMARY_BYTES:
+        content = content[:SUMMARY_BYTES] + b"\n\n*cut: the job's output has all of it*\n"
+    with Path(path).open("ab") as file:
+        file.write(content + b"\n")

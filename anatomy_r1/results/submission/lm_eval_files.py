@@ -155,45 +155,29 @@ def is_results(path: Path) -> bool:
 
 
 def read_results(path: Path, benchmark: str | None) -> LmEvalResults:
-    """The results file at `path`, or the only one below that folder.
-
-    Raises:
-        AnatomyR1Error: when there is none or more than one, it is too large or not a results file, or it does not hold
-            one of our benchmarks with its samples.
-    """
-    file = _only_results_file(path)
+    """The results file at `path`, or the only one below that folder, with one of our benchmarks and its samples."""
+    file = path
+    if not path.is_file():
+        found = sorted(path.rglob("results_*.json"))
+        if len(found) != 1:
+            names = ", ".join(one.name for one in found[:5]) or "none"
+            raise AnatomyR1Error(f"{path}: holds {len(found)} results files ({names}). Fix: name one of them")
+        file = found[0]
     if file.stat().st_size > MAX_RESULTS:
         raise AnatomyR1Error(f"{file}: more than {MAX_RESULTS // 2**20} MiB, which no results file has. {AGAIN}")
     content = _validated(_RESULTS, _parsed(file.read_bytes(), f"{file}", allow_nan=True), f"{file}")
     by_benchmark: dict[str, list[str]] = {}
     for task in content.configs:
         if task in task_files():
-            by_benchmark.setdefault(_benchmark_of(task), []).append(task)
-    name = _chosen(file, by_benchmark, benchmark)
-    return LmEvalResults(file, content, {task: _task(file, content, task) for task in by_benchmark[name]}, name)
-
-
-def _benchmark_of(task: str) -> str:
-    return max((name for name in benchmarks() if task == name or task.startswith(f"{name}_")), key=len)
-
-
-def _only_results_file(path: Path) -> Path:
-    if path.is_file():
-        return path
-    found = sorted(path.rglob("results_*.json"))
-    if len(found) != 1:
-        names = ", ".join(one.name for one in found[:5]) or "none"
-        raise AnatomyR1Error(f"{path}: holds {len(found)} results files ({names}). Fix: name one of them")
-    return found[0]
-
-
-def _chosen(file: Path, by_benchmark: Mapping[str, list[str]], asked: str | None) -> str:
-    if asked in by_benchmark:
-        return str(asked)
-    if asked is None and len(by_benchmark) == 1:
-        return next(iter(by_benchmark))
-    there = ", ".join(sorted(by_benchmark)) or f"none of {', '.join(benchmarks())}"
-    raise AnatomyR1Error(f"{file}: holds {there}. Fix: name a benchmark that it holds: --benchmark NAME")
+            of = max((name for name in benchmarks() if task == name or task.startswith(f"{name}_")), key=len)
+            by_benchmark.setdefault(of, []).append(task)
+    if benchmark is None and len(by_benchmark) == 1:
+        (benchmark,) = by_benchmark
+    if benchmark not in by_benchmark:
+        there = ", ".join(sorted(by_benchmark)) or f"none of {', '.join(benchmarks())}"
+        raise AnatomyR1Error(f"{file}: holds {there}. Fix: name a benchmark that it holds: --benchmark NAME")
+    tasks = {task: _task(file, content, task) for task in by_benchmark[benchmark]}
+    return LmEvalResults(file, content, tasks, benchmark)
 
 
 def _task(file: Path, content: ResultsFile, task: str) -> Task:
@@ -223,11 +207,7 @@ class Sample:
 
 
 def read_samples(path: Path, most: int) -> Iterator[Sample]:
-    """Records of a samples file.
-
-    Raises:
-        AnatomyR1Error: when a record is too long or not valid, or there are more than `most`.
-    """
+    """Records of a samples file, of which there may be at most `most`."""
     with path.open("rb") as file:
         for number in range(1, most + 2):
             where, line = f"{path}:{number}", file.readline(MAX_LINE + 1)

@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from anatomy_r1.data.locate import find_set
-from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.task_files import task_files
 from anatomy_r1.files import file_sha256
@@ -32,8 +31,6 @@ from anatomy_r1.scoring.metrics import K, question_metrics
 from anatomy_r1.scoring.score import Scores, score_run
 
 ENGINE = "lm-eval"
-EXAMPLES = 3
-"""Questions named when their numbers differ."""
 USUAL = {"until": [], "do_sample": True, "seed": None, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0}
 """Generation arguments of the task files. Others are recorded, and distinguish systems in a comparison."""
 NOT_KNOWN = ("weights", "which responses ended at the token limit", "bytes of the pictures shown", "tokens and seconds")
@@ -41,21 +38,16 @@ NOT_KNOWN = ("weights", "which responses ended at the token limit", "bytes of th
 
 
 def from_lm_eval(path: Path, data: Path, benchmark: str | None = None, seed: int = 0) -> Submission:
-    """Score a stock run of lm-eval on our tasks.
+    """Score a stock run of lm-eval on our tasks; an `AnatomyR1Error` says what is not as our task leaves it.
 
-    Args:
-        path: its output folder, or the results file.
-        data: prepared set that was asked, or its parent.
-        benchmark: which one, if the folder holds several.
-        seed: number under which the result is stored; lm-eval does not seed single responses.
-
-    Raises:
-        AnatomyR1Error: when anything is not as our task leaves it.
+    `path` is its output folder, or the results file. `seed` is the number under which the result is stored: lm-eval
+    does not seed single responses.
     """
     results = read_results(path, benchmark)
     style = _check_tasks(results)
     prepared = find_set(results.benchmark, data, "test")
-    by_task = {task: _samples(results, task, prepared, style) for task in results.tasks}
+    known = {question.id: question for question in prepared.questions}
+    by_task = {name: list(_samples(task.samples, known, style)) for name, task in results.tasks.items()}
     by_question = _check_complete([one for samples in by_task.values() for one in samples], prepared.questions)
     plan = {
         "benchmark": results.benchmark,
@@ -102,28 +94,22 @@ def _check_tasks(results: LmEvalResults) -> Style:
     return "direct" if styles == ["direct"] else "think"
 
 
-def _samples(results: LmEvalResults, task: str, prepared: PreparedSet, style: Style) -> list[Sample]:
-    known = {question.id: question for question in prepared.questions}
-    samples = list(read_samples(results.tasks[task].samples, len(known)))
-    for sample in samples:
-        _check_sample(sample, known, style)
-    return samples
-
-
-def _check_sample(sample: Sample, known: Mapping[str, Question], style: Style) -> None:
-    """Check that a sample asks a question of the prepared set, exactly as our task does, and has six responses."""
-    document, record = sample.record.doc, sample.record
-    if (question := known.get(sample.id)) is None:
-        fix = "Fix: name the prepared set that it was asked from: --data DIR"
-        raise AnatomyR1Error(f"{sample.where}: question {sample.id[:80]!r} is not in the prepared set. {fix}")
-    where, expected = f"{sample.where}: question {sample.id}", _document(question, style)
-    if differing := [name for name in Document.model_fields if getattr(document, name) != getattr(expected, name)]:
-        fix = "Fix: submit a run on this prepared set, with this release's task and the questions' own images"
-        raise AnatomyR1Error(f"{where} differs in {', '.join(differing)}. {fix}")
-    if not all(_contains(sent, document.prompt) for sent in (record.sampled_prompt, record.greedy_prompt)):
-        raise AnatomyR1Error(f"{where}: the prompt sent does not contain its text. {AGAIN}")
-    if (counts := [len(texts) for texts in record.resps]) != [K, 1]:
-        raise AnatomyR1Error(f"{where}: {counts} responses; expected [{K}, 1], sampled and greedy. {AGAIN}")
+def _samples(path: Path, known: Mapping[str, Question], style: Style) -> Iterator[Sample]:
+    """Samples, each of which asks a question of the prepared set, exactly as our task does, and has six responses."""
+    for sample in list(read_samples(path, len(known))):  # all are well-formed before any is compared
+        document, record = sample.record.doc, sample.record
+        if (question := known.get(sample.id)) is None:
+            fix = "Fix: name the prepared set that it was asked from: --data DIR"
+            raise AnatomyR1Error(f"{sample.where}: question {sample.id[:80]!r} is not in the prepared set. {fix}")
+        where, expected = f"{sample.where}: question {sample.id}", _document(question, style)
+        if differing := [name for name in Document.model_fields if getattr(document, name) != getattr(expected, name)]:
+            fix = "Fix: submit a run on this prepared set, with this release's task and the questions' own images"
+            raise AnatomyR1Error(f"{where} differs in {', '.join(differing)}. {fix}")
+        if not all(_contains(sent, document.prompt) for sent in (record.sampled_prompt, record.greedy_prompt)):
+            raise AnatomyR1Error(f"{where}: the prompt sent does not contain its text. {AGAIN}")
+        if (counts := [len(texts) for texts in record.resps]) != [K, 1]:
+            raise AnatomyR1Error(f"{where}: {counts} responses; expected [{K}, 1], sampled and greedy. {AGAIN}")
+        yield sample
 
 
 def _document(question: Question, style: Style) -> Document:
@@ -222,7 +208,7 @@ def _differences(results: LmEvalResults, by_task: Mapping[str, Sequence[Sample]]
                 yield f"{task}: {metric} submitted as {claimed!r}, {mean!r} by our scorer"
         unlike = [one.id for one in samples if any(one.claimed[m] != ours[one.id][m] for m in CLAIMED)]
         if unlike:
-            named = ", ".join(unlike[:EXAMPLES])
+            named = ", ".join(unlike[:3])
             yield f"{task}: numbers of {len(unlike)} questions differ from our scorer's: {named}"
 
 

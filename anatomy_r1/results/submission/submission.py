@@ -1,10 +1,8 @@
-"""A submission: responses made elsewhere, scored here. Made from a response log, or from a model that is evaluated
-into one; `lm_eval_source` makes it from an lm-eval run.
-"""
+"""A submission: responses made elsewhere, scored here. From a response log or a model; see also `lm_eval_source`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import pandas as pd
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import file_sha256
 from anatomy_r1.prompts import Style, canonical_wording, prompt_hash, render_text
-from anatomy_r1.results.record import sampling_cost, sampling_record
+from anatomy_r1.results.store import sampling_cost, sampling_record
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import Scores, score
@@ -68,18 +66,15 @@ class Submission:
 
 
 def from_log(log: Path, data: Path, run: str | None = None) -> Submission:
-    """Score one run of a response log.
-
-    Raises:
-        AnatomyR1Error: as `anatomy_r1.scoring.score.score`, or when the run is a control or did not ask all test
-            questions.
-    """
+    """Score one run of a response log, which must have asked all test questions with their own images."""
     scores = _scored(log, data, run)
-    unknown = ("version of the task", "wording of the prompts")
+    unknown, weights = ("version of the task", "wording of the prompts"), str(scores.plan["weights"])
+    # The log may identify its weights by a hash of their bytes; a server's name for them is longer.
+    verified = len(weights) == 16 and set(weights) <= set("0123456789abcdef")
     return Submission(
         scores=scores,
         origin={"kind": "response log", "files": {log.name: file_sha256(log)}, "run": scores.run},
-        not_known=unknown if _weights_verified(scores) else ("weights", *unknown),
+        not_known=unknown if verified else ("weights", *unknown),
         wording_known=False,
         cost=sampling_cost(log, scores.plan["weights"]),
     )
@@ -89,20 +84,22 @@ def from_model(task: str, data: Path, model: Path, log: Path, **options: Any) ->
     """Evaluate a model on all test questions of a benchmark, and score its responses.
 
     `options` go to `anatomy_r1.evaluation.evaluate.evaluate`. The log is kept: an interrupted submission resumes there.
-
-    Raises:
-        AnatomyR1Error: as `evaluate` and `score`.
     """
     from anatomy_r1.evaluation.evaluate import evaluate
 
     done = evaluate(task, data, model, log, **options)
     scores = _scored(log, data, done.run)
+    claimed, ours = done.metrics, scores.overall
     return Submission(
         scores=scores,
         origin={"kind": "model", "files": {}, "model": model.name, "run": done.run},
         not_known=(),
-        claimed=done.metrics,
-        differences=tuple(_differences(done.metrics, scores.overall)),
+        claimed=claimed,
+        differences=tuple(
+            f"{name}: {claimed.get(name)!r} by lm-eval, {ours[name]!r} from the log"
+            for name in CLAIMED
+            if claimed.get(name) != ours[name]
+        ),
         cost=sampling_cost(log, scores.plan["weights"]),
     )
 
@@ -111,9 +108,8 @@ def _scored(log: Path, data: Path, run: str | None) -> Scores:
     try:
         scores = score(log, data, run)
     except (KeyError, TypeError, AttributeError) as error:  # the plan of a foreign log may be anything
-        raise AnatomyR1Error(
-            f"{log}: the run's plan is not one of ours ({error!r:.120}). Fix: evaluate again"
-        ) from error
+        problem = f"the run's plan is not one of ours ({error!r:.120})"
+        raise AnatomyR1Error(f"{log}: {problem}. Fix: evaluate again") from error
     plan = scores.plan
     for name, wanted in (("images", "real"), ("split", "test"), ("limit", None)):
         if plan[name] != wanted:
@@ -122,15 +118,3 @@ def _scored(log: Path, data: Path, run: str | None) -> Scores:
     if plan["style"] not in ("think", "direct"):
         raise AnatomyR1Error(f"{log}: run {scores.run} has none of our prompt styles. Fix: evaluate again")
     return scores
-
-
-def _weights_verified(scores: Scores) -> bool:
-    """Whether the log identifies its weights by a hash of their bytes; a server's name for them is longer."""
-    weights = str(scores.plan["weights"])
-    return len(weights) == 16 and set(weights) <= set("0123456789abcdef")
-
-
-def _differences(claimed: Mapping[str, float], ours: Mapping[str, float]) -> Iterator[str]:
-    for name in CLAIMED:
-        if claimed.get(name) != ours[name]:
-            yield f"{name}: {claimed.get(name)!r} by lm-eval, {ours[name]!r} from the log"

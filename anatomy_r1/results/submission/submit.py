@@ -5,7 +5,9 @@ The leakage passport of a submission compares the test questions with the traini
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +19,82 @@ from anatomy_r1.data.locate import find_set
 from anatomy_r1.data.prepared import MANIFEST, load, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locks import locked
-from anatomy_r1.provenance import provenance
-from anatomy_r1.results.store import SUBMITTED, Result
-from anatomy_r1.results.submission.entry import ResultKey, check_free, enter, profile_of
+from anatomy_r1.provenance import provenance, stated
+from anatomy_r1.results.store import SUBMITTED, Result, save_result
 from anatomy_r1.results.submission.lm_eval_files import is_results
 from anatomy_r1.results.submission.lm_eval_source import from_lm_eval
 from anatomy_r1.results.submission.submission import CLAIMED, Submission, from_log, from_model
 from anatomy_r1.scoring.validity import validity_problems
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+"""A valid folder name on any system, which cannot lead out of the store."""
 UNKNOWN = "it is not known what it was trained on"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultKey:
+    """Names under which a submission is stored; one that cannot be the name of a folder is an `AnatomyR1Error`."""
+
+    benchmark: str
+    model: str
+    method: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        for what, name in (("benchmark", self.benchmark), ("model", self.model), ("method", self.method)):
+            if not _NAME.fullmatch(name) or ".." in name:
+                fix = "Fix: letters, digits and . _ + - only, beginning with a letter or digit, at most 80"
+                raise AnatomyR1Error(f"--{what} {name[:80]!r}: cannot be the name of a folder. {fix}")
+        if not 0 <= self.seed < 2**31:
+            raise AnatomyR1Error(f"--seed {self.seed}: expected an integer from 0 to 2**31 - 1")
+
+    @property
+    def path(self) -> str:
+        """Path below the store, without suffix."""
+        return f"{self.benchmark}/{self.model}/{self.method}/{SUBMITTED}/seed{self.seed}"
+
+
+def check_free(store: Path, key: ResultKey) -> None:
+    """Check that no result has this key yet."""
+    for suffix in (".json", ".parquet"):
+        if (path := store / f"{key.path}{suffix}").exists():
+            raise AnatomyR1Error(f"{path}: exists already. Fix: another --method or --seed, or delete it yourself")
+
+
+def profile_of(store: Path, key: ResultKey, questions_sha256: str, asked: str | None) -> str:
+    """The profile of a submission: that of the results in the store, which must answer the same questions."""
+    check_free(store, key)
+    heads = {path: _head(path) for path in sorted(store.glob("*/*/*/*/seed*.json"))}
+    for path, head in heads.items():
+        theirs = stated(head, "provenance", "data", "questions_sha256")
+        if head.get("benchmark") == key.benchmark and theirs not in (None, questions_sha256):
+            fix = "Fix: submit a run on the same prepared set, or name another --store"
+            raise AnatomyR1Error(f"{path}: answers other questions of {key.benchmark}. {fix}")
+    profiles = sorted({str(head.get("profile")) for head in heads.values()})
+    if len(profiles) > 1 or (asked and profiles not in ([], [asked])):
+        fix = "Fix: leave --profile out, or name another --store"
+        raise AnatomyR1Error(f"{store}: holds results of profile {', '.join(profiles)}. {fix}")
+    return asked or (profiles[0] if profiles else "submitted")
+
+
+def _head(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AnatomyR1Error(f"{path}: not a complete result ({error}). Fix: delete it") from error
+    return content if isinstance(content, Mapping) else {}
+
+
+def enter(store: Path, result: Result) -> Path:
+    """Write a result; a failed write leaves no files."""
+    path = store / f"{result.key}.json"
+    try:
+        return save_result(store, result)
+    except OSError as error:
+        for suffix in (".tmp", ".parquet", ".json.tmp"):
+            path.with_suffix(suffix).unlink(missing_ok=True)
+        fix = "Fix: check disk space and permissions, then submit again"
+        raise AnatomyR1Error(f"{path}: cannot be written ({error}). {fix}") from error
 
 
 @dataclass(frozen=True)
@@ -63,26 +132,24 @@ class StoredSubmission:
 
     def summary(self) -> str:
         """Text for a terminal: where it is, its scores, what differs and what is not known."""
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
         scores, recorded = self.submission.scores, self.result.provenance["submitted"]
-        yield f"{self.path}: {len(scores.ids)} questions, scored again from the responses"
-        yield "  ".join(f"{name} {scores.overall[name]:.4f}" for name in CLAIMED)
+        lines = [f"{self.path}: {len(scores.ids)} questions, scored again from the responses"]
+        lines.append("  ".join(f"{name} {scores.overall[name]:.4f}" for name in CLAIMED))
         if recorded["said"] and not self.submission.differences:
-            yield "the submitted numbers equal ours exactly"
-        yield from (f"DIFFERS: {one}" for one in self.submission.differences)
-        yield from (f"UNFIT: {one}" for one in validity_problems(scores))
+            lines.append("the submitted numbers equal ours exactly")
+        lines += [f"DIFFERS: {one}" for one in self.submission.differences]
+        lines += [f"UNFIT: {one}" for one in validity_problems(scores)]
         if self.passport.not_clean:
-            yield f"not clean: {', '.join(self.passport.not_clean)}"
-        yield f"not known: {'; '.join(recorded['not_known']) or 'nothing that the pipeline records'}"
+            lines.append(f"not clean: {', '.join(self.passport.not_clean)}")
+        lines.append(f"not known: {'; '.join(recorded['not_known']) or 'nothing that the pipeline records'}")
+        return "\n".join(lines)
 
 
 def submit(request: SubmissionRequest) -> StoredSubmission:
     """Score a submission and write it to the store.
 
     Raises:
-        AnatomyR1Error, DataError: when anything is wrong with it; nothing is written then.
+        AnatomyR1Error, DataError: Something is wrong with it; nothing is written then.
     """
     ResultKey("x", request.model, request.method, request.seed or 0)  # checks the names before anything is read
     early = _check_before_evaluation(request) if _is_model(request.source) else None
@@ -153,11 +220,7 @@ def _result(
 
 
 def passport_of(benchmark: str, data: Path, train_data: Sequence[Path]) -> Passport:
-    """What the test questions of a benchmark share with the named training data.
-
-    Raises:
-        AnatomyR1Error, DataError: when these cannot be read.
-    """
+    """What the test questions of a benchmark share with the named training data."""
     test = find_set(benchmark, data, "test")
     if not train_data:
         return unknown_training(test.questions, UNKNOWN)

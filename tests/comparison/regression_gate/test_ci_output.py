@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from anatomy_r1.comparison.regression_gate import ci
+from anatomy_r1.comparison.regression_gate import report
 from tests.comparison.regression_gate.conftest import HOSTILE, cells, regress
 
 
@@ -115,30 +115,30 @@ def test_underpowered_fails_in_junit_only_if_power_is_required(tmp_path, chance,
 
 def test_every_character_that_xml_forbids_is_replaced_and_no_other():
     for code in [*range(0x300), 0xD7FF, 0xD800, 0xDFFF, 0xE000, 0xFFFD, 0xFFFE, 0xFFFF, 0x10000, 0x10FFFF]:
-        kept = ci.xml_text(chr(code)) == chr(code)
+        kept = report.xml_text(chr(code)) == chr(code)
         allowed = code in (9, 10, 13) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
         assert kept == allowed, hex(code)
-    assert ET.fromstring(ci.junit_refusal("".join(map(chr, range(0xE000))))).find(".//error") is not None
+    assert ET.fromstring(report.junit_refusal("".join(map(chr, range(0xE000))))).find(".//error") is not None
 
 
 def test_an_annotation_reads_back_unchanged():
     message, title = "50 % of\r\n::error::x, y: z", "a: b, c % d"
-    (found,) = Runner(ci.github_annotation("warning", message, title)).commands
+    (found,) = Runner(report.github_annotation("warning", message, title)).commands
     assert found == ("warning", f"title={title}", message.replace("\r", "?"))
 
 
 def test_a_summary_that_github_would_drop_is_cut(tmp_path):
     path = tmp_path / "summary.md"
     path.write_text("before\n")
-    ci.append_summary("x" * 3_000_000, {"GITHUB_STEP_SUMMARY": str(path)})
+    report.append_summary("x" * 3_000_000, {"GITHUB_STEP_SUMMARY": str(path)})
     text = path.read_text()
     assert text.startswith("before\nxxx")
     assert len(text) < 1024 * 1024
     assert "cut" in text[-100:]
-    ci.append_summary("x", {})
+    report.append_summary("x", {})
 
 
 def test_guarded_output_has_a_token_of_its_own():
-    first, second = (ci.guarded("::error::x\n") for _ in range(2))
+    first, second = (report.guarded("::error::x\n") for _ in range(2))
     assert first != second
     assert Runner(first).commands == []

@@ -7,8 +7,7 @@ import pytest
 
 from anatomy_r1.cli import regress as regress_cli
 from anatomy_r1.comparison.panel import RECORDED
-from anatomy_r1.comparison.regression_gate.judge import GateRule
-from anatomy_r1.comparison.regression_gate.tolerance import METRICS
+from anatomy_r1.comparison.regression_gate.judge import METRICS, GateRule
 from tests.comparison.regression_gate.conftest import cells, found, regress
 from tests.comparison.test_compare_sources import MINI
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from anatomy_r1.comparison.regression_gate.tolerance import Noise, tolerance
+from anatomy_r1.comparison.regression_gate.judge import Noise, tolerance
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from anatomy_r1.comparison.regression_gate.tolerance import (
+from anatomy_r1.comparison.regression_gate.judge import (
     FALSE_ALARMS,
     POWER,
     UNLUCKY,

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anatomy_r1.comparison.regression_gate.judge import GateRule, judge
-from anatomy_r1.comparison.regression_gate.load import align
-from anatomy_r1.comparison.regression_gate.tolerance import FALSE_ALARMS, noise, tolerance
+from anatomy_r1.comparison.regression_gate.judge import FALSE_ALARMS, GateRule, judge, noise, tolerance
+from anatomy_r1.comparison.regression_gate.sources import align
 from anatomy_r1.comparison.systems import SystemRun, load_systems, systems
 from anatomy_r1.scoring.question_table import table_metrics
 

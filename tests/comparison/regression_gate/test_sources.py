@@ -2,8 +2,7 @@
 
 import pytest
 
-from anatomy_r1.comparison.regression_gate.load import load
-from anatomy_r1.comparison.regression_gate.reference import read_reference
+from anatomy_r1.comparison.regression_gate.sources import load
 from anatomy_r1.response_log.log import ResponseLog
 from tests.comparison.regression_gate.conftest import cells, found, regress
 from tests.comparison.test_compare_sources import MINI, write_log
@@ -87,7 +86,7 @@ def logs(tmp_path_factory):
 def test_response_logs_all_runs_of_one_are_repeats(logs, tmp_path, capsys):
     folder, data = logs
     assert regress(folder / "old.sqlite", "--data", data, "--record", tmp_path / "r.json") == 0
-    (system,) = read_reference(tmp_path / "r.json")
+    (system,) = load([str(tmp_path / "r.json")], None)
     assert [run.seed for run in system.runs] == [0, 1]
     assert regress(folder / "new.sqlite", "--data", data, "--against", tmp_path / "r.json") == 1
     assert "avg@5 fell by 66.67 points (66.67 to 0.00)" in capsys.readouterr().out
