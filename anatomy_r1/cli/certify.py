@@ -33,9 +33,8 @@ def _certify(args: argparse.Namespace) -> int:
     import json
 
     from anatomy_r1.data.prepared import load
-    from anatomy_r1.training.certificate.certificate import as_text
+    from anatomy_r1.training.certificate.certificate import as_text, load_evidence
     from anatomy_r1.training.certificate.certify import certify
-    from anatomy_r1.training.certificate.evidence import load_evidence
 
     training_set = load(args.data, "train") if args.data else None
     found = {str(path): certify(load_evidence(path, training_set)) for path in args.trainings}

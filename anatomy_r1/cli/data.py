@@ -154,8 +154,8 @@ def _add_leakage(commands: Any) -> None:
 def _leakage(args: argparse.Namespace) -> int:
     import json
 
+    from anatomy_r1.data.leakage.passport import as_text
     from anatomy_r1.data.leakage.sides import compare
-    from anatomy_r1.data.leakage.text import as_text
 
     found = compare(args.data, args.train_file, args.test_file, args.test_videos)
     print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if args.json else as_text(found))

@@ -45,14 +45,14 @@ def _add_make(commands: Any) -> None:
 def _make(args: argparse.Namespace) -> int:
     from anatomy_r1.data.prepared import load
     from anatomy_r1.hub import snapshot
-    from anatomy_r1.training.encoders.encoder import write_similarities
+    from anatomy_r1.training.encoders import write_similarities
 
     if args.encoder == "medclip":
-        from anatomy_r1.training.encoders.medclip import medclip
+        from anatomy_r1.training.encoders import medclip
 
         encoder = medclip(Path(args.weights), snapshot(args.bert))
     else:
-        from anatomy_r1.training.encoders.openclip import open_clip_encoder
+        from anatomy_r1.training.encoders import open_clip_encoder
 
         encoder = open_clip_encoder(snapshot(args.weights))
     options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
@@ -62,7 +62,7 @@ def _make(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from anatomy_r1.training.encoders.weights import convert
+    from anatomy_r1.training.encoders import convert
 
     print(f"{args.target}: {convert(args.source, args.target)} tensors")
     return 0

@@ -20,14 +20,20 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError, relative, resolve
 from anatomy_r1.data.splits import SPLITS
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import file_sha256
 from anatomy_r1.question import Question
 
 FORMAT_VERSION = 1
 QUESTIONS, MANIFEST, INPUTS = "questions.parquet", "manifest.json", "inputs.sha256"
 AGAIN = "make it again with `anatomy-r1 data prepare`"
+DATA_VARIABLE = "ANATOMY_R1_DATA"
+WHERE = (
+    f"name one that `anatomy-r1 data prepare` wrote: --data DIR (anatomy-r1), --metadata data=DIR (lm-eval) or "
+    f"{DATA_VARIABLE}=DIR"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +49,13 @@ class PreparedSet:
 
     @property
     def wording(self) -> str | None:
-        """Wording of the prompts in the source; None if the source has no prompts.
-
-        Raises:
-            DataError: when the source mixes wordings.
-        """
+        """Wording of the prompts in the source, which must be one; None if the source has no prompts."""
         stated = self.manifest.get("wordings", {})
         if len(stated) > 1:
             raise DataError(
                 f"{self.root}: prompts of several wordings ({', '.join(stated)}). Fix: prepare one file per set"
             )
         return next(iter(stated), None)
-
-    def image_path(self, question: Question) -> Path:
-        """Path of a question's image."""
-        return self.image_root / question.image
 
 
 def write(
@@ -67,7 +65,7 @@ def write(
     manifest: Mapping[str, Any],
     inputs: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a prepared set atomically, replacing an older one.
+    """Write a prepared set atomically, replacing an older one; DataError unless ids are unique.
 
     Args:
         root: folder to make.
@@ -75,9 +73,6 @@ def write(
         image_root: folder that the questions' image paths are relative to.
         manifest: what only the caller knows: `benchmark`, `generated`, `seed`, `split_rule`, `excluded`, `skipped`, ...
         inputs: `role/path` -> SHA-256 of every file read.
-
-    Raises:
-        DataError: when an id occurs twice, there is no question, or `root` is not a prepared set.
     """
     _check_unique(question.id for questions in by_split.values() for question in questions)
     if not any(by_split.values()):
@@ -87,18 +82,35 @@ def write(
     root.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
-        _fill(temporary, root=root, by_split=by_split, image_root=image_root, manifest=manifest, inputs=inputs or {})
-        _swap(temporary, root)
+        stated = {**manifest, "image_root": relative(image_root, root), "counts": counts(by_split)}
+        _fill(temporary, by_split, stated, inputs or {})
+        temporary.chmod(0o755)  # mkdtemp makes it private
+        old = temporary.with_name(temporary.name + ".old")
+        if root.exists():
+            root.rename(old)
+        temporary.rename(root)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def load(root: Path, split: str | None = None) -> PreparedSet:
-    """A prepared set, or one split of it.
+def _fill(
+    folder: Path, by_split: Mapping[str, Sequence[Question]], manifest: Mapping[str, Any], inputs: Mapping[str, str]
+) -> None:
+    _write_table(folder / QUESTIONS, by_split)
+    listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(inputs.items()))
+    (folder / INPUTS).write_text(listing, encoding="utf-8")
+    hashes = {
+        "inputs": {INPUTS: hashlib.sha256(listing.encode()).hexdigest()},
+        "questions_sha256": file_sha256(folder / QUESTIONS),
+    }
+    content = {**manifest, **hashes, "format_version": FORMAT_VERSION}
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
-    Raises:
-        DataError: when it is missing, has another version, was changed, or lacks the split.
-    """
+
+def load(root: Path, split: str | None = None) -> PreparedSet:
+    """A prepared set, or one split of it; DataError if it is missing, was changed, or lacks the split."""
     manifest = load_manifest(root)
     rows = _rows(root, manifest)
     if split is not None and split not in (present := {name for name, _ in rows}):
@@ -107,12 +119,27 @@ def load(root: Path, split: str | None = None) -> PreparedSet:
     return PreparedSet(root, manifest, resolve(root, manifest["image_root"]), questions)
 
 
-def load_manifest(root: Path) -> dict[str, Any]:
-    """The manifest of a prepared set.
+def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet:
+    """One split of a benchmark's prepared set; AnatomyR1Error if it is not found or belongs to another benchmark.
 
-    Raises:
-        DataError: when it is missing, not valid JSON, or has another version.
+    `data` is the set, or a folder with it under the benchmark's name. Default: `ANATOMY_R1_DATA`, else `./prepared`.
     """
+    root = Path(data or os.environ.get(DATA_VARIABLE) or "prepared")
+    folder = next((f for f in (root, root / benchmark) if (f / MANIFEST).is_file()), None)
+    if folder is None:
+        raise AnatomyR1Error(f"{root}: no prepared set of {benchmark} there. Fix: {WHERE}")
+    prepared = load(folder, split)
+    generated, stated = bool(prepared.manifest.get("generated")), prepared.manifest.get("benchmark")
+    if stated != benchmark or generated != benchmark.endswith("_mini"):
+        kind = "generated" if generated else "real"
+        raise AnatomyR1Error(
+            f"{folder}: holds {kind} data of {stated}, not {benchmark}. Fix: run that task, or {WHERE}"
+        )
+    return prepared
+
+
+def load_manifest(root: Path) -> dict[str, Any]:
+    """The manifest of a prepared set; DataError if it is missing, or has another version."""
     path = root / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -124,9 +151,18 @@ def load_manifest(root: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def counts(by_split: Mapping[str, Iterable[Question]]) -> dict[str, dict[str, Any]]:
+def counts(by_split: Mapping[str, Sequence[Question]]) -> dict[str, dict[str, Any]]:
     """Split -> numbers of questions, clusters and images, and of questions by category and by family."""
-    return {split: _count(tuple(questions)) for split, questions in by_split.items()}
+    return {
+        split: {
+            "questions": len(questions),
+            "clusters": len({q.cluster for q in questions}),
+            "images": len({q.image for q in questions}),
+            "category": dict(sorted(Counter(q.category for q in questions).items())),
+            "family": dict(sorted(Counter(q.family for q in questions).items())),
+        }
+        for split, questions in by_split.items()
+    }
 
 
 def all_splits(root: Path) -> dict[str, tuple[Question, ...]]:
@@ -137,12 +173,7 @@ def all_splits(root: Path) -> dict[str, tuple[Question, ...]]:
 
 
 def summary(root: Path, requested: Mapping[str, int] | None = None) -> str:
-    """A prepared set in a few lines: questions by split, and what was left out.
-
-    Args:
-        root: the set.
-        requested: split -> number of questions asked for, where the manifest does not state it.
-    """
+    """A prepared set in a few lines; `requested`: questions asked for by split, if the manifest does not state it."""
     manifest = load_manifest(root)
     wanted = manifest.get("requested", requested or {})
     lines = []
@@ -168,68 +199,9 @@ def _rows(root: Path, manifest: Mapping[str, Any]) -> list[tuple[str, Question]]
 
 
 def _check_unique(ids: Iterable[str]) -> None:
-    """Check that no id occurs twice.
-
-    Raises:
-        DataError: when one does.
-    """
+    """Check that no id occurs twice."""
     if twice := [name for name, count in Counter(ids).items() if count > 1]:
         raise DataError(f"duplicate id {twice[0]} ({len(twice)} in all). Fix: remove one of the records in the source")
-
-
-def relative(path: Path, root: Path) -> str:
-    """`path` as the manifest in `root` states it: relative, unless only the file system's root is common to both."""
-    target, base = path.resolve(), root.resolve()
-    shared = Path(os.path.commonpath([target, base]))
-    return str(target) if shared == Path(shared.anchor) else Path(os.path.relpath(target, base)).as_posix()
-
-
-def resolve(root: Path, stated: str) -> Path:
-    """Inverse of `relative`."""
-    return Path(os.path.normpath(root / stated))
-
-
-def _count(questions: tuple[Question, ...]) -> dict[str, Any]:
-    return {
-        "questions": len(questions),
-        "clusters": len({q.cluster for q in questions}),
-        "images": len({q.image for q in questions}),
-        "category": dict(sorted(Counter(q.category for q in questions).items())),
-        "family": dict(sorted(Counter(q.family for q in questions).items())),
-    }
-
-
-def _fill(
-    folder: Path,
-    *,
-    root: Path,
-    by_split: Mapping[str, Sequence[Question]],
-    image_root: Path,
-    manifest: Mapping[str, Any],
-    inputs: Mapping[str, str],
-) -> None:
-    _write_table(folder / QUESTIONS, by_split)
-    listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(inputs.items()))
-    (folder / INPUTS).write_text(listing, encoding="utf-8")
-    content = {
-        **manifest,
-        "format_version": FORMAT_VERSION,
-        "image_root": relative(image_root, root),
-        "counts": counts(by_split),
-        "inputs": {INPUTS: hashlib.sha256(listing.encode()).hexdigest()},
-        "questions_sha256": file_sha256(folder / QUESTIONS),
-    }
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-
-
-def _swap(new: Path, root: Path) -> None:
-    old = new.with_name(new.name + ".old")
-    if root.exists():
-        root.rename(old)
-    new.chmod(0o755)  # mkdtemp makes it private
-    new.rename(root)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None:
@@ -258,15 +230,8 @@ def _read_table(path: Path) -> Iterator[tuple[str, Question]]:
         yield split, Question(**dict(zip(columns, values, strict=True)))
 
 
-def check(root: Path) -> dict[str, object]:
-    """Check a prepared set against its manifest: count the questions and hash the inputs again.
-
-    Returns:
-        Split -> counts, as in the manifest.
-
-    Raises:
-        DataError: when anything differs; names the first ten inputs that do.
-    """
+def check(root: Path) -> None:
+    """Check a prepared set against its manifest: count the questions and hash the inputs again."""
     from tqdm import tqdm
 
     manifest = load_manifest(root)
@@ -278,7 +243,6 @@ def check(root: Path) -> dict[str, object]:
     progress = tqdm(listed, desc="inputs", unit="file", mininterval=1, disable=None)
     if changed := [name for name, digest in progress if not _same(folders, name, digest)]:
         raise DataError(f"{root}: inputs missing or changed: {', '.join(changed[:10])} ({len(changed)}). Fix: {AGAIN}")
-    return dict(manifest["counts"])
 
 
 def _listed(root: Path, digest: str) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError
 from anatomy_r1.question import Question
 
 SPLITS = ("train", "validation", "test")
@@ -60,11 +60,7 @@ def rule_official() -> SplitRule:
 
 
 def rule_file(content: Any, name: str) -> SplitRule:
-    """Split from the parsed JSON `{"train": [videos], "validation": [...], "test": [...]}`.
-
-    Raises:
-        DataError: when it has another shape, or a video is in two splits.
-    """
+    """Split from the parsed JSON `{"train": [videos], "validation": [...], "test": [...]}`."""
     fix = f'write {{"train": ["VID01", ...], "validation": [...], "test": [...]}} to {name}'
     if not isinstance(content, dict) or not set(SPLITS) >= set(content) >= {"train", "test"}:
         raise DataError(f"{name}: no table of splits. Fix: {fix}")

@@ -11,7 +11,7 @@ For each letter, over the readable sampled answers:
   letter (total variation distance; ours).
 
 RStd and moved are never negative and grow with noise: read them together with the intervals. With options in their
-original order, an excess may come from the options at a letter. Under all rotations (`anatomy_r1.data.rotations`) every
+original order, an excess may come from the options at a letter. Under all rotations (`anatomy_r1.data.shown`) every
 option has every letter equally often, so that an excess can only come from the letter.
 
 Example:

@@ -26,11 +26,7 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class LevelRule:
-    """When the level rises. All values are our choice: the paper states none.
-
-    Raises:
-        ValueError: when a value is out of range.
-    """
+    """When the level rises. All values are our choice: the paper states none."""
 
     levels: int = 3
     """Number of levels, which is the number of bins."""
@@ -146,11 +142,7 @@ def bin_at_level(pool: DistractorPool, edges: Sequence[float], level: int) -> in
 
 
 def at_level(pool: DistractorPool, edges: Sequence[float], level: int, rng: random.Random) -> Question:
-    """The question with distractors whose largest similarity lies in the bin for that level (`bin_at_level`).
-
-    Raises:
-        ValueError: when the question is not eligible at that level.
-    """
+    """The question with distractors whose largest similarity lies in `bin_at_level`; ValueError without such a bin."""
     if not pool.distractors:
         return pool.question
     wanted = bin_at_level(pool, edges, level)

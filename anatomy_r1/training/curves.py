@@ -13,6 +13,8 @@ pictured in the paper (Fig. 2), so its two measures are ours.
 Example:
     >>> all_wrong([0.0, 0.0]), distinct(["A", None, "A", None]), entropy_bits(["A", "A", "B", None])
     (True, 2, 1.5)
+
+A few groups of a training to read in full, chosen by rule and not by eye (the paper's Fig. 2).
 """
 
 from __future__ import annotations
@@ -31,8 +33,66 @@ import pyarrow.parquet as pq
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import whole_file, write_whole
-from anatomy_r1.training.group_samples import SampleGroup, sample_groups
 from anatomy_r1.training.training_log import ACCURACY, read
+
+LONGEST = 2000
+"""Characters kept of a prompt or completion (our choice)."""
+CUT = " [... cut]"
+"""Ends a text that was cut."""
+
+
+@dataclass(frozen=True)
+class SampleGroup:
+    """One group with its completions. The texts come from a model: escape them wherever they are shown."""
+
+    step: int
+    group: int
+    anatomy: str
+    question_id: str
+    prompt: str
+    """The first member's, which GDQA does not augment."""
+    completions: tuple[str, ...]
+    choices: tuple[str | None, ...]
+    right: tuple[bool, ...]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SampleGroup:
+        """From JSON, where tuples are lists."""
+        back: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**back)
+
+
+def sample_groups(rollouts: pd.DataFrame) -> tuple[SampleGroup, ...]:
+    """Of the first, middle and last step with texts: the first group that is all wrong, else the first group.
+
+    The paper's figure shows groups that are all wrong.
+    """
+    whole = rollouts[rollouts["completion"].notna() & (rollouts["draw"] == 0)]
+    steps = sorted(set(whole["step"]))
+    chosen = sorted({steps[0], steps[len(steps) // 2], steps[-1]}) if steps else []
+    return tuple(_sample(whole[whole["step"] == step]) for step in chosen)
+
+
+def _sample(rollouts: pd.DataFrame) -> SampleGroup:
+    groups = [part for _, part in rollouts.groupby("group_index", sort=True)]
+    part = next((group for group in groups if group[ACCURACY].max() <= 0), groups[0])
+    first = part.iloc[0]
+    return SampleGroup(
+        step=int(first["step"]),
+        group=int(first["group_index"]),
+        anatomy=str(first["anatomy"]),
+        question_id=str(first["question_id"]),
+        prompt=_cut(first["prompt"]),
+        completions=tuple(map(_cut, part["completion"])),
+        choices=tuple(None if pd.isna(choice) else str(choice) for choice in part["choice"]),
+        right=tuple(bool(value > 0) for value in part[ACCURACY]),
+    )
+
+
+def _cut(text: object) -> str:
+    whole = str(text)
+    return whole if len(whole) <= LONGEST else whole[:LONGEST] + CUT
+
 
 SCHEMA_VERSION = 1
 COLUMNS = (
@@ -83,12 +143,7 @@ class Curves:
 
 
 def curves_from_log(log: Path, record: Mapping[str, Any], profile: str) -> Curves:
-    """Curves of a training from its log and its `training.json`.
-
-    Raises:
-        ValueError: when the log has another schema.
-        AnatomyR1Error: when the training sampled nothing, or the record names no cell.
-    """
+    """Curves of a training from its log and its `training.json`; AnatomyR1Error if it sampled nothing."""
     rollouts = read(log, "rollouts")
     if ACCURACY not in rollouts:
         raise AnatomyR1Error(f"{log}: no sampled groups (supervised training has none), so it has no curves")
@@ -143,21 +198,13 @@ def _group_row(step: Any, group: Any, part: pd.DataFrame) -> tuple[Any, ...]:
 
 
 def all_wrong(accuracies: Sequence[float]) -> bool:
-    """Whether all responses of a group are wrong, by the accuracy reward only: format does not count.
-
-    Raises:
-        ValueError: for an empty group.
-    """
+    """Whether all responses of a group are wrong, by the accuracy reward only: format does not count."""
     _require_responses(accuracies)
     return max(accuracies) <= 0
 
 
 def distinct(values: Sequence[Hashable]) -> int:
-    """Number of distinct responses, 1 to G; all unparsed choices (None) count as one.
-
-    Raises:
-        ValueError: for an empty group.
-    """
+    """Number of distinct responses, 1 to G; all unparsed choices (None) count as one."""
     _require_responses(values)
     return len(set(values))
 
@@ -166,9 +213,6 @@ def entropy_bits(choices: Sequence[Hashable]) -> float:
     """Shannon entropy of the choices in bits, 0 to log2 G; unparsed choices (None) are a class of their own.
 
     This plug-in estimate from G samples is biased downwards, equally for all methods with the same G.
-
-    Raises:
-        ValueError: for an empty group.
     """
     _require_responses(choices)
     total = len(choices)
@@ -194,11 +238,7 @@ def save_curves(folder: Path, curves: Curves) -> Path:
 
 
 def load_curves(folder: Path) -> list[Curves]:
-    """All trainings below `folder`, sorted by key.
-
-    Raises:
-        AnatomyR1Error: when a file is incomplete or of another schema.
-    """
+    """All trainings below `folder`, sorted by key; AnatomyR1Error if a file is incomplete."""
     found = []
     for path in sorted(folder.glob("*/*/*/seed*.json")):
         try:

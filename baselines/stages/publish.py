@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.results.store import EQUAL_TOKENS
-from anatomy_r1.training.recorded_batches import FOLDER
-from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, read
+from anatomy_r1.training.training_log import FOLDER, LOG_NAME, SETTINGS_NAME, read
 from baselines.experiment.cell import OWN, POLICIES
 from baselines.experiment.profile import digest
 

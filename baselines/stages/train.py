@@ -18,9 +18,8 @@ from typing import Any
 from anatomy_r1.data.prepared import PreparedSet, load
 from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
-from anatomy_r1.training.recorded_batches import FOLDER
 from anatomy_r1.training.similarity import load_similarity
-from anatomy_r1.training.training_log import LOG_NAME, TrainingLog
+from anatomy_r1.training.training_log import FOLDER, LOG_NAME, TrainingLog
 from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import arguments, settings

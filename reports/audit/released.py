@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.errors import Exclusions
-from anatomy_r1.data.readers.released import ReleasedRecord, read_released
+from anatomy_r1.data.inputs import Exclusions
+from anatomy_r1.data.prepare.released import ReleasedRecord, read_released
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question

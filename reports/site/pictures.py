@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anatomy_r1.data.images import image_hash
+from anatomy_r1.data.shown import image_hash
 from anatomy_r1.errors import AnatomyR1Error
 from reports.site.run import Benchmark
 

@@ -22,8 +22,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from anatomy_r1.data.augmentation.meaning import Meaning, normalized
-from anatomy_r1.data.labels import COLOURS, COMPONENTS
-from anatomy_r1.data.stems import RELATIONS, Description, alternatives
+from anatomy_r1.data.stems import COLOURS, COMPONENTS, RELATIONS, Description, alternatives
 
 # Positions: the nine cells of SSG-VQA's grid.
 

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from anatomy_r1.data import prepared
-from anatomy_r1.data.errors import BadRecord, DataError, Exclusions
+from anatomy_r1.data.inputs import BadRecord, DataError, Exclusions, Inputs, existing_folder, in_generated_world
 from anatomy_r1.data.prepare.options import OmniMedOptions
 from anatomy_r1.data.prepare.rationales import microscopic
-from anatomy_r1.data.readers.files import Inputs, existing_folder, in_generated_world
-from anatomy_r1.data.readers.med_r1 import read_med_r1
-from anatomy_r1.data.readers.omnimed import OmniMedRecord, grouping, read_omnimed
+from anatomy_r1.data.readers.omnimed import OmniMedRecord, grouping, read_med_r1, read_omnimed
 from anatomy_r1.data.splits import SPLITS, Reservoir, split_groups
 from anatomy_r1.question import Question
 
@@ -22,14 +20,7 @@ MED_R1_FILES = {"train": "micro_train.json", "test": "micro_test.json"}
 
 
 def prepare(options: OmniMedOptions) -> Exclusions:
-    """Read the records, split them and write the prepared set.
-
-    Returns:
-        What was left out.
-
-    Raises:
-        DataError: see `BadRecord`; nothing is written then.
-    """
+    """Read the records, split them and write the prepared set; returns what was left out."""
     root, exclusions = options.folder, Exclusions(options.skip_bad)
     inputs = Inputs({"QA_information": root / "QA_information", "Images": root / "Images"})
     existing_folder(inputs.folders["Images"], "OmniMedVQA's images")

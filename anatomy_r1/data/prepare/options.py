@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError
 
 SPLIT_RULES = ("unused", "official", "file")
 
@@ -32,11 +32,7 @@ class PrepareOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SggOptions(PrepareOptions):
-    """Options of the anatomy questions from SSG-VQA on CholecT45 frames.
-
-    Raises:
-        DataError: for a negative size or an unknown split rule.
-    """
+    """Options of the anatomy questions from SSG-VQA on CholecT45 frames."""
 
     root: Path
     """Folder with `SSG-VQA/` and `CholecT45/`."""
@@ -80,11 +76,7 @@ class SggOptions(PrepareOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class OmniMedOptions(PrepareOptions):
-    """Options of the four-option microscopy records from OmniMedVQA.
-
-    Raises:
-        DataError: for a negative size, or fractions that leave no training questions.
-    """
+    """Options of the four-option microscopy records from OmniMedVQA."""
 
     root: Path
     """Folder with `OmniMedVQA/`."""
@@ -125,11 +117,7 @@ class OmniMedOptions(PrepareOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ReleasedOptions(PrepareOptions):
-    """Options of the authors' released training files.
-
-    Raises:
-        DataError: when two files have the same name.
-    """
+    """Options of the authors' released training files."""
 
     files: Sequence[Path]
     """Released JSON files."""

@@ -19,10 +19,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
-from anatomy_r1.data.labels import COLOUR_OF, display
-from anatomy_r1.data.readers.scene_graph import SceneGraph, SceneObject, matches
-from anatomy_r1.data.readers.ssg_vqa import QuestionLine
-from anatomy_r1.data.stems import ParsedStem, parse_stem
+from anatomy_r1.data.readers.ssg_vqa import QuestionLine, SceneGraph, SceneObject, matches
+from anatomy_r1.data.stems import COLOUR_OF, ParsedStem, display, parse_stem
 
 
 @dataclass(frozen=True, slots=True)

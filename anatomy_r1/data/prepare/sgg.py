@@ -12,15 +12,29 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from anatomy_r1.data import prepared
-from anatomy_r1.data.errors import DataError, Exclusions
-from anatomy_r1.data.labels import ANATOMIES, SIX, display
+from anatomy_r1.data.inputs import (
+    DataError,
+    Exclusions,
+    Inputs,
+    existing_folder,
+    in_generated_world,
+    missing_image,
+    read_json,
+)
 from anatomy_r1.data.prepare.options import SggOptions
 from anatomy_r1.data.prepare.rationales import FrameFacts, also_right, frame_facts, surgical
-from anatomy_r1.data.readers.files import Inputs, existing_folder, in_generated_world, missing_image, read_json
-from anatomy_r1.data.readers.scene_graph import SceneGraph, frame_readable, graph_path, scene_graph
-from anatomy_r1.data.readers.ssg_vqa import QuestionFile, QuestionLine, question_files, question_lines
+from anatomy_r1.data.readers.ssg_vqa import (
+    QuestionFile,
+    QuestionLine,
+    SceneGraph,
+    frame_readable,
+    graph_path,
+    question_files,
+    question_lines,
+    scene_graph,
+)
 from anatomy_r1.data.splits import SPLITS, Reservoir, SplitRule, rule_file, rule_official, rule_unused
-from anatomy_r1.data.stems import parse_stem
+from anatomy_r1.data.stems import ANATOMIES, SIX, display, parse_stem
 from anatomy_r1.question import Question
 
 BENCHMARK = "sgg_anatomy"
@@ -28,14 +42,7 @@ DISTRACTORS = 3  # every released record has four options
 
 
 def prepare(options: SggOptions) -> Exclusions:
-    """Read the questions, draw a sample of each split and write the prepared set.
-
-    Returns:
-        What was left out.
-
-    Raises:
-        DataError: see `BadRecord`; nothing is written then.
-    """
+    """Draw a sample of each split and write the prepared set; returns what was left out."""
     from tqdm import tqdm
 
     exclusions, inputs = Exclusions(options.skip_bad), Inputs(options.folders)

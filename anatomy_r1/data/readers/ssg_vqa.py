@@ -6,18 +6,24 @@ The first two lines list structures and tools and are skipped. The others are `q
 Example:
     >>> parse_line("What anatomy is at the center of the frame ?|gut|[157.0, 60.0]", "262.txt", 3)
     QuestionLine(number=3, stem='What anatomy is at the center of the frame ?', answer='gut', asks_component=True)
+
+Scene graphs of SSG-VQA (`scene_graph/VID01_262.json`), and the objects that a stem can refer to.
+
+`relationships["left"][i]` lists the objects left *of* object i. All relations are read the same way, also `within`,
+which is container-like, opposite to English.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from anatomy_r1.data.errors import BadRecord, Exclusions
-from anatomy_r1.data.labels import COMPONENTS
-from anatomy_r1.data.readers.files import Inputs, existing_folder
+from anatomy_r1.data.inputs import BadRecord, Exclusions, Inputs, existing_folder, read_json
+from anatomy_r1.data.stems import COLOUR_OF, COMPONENTS, Description, ParsedStem
+from anatomy_r1.question import Question
 
 HEADER_LINES = 2
 _VIDEO = re.compile(r"(VID\d+)(_clean)?")
@@ -61,12 +67,7 @@ class QuestionFile:
 
 
 def question_files(inputs: Inputs, exclusions: Exclusions) -> Iterator[QuestionFile]:
-    """Question files in order of video and frame; a `_clean` copy is used only if the plain folder lacks it.
-
-    Raises:
-        DataError: when the folder is missing or empty.
-        BadRecord: for a file that is no `VIDxx/number.txt`, or a frame that occurs twice in a folder.
-    """
+    """Question files in order of video and frame; a `_clean` copy is used only if the plain folder lacks it."""
     root = existing_folder(inputs.folders["qa_txt"], "the question files of SSG-VQA (qa_txt/VID01/262.txt ...)")
     for video, folders in sorted(_folders(root, inputs, exclusions).items()):
         seen: set[int] = set()
@@ -107,11 +108,7 @@ def _numbered(folder: Path, inputs: Inputs, exclusions: Exclusions) -> dict[int,
 
 
 def question_lines(file: QuestionFile, inputs: Inputs, exclusions: Exclusions) -> Iterator[QuestionLine]:
-    """The question lines of a file; blank lines are skipped.
-
-    Raises:
-        BadRecord: for a malformed line (see `parse_line`).
-    """
+    """The question lines of a file; blank lines are skipped."""
     name = inputs.key("qa_txt", file.path)
     content = inputs.read("qa_txt", file.path).decode("utf-8", errors="replace").splitlines()
     if len(content) < HEADER_LINES:
@@ -126,11 +123,7 @@ def question_lines(file: QuestionFile, inputs: Inputs, exclusions: Exclusions) -
 
 
 def parse_line(line: str, name: str, number: int) -> QuestionLine:
-    """One line of a question file called `name`.
-
-    Raises:
-        BadRecord: for a wrong number of columns, misplaced coordinates, or an unknown label.
-    """
+    """One line of a question file called `name`."""
     restore = "restore the line from the release"
     columns = [column.strip() for column in line.split("|")]
     if len(columns) not in (2, 3, 5):
@@ -146,3 +139,107 @@ def parse_line(line: str, name: str, number: int) -> QuestionLine:
     if asks and answer and answer not in COMPONENTS:
         raise BadRecord(name, number, f"unknown label {answer!r}", f"use one of {', '.join(sorted(COMPONENTS))}")
     return QuestionLine(number, stem, answer, asks)
+
+
+@dataclass(frozen=True, slots=True)
+class SceneObject:
+    """One object of a frame."""
+
+    name: str
+    """Label, such as `cystic_plate`."""
+    kind: str
+    """`anatomy` or `instrument`."""
+    place: str
+    """Named position, such as `top-mid`."""
+    colour: str
+    """From the file if it states one (generated files do), else the colour that stems give this label; may be empty."""
+    texture: str
+    """Generated files only, else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneGraph:
+    """The objects of a frame and the relations between them."""
+
+    objects: tuple[SceneObject, ...]
+    relations: Mapping[str, tuple[frozenset[int], ...]]
+    """Relation -> for each object i, the objects that are in this relation to i."""
+
+
+def parse_graph(content: Any, name: str) -> SceneGraph:
+    """A scene graph from its parsed JSON; `name` is the file, for errors."""
+    try:
+        scene = content["scenes"][0]
+        objects = tuple(_object(entry) for entry in scene["objects"])
+        relations = {str(key): _table(rows, len(objects)) for key, rows in scene["relationships"].items()}
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        fix = "fetch the file again (scenes[0] has objects and relationships)"
+        raise BadRecord(name, None, f"no scene graph ({error!r})", fix) from error
+    return SceneGraph(objects, relations)
+
+
+def _object(entry: Mapping[str, Any]) -> SceneObject:
+    name = str(entry["component"])
+    colour = str(entry.get("color") or COLOUR_OF.get(name, ""))
+    return SceneObject(name, str(entry["type"]), str(entry["location"]), colour, str(entry.get("texture") or ""))
+
+
+def _table(rows: list[list[int]], size: int) -> tuple[frozenset[int], ...]:
+    table = tuple(frozenset(row) for row in rows)
+    if len(table) != size or any(not 0 <= i < size for row in table for i in row):
+        raise ValueError(f"a relation has {len(table)} rows or foreign indices for {size} objects")
+    return table
+
+
+def fits(found: SceneObject, described: Description) -> bool:
+    """Whether a description is true of an object; a colour that the graph does not state contradicts nothing."""
+    return (
+        described.kind in ("", found.kind)
+        and described.place in ("", found.place)
+        and described.name in ("", found.name)
+        and (not described.colour or found.colour in ("", described.colour))
+    )
+
+
+def matches(graph: SceneGraph, stem: ParsedStem) -> tuple[SceneObject, ...]:
+    """The objects that a stem can refer to: locate the reference, apply the relation, match the attributes.
+
+    Empty when the graph cannot tell: an unknown template or relation, or no such reference.
+    """
+    if stem.family == "other":
+        return ()
+    found = {i for i, one in enumerate(graph.objects) if fits(one, stem.target)}
+    for relation, reference in stem.relations:
+        table = graph.relations.get(relation)
+        if table is None:
+            return ()
+        found &= {i for j, one in enumerate(graph.objects) if fits(one, reference) for i in table[j]}
+    return tuple(graph.objects[i] for i in sorted(found))
+
+
+def graph_path(inputs: Inputs, video: str, index: int) -> Path:
+    """Path of the scene graph of a frame, whether or not it exists."""
+    return inputs.folders["scene_graph"] / f"{video}_{index}.json"
+
+
+def scene_graph(inputs: Inputs, exclusions: Exclusions, video: str, index: int) -> SceneGraph | None:
+    """The scene graph of a frame; None if it is missing, or bad and skipped."""
+    path = graph_path(inputs, video, index)
+    if not path.is_file():
+        return None
+    name = inputs.key("scene_graph", path)
+    try:
+        return parse_graph(read_json(inputs.read("scene_graph", path), name), name)
+    except BadRecord as bad:
+        exclusions.bad(bad)
+        return None
+
+
+def frame_readable(inputs: Inputs, exclusions: Exclusions, question: Question) -> bool:
+    """Whether a question's frame exists and can be read."""
+    try:
+        inputs.image("frames", inputs.folders["frames"] / question.image, question.source)
+    except BadRecord as bad:
+        exclusions.bad(bad)
+        return False
+    return True

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
-from anatomy_r1.data.images import LazyImages, bytes_hash, image_bytes, unreadable
+from anatomy_r1.data.shown import LazyImages, bytes_hash, image_bytes, unreadable
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.jobs import Job, joint_hash
 

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from anatomy_r1.data.images import LazyImages, image_hash
+from anatomy_r1.data.shown import LazyImages, image_hash
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.items import Item
 from anatomy_r1.prompts import prompt_hash

@@ -7,8 +7,7 @@ Example:
 
 from __future__ import annotations
 
-from anatomy_r1.training.certificate.certificate import Certificate
-from anatomy_r1.training.certificate.evidence import Evidence
+from anatomy_r1.training.certificate.certificate import Certificate, Evidence
 from anatomy_r1.training.certificate.losses import check_loss
 from anatomy_r1.training.certificate.rollouts import (
     budget_facts,

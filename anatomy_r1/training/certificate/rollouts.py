@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anatomy_r1.training.certificate.certificate import CertificateCheck, failed, not_checkable, passed
-from anatomy_r1.training.certificate.evidence import Evidence
+from anatomy_r1.training.certificate.certificate import CertificateCheck, Evidence, failed, not_checkable, passed
 from anatomy_r1.training.training_log import ACCURACY
 
 CONSTANT = 1e-6

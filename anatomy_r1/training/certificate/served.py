@@ -14,8 +14,15 @@ import pandas as pd
 
 from anatomy_r1.prompts import Style, canonical_wording, parse, prompt_hash, render
 from anatomy_r1.question import Question
-from anatomy_r1.training.certificate.certificate import CertificateCheck, failed, not_checkable, passed
-from anatomy_r1.training.certificate.evidence import NO_SET, NO_SIMILARITY, Evidence
+from anatomy_r1.training.certificate.certificate import (
+    NO_SET,
+    NO_SIMILARITY,
+    CertificateCheck,
+    Evidence,
+    failed,
+    not_checkable,
+    passed,
+)
 from anatomy_r1.training.curriculum import bin_at_level, bin_edges, bin_of, distractor_pools, levels, placebo
 from anatomy_r1.training.similarity import Similarity, served_difficulty
 from anatomy_r1.training.training_log import ACCURACY

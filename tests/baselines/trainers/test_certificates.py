@@ -11,12 +11,10 @@ import pytest
 from anatomy_r1.cli.main import main
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.certificate.certificate import NAMES, as_text, from_dict
+from anatomy_r1.training.certificate.certificate import NAMES, as_text, from_dict, load_evidence
 from anatomy_r1.training.certificate.certify import certify
-from anatomy_r1.training.certificate.evidence import load_evidence
 from anatomy_r1.training.certificate.losses import recomputed_loss
-from anatomy_r1.training.recorded_batches import FOLDER
-from anatomy_r1.training.training_log import LOG_NAME
+from anatomy_r1.training.training_log import FOLDER, LOG_NAME
 
 pytestmark = pytest.mark.slow  # nine short trainings
 

@@ -4,8 +4,7 @@ import dataclasses
 
 import pytest
 
-from anatomy_r1.training.recorded_batches import FOLDER, read_batches
-from anatomy_r1.training.training_log import LOG_NAME, read
+from anatomy_r1.training.training_log import FOLDER, LOG_NAME, read, read_batches
 from baselines.experiment.cell import Cell, Layout
 from baselines.stages.train import train
 from tests.helpers.recording import hashed_reward
