@@ -15,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.inputs import BadRecord, DataError, Exclusions, read_bytes, read_json
+from anatomy_r1.data.inputs import DataError, Exclusions, read_bytes, read_json
 from anatomy_r1.data.leakage.passport import IMAGE_HASH, Passport, from_dict, hash_images, passport, passport_of_videos
 from anatomy_r1.data.prepare.released import read_released
 from anatomy_r1.data.prepared import PreparedSet, load, load_manifest
-from anatomy_r1.data.readers.omnimed import MedR1Record, image_group, read_med_r1
+from anatomy_r1.data.readers.omnimed import read_med_r1
 from anatomy_r1.data.splits import OFFICIAL_TEST, OFFICIAL_VALIDATION, UNUSED
 from anatomy_r1.question import Question
 
@@ -122,23 +122,5 @@ def _of_file(path: Path) -> list[Question]:
     if not isinstance(first, Mapping) or not ({"instruction", "problem"} & first.keys()):
         raise DataError(f"{path}: neither the authors' release nor a split file of Med-R1's. Fix: name one of these")
     if "problem" in first:
-        return [_of_med_r1(record) for record in read_med_r1(data, path.name, Exclusions())]
+        return list(read_med_r1(data, path.name, Exclusions()))
     return [record.question for record in read_released(data, path.name, Exclusions())]
-
-
-def _of_med_r1(record: MedR1Record) -> Question:
-    try:
-        return Question(
-            id=record.source,
-            benchmark="omnimed_mi",
-            stem=record.stem,
-            options=record.options,
-            answer=record.answer,
-            image=record.image,
-            category="",
-            cluster=image_group(record.dataset, record.image).name,
-            family=record.dataset,
-            source=record.source,
-        )
-    except ValueError as error:
-        raise BadRecord(record.source, None, str(error), "restore the record") from error

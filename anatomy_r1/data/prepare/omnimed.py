@@ -9,14 +9,12 @@ from pathlib import Path
 from anatomy_r1.data import prepared
 from anatomy_r1.data.inputs import BadRecord, DataError, Exclusions, Inputs, existing_folder, in_generated_world
 from anatomy_r1.data.prepare.options import OmniMedOptions
-from anatomy_r1.data.prepare.rationales import microscopic
-from anatomy_r1.data.readers.omnimed import OmniMedRecord, grouping, read_med_r1, read_omnimed
+from anatomy_r1.data.readers.omnimed import MODALITY, OmniMedRecord, grouping, read_med_r1, read_omnimed
 from anatomy_r1.data.splits import SPLITS, Reservoir, split_groups
 from anatomy_r1.question import Question
 
 BENCHMARK = "omnimed_mi"
 OPTIONS = 4  # two-option records (468 of 5,680) are left out: their chance level differs
-MED_R1_FILES = {"train": "micro_train.json", "test": "micro_test.json"}
 
 
 def prepare(options: OmniMedOptions) -> Exclusions:
@@ -76,8 +74,8 @@ def _med_r1_split(records: list[OmniMedRecord], folder: Path, inputs: Inputs, ex
     """Question id -> split, of the records that Med-R1's files have too."""
     inputs.folders["med_r1"] = existing_folder(folder, "Med-R1's split files (micro_train.json, micro_test.json)")
     found: dict[tuple[str, str, tuple[str, ...]], str] = {}
-    for split, name in MED_R1_FILES.items():
-        path = folder / name
+    for split in ("train", "test"):
+        path = folder / f"micro_{split}.json"
         for record in read_med_r1(inputs.read("med_r1", path), inputs.key("med_r1", path), exclusions):
             found[record.image, record.stem, record.options] = split
     split_of = {r.question_id: found.get((r.image, r.question, r.options)) for r in records}
@@ -111,5 +109,5 @@ def _question(record: OmniMedRecord, benchmark: str) -> Question:
         cluster=record.group.name,
         family=record.dataset,
         source=record.source,
-        rationale=microscopic(record.modality, record.question_type, record.answer).text,
+        rationale=f"{MODALITY} : {record.question_type} , so {record.answer}",  # from the record's own fields (ours)
     )

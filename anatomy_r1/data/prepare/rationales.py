@@ -83,7 +83,7 @@ class Rationale:
 
     text: str
     """Words separated by blanks, such as `mid-right : yellow glossy , so Gut`; empty for basis `none`."""
-    basis: Literal["scene graph", "stem", "record", "none"]
+    basis: Literal["scene graph", "stem", "none"]
 
 
 def surgical(stem: ParsedStem, answer: str, graph: SceneGraph | None) -> Rationale:
@@ -94,11 +94,6 @@ def surgical(stem: ParsedStem, answer: str, graph: SceneGraph | None) -> Rationa
         return Rationale(_compose(target.place, f"{target.colour} {target.texture}".strip(), answer), "scene graph")
     text = _compose(stem.target.place, stem.target.colour, answer)
     return Rationale(text, "stem" if text else "none")
-
-
-def microscopic(modality: str, question_type: str, answer: str) -> Rationale:
-    """Rationale of an OmniMedVQA record, from its own fields."""
-    return Rationale(f"{modality} : {question_type} , so {answer}", "record")
 
 
 def _compose(place: str, looks: str, answer: str) -> str:

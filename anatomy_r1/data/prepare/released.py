@@ -1,9 +1,8 @@
 """The authors' released training files -> a prepared set: options and order as released, all of it for training.
 
-Reader of the authors' released training files (`GRPO.json`, `GRPO-GDQA.json`, `GRPO-ASC-Learning.json`).
-
-Keys: `instruction`, `sft_prompt` (or `sft_instruction`), `solution` (a letter), `answer`, `images`. The path in
-`images` begins with a slash, in GRPO.json with a blank before it. The release has texts only, no images.
+The files are `GRPO.json`, `GRPO-GDQA.json` and `GRPO-ASC-Learning.json`, with the keys `instruction`, `sft_prompt` (or
+`sft_instruction`), `solution` (a letter), `answer` and `images`. The path in `images` begins with a slash, in GRPO.json
+with a blank before it. The release has texts only, no images.
 """
 
 from __future__ import annotations
@@ -29,11 +28,10 @@ _FRAMES = "CholecT45/data/"
 
 @dataclass(frozen=True, slots=True)
 class ReleasedRecord:
-    """One released record: the question and the wording of its prompts."""
+    """One released record: the question, and the wording of its prompts, a key of `anatomy_r1.prompts.WORDINGS`."""
 
     question: Question
     wording: str
-    """Key of `anatomy_r1.prompts.WORDINGS`."""
 
 
 def read_released(

@@ -1,4 +1,7 @@
-"""Reader of OmniMedVQA: `QA_information/{Open,Restricted}-access/<dataset>.json`, images under `Images/`.
+"""Readers of OmniMedVQA (`QA_information/{Open,Restricted}-access/<dataset>.json`, `Images/`), and of Med-R1's split.
+
+Med-R1's `micro_train.json` and `micro_test.json` have records `{"image", "problem", "solution"}` of the microscopy
+images; `problem` holds the question and its options.
 
 A record's group is the patient, slide or picture that its image comes from, as far as the file name tells. Images of
 one group must not be in two splits. The names are documented for BreakHis and the NLM malaria data; for the other
@@ -9,12 +12,6 @@ Example:
     ImageGroup(name='BreakHis/14-2523', unit='patient')
     >>> image_group("CRC100k", "Images/CRC100k/LYM/LYM-AASHWNIT.tif").unit
     'image'
-
-Med-R1's split of OmniMedVQA's microscopy records: `micro_train.json`, `micro_test.json`.
-
-A record is `{"image", "problem", "solution"}`; `problem` holds the question and its options.
-
-Example:
     >>> parse_problem("Which stain is it? A)Eosin, B)Orange G")
     ('Which stain is it?', ('Eosin', 'Orange G'))
 """
@@ -28,11 +25,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from anatomy_r1.data.inputs import BadRecord, DataError, Exclusions, Inputs, existing_folder, inside, read_json
-from anatomy_r1.question import LETTERS
+from anatomy_r1.question import LETTERS, Question
 
 MODALITY = "Microscopy Images"
 """The modality of the paper's "MI" benchmark. Inferred: the paper only abbreviates it."""
 _OPTIONS = ("option_A", "option_B", "option_C", "option_D")
+_SOLUTION = re.compile(r"<answer> ([A-H]) </answer>")
 _REQUIRED = ("question_id", "question_type", "question", "gt_answer", "image_path")
 
 Unit = Literal["patient", "slide", "picture", "image"]
@@ -61,7 +59,6 @@ class OmniMedRecord:
     answer: str
     image: str
     """Path below the OmniMedVQA folder: `Images/...`."""
-    modality: str
     source: str
     """`file:position`, positions from 1."""
 
@@ -134,7 +131,6 @@ def _record(entry: Any, path: Path, name: str, position: int) -> OmniMedRecord |
         options=options,
         answer=answer,
         image=inside(str(entry["image_path"]), name, position),
-        modality=str(modality),
         source=f"{name}:{position}",
     )
 
@@ -190,36 +186,11 @@ def grouping() -> dict[str, str]:
     }
 
 
-_SOLUTION = re.compile(r"<answer> ([A-H]) </answer>")
-
-
-@dataclass(frozen=True, slots=True)
-class MedR1Record:
-    """One record of a split file."""
-
-    stem: str
-    options: tuple[str, ...]
-    letter: str
-    image: str
-    """Path below the OmniMedVQA folder: `Images/...`."""
-    source: str
-
-    @property
-    def answer(self) -> str:
-        """Text of the right option."""
-        return self.options[LETTERS.index(self.letter)]
-
-    @property
-    def dataset(self) -> str:
-        """OmniMedVQA's source: the folder below `Images`."""
-        return self.image.split("/")[1]
-
-
-def read_med_r1(data: bytes, name: str, exclusions: Exclusions) -> Iterator[MedR1Record]:
-    """The records of a split file called `name`, in order."""
+def read_med_r1(data: bytes, name: str, exclusions: Exclusions) -> Iterator[Question]:
+    """The records of a split file called `name`, in order; `family` is OmniMedVQA's dataset."""
     for position, entry in enumerate(read_json(data, name), 1):
         try:
-            yield _record_med_r1(entry, name, position)
+            yield _med_r1_question(entry, name, position)
         except BadRecord as bad:
             exclusions.bad(bad)
 
@@ -239,15 +210,30 @@ def parse_problem(text: str) -> tuple[str, tuple[str, ...]]:
     return stem, tuple(options)
 
 
-def _record_med_r1(entry: Any, name: str, position: int) -> MedR1Record:
+def _med_r1_question(entry: Any, name: str, position: int) -> Question:
     if not isinstance(entry, Mapping) or not {"image", "problem", "solution"} <= entry.keys():
         raise BadRecord(name, position, "too few fields", "a record has image, problem and solution")
     try:
         stem, options = parse_problem(str(entry["problem"]))
+        solution = _SOLUTION.fullmatch(str(entry["solution"]))
+        if solution is None or LETTERS.index(solution[1]) >= len(options):
+            problem = f"gold answer {entry['solution']!r} is not among the {len(options)} options"
+            raise BadRecord(name, position, problem, "write <answer> A </answer> with the letter of an option")
+        image = inside(str(entry["image"]), name, position)
+        dataset = image.split("/")[1]  # the folder below `Images`
+        return Question(
+            id=f"{name}:{position}",
+            benchmark="omnimed_mi",
+            stem=stem,
+            options=options,
+            answer=options[LETTERS.index(solution[1])],
+            image=image,
+            category="",
+            cluster=image_group(dataset, image).name,
+            family=dataset,
+            source=f"{name}:{position}",
+        )
+    except BadRecord:
+        raise
     except ValueError as error:
         raise BadRecord(name, position, str(error), "restore the record") from error
-    solution = _SOLUTION.fullmatch(str(entry["solution"]))
-    if solution is None or LETTERS.index(solution[1]) >= len(options):
-        problem = f"gold answer {entry['solution']!r} is not among the {len(options)} options"
-        raise BadRecord(name, position, problem, "write <answer> A </answer> with the letter of an option")
-    return MedR1Record(stem, options, solution[1], inside(str(entry["image"]), name, position), f"{name}:{position}")

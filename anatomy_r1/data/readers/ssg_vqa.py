@@ -1,16 +1,15 @@
-"""Reader of SSG-VQA's question files (CAMMA, CC BY-NC-SA 4.0): `qa_txt/VID01/262.txt`, one question a line.
+"""Readers of SSG-VQA (CAMMA, CC BY-NC-SA 4.0): questions, scene graphs, and the objects that a question can refer to.
 
-The first two lines list structures and tools and are skipped. The others are `q|answer`, `q|answer|[cx, cy]` or
-`q|answer|complexity.json|type|tag`. The coordinates give the answer away and are dropped here.
+A question file, `qa_txt/VID01/262.txt`, has one question a line. The first two lines list structures and tools and are
+skipped. The others are `q|answer`, `q|answer|[cx, cy]` or `q|answer|complexity.json|type|tag`. The coordinates give the
+answer away and are dropped here.
+
+In a scene graph, `scene_graph/VID01_262.json`, `relationships["left"][i]` lists the objects left *of* object i. All
+relations are read the same way, also `within`, which is container-like, opposite to English.
 
 Example:
     >>> parse_line("What anatomy is at the center of the frame ?|gut|[157.0, 60.0]", "262.txt", 3)
     QuestionLine(number=3, stem='What anatomy is at the center of the frame ?', answer='gut', asks_component=True)
-
-Scene graphs of SSG-VQA (`scene_graph/VID01_262.json`), and the objects that a stem can refer to.
-
-`relationships["left"][i]` lists the objects left *of* object i. All relations are read the same way, also `within`,
-which is container-like, opposite to English.
 """
 
 from __future__ import annotations
@@ -26,10 +25,8 @@ from anatomy_r1.data.stems import COLOUR_OF, COMPONENTS, Description, ParsedStem
 from anatomy_r1.question import Question
 
 HEADER_LINES = 2
-_VIDEO = re.compile(r"(VID\d+)(_clean)?")
 _COORDINATES = re.compile(r"\[\s*-?\d+(\.\d+)?\s*,\s*-?\d+(\.\d+)?\s*\]")
 _COORDINATES_INSIDE = re.compile(r"\[\s*-?\d")
-_LOCATION_HEAD = "What anatomy is at the "
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ def question_files(inputs: Inputs, exclusions: Exclusions) -> Iterator[QuestionF
 def _folders(root: Path, inputs: Inputs, exclusions: Exclusions) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for folder in sorted(root.iterdir()):  # "VID02" sorts before "VID02_clean"
-        if match := _VIDEO.fullmatch(folder.name):
+        if match := re.fullmatch(r"(VID\d+)(_clean)?", folder.name):
             found.setdefault(match[1], []).append(folder)
         else:
             exclusions.bad(
@@ -135,7 +132,7 @@ def parse_line(line: str, name: str, number: int) -> QuestionLine:
         raise BadRecord(name, number, "the question is empty or holds coordinates", restore)
     if len(columns) == 3 and not _COORDINATES.fullmatch(columns[2]):
         raise BadRecord(name, number, f"third column {columns[2]!r} is no [cx, cy]", restore)
-    asks = columns[3] == "query_component" if len(columns) == 5 else stem.startswith(_LOCATION_HEAD)
+    asks = columns[3] == "query_component" if len(columns) == 5 else stem.startswith("What anatomy is at the ")
     if asks and answer and answer not in COMPONENTS:
         raise BadRecord(name, number, f"unknown label {answer!r}", f"use one of {', '.join(sorted(COMPONENTS))}")
     return QuestionLine(number, stem, answer, asks)
@@ -156,6 +153,13 @@ class SceneObject:
     texture: str
     """Generated files only, else empty."""
 
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> SceneObject:
+        """One entry of a file."""
+        name = str(entry["component"])
+        colour = str(entry.get("color") or COLOUR_OF.get(name, ""))
+        return cls(name, str(entry["type"]), str(entry["location"]), colour, str(entry.get("texture") or ""))
+
 
 @dataclass(frozen=True, slots=True)
 class SceneGraph:
@@ -170,18 +174,12 @@ def parse_graph(content: Any, name: str) -> SceneGraph:
     """A scene graph from its parsed JSON; `name` is the file, for errors."""
     try:
         scene = content["scenes"][0]
-        objects = tuple(_object(entry) for entry in scene["objects"])
+        objects = tuple(SceneObject.from_json(entry) for entry in scene["objects"])
         relations = {str(key): _table(rows, len(objects)) for key, rows in scene["relationships"].items()}
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         fix = "fetch the file again (scenes[0] has objects and relationships)"
         raise BadRecord(name, None, f"no scene graph ({error!r})", fix) from error
     return SceneGraph(objects, relations)
-
-
-def _object(entry: Mapping[str, Any]) -> SceneObject:
-    name = str(entry["component"])
-    colour = str(entry.get("color") or COLOUR_OF.get(name, ""))
-    return SceneObject(name, str(entry["type"]), str(entry["location"]), colour, str(entry.get("texture") or ""))
 
 
 def _table(rows: list[list[int]], size: int) -> tuple[frozenset[int], ...]:
