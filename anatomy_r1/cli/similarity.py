@@ -45,15 +45,11 @@ def _add_make(commands: Any) -> None:
 def _make(args: argparse.Namespace) -> int:
     from anatomy_r1.data.prepared import load
     from anatomy_r1.hub import snapshot
-    from anatomy_r1.training.encoders import write_similarities
+    from anatomy_r1.training.encoders import medclip, open_clip_encoder, write_similarities
 
     if args.encoder == "medclip":
-        from anatomy_r1.training.encoders import medclip
-
         encoder = medclip(Path(args.weights), snapshot(args.bert))
     else:
-        from anatomy_r1.training.encoders import open_clip_encoder
-
         encoder = open_clip_encoder(snapshot(args.weights))
     options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
     made = write_similarities(encoder, options, args.out, args.wording)

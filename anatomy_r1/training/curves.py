@@ -13,8 +13,6 @@ pictured in the paper (Fig. 2), so its two measures are ours.
 Example:
     >>> all_wrong([0.0, 0.0]), distinct(["A", None, "A", None]), entropy_bits(["A", "A", "B", None])
     (True, 2, 1.5)
-
-A few groups of a training to read in full, chosen by rule and not by eye (the paper's Fig. 2).
 """
 
 from __future__ import annotations
@@ -35,6 +33,15 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import whole_file, write_whole
 from anatomy_r1.training.training_log import ACCURACY, read
 
+SCHEMA_VERSION = 1
+COLUMNS = (
+    "step", "group", "draw", "anatomy", "level", "members", "reward", "accuracy", "invalid", "similarity",
+    "distinct_choices", "entropy_bits", "distinct_texts", "tokens",
+)  # fmt: skip
+"""`draw` is 0 for the batch's own questions. `reward` is the mean over members of the sum of all reward functions,
+`accuracy` that of the accuracy reward. `similarity` is S(q) of the options served, missing where it is unknown.
+`distinct_texts` is missing for steps whose texts are not logged. `tokens` is the sum over members."""
+_WITH_GAPS = {"level": "Int64", "distinct_texts": "Int64"}
 LONGEST = 2000
 """Characters kept of a prompt or completion (our choice)."""
 CUT = " [... cut]"
@@ -63,10 +70,7 @@ class SampleGroup:
 
 
 def sample_groups(rollouts: pd.DataFrame) -> tuple[SampleGroup, ...]:
-    """Of the first, middle and last step with texts: the first group that is all wrong, else the first group.
-
-    The paper's figure shows groups that are all wrong.
-    """
+    """Of the first, middle and last step with texts: the first group that is all wrong (as in Fig. 2), or the first."""
     whole = rollouts[rollouts["completion"].notna() & (rollouts["draw"] == 0)]
     steps = sorted(set(whole["step"]))
     chosen = sorted({steps[0], steps[len(steps) // 2], steps[-1]}) if steps else []
@@ -92,29 +96,6 @@ def _sample(rollouts: pd.DataFrame) -> SampleGroup:
 def _cut(text: object) -> str:
     whole = str(text)
     return whole if len(whole) <= LONGEST else whole[:LONGEST] + CUT
-
-
-SCHEMA_VERSION = 1
-COLUMNS = (
-    "step",
-    "group",
-    "draw",
-    "anatomy",
-    "level",
-    "members",
-    "reward",
-    "accuracy",
-    "invalid",
-    "similarity",
-    "distinct_choices",
-    "entropy_bits",
-    "distinct_texts",
-    "tokens",
-)
-"""`draw` is 0 for the batch's own questions. `reward` is the mean over members of the sum of all reward functions,
-`accuracy` that of the accuracy reward. `similarity` is S(q) of the options served, missing where it is unknown.
-`distinct_texts` is missing for steps whose texts are not logged. `tokens` is the sum over members."""
-_WITH_GAPS = {"level": "Int64", "distinct_texts": "Int64"}
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,14 @@
-"""A text encoder as a value, and the file of similarities computed with it.
+"""Text encoders for S(q): option texts in, one vector each out, and the file of similarities computed with them.
 
 Each text is encoded alone: an encoder that averages over padding would give it another vector in a batch with longer
 texts. The paper states no wording for the texts; ours is the option alone, and the file records the wording used.
 
+Weights are read from safetensors only. MedCLIP and BiomedCLIP are published as PyTorch files, which are pickles;
+`anatomy-r1 similarity convert` converts them once, with PyTorch's `weights_only` loader, which runs no code from them.
+
 Example:
     >>> encoder = medclip(Path("medclip/model.safetensors"), Path("Bio_ClinicalBERT"))        # doctest: +SKIP
     >>> write_similarities(encoder, ["Liver", "Gut"], Path("similarity/medclip.json"))        # doctest: +SKIP
-
-Weights of encoders, read from safetensors only.
-
-MedCLIP and BiomedCLIP are published as PyTorch files, which are pickles. `anatomy-r1 similarity convert` converts them
-once, with PyTorch's `weights_only` loader, which runs no code from the file.
-
-MedCLIP's text tower (paper, "ASC-Learning": "the text encoder from MedCLIP"), rebuilt without the MedCLIP package.
-
-The package's model needs a GPU and the image tower. The text tower is a BERT with the shape and tokenizer of
-Bio_ClinicalBERT: hidden states 1, 2 and the last are averaged over all tokens, then over the three states, projected to
-512 dimensions without bias, and normalised to length one (RyanWangZf/MedCLIP, `medclip/modeling_medclip.py`).
-
-Text towers in open_clip's format, such as `microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224`.
-
-A folder holds `open_clip_config.json`, the weights as safetensors and, if the text tower is a transformers model, the
-tokenizer's files. Such a tower's own configuration (`config.json`) is read from the folder if it is there, else from
-the hub's cache.
 """
 
 from __future__ import annotations
@@ -38,8 +24,19 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import identity_of, whole_file, write_output
 from anatomy_r1.training.similarity import Similarity, from_vectors
 
-PLAIN = "{}"
-"""The option text alone (ours)."""
+MAX_TOKENS = 77
+"""As in MedCLIP's processor."""
+STATES = (1, 2, -1)
+"""Indices of the hidden states that MedCLIP averages; 0 would be the embeddings."""
+BERT, PROJECTION = "text_model.model.", "text_model.projection_head.weight"
+"""Tensor names in MedCLIP's checkpoint."""
+WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
+"""File names of weights, in the order in which open_clip looks for them."""
+MEDCLIP_FILES = ("config.json", "vocab.txt", "tokenizer*.json", "special_tokens_map.json")
+OPEN_CLIP_FILES = (
+    "open_clip_config.json", "config.json", "vocab.*", "merges.txt", "tokenizer*.json", "special_tok*.json",
+)  # fmt: skip
+"""Patterns of the files that determine a vector besides the weights."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class TextEncoder:
     """One text -> its vector, of any length."""
 
 
-def write_similarities(encoder: TextEncoder, names: Sequence[str], path: Path, wording: str = PLAIN) -> Similarity:
+def write_similarities(encoder: TextEncoder, names: Sequence[str], path: Path, wording: str = "{}") -> Similarity:
     """Compute eq. 3 for every pair of `names` and write the file that `read_similarity` reads.
 
     `wording` is what is encoded, with one `{}` for the option.
@@ -98,7 +95,7 @@ def convert(source: Path, target: Path) -> int:
     return len(found)
 
 
-def tensors(path: Path) -> dict[str, object]:
+def tensors(path: Path) -> dict[str, Any]:
     """Named tensors of a safetensors file."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -112,19 +109,13 @@ def tensors(path: Path) -> dict[str, object]:
         raise AnatomyR1Error(f"{path}: not valid safetensors ({error}). Fix: convert or download it again") from error
 
 
-MAX_TOKENS = 77
-"""As in MedCLIP's processor."""
-STATES = (1, 2, -1)
-"""Indices of the averaged hidden states; 0 would be the embeddings."""
-BERT, PROJECTION = "text_model.model.", "text_model.projection_head.weight"
-"""Tensor names in MedCLIP's checkpoint."""
-LEFT_OUT = {"embeddings.position_ids"}
-"""A buffer that transformers no longer has."""
-TOKENIZER_FILES_medclip = ("config.json", "vocab.txt", "tokenizer*.json", "special_tokens_map.json")
-
-
 def medclip(weights: Path, bert: Path) -> TextEncoder:
-    """MedCLIP's text encoder.
+    """MedCLIP's text tower (paper, "ASC-Learning": "the text encoder from MedCLIP"), rebuilt without its package.
+
+    The package's model needs a GPU and the image tower. The text tower is a BERT with the shape and tokenizer of
+    Bio_ClinicalBERT: hidden states 1, 2 and the last are averaged over all tokens, then over the three states,
+    projected to 512 dimensions without bias, and normalised to length one (RyanWangZf/MedCLIP,
+    `medclip/modeling_medclip.py`).
 
     Args:
         weights: MedCLIP's checkpoint as safetensors; its image tower is ignored.
@@ -141,7 +132,9 @@ def medclip(weights: Path, bert: Path) -> TextEncoder:
     found = tensors(weights)
     model = BertModel(config, add_pooling_layer=f"{BERT}pooler.dense.weight" in found).eval()
     _load(model, found, weights)
-    projection = _projection(found, weights, config.hidden_size)
+    if PROJECTION not in found or found[PROJECTION].dim() != 2 or found[PROJECTION].shape[1] != config.hidden_size:
+        raise AnatomyR1Error(f"{weights}: {PROJECTION} is missing, or does not take vectors of {config.hidden_size}")
+    projection = found[PROJECTION].float()
 
     def encode(text: str) -> Sequence[float]:
         read = tokenizer(text, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
@@ -151,41 +144,28 @@ def medclip(weights: Path, bert: Path) -> TextEncoder:
             vector = projection @ mean
         return list((vector / vector.norm()).tolist())
 
-    files = [path for pattern in TOKENIZER_FILES_medclip for path in bert.glob(pattern)]
+    files = [path for pattern in MEDCLIP_FILES for path in bert.glob(pattern)]
     identity = {"weights": identity_of([weights]), "tokenizer": identity_of(files)}
     return TextEncoder("MedCLIP text tower", identity, encode)
 
 
 def _load(model: Any, found: Mapping[str, Any], weights: Path) -> None:
     named = {name.removeprefix(BERT): value for name, value in found.items() if name.startswith(BERT)}
-    own = {name: value for name, value in named.items() if name not in LEFT_OUT}
+    named.pop("embeddings.position_ids", None)  # a buffer that transformers no longer has
     try:
-        model.load_state_dict(own, strict=True)
+        model.load_state_dict(named, strict=True)
     except RuntimeError as error:
         reason = str(error).replace("\n", " ")[:400]
         raise AnatomyR1Error(f"{weights}: not MedCLIP's text tower over this BERT ({reason})") from error
 
 
-def _projection(found: Mapping[str, Any], weights: Path, width: int) -> Any:
-    if PROJECTION not in found or found[PROJECTION].dim() != 2 or found[PROJECTION].shape[1] != width:
-        raise AnatomyR1Error(f"{weights}: {PROJECTION} is missing, or does not take vectors of {width}")
-    return found[PROJECTION].float()
-
-
-NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
-"""File names of weights, in the order in which open_clip looks for them."""
-TOKENIZER_FILES_openclip = (
-    "open_clip_config.json",
-    "config.json",
-    "vocab.*",
-    "merges.txt",
-    "tokenizer*.json",
-    "special_tok*.json",
-)
-
-
 def open_clip_encoder(folder: Path) -> TextEncoder:
-    """The text encoder of an open_clip model in a folder with safetensors weights."""
+    """A text tower in open_clip's format, such as `microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224`.
+
+    A folder holds `open_clip_config.json`, the weights as safetensors and, if the text tower is a transformers model,
+    the tokenizer's files. Such a tower's own configuration (`config.json`) is read from the folder if it is there, else
+    from the hub's cache.
+    """
     try:
         import open_clip
         import torch
@@ -204,9 +184,10 @@ def open_clip_encoder(folder: Path) -> TextEncoder:
         with torch.inference_mode():
             return list(model.encode_text(tokenizer([text]), normalize=True)[0].float().tolist())
 
-    files = [path for pattern in TOKENIZER_FILES_openclip for path in folder.glob(pattern)]
+    files = [path for pattern in OPEN_CLIP_FILES for path in folder.glob(pattern)]
     identity = {"weights": identity_of([weights]), "tokenizer": identity_of(files)}
-    return TextEncoder(f"open_clip {_name(config)}".strip(), identity, encode)
+    name = config["text_cfg"].get("hf_model_name", f"text tower of width {config['text_cfg'].get('width')}")
+    return TextEncoder(f"open_clip {name}".strip(), identity, encode)
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -219,11 +200,11 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def _weights(folder: Path) -> Path:
     """Require safetensors: without them, open_clip would load a pickle."""
-    for name in NAMES:
+    for name in WEIGHTS:
         if (folder / name).is_file():
             return folder / name
-    fix = f"Fix: anatomy-r1 similarity convert {folder}/open_clip_pytorch_model.bin {folder}/{NAMES[0]}"
-    raise AnatomyR1Error(f"{folder}: none of {', '.join(NAMES)}. {fix}")
+    fix = f"Fix: anatomy-r1 similarity convert {folder}/open_clip_pytorch_model.bin {folder}/{WEIGHTS[0]}"
+    raise AnatomyR1Error(f"{folder}: none of {', '.join(WEIGHTS)}. {fix}")
 
 
 def _text_config(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
@@ -233,8 +214,3 @@ def _text_config(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
         if (folder / "config.json").is_file():
             text["hf_model_name"] = str(folder)
     return text
-
-
-def _name(config: dict[str, Any]) -> str:
-    text = config["text_cfg"]
-    return str(text.get("hf_model_name", f"text tower of width {text.get('width')}"))

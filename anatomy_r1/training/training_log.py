@@ -10,11 +10,10 @@ One SQLite file (WAL mode) per training run, with four tables:
 A resumed run first deletes what lies beyond its checkpoint. Its log therefore equals that of an uninterrupted run,
 except for `events` and `seconds`. A change in the meaning of a column bumps `SCHEMA_VERSION`.
 
-Recorded batches: the inputs of a step's loss, kept so that a certificate can recompute it by formula.
-
-One safetensors file per recorded step beside the training log, `batches/000010.safetensors`. It has `policy`, `old` and
-`reference` log-probabilities (`reference` only with a KL term), `advantages` and `mask`; its metadata has the loss that
-training computed and what it was divided by. Training never reads these files.
+Beside the log, one safetensors file per recorded step, `batches/000010.safetensors`, keeps the inputs of the step's
+loss, so that a certificate can recompute it by formula: `policy`, `old` and `reference` log-probabilities (`reference`
+only with a KL term), `advantages` and `mask`; its metadata has the loss that training computed and what it was divided
+by. Training never reads these files.
 """
 
 from __future__ import annotations
@@ -37,12 +36,15 @@ from anatomy_r1.files import whole_file
 
 LOG_NAME, SETTINGS_NAME = "training_log.sqlite", "training.json"
 """In a training's folder: its log, and the record of its plan and its cost."""
+BATCHES = "batches"
+"""Folder of the recorded batches, beside the log."""
 SCHEMA_VERSION = 2
 """2 adds `rollouts.draw` and `rollouts.kept` (DAPO's discarded draws) and `steps.alpha` (GPG)."""
 TEXT_EVERY = 10
 """Texts are kept for the first step and every tenth: enough to read, small enough to keep (our choice)."""
 ACCURACY = "reward_accuracy_reward"
 """Column of `read(..., "rollouts")` that says whether a completion is right."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +200,6 @@ def read(path: Path, table: str) -> pd.DataFrame:
     return frame
 
 
-Floats = NDArray[np.float64]
-FOLDER = "batches"
-"""Beside the training log."""
-_KEY = "batch"
-
-
 @dataclass(frozen=True)
 class RecordedBatch:
     """The first batch of an optimiser step, as one process saw it: B completions of at most T tokens."""
@@ -237,7 +233,7 @@ def write_batch(folder: Path, batch: RecordedBatch) -> Path:
     facts = {name: getattr(batch, name) for name in ("step", "loss", "tokens", "accumulation", "processes")}
     path = folder / f"{batch.step:06d}.safetensors"
     with whole_file(path) as temporary:
-        save_file(arrays, temporary, {_KEY: json.dumps(facts)})
+        save_file(arrays, temporary, {"batch": json.dumps(facts)})
     return path
 
 
@@ -256,6 +252,6 @@ def _read(path: Path) -> RecordedBatch:
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as opened:
-        facts: dict[str, Any] = json.loads(opened.metadata()[_KEY])
+        facts: dict[str, Any] = json.loads(opened.metadata()["batch"])
         arrays = {name: opened.get_tensor(name).astype(np.float64) for name in opened.keys()}  # noqa: SIM118
     return RecordedBatch(**facts, **{"reference": None, **arrays})

@@ -1,7 +1,4 @@
-"""A certificate as a value: named checks, each passed, failed, or not checkable.
-
-Evidence about one training: its log, its recorded batches, and the plan that it was to follow.
-"""
+"""A certificate as a value, and the evidence that it is made from: a log, recorded batches, and the stated plan."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.curriculum import LevelRule
 from anatomy_r1.training.similarity import Similarity, load_similarity
-from anatomy_r1.training.training_log import FOLDER, LOG_NAME, SETTINGS_NAME, RecordedBatch, read, read_batches
+from anatomy_r1.training.training_log import BATCHES, LOG_NAME, SETTINGS_NAME, RecordedBatch, read, read_batches
 
 CheckOutcome = Literal["passed", "failed", "not checkable"]
 NAMES = ("loss", "advantages", "curriculum", "similarity", "invalid gradients", "budget", "groups", "data")
@@ -166,7 +163,7 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
             steps=read(log, "steps"),
             rollouts=read(log, "rollouts"),
             served=read(log, "served"),
-            batches=tuple(read_batches(folder / FOLDER)),
+            batches=tuple(read_batches(folder / BATCHES)),
             training_set=training_set,
         )
         float(evidence.arguments["max_steps"])
