@@ -32,10 +32,11 @@ NOT_ANATOMIES = (
 )  # fmt: skip
 COMPONENTS = frozenset(ANATOMIES + NOT_ANATOMIES)
 COLOURS = ("blue", "brown", "red", "silver", "white", "yellow")  # the colours among the 51 labels
-# "None" occurs: 2 of the 3,000 released stems ask "at the None of the frame".
 PLACES = (
-    "top-left", "top-mid", "top-right", "mid-left", "center", "mid-right", "bottom-left", "bottom-mid",
-    "bottom-right", "None",
+    "top-left", "top-mid", "top-right",
+    "mid-left", "center", "mid-right",
+    "bottom-left", "bottom-mid", "bottom-right",
+    "None",  # occurs: 2 of the 3,000 released stems ask "at the None of the frame"
 )  # fmt: skip
 # Colour that stems give a structure. Inferred: read off the 3,000 released stems ("the red gut anatomy"), where every
 # label has a single colour. Real scene graphs need not state a colour; generated ones do, and theirs is used.
@@ -61,28 +62,13 @@ FAMILIES: tuple[StemFamily, ...] = ("location", "zero_hop", "one_hop", "single_a
 
 # Surface form of a relation -> its key in a scene graph's `relationships`.
 RELATIONS = {
-    "above": "above",
-    "below": "below",
-    "left of": "left",
-    "to the left of": "left",
-    "on the left side of": "left",
-    "right of": "right",
-    "to the right of": "right",
-    "on the right side of": "right",
-    "within": "within",
-    "horizontal": "horizontal",
-    "vertical": "vertical",
+    "above": "above", "below": "below", "within": "within", "horizontal": "horizontal", "vertical": "vertical",
+    "left of": "left", "to the left of": "left", "on the left side of": "left",
+    "right of": "right", "to the right of": "right", "on the right side of": "right",
     # The verbs of CholecT45's triplets in the passive; the release has the first two.
-    "retracted by": "retract",
-    "coagulated by": "coagulate",
-    "grasped by": "grasp",
-    "dissected by": "dissect",
-    "clipped by": "clip",
-    "cut by": "cut",
-    "aspirated by": "aspirate",
-    "irrigated by": "irrigate",
-    "packed by": "pack",
-}
+    "retracted by": "retract", "coagulated by": "coagulate", "grasped by": "grasp", "dissected by": "dissect",
+    "clipped by": "clip", "cut by": "cut", "aspirated by": "aspirate", "irrigated by": "irrigate", "packed by": "pack",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ Example:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from anatomy_r1.data.augmentation.meaning import Asks, Meaning, normalized
@@ -106,14 +106,6 @@ _OPEN_ENDED = re.compile(r"\b(?:called|shaped|classified as|identified as|labele
 """Phrases that only fit their own question: "What are the cells in this image called?" cannot become "Name the ..."."""
 
 
-def _simple(noun: str) -> bool:
-    return not _NOT_SHOWN.search(noun)
-
-
-def _complete(noun: str) -> bool:
-    return not _OPEN_ENDED.search(noun)
-
-
 @dataclass(frozen=True, slots=True)
 class RewriteTemplate:
     """A shape of question and its rewrites."""
@@ -121,8 +113,8 @@ class RewriteTemplate:
     shape: re.Pattern[str]
     forms: tuple[str, ...]
     """Format strings with the names of the shape's groups, and `{Be}` for a capitalized `{be}`."""
-    fits: Callable[[str], bool] = lambda noun: True
-    """Whether the forms are correct English with the shape's `noun`."""
+    unless: re.Pattern[str] | None = None
+    """Found in the shape's `noun`: with such a noun the forms would not be correct English."""
 
 
 _SHOWN = (
@@ -142,31 +134,31 @@ TEMPLATES = (
             "Which {noun} can be observed in the image?",
             *(form for form in _SHOWN if "{be}" not in form),
         ),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
         re.compile(rf"(?:What|Which) {_NOUN} (?P<be>is|are) (?P<likely>(?:most )?likely )?{_SEEN_IN_MEDIUM}\?"),
         (*_SHOWN, "What {noun} can {likely}be seen in this image?"),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
         re.compile(rf"What (?P<be>is|are) the {_NOUN}(?: that (?:is|are|can be))?(?P<likely>) {_SEEN_IN_MEDIUM}\?"),
         (*_SHOWN, "What {be} the {noun} that can be seen in this picture?"),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
         re.compile(rf"Identify the {_NOUN}(?P<likely>) {_SEEN_IN_MEDIUM}\."),
         ("What {noun} can be seen in this picture?", "Which {noun} can be observed in the image?",
          "Please name the {noun} visible in this picture.", "Can you identify the {noun} depicted in the image?",
          "Name the {noun} shown in this image."),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
         # 160 of 5,680 records ask "What types of cells in this image?".
         re.compile(rf"What (?P<noun>types of [\w -]+?) in {_ANY_MEDIUM}\?"),
         ("What {noun} are shown in this image?", "Which {noun} can be seen in this picture?",
          "Identify the {noun} in this image.", "Please name the {noun} visible in this picture."),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
         re.compile(rf"What (?:does {_ANY_MEDIUM} (?:show|depict|display|illustrate|portray)|is {_SEEN_IN_MEDIUM})\?"),
@@ -217,7 +209,7 @@ TEMPLATES = (
     RewriteTemplate(
         re.compile(r"What (?:is|are) the (?P<noun>.+)\?"),
         ("Tell me the {noun}.", "Please state the {noun}.", "Can you tell me the {noun}?"),
-        _complete,
+        unless=_OPEN_ENDED,
     ),
     # Yes or no, normal or abnormal.
     RewriteTemplate(
@@ -254,19 +246,16 @@ def reword_free_text(stem: str) -> tuple[str, ...]:
 
 def _forms(stem: str) -> Iterator[str]:
     for template in TEMPLATES:
-        if (found := template.shape.fullmatch(stem)) and template.fits(found.groupdict().get("noun", "")):
-            yield from _filled(template, found.groupdict())
+        if found := template.shape.fullmatch(stem):
+            groups = {name: value or "" for name, value in found.groupdict().items()}
+            be = groups.get("be", "").lower()
+            if not (template.unless and template.unless.search(groups["noun"])):
+                for form in template.forms:
+                    yield form.format(**{**groups, "be": be, "Be": be.capitalize()})
     for text in (stem, _with_other_medium(stem)):
         yield text
         for preface in _PREFACES[:2] if _IMPERATIVE.match(stem) else _PREFACES:
             yield preface.format(stem=text, lower=text[0].lower() + text[1:])
-
-
-def _filled(template: RewriteTemplate, groups: dict[str, str | None]) -> Iterator[str]:
-    values = {name: value or "" for name, value in groups.items()}
-    be = values.get("be", "").lower()
-    for form in template.forms:
-        yield form.format(**{**values, "be": be, "Be": be.capitalize()})
 
 
 def _with_other_medium(stem: str) -> str:

@@ -1,5 +1,7 @@
 """What the members of a group are shown in GDQA: each its own pair of stem (phi) and image (psi).
 
+Phi rewrites a question; each rewrite is read back to the same meaning before it is accepted.
+
 Member 0 is shown the original question: our choice, the paper does not say. The others get rewrites and noised images.
 The two draw from separate random streams, so that with the same seed `-Text` shows GDQA's images and `-Image` shows
 GDQA's rewrites: each ablation differs in exactly one thing.
@@ -15,10 +17,6 @@ Example:
     >>> shown = augment_group(q, Image.new("RGB", (8, 8)), 4, random.Random(0))
     >>> shown[0].stem, len({prompt.stem for prompt in shown}), shown[3].image.size
     ('What is the red anatomy?', 4, (8, 8))
-
-Phi: rewrites of a question, each read back to the same meaning before it is accepted.
-
-Example:
     >>> "What is the bottom-mid anatomy?" in rewrites("What anatomy is at the bottom-mid of the frame ?")
     True
     >>> meaning("What anatomy is at the bottom-mid of the frame ?") == meaning(
@@ -44,6 +42,15 @@ from anatomy_r1.data.augmentation.meaning import Meaning, difference
 from anatomy_r1.data.augmentation.scene_questions import read_scene_question, write_scene_question
 from anatomy_r1.question import Question
 
+NOISE = 0.05
+"""Default standard deviation of the noise, as a share of the full range. Our choice: the paper states none."""
+MOST_NOISE = 0.2
+"""Largest standard deviation (our choice): a person can still read every image."""
+_COLOUR_BANDS = {"L": 1, "RGB": 3, "RGBA": 3}
+"""Supported modes -> number of leading bands that may change; transparency must not."""
+Change = Callable[[Image.Image, random.Random], Image.Image]
+_DRAWS = 20
+"""Attempts to draw an image that no other member has; only images of a few pixels need more than one."""
 MOST_CHARACTERS = 400
 """Longest rewrite accepted (our choice). The longest stem of both benchmarks has 163, the longest rewrite 190."""
 _PLAIN = re.compile(r"[A-Za-z0-9 _\-',.;:?!()/&+%]+")
@@ -81,14 +88,6 @@ def meaning(stem: str) -> Meaning:
     return read_scene_question(stem) or read_free_text(stem)
 
 
-NOISE = 0.05
-"""Default standard deviation of the noise, as a share of the full range. Our choice: the paper states none."""
-MOST_NOISE = 0.2
-"""Largest standard deviation (our choice): a person can still read every image."""
-_COLOUR_BANDS = {"L": 1, "RGB": 3, "RGBA": 3}
-"""Supported modes -> number of leading bands that may change; transparency must not."""
-
-
 def noisy(image: Image.Image, rng: random.Random, strength: float = NOISE) -> Image.Image:
     """Psi: a copy of an image with Gaussian noise, independent for each value; the mode and the size stay.
 
@@ -96,9 +95,6 @@ def noisy(image: Image.Image, rng: random.Random, strength: float = NOISE) -> Im
         image: of mode L, RGB or RGBA.
         rng: the same state gives the same image.
         strength: standard deviation, as a share of the full range; at most `MOST_NOISE`.
-
-    Raises:
-        ValueError: for another mode or a strength out of range.
     """
     if not 0 <= strength <= MOST_NOISE:
         raise ValueError(f"noise {strength} is outside 0 to {MOST_NOISE}; choose a strength in this range")
@@ -111,11 +107,6 @@ def noisy(image: Image.Image, rng: random.Random, strength: float = NOISE) -> Im
     bands = values[..., : _COLOUR_BANDS[image.mode]] if values.ndim == 3 else values
     bands += noise.standard_normal(bands.shape, dtype=np.float32) * (strength * 255)
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8), image.mode)
-
-
-Change = Callable[[Image.Image, random.Random], Image.Image]
-_DRAWS = 20
-"""Attempts to draw an image that no other member has; only images of a few pixels need more than one."""
 
 
 class RepeatedPrompts(UserWarning):
@@ -155,10 +146,7 @@ def augment_group(
         text: give each member its own rewrite; False is the paper's "-Text".
         image_noise: give each member its own image; False is the paper's "-Image".
         forms: rewrites of the stem, such as those that a tokenizer knows; default: `rewrites`.
-        change: psi.
-
-    Raises:
-        ValueError: when `change` cannot give every member its own image.
+        change: psi; ValueError if it cannot give every member its own image.
     """
     words, pixels = random.Random(rng.getrandbits(64)), random.Random(rng.getrandbits(64))
     stems = _stems(question, members, words, forms) if text else (question.stem,) * members
@@ -183,17 +171,13 @@ def _stems(question: Question, members: int, rng: random.Random, forms: Sequence
 def _images(image: Image.Image, members: int, rng: random.Random, change: Change) -> tuple[Image.Image, ...]:
     images, seen = [image], {image.tobytes()}
     for _ in range(1, members):
-        images.append(_unseen(image, seen, rng, change))
-        seen.add(images[-1].tobytes())
+        draws = (change(image, rng) for _ in range(_DRAWS))
+        own = next((drawn for drawn in draws if drawn.tobytes() not in seen), None)
+        if own is None:
+            raise ValueError(
+                f"no image of its own for a member: {_DRAWS} draws repeated other members' images. Fix: raise the "
+                f"strength, or use a larger image than {image.width}x{image.height}"
+            )
+        images.append(own)
+        seen.add(own.tobytes())
     return tuple(images[:members])
-
-
-def _unseen(image: Image.Image, seen: set[bytes], rng: random.Random, change: Change) -> Image.Image:
-    for _ in range(_DRAWS):
-        drawn = change(image, rng)
-        if drawn.tobytes() not in seen:
-            return drawn
-    raise ValueError(
-        f"no image of its own for a member: {_DRAWS} draws repeated other members' images. Fix: raise the strength, "
-        f"or use a larger image than {image.width}x{image.height}"
-    )
