@@ -210,24 +210,22 @@ def _write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None
     import pyarrow.parquet as pq
 
     names = [field.name for field in fields(Question)]
-    rows = [(split, question) for split in SPLITS for question in by_split.get(split, ())]
-    columns: dict[str, Any] = {name: [getattr(question, name) for _, question in rows] for name in names}
-    columns["options"] = [list(options) for options in columns["options"]]
-    columns["split"] = [split for split, _ in rows]
-    kinds = {name: pa.list_(pa.string()) if name == "options" else pa.string() for name in columns}
-    pq.write_table(pa.table(columns, schema=pa.schema(list(kinds.items()))), path)
+    kinds = {name: pa.list_(pa.string()) if name == "options" else pa.string() for name in (*names, "split")}
+    rows = [
+        {**{name: getattr(question, name) for name in names}, "split": split}
+        for split in SPLITS
+        for question in by_split.get(split, ())
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items()))), path)
 
 
 def _read_table(path: Path) -> Iterator[tuple[str, Question]]:
     """Split and question of each row, in order."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
-    columns = {name: table[name].to_pylist() for name in table.column_names}
-    splits = columns.pop("split")
-    columns["options"] = [tuple(options) for options in columns["options"]]
-    for split, *values in zip(splits, *columns.values(), strict=True):
-        yield split, Question(**dict(zip(columns, values, strict=True)))
+    for row in pq.read_table(path).to_pylist():
+        split = row.pop("split")
+        yield split, Question(**{**row, "options": tuple(row["options"])})
 
 
 def check(root: Path) -> None:
@@ -239,22 +237,15 @@ def check(root: Path) -> None:
     if found != {split: count for split, count in manifest["counts"].items() if count["questions"]}:
         raise DataError(f"{root}: the manifest's counts are not those of its questions. Fix: {AGAIN}")
     folders = {role: resolve(root, stated) for role, stated in manifest["sources"].items()}
-    listed = list(_listed(root, manifest["inputs"][INPUTS]))
-    progress = tqdm(listed, desc="inputs", unit="file", mininterval=1, disable=None)
-    if changed := [name for name, digest in progress if not _same(folders, name, digest)]:
-        raise DataError(f"{root}: inputs missing or changed: {', '.join(changed[:10])} ({len(changed)}). Fix: {AGAIN}")
-
-
-def _listed(root: Path, digest: str) -> Iterator[tuple[str, str]]:
-    data = (root / INPUTS).read_bytes() if (root / INPUTS).is_file() else b""
-    if hashlib.sha256(data).hexdigest() != digest:
+    content = (root / INPUTS).read_bytes() if (root / INPUTS).is_file() else b""
+    if hashlib.sha256(content).hexdigest() != manifest["inputs"][INPUTS]:
         raise DataError(f"{root / INPUTS}: is missing, or not what the manifest says it is. Fix: {AGAIN}")
-    for line in data.decode().splitlines():
-        digest, _, name = line.partition("  ")
-        yield name, digest
-
-
-def _same(folders: dict[str, Path], name: str, digest: str) -> bool:
-    role, _, rest = name.partition("/")
-    path = folders[role] / rest
-    return path.is_file() and file_sha256(path) == digest
+    changed = []
+    for line in tqdm(content.decode().splitlines(), desc="inputs", unit="file", mininterval=1, disable=None):
+        digest, name = line.split("  ", 1)
+        role, _, rest = name.partition("/")
+        path = folders[role] / rest
+        if not path.is_file() or file_sha256(path) != digest:
+            changed.append(name)
+    if changed:
+        raise DataError(f"{root}: inputs missing or changed: {', '.join(changed[:10])} ({len(changed)}). Fix: {AGAIN}")

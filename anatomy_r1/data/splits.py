@@ -131,11 +131,8 @@ def quotas(counts: Mapping[tuple[str, str], int], size: int) -> dict[tuple[str, 
 def split_groups(groups: Mapping[str, tuple[str, int]], *, test: float, validation: float, seed: int) -> dict[str, str]:
     """Split of each group (slide, patient or image), stratum by stratum; groups stay whole.
 
-    Args:
-        groups: group -> (stratum, number of questions).
-        test: fraction of each stratum's questions for test.
-        validation: fraction of each stratum's questions for validation.
-        seed: order in which groups are tried; a group that would exceed a fraction stays in train.
+    `groups` is group -> (stratum, number of questions); `test` and `validation` are fractions of a stratum's questions.
+    Groups are tried in an order by `seed`; one that would exceed a fraction stays in train.
     """
     strata: dict[str, list[str]] = defaultdict(list)
     for group, (stratum, _) in groups.items():

@@ -73,20 +73,14 @@ def distractor_pools(
 ) -> tuple[DistractorPool, ...]:
     """The pool of each question: every wrong option among the options of questions of its kind.
 
-    Args:
-        questions: the training set.
-        similarity: of the option texts.
-        also_right: question id -> names that are right besides its answer, or cannot be shown to be wrong.
+    `also_right`: question id -> names that are right besides its answer, or cannot be shown to be wrong.
     """
     options, right = options_by_kind(questions), also_right or {}
     return tuple(_pool(q, options[_kind(q)] - set(right.get(q.id, ())), similarity) for q in questions)
 
 
 def options_by_kind(questions: Sequence[Question]) -> dict[str, set[str]]:
-    """Kind of question -> all options of its questions.
-
-    Kinds are the question types of OmniMedVQA; all questions about anatomies are of one kind.
-    """
+    """Kind of question -> all its options; kinds are the types of OmniMedVQA, and the one of all anatomies."""
     options: dict[str, set[str]] = {}
     for question in questions:
         options.setdefault(_kind(question), set()).update(question.options)

@@ -125,6 +125,14 @@ def _columns(record: type) -> str:
     return ", ".join(f"{f.name} {_TYPES[str(f.type).split(' ')[0]]}" for f in fields(record))
 
 
+_TABLES: dict[str, tuple[type, str]] = {
+    "steps": (Step, "step"),
+    "rollouts": (Rollout, "step, group_index, member"),
+    "served": (Example, "step, place"),
+}
+"""Table -> its record and its key."""
+
+
 class TrainingLog:
     """Writer. The rows of a step are committed together, so a killed run leaves only complete steps."""
 
@@ -133,11 +141,7 @@ class TrainingLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
-        for table, record, key in (
-            ("steps", Step, "step"),
-            ("rollouts", Rollout, "step, group_index, member"),
-            ("served", Example, "step, place"),
-        ):
+        for table, (record, key) in _TABLES.items():
             self._db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({_columns(record)}, PRIMARY KEY ({key}))")
             self._db.execute(f"DELETE FROM {table} WHERE step > ?", (resume_step,))
         self._db.execute("CREATE TABLE IF NOT EXISTS events (kind TEXT, step INTEGER, unix_time REAL)")
@@ -150,19 +154,19 @@ class TrainingLog:
 
     def add_rollouts(self, rollouts: Iterable[Rollout]) -> None:
         """Add completions; they are committed with their step."""
-        self._insert("rollouts", Rollout, rollouts)
+        self._insert("rollouts", rollouts)
 
     def add_examples(self, examples: Iterable[Example]) -> None:
         """Add examples; they are committed with their step."""
-        self._insert("served", Example, examples)
+        self._insert("served", examples)
 
     def add_step(self, step: Step) -> None:
         """Add a step and commit it with its rollouts or examples."""
-        self._insert("steps", Step, [step])
+        self._insert("steps", [step])
         self._db.commit()
 
-    def _insert(self, table: str, record: type, rows: Iterable[Step] | Iterable[Rollout] | Iterable[Example]) -> None:
-        names = [f.name for f in fields(record)]
+    def _insert(self, table: str, rows: Iterable[Step] | Iterable[Rollout] | Iterable[Example]) -> None:
+        names = [f.name for f in fields(_TABLES[table][0])]
         marks = ", ".join("?" for _ in names)
         self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", map(attrgetter(*names), rows))
 
@@ -177,23 +181,21 @@ class TrainingLog:
         self._db.close()
 
 
-_ORDER = {"steps": "step", "rollouts": "step, group_index, member", "served": "step, place", "events": "step"}
-
-
 def read(path: Path, table: str) -> pd.DataFrame:
     """One table as a frame: `steps`, `rollouts` (with a column `reward_<function>` per reward), `served` or `events`.
 
     ValueError for another table, or a file of another schema version.
     """
-    if table not in _ORDER:
-        raise ValueError(f"no table {table!r} in a training log: {', '.join(_ORDER)}")
+    order = {**{name: key for name, (_, key) in _TABLES.items()}, "events": "step"}
+    if table not in order:
+        raise ValueError(f"no table {table!r} in a training log: {', '.join(order)}")
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             raise ValueError(f"{path}: training-log schema {version}, not {SCHEMA_VERSION}. Fix: train again")
         if table == "served" and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'served'").fetchone():
             return pd.DataFrame(columns=[f.name for f in fields(Example)])  # an old log
-        frame = pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {_ORDER[table]}", db)
+        frame = pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {order[table]}", db)
     if table == "rollouts" and len(frame):
         rewards = pd.DataFrame([json.loads(value) for value in frame["rewards"]]).add_prefix("reward_")
         frame = pd.concat([frame.drop(columns="rewards"), rewards], axis=1)

@@ -37,11 +37,9 @@ class SggOptions(PrepareOptions):
     root: Path
     """Folder with `SSG-VQA/` and `CholecT45/`."""
     questions: Path | None = None
-    """Question files; default: `ROOT/SSG-VQA/qa_txt`."""
     frames: Path | None = None
-    """Frames; default: `ROOT/CholecT45/data`."""
     scene_graphs: Path | None = None
-    """Scene graphs; default: `ROOT/SSG-VQA/scene_graph`. Not used if the folder is missing."""
+    """Folders, if they are not the usual ones below `root` (`folders`). Missing scene graphs are not used."""
     split: Literal["unused", "official", "file"] | None = None
     """Split rule. `unused`: test on the seven videos that the release leaves out (inferred); `official`: SSG-VQA's
     split; `file`: `ROOT/SSG-VQA/splits.json`. Default: `file` if that file exists, else `unused`."""
@@ -83,17 +81,14 @@ class OmniMedOptions(PrepareOptions):
     questions: Path | None = None
     """OmniMedVQA's folder, with `QA_information` and `Images`; default: `ROOT/OmniMedVQA`."""
     test_fraction: float = 0.1
-    """Share of each source's questions for test. Inferred: the paper states no split; 10 % is near 522 questions."""
     validation_fraction: float = 0.0
-    """Share of each source's questions for validation."""
+    """Shares of each source's questions. Inferred: the paper states no split; 10 % is near 522 questions."""
     med_r1: Path | None = None
     """Folder of Med-R1's split files, to use their split instead of the fractions."""
     train: int | None = None
-    """Largest number of training questions, sampled; default: all."""
     validation: int | None = None
-    """Largest number of validation questions; default: all."""
     test: int | None = None
-    """Largest number of test questions; default: all."""
+    """Largest number of questions of each split, sampled; default: all."""
     seed: int = 0
     """Seed of the split and the sample."""
 

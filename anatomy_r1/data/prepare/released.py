@@ -16,8 +16,7 @@ from typing import Any
 from anatomy_r1.data import prepared
 from anatomy_r1.data.inputs import BadRecord, Exclusions, Inputs, existing_folder, in_generated_world, inside, read_json
 from anatomy_r1.data.prepare.options import ReleasedOptions
-from anatomy_r1.data.prepare.rationales import surgical
-from anatomy_r1.data.prepare.sgg import BENCHMARK
+from anatomy_r1.data.prepare.sgg import BENCHMARK, surgical
 from anatomy_r1.data.readers.ssg_vqa import frame_readable, scene_graph
 from anatomy_r1.data.stems import label, parse_stem
 from anatomy_r1.prompts import ParsedPrompt, parse, render_text
@@ -108,10 +107,8 @@ def prepare(options: ReleasedOptions) -> Exclusions:
 
 def conflicts(questions: Iterable[Question]) -> int:
     """Number of pairs of image and stem that have more than one gold answer."""
-    answers: dict[tuple[str, str], set[str]] = {}
-    for question in questions:
-        answers.setdefault((question.image, question.stem), set()).add(question.answer)
-    return sum(len(found) > 1 for found in answers.values())
+    answered = Counter((image, stem) for image, stem, _ in {(q.image, q.stem, q.answer) for q in questions})
+    return sum(count > 1 for count in answered.values())
 
 
 def _records(path: Path, inputs: Inputs, exclusions: Exclusions, benchmark: str) -> Iterator[ReleasedRecord]:

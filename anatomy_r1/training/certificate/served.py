@@ -24,7 +24,7 @@ from anatomy_r1.training.certificate.certificate import (
     passed,
 )
 from anatomy_r1.training.curriculum import bin_at_level, bin_edges, bin_of, distractor_pools, levels, placebo
-from anatomy_r1.training.similarity import Similarity, served_difficulty
+from anatomy_r1.training.similarity import served_difficulty
 from anatomy_r1.training.training_log import ACCURACY
 
 TOLERANCE = 1e-6
@@ -166,8 +166,10 @@ def _level_fault(evidence: Evidence) -> str:
 
 def _bin_fault(evidence: Evidence) -> str:
     """Where the options shown are not in the bin for the level (`pool`: not in the bin that is logged)."""
-    assert evidence.training_set is not None
-    similarity, by_level = _curriculum_similarity(evidence), evidence.arguments["curriculum"] == "levels"
+    assert evidence.similarity is not None and evidence.training_set is not None
+    similarity, by_level = evidence.similarity, evidence.arguments["curriculum"] == "levels"
+    if evidence.arguments.get("shuffle_similarity"):
+        similarity = placebo(similarity, evidence.training_set.questions, int(evidence.arguments["seed"]))
     also_right = evidence.training_set.manifest.get("also_right", {})
     pools = distractor_pools(evidence.training_set.questions, similarity, also_right)
     by_question = {pool.question.id: pool for pool in pools}
@@ -183,14 +185,6 @@ def _bin_fault(evidence: Evidence) -> str:
         if bin_of(score, edges) != wanted:
             return f"step {row['step']}, group {row['group_index']}: bin {bin_of(score, edges)}, not {wanted}"
     return ""
-
-
-def _curriculum_similarity(evidence: Evidence) -> Similarity:
-    """The similarities that defined the bins; for the placebo, those under permuted names."""
-    assert evidence.similarity is not None and evidence.training_set is not None
-    if not evidence.arguments.get("shuffle_similarity"):
-        return evidence.similarity
-    return placebo(evidence.similarity, evidence.training_set.questions, int(evidence.arguments["seed"]))
 
 
 def _order_fault(evidence: Evidence) -> str:
