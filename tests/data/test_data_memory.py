@@ -7,7 +7,7 @@ import pytest
 
 from anatomy_r1.data.inputs import Exclusions, Inputs
 from anatomy_r1.data.prepare.sgg import QuestionBuilder
-from anatomy_r1.data.readers.ssg_vqa import question_files
+from anatomy_r1.data.prepare.ssg_vqa import question_files
 from anatomy_r1.data.splits import Reservoir, rule_unused
 
 PLACES = ("top-left", "top-mid", "top-right", "mid-left", "center", "mid-right", "bottom-left", "bottom-mid")

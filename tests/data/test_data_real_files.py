@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from anatomy_r1.data.inputs import Exclusions
+from anatomy_r1.data.prepare.omnimed import read_med_r1
 from anatomy_r1.data.prepare.released import conflicts, read_released
-from anatomy_r1.data.readers.omnimed import read_med_r1
 from anatomy_r1.data.splits import UNUSED
 from anatomy_r1.data.stems import FAMILIES, SIX, display, parse_stem
 from anatomy_r1.prompts import render_text

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from anatomy_r1.data.inputs import DataError, Exclusions
-from anatomy_r1.data.readers.omnimed import image_group, read_med_r1
+from anatomy_r1.data.prepare.omnimed import image_group, read_med_r1
 from anatomy_r1.data.splits import (
     OFFICIAL_TEST,
     OFFICIAL_VALIDATION,

@@ -220,12 +220,9 @@ TEMPLATES = (
 _PREFACES = ("Look at this image. {stem}", "Please look at the picture: {lower}", "Tell me: {lower}")
 _IMPERATIVE = re.compile(r"(?:Identify|Name|State|Please) ")
 _OTHER_MEDIUM = {
-    "image": "picture",
-    "picture": "image",
-    "photograph": "picture",
-    "photo": "picture",
+    "image": "picture", "picture": "image", "photograph": "picture", "photo": "picture",
     "visual representation": "image",
-}
+}  # fmt: skip
 
 
 def reword_free_text(stem: str) -> tuple[str, ...]:

@@ -69,10 +69,9 @@ class Side:
 
     name: str
     questions: int | None
-    """None if only its videos are known; also for `images`."""
     clusters: int | None
-    """None if nothing is known about the side."""
     images: int | None
+    """Numbers; None if they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +81,8 @@ class Overlap:
     shared: int
     """Distinct videos, paths, texts, ...; for near duplicates, pairs of images."""
     train_questions: int
-    """Training questions affected."""
     test_questions: int | None
-    """Test questions affected; None if only the videos of the test side are known."""
+    """Questions affected; None if only the videos of the test side are known."""
     examples: tuple[str, ...]
     """The first few, sorted."""
 

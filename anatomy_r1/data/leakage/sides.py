@@ -17,9 +17,9 @@ from typing import Any
 
 from anatomy_r1.data.inputs import DataError, Exclusions, read_bytes, read_json
 from anatomy_r1.data.leakage.passport import IMAGE_HASH, Passport, from_dict, hash_images, passport, passport_of_videos
+from anatomy_r1.data.prepare.omnimed import read_med_r1
 from anatomy_r1.data.prepare.released import read_released
-from anatomy_r1.data.prepared import PreparedSet, load, load_manifest
-from anatomy_r1.data.readers.omnimed import read_med_r1
+from anatomy_r1.data.prepared import load, load_manifest
 from anatomy_r1.data.splits import OFFICIAL_TEST, OFFICIAL_VALIDATION, UNUSED
 from anatomy_r1.question import Question
 
@@ -79,11 +79,8 @@ def _compute(root: Path, test: Path) -> Passport:
             "side with --train-file, --test-file or --test-videos"
         )
     learnt, asked = load(root, "train"), load(test, "test")
-    return passport(learnt.questions, asked.questions, hashes=(_hashes(learnt), _hashes(asked)))
-
-
-def _hashes(questions: PreparedSet) -> dict[str, str]:
-    return hash_images(questions.image_root, (question.image for question in questions.questions))
+    known, shown = (hash_images(one.image_root, (q.image for q in one.questions)) for one in (learnt, asked))
+    return passport(learnt.questions, asked.questions, hashes=(known, shown))
 
 
 def _key(root: Path) -> dict[str, Any]:

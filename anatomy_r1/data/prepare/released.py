@@ -17,7 +17,7 @@ from anatomy_r1.data import prepared
 from anatomy_r1.data.inputs import BadRecord, Exclusions, Inputs, existing_folder, in_generated_world, inside, read_json
 from anatomy_r1.data.prepare.options import ReleasedOptions
 from anatomy_r1.data.prepare.sgg import BENCHMARK, surgical
-from anatomy_r1.data.readers.ssg_vqa import frame_readable, scene_graph
+from anatomy_r1.data.prepare.ssg_vqa import frame_readable, scene_graph
 from anatomy_r1.data.stems import label, parse_stem
 from anatomy_r1.prompts import ParsedPrompt, parse, render_text
 from anatomy_r1.question import Question

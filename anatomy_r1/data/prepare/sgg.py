@@ -34,7 +34,7 @@ from anatomy_r1.data.inputs import (
     read_json,
 )
 from anatomy_r1.data.prepare.options import SggOptions
-from anatomy_r1.data.readers.ssg_vqa import (
+from anatomy_r1.data.prepare.ssg_vqa import (
     QuestionFile,
     QuestionLine,
     SceneGraph,

@@ -115,6 +115,7 @@ def _groups(evidence: Evidence) -> pd.DataFrame:
 def _kept_fault(evidence: Evidence, by_group: pd.DataFrame) -> str:
     """Where groups were kept or dropped against the rule: all are kept, except under dynamic sampling."""
     rounds = int(evidence.arguments.get("resample_rounds") or 0)
+    questions = len(evidence.training_set.questions) if evidence.training_set else float("inf")
     for step, groups in by_group.groupby(level="step"):
         kept = groups[groups["kept"] == 1]
         if not rounds:
@@ -128,17 +129,10 @@ def _kept_fault(evidence: Evidence, by_group: pd.DataFrame) -> str:
             return f"step {step}: kept {len(kept)} groups of {wanted}"
         if len(without) and (kept["signal"].sum() < groups["signal"].sum() or (without["draw"] > 0).any()):
             return f"step {step}, group {without.index[0][1]}: kept without 0 < correct < G while others had it"
-        if len(without) and groups["draw"].max() < rounds and not _exhausted(evidence, groups):
+        exhausted = questions - len(groups) < wanted  # too few questions were left for another draw
+        if len(without) and groups["draw"].max() < rounds and not exhausted:
             return f"step {step}, group {without.index[0][1]}: kept without 0 < correct < G before the last draw"
     return ""
-
-
-def _exhausted(evidence: Evidence, groups: pd.DataFrame) -> bool:
-    """Whether too few questions were left for another draw."""
-    if evidence.training_set is None:
-        return False
-    left = len(evidence.training_set.questions) - len(groups)
-    return left < int((groups["draw"] == 0).sum())
 
 
 def _shown_fault(evidence: Evidence) -> str:

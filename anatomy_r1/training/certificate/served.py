@@ -56,16 +56,12 @@ def check_similarity(evidence: Evidence) -> CertificateCheck:
         if row["question_id"] not in known:
             return failed("similarity", f"step {row['step']}: {row['question_id']} is not in the training set")
         wanted = served_difficulty(evidence.similarity, known[row["question_id"]].answer, options)
-        if not _same(wanted, row["similarity"]):
+        stated, recomputed = np.asarray([row["similarity"], wanted], dtype=float)  # nan where there is none
+        if not np.isclose(stated, recomputed, rtol=0, atol=TOLERANCE, equal_nan=True):
             place = f"step {row['step']}, group {row['group_index']}"
             return failed("similarity", f"{place}: S(q) {row['similarity']} logged, {wanted} for the options shown")
         compared += 1
     return passed("similarity", f"recomputed from the options of {compared} prompts")
-
-
-def _same(wanted: float | None, logged: Any) -> bool:
-    missing = logged is None or bool(np.isnan(logged))
-    return missing if wanted is None else not missing and abs(wanted - logged) <= TOLERANCE
 
 
 def check_data(evidence: Evidence) -> CertificateCheck:

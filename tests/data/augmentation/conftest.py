@@ -3,8 +3,8 @@
 import pytest
 
 from anatomy_r1.data.inputs import Exclusions
+from anatomy_r1.data.prepare.omnimed import read_med_r1
 from anatomy_r1.data.prepare.released import read_released
-from anatomy_r1.data.readers.omnimed import read_med_r1
 from anatomy_r1.question import Question
 
 SIX = ("Liver", "Gut", "Omentum", "Gallbladder")
