@@ -88,7 +88,7 @@ class Inputs:
 
         key = self.key(role, path)
         if not path.is_file():
-            raise missing_image(where, key, role)
+            raise self.missing(role, path, where)
         if key in self.sha256:
             return
         try:
@@ -98,6 +98,11 @@ class Inputs:
             fix = "fetch the file again; it is truncated or no image"
             raise BadRecord(where, None, f"unreadable image {key} ({type(error).__name__})", fix) from error
         self.sha256[key] = file_sha256(path)
+
+    def missing(self, role: str, path: Path, where: str) -> BadRecord:
+        """The error for an image that is not there."""
+        fix = f"fetch it, or point the `{role}` folder at the images"
+        return BadRecord(where, None, f"missing frame {self.key(role, path)}", fix)
 
     def sources(self, out: Path) -> dict[str, str]:
         """For the manifest in `out`: role -> path of its folder."""
@@ -114,11 +119,6 @@ def relative(path: Path, root: Path) -> str:
 def resolve(root: Path, stated: str) -> Path:
     """Inverse of `relative`."""
     return Path(os.path.normpath(root / stated))
-
-
-def missing_image(where: str, key: str, role: str) -> BadRecord:
-    """The error for an image that is not there."""
-    return BadRecord(where, None, f"missing frame {key}", f"fetch it, or point the `{role}` folder at the images")
 
 
 def read_bytes(path: Path) -> bytes:

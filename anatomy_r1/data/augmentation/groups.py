@@ -33,6 +33,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import cycle, islice
 
 import numpy as np
 from PIL import Image
@@ -89,12 +90,9 @@ def meaning(stem: str) -> Meaning:
 
 
 def noisy(image: Image.Image, rng: random.Random, strength: float = NOISE) -> Image.Image:
-    """Psi: a copy of an image with Gaussian noise, independent for each value; the mode and the size stay.
+    """Psi: a copy of an image (L, RGB or RGBA) with Gaussian noise, independent for each value; mode and size stay.
 
-    Args:
-        image: of mode L, RGB or RGBA.
-        rng: the same state gives the same image.
-        strength: standard deviation, as a share of the full range; at most `MOST_NOISE`.
+    `strength` is the standard deviation, as a share of the full range; at most `MOST_NOISE`.
     """
     if not 0 <= strength <= MOST_NOISE:
         raise ValueError(f"noise {strength} is outside 0 to {MOST_NOISE}; choose a strength in this range")
@@ -132,21 +130,14 @@ def augment_group(
     forms: Sequence[str] | None = None,
     change: Change = noisy,
 ) -> tuple[AugmentedPrompt, ...]:
-    """One prompt per member, member 0 the original.
+    """One prompt per member, member 0 the original. The paper's "-Text" is `text=False`, "-Image" `image_noise=False`.
 
     With `image_noise`, no two members share a pair of stem and image. Without it there are only the rewrites: they are
     all used before they repeat, the original first, and a repetition raises a `RepeatedPrompts` warning. With neither,
     every member is shown the original, which is plain GRPO, without a warning.
 
-    Args:
-        question: the question as in the benchmark.
-        image: its image; not modified.
-        members: size of the group.
-        rng: state to draw from; advances by the same amount whatever `text` and `image_noise` are.
-        text: give each member its own rewrite; False is the paper's "-Text".
-        image_noise: give each member its own image; False is the paper's "-Image".
-        forms: rewrites of the stem, such as those that a tokenizer knows; default: `rewrites`.
-        change: psi; ValueError if it cannot give every member its own image.
+    `rng` advances by the same amount whatever `text` and `image_noise` are. `forms` are rewrites of the stem, such as
+    those that a tokenizer knows (default: `rewrites`). `change` is psi; ValueError if some member gets no own image.
     """
     words, pixels = random.Random(rng.getrandbits(64)), random.Random(rng.getrandbits(64))
     stems = _stems(question, members, words, forms) if text else (question.stem,) * members
@@ -164,8 +155,7 @@ def _stems(question: Question, members: int, rng: random.Random, forms: Sequence
     forms = rewrites(question.stem) if forms is None else forms
     others = list(dict.fromkeys(form for form in forms if form != question.stem))
     rng.shuffle(others)
-    cycle = [question.stem, *others]
-    return tuple(cycle[member % len(cycle)] for member in range(members))
+    return tuple(islice(cycle([question.stem, *others]), members))
 
 
 def _images(image: Image.Image, members: int, rng: random.Random, change: Change) -> tuple[Image.Image, ...]:

@@ -1,8 +1,8 @@
 """OmniMedVQA's four-option microscopy records -> a prepared set, split by patient, slide or image.
 
-OmniMedVQA has `QA_information/{Open,Restricted}-access/<dataset>.json` and `Images/`. Med-R1 splits its microscopy records
-in `micro_train.json` and `micro_test.json`: records `{"image", "problem", "solution"}`, where `problem` holds the
-question and its options.
+OmniMedVQA has `QA_information/{Open,Restricted}-access/<dataset>.json` and `Images/`. Med-R1 splits its microscopy
+records in `micro_train.json` and `micro_test.json`, with records `{"image", "problem", "solution"}`, where `problem`
+holds the question and its options.
 
 A record's group is the patient, slide or picture that its image comes from, as far as the file name tells. Images of
 one group must not be in two splits. The names are documented for BreakHis and the NLM malaria data; for the other
@@ -262,6 +262,7 @@ def prepare(options: OmniMedOptions) -> Exclusions:
     else:
         rule, split = "med-r1", _med_r1_split(records, options.med_r1, inputs, exclusions)
     guess = {True: "", False: " (a guess)"}
+    grouped_by = {name: f"{rule.unit}{guess[rule.certain]}: {rule.reason}" for name, rule in RULES.items()}
     manifest = {
         **exclusions.as_manifest(),
         "benchmark": benchmark,
@@ -270,10 +271,7 @@ def prepare(options: OmniMedOptions) -> Exclusions:
         "split_rule": rule,
         "split_inferred": options.med_r1 is None,
         "sizes_inferred": not generated,
-        "grouped_by": {
-            **{name: f"{rule.unit}{guess[rule.certain]}: {rule.reason}" for name, rule in RULES.items()},
-            "others": "image",
-        },
+        "grouped_by": {**grouped_by, "others": "image"},
         "units": dict(Counter(record.group.unit for record in records)),
         "rationales": {"record": len(records)},
         "sources": inputs.sources(options.out),

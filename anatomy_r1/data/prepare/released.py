@@ -19,7 +19,7 @@ from anatomy_r1.data.prepare.options import ReleasedOptions
 from anatomy_r1.data.prepare.sgg import BENCHMARK, surgical
 from anatomy_r1.data.prepare.ssg_vqa import frame_readable, scene_graph
 from anatomy_r1.data.stems import label, parse_stem
-from anatomy_r1.prompts import ParsedPrompt, parse, render_text
+from anatomy_r1.prompts import parse, render_text
 from anatomy_r1.question import Question
 
 _FRAMES = "CholecT45/data/"
@@ -65,17 +65,13 @@ def _record(entry: Mapping[str, Any], name: str, position: int, benchmark: str) 
         family=parse_stem(think.stem).family,
         source=f"{name}:{position}",
     )
-    _agree(think, direct, question, str(entry["solution"]))
-    return ReleasedRecord(question, think.wording)
-
-
-def _agree(think: ParsedPrompt, direct: str, question: Question, letter: str) -> None:
     if think.style != "think":
         raise ValueError("`instruction` does not ask for reasoning")
     if direct.removeprefix("<image>") != render_text(think.stem, think.options, "direct", think.wording):
         raise ValueError("its two prompts ask different questions, or in different wordings")
-    if letter != question.letter:
+    if (letter := str(entry["solution"])) != question.letter:
         raise ValueError(f"the solution is {letter!r}, but the answer is at {question.letter!r}")
+    return ReleasedRecord(question, think.wording)
 
 
 def prepare(options: ReleasedOptions) -> Exclusions:

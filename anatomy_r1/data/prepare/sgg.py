@@ -24,15 +24,7 @@ from functools import partial
 from typing import Literal
 
 from anatomy_r1.data import prepared
-from anatomy_r1.data.inputs import (
-    DataError,
-    Exclusions,
-    Inputs,
-    existing_folder,
-    in_generated_world,
-    missing_image,
-    read_json,
-)
+from anatomy_r1.data.inputs import DataError, Exclusions, Inputs, existing_folder, in_generated_world, read_json
 from anatomy_r1.data.prepare.options import SggOptions
 from anatomy_r1.data.prepare.ssg_vqa import (
     QuestionFile,
@@ -139,12 +131,17 @@ class QuestionBuilder:
 
     def _of_file(self, file: QuestionFile) -> Iterator[Question]:
         asked = [line for line in question_lines(file, self.inputs, self.exclusions) if self._asks_component(line)]
-        wanted = [line for line in self._without_repeats(asked) if line.answer in SIX]
+        first: dict[tuple[str, str], QuestionLine] = {}
+        for line in asked:
+            first.setdefault((line.stem, line.answer), line)
+        self.exclusions.exclude("same question and answer again in the frame", len(asked) - len(first))
+        wanted = [line for line in first.values() if line.answer in SIX]
         if not wanted:
             return
-        if not (self.inputs.folders["frames"] / file.image).is_file():
+        frame = self.inputs.folders["frames"] / file.image
+        if not frame.is_file():
             where = f"{self.inputs.key('qa_txt', file.path)}:{wanted[0].number}"
-            self.exclusions.bad(missing_image(where, f"frames/{file.image}", "frames"))
+            self.exclusions.bad(self.inputs.missing("frames", frame, where))
             return
         if not graph_path(self.inputs, file.video, file.index).is_file():
             self.exclusions.exclude("scene graph missing (frame kept)")
@@ -164,15 +161,6 @@ class QuestionBuilder:
         elif line.answer not in SIX:
             self.exclusions.exclude("answer is an anatomy outside the benchmark's")
         return line.asks_component and bool(line.answer)
-
-    def _without_repeats(self, lines: Iterable[QuestionLine]) -> Iterator[QuestionLine]:
-        seen: set[tuple[str, str]] = set()
-        for line in lines:
-            if (key := (line.stem, line.answer)) in seen:
-                self.exclusions.exclude("same question and answer again in the frame")
-            else:
-                yield line
-            seen.add(key)
 
     def _question(self, file: QuestionFile, line: QuestionLine, facts: FrameFacts) -> Question | None:
         name = f"{file.id}/{line.number}"

@@ -83,9 +83,8 @@ def _folders(root: Path, inputs: Inputs, exclusions: Exclusions) -> dict[str, li
         if match := re.fullmatch(r"(VID\d+)(_clean)?", folder.name):
             found.setdefault(match[1], []).append(folder)
         else:
-            exclusions.bad(
-                BadRecord(inputs.key("qa_txt", folder), None, "no video folder (VID01, VID01_clean)", "move it")
-            )
+            name = inputs.key("qa_txt", folder)
+            exclusions.bad(BadRecord(name, None, "no video folder (VID01, VID01_clean)", "move it"))
     return found
 
 
@@ -96,9 +95,8 @@ def _numbered(folder: Path, inputs: Inputs, exclusions: Exclusions) -> dict[int,
         if path.suffix != ".txt" or not path.stem.isdecimal():
             exclusions.bad(BadRecord(name, None, "no question file (such as 262.txt)", "move it elsewhere"))
         elif int(path.stem) in found:
-            exclusions.bad(
-                BadRecord(name, None, f"duplicate id: frame {int(path.stem)} twice", "keep one of the files")
-            )
+            problem = f"duplicate id: frame {int(path.stem)} twice"
+            exclusions.bad(BadRecord(name, None, problem, "keep one of the files"))
         else:
             found[int(path.stem)] = path
     return found
