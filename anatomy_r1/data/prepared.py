@@ -67,12 +67,8 @@ def write(
 ) -> None:
     """Write a prepared set atomically, replacing an older one; DataError unless ids are unique.
 
-    Args:
-        root: folder to make.
-        by_split: split -> its questions.
-        image_root: folder that the questions' image paths are relative to.
-        manifest: what only the caller knows: `benchmark`, `generated`, `seed`, `split_rule`, `excluded`, `skipped`, ...
-        inputs: `role/path` -> SHA-256 of every file read.
+    `image_root` is the folder that the images' paths are relative to; `inputs` has the SHA-256 of every file read, by
+    `role/path`; `manifest` is what only the caller knows: `benchmark`, `generated`, `seed`, `split_rule`, ...
     """
     _check_unique(question.id for questions in by_split.values() for question in questions)
     if not any(by_split.values()):

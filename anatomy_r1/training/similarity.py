@@ -112,12 +112,16 @@ def mini_similarity() -> Similarity:
 
     tints = [atlas().tints[texture] for texture in classes.TEXTURES]
     colours = [classes.COLOR_GIVEN_ANATOMY[name] for name in classes.ANATOMIES]
-    pairs = zip(colours, tints, strict=True)
-    anatomies = [np.concatenate([np.divide(part, np.linalg.norm(part)) for part in pair]) for pair in pairs]
+    anatomies = [np.concatenate([_unit(c), _unit(t)]) for c, t in zip(colours, tints, strict=True)]
     greyless = [np.subtract(rgb, np.mean(rgb)) for rgb in classes.COLORS.values()]
     names = (*classes.ANATOMIES, *classes.TISSUES, *classes.DIAGNOSES, *classes.STAINS)
     vectors = block_diag(anatomies, tints, tints, greyless)
     return from_vectors(dict(zip(names, vectors, strict=True)), encoder="mini world descriptors, version 1")
+
+
+def _unit(vector: Sequence[float] | np.ndarray) -> np.ndarray:
+    values = np.asarray(vector, dtype=float)
+    return np.asarray(values / np.linalg.norm(values))
 
 
 def shuffled(similarity: Similarity, groups: Sequence[Collection[str]], seed: int) -> Similarity:

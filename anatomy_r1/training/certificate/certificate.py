@@ -157,15 +157,9 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
     log = folder / LOG_NAME
     try:
         record = json.loads((folder / SETTINGS_NAME).read_text(encoding="utf-8"))
-        evidence = Evidence(
-            plan=record["plan"],
-            spent=record["spent"],
-            steps=read(log, "steps"),
-            rollouts=read(log, "rollouts"),
-            served=read(log, "served"),
-            batches=tuple(read_batches(folder / BATCHES)),
-            training_set=training_set,
-        )
+        steps, rollouts, served = (read(log, table) for table in ("steps", "rollouts", "served"))
+        batches = tuple(read_batches(folder / BATCHES))
+        evidence = Evidence(record["plan"], record["spent"], steps, rollouts, served, batches, training_set)
         float(evidence.arguments["max_steps"])
         if evidence.arguments.get("curriculum") in ("levels", "pool"):
             evidence.level_rule  # noqa: B018  (raises if the plan does not state it)
