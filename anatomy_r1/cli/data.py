@@ -165,9 +165,8 @@ def _controls(args: argparse.Namespace) -> int:
     for path in args.files:
         questions = read_questions([path])
         for name, control in CONTROLS.items():
-            found = cluster_interval(
-                correct(questions, out_of_fold(control, questions)), [q.cluster for q in questions]
-            )
+            right = correct(questions, out_of_fold(control, questions))
+            found = cluster_interval(right, [q.cluster for q in questions])
             low, high, se = (100 * (value or 0.0) for value in (found.low, found.high, found.se))
             print(
                 f"{path.name:22}  {name:11}  {100 * found.mean:14.2f}  {se:5.2f}  [{low:5.2f}, {high:5.2f}]   "

@@ -52,9 +52,8 @@ class PreparedSet:
         """Wording of the prompts in the source, which must be one; None if the source has no prompts."""
         stated = self.manifest.get("wordings", {})
         if len(stated) > 1:
-            raise DataError(
-                f"{self.root}: prompts of several wordings ({', '.join(stated)}). Fix: prepare one file per set"
-            )
+            found = ", ".join(stated)
+            raise DataError(f"{self.root}: prompts of several wordings ({found}). Fix: prepare one file per set")
         return next(iter(stated), None)
 
 
@@ -127,10 +126,8 @@ def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet
     prepared = load(folder, split)
     generated, stated = bool(prepared.manifest.get("generated")), prepared.manifest.get("benchmark")
     if stated != benchmark or generated != benchmark.endswith("_mini"):
-        kind = "generated" if generated else "real"
-        raise AnatomyR1Error(
-            f"{folder}: holds {kind} data of {stated}, not {benchmark}. Fix: run that task, or {WHERE}"
-        )
+        held = f"{'generated' if generated else 'real'} data of {stated}"
+        raise AnatomyR1Error(f"{folder}: holds {held}, not {benchmark}. Fix: run that task, or {WHERE}")
     return prepared
 
 
@@ -174,10 +171,10 @@ def summary(root: Path, requested: Mapping[str, int] | None = None) -> str:
     wanted = manifest.get("requested", requested or {})
     lines = []
     for split, count in manifest["counts"].items():
-        note = f" ({wanted[split]} asked for)" if count["questions"] < wanted.get(split, 0) else ""
-        lines.append(
-            f"{manifest['benchmark']} {split}: {count['questions']} questions{note}, {count['clusters']} clusters"
-        )
+        found = f"{count['questions']} questions"
+        if count["questions"] < wanted.get(split, 0):
+            found += f" ({wanted[split]} asked for)"
+        lines.append(f"{manifest['benchmark']} {split}: {found}, {count['clusters']} clusters")
     lines += [f"  left out: {number:,} x {reason}" for reason, number in manifest["excluded"].items()]
     if skipped := manifest["skipped"]:
         lines.append(f"  bad records skipped: {len(skipped)}, listed in {root / MANIFEST}")

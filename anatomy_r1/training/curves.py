@@ -42,10 +42,8 @@ COLUMNS = (
 `accuracy` that of the accuracy reward. `similarity` is S(q) of the options served, missing where it is unknown.
 `distinct_texts` is missing for steps whose texts are not logged. `tokens` is the sum over members."""
 _WITH_GAPS = {"level": "Int64", "distinct_texts": "Int64"}
-LONGEST = 2000
-"""Characters kept of a prompt or completion (our choice)."""
-CUT = " [... cut]"
-"""Ends a text that was cut."""
+LONGEST, CUT = 2000, " [... cut]"
+"""Characters kept of a prompt or completion (our choice), and what ends a text that was cut."""
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import identity_of, whole_file, write_output
 from anatomy_r1.training.similarity import Similarity, from_vectors
 
-MAX_TOKENS = 77
-"""As in MedCLIP's processor."""
+MAX_TOKENS = 77  # as in MedCLIP's processor
 STATES = (1, 2, -1)
 """Indices of the hidden states that MedCLIP averages; 0 would be the embeddings."""
 BERT, PROJECTION = "text_model.model.", "text_model.projection_head.weight"

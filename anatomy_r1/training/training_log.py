@@ -226,17 +226,15 @@ class RecordedBatch:
     """(B, T), 1 for tokens that count."""
 
 
-def write_batch(folder: Path, batch: RecordedBatch) -> Path:
+def write_batch(folder: Path, batch: RecordedBatch) -> None:
     """Write a batch atomically, under the name of its step."""
     from safetensors.numpy import save_file
 
     named = {name: getattr(batch, name) for name in ("policy", "old", "reference", "advantages", "mask")}
     arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in named.items() if a is not None}
     facts = {name: getattr(batch, name) for name in ("step", "loss", "tokens", "accumulation", "processes")}
-    path = folder / f"{batch.step:06d}.safetensors"
-    with whole_file(path) as temporary:
+    with whole_file(folder / f"{batch.step:06d}.safetensors") as temporary:
         save_file(arrays, temporary, {"batch": json.dumps(facts)})
-    return path
 
 
 def read_batches(folder: Path) -> Iterator[RecordedBatch]:
@@ -245,9 +243,8 @@ def read_batches(folder: Path) -> Iterator[RecordedBatch]:
         try:
             yield _read(path)
         except Exception as error:  # the exception type differs between versions of safetensors
-            raise ValueError(
-                f"{path}: no recorded batch ({type(error).__name__}: {error}). Fix: train again"
-            ) from error
+            reason = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{path}: no recorded batch ({reason}). Fix: train again") from error
 
 
 def _read(path: Path) -> RecordedBatch:

@@ -21,13 +21,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from anatomy_r1.data.augmentation.meaning import Asks, Meaning, normalized
+from anatomy_r1.data.augmentation.scene_questions import Asks, Meaning, normalized
 
 # Reading.
 
-_MEDIUM = "(?:image|picture|photograph|photo)"
 _GIVEN = "(?:provided|given|supplied|shown|displayed|depicted|presented)"
-_THE_MEDIUM = rf"(?:the|this) (?:{_GIVEN} )?{_MEDIUM}(?: {_GIVEN})?"
+_THE_MEDIUM = rf"(?:the|this) (?:{_GIVEN} )?(?:image|picture|photograph|photo)(?: {_GIVEN})?"
 _IN_THE_MEDIUM = re.compile(rf"\b(?:in|within) {_THE_MEDIUM}\b(?!')")
 
 # Words without meaning here: determiners, copulas, words for "can be seen" and for the image itself.
@@ -94,7 +93,6 @@ _SEEN = (
     "|identified"
 )
 _SEEN_IN_MEDIUM = rf"(?:being )?(?:{_SEEN}) in {_ANY_MEDIUM}"
-_USED = "used|employed|utilized"
 _NOUN = r"(?P<noun>[\w/ -]+?)"
 _NOT_SHOWN = re.compile(
     r"\b(?:is|are|was|were|would|can|do|does|appears?|that|in|for|by|to|with|as|from|at|on)\b"
@@ -192,7 +190,7 @@ TEMPLATES = (
     ),
     # How the image was made.
     RewriteTemplate(
-        rf"(?:What|Which) {_NOUN} (?P<be>is|was) (?:{_USED}) (?P<what>(?:to|for|in) .+)\?",
+        rf"(?:What|Which) {_NOUN} (?P<be>is|was) (?:used|employed|utilized) (?P<what>(?:to|for|in) .+)\?",
         ("Which {noun} {be} used {what}?", "What {noun} {be} employed {what}?", "Identify the {noun} used {what}.",
          "Please name the {noun} that {be} utilized {what}.", "Can you name the {noun} that {be} used {what}?"),
     ),

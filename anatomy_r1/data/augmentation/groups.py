@@ -39,8 +39,7 @@ import numpy as np
 from PIL import Image
 
 from anatomy_r1.data.augmentation.free_text_questions import read_free_text, reword_free_text
-from anatomy_r1.data.augmentation.meaning import Meaning, difference
-from anatomy_r1.data.augmentation.scene_questions import read_scene_question, write_scene_question
+from anatomy_r1.data.augmentation.scene_questions import Meaning, difference, read_scene_question, write_scene_question
 from anatomy_r1.question import Question
 
 NOISE = 0.05

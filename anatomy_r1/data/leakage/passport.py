@@ -40,8 +40,7 @@ near duplicates are counted separately."""
 KINDS = tuple(TITLES)
 LEAKS = ("cluster", "image", "near_duplicate", "question_image", "question_image_options")
 """Kinds that make a score not clean. Shared text alone does not, since it comes from templates (our choice)."""
-EXAMPLES = 5
-"""Number of examples of each kind (ours)."""
+EXAMPLES = 5  # of each kind (ours)
 NO_PICTURES = "no pictures were given"
 
 # Near-duplicate images: a perceptual hash (pHash of the imagehash library) and a threshold on the Hamming distance.

@@ -330,7 +330,6 @@ def _draw(
 
 
 def _question(record: OmniMedRecord, benchmark: str) -> Question:
-    """A record as a question; its options keep their order."""
     return Question(
         id=record.question_id,
         benchmark=benchmark,

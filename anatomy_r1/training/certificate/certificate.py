@@ -27,7 +27,6 @@ class CertificateCheck:
     """One claim about a run, compared with its log."""
 
     name: str
-    """One of `NAMES`."""
     outcome: CheckOutcome
     detail: str
     """Passed: what was compared; failed: the first place where it fails; not checkable: the reason."""

@@ -33,10 +33,8 @@ def check_advantages(evidence: Evidence) -> CertificateCheck:
     if len(wrong):
         row = evidence.rollouts.iloc[int(wrong[0])]
         where = f"step {row['step']}, group {row['group_index']}, member {row['member']}"
-        return failed(
-            "advantages",
-            f"{len(wrong)} of {len(logged)} differ, first: {where}: {row['advantage']:.6f}, not {wanted[wrong[0]]:.6f}",
-        )
+        first = f"{where}: {row['advantage']:.6f}, not {wanted[wrong[0]]:.6f}"
+        return failed("advantages", f"{len(wrong)} of {len(logged)} differ, first: {first}")
     return passed("advantages", f"{len(logged)} recomputed from rewards")
 
 

@@ -108,9 +108,8 @@ def _check_examples(evidence: Evidence) -> CertificateCheck:
     uneven = [key for key, n in allowed.items() if not n * int(passes) <= seen[key] <= n * int(np.ceil(passes))]
     if uneven:
         return failed("data", f"{len(uneven)} examples were served more or less often than {passes:.2f} passes allow")
-    return passed(
-        "data", f"{len(evidence.served)} examples of {len(usable)} questions, {passes:.2f} passes, each alike"
-    )
+    detail = f"{len(evidence.served)} examples of {len(usable)} questions, {passes:.2f} passes, each alike"
+    return passed("data", detail)
 
 
 def _letter_and_rationale(completion: str) -> tuple[str, str]:

@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.data.augmentation.groups import MOST_CHARACTERS, meaning, reason_against, rewrites
-from anatomy_r1.data.augmentation.meaning import Meaning, difference
-from anatomy_r1.data.augmentation.scene_questions import KINDS, OWN_WORDS, place_of, write_scene_question
+from anatomy_r1.data.augmentation.scene_questions import (
+    KINDS,
+    OWN_WORDS,
+    Meaning,
+    difference,
+    place_of,
+    write_scene_question,
+)
 from anatomy_r1.data.stems import COLOURS, COMPONENTS, PLACES, RELATIONS, Description
 
 LOCATION = "What anatomy is at the bottom-mid of the frame ?"
