@@ -133,8 +133,8 @@ class QuestionBuilder:
         asked = [line for line in question_lines(file, self.inputs, self.exclusions) if self._asks_component(line)]
         first: dict[tuple[str, str], QuestionLine] = {}
         for line in asked:
-            first.setdefault((line.stem, line.answer), line)
-        self.exclusions.exclude("same question and answer again in the frame", len(asked) - len(first))
+            if first.setdefault((line.stem, line.answer), line) is not line:
+                self.exclusions.exclude("same question and answer again in the frame")
         wanted = [line for line in first.values() if line.answer in SIX]
         if not wanted:
             return
