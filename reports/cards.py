@@ -13,8 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.leakage.passport import from_dict
-from anatomy_r1.data.leakage.text import as_text
+from anatomy_r1.data.leakage.passport import as_text, from_dict
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, MATCHED, Result, load_results
 from anatomy_r1.tables.markdown import escape

@@ -18,23 +18,28 @@ from anatomy_r1.data.prepare.options import SPLIT_RULES, OmniMedOptions, Prepare
 def add_data_commands(subparsers: Any) -> None:
     """Add `data` and its subcommands."""
     commands = add_group(subparsers, "data", "make, prepare and check the data", "data mini --out runs/world")
-    _add_mini(commands)
+
+    about = "write the generated miniature of both benchmarks, in their on-disk formats"
+    mini = add_command(commands, "mini", about, "data mini --out runs/world", _mini)
+    mini.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    about = "seed of the training videos and slides (default: the recipe's); the test set stays the same"
+    mini.add_argument("--seed", type=int, help=about)
+
     example = "data prepare sgg --root data --out prepared/sgg"
     sources = add_group(commands, "prepare", "write a prepared set from a source", example, metavar="SOURCE")
     _add_sgg(sources)
     _add_omnimed(sources)
     _add_released(sources)
-    _add_check(commands)
+
+    about = "recount a prepared set and hash its inputs again"
+    check = add_command(commands, "check", about, "data check prepared/sgg", _check)
+    check.add_argument("folder", type=Path, metavar="DIR", help="folder of the prepared set")
     _add_leakage(commands)
-    _add_controls(commands)
 
-
-def _add_mini(commands: Any) -> None:
-    about = "write the generated miniature of both benchmarks, in their on-disk formats"
-    parser = add_command(commands, "mini", about, "data mini --out runs/world", _mini)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    about = "seed of the training videos and slides (default: the recipe's); the test set stays the same"
-    parser.add_argument("--seed", type=int, help=about)
+    about = "accuracy from the wording alone: majority class and naive Bayes, cross-validated in folds of other videos"
+    controls = add_command(commands, "controls", about, "data controls GRPO.json GRPO-GDQA.json", _controls)
+    files = "released or Med-R1 files, each scored by itself"
+    controls.add_argument("files", type=Path, nargs="+", metavar="FILE", help=files)
 
 
 def _mini(args: argparse.Namespace) -> int:
@@ -49,11 +54,6 @@ def _mini(args: argparse.Namespace) -> int:
     page, _ = write_sample_page(args.out, args.out / "samples")
     print(f"wrote {args.out}; a page of samples to look at: {page}")
     return 0
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the prepared set")
-    parser.add_argument("--skip-bad", action="store_true", help="skip bad records and list them in the manifest")
 
 
 def _prepare(source: str, options: type[PrepareOptions]) -> Command:
@@ -72,12 +72,18 @@ def _prepare(source: str, options: type[PrepareOptions]) -> Command:
     return run
 
 
+def _add_source(
+    sources: Any, name: str, about: str, example: str, options: type[PrepareOptions]
+) -> argparse.ArgumentParser:
+    parser = add_command(sources, name, about, example, _prepare(name, options))
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the prepared set")
+    parser.add_argument("--skip-bad", action="store_true", help="skip bad records and list them in the manifest")
+    return parser
+
+
 def _add_sgg(sources: Any) -> None:
     example = "data prepare sgg --root data --out prepared/sgg"
-    parser = add_command(
-        sources, "sgg", "anatomy questions of SSG-VQA on CholecT45 frames", example, _prepare("sgg", SggOptions)
-    )
-    _add_common(parser)
+    parser = _add_source(sources, "sgg", "anatomy questions of SSG-VQA on CholecT45 frames", example, SggOptions)
     parser.add_argument("--root", type=Path, required=True, help="folder with SSG-VQA/ and CholecT45/")
     parser.add_argument("--questions", type=Path, metavar="DIR", help="instead of ROOT/SSG-VQA/qa_txt")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="instead of ROOT/CholecT45/data")
@@ -96,10 +102,7 @@ def _add_sgg(sources: Any) -> None:
 
 def _add_omnimed(sources: Any) -> None:
     example = "data prepare omnimed --root data --out prepared/omnimed"
-    parser = add_command(
-        sources, "omnimed", "four-option microscopy records of OmniMedVQA", example, _prepare("omnimed", OmniMedOptions)
-    )
-    _add_common(parser)
+    parser = _add_source(sources, "omnimed", "four-option microscopy records of OmniMedVQA", example, OmniMedOptions)
     parser.add_argument("--root", type=Path, required=True, help="folder with OmniMedVQA/")
     parser.add_argument("--questions", type=Path, metavar="DIR", help="OmniMedVQA's folder, instead of ROOT/OmniMedVQA")
     share = "share of each source's questions (default: %(default)g)"
@@ -115,19 +118,10 @@ def _add_omnimed(sources: Any) -> None:
 
 def _add_released(sources: Any) -> None:
     example = "data prepare released GRPO.json --frames data/CholecT45/data --out prepared/released"
-    parser = add_command(
-        sources, "released", "the authors' released training files", example, _prepare("released", ReleasedOptions)
-    )
-    _add_common(parser)
+    parser = _add_source(sources, "released", "the authors' released training files", example, ReleasedOptions)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released JSON files")
     parser.add_argument("--frames", type=Path, required=True, metavar="DIR", help="CholecT45/data")
     parser.add_argument("--scene-graphs", type=Path, metavar="DIR", help="SSG-VQA/scene_graph, for rationales")
-
-
-def _add_check(commands: Any) -> None:
-    about = "recount a prepared set and hash its inputs again"
-    parser = add_command(commands, "check", about, "data check prepared/sgg", _check)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the prepared set")
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -154,19 +148,12 @@ def _add_leakage(commands: Any) -> None:
 def _leakage(args: argparse.Namespace) -> int:
     import json
 
+    from anatomy_r1.data.leakage.passport import as_text
     from anatomy_r1.data.leakage.sides import compare
-    from anatomy_r1.data.leakage.text import as_text
 
     found = compare(args.data, args.train_file, args.test_file, args.test_videos)
     print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if args.json else as_text(found))
     return 0
-
-
-def _add_controls(commands: Any) -> None:
-    about = "accuracy from the wording alone: majority class and naive Bayes, cross-validated in folds of other videos"
-    parser = add_command(commands, "controls", about, "data controls GRPO.json GRPO-GDQA.json", _controls)
-    files = "released or Med-R1 files, each scored by itself"
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help=files)
 
 
 def _controls(args: argparse.Namespace) -> int:
@@ -178,9 +165,8 @@ def _controls(args: argparse.Namespace) -> int:
     for path in args.files:
         questions = read_questions([path])
         for name, control in CONTROLS.items():
-            found = cluster_interval(
-                correct(questions, out_of_fold(control, questions)), [q.cluster for q in questions]
-            )
+            right = correct(questions, out_of_fold(control, questions))
+            found = cluster_interval(right, [q.cluster for q in questions])
             low, high, se = (100 * (value or 0.0) for value in (found.low, found.high, found.se))
             print(
                 f"{path.name:22}  {name:11}  {100 * found.mean:14.2f}  {se:5.2f}  [{low:5.2f}, {high:5.2f}]   "

@@ -34,9 +34,8 @@ def _certify(args: argparse.Namespace) -> int:
     import json
 
     from anatomy_r1.data.prepared import load
-    from anatomy_r1.training.certificate.certificate import as_text
+    from anatomy_r1.training.certificate.certificate import as_text, load_evidence
     from anatomy_r1.training.certificate.certify import certify
-    from anatomy_r1.training.certificate.evidence import load_evidence
 
     training_set = load(args.data, "train") if args.data else None
     found = {str(path): certify(load_evidence(path, training_set)) for path in args.trainings}
@@ -76,15 +75,11 @@ def _add_make(commands: Any) -> None:
 def _make(args: argparse.Namespace) -> int:
     from anatomy_r1.data.prepared import load
     from anatomy_r1.hub import snapshot
-    from anatomy_r1.training.encoders.encoder import write_similarities
+    from anatomy_r1.training.encoders import medclip, open_clip_encoder, write_similarities
 
     if args.encoder == "medclip":
-        from anatomy_r1.training.encoders.medclip import medclip
-
         encoder = medclip(Path(args.weights), snapshot(args.bert))
     else:
-        from anatomy_r1.training.encoders.openclip import open_clip_encoder
-
         encoder = open_clip_encoder(snapshot(args.weights))
     options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
     made = write_similarities(encoder, options, args.out, args.wording)
@@ -93,7 +88,7 @@ def _make(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from anatomy_r1.training.encoders.weights import convert
+    from anatomy_r1.training.encoders import convert
 
     print(f"{args.target}: {convert(args.source, args.target)} tensors")
     return 0

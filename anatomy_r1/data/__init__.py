@@ -1,1 +1,1 @@
-"""Prepared sets of questions: splits, images and stems; readers, preparation, augmentation and leakage below."""
+"""Prepared sets of questions: how they are made and split, how they are shown; augmentation and leakage."""

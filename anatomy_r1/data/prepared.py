@@ -18,14 +18,20 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError, relative, resolve
 from anatomy_r1.data.splits import SPLITS
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder, file_sha256
 from anatomy_r1.question import Question
 
 FORMAT_VERSION = 1
 QUESTIONS, MANIFEST, INPUTS = "questions.parquet", "manifest.json", "inputs.sha256"
 AGAIN = "make it again with `anatomy-r1 data prepare`"
+DATA_VARIABLE = "ANATOMY_R1_DATA"
+WHERE = (
+    f"name one that `anatomy-r1 data prepare` wrote: --data DIR (anatomy-r1), --metadata data=DIR (lm-eval) or "
+    f"{DATA_VARIABLE}=DIR"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +47,12 @@ class PreparedSet:
 
     @property
     def wording(self) -> str | None:
-        """Wording of the prompts in the source; None if the source has no prompts.
-
-        Raises:
-            DataError: when the source mixes wordings.
-        """
+        """Wording of the prompts in the source, which must be one; None if the source has no prompts."""
         stated = self.manifest.get("wordings", {})
         if len(stated) > 1:
-            raise DataError(
-                f"{self.root}: prompts of several wordings ({', '.join(stated)}). Fix: prepare one file per set"
-            )
+            found = ", ".join(stated)
+            raise DataError(f"{self.root}: prompts of several wordings ({found}). Fix: prepare one file per set")
         return next(iter(stated), None)
-
-    def image_path(self, question: Question) -> Path:
-        """Path of a question's image."""
-        return self.image_root / question.image
 
 
 def write(
@@ -65,33 +62,38 @@ def write(
     manifest: Mapping[str, Any],
     inputs: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a prepared set atomically, replacing an older one.
+    """Write a prepared set atomically, replacing an older one; DataError unless ids are unique.
 
-    Args:
-        root: folder to make.
-        by_split: split -> its questions.
-        image_root: folder that the questions' image paths are relative to.
-        manifest: what only the caller knows: `benchmark`, `generated`, `seed`, `split_rule`, `excluded`, `skipped`, ...
-        inputs: `role/path` -> SHA-256 of every file read.
-
-    Raises:
-        DataError: when an id occurs twice, there is no question, or `root` is not a prepared set.
+    `image_root` is the folder that the images' paths are relative to; `inputs` has the SHA-256 of every file read, by
+    `role/path`; `manifest` is what only the caller knows: `benchmark`, `generated`, `seed`, `split_rule`, ...
     """
     _check_unique(question.id for questions in by_split.values() for question in questions)
     if not any(by_split.values()):
         raise DataError(f"{root}: no question is left. Fix: see `excluded` and the split rule; check the data root")
     if root.exists() and not (root / MANIFEST).is_file() and (not root.is_dir() or any(root.iterdir())):
         raise DataError(f"{root}: holds something that is no prepared set. Fix: choose another folder for --out")
+    stated = {**manifest, "image_root": relative(image_root, root), "counts": counts(by_split)}
     with atomic_folder(root) as folder:
-        _fill(folder, root=root, by_split=by_split, image_root=image_root, manifest=manifest, inputs=inputs or {})
+        _fill(folder, by_split, stated, inputs or {})
+
+
+def _fill(
+    folder: Path, by_split: Mapping[str, Sequence[Question]], manifest: Mapping[str, Any], inputs: Mapping[str, str]
+) -> None:
+    _write_table(folder / QUESTIONS, by_split)
+    listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(inputs.items()))
+    (folder / INPUTS).write_text(listing, encoding="utf-8")
+    hashes = {
+        "inputs": {INPUTS: hashlib.sha256(listing.encode()).hexdigest()},
+        "questions_sha256": file_sha256(folder / QUESTIONS),
+    }
+    content = {**manifest, **hashes, "format_version": FORMAT_VERSION}
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def load(root: Path, split: str | None = None) -> PreparedSet:
-    """A prepared set, or one split of it.
-
-    Raises:
-        DataError: when it is missing, has another version, was changed, or lacks the split.
-    """
+    """A prepared set, or one split of it; DataError if it is missing, was changed, or lacks the split."""
     manifest = load_manifest(root)
     rows = _rows(root, manifest)
     if split is not None and split not in (present := {name for name, _ in rows}):
@@ -100,12 +102,25 @@ def load(root: Path, split: str | None = None) -> PreparedSet:
     return PreparedSet(root, manifest, resolve(root, manifest["image_root"]), questions)
 
 
-def load_manifest(root: Path) -> dict[str, Any]:
-    """The manifest of a prepared set.
+def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet:
+    """One split of a benchmark's prepared set; AnatomyR1Error if it is not found or belongs to another benchmark.
 
-    Raises:
-        DataError: when it is missing, not valid JSON, or has another version.
+    `data` is the set, or a folder with it under the benchmark's name. Default: `ANATOMY_R1_DATA`, else `./prepared`.
     """
+    root = Path(data or os.environ.get(DATA_VARIABLE) or "prepared")
+    folder = next((f for f in (root, root / benchmark) if (f / MANIFEST).is_file()), None)
+    if folder is None:
+        raise AnatomyR1Error(f"{root}: no prepared set of {benchmark} there. Fix: {WHERE}")
+    prepared = load(folder, split)
+    generated, stated = bool(prepared.manifest.get("generated")), prepared.manifest.get("benchmark")
+    if stated != benchmark or generated != benchmark.endswith("_mini"):
+        held = f"{'generated' if generated else 'real'} data of {stated}"
+        raise AnatomyR1Error(f"{folder}: holds {held}, not {benchmark}. Fix: run that task, or {WHERE}")
+    return prepared
+
+
+def load_manifest(root: Path) -> dict[str, Any]:
+    """The manifest of a prepared set; DataError if it is missing, or has another version."""
     path = root / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -117,9 +132,18 @@ def load_manifest(root: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def counts(by_split: Mapping[str, Iterable[Question]]) -> dict[str, dict[str, Any]]:
+def counts(by_split: Mapping[str, Sequence[Question]]) -> dict[str, dict[str, Any]]:
     """Split -> numbers of questions, clusters and images, and of questions by category and by family."""
-    return {split: _count(tuple(questions)) for split, questions in by_split.items()}
+    return {
+        split: {
+            "questions": len(questions),
+            "clusters": len({q.cluster for q in questions}),
+            "images": len({q.image for q in questions}),
+            "category": dict(sorted(Counter(q.category for q in questions).items())),
+            "family": dict(sorted(Counter(q.family for q in questions).items())),
+        }
+        for split, questions in by_split.items()
+    }
 
 
 def all_splits(root: Path) -> dict[str, tuple[Question, ...]]:
@@ -130,20 +154,15 @@ def all_splits(root: Path) -> dict[str, tuple[Question, ...]]:
 
 
 def summary(root: Path, requested: Mapping[str, int] | None = None) -> str:
-    """A prepared set in a few lines: questions by split, and what was left out.
-
-    Args:
-        root: the set.
-        requested: split -> number of questions asked for, where the manifest does not state it.
-    """
+    """A prepared set in a few lines; `requested`: questions asked for by split, if the manifest does not state it."""
     manifest = load_manifest(root)
     wanted = manifest.get("requested", requested or {})
     lines = []
     for split, count in manifest["counts"].items():
-        note = f" ({wanted[split]} asked for)" if count["questions"] < wanted.get(split, 0) else ""
-        lines.append(
-            f"{manifest['benchmark']} {split}: {count['questions']} questions{note}, {count['clusters']} clusters"
-        )
+        found = f"{count['questions']} questions"
+        if count["questions"] < wanted.get(split, 0):
+            found += f" ({wanted[split]} asked for)"
+        lines.append(f"{manifest['benchmark']} {split}: {found}, {count['clusters']} clusters")
     lines += [f"  left out: {number:,} x {reason}" for reason, number in manifest["excluded"].items()]
     if skipped := manifest["skipped"]:
         lines.append(f"  bad records skipped: {len(skipped)}, listed in {root / MANIFEST}")
@@ -161,59 +180,9 @@ def _rows(root: Path, manifest: Mapping[str, Any]) -> list[tuple[str, Question]]
 
 
 def _check_unique(ids: Iterable[str]) -> None:
-    """Check that no id occurs twice.
-
-    Raises:
-        DataError: when one does.
-    """
+    """Check that no id occurs twice."""
     if twice := [name for name, count in Counter(ids).items() if count > 1]:
         raise DataError(f"duplicate id {twice[0]} ({len(twice)} in all). Fix: remove one of the records in the source")
-
-
-def relative(path: Path, root: Path) -> str:
-    """`path` as the manifest in `root` states it: relative, unless only the file system's root is common to both."""
-    target, base = path.resolve(), root.resolve()
-    shared = Path(os.path.commonpath([target, base]))
-    return str(target) if shared == Path(shared.anchor) else Path(os.path.relpath(target, base)).as_posix()
-
-
-def resolve(root: Path, stated: str) -> Path:
-    """Inverse of `relative`."""
-    return Path(os.path.normpath(root / stated))
-
-
-def _count(questions: tuple[Question, ...]) -> dict[str, Any]:
-    return {
-        "questions": len(questions),
-        "clusters": len({q.cluster for q in questions}),
-        "images": len({q.image for q in questions}),
-        "category": dict(sorted(Counter(q.category for q in questions).items())),
-        "family": dict(sorted(Counter(q.family for q in questions).items())),
-    }
-
-
-def _fill(
-    folder: Path,
-    *,
-    root: Path,
-    by_split: Mapping[str, Sequence[Question]],
-    image_root: Path,
-    manifest: Mapping[str, Any],
-    inputs: Mapping[str, str],
-) -> None:
-    _write_table(folder / QUESTIONS, by_split)
-    listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(inputs.items()))
-    (folder / INPUTS).write_text(listing, encoding="utf-8")
-    content = {
-        **manifest,
-        "format_version": FORMAT_VERSION,
-        "image_root": relative(image_root, root),
-        "counts": counts(by_split),
-        "inputs": {INPUTS: hashlib.sha256(listing.encode()).hexdigest()},
-        "questions_sha256": file_sha256(folder / QUESTIONS),
-    }
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def _write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None:
@@ -222,35 +191,26 @@ def _write_table(path: Path, by_split: Mapping[str, Sequence[Question]]) -> None
     import pyarrow.parquet as pq
 
     names = [field.name for field in fields(Question)]
-    rows = [(split, question) for split in SPLITS for question in by_split.get(split, ())]
-    columns: dict[str, Any] = {name: [getattr(question, name) for _, question in rows] for name in names}
-    columns["options"] = [list(options) for options in columns["options"]]
-    columns["split"] = [split for split, _ in rows]
-    kinds = {name: pa.list_(pa.string()) if name == "options" else pa.string() for name in columns}
-    pq.write_table(pa.table(columns, schema=pa.schema(list(kinds.items()))), path)
+    kinds = {name: pa.list_(pa.string()) if name == "options" else pa.string() for name in (*names, "split")}
+    rows = [
+        {**{name: getattr(question, name) for name in names}, "split": split}
+        for split in SPLITS
+        for question in by_split.get(split, ())
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items()))), path)
 
 
 def _read_table(path: Path) -> Iterator[tuple[str, Question]]:
     """Split and question of each row, in order."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
-    columns = {name: table[name].to_pylist() for name in table.column_names}
-    splits = columns.pop("split")
-    columns["options"] = [tuple(options) for options in columns["options"]]
-    for split, *values in zip(splits, *columns.values(), strict=True):
-        yield split, Question(**dict(zip(columns, values, strict=True)))
+    for row in pq.read_table(path).to_pylist():
+        split = row.pop("split")
+        yield split, Question(**{**row, "options": tuple(row["options"])})
 
 
-def check(root: Path) -> dict[str, object]:
-    """Check a prepared set against its manifest: count the questions and hash the inputs again.
-
-    Returns:
-        Split -> counts, as in the manifest.
-
-    Raises:
-        DataError: when anything differs; names the first ten inputs that do.
-    """
+def check(root: Path) -> None:
+    """Check a prepared set against its manifest: count the questions and hash the inputs again."""
     from tqdm import tqdm
 
     manifest = load_manifest(root)
@@ -258,23 +218,15 @@ def check(root: Path) -> dict[str, object]:
     if found != {split: count for split, count in manifest["counts"].items() if count["questions"]}:
         raise DataError(f"{root}: the manifest's counts are not those of its questions. Fix: {AGAIN}")
     folders = {role: resolve(root, stated) for role, stated in manifest["sources"].items()}
-    listed = list(_listed(root, manifest["inputs"][INPUTS]))
-    progress = tqdm(listed, desc="inputs", unit="file", mininterval=1, disable=None)
-    if changed := [name for name, digest in progress if not _same(folders, name, digest)]:
-        raise DataError(f"{root}: inputs missing or changed: {', '.join(changed[:10])} ({len(changed)}). Fix: {AGAIN}")
-    return dict(manifest["counts"])
-
-
-def _listed(root: Path, digest: str) -> Iterator[tuple[str, str]]:
-    data = (root / INPUTS).read_bytes() if (root / INPUTS).is_file() else b""
-    if hashlib.sha256(data).hexdigest() != digest:
+    content = (root / INPUTS).read_bytes() if (root / INPUTS).is_file() else b""
+    if hashlib.sha256(content).hexdigest() != manifest["inputs"][INPUTS]:
         raise DataError(f"{root / INPUTS}: is missing, or not what the manifest says it is. Fix: {AGAIN}")
-    for line in data.decode().splitlines():
-        digest, _, name = line.partition("  ")
-        yield name, digest
-
-
-def _same(folders: dict[str, Path], name: str, digest: str) -> bool:
-    role, _, rest = name.partition("/")
-    path = folders[role] / rest
-    return path.is_file() and file_sha256(path) == digest
+    changed = []
+    for line in tqdm(content.decode().splitlines(), desc="inputs", unit="file", mininterval=1, disable=None):
+        digest, name = line.split("  ", 1)
+        role, _, rest = name.partition("/")
+        path = folders[role] / rest
+        if not path.is_file() or file_sha256(path) != digest:
+            changed.append(name)
+    if changed:
+        raise DataError(f"{root}: inputs missing or changed: {', '.join(changed[:10])} ({len(changed)}). Fix: {AGAIN}")

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError
 from anatomy_r1.question import Question
 
 SPLITS = ("train", "validation", "test")
@@ -60,11 +60,7 @@ def rule_official() -> SplitRule:
 
 
 def rule_file(content: Any, name: str) -> SplitRule:
-    """Split from the parsed JSON `{"train": [videos], "validation": [...], "test": [...]}`.
-
-    Raises:
-        DataError: when it has another shape, or a video is in two splits.
-    """
+    """Split from the parsed JSON `{"train": [videos], "validation": [...], "test": [...]}`."""
     fix = f'write {{"train": ["VID01", ...], "validation": [...], "test": [...]}} to {name}'
     if not isinstance(content, dict) or not set(SPLITS) >= set(content) >= {"train", "test"}:
         raise DataError(f"{name}: no table of splits. Fix: {fix}")
@@ -135,11 +131,8 @@ def quotas(counts: Mapping[tuple[str, str], int], size: int) -> dict[tuple[str, 
 def split_groups(groups: Mapping[str, tuple[str, int]], *, test: float, validation: float, seed: int) -> dict[str, str]:
     """Split of each group (slide, patient or image), stratum by stratum; groups stay whole.
 
-    Args:
-        groups: group -> (stratum, number of questions).
-        test: fraction of each stratum's questions for test.
-        validation: fraction of each stratum's questions for validation.
-        seed: order in which groups are tried; a group that would exceed a fraction stays in train.
+    `groups` is group -> (stratum, number of questions); `test` and `validation` are fractions of a stratum's questions.
+    Groups are tried in an order by `seed`; one that would exceed a fraction stays in train.
     """
     strata: dict[str, list[str]] = defaultdict(list)
     for group, (stratum, _) in groups.items():

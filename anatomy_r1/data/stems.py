@@ -1,4 +1,4 @@
-"""Parser of SSG-VQA's stems: template family, description of the target, relations to reference objects.
+"""The language of SSG-VQA: its labels, and a parser of its stems (family, target, relations to reference objects).
 
 The grammar was read off the 3,000 stems of the authors' release. Each family has several surface forms ("What is the
 name of the ...?", "What name is the ...?", "There is a ...; what is it?").
@@ -7,6 +7,8 @@ Example:
     >>> stem = parse_stem("There is a white object below the yellow omentum object; what is it?")
     >>> stem.family, stem.form, stem.target.colour, stem.relations[0][0], stem.relations[0][1].name
     ('one_hop', 'there', 'white', 'below', 'omentum')
+    >>> display("abdominal_wall_cavity")
+    'Abdominal Wall Cavity'
 """
 
 from __future__ import annotations
@@ -16,35 +18,57 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from anatomy_r1.data.labels import COLOURS, COMPONENTS, PLACES
+# The anatomies among SSG-VQA's 51 labels.
+ANATOMIES = (
+    "abdominal_wall_cavity", "blood_vessel", "cystic_artery", "cystic_duct", "cystic_pedicle", "cystic_plate",
+    "gallbladder", "gut", "liver", "omentum", "peritoneum",
+)  # fmt: skip
+# The six that the authors' release uses, in all 3,000 records (as answer and as option).
+SIX = ("abdominal_wall_cavity", "cystic_plate", "gallbladder", "gut", "liver", "omentum")
+# The other labels among the 51 that name an object in the frame; they occur as answers of query_component.
+NOT_ANATOMIES = (
+    "adhesion", "bipolar", "clipper", "fluid", "grasper", "hook", "irrigator", "scissors", "specimen_bag",
+    "specimenbag",
+)  # fmt: skip
+COMPONENTS = frozenset(ANATOMIES + NOT_ANATOMIES)
+COLOURS = ("blue", "brown", "red", "silver", "white", "yellow")  # the colours among the 51 labels
+PLACES = (
+    "top-left", "top-mid", "top-right",
+    "mid-left", "center", "mid-right",
+    "bottom-left", "bottom-mid", "bottom-right",
+    "None",  # occurs: 2 of the 3,000 released stems ask "at the None of the frame"
+)  # fmt: skip
+# Colour that stems give a structure. Inferred: read off the 3,000 released stems ("the red gut anatomy"), where every
+# label has a single colour. Real scene graphs need not state a colour; generated ones do, and theirs is used.
+COLOUR_OF = {
+    "abdominal_wall_cavity": "red", "bipolar": "blue", "clipper": "silver", "cystic_duct": "red",
+    "cystic_plate": "red", "gallbladder": "white", "grasper": "silver", "gut": "red", "hook": "white",
+    "irrigator": "silver", "liver": "brown", "omentum": "yellow", "scissors": "silver", "specimenbag": "white",
+}  # fmt: skip
+
+
+def label(shown: str) -> str:
+    """Inverse of `display`."""
+    return "_".join(shown.lower().split())
+
+
+def display(label: str) -> str:
+    """A label as an option in the release."""
+    return " ".join(word.capitalize() for word in label.split("_"))
+
 
 StemFamily = Literal["location", "zero_hop", "one_hop", "single_and", "other"]
 FAMILIES: tuple[StemFamily, ...] = ("location", "zero_hop", "one_hop", "single_and")
 
 # Surface form of a relation -> its key in a scene graph's `relationships`.
 RELATIONS = {
-    "above": "above",
-    "below": "below",
-    "left of": "left",
-    "to the left of": "left",
-    "on the left side of": "left",
-    "right of": "right",
-    "to the right of": "right",
-    "on the right side of": "right",
-    "within": "within",
-    "horizontal": "horizontal",
-    "vertical": "vertical",
+    "above": "above", "below": "below", "within": "within", "horizontal": "horizontal", "vertical": "vertical",
+    "left of": "left", "to the left of": "left", "on the left side of": "left",
+    "right of": "right", "to the right of": "right", "on the right side of": "right",
     # The verbs of CholecT45's triplets in the passive; the release has the first two.
-    "retracted by": "retract",
-    "coagulated by": "coagulate",
-    "grasped by": "grasp",
-    "dissected by": "dissect",
-    "clipped by": "clip",
-    "cut by": "cut",
-    "aspirated by": "aspirate",
-    "irrigated by": "irrigate",
-    "packed by": "pack",
-}
+    "retracted by": "retract", "coagulated by": "coagulate", "grasped by": "grasp", "dissected by": "dissect",
+    "clipped by": "clip", "cut by": "cut", "aspirated by": "aspirate", "irrigated by": "irrigate", "packed by": "pack",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

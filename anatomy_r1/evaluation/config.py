@@ -20,8 +20,7 @@ from anatomy_r1.scoring.metrics import K
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from anatomy_r1.data.images import Images
-    from anatomy_r1.data.rotations import Options
+    from anatomy_r1.data.shown import Images, Options
     from anatomy_r1.prompts import Style
 
 

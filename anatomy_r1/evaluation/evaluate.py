@@ -20,9 +20,8 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
-from anatomy_r1.data.images import check_pictures
-from anatomy_r1.data.locate import find_set
-from anatomy_r1.data.prepared import PreparedSet
+from anatomy_r1.data.prepared import PreparedSet, find_set
+from anatomy_r1.data.shown import check_pictures
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.engines.engine import Engine, open_engine

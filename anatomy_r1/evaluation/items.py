@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anatomy_r1.data.images import LazyImages, swapped
 from anatomy_r1.data.prepared import PreparedSet
-from anatomy_r1.data.rotations import prompted
+from anatomy_r1.data.shown import LazyImages, prompted, swapped
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.prompts import WORDINGS, render

@@ -14,8 +14,8 @@ import datasets
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
-from anatomy_r1.data.images import LazyImages, check_pictures
-from anatomy_r1.data.locate import find_set
+from anatomy_r1.data.prepared import find_set
+from anatomy_r1.data.shown import LazyImages, check_pictures
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.items import build_items, check_length, user_turn

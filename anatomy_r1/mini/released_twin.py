@@ -22,12 +22,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.augmentation.rewrites import rewrites
-from anatomy_r1.data.errors import DataError, Exclusions
+from anatomy_r1.data.augmentation.groups import rewrites
+from anatomy_r1.data.inputs import DataError, Exclusions, Inputs, read_json
 from anatomy_r1.data.prepare.options import SggOptions
 from anatomy_r1.data.prepare.sgg import QuestionBuilder
-from anatomy_r1.data.readers.files import Inputs, read_json
-from anatomy_r1.data.readers.ssg_vqa import question_files
+from anatomy_r1.data.prepare.ssg_vqa import question_files
 from anatomy_r1.data.splits import priority, rule_file
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.prompts import render

@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.locate import find_set
-from anatomy_r1.data.prepared import PreparedSet
-from anatomy_r1.data.rotations import original, prompted
+from anatomy_r1.data.prepared import PreparedSet, find_set
+from anatomy_r1.data.shown import original, prompted
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.log import ResponseLog

@@ -1,7 +1,7 @@
 """The question table: a run's scores as one row per question. It is what the result store keeps of them.
 
 `question_table` makes it from `Scores`; `table_metrics` computes the metrics of each question from it. If every
-rotation of the options was asked (`anatomy_r1.data.rotations`), a row is the mean over a question's rotations, so that
+rotation of the options was asked (`anatomy_r1.data.shown`), a row is the mean over a question's rotations, so that
 a question counts once however many options it has.
 
 "All right" is right under every rotation, by the greedy response (CircularEval, MMBench, arXiv:2307.06281) and by the
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anatomy_r1.data.rotations import original
+from anatomy_r1.data.shown import original
 from anatomy_r1.question import LETTERS
 from anatomy_r1.scoring.extraction import extraction_columns
 from anatomy_r1.scoring.intervals import Interval, cluster_interval

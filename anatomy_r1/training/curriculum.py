@@ -26,11 +26,7 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class LevelRule:
-    """When the level rises. All values are our choice: the paper states none.
-
-    Raises:
-        ValueError: when a value is out of range.
-    """
+    """When the level rises. All values are our choice: the paper states none."""
 
     levels: int = 3
     """Number of levels, which is the number of bins."""
@@ -77,20 +73,14 @@ def distractor_pools(
 ) -> tuple[DistractorPool, ...]:
     """The pool of each question: every wrong option among the options of questions of its kind.
 
-    Args:
-        questions: the training set.
-        similarity: of the option texts.
-        also_right: question id -> names that are right besides its answer, or cannot be shown to be wrong.
+    `also_right`: question id -> names that are right besides its answer, or cannot be shown to be wrong.
     """
     options, right = options_by_kind(questions), also_right or {}
     return tuple(_pool(q, options[_kind(q)] - set(right.get(q.id, ())), similarity) for q in questions)
 
 
 def options_by_kind(questions: Sequence[Question]) -> dict[str, set[str]]:
-    """Kind of question -> all options of its questions.
-
-    Kinds are the question types of OmniMedVQA; all questions about anatomies are of one kind.
-    """
+    """Kind of question -> all its options; kinds are the types of OmniMedVQA, and the one of all anatomies."""
     options: dict[str, set[str]] = {}
     for question in questions:
         options.setdefault(_kind(question), set()).update(question.options)
@@ -146,11 +136,7 @@ def bin_at_level(pool: DistractorPool, edges: Sequence[float], level: int) -> in
 
 
 def at_level(pool: DistractorPool, edges: Sequence[float], level: int, rng: random.Random) -> Question:
-    """The question with distractors whose largest similarity lies in the bin for that level (`bin_at_level`).
-
-    Raises:
-        ValueError: when the question is not eligible at that level.
-    """
+    """The question with distractors whose largest similarity lies in `bin_at_level`; ValueError without such a bin."""
     if not pool.distractors:
         return pool.question
     wanted = bin_at_level(pool, edges, level)

@@ -31,30 +31,69 @@ import pyarrow.parquet as pq
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, write_atomic
-from anatomy_r1.training.group_samples import SampleGroup, sample_groups
 from anatomy_r1.training.training_log import ACCURACY, read
 
 SCHEMA_VERSION = 1
 COLUMNS = (
-    "step",
-    "group",
-    "draw",
-    "anatomy",
-    "level",
-    "members",
-    "reward",
-    "accuracy",
-    "invalid",
-    "similarity",
-    "distinct_choices",
-    "entropy_bits",
-    "distinct_texts",
-    "tokens",
-)
+    "step", "group", "draw", "anatomy", "level", "members", "reward", "accuracy", "invalid", "similarity",
+    "distinct_choices", "entropy_bits", "distinct_texts", "tokens",
+)  # fmt: skip
 """`draw` is 0 for the batch's own questions. `reward` is the mean over members of the sum of all reward functions,
 `accuracy` that of the accuracy reward. `similarity` is S(q) of the options served, missing where it is unknown.
 `distinct_texts` is missing for steps whose texts are not logged. `tokens` is the sum over members."""
 _WITH_GAPS = {"level": "Int64", "distinct_texts": "Int64"}
+LONGEST, CUT = 2000, " [... cut]"
+"""Characters kept of a prompt or completion (our choice), and what ends a text that was cut."""
+
+
+@dataclass(frozen=True)
+class SampleGroup:
+    """One group with its completions. The texts come from a model: escape them wherever they are shown."""
+
+    step: int
+    group: int
+    anatomy: str
+    question_id: str
+    prompt: str
+    """The first member's, which GDQA does not augment."""
+    completions: tuple[str, ...]
+    choices: tuple[str | None, ...]
+    right: tuple[bool, ...]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SampleGroup:
+        """From JSON, where tuples are lists."""
+        back: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**back)
+
+
+def sample_groups(rollouts: pd.DataFrame) -> tuple[SampleGroup, ...]:
+    """Of the first, middle and last step with texts: the first group that is all wrong (as in Fig. 2), or the first."""
+    whole = rollouts[rollouts["completion"].notna() & (rollouts["draw"] == 0)]
+    steps = sorted(set(whole["step"]))
+    chosen = sorted({steps[0], steps[len(steps) // 2], steps[-1]}) if steps else []
+    return tuple(_sample(whole[whole["step"] == step]) for step in chosen)
+
+
+def _sample(rollouts: pd.DataFrame) -> SampleGroup:
+    groups = [part for _, part in rollouts.groupby("group_index", sort=True)]
+    part = next((group for group in groups if group[ACCURACY].max() <= 0), groups[0])
+    first = part.iloc[0]
+    return SampleGroup(
+        step=int(first["step"]),
+        group=int(first["group_index"]),
+        anatomy=str(first["anatomy"]),
+        question_id=str(first["question_id"]),
+        prompt=_cut(first["prompt"]),
+        completions=tuple(map(_cut, part["completion"])),
+        choices=tuple(None if pd.isna(choice) else str(choice) for choice in part["choice"]),
+        right=tuple(bool(value > 0) for value in part[ACCURACY]),
+    )
+
+
+def _cut(text: object) -> str:
+    whole = str(text)
+    return whole if len(whole) <= LONGEST else whole[:LONGEST] + CUT
 
 
 @dataclass(frozen=True)
@@ -83,12 +122,7 @@ class Curves:
 
 
 def curves_from_log(log: Path, record: Mapping[str, Any], profile: str) -> Curves:
-    """Curves of a training from its log and its `training.json`.
-
-    Raises:
-        ValueError: when the log has another schema.
-        AnatomyR1Error: when the training sampled nothing, or the record names no cell.
-    """
+    """Curves of a training from its log and its `training.json`; AnatomyR1Error if it sampled nothing."""
     rollouts = read(log, "rollouts")
     if ACCURACY not in rollouts:
         raise AnatomyR1Error(f"{log}: no sampled groups (supervised training has none), so it has no curves")
@@ -143,21 +177,13 @@ def _group_row(step: Any, group: Any, part: pd.DataFrame) -> tuple[Any, ...]:
 
 
 def all_wrong(accuracies: Sequence[float]) -> bool:
-    """Whether all responses of a group are wrong, by the accuracy reward only: format does not count.
-
-    Raises:
-        ValueError: for an empty group.
-    """
+    """Whether all responses of a group are wrong, by the accuracy reward only: format does not count."""
     _require_responses(accuracies)
     return max(accuracies) <= 0
 
 
 def distinct(values: Sequence[Hashable]) -> int:
-    """Number of distinct responses, 1 to G; all unparsed choices (None) count as one.
-
-    Raises:
-        ValueError: for an empty group.
-    """
+    """Number of distinct responses, 1 to G; all unparsed choices (None) count as one."""
     _require_responses(values)
     return len(set(values))
 
@@ -166,9 +192,6 @@ def entropy_bits(choices: Sequence[Hashable]) -> float:
     """Shannon entropy of the choices in bits, 0 to log2 G; unparsed choices (None) are a class of their own.
 
     This plug-in estimate from G samples is biased downwards, equally for all methods with the same G.
-
-    Raises:
-        ValueError: for an empty group.
     """
     _require_responses(choices)
     total = len(choices)
@@ -194,11 +217,7 @@ def save_curves(folder: Path, curves: Curves) -> Path:
 
 
 def load_curves(folder: Path) -> list[Curves]:
-    """All trainings below `folder`, sorted by key.
-
-    Raises:
-        AnatomyR1Error: when a file is incomplete or of another schema.
-    """
+    """All trainings below `folder`, sorted by key; AnatomyR1Error if a file is incomplete."""
     found = []
     for path in sorted(folder.glob("*/*/*/seed*.json")):
         try:

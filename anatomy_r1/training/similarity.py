@@ -28,11 +28,7 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Similarity:
-    """Cosine similarities between option texts (eq. 3).
-
-    Raises:
-        ValueError: when the matrix is not square, symmetric, within [-1, 1], or without ones on its diagonal.
-    """
+    """Cosine similarities between option texts (eq. 3); ValueError unless the matrix is one of cosines."""
 
     names: tuple[str, ...]
     """Option texts."""
@@ -72,11 +68,7 @@ def served_difficulty(similarity: Similarity | None, answer: str, options: Seque
 
 
 def from_vectors(vectors: Mapping[str, Sequence[float]], encoder: str) -> Similarity:
-    """Eq. 3 for every pair of option texts, from their vectors.
-
-    Raises:
-        ValueError: when a vector is zero.
-    """
+    """Eq. 3 for every pair of option texts, from their vectors, of which none may be zero."""
     rows = np.asarray(list(vectors.values()), dtype=float)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not lengths.all():
@@ -86,11 +78,7 @@ def from_vectors(vectors: Mapping[str, Sequence[float]], encoder: str) -> Simila
 
 
 def read_similarity(path: Path) -> Similarity:
-    """Similarities from a file: JSON with `encoder`, `names` and `matrix`.
-
-    Raises:
-        AnatomyR1Error: when the file is missing or has other content.
-    """
+    """Similarities from a file: JSON with `encoder`, `names` and `matrix`."""
     fix = "write JSON with the keys encoder, names and matrix, from a text encoder such as MedCLIP's"
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))

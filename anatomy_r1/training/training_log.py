@@ -9,6 +9,11 @@ One SQLite file (WAL mode) per training run, with four tables:
 
 A resumed run first deletes what lies beyond its checkpoint. Its log therefore equals that of an uninterrupted run,
 except for `events` and `seconds`. A change in the meaning of a column bumps `SCHEMA_VERSION`.
+
+Beside the log, one safetensors file per recorded step, `batches/000010.safetensors`, keeps the inputs of the step's
+loss, so that a certificate can recompute it by formula: `policy`, `old` and `reference` log-probabilities (`reference`
+only with a KL term), `advantages` and `mask`; its metadata has the loss that training computed and what it was divided
+by. Training never reads these files.
 """
 
 from __future__ import annotations
@@ -16,22 +21,30 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from anatomy_r1.files import atomic_file
 
 LOG_NAME, SETTINGS_NAME = "training_log.sqlite", "training.json"
 """In a training's folder: its log, and the record of its plan and its cost."""
+BATCHES = "batches"
+"""Folder of the recorded batches, beside the log."""
 SCHEMA_VERSION = 2
 """2 adds `rollouts.draw` and `rollouts.kept` (DAPO's discarded draws) and `steps.alpha` (GPG)."""
 TEXT_EVERY = 10
 """Texts are kept for the first step and every tenth: enough to read, small enough to keep (our choice)."""
 ACCURACY = "reward_accuracy_reward"
 """Column of `read(..., "rollouts")` that says whether a completion is right."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,14 @@ def _columns(record: type) -> str:
     return ", ".join(f"{f.name} {_TYPES[str(f.type).split(' ')[0]]}" for f in fields(record))
 
 
+_TABLES: dict[str, tuple[type, str]] = {
+    "steps": (Step, "step"),
+    "rollouts": (Rollout, "step, group_index, member"),
+    "served": (Example, "step, place"),
+}
+"""Table -> its record and its key."""
+
+
 class TrainingLog:
     """Writer. The rows of a step are committed together, so a killed run leaves only complete steps."""
 
@@ -120,11 +141,7 @@ class TrainingLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
-        for table, record, key in (
-            ("steps", Step, "step"),
-            ("rollouts", Rollout, "step, group_index, member"),
-            ("served", Example, "step, place"),
-        ):
+        for table, (record, key) in _TABLES.items():
             self._db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({_columns(record)}, PRIMARY KEY ({key}))")
             self._db.execute(f"DELETE FROM {table} WHERE step > ?", (resume_step,))
         self._db.execute("CREATE TABLE IF NOT EXISTS events (kind TEXT, step INTEGER, unix_time REAL)")
@@ -137,19 +154,19 @@ class TrainingLog:
 
     def add_rollouts(self, rollouts: Iterable[Rollout]) -> None:
         """Add completions; they are committed with their step."""
-        self._insert("rollouts", Rollout, rollouts)
+        self._insert("rollouts", rollouts)
 
     def add_examples(self, examples: Iterable[Example]) -> None:
         """Add examples; they are committed with their step."""
-        self._insert("served", Example, examples)
+        self._insert("served", examples)
 
     def add_step(self, step: Step) -> None:
         """Add a step and commit it with its rollouts or examples."""
-        self._insert("steps", Step, [step])
+        self._insert("steps", [step])
         self._db.commit()
 
-    def _insert(self, table: str, record: type, rows: Iterable[Step] | Iterable[Rollout] | Iterable[Example]) -> None:
-        names = [f.name for f in fields(record)]
+    def _insert(self, table: str, rows: Iterable[Step] | Iterable[Rollout] | Iterable[Example]) -> None:
+        names = [f.name for f in fields(_TABLES[table][0])]
         marks = ", ".join("?" for _ in names)
         self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", map(attrgetter(*names), rows))
 
@@ -164,25 +181,76 @@ class TrainingLog:
         self._db.close()
 
 
-_ORDER = {"steps": "step", "rollouts": "step, group_index, member", "served": "step, place", "events": "step"}
-
-
 def read(path: Path, table: str) -> pd.DataFrame:
     """One table as a frame: `steps`, `rollouts` (with a column `reward_<function>` per reward), `served` or `events`.
 
-    Raises:
-        ValueError: for an unknown table, or a file of another schema version.
+    ValueError for another table, or a file of another schema version.
     """
-    if table not in _ORDER:
-        raise ValueError(f"no table {table!r} in a training log: {', '.join(_ORDER)}")
+    order = {**{name: key for name, (_, key) in _TABLES.items()}, "events": "step"}
+    if table not in order:
+        raise ValueError(f"no table {table!r} in a training log: {', '.join(order)}")
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             raise ValueError(f"{path}: training-log schema {version}, not {SCHEMA_VERSION}. Fix: train again")
         if table == "served" and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'served'").fetchone():
             return pd.DataFrame(columns=[f.name for f in fields(Example)])  # an old log
-        frame = pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {_ORDER[table]}", db)
+        frame = pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {order[table]}", db)
     if table == "rollouts" and len(frame):
         rewards = pd.DataFrame([json.loads(value) for value in frame["rewards"]]).add_prefix("reward_")
         frame = pd.concat([frame.drop(columns="rewards"), rewards], axis=1)
     return frame
+
+
+@dataclass(frozen=True)
+class RecordedBatch:
+    """The first batch of an optimiser step, as one process saw it: B completions of at most T tokens."""
+
+    step: int
+    loss: float
+    """As training computed it, in training precision."""
+    tokens: float
+    """The number of tokens of all processes by which a token mean divides; the mask's sum in methods without one."""
+    accumulation: int
+    """Gradient accumulation: batches per optimiser step."""
+    processes: int
+    policy: Floats
+    """(B, T) log-probabilities of the sampled tokens under the policy."""
+    old: Floats
+    """(B, T), under the policy that sampled; equal to `policy` when that is the same one."""
+    reference: Floats | None
+    """(B, T), under the reference model; None without a KL term."""
+    advantages: Floats
+    """(B,)"""
+    mask: Floats
+    """(B, T), 1 for tokens that count."""
+
+
+def write_batch(folder: Path, batch: RecordedBatch) -> None:
+    """Write a batch atomically, under the name of its step."""
+    from safetensors.numpy import save_file
+
+    named = {name: getattr(batch, name) for name in ("policy", "old", "reference", "advantages", "mask")}
+    arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in named.items() if a is not None}
+    facts = {name: getattr(batch, name) for name in ("step", "loss", "tokens", "accumulation", "processes")}
+    with atomic_file(folder / f"{batch.step:06d}.safetensors") as temporary:
+        save_file(arrays, temporary, {"batch": json.dumps(facts)})
+
+
+def read_batches(folder: Path) -> Iterator[RecordedBatch]:
+    """Every recorded batch of a run, in order of steps."""
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            yield _read(path)
+        except Exception as error:  # the exception type differs between versions of safetensors
+            reason = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{path}: no recorded batch ({reason}). Fix: train again") from error
+
+
+def _read(path: Path) -> RecordedBatch:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as opened:
+        facts: dict[str, Any] = json.loads(opened.metadata()["batch"])
+        arrays = {name: opened.get_tensor(name).astype(np.float64) for name in opened.keys()}  # noqa: SIM118
+    return RecordedBatch(**facts, **{"reference": None, **arrays})

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.augmentation.rewrites import rewrites
+from anatomy_r1.data.augmentation.groups import rewrites
 from anatomy_r1.data.prepared import write
 from anatomy_r1.files import atomic_folder
 from anatomy_r1.mini.classes import ANATOMIES, POSITIONS

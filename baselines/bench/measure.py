@@ -111,8 +111,7 @@ def _run(case: Case, work: Path) -> dict[str, Any]:
 def build(case: Case, work: Path) -> tuple[Any, Any]:
     """The trainer as the grid builds it, and its training log (None for plain TRL); no completion ends early."""
     from anatomy_r1.data.prepared import load
-    from anatomy_r1.training.recorded_batches import FOLDER
-    from anatomy_r1.training.training_log import TrainingLog
+    from anatomy_r1.training.training_log import BATCHES, TrainingLog
     from baselines.stages.policy import load_policy
     from baselines.stages.train import assemble
     from baselines.trainers import LoggedGRPOTrainer, LogSteps, Recorder, RLConfig
@@ -128,7 +127,7 @@ def build(case: Case, work: Path) -> tuple[Any, Any]:
         return trainer, None
     (out / "log.sqlite").unlink(missing_ok=True)
     trainer.training_log = TrainingLog(out / "log.sqlite")
-    trainer.recorder = Recorder(out / FOLDER)
+    trainer.recorder = Recorder(out / BATCHES)
     trainer.add_callback(LogSteps(trainer.training_log, silent))
     return trainer, trainer.training_log
 

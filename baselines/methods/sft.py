@@ -2,7 +2,7 @@
 
 SFT sees the release's `sft_instruction` and learns `<answer> B </answer>`. CoT-SFT sees the instruction that asks for
 `<think>` and learns `<think> rationale B </think> <answer> B </answer>`. The paper states no source for its rationales;
-ours come from the scene graph (SGG) or the record's fields (OmniMedVQA), see `anatomy_r1/data/prepare/rationales.py`.
+ours come from the scene graph (SGG) or the record's fields (OmniMedVQA), see `anatomy_r1/data/prepare/`.
 """
 
 from anatomy_r1.training.method_names import TITLES

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.similarity import read_similarity

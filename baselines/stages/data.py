@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from anatomy_r1.data.leakage.passport import as_text
 from anatomy_r1.data.leakage.sides import leakage
-from anatomy_r1.data.leakage.text import as_text
 from anatomy_r1.data.prepare import omnimed, released, sgg
 from anatomy_r1.data.prepare.options import OmniMedOptions, ReleasedOptions, SggOptions
 from anatomy_r1.data.prepared import summary

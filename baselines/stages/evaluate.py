@@ -26,8 +26,8 @@ from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result, sampling
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import score
+from anatomy_r1.training.certificate.certificate import load_evidence
 from anatomy_r1.training.certificate.certify import certify
-from anatomy_r1.training.certificate.evidence import load_evidence
 from anatomy_r1.training.training_log import SETTINGS_NAME
 from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import digest

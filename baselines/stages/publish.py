@@ -10,8 +10,7 @@ from typing import Any
 
 from anatomy_r1.files import atomic_folder
 from anatomy_r1.results.store import EQUAL_TOKENS
-from anatomy_r1.training.recorded_batches import FOLDER
-from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, read
+from anatomy_r1.training.training_log import BATCHES, LOG_NAME, SETTINGS_NAME, read
 from baselines.experiment.cell import OWN, POLICIES
 from baselines.experiment.profile import digest
 
@@ -22,8 +21,8 @@ def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> No
         record = {**record, **_take_policies(work, ready, processor)}
         processor.save_pretrained(ready)
         shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
-        if (work / FOLDER).is_dir():
-            shutil.copytree(work / FOLDER, ready / FOLDER)
+        if (work / BATCHES).is_dir():
+            shutil.copytree(work / BATCHES, ready / BATCHES)
         (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
     shutil.rmtree(work)
 

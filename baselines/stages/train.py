@@ -18,9 +18,8 @@ from typing import Any
 from anatomy_r1.data.prepared import PreparedSet, load
 from anatomy_r1.prompts import Style
 from anatomy_r1.provenance import provenance
-from anatomy_r1.training.recorded_batches import FOLDER
 from anatomy_r1.training.similarity import load_similarity
-from anatomy_r1.training.training_log import LOG_NAME, TrainingLog
+from anatomy_r1.training.training_log import BATCHES, LOG_NAME, TrainingLog
 from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun
 from baselines.experiment.profile import digest
 from baselines.experiment.settings import arguments, settings
@@ -76,7 +75,7 @@ def build(
     trainer.training_log = log
     if method.kind == "rl":
         trainer.rollout_tokens = broadcast_object_list([log.rollout_tokens() if log else 0])[0]  # the first process's
-        trainer.recorder = Recorder(work / FOLDER)
+        trainer.recorder = Recorder(work / BATCHES)
         keep = KeepPolicies(
             work / POLICIES, lambda: trainer.rollout_tokens, partial(save_policy, trainer), _step(checkpoint)
         )

@@ -16,10 +16,9 @@ from PIL import Image
 from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.question import LETTERS
 from anatomy_r1.scoring.strict import extract
-from anatomy_r1.training.recorded_batches import RecordedBatch, write_batch
 from anatomy_r1.training.rewards import text_of
 from anatomy_r1.training.similarity import Similarity, served_difficulty
-from anatomy_r1.training.training_log import Rollout, keep_text
+from anatomy_r1.training.training_log import RecordedBatch, Rollout, keep_text, write_batch
 from baselines.trainers.sampler import TrainingRow
 
 

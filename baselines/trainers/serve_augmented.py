@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from anatomy_r1.data.augmentation.groups import augment_group, noisy
-from anatomy_r1.data.augmentation.rewrites import rewrites
+from anatomy_r1.data.augmentation.groups import augment_group, noisy, rewrites
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.prompts import Style, render
 from anatomy_r1.question import Question

@@ -14,10 +14,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.errors import Exclusions
+from anatomy_r1.data.inputs import Exclusions
 from anatomy_r1.data.leakage.passport import passport, passport_of_videos
 from anatomy_r1.data.leakage.sides import VIDEOS
-from anatomy_r1.data.readers.released import ReleasedRecord, read_released
+from anatomy_r1.data.prepare.released import ReleasedRecord, read_released
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question

@@ -1,6 +1,6 @@
 """Figure 2's sample groups: what GRPO answered to one question at the beginning, middle and end of training.
 
-A rule selects the groups (`anatomy_r1/training/group_samples.py`), for the lowest seed. Equal texts are shown once,
+A rule selects the groups (`anatomy_r1/training/curves.py`), for the lowest seed. Equal texts are shown once,
 with their number, so a uniform group is one line. `visible` replaces characters that the font lacks, that control a
 terminal, or that change the direction of text.
 """
@@ -20,8 +20,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from anatomy_r1.training.curves import Curves
-from anatomy_r1.training.group_samples import SampleGroup
+from anatomy_r1.training.curves import Curves, SampleGroup
 from reports.figures.draw import SMALL, figure_above, wrapped
 from reports.figures.scope import Scope
 from reports.scores.names import is_mini

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from anatomy_r1.data.leakage.passport import LEAKS
-from anatomy_r1.data.leakage.text import TITLES
+from anatomy_r1.data.leakage.passport import LEAKS, TITLES
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.question_table import LENIENT

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from anatomy_r1.data.images import image_hash
 from anatomy_r1.data.prepared import MANIFEST, PreparedSet, load
+from anatomy_r1.data.shown import image_hash
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.question import Question

@@ -111,7 +111,7 @@ def table(data, texts, seeds):
     """Scored by the strict extractor, as `anatomy_r1.scoring.score` does."""
     from functools import cache
 
-    from anatomy_r1.data.locate import find_set
+    from anatomy_r1.data.prepared import find_set
     from anatomy_r1.scoring.metrics import majority
     from anatomy_r1.scoring.strict import extract
 

@@ -5,12 +5,9 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.data.labels import SIX, display
-from anatomy_r1.data.prepare.rationales import FrameFacts, also_right, frame_facts, surgical
-from anatomy_r1.data.prepare.sgg import draw_options
-from anatomy_r1.data.readers.scene_graph import parse_graph
-from anatomy_r1.data.readers.ssg_vqa import parse_line
-from anatomy_r1.data.stems import parse_stem
+from anatomy_r1.data.prepare.sgg import FrameFacts, also_right, draw_options, frame_facts, surgical
+from anatomy_r1.data.prepare.ssg_vqa import parse_graph, parse_line
+from anatomy_r1.data.stems import SIX, display, parse_stem
 
 # Two anatomies at bottom-mid, gallbladder below the liver, a second red thing (gut) at top-right.
 OBJECTS = [

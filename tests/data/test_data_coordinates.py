@@ -8,10 +8,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anatomy_r1.data.labels import PLACES, SIX
 from anatomy_r1.data.prepare.options import SggOptions
 from anatomy_r1.data.prepare.sgg import prepare
 from anatomy_r1.data.prepared import load
+from anatomy_r1.data.stems import PLACES, SIX
 from anatomy_r1.prompts import WORDINGS, render
 
 NUMBER = st.floats(-999, 999, allow_nan=False).map(lambda x: round(x, 3)) | st.integers(-999, 999)

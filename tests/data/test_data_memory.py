@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.data.errors import Exclusions
+from anatomy_r1.data.inputs import Exclusions, Inputs
 from anatomy_r1.data.prepare.sgg import QuestionBuilder
-from anatomy_r1.data.readers.files import Inputs
-from anatomy_r1.data.readers.ssg_vqa import question_files
+from anatomy_r1.data.prepare.ssg_vqa import question_files
 from anatomy_r1.data.splits import Reservoir, rule_unused
 
 PLACES = ("top-left", "top-mid", "top-right", "mid-left", "center", "mid-right", "bottom-left", "bottom-mid")

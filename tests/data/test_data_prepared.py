@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from anatomy_r1.data import prepared
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError
 from anatomy_r1.data.prepare import omnimed as omnimed_preparation
 from anatomy_r1.data.prepare import sgg as sgg_preparation
 from anatomy_r1.data.prepare.options import OmniMedOptions, SggOptions
@@ -42,7 +42,9 @@ def test_every_form_of_line_is_used_or_left_out(sgg, tmp_path):
         "answer is an anatomy outside the benchmark's": 2,
         "distractor that is also right": 0,
     }
-    assert all(whole.image_path(q).is_file() and q.source.endswith(f":{q.id.split('/')[-1]}") for q in whole.questions)
+    assert all(
+        (whole.image_root / q.image).is_file() and q.source.endswith(f":{q.id.split('/')[-1]}") for q in whole.questions
+    )
 
 
 def test_clean_copies_count_once(sgg, tmp_path):
@@ -72,8 +74,9 @@ def test_a_set_that_moves_with_its_sources_stays_valid(sgg, tmp_path):
     make(root, tmp_path / "all/out")
     (tmp_path / "all").rename(tmp_path / "elsewhere")
     moved = prepared.load(tmp_path / "elsewhere/out", "test")
-    assert all(moved.image_path(q).is_file() for q in moved.questions)
-    assert check(tmp_path / "elsewhere/out")["test"]["questions"] == 5
+    assert all((moved.image_root / q.image).is_file() for q in moved.questions)
+    check(tmp_path / "elsewhere/out")
+    assert moved.manifest["counts"]["test"]["questions"] == 5
 
 
 def test_a_round_trip_keeps_every_field(tmp_path):

@@ -5,13 +5,11 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.data.errors import Exclusions
-from anatomy_r1.data.labels import SIX, display
-from anatomy_r1.data.prepare.released import conflicts
-from anatomy_r1.data.readers.med_r1 import read_med_r1
-from anatomy_r1.data.readers.released import read_released
+from anatomy_r1.data.inputs import Exclusions
+from anatomy_r1.data.prepare.omnimed import read_med_r1
+from anatomy_r1.data.prepare.released import conflicts, read_released
 from anatomy_r1.data.splits import UNUSED
-from anatomy_r1.data.stems import FAMILIES, parse_stem
+from anatomy_r1.data.stems import FAMILIES, SIX, display, parse_stem
 from anatomy_r1.prompts import render_text
 
 FILES = {"GRPO": "answer", "GRPO-GDQA": "choice", "GRPO-ASC-Learning": "mixed"}

@@ -7,11 +7,10 @@ from itertools import combinations
 import pytest
 from scipy.stats import chisquare, spearmanr
 
-from anatomy_r1.data.errors import DataError, Exclusions
+from anatomy_r1.data.inputs import DataError, Exclusions
 from anatomy_r1.data.prepare.options import ReleasedOptions
-from anatomy_r1.data.prepare.released import prepare
+from anatomy_r1.data.prepare.released import prepare, read_released
 from anatomy_r1.data.prepared import load
-from anatomy_r1.data.readers.released import read_released
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.mini.released_twin import FILES, SHARED, share_out, twin
 from anatomy_r1.mini.world import WorldSpec, write_world

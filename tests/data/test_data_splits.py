@@ -5,9 +5,8 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.data.errors import DataError, Exclusions
-from anatomy_r1.data.readers.med_r1 import read_med_r1
-from anatomy_r1.data.readers.omnimed import image_group
+from anatomy_r1.data.inputs import DataError, Exclusions
+from anatomy_r1.data.prepare.omnimed import image_group, read_med_r1
 from anatomy_r1.data.splits import (
     OFFICIAL_TEST,
     OFFICIAL_VALIDATION,
@@ -124,9 +123,9 @@ def test_real_names_are_grouped(real_data):
     for part in ("train", "test"):
         data = (real_data / f"omnimed_splits/micro_{part}.json").read_bytes()
         for record in read_med_r1(data, part, Exclusions()):
-            found = image_group(record.dataset, record.image)
-            units.setdefault(record.dataset, Counter())[found.unit] += 1
-            names.setdefault(record.dataset, set()).add(found.name)
+            found = image_group(record.family, record.image)
+            units.setdefault(record.family, Counter())[found.unit] += 1
+            names.setdefault(record.family, set()).add(found.name)
     image_only = {dataset for dataset, counts in units.items() if counts["image"]}
     assert image_only == {"CRC100k", "ALL Challenge", "HuSHeM"}
     assert all(len(counts) == 1 for counts in units.values())

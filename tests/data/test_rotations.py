@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.data.rotations import original, prompted, rotations
+from anatomy_r1.data.shown import original, prompted, rotations
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS, parse_row, row_name, split_row
 from anatomy_r1.question import Question

@@ -13,7 +13,7 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError
 from anatomy_r1.data.prepared import write
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import Shard

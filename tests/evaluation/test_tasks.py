@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from anatomy_r1.data.images import LazyImages, swapped
+from anatomy_r1.data.shown import LazyImages, swapped
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.task_files import benchmarks, install, task_files, tasks_folder, uninstall
 from anatomy_r1.question import Question
@@ -66,7 +66,7 @@ def test_swapping_is_refused_where_one_cluster_has_more_than_half():
 
 @pytest.mark.parametrize("images", ["none", "swapped"])
 def test_controls_show_and_log_what_they_say(data, model_folder, tmp_path, images):
-    from anatomy_r1.data.images import image_hash
+    from anatomy_r1.data.shown import image_hash
     from anatomy_r1.evaluation.evaluate import evaluate
     from anatomy_r1.response_log.log import ResponseLog
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from anatomy_r1.cli.main import main
-from anatomy_r1.data.rotations import original
+from anatomy_r1.data.shown import original
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.prompts import parse
 from anatomy_r1.question import LETTERS

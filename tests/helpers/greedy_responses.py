@@ -40,7 +40,7 @@ def asking(folder):
 def greedy_request(engine, question, images):
     from lm_eval.api.instance import Instance
 
-    from anatomy_r1.data.images import LazyImages
+    from anatomy_r1.data.shown import LazyImages
 
     prompt = engine.apply_chat_template([{"role": "user", "content": "<image>" + render(question, "think")}])
     arguments = {"until": [], "do_sample": False, "temperature": 0.0, "max_gen_toks": 8}

@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from anatomy_r1.training.curves import Curves
-from anatomy_r1.training.group_samples import SampleGroup
+from anatomy_r1.training.curves import Curves, SampleGroup
 from reports.figures.scope import Scope
 
 SCOPE = Scope("sgg_anatomy_mini", "mini-l")

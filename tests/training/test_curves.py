@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.curves import COLUMNS, curves_from_log, load_curves, save_curves
-from anatomy_r1.training.group_samples import CUT, LONGEST, sample_groups
+from anatomy_r1.training.curves import COLUMNS, CUT, LONGEST, curves_from_log, load_curves, sample_groups, save_curves
 from anatomy_r1.training.training_log import Step, TrainingLog, read
 from tests.helpers.small_log import RECORD, rollout, write_log
 

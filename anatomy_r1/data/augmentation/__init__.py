@@ -1,8 +1,6 @@
 """Group Diversity Question Augmentation (GDQA, the paper's section): phi rewrites a question, psi changes its image.
 
-meaning               what a question asks, as a value that two wordings of it share
-scene_questions       SSG-VQA's questions: read into a meaning, and written from it in other words
+scene_questions       what a question asks, as a value; SSG-VQA's questions: read into it, and written from it
 free_text_questions   OmniMedVQA's questions in free English: read into a meaning, and reworded by templates
-rewrites              phi: rewrites of a stem, each accepted only if it reads back to the same meaning
-groups                psi, and the pairs of stem and image that the members of a group are shown
+groups                phi and psi, and the pairs of stem and image that the members of a group are shown
 """

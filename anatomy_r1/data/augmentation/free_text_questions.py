@@ -18,16 +18,15 @@ Example:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from anatomy_r1.data.augmentation.meaning import Asks, Meaning, normalized
+from anatomy_r1.data.augmentation.scene_questions import Asks, Meaning, normalized
 
 # Reading.
 
-_MEDIUM = "(?:image|picture|photograph|photo)"
 _GIVEN = "(?:provided|given|supplied|shown|displayed|depicted|presented)"
-_THE_MEDIUM = rf"(?:the|this) (?:{_GIVEN} )?{_MEDIUM}(?: {_GIVEN})?"
+_THE_MEDIUM = rf"(?:the|this) (?:{_GIVEN} )?(?:image|picture|photograph|photo)(?: {_GIVEN})?"
 _IN_THE_MEDIUM = re.compile(rf"\b(?:in|within) {_THE_MEDIUM}\b(?!')")
 
 # Words without meaning here: determiners, copulas, words for "can be seen" and for the image itself.
@@ -94,7 +93,6 @@ _SEEN = (
     "|identified"
 )
 _SEEN_IN_MEDIUM = rf"(?:being )?(?:{_SEEN}) in {_ANY_MEDIUM}"
-_USED = "used|employed|utilized"
 _NOUN = r"(?P<noun>[\w/ -]+?)"
 _NOT_SHOWN = re.compile(
     r"\b(?:is|are|was|were|would|can|do|does|appears?|that|in|for|by|to|with|as|from|at|on)\b"
@@ -106,23 +104,16 @@ _OPEN_ENDED = re.compile(r"\b(?:called|shaped|classified as|identified as|labele
 """Phrases that only fit their own question: "What are the cells in this image called?" cannot become "Name the ..."."""
 
 
-def _simple(noun: str) -> bool:
-    return not _NOT_SHOWN.search(noun)
-
-
-def _complete(noun: str) -> bool:
-    return not _OPEN_ENDED.search(noun)
-
-
 @dataclass(frozen=True, slots=True)
 class RewriteTemplate:
     """A shape of question and its rewrites."""
 
-    shape: re.Pattern[str]
+    shape: str
+    """Regular expression."""
     forms: tuple[str, ...]
     """Format strings with the names of the shape's groups, and `{Be}` for a capitalized `{be}`."""
-    fits: Callable[[str], bool] = lambda noun: True
-    """Whether the forms are correct English with the shape's `noun`."""
+    unless: re.Pattern[str] | None = None
+    """Found in the shape's `noun`: with such a noun the forms would not be correct English."""
 
 
 _SHOWN = (
@@ -136,101 +127,89 @@ _SHOWN = (
 TEMPLATES = (
     # What is shown: cells, tissue, mucosa, diagnosis.
     RewriteTemplate(
-        re.compile(rf"(?:What|Which) {_NOUN} can (?P<likely>(?:most )?likely )?be {_SEEN_IN_MEDIUM}\?"),
+        rf"(?:What|Which) {_NOUN} can (?P<likely>(?:most )?likely )?be {_SEEN_IN_MEDIUM}\?",
         (
             "What {noun} can be seen in this picture?",
             "Which {noun} can be observed in the image?",
             *(form for form in _SHOWN if "{be}" not in form),
         ),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
-        re.compile(rf"(?:What|Which) {_NOUN} (?P<be>is|are) (?P<likely>(?:most )?likely )?{_SEEN_IN_MEDIUM}\?"),
+        rf"(?:What|Which) {_NOUN} (?P<be>is|are) (?P<likely>(?:most )?likely )?{_SEEN_IN_MEDIUM}\?",
         (*_SHOWN, "What {noun} can {likely}be seen in this image?"),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
-        re.compile(rf"What (?P<be>is|are) the {_NOUN}(?: that (?:is|are|can be))?(?P<likely>) {_SEEN_IN_MEDIUM}\?"),
+        rf"What (?P<be>is|are) the {_NOUN}(?: that (?:is|are|can be))?(?P<likely>) {_SEEN_IN_MEDIUM}\?",
         (*_SHOWN, "What {be} the {noun} that can be seen in this picture?"),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
-        re.compile(rf"Identify the {_NOUN}(?P<likely>) {_SEEN_IN_MEDIUM}\."),
+        rf"Identify the {_NOUN}(?P<likely>) {_SEEN_IN_MEDIUM}\.",
         ("What {noun} can be seen in this picture?", "Which {noun} can be observed in the image?",
          "Please name the {noun} visible in this picture.", "Can you identify the {noun} depicted in the image?",
          "Name the {noun} shown in this image."),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
         # 160 of 5,680 records ask "What types of cells in this image?".
-        re.compile(rf"What (?P<noun>types of [\w -]+?) in {_ANY_MEDIUM}\?"),
+        rf"What (?P<noun>types of [\w -]+?) in {_ANY_MEDIUM}\?",
         ("What {noun} are shown in this image?", "Which {noun} can be seen in this picture?",
          "Identify the {noun} in this image.", "Please name the {noun} visible in this picture."),
-        _simple,
+        unless=_NOT_SHOWN,
     ),
     RewriteTemplate(
-        re.compile(rf"What (?:does {_ANY_MEDIUM} (?:show|depict|display|illustrate|portray)|is {_SEEN_IN_MEDIUM})\?"),
+        rf"What (?:does {_ANY_MEDIUM} (?:show|depict|display|illustrate|portray)|is {_SEEN_IN_MEDIUM})\?",
         ("What is shown in this image?", "What does this picture show?", "What can be seen in this image?",
          "What is depicted in the picture?", "What does the image depict?", "What is visible in this picture?"),
     ),
     RewriteTemplate(
-        re.compile(
-            rf"What (?:does {_ANY_MEDIUM} (?:show|depict|display)|is {_SEEN_IN_MEDIUM}|can be (?:{_SEEN}) in "
-            rf"{_ANY_MEDIUM})(?P<what>,? in terms of .+)\?"
-        ),
+        rf"What (?:does {_ANY_MEDIUM} (?:show|depict|display)|is {_SEEN_IN_MEDIUM}|can be (?:{_SEEN}) in "
+        rf"{_ANY_MEDIUM})(?P<what>,? in terms of .+)\?",
         ("What is shown in this image{what}?", "What does this picture show{what}?",
          "What can be seen in the image{what}?", "What is visible in this picture{what}?"),
     ),
     RewriteTemplate(
-        re.compile(
-            rf"What is (?:being )?(?:{_SEEN}) in this (?P<noun>microscopy|microscope|microscopic) (?:image|picture)\?"
-        ),
+        rf"What is (?:being )?(?:{_SEEN}) in this (?P<noun>microscopy|microscope|microscopic) (?:image|picture)\?",
         ("What can be seen in this {noun} image?", "What is shown in this {noun} picture?",
          "What is visible in the {noun} image?", "Please tell me what is depicted in this {noun} image."),
     ),
     RewriteTemplate(
-        re.compile(
-            r"What does (?P<noun>(?:the|this) .+) (?P<what>reveal|represent|depict)(?P<tail> in terms of .+)?\?"
-        ),
+        r"What does (?P<noun>(?:the|this) .+) (?P<what>reveal|represent|depict)(?P<tail> in terms of .+)?\?",
         ("Tell me what {noun} {what}s{tail}.", "Can you tell me what {noun} {what}s{tail}?",
          "Please say what {noun} {what}s{tail}."),
     ),
     # What a person suffers from.
     RewriteTemplate(
-        re.compile(
-            r"(?:What|Which) (?P<noun>[\w ]*?(?:disease|condition|illness|ailment)) is "
-            r"(?P<who>the [\w ]*(?:subject|individual|patient)\b.*?) "
-            r"(?P<what>(?:afflicted with|diagnosed with|suffering from|experiencing)\b.*)\?"
-        ),
+        r"(?:What|Which) (?P<noun>[\w ]*?(?:disease|condition|illness|ailment)) is "
+        r"(?P<who>the [\w ]*(?:subject|individual|patient)\b.*?) "
+        r"(?P<what>(?:afflicted with|diagnosed with|suffering from|experiencing)\b.*)\?",
         ("Which {noun} is {who} {what}?", "Name the {noun} that {who} is {what}.",
          "Can you tell me the {noun} that {who} is {what}?"),
     ),
     # How the image was made.
     RewriteTemplate(
-        re.compile(
-            rf"(?:What|Which) {_NOUN} (?P<be>is|was) (?:{_USED}) (?P<what>(?:to|for|in) .+)\?"
-        ),
+        rf"(?:What|Which) {_NOUN} (?P<be>is|was) (?:used|employed|utilized) (?P<what>(?:to|for|in) .+)\?",
         ("Which {noun} {be} used {what}?", "What {noun} {be} employed {what}?", "Identify the {noun} used {what}.",
          "Please name the {noun} that {be} utilized {what}.", "Can you name the {noun} that {be} used {what}?"),
     ),
     # Any other attribute of what is shown.
     RewriteTemplate(
-        re.compile(r"What (?:is|are) the (?P<noun>.+)\?"),
+        r"What (?:is|are) the (?P<noun>.+)\?",
         ("Tell me the {noun}.", "Please state the {noun}.", "Can you tell me the {noun}?"),
-        _complete,
+        unless=_OPEN_ENDED,
     ),
     # Yes or no, normal or abnormal.
     RewriteTemplate(
-        re.compile(r"(?P<be>Is|Are) there (?P<noun>.+)\?"),
+        r"(?P<be>Is|Are) there (?P<noun>.+)\?",
         ("Can you tell whether there {be} {noun}?", "Please say whether there {be} {noun}.",
          "Look at this image. {Be} there {noun}?"),
     ),
     RewriteTemplate(
-        re.compile(
-            rf"(?P<be>Is) (?P<noun>the (?:acrosome|head|tail|vacuole|tissue)\b.*?\b(?:image|picture|sperm)"
-            rf"(?: of (?:the |a )?sperm)?(?: (?:{_ADDED}))?) (?P<what>(?:normal|abnormal|considered|showing|displaying"
-            r"|exhibiting|classified|deemed|indicative|irregular|in an? |in normal|within)\b.*)\?"
-        ),
+        rf"(?P<be>Is) (?P<noun>the (?:acrosome|head|tail|vacuole|tissue)\b.*?\b(?:image|picture|sperm)"
+        rf"(?: of (?:the |a )?sperm)?(?: (?:{_ADDED}))?) (?P<what>(?:normal|abnormal|considered|showing|displaying"
+        r"|exhibiting|classified|deemed|indicative|irregular|in an? |in normal|within)\b.*)\?",
         ("Can you tell whether {noun} {be} {what}?", "Please say whether {noun} {be} {what}."),
     ),
 )  # fmt: skip
@@ -239,12 +218,9 @@ TEMPLATES = (
 _PREFACES = ("Look at this image. {stem}", "Please look at the picture: {lower}", "Tell me: {lower}")
 _IMPERATIVE = re.compile(r"(?:Identify|Name|State|Please) ")
 _OTHER_MEDIUM = {
-    "image": "picture",
-    "picture": "image",
-    "photograph": "picture",
-    "photo": "picture",
+    "image": "picture", "picture": "image", "photograph": "picture", "photo": "picture",
     "visual representation": "image",
-}
+}  # fmt: skip
 
 
 def reword_free_text(stem: str) -> tuple[str, ...]:
@@ -254,19 +230,16 @@ def reword_free_text(stem: str) -> tuple[str, ...]:
 
 def _forms(stem: str) -> Iterator[str]:
     for template in TEMPLATES:
-        if (found := template.shape.fullmatch(stem)) and template.fits(found.groupdict().get("noun", "")):
-            yield from _filled(template, found.groupdict())
+        if found := re.fullmatch(template.shape, stem):
+            groups = {name: value or "" for name, value in found.groupdict().items()}
+            be = groups.get("be", "").lower()
+            if not (template.unless and template.unless.search(groups["noun"])):
+                for form in template.forms:
+                    yield form.format(**{**groups, "be": be, "Be": be.capitalize()})
     for text in (stem, _with_other_medium(stem)):
         yield text
         for preface in _PREFACES[:2] if _IMPERATIVE.match(stem) else _PREFACES:
             yield preface.format(stem=text, lower=text[0].lower() + text[1:])
-
-
-def _filled(template: RewriteTemplate, groups: dict[str, str | None]) -> Iterator[str]:
-    values = {name: value or "" for name, value in groups.items()}
-    be = values.get("be", "").lower()
-    for form in template.forms:
-        yield form.format(**{**values, "be": be, "Be": be.capitalize()})
 
 
 def _with_other_medium(stem: str) -> str:

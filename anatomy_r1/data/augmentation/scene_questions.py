@@ -1,4 +1,8 @@
-"""Questions about a surgical scene: read into a meaning, and written from it in other words.
+"""Meanings, and questions about a surgical scene: read into a meaning, and written from it in other words.
+
+Two wordings are the same question exactly when their meanings are equal. A question of SSG-VQA's kind is read into the
+object asked for and its relations to other objects; any other (OmniMedVQA's free English, `free_text_questions.py`)
+into what is asked for and its content words, in order.
 
 Read are SSG-VQA's grammar (`anatomy_r1/data/stems.py`) and English around it: other ways of asking ("Name the ...",
 "Can you identify the ..."), of naming a position ("in the lower middle of the picture") and of writing a label ("cystic
@@ -19,11 +23,57 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from anatomy_r1.data.augmentation.meaning import Meaning, normalized
-from anatomy_r1.data.labels import COLOURS, COMPONENTS
-from anatomy_r1.data.stems import RELATIONS, Description, alternatives
+from anatomy_r1.data.stems import COLOURS, COMPONENTS, RELATIONS, Description, alternatives
+
+Asks = Literal["name", "what", "yes or no", "how", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a question asks."""
+
+    asks: Asks
+    """`name` for SSG-VQA's questions; else the kind of answer that the free text asks for."""
+    target: Description | None = None
+    relations: tuple[tuple[str, Description], ...] = ()
+    """Pairs of scene-graph relation and reference, sorted: `and` commutes."""
+    words: tuple[str, ...] = ()
+    """Content words of free text, in order."""
+
+
+def normalized(stem: str) -> str:
+    """A stem in lower case, with single blanks and none before punctuation."""
+    return re.sub(r" (?=[?.,;:])", "", " ".join(stem.lower().split()))
+
+
+def difference(right: Meaning, other: Meaning) -> str:
+    """The first part in which `other` differs from `right`, in words; empty if they are equal."""
+    if right == other:
+        return ""
+    if right.target is None:
+        return _difference_of_texts(right, other)
+    if other.target is None:
+        return "it is outside the grammar of questions about a scene"
+    for part in ("place", "colour", "name", "kind"):
+        wanted, found = getattr(right.target, part), getattr(other.target, part)
+        if wanted != found:
+            return f"the {part} asked for is {found or 'not stated'!r} instead of {wanted or 'not stated'!r}"
+    wanted, found = [relation for relation, _ in right.relations], [relation for relation, _ in other.relations]
+    if wanted != found:
+        return f"its relations are {found} instead of {wanted}"
+    return "a reference is described differently"
+
+
+def _difference_of_texts(right: Meaning, other: Meaning) -> str:
+    if right.asks != other.asks:
+        return f"it asks for {other.asks!r} instead of {right.asks!r}"
+    lost = [word for word in right.words if word not in other.words]
+    added = [word for word in other.words if word not in right.words]
+    return f"content words lost: {lost}, added: {added}" if lost or added else "its content words are in another order"
+
 
 # Positions: the nine cells of SSG-VQA's grid.
 
@@ -136,19 +186,14 @@ def _read(found: re.Match[str]) -> Meaning | None:
         place = place_of(where["where"])
         return Meaning("name", replace(target, place=place)) if place and not target.place else None
     if hops := _HOPS.fullmatch(rest):
-        return _read_relations(target, hops)
+        pairs = [(hops["first"], _describe(hops["a"]))]
+        if hops["second"]:
+            pairs.append((hops["second"], _describe(hops["b"])))
+        known = [(RELATIONS[relation], reference) for relation, reference in pairs if reference is not None]
+        relations = tuple(sorted(known, key=lambda pair: (pair[0], str(pair[1]))))
+        return Meaning("name", target, relations) if len(known) == len(pairs) else None
     # "Which anatomy is in the image?" asks nothing.
     return Meaning("name", target) if _NOTHING.fullmatch(rest) and found.re is not _WHICH_IS else None
-
-
-def _read_relations(target: Description, hops: re.Match[str]) -> Meaning | None:
-    pairs = [(hops["first"], _describe(hops["a"]))]
-    if hops["second"]:
-        pairs.append((hops["second"], _describe(hops["b"])))
-    known = [(RELATIONS[relation], reference) for relation, reference in pairs if reference is not None]
-    if len(known) < len(pairs):
-        return None
-    return Meaning("name", target, tuple(sorted(known, key=lambda pair: (pair[0], str(pair[1])))))
 
 
 def _describe(text: str) -> Description | None:

@@ -14,24 +14,52 @@ Example:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.leakage.image_hashes import IMAGE_HASH, NearDuplicate, near_duplicates
-from anatomy_r1.question import Question
+import numpy as np
+from numpy.typing import NDArray
 
-KINDS = (
-    *("cluster", "image", "near_duplicate", "near_duplicate_same_cluster"),
-    *("question", "question_image", "question_image_options"),
-)
-"""Kinds of overlap. `near_duplicate` are similar images in different clusters. Images of one cluster are similar by
-nature (a video shows one operation) and are counted separately."""
+from anatomy_r1.data.shown import open_image
+from anatomy_r1.question import Question
+from anatomy_r1.tables.text import plain
+
+TITLES: dict[str, str] = {
+    "cluster": "video, slide or patient",
+    "image": "image path",
+    "near_duplicate": "near-duplicate images, other cluster",
+    "near_duplicate_same_cluster": "near-duplicate images, same cluster",
+    "question": "question text",
+    "question_image": "question and image",
+    "question_image_options": "question, image and options",
+}
+"""Kind of overlap -> what is shared. Images of one cluster are similar by nature (a video shows one operation): their
+near duplicates are counted separately."""
+KINDS = tuple(TITLES)
 LEAKS = ("cluster", "image", "near_duplicate", "question_image", "question_image_options")
 """Kinds that make a score not clean. Shared text alone does not, since it comes from templates (our choice)."""
-EXAMPLES = 5
-"""Number of examples of each kind (ours)."""
+EXAMPLES = 5  # of each kind (ours)
 NO_PICTURES = "no pictures were given"
+
+# Near-duplicate images: a perceptual hash (pHash of the imagehash library) and a threshold on the Hamming distance.
+#
+# Hash and threshold are our choice, made on the mini world: 105 frames and 150 slides were changed, and 5,145 pairs of
+# different frames (3,045 of one video) and 11,175 pairs of slides compared. With a pHash of 256 bits, noise up to 0.1
+# of the range, brightness and contrast changed by a fifth, blur, halving and JPEG at quality 50 moved a frame by at
+# most 26 bits; no two frames were closer than 64 bits and no two slides closer than 56. With the library's default of
+# 64 bits the two ranges overlap (two slides were 8 bits apart, and noise of 0.05 moved one by 14), as they do with the
+# difference hash; the average and wavelet hashes give different slides equal values. Missed: noise of 0.2 on some
+# frames (up to 40 bits) and noise on plain slides (0.05 moved one by 54). A threshold that caught those would match
+# unrelated images.
+HASH_SIZE = 16
+"""Side of the hash: 16 x 16 = 256 bits."""
+THRESHOLD = 32
+"""Largest distance of near duplicates, in bits (ours): between changed images (26) and unrelated ones (56)."""
+IMAGE_HASH = f"pHash of {HASH_SIZE**2} bits; near duplicates are at most {THRESHOLD} bits apart (our threshold)"
+Hashes = Mapping[str, str]
+"""Path of an image below its root -> its perceptual hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +68,9 @@ class Side:
 
     name: str
     questions: int | None
-    """None if only its videos are known; also for `images`."""
     clusters: int | None
-    """None if nothing is known about the side."""
     images: int | None
+    """Numbers; None if they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +80,15 @@ class Overlap:
     shared: int
     """Distinct videos, paths, texts, ...; for near duplicates, pairs of images."""
     train_questions: int
-    """Training questions affected."""
     test_questions: int | None
-    """Test questions affected; None if only the videos of the test side are known."""
+    """Questions affected; None if only the videos of the test side are known."""
     examples: tuple[str, ...]
     """The first few, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passport:
-    """What training and test share.
-
-    Raises:
-        ValueError: unless each kind is either in `overlaps` or in `not_computed`.
-    """
+    """What training and test share: each kind is either in `overlaps` or in `not_computed`."""
 
     train: Side
     test: Side
@@ -96,18 +118,10 @@ class Passport:
 
 
 def from_dict(content: Mapping[str, Any]) -> Passport:
-    """Inverse of `Passport.as_dict`.
-
-    Raises:
-        ValueError, KeyError, TypeError: when it is malformed.
-    """
+    """Inverse of `Passport.as_dict`; ValueError, KeyError or TypeError if it is malformed."""
     overlaps = {k: Overlap(**{**v, "examples": tuple(v["examples"])}) for k, v in content["overlaps"].items()}
     train, test = Side(**content["train"]), Side(**content["test"])
     return Passport(train, test, overlaps, dict(content["not_computed"]), str(content["image_hash"]))
-
-
-Hashes = Mapping[str, str]
-"""Path of an image below its root -> its perceptual hash."""
 
 
 def passport(
@@ -118,15 +132,7 @@ def passport(
     names: tuple[str, str] = ("train", "test"),
     no_hashes: str = NO_PICTURES,
 ) -> Passport:
-    """What `train` and `test` share.
-
-    Args:
-        train: questions that a policy was trained on.
-        test: questions that it was scored on.
-        hashes: perceptual hashes of the images of each side; None without images.
-        names: names of the sides.
-        no_hashes: why there are no hashes.
-    """
+    """What `train` and `test` share, with the `hashes` of each side's images; `no_hashes` says why there are none."""
     overlaps = {kind: _overlap(train, test, key) for kind, key in _KEYS.items()}
     missing: dict[str, str] = {}
     if hashes is None:
@@ -174,6 +180,39 @@ def _overlap(train: Sequence[Question], test: Sequence[Question], key: _Key) -> 
     return Overlap(len(shared), in_train, in_test, tuple(examples[:EXAMPLES]))
 
 
+def hash_images(root: Path, images: Iterable[str]) -> dict[str, str]:
+    """Path below `root` -> hash of the image, as 64 hex digits; each image once."""
+    import imagehash
+    from tqdm import tqdm
+
+    wanted = tqdm(sorted(set(images)), desc="hashing images", unit="image", mininterval=1, disable=None)
+    return {image: str(imagehash.phash(open_image(str(root / image)), hash_size=HASH_SIZE)) for image in wanted}
+
+
+@dataclass(frozen=True, slots=True)
+class NearDuplicate:
+    """A training and a test image that look alike, by path."""
+
+    train: str
+    test: str
+    bits: int
+    """Hamming distance of their hashes."""
+
+
+def near_duplicates(train: Hashes, test: Hashes) -> Iterator[NearDuplicate]:
+    """All pairs of a training and a test image at most `THRESHOLD` bits apart, also of one path on both sides."""
+    names, table = list(train), _words(train.values())
+    for name, row in zip(test, _words(test.values()), strict=True):
+        bits = np.bitwise_count(table ^ row).sum(axis=1)
+        yield from (NearDuplicate(names[i], name, int(bits[i])) for i in np.flatnonzero(bits <= THRESHOLD))
+
+
+def _words(hashes: Iterable[str]) -> NDArray[np.uint64]:
+    """Hashes of shape [n, 4], 64 bits per word."""
+    data = b"".join(bytes.fromhex(one) for one in hashes)
+    return np.frombuffer(data, np.uint64).reshape(-1, HASH_SIZE**2 // 64)
+
+
 def _by_cluster(
     train: Sequence[Question], test: Sequence[Question], pairs: Iterable[NearDuplicate]
 ) -> dict[str, Overlap]:
@@ -203,3 +242,38 @@ def _clusters(questions: Iterable[Question]) -> Mapping[str, set[str]]:
 
 def _side(name: str, questions: Sequence[Question]) -> Side:
     return Side(name, len(questions), len({q.cluster for q in questions}), len({q.image for q in questions}))
+
+
+_WIDTH = max(map(len, TITLES.values()))
+
+
+def as_text(found: Passport) -> str:
+    """A passport as text: one row per kind of overlap, and the verdict as the last line."""
+    lines = [_line(found, kind) for kind in KINDS]
+    head = f"{'':{_WIDTH}}  {'shared':>8}  {'train questions':>15}  {'test questions':>14}"
+    parts = [f"train: {_side_text(found.train)}", f"test:  {_side_text(found.test)}", head, *lines]
+    if any(kind.startswith("near") for kind in found.overlaps):
+        parts.append(f"near duplicates: {found.image_hash}; shared counts pairs")
+    parts += [f"e.g. {TITLES[kind]}: {plain(found.overlaps[kind].examples[0])}" for kind in found.not_clean]
+    return "\n".join([*parts, _verdict(found)])
+
+
+def _verdict(found: Passport) -> str:
+    if found.not_clean:
+        return f"not clean: {'; '.join(TITLES[kind] for kind in found.not_clean)}"
+    if unseen := [TITLES[kind] for kind in LEAKS if kind in found.not_computed]:
+        return f"no leakage found; not computed: {'; '.join(unseen)}"
+    return "clean: no leakage found"
+
+
+def _line(found: Passport, kind: str) -> str:
+    if kind not in found.overlaps:
+        return f"{TITLES[kind]:{_WIDTH}}  not computed: {found.not_computed[kind]}"
+    overlap = found.overlaps[kind]
+    test = "not known" if overlap.test_questions is None else f"{overlap.test_questions:,}"
+    return f"{TITLES[kind]:{_WIDTH}}  {overlap.shared:>8,}  {overlap.train_questions:>15,}  {test:>14}"
+
+
+def _side_text(side: Side) -> str:
+    known = [(side.questions, "questions"), (side.clusters, "clusters"), (side.images, "images")]
+    return f"{side.name} ({', '.join(f'{n:,} {what}' for n, what in known if n is not None)})"

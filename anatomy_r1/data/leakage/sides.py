@@ -15,14 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.errors import BadRecord, DataError, Exclusions
-from anatomy_r1.data.leakage.image_hashes import IMAGE_HASH, hash_images
-from anatomy_r1.data.leakage.passport import Passport, from_dict, passport, passport_of_videos
-from anatomy_r1.data.prepared import PreparedSet, load, load_manifest
-from anatomy_r1.data.readers.files import read_bytes, read_json
-from anatomy_r1.data.readers.med_r1 import MedR1Record, read_med_r1
-from anatomy_r1.data.readers.omnimed import image_group
-from anatomy_r1.data.readers.released import read_released
+from anatomy_r1.data.inputs import DataError, Exclusions, read_bytes, read_json
+from anatomy_r1.data.leakage.passport import IMAGE_HASH, Passport, from_dict, hash_images, passport, passport_of_videos
+from anatomy_r1.data.prepare.omnimed import read_med_r1
+from anatomy_r1.data.prepare.released import read_released
+from anatomy_r1.data.prepared import load, load_manifest
 from anatomy_r1.data.splits import OFFICIAL_TEST, OFFICIAL_VALIDATION, UNUSED
 from anatomy_r1.question import Question
 
@@ -40,11 +37,7 @@ VIDEOS: dict[str, tuple[str, frozenset[str]]] = {
 def compare(
     data: Path | None, train_files: Sequence[Path], test_files: Sequence[Path], test_videos: str | None
 ) -> Passport:
-    """What `anatomy-r1 data leakage` prints. A side without files is that split of the prepared set `data`.
-
-    Raises:
-        DataError: when a side is missing, is given twice, or cannot be read.
-    """
+    """What `anatomy-r1 data leakage` prints. A side without files is that split of the prepared set `data`."""
     if test_files and test_videos:
         raise DataError("the test side is named twice. Fix: give --test-file or --test-videos, not both")
     if data and not (train_files or test_files or test_videos):
@@ -67,16 +60,7 @@ def _side(split: str, data: Path | None, files: Sequence[Path]) -> tuple[str, Se
 
 
 def leakage(root: Path, test: Path | None = None) -> Passport:
-    """The passport of the prepared set in `root`, kept beside it if the folder is writable.
-
-    Args:
-        root: the set with the training questions.
-        test: the set with the test questions, if it is another one.
-
-    Raises:
-        DataError: when a set is incomplete, or lacks its split.
-        AnatomyR1Error: when an image cannot be read.
-    """
+    """The passport of the prepared set `root`, kept beside it if the folder is writable; `test`: another test set."""
     key = _key(root) if test is None else {**_key(root), "test": _key(test)}
     found = _read(root / FILE, key)
     if found is None:
@@ -95,11 +79,8 @@ def _compute(root: Path, test: Path) -> Passport:
             "side with --train-file, --test-file or --test-videos"
         )
     learnt, asked = load(root, "train"), load(test, "test")
-    return passport(learnt.questions, asked.questions, hashes=(_hashes(learnt), _hashes(asked)))
-
-
-def _hashes(questions: PreparedSet) -> dict[str, str]:
-    return hash_images(questions.image_root, (question.image for question in questions.questions))
+    known, shown = (hash_images(one.image_root, (q.image for q in one.questions)) for one in (learnt, asked))
+    return passport(learnt.questions, asked.questions, hashes=(known, shown))
 
 
 def _key(root: Path) -> dict[str, Any]:
@@ -127,11 +108,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_questions(files: Sequence[Path]) -> tuple[Question, ...]:
-    """All records of the files, in order; each file has the authors' format or Med-R1's.
-
-    Raises:
-        DataError: when a file cannot be read, or a record has neither format.
-    """
+    """All records of the files, in order; each file has the authors' format or Med-R1's."""
     return tuple(question for path in files for question in _of_file(path))
 
 
@@ -142,23 +119,5 @@ def _of_file(path: Path) -> list[Question]:
     if not isinstance(first, Mapping) or not ({"instruction", "problem"} & first.keys()):
         raise DataError(f"{path}: neither the authors' release nor a split file of Med-R1's. Fix: name one of these")
     if "problem" in first:
-        return [_of_med_r1(record) for record in read_med_r1(data, path.name, Exclusions())]
+        return list(read_med_r1(data, path.name, Exclusions()))
     return [record.question for record in read_released(data, path.name, Exclusions())]
-
-
-def _of_med_r1(record: MedR1Record) -> Question:
-    try:
-        return Question(
-            id=record.source,
-            benchmark="omnimed_mi",
-            stem=record.stem,
-            options=record.options,
-            answer=record.answer,
-            image=record.image,
-            category="",
-            cluster=image_group(record.dataset, record.image).name,
-            family=record.dataset,
-            source=record.source,
-        )
-    except ValueError as error:
-        raise BadRecord(record.source, None, str(error), "restore the record") from error

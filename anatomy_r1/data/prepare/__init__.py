@@ -1,1 +1,1 @@
-"""Preparations: each turns a source (SSG-VQA, OmniMedVQA, the authors' released files) into a prepared set."""
+"""Each source (SSG-VQA, OmniMedVQA, the authors' released files) is read and checked, and becomes a prepared set."""

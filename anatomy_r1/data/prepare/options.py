@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError
 
 SPLIT_RULES = ("unused", "official", "file")
 
@@ -32,20 +32,14 @@ class PrepareOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SggOptions(PrepareOptions):
-    """Options of the anatomy questions from SSG-VQA on CholecT45 frames.
-
-    Raises:
-        DataError: for a negative size or an unknown split rule.
-    """
+    """Options of the anatomy questions from SSG-VQA on CholecT45 frames."""
 
     root: Path
     """Folder with `SSG-VQA/` and `CholecT45/`."""
     questions: Path | None = None
-    """Question files; default: `ROOT/SSG-VQA/qa_txt`."""
     frames: Path | None = None
-    """Frames; default: `ROOT/CholecT45/data`."""
     scene_graphs: Path | None = None
-    """Scene graphs; default: `ROOT/SSG-VQA/scene_graph`. Not used if the folder is missing."""
+    """Folders, if they are not the usual ones below `root` (`folders`). Missing scene graphs are not used."""
     split: Literal["unused", "official", "file"] | None = None
     """Split rule. `unused`: test on the seven videos that the release leaves out (inferred); `official`: SSG-VQA's
     split; `file`: `ROOT/SSG-VQA/splits.json`. Default: `file` if that file exists, else `unused`."""
@@ -80,28 +74,21 @@ class SggOptions(PrepareOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class OmniMedOptions(PrepareOptions):
-    """Options of the four-option microscopy records from OmniMedVQA.
-
-    Raises:
-        DataError: for a negative size, or fractions that leave no training questions.
-    """
+    """Options of the four-option microscopy records from OmniMedVQA."""
 
     root: Path
     """Folder with `OmniMedVQA/`."""
     questions: Path | None = None
     """OmniMedVQA's folder, with `QA_information` and `Images`; default: `ROOT/OmniMedVQA`."""
     test_fraction: float = 0.1
-    """Share of each source's questions for test. Inferred: the paper states no split; 10 % is near 522 questions."""
     validation_fraction: float = 0.0
-    """Share of each source's questions for validation."""
+    """Shares of each source's questions. Inferred: the paper states no split; 10 % is near 522 questions."""
     med_r1: Path | None = None
     """Folder of Med-R1's split files, to use their split instead of the fractions."""
     train: int | None = None
-    """Largest number of training questions, sampled; default: all."""
     validation: int | None = None
-    """Largest number of validation questions; default: all."""
     test: int | None = None
-    """Largest number of test questions; default: all."""
+    """Largest number of questions of each split, sampled; default: all."""
     seed: int = 0
     """Seed of the split and the sample."""
 
@@ -125,11 +112,7 @@ class OmniMedOptions(PrepareOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ReleasedOptions(PrepareOptions):
-    """Options of the authors' released training files.
-
-    Raises:
-        DataError: when two files have the same name.
-    """
+    """Options of the authors' released training files."""
 
     files: Sequence[Path]
     """Released JSON files."""

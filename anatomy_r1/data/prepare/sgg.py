@@ -1,26 +1,45 @@
 """SSG-VQA on CholecT45 -> a prepared set of anatomy questions, file by file, in bounded memory.
 
 A question keeps its stem and its answer; three distractors are drawn by the seed from the labels that are wrong for it.
+
+Several structures can lie at one position: in the authors' release the same frame and stem occur with different gold
+answers. No such answer may become a distractor.
+
+The authors name no source of their chains of thought. Ours, rule-based, come from the scene graph (locate the
+reference, apply the relation, match the attributes, name the structure), else from what the stem states; otherwise
+there is none.
+
+Example:
+    >>> surgical(parse_stem("What is the yellow top-mid anatomy?"), "omentum", None)
+    Rationale(text='top-mid : yellow , so Omentum', basis='stem')
 """
 
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 from anatomy_r1.data import prepared
-from anatomy_r1.data.errors import DataError, Exclusions
-from anatomy_r1.data.labels import ANATOMIES, SIX, display
+from anatomy_r1.data.inputs import DataError, Exclusions, Inputs, existing_folder, in_generated_world, read_json
 from anatomy_r1.data.prepare.options import SggOptions
-from anatomy_r1.data.prepare.rationales import FrameFacts, also_right, frame_facts, surgical
-from anatomy_r1.data.readers.files import Inputs, existing_folder, in_generated_world, missing_image, read_json
-from anatomy_r1.data.readers.scene_graph import SceneGraph, frame_readable, graph_path, scene_graph
-from anatomy_r1.data.readers.ssg_vqa import QuestionFile, QuestionLine, question_files, question_lines
+from anatomy_r1.data.prepare.ssg_vqa import (
+    QuestionFile,
+    QuestionLine,
+    SceneGraph,
+    SceneObject,
+    frame_readable,
+    graph_path,
+    matches,
+    question_files,
+    question_lines,
+    scene_graph,
+)
 from anatomy_r1.data.splits import SPLITS, Reservoir, SplitRule, rule_file, rule_official, rule_unused
-from anatomy_r1.data.stems import parse_stem
+from anatomy_r1.data.stems import ANATOMIES, COLOUR_OF, SIX, ParsedStem, display, parse_stem
 from anatomy_r1.question import Question
 
 BENCHMARK = "sgg_anatomy"
@@ -28,14 +47,7 @@ DISTRACTORS = 3  # every released record has four options
 
 
 def prepare(options: SggOptions) -> Exclusions:
-    """Read the questions, draw a sample of each split and write the prepared set.
-
-    Returns:
-        What was left out.
-
-    Raises:
-        DataError: see `BadRecord`; nothing is written then.
-    """
+    """Draw a sample of each split and write the prepared set; returns what was left out."""
     from tqdm import tqdm
 
     exclusions, inputs = Exclusions(options.skip_bad), Inputs(options.folders)
@@ -119,14 +131,21 @@ class QuestionBuilder:
 
     def _of_file(self, file: QuestionFile) -> Iterator[Question]:
         asked = [line for line in question_lines(file, self.inputs, self.exclusions) if self._asks_component(line)]
-        wanted = [line for line in self._without_repeats(asked) if line.answer in SIX]
+        first: dict[tuple[str, str], QuestionLine] = {}
+        for line in asked:
+            if first.setdefault((line.stem, line.answer), line) is not line:
+                self.exclusions.exclude("same question and answer again in the frame")
+        wanted = [line for line in first.values() if line.answer in SIX]
         if not wanted:
             return
-        if not (self.inputs.folders["frames"] / file.image).is_file():
+        frame = self.inputs.folders["frames"] / file.image
+        if not frame.is_file():
             where = f"{self.inputs.key('qa_txt', file.path)}:{wanted[0].number}"
-            self.exclusions.bad(missing_image(where, f"frames/{file.image}", "frames"))
+            self.exclusions.bad(self.inputs.missing("frames", frame, where))
             return
-        facts = frame_facts(asked, self._graph(file))
+        if not graph_path(self.inputs, file.video, file.index).is_file():
+            self.exclusions.exclude("scene graph missing (frame kept)")
+        facts = frame_facts(asked, scene_graph(self.inputs, self.exclusions, file.video, file.index))
         for line in wanted:
             if question := self._question(file, line, facts):
                 yield question
@@ -142,20 +161,6 @@ class QuestionBuilder:
         elif line.answer not in SIX:
             self.exclusions.exclude("answer is an anatomy outside the benchmark's")
         return line.asks_component and bool(line.answer)
-
-    def _without_repeats(self, lines: Iterable[QuestionLine]) -> Iterator[QuestionLine]:
-        seen: set[tuple[str, str]] = set()
-        for line in lines:
-            if (key := (line.stem, line.answer)) in seen:
-                self.exclusions.exclude("same question and answer again in the frame")
-            else:
-                yield line
-            seen.add(key)
-
-    def _graph(self, file: QuestionFile) -> SceneGraph | None:
-        if not graph_path(self.inputs, file.video, file.index).is_file():
-            self.exclusions.exclude("scene graph missing (frame kept)")
-        return scene_graph(self.inputs, self.exclusions, file.video, file.index)
 
     def _question(self, file: QuestionFile, line: QuestionLine, facts: FrameFacts) -> Question | None:
         name = f"{file.id}/{line.number}"
@@ -191,3 +196,81 @@ def draw_options(answer: str, wrong: list[str], name: str, seed: int) -> tuple[s
     options = [answer, *rng.sample(wrong, DISTRACTORS)]
     rng.shuffle(options)
     return tuple(display(option) for option in options)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFacts:
+    """What is known about a frame, whatever question is asked."""
+
+    answers: Mapping[str, Set[str]]
+    """Stem -> all answers that the frame's lines give."""
+    places: Mapping[str, Set[str]]
+    """Position -> labels that location lines put there."""
+    graph: SceneGraph | None
+
+
+def frame_facts(lines: Sequence[QuestionLine], graph: SceneGraph | None) -> FrameFacts:
+    """Facts about a frame from its lines that ask for a component, and from its scene graph if there is one."""
+    answers: dict[str, set[str]] = defaultdict(set)
+    places: dict[str, set[str]] = defaultdict(set)
+    for line in lines:
+        answers[line.stem].add(line.answer)
+        stem = parse_stem(line.stem)
+        if stem.family == "location":
+            places[stem.target.place].add(line.answer)
+    return FrameFacts(dict(answers), dict(places), graph)
+
+
+def also_right(text: str, answer: str, facts: FrameFacts) -> frozenset[str]:
+    """Labels other than `answer` that are right for the stem `text` in this frame, or cannot be shown to be wrong."""
+    stem = parse_stem(text)
+    objects = _referents(stem, answer, facts.graph)
+    found = {*facts.answers.get(text, ()), *(one.name for one in objects)}
+    # A relation can tell apart what lies at one position, but only the graph knows it. Without one, be strict.
+    if not (objects and stem.relations):
+        found |= _at_same_place(stem, answer, facts)
+    return frozenset(found - {answer})
+
+
+def _referents(stem: ParsedStem, answer: str, graph: SceneGraph | None) -> tuple[SceneObject, ...]:
+    """The objects that the stem can refer to by the scene graph; none if the gold answer is not among them."""
+    objects = matches(graph, stem) if graph else ()
+    return objects if any(one.name == answer for one in objects) else ()
+
+
+def _at_same_place(stem: ParsedStem, answer: str, facts: FrameFacts) -> set[str]:
+    target = stem.target
+    if not target.place:
+        return set()
+    here = {name: COLOUR_OF.get(name, "") for name in facts.places.get(target.place, ())}
+    for one in facts.graph.objects if facts.graph else ():
+        if one.place == target.place:
+            here[one.name] = one.colour
+    # The colour rules others out only if these colours agree with the question itself.
+    if not target.colour or here.get(answer, target.colour) != target.colour:
+        return set(here)
+    return {name for name, colour in here.items() if colour in ("", target.colour)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rationale:
+    """A rationale and what it is based on."""
+
+    text: str
+    """Words separated by blanks, such as `mid-right : yellow glossy , so Gut`; empty for basis `none`."""
+    basis: Literal["scene graph", "stem", "none"]
+
+
+def surgical(stem: ParsedStem, answer: str, graph: SceneGraph | None) -> Rationale:
+    """Rationale of an SSG-VQA question whose gold label is `answer`."""
+    targets = {one for one in _referents(stem, answer, graph) if one.name == answer}
+    if len(targets) == 1:
+        (target,) = targets
+        return Rationale(_compose(target.place, f"{target.colour} {target.texture}".strip(), answer), "scene graph")
+    text = _compose(stem.target.place, stem.target.colour, answer)
+    return Rationale(text, "stem" if text else "none")
+
+
+def _compose(place: str, looks: str, answer: str) -> str:
+    evidence = " : ".join(part for part in (place, looks) if part and part != "None")
+    return f"{evidence} , so {display(answer)}" if evidence else ""

@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from anatomy_r1.data.images import LazyImages, image_hash
+from anatomy_r1.data.shown import LazyImages, image_hash
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.items import Item
 from anatomy_r1.prompts import prompt_hash

@@ -19,7 +19,7 @@ import httpx2
 import openai
 from pydantic import BaseModel, Field, NonNegativeInt, TypeAdapter, ValidationError
 
-from anatomy_r1.data.images import LazyImages, bytes_hash, image_bytes, unreadable
+from anatomy_r1.data.shown import LazyImages, bytes_hash, image_bytes, unreadable
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.engine import content_parts
 from anatomy_r1.evaluation.engines.jobs import Job, joint_hash, response_seed

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from anatomy_r1.data.locate import find_set
+from anatomy_r1.data.prepared import find_set
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.task_files import task_files
 from anatomy_r1.files import file_sha256

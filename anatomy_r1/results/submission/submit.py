@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.leakage.image_hashes import hash_images
-from anatomy_r1.data.leakage.passport import Passport, passport, unknown_training
+from anatomy_r1.data.leakage.passport import Passport, hash_images, passport, unknown_training
 from anatomy_r1.data.leakage.sides import NO_PICTURES, leakage, read_questions
-from anatomy_r1.data.locate import find_set
-from anatomy_r1.data.prepared import MANIFEST, load, load_manifest
+from anatomy_r1.data.prepared import MANIFEST, find_set, load, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locks import locked
 from anatomy_r1.provenance import provenance, stated

@@ -2,10 +2,9 @@
 
 A certificate has eight named checks. Each is passed, failed, or not checkable, with the reason.
 
-    evidence.py     the log, the recorded batches and the stated plan of one training
+    certificate.py  the certificate as a value, as text and as JSON; the evidence: log, recorded batches and stated plan
     losses.py       check: loss
     rollouts.py     checks: advantages, invalid gradients, groups, budget
     served.py       checks: curriculum, similarity, data
     certify.py      evidence -> certificate
-    certificate.py  the certificate as a value, as text and as JSON
 """

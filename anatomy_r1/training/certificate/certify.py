@@ -7,35 +7,24 @@ Example:
 
 from __future__ import annotations
 
-from anatomy_r1.training.certificate.certificate import Certificate
-from anatomy_r1.training.certificate.evidence import Evidence
-from anatomy_r1.training.certificate.losses import check_loss
-from anatomy_r1.training.certificate.rollouts import (
-    budget_facts,
-    check_advantages,
-    check_budget,
-    check_constant_groups,
-    check_groups,
-    constant_share,
-)
-from anatomy_r1.training.certificate.served import check_curriculum, check_data, check_similarity
+from anatomy_r1.training.certificate import losses, rollouts, served
+from anatomy_r1.training.certificate.certificate import Certificate, Evidence
 
 CHECKS = (
-    check_loss,
-    check_advantages,
-    check_curriculum,
-    check_similarity,
-    check_constant_groups,
-    check_budget,
-    check_groups,
-    check_data,
+    losses.check_loss,
+    rollouts.check_advantages,
+    served.check_curriculum,
+    served.check_similarity,
+    rollouts.check_constant_groups,
+    rollouts.check_budget,
+    rollouts.check_groups,
+    served.check_data,
 )
 """In the order of `anatomy_r1.training.certificate.certificate.NAMES`."""
 
 
 def certify(evidence: Evidence) -> Certificate:
     """Run every check. The same log always gives the same certificate."""
-    constant = float(constant_share(evidence).mean()) if evidence.samples else None
-    return Certificate(
-        tuple(check(evidence) for check in CHECKS), {**budget_facts(evidence), "invalid_gradients": constant}
-    )
+    constant = float(rollouts.constant_share(evidence).mean()) if evidence.samples else None
+    facts = {**rollouts.budget_facts(evidence), "invalid_gradients": constant}
+    return Certificate(tuple(check(evidence) for check in CHECKS), facts)

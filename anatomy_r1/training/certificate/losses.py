@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from anatomy_r1.training.certificate.certificate import CertificateCheck, failed, not_checkable, passed
-from anatomy_r1.training.certificate.evidence import Evidence
-from anatomy_r1.training.recorded_batches import Floats, RecordedBatch
+from anatomy_r1.training.certificate.certificate import CertificateCheck, Evidence, failed, not_checkable, passed
+from anatomy_r1.training.training_log import Floats, RecordedBatch
 
 TOLERANCE = 1e-5
 """Ours: training sums hundreds of terms of size one in float32, exact to about 1e-7; a wrong term is 1e-3 or more."""

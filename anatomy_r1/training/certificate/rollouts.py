@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anatomy_r1.training.certificate.certificate import CertificateCheck, failed, not_checkable, passed
-from anatomy_r1.training.certificate.evidence import Evidence
+from anatomy_r1.training.certificate.certificate import CertificateCheck, Evidence, failed, not_checkable, passed
 from anatomy_r1.training.training_log import ACCURACY
 
 CONSTANT = 1e-6
@@ -34,10 +33,8 @@ def check_advantages(evidence: Evidence) -> CertificateCheck:
     if len(wrong):
         row = evidence.rollouts.iloc[int(wrong[0])]
         where = f"step {row['step']}, group {row['group_index']}, member {row['member']}"
-        return failed(
-            "advantages",
-            f"{len(wrong)} of {len(logged)} differ, first: {where}: {row['advantage']:.6f}, not {wanted[wrong[0]]:.6f}",
-        )
+        first = f"{where}: {row['advantage']:.6f}, not {wanted[wrong[0]]:.6f}"
+        return failed("advantages", f"{len(wrong)} of {len(logged)} differ, first: {first}")
     return passed("advantages", f"{len(logged)} recomputed from rewards")
 
 
@@ -116,6 +113,7 @@ def _groups(evidence: Evidence) -> pd.DataFrame:
 def _kept_fault(evidence: Evidence, by_group: pd.DataFrame) -> str:
     """Where groups were kept or dropped against the rule: all are kept, except under dynamic sampling."""
     rounds = int(evidence.arguments.get("resample_rounds") or 0)
+    questions = len(evidence.training_set.questions) if evidence.training_set else float("inf")
     for step, groups in by_group.groupby(level="step"):
         kept = groups[groups["kept"] == 1]
         if not rounds:
@@ -129,17 +127,10 @@ def _kept_fault(evidence: Evidence, by_group: pd.DataFrame) -> str:
             return f"step {step}: kept {len(kept)} groups of {wanted}"
         if len(without) and (kept["signal"].sum() < groups["signal"].sum() or (without["draw"] > 0).any()):
             return f"step {step}, group {without.index[0][1]}: kept without 0 < correct < G while others had it"
-        if len(without) and groups["draw"].max() < rounds and not _exhausted(evidence, groups):
+        exhausted = questions - len(groups) < wanted  # too few questions were left for another draw
+        if len(without) and groups["draw"].max() < rounds and not exhausted:
             return f"step {step}, group {without.index[0][1]}: kept without 0 < correct < G before the last draw"
     return ""
-
-
-def _exhausted(evidence: Evidence, groups: pd.DataFrame) -> bool:
-    """Whether too few questions were left for another draw."""
-    if evidence.training_set is None:
-        return False
-    left = len(evidence.training_set.questions) - len(groups)
-    return left < int((groups["draw"] == 0).sum())
 
 
 def _shown_fault(evidence: Evidence) -> str:

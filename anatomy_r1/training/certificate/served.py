@@ -14,10 +14,17 @@ import pandas as pd
 
 from anatomy_r1.prompts import Style, canonical_wording, parse, prompt_hash, render
 from anatomy_r1.question import Question
-from anatomy_r1.training.certificate.certificate import CertificateCheck, failed, not_checkable, passed
-from anatomy_r1.training.certificate.evidence import NO_SET, NO_SIMILARITY, Evidence
+from anatomy_r1.training.certificate.certificate import (
+    NO_SET,
+    NO_SIMILARITY,
+    CertificateCheck,
+    Evidence,
+    failed,
+    not_checkable,
+    passed,
+)
 from anatomy_r1.training.curriculum import bin_at_level, bin_edges, bin_of, distractor_pools, levels, placebo
-from anatomy_r1.training.similarity import Similarity, served_difficulty
+from anatomy_r1.training.similarity import served_difficulty
 from anatomy_r1.training.training_log import ACCURACY
 
 TOLERANCE = 1e-6
@@ -49,16 +56,12 @@ def check_similarity(evidence: Evidence) -> CertificateCheck:
         if row["question_id"] not in known:
             return failed("similarity", f"step {row['step']}: {row['question_id']} is not in the training set")
         wanted = served_difficulty(evidence.similarity, known[row["question_id"]].answer, options)
-        if not _same(wanted, row["similarity"]):
+        stated, recomputed = np.asarray([row["similarity"], wanted], dtype=float)  # nan where there is none
+        if not np.isclose(stated, recomputed, rtol=0, atol=TOLERANCE, equal_nan=True):
             place = f"step {row['step']}, group {row['group_index']}"
             return failed("similarity", f"{place}: S(q) {row['similarity']} logged, {wanted} for the options shown")
         compared += 1
     return passed("similarity", f"recomputed from the options of {compared} prompts")
-
-
-def _same(wanted: float | None, logged: Any) -> bool:
-    missing = logged is None or bool(np.isnan(logged))
-    return missing if wanted is None else not missing and abs(wanted - logged) <= TOLERANCE
 
 
 def check_data(evidence: Evidence) -> CertificateCheck:
@@ -105,9 +108,8 @@ def _check_examples(evidence: Evidence) -> CertificateCheck:
     uneven = [key for key, n in allowed.items() if not n * int(passes) <= seen[key] <= n * int(np.ceil(passes))]
     if uneven:
         return failed("data", f"{len(uneven)} examples were served more or less often than {passes:.2f} passes allow")
-    return passed(
-        "data", f"{len(evidence.served)} examples of {len(usable)} questions, {passes:.2f} passes, each alike"
-    )
+    detail = f"{len(evidence.served)} examples of {len(usable)} questions, {passes:.2f} passes, each alike"
+    return passed("data", detail)
 
 
 def _letter_and_rationale(completion: str) -> tuple[str, str]:
@@ -159,8 +161,10 @@ def _level_fault(evidence: Evidence) -> str:
 
 def _bin_fault(evidence: Evidence) -> str:
     """Where the options shown are not in the bin for the level (`pool`: not in the bin that is logged)."""
-    assert evidence.training_set is not None
-    similarity, by_level = _curriculum_similarity(evidence), evidence.arguments["curriculum"] == "levels"
+    assert evidence.similarity is not None and evidence.training_set is not None
+    similarity, by_level = evidence.similarity, evidence.arguments["curriculum"] == "levels"
+    if evidence.arguments.get("shuffle_similarity"):
+        similarity = placebo(similarity, evidence.training_set.questions, int(evidence.arguments["seed"]))
     also_right = evidence.training_set.manifest.get("also_right", {})
     pools = distractor_pools(evidence.training_set.questions, similarity, also_right)
     by_question = {pool.question.id: pool for pool in pools}
@@ -176,14 +180,6 @@ def _bin_fault(evidence: Evidence) -> str:
         if bin_of(score, edges) != wanted:
             return f"step {row['step']}, group {row['group_index']}: bin {bin_of(score, edges)}, not {wanted}"
     return ""
-
-
-def _curriculum_similarity(evidence: Evidence) -> Similarity:
-    """The similarities that defined the bins; for the placebo, those under permuted names."""
-    assert evidence.similarity is not None and evidence.training_set is not None
-    if not evidence.arguments.get("shuffle_similarity"):
-        return evidence.similarity
-    return placebo(evidence.similarity, evidence.training_set.questions, int(evidence.arguments["seed"]))
 
 
 def _order_fault(evidence: Evidence) -> str:

@@ -11,12 +11,10 @@ import pytest
 from anatomy_r1.cli.main import main
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.certificate.certificate import NAMES, as_text, from_dict
+from anatomy_r1.training.certificate.certificate import NAMES, as_text, from_dict, load_evidence
 from anatomy_r1.training.certificate.certify import certify
-from anatomy_r1.training.certificate.evidence import load_evidence
 from anatomy_r1.training.certificate.losses import recomputed_loss
-from anatomy_r1.training.recorded_batches import FOLDER
-from anatomy_r1.training.training_log import LOG_NAME
+from anatomy_r1.training.training_log import BATCHES, LOG_NAME
 
 pytestmark = pytest.mark.slow  # nine short trainings
 
@@ -275,6 +273,6 @@ def test_a_folder_without_a_readable_training_is_refused(tmp_path, trained):
     with pytest.raises(AnatomyR1Error, match="Fix: name the folder of a finished training"):
         load_evidence(tmp_path)
     copy = shutil.copytree(trained("grpo"), tmp_path / "copy")
-    (copy / FOLDER / "000001.safetensors").write_bytes(b"no tensors")
+    (copy / BATCHES / "000001.safetensors").write_bytes(b"no tensors")
     with pytest.raises(AnatomyR1Error, match=r"000001.safetensors: no recorded batch"):
         load_evidence(copy)

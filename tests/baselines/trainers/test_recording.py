@@ -4,8 +4,7 @@ import dataclasses
 
 import pytest
 
-from anatomy_r1.training.recorded_batches import FOLDER, read_batches
-from anatomy_r1.training.training_log import LOG_NAME, read
+from anatomy_r1.training.training_log import BATCHES, LOG_NAME, read, read_batches
 from baselines.experiment.cell import Cell, Layout
 from baselines.stages.train import train
 from tests.helpers.recording import hashed_reward
@@ -37,7 +36,7 @@ def test_recording_changes_no_weight_and_no_row(recorded_run, trained, tmp_path,
     monkeypatch.setattr("baselines.trainers.records.Recorder.record", lambda *_: None)
     linked(tmp_path, recorded_run.layout.root)
     bare = train(dataclasses.replace(recorded_run, layout=Layout(tmp_path)), Cell(SGG, "mini-l", "grpo", 0), ignore)
-    assert not list(read_batches(bare / FOLDER))
+    assert not list(read_batches(bare / BATCHES))
     recorded = trained("grpo")
     assert (bare / "model.safetensors").read_bytes() == (recorded / "model.safetensors").read_bytes()
     assert read(bare / LOG_NAME, "rollouts").equals(read(recorded / LOG_NAME, "rollouts"))

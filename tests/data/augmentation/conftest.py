@@ -2,9 +2,9 @@
 
 import pytest
 
-from anatomy_r1.data.errors import Exclusions
-from anatomy_r1.data.readers.med_r1 import read_med_r1
-from anatomy_r1.data.readers.released import read_released
+from anatomy_r1.data.inputs import Exclusions
+from anatomy_r1.data.prepare.omnimed import read_med_r1
+from anatomy_r1.data.prepare.released import read_released
 from anatomy_r1.question import Question
 
 SIX = ("Liver", "Gut", "Omentum", "Gallbladder")

@@ -4,8 +4,7 @@ import warnings
 import pytest
 from PIL import Image
 
-from anatomy_r1.data.augmentation.groups import RepeatedPrompts, augment_group
-from anatomy_r1.data.augmentation.rewrites import rewrites
+from anatomy_r1.data.augmentation.groups import RepeatedPrompts, augment_group, rewrites
 from tests.data.augmentation.conftest import question
 
 STEMS = (

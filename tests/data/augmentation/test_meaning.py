@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from anatomy_r1.data.augmentation.meaning import Meaning, difference
-from anatomy_r1.data.augmentation.rewrites import MOST_CHARACTERS, meaning, reason_against, rewrites
-from anatomy_r1.data.augmentation.scene_questions import KINDS, OWN_WORDS, place_of, write_scene_question
-from anatomy_r1.data.labels import COLOURS, COMPONENTS, PLACES
-from anatomy_r1.data.stems import RELATIONS, Description
+from anatomy_r1.data.augmentation.groups import MOST_CHARACTERS, meaning, reason_against, rewrites
+from anatomy_r1.data.augmentation.scene_questions import (
+    KINDS,
+    OWN_WORDS,
+    Meaning,
+    difference,
+    place_of,
+    write_scene_question,
+)
+from anatomy_r1.data.stems import COLOURS, COMPONENTS, PLACES, RELATIONS, Description
 
 LOCATION = "What anatomy is at the bottom-mid of the frame ?"
 ONE_HOP = "There is a white object left of the yellow top-mid omentum anatomy; what is it?"
@@ -190,7 +195,7 @@ def test_any_question_about_a_scene_reads_back_in_every_wording():
 def test_long_repetitions_are_read_at_once():
     """A pattern with two ways to match one word would take years; a child process, so that this cannot hang."""
     code = """if True:
-        from anatomy_r1.data.augmentation.rewrites import MOST_CHARACTERS, reason_against
+        from anatomy_r1.data.augmentation.groups import MOST_CHARACTERS, reason_against
         for word in ("mid", "left", "top-mid", "red", "upper left", "the thing that is above"):
             form = (f"What is the {word} " + f"{word} " * 99)[: MOST_CHARACTERS - 6] + "organ?"
             assert reason_against("What is the red anatomy?", form)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from anatomy_r1.data.augmentation.rewrites import candidates, meaning, rewrites
+from anatomy_r1.data.augmentation.groups import candidates, meaning, rewrites
 from anatomy_r1.data.augmentation.scene_questions import read_scene_question
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.prompts import parse, render

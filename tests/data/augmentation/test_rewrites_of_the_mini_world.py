@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from anatomy_r1.data.augmentation.rewrites import meaning, rewrites
+from anatomy_r1.data.augmentation.groups import meaning, rewrites
 from anatomy_r1.mini.ask import NOUNS, RELATIONS, location_stem
 from anatomy_r1.mini.classes import ANATOMIES, COLORS, POSITIONS, label
 from anatomy_r1.mini.microscopy import HEALTH_STEM, STEMS

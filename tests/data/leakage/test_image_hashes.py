@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
 from anatomy_r1.data.augmentation.groups import noisy
-from anatomy_r1.data.leakage.image_hashes import THRESHOLD, NearDuplicate, hash_images, near_duplicates
+from anatomy_r1.data.leakage.passport import THRESHOLD, NearDuplicate, hash_images, near_duplicates
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.mini.scene import draw_clear_scene, draw_look
 

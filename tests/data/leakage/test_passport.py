@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from anatomy_r1.data.leakage.passport import KINDS, Passport, from_dict, passport, passport_of_videos
-from anatomy_r1.data.leakage.text import TITLES, as_text
+from anatomy_r1.data.leakage.passport import KINDS, TITLES, Passport, as_text, from_dict, passport, passport_of_videos
 
 A, NEAR_A, FAR = "f" * 64, "f" * 56 + "0" * 8, "0" * 64  # NEAR_A is 32 bits from A
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from anatomy_r1.data.images import image_hash
+from anatomy_r1.data.shown import image_hash
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.jobs import JobBuilder, jobs_from_requests
 from anatomy_r1.evaluation.engines.server_client import read_completion
@@ -74,7 +74,7 @@ def test_a_picture_that_changed_since_the_key_was_made_is_not_sent(tmp_path):
 
     from PIL import Image
 
-    from anatomy_r1.data.images import LazyImages
+    from anatomy_r1.data.shown import LazyImages
     from anatomy_r1.evaluation.engines.server_client import as_messages, as_prompt
 
     def job(name, text):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anatomy_r1.data.labels import SIX, display
+from anatomy_r1.data.stems import SIX, display
 from anatomy_r1.prompts import render_text
 from reports.audit.agreement import expected
 from reports.audit.paper import Paper, PaperCell, PassagePair, by_address, load_claims, load_figures

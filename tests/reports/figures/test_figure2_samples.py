@@ -7,7 +7,7 @@ import json
 import pytest
 from matplotlib.text import Text
 
-from anatomy_r1.training.group_samples import SampleGroup
+from anatomy_r1.training.curves import SampleGroup
 from reports.figures import figure2_samples
 from reports.figures.draw import rendered
 from reports.figures.figure2_samples import visible

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.cli.main import main
-from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.inputs import DataError
 from anatomy_r1.errors import AnatomyR1Error
 from tests.results.submission.conftest import TASK
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.certificate.certificate import Evidence, load_evidence
 from anatomy_r1.training.certificate.certify import certify
-from anatomy_r1.training.certificate.evidence import Evidence, load_evidence
 from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, TrainingLog
 
 REWARDS = ((1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 0.0))

@@ -8,10 +8,7 @@ import torch
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.encoders.encoder import TextEncoder, write_similarities
-from anatomy_r1.training.encoders.medclip import medclip
-from anatomy_r1.training.encoders.openclip import open_clip_encoder
-from anatomy_r1.training.encoders.weights import convert
+from anatomy_r1.training.encoders import TextEncoder, convert, medclip, open_clip_encoder, write_similarities
 from anatomy_r1.training.similarity import read_similarity
 from tests.helpers.small_set import SIX, write_set
 

@@ -1,0 +1,160 @@
+"""Input files of the preparations: reading and hashing them, their errors, and the account of what is left out.
+
+What cannot be used raises a `DataError`; if it is one record, a `BadRecord`, which `--skip-bad` turns into an entry of
+the account.
+
+Example:
+    >>> exclusions = Exclusions(skip_bad=True)
+    >>> exclusions.bad(BadRecord("qa_txt/VID01/1.txt", 3, "too few columns", "restore the line from the release"))
+    >>> exclusions.skipped
+    ['qa_txt/VID01/1.txt:3: too few columns']
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import file_sha256
+
+
+class DataError(AnatomyR1Error):
+    """Input that cannot be used. The message names the place, the problem and the fix."""
+
+
+class BadRecord(DataError):  # noqa: N818 - it names the record, as DataError names the kind
+    """One record that cannot be used."""
+
+    def __init__(self, file: str, line: int | None, problem: str, fix: str) -> None:
+        """`line` is 1-based (in JSON lists, the record's position); None for a problem of the whole file."""
+        self.where = file if line is None else f"{file}:{line}"
+        self.problem = problem
+        super().__init__(f"{self.where}: {problem}. Fix: {fix}, or pass --skip-bad to leave it out and have it listed")
+
+
+@dataclass(slots=True)
+class Exclusions:
+    """What was left out on the way from a source to a prepared set, and why."""
+
+    skip_bad: bool = False
+    skipped: list[str] = field(default_factory=list)
+    """`file:line: problem` of each bad record skipped, in reading order."""
+    excluded: Counter[str] = field(default_factory=Counter)
+    """Valid records that the benchmark does not use, by reason."""
+
+    def bad(self, record: BadRecord) -> None:
+        """Skip a bad record if bad records are skipped; otherwise raise it."""
+        if not self.skip_bad:
+            raise record
+        self.skipped.append(f"{record.where}: {record.problem}")
+
+    def exclude(self, reason: str, count: int = 1) -> None:
+        """Count valid records that are left out."""
+        self.excluded[reason] += count
+
+    def as_manifest(self) -> dict[str, object]:
+        """The entries `excluded` and `skipped` of a manifest."""
+        return {"excluded": {reason: n for reason, n in sorted(self.excluded.items()) if n}, "skipped": self.skipped}
+
+
+@dataclass(slots=True)
+class Inputs:
+    """The input folders of a preparation, and the SHA-256 of every file read from them."""
+
+    folders: dict[str, Path]
+    """Role (`qa_txt`, `frames`, ...) -> folder."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    """`role/path below the role's folder` -> SHA-256."""
+
+    def read(self, role: str, path: Path) -> bytes:
+        """Content of a file, whose hash is recorded."""
+        data = read_bytes(path)
+        self.sha256[self.key(role, path)] = hashlib.sha256(data).hexdigest()
+        return data
+
+    def key(self, role: str, path: Path) -> str:
+        """Name of a file in errors and manifests, without the machine-specific part."""
+        return f"{role}/{path.relative_to(self.folders[role]).as_posix()}"
+
+    def image(self, role: str, path: Path, where: str) -> None:
+        """Decode an image completely and record its hash; `where` names the record that shows it."""
+        from PIL import Image
+
+        key = self.key(role, path)
+        if not path.is_file():
+            raise self.missing(role, path, where)
+        if key in self.sha256:
+            return
+        try:
+            with Image.open(path) as image:
+                image.load()
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            fix = "fetch the file again; it is truncated or no image"
+            raise BadRecord(where, None, f"unreadable image {key} ({type(error).__name__})", fix) from error
+        self.sha256[key] = file_sha256(path)
+
+    def missing(self, role: str, path: Path, where: str) -> BadRecord:
+        """The error for an image that is not there."""
+        fix = f"fetch it, or point the `{role}` folder at the images"
+        return BadRecord(where, None, f"missing frame {self.key(role, path)}", fix)
+
+    def sources(self, out: Path) -> dict[str, str]:
+        """For the manifest in `out`: role -> path of its folder."""
+        return {role: relative(path, out) for role, path in self.folders.items()}
+
+
+def relative(path: Path, root: Path) -> str:
+    """`path` as the manifest in `root` states it: relative, unless only the file system's root is common to both."""
+    target, base = path.resolve(), root.resolve()
+    shared = Path(os.path.commonpath([target, base]))
+    return str(target) if shared == Path(shared.anchor) else Path(os.path.relpath(target, base)).as_posix()
+
+
+def resolve(root: Path, stated: str) -> Path:
+    """Inverse of `relative`."""
+    return Path(os.path.normpath(root / stated))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        fix = "check the path and its permissions"
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Fix: {fix}") from error
+
+
+def read_json(data: bytes, name: str) -> Any:
+    """Parsed JSON; `name` is the file, for errors."""
+    try:
+        return json.loads(data)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadRecord(name, None, f"no valid JSON ({error})", "fetch the file again") from error
+
+
+def inside(path: str, where: str, line: int | None) -> str:
+    """A record's image path, normalized and inside its root; the caller strips leading slashes and blanks."""
+    pure = PurePosixPath(path.replace("\\", "/"))
+    if not path or pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
+        raise BadRecord(where, line, f"path {path!r} lies outside the root", "correct the record; paths are relative")
+    return pure.as_posix()
+
+
+def existing_folder(path: Path, what: str) -> Path:
+    """The folder itself, which must hold something."""
+    if not path.is_dir():
+        raise DataError(f"{path}: no such folder. Fix: point it at {what}")
+    if next(path.iterdir(), None) is None:
+        raise DataError(f"{path}: the folder is empty. Fix: unpack {what} into it")
+    return path
+
+
+def in_generated_world(*folders: Path) -> bool:
+    """Whether any of the folders lies in a mini world: a score on generated data must never pass for a real one."""
+    return any((parent / "world.json").is_file() for f in folders for parent in (f.resolve(), *f.resolve().parents))
