@@ -18,7 +18,6 @@ from anatomy_r1.data.leakage.text import as_text
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, MATCHED, Result, load_results
 from anatomy_r1.tables.markdown import escape
-from reports.scores.caveats import unfit_reasons
 from reports.scores.cost import Amount, Cost, costs
 from reports.scores.names import (
     BENCHMARKS,
@@ -30,9 +29,9 @@ from reports.scores.names import (
     method_title,
     model_title,
 )
-from reports.scores.notes import MINI_MEANS, USE, commits
+from reports.scores.notes import MINI_MEANS, USE, commits, unfit_reasons
 from reports.scores.scores import ALL, AVG, Score, SystemKey, scores, system_of
-from reports.tables.cells import score_text
+from reports.tables.rows import score_text
 
 UNKNOWN = "not recorded"
 _LIMITS = (

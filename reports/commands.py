@@ -123,7 +123,7 @@ def _table(options: argparse.Namespace) -> int:
 
 
 def _figures(options: argparse.Namespace) -> int:
-    from reports.figures.write import figure_files
+    from reports.figures.figures import figure_files
 
     with _naming(options.store):
         made = figure_files(options.store, options.benchmark, options.model)

@@ -19,7 +19,7 @@ from anatomy_r1.tables.document import Document, Entry, Section
 from anatomy_r1.tables.table import Table, prose_rows, prose_table
 from reports.audit.audit import findings
 from reports.audit.finding import STRENGTHS, Check, Finding
-from reports.formats.csv_files import csv_text, inert
+from reports.formats import csv_text, inert
 from reports.scores.notes import USE
 
 TITLE = "Audit of the paper's numbers and of the released files"

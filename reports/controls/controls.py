@@ -15,15 +15,12 @@ from anatomy_r1.question import LETTERS
 from anatomy_r1.results.store import Result
 from anatomy_r1.tables.document import Document
 from anatomy_r1.tables.table import MISSING, Cell, Table
-from reports.controls.image_ablation import ImageAblation, image_ablations
-from reports.controls.rotations import OptionRotation, option_rotations
-from reports.scores.caveats import Marks, marked, marks, unfit_notes
+from reports.controls.views import ImageAblation, OptionRotation, image_ablations, option_rotations
 from reports.scores.names import CONTROLS
-from reports.scores.notes import USE, leakage_notes, made_from, warning
+from reports.scores.notes import USE, Marks, leakage_notes, made_from, marked, marks, unfit_notes, warning
 from reports.scores.scores import ALL, AVG, Score, SystemKey, check_one_profile, scores
 from reports.tables import TableExport
-from reports.tables.cells import difference_cell, score_cell
-from reports.tables.rows import RowName, benchmarks, columns, model_blocks
+from reports.tables.rows import RowName, benchmarks, columns, difference_cell, model_blocks, score_cell
 
 _EMPTY = (
     "no policy under another view. Run `python -m baselines run --methods grpo --views no-image wrong-image rotations` "

@@ -23,7 +23,7 @@ from matplotlib.ft2font import FT2Font
 from anatomy_r1.training.curves import Curves
 from anatomy_r1.training.group_samples import SampleGroup
 from reports.figures.draw import SMALL, figure_above, wrapped
-from reports.figures.scope import Scope
+from reports.figures.points import Scope
 from reports.scores.names import is_mini
 
 METHOD = "grpo"

@@ -13,7 +13,7 @@ from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.document import Document, Entry, Section
 from anatomy_r1.tables.table import Table, prose_table
 from reports.audit.claims import ClaimKind
-from reports.formats.csv_files import csv_text, inert
+from reports.formats import csv_text, inert
 from reports.ledger.judgement import MEANINGS, Judgement
 from reports.ledger.ledger import Ledger, LedgerRow
 from reports.scores.notes import MINI_WARNING, USE

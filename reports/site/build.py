@@ -23,11 +23,9 @@ from reports.site.page import HERE, SitePage, render, table_page
 from reports.site.pictures import LICENCE
 from reports.site.provenance import again, facts
 from reports.site.run import open_run
-from reports.tables.comparisons import comparisons
-from reports.tables.cost_table import cost_report
+from reports.tables.further import comparisons, cost_report, untrained_report
 from reports.tables.table1 import table1
 from reports.tables.table2 import of_table2, table2
-from reports.tables.untrained import untrained_report
 
 _TABLE1 = "All methods on both benchmarks, ours beside the paper's."
 _TABLE2 = "GDQA without its text, and without its images."

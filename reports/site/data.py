@@ -9,8 +9,8 @@ from typing import Any
 
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.metrics import K
-from reports.scores.caveats import unfit
 from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
+from reports.scores.notes import unfit
 from reports.scores.scores import not_clean
 from reports.site import rollouts
 from reports.site.about import REASONS

@@ -1,14 +1,31 @@
-"""Models, benchmarks and rows of a table, their order, and a table of one row for each system."""
+"""Models, benchmarks and rows of a table, their order, and a table of one row for each system.
+
+Cells of the tables: scores and differences with their intervals, costs and counts.
+
+The accuracy part of Tables 1 and 2: three metrics for each benchmark, ours with intervals beside the paper's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Block, Cell, Column, Row, Table
-from reports.scores.caveats import Marks, marked
-from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
-from reports.scores.scores import ScoreKey, SystemKey
+from anatomy_r1.tables.table import MISSING, NO_INTERVAL, Block, Cell, Column, Emphasis, Row, Table, bracketed, emphases
+from reports.scores import paper
+from reports.scores.names import (
+    BENCHMARKS,
+    METRICS,
+    MINI,
+    MODELS,
+    benchmark_title,
+    is_view,
+    method_rank,
+    method_title,
+    model_title,
+    rank,
+)
+from reports.scores.notes import Marks, marked
+from reports.scores.scores import ALL, AVG, MARK, Score, ScoreKey, SystemKey
 
 RowName = tuple[str, str]
 """Method and arm."""
@@ -97,3 +114,104 @@ def system_table(
             yield from cells(SystemKey(benchmark, model, *row_name)) or [Cell() for _ in titles]
 
     return Table(name, title, "Method", columns(shown, titles), model_blocks(found, row, marks, arm), notes)
+
+
+def score_cell(score: Score | None, decimals: int = 2, emphasis: Emphasis = "") -> Cell:
+    """A score in percent with its interval, which is clipped to 0-100 %."""
+    if score is None:
+        return Cell()
+    return Cell(score.shown(decimals), bracketed(score.low, score.high, f".{decimals}f", (0, 100)), emphasis)
+
+
+def score_text(score: Score) -> str:
+    """The same in a line of text: `47.97 [45.79, 50.16]`."""
+    cell = score_cell(score)
+    return f"{cell.text} {cell.aside}"
+
+
+def difference_cell(score: Score | None) -> Cell:
+    """A signed difference in points with its interval, which is clipped to -100 to 100 points."""
+    if score is None:
+        return Cell()
+    text = f"{points(score.percent)}{MARK if score.not_clean else ''}"
+    if score.low is None or score.high is None:
+        return Cell(text, NO_INTERVAL)
+    return Cell(text, f"[{points(max(score.low, -100))}, {points(min(score.high, 100))}]")
+
+
+def points(value: float | None) -> str:
+    """Two decimals and a sign, which zero does not have."""
+    if value is None:
+        return MISSING
+    rounded = round(value, 2)
+    return f"{rounded:+.2f}" if rounded else "0.00"
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """A number with thousands separators, or a dash."""
+    return MISSING if value is None else f"{value:,.{decimals}f}"
+
+
+def accuracy_columns(benchmarks: Sequence[str]) -> tuple[Column, ...]:
+    """For each benchmark: our number and the paper's for each metric, then the number of clusters."""
+    return tuple(column for name in benchmarks for column in _columns(benchmark_title(name)))
+
+
+def _columns(group: str) -> list[Column]:
+    pairs = [(Column(title, group), Column("paper", group, quiet=True)) for title in METRICS.values()]
+    return [*(column for pair in pairs for column in pair), Column("clusters", group, quiet=True)]
+
+
+def accuracy_block(
+    found: Mapping[ScoreKey, Score],
+    model: str,
+    names: Sequence[RowName],
+    benchmarks: Sequence[str],
+    *,
+    table: int,
+    marks: Marks,
+) -> Block:
+    """One model's rows beside the numbers of the paper's Table `table`; `marks` go behind the names of rows."""
+    sides = [_cells(found, model, names, benchmark, table) for benchmark in benchmarks]
+    rows = [
+        Row(
+            marked(method_title(*name), (SystemKey(benchmark, model, *name) for benchmark in benchmarks), marks),
+            tuple(cell for side in sides for cell in side[index]),
+        )
+        for index, name in enumerate(names)
+    ]
+    return Block(model_title(model), tuple(rows))
+
+
+def _cells(
+    found: Mapping[ScoreKey, Score],
+    model: str,
+    names: Sequence[RowName],
+    benchmark: str,
+    table: int,
+) -> list[tuple[Cell, ...]]:
+    """One benchmark's cells, a tuple for each row."""
+    numbers, systems = paper.load(), [SystemKey(benchmark, model, *name) for name in names]
+    columns: list[list[Cell]] = []
+    for metric in METRICS:
+        theirs = [
+            numbers.beside(model, one.method, benchmark, metric, table) if one.arm == MATCHED else None
+            for one in systems
+        ]
+        columns += [_ours([found.get((one, metric, ALL)) for one in systems]), _paper(theirs)]
+    averages = [found.get((one, AVG, ALL)) for one in systems]
+    columns.append([Cell(str(score.clusters)) if score else Cell() for score in averages])
+    return list(zip(*columns, strict=True))
+
+
+def _ours(column: Sequence[Score | None]) -> list[Cell]:
+    """Best and second best are marked; views do not compete."""
+    competing = [score.percent if score and not is_view(score.system.method) else None for score in column]
+    return [score_cell(score, 2, mark) for score, mark in zip(column, emphases(competing, 2), strict=True)]
+
+
+def _paper(column: Sequence[float | None]) -> list[Cell]:
+    return [
+        Cell(MISSING if value is None else f"{value:.2f}", emphasis=mark)
+        for value, mark in zip(column, emphases(column, 2), strict=True)
+    ]

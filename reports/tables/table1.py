@@ -13,18 +13,14 @@ from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result
 from anatomy_r1.tables.document import Document
 from anatomy_r1.tables.table import Table
 from reports.scores import paper
-from reports.scores.caveats import Marks, caveat_notes, marks
 from reports.scores.cost import costs
-from reports.scores.differences import differences
 from reports.scores.names import BASELINE, METHODS, is_view
-from reports.scores.notes import notes, warning
-from reports.scores.scores import Score, ScoreKey, by_key, scores
+from reports.scores.notes import Marks, caveat_notes, marks, notes, warning
+from reports.scores.scores import Score, ScoreKey, by_key, differences, scores
 from reports.tables import TableExport
-from reports.tables.accuracy import accuracy_block, accuracy_columns
-from reports.tables.arms import as_released_table, equal_tokens_table
-from reports.tables.breakdowns import categories_table, responses_table
-from reports.tables.cost_table import training_cost_table
-from reports.tables.rows import benchmarks, models, row_names
+from reports.tables.breakdowns import as_released_table, categories_table, equal_tokens_table, responses_table
+from reports.tables.further import training_cost_table
+from reports.tables.rows import accuracy_block, accuracy_columns, benchmarks, models, row_names
 
 NUMBER = 1
 """Number of this table in the paper."""

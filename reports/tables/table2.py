@@ -14,18 +14,23 @@ from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.document import Document
 from anatomy_r1.tables.table import Block, Cell, Row, Table
 from reports.scores import paper
-from reports.scores.caveats import Marks, caveat_notes, marked, marks
 from reports.scores.cost import costs
-from reports.scores.differences import differences, minus
 from reports.scores.names import ABLATION, METRICS, MINI, method_title, model_title
-from reports.scores.notes import notes, warning
-from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, scores
+from reports.scores.notes import Marks, caveat_notes, marked, marks, notes, warning
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, differences, minus, scores
 from reports.tables import TableExport
-from reports.tables.accuracy import accuracy_block, accuracy_columns
 from reports.tables.breakdowns import responses_table
-from reports.tables.cells import difference_cell, points
-from reports.tables.cost_table import training_cost_table
-from reports.tables.rows import RowName, benchmarks, models, row_names
+from reports.tables.further import training_cost_table
+from reports.tables.rows import (
+    RowName,
+    accuracy_block,
+    accuracy_columns,
+    benchmarks,
+    difference_cell,
+    models,
+    points,
+    row_names,
+)
 
 NUMBER = 2
 """Number of this table in the paper."""

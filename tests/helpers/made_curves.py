@@ -4,7 +4,7 @@ import pandas as pd
 
 from anatomy_r1.training.curves import Curves
 from anatomy_r1.training.group_samples import SampleGroup
-from reports.figures.scope import Scope
+from reports.figures.points import Scope
 
 SCOPE = Scope("sgg_anatomy_mini", "mini-l")
 HOSTILE = (

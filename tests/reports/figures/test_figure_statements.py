@@ -6,10 +6,21 @@ from scipy import stats
 
 from anatomy_r1.scoring.intervals import Interval
 from reports.figures import statements as module
-from reports.figures.claims import FigureClaim, claims
-from reports.figures.measures import FIRST_THIRD, LAST_THIRD, SECOND_HALF, change, difference, gap, mean, picked
-from reports.figures.scope import groups_frame
-from reports.figures.statements import statements, verdict
+from reports.figures.points import groups_frame
+from reports.figures.statements import (
+    FIRST_THIRD,
+    LAST_THIRD,
+    SECOND_HALF,
+    FigureClaim,
+    change,
+    claims,
+    difference,
+    gap,
+    mean,
+    picked,
+    statements,
+    verdict,
+)
 from tests.helpers.made_curves import training
 
 

@@ -12,11 +12,9 @@ from matplotlib.text import Text
 
 from anatomy_r1.training.curves import load_curves, save_curves
 from reports.figures import draw as panels
-from reports.figures.curve_figures import CURVE_FIGURES
 from reports.figures.draw import SETTINGS, SMALL, STYLES, rendered, settle
-from reports.figures.points import POOLED
-from reports.figures.scope import groups_frame
-from reports.figures.write import data_files, drawings, figure_files
+from reports.figures.figures import CURVE_FIGURES, data_files, drawings, figure_files
+from reports.figures.points import POOLED, groups_frame
 from tests.helpers.made_curves import SCOPE, sample, training
 
 MINI = Path(__file__).resolve().parents[3] / "results" / "mini"
