@@ -1,8 +1,4 @@
-"""Notes below a table: how to read it, what it was made from, and what it does not show.
-
-The same results give the same notes: none contains a date, and only `machines` names a machine.
-
-Caveats of results: the marks behind the names of rows, and the notes below a table that explain them.
+"""Notes below a table (how to read it, what it was made from, what speaks against it), and marks behind row names.
 
 - *unfit*: the validity checks found something that speaks against a run;
 - *certificate failed*: a training failed one of its checks (`anatomy_r1.training.certificate`);
@@ -10,6 +6,7 @@ Caveats of results: the marks behind the names of rows, and the notes below a ta
 - *alarm*: the choice of extractor changes the order of methods, so the order reflects format as well as content.
 
 A result from before certificates or validity checks existed has neither failed nor passed; a note counts these.
+The same results give the same notes: none contains a date, and only `machines` names a machine.
 """
 
 from __future__ import annotations
@@ -17,7 +14,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, groupby
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from anatomy_r1.data.leakage.passport import LEAKS
 from anatomy_r1.data.leakage.text import TITLES
@@ -59,6 +58,12 @@ MINI_MEANS = (
 )
 MINI_WARNING = f"{MINI_MEANS} The paper's numbers are shown for orientation only and cannot be compared with them."
 USE = "Research only, not for clinical use."
+UNFIT = " (unfit)"
+"""Behind the name of a row of which at least one run is unfit."""
+CERTIFICATE_FAILED = " (certificate failed)"
+"""Behind the name of a row of which at least one training failed a check."""
+Marks = Mapping[SystemKey, str]
+"""System -> its marks; a system without any is absent."""
 
 
 def warning(results: Iterable[Result]) -> str:
@@ -67,22 +72,21 @@ def warning(results: Iterable[Result]) -> str:
 
 
 def notes(results: Sequence[Result], found: Iterable[Score], table: int) -> tuple[str, ...]:
-    """All notes of one of the paper's tables, in reading order."""
-    shown = list(found)
+    """All notes of one of the paper's tables but its caveats, in reading order."""
+    shown, with_interval = list(found), {*METRICS, "greedy", LENIENT}
     return (
         f"{_OURS}paper: the paper's Table {table}.",
         _EMPHASIS,
         *([_ONE_CLUSTER] if any(score.low is None for score in shown) else []),
-        *([_ZERO_WIDTH] if any(score.se == 0 and _has_interval(score.metric) for score in shown) else []),
+        *(
+            [_ZERO_WIDTH]
+            if any(one.se == 0 and one.metric.partition(" minus ")[0] in with_interval for one in shown)
+            else []
+        ),
         *leakage_notes(shown),
         made_from(results, shown),
         USE,
     )
-
-
-def _has_interval(metric: str) -> bool:
-    """Whether tables print an interval of this metric, or of a difference in it."""
-    return metric.partition(" minus ")[0] in {*METRICS, "greedy", LENIENT}
 
 
 def leakage_notes(found: Iterable[Score]) -> list[str]:
@@ -141,14 +145,6 @@ def _machine(entry: Any) -> str:
     return f"{', '.join(parts)} ({entry.get('system') or 'an unknown system'})"
 
 
-UNFIT = " (unfit)"
-"""Behind the name of a row of which at least one run is unfit."""
-CERTIFICATE_FAILED = " (certificate failed)"
-"""Behind the name of a row of which at least one training failed a check."""
-Marks = Mapping[SystemKey, str]
-"""System -> its marks; a system without any is absent."""
-
-
 def marks(results: Sequence[Result]) -> Marks:
     """The marks of every system that has any."""
     without, wrong = unfit(results), _failed_checks(results)
@@ -166,8 +162,13 @@ def marked(title: str, systems: Iterable[SystemKey], known: Marks) -> str:
 
 
 def caveat_notes(results: Sequence[Result], found: Mapping[ScoreKey, Score]) -> tuple[str, ...]:
-    """All caveats of the results and scores of a table, as notes."""
-    return (*unfit_notes(results), *certificate_notes(results), *_submitted_notes(results), *order_alarms(found))
+    """All caveats of the results and scores of a table."""
+    submitted = [
+        f"Submitted: {result_title(result)}: {'; '.join(_submission(result.provenance.get('submitted')))}."
+        for result in sorted(results, key=lambda result: result.key)
+        if result.arm == SUBMITTED
+    ]
+    return (*unfit_notes(results), *certificate_notes(results), *submitted, *order_alarms(found))
 
 
 def unfit(results: Iterable[Result]) -> frozenset[SystemKey]:
@@ -251,36 +252,16 @@ def _budget(facts: Mapping[str, object]) -> str:
     return f"{facts.get('steps')} steps of {facts.get('completions')}" if sampled else ""
 
 
-def _submitted_notes(results: Iterable[Result]) -> tuple[str, ...]:
-    ordered = sorted((one for one in results if one.arm == SUBMITTED), key=lambda result: result.key)
-    return tuple(
-        f"Submitted: {result_title(result)}: {'; '.join(_submission(result.provenance.get('submitted')))}."
-        for result in ordered
-    )
-
-
 def _submission(recorded: Any) -> Iterator[str]:
     """Source, unknown facts and differing numbers of a submission; a store may hold any value here."""
     if not isinstance(recorded, Mapping):
         yield "unknown source"
         return
     yield f"from {recorded.get('kind') or 'an unknown source'}, rescored from its responses"
-    if unknown := _texts(recorded.get("not_known")):
-        yield f"not known: {', '.join(unknown)}"
-    if differing := _texts(recorded.get("differences")):
-        yield f"submitted numbers that differed: {', '.join(differing)}"
-
-
-def _texts(value: Any) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
-
-
-class _Pair(NamedTuple):
-    """A system's Avg@5 by either extractor, in percent as printed."""
-
-    system: SystemKey
-    strict: float
-    lenient: float
+    for words, name in (("not known", "not_known"), ("submitted numbers that differed", "differences")):
+        listed = recorded.get(name)
+        if listed and isinstance(listed, list):
+            yield f"{words}: {', '.join(map(str, listed))}"
 
 
 def order_alarms(found: Mapping[ScoreKey, Score]) -> tuple[str, ...]:
@@ -289,33 +270,24 @@ def order_alarms(found: Mapping[ScoreKey, Score]) -> tuple[str, ...]:
     Values are compared as printed, as for best and second best. Systems without a lenient score and views, which do not
     compete, are left out.
     """
-
-    def table(pair: _Pair) -> tuple[str, str]:
-        return (pair.system.benchmark, pair.system.model)
-
-    pairs = [
-        _Pair(system, round(found[system, AVG, ALL].percent, 2), round(found[system, LENIENT, ALL].percent, 2))
+    competing = [
+        system
         for system, metric, category in found
         if metric == LENIENT and category == ALL and not is_view(system.method)
     ]
-    ordered = sorted(pairs, key=lambda pair: (*table(pair), -pair.strict, pair.system.method, pair.system.arm))
-    return tuple(
-        _alarm(first, second)
-        for _, block in groupby(ordered, key=table)
-        for first, second in combinations(block, 2)
-        if _sign(first.strict - second.strict) != _sign(first.lenient - second.lenient)
+    strict, lenient = (
+        {system: round(found[system, metric, ALL].percent, 2) for system in competing} for metric in (AVG, LENIENT)
     )
-
-
-def _alarm(first: _Pair, second: _Pair) -> str:
-    one, two = (method_title(pair.system.method, pair.system.arm) for pair in (first, second))
-    where = f"{benchmark_title(first.system.benchmark)}, {model_title(first.system.model, paper_beside=False)}"
-    return (
-        f"Alarm: the choice of extractor changes the order of methods. {where}, Avg@{K}: {one} {first.strict:.2f} and "
-        f"{two} {second.strict:.2f} with the strict extractor, {first.lenient:.2f} and {second.lenient:.2f} with the "
-        "lenient one."
-    )
-
-
-def _sign(difference: float) -> int:
-    return (difference > 0) - (difference < 0)
+    ordered = sorted(competing, key=lambda one: (one.benchmark, one.model, -strict[one], one.method, one.arm))
+    alarms = []
+    for (benchmark, model), block in groupby(ordered, key=lambda one: (one.benchmark, one.model)):
+        for first, second in combinations(block, 2):
+            if np.sign(strict[first] - strict[second]) != np.sign(lenient[first] - lenient[second]):
+                one, two = (method_title(system.method, system.arm) for system in (first, second))
+                alarms.append(
+                    f"Alarm: the choice of extractor changes the order of methods. {benchmark_title(benchmark)}, "
+                    f"{model_title(model, paper_beside=False)}, Avg@{K}: {one} {strict[first]:.2f} and {two} "
+                    f"{strict[second]:.2f} with the strict extractor, {lenient[first]:.2f} and {lenient[second]:.2f} "
+                    "with the lenient one."
+                )
+    return tuple(alarms)

@@ -1,10 +1,8 @@
-"""Scores: every number that the tables show, in percent with its interval, computed from stored results.
+"""Scores and paired differences: every number that the tables show, in percent with its interval, from stored results.
 
 A score belongs to one system and covers all its training seeds. Where a leakage passport shows that training and test
 questions overlap, the score lists the kinds of overlap and is printed with `MARK`. Results stored before leakage
 passports existed have none; their scores carry no mark.
-
-Paired differences between systems that answered the same questions, with cluster-robust intervals, in points.
 """
 
 from __future__ import annotations
@@ -114,7 +112,7 @@ def _scores_of_system(system: SystemKey, results: list[Result]) -> Iterable[Scor
                 yield score_of(system, metric, str(category), interval, leaks)
 
 
-def score_of(system: SystemKey, metric: str, category: str, seeded: SeededInterval, leaks: Sequence[str] = ()) -> Score:
+def score_of(system: SystemKey, metric: str, category: str, seeded: SeededInterval, leaks: tuple[str, ...]) -> Score:
     """An interval of shares as a score in percent; `leaks` are those of all the results behind it."""
     interval = seeded.interval
     return Score(
@@ -129,7 +127,7 @@ def score_of(system: SystemKey, metric: str, category: str, seeded: SeededInterv
         questions=interval.n,
         seeds=seeded.seeds,
         seed_sd=_percent(seeded.spread),
-        not_clean=tuple(leaks),
+        not_clean=leaks,
     )
 
 
@@ -158,11 +156,7 @@ def _aligned(seeds: list[Result]) -> list[pd.DataFrame]:
 
 
 def check_one_profile(results: Sequence[Result]) -> None:
-    """Check that all results come from one profile.
-
-    Raises:
-        AnatomyR1Error: when they do not.
-    """
+    """Fail unless all results come from one profile."""
     profiles = sorted({result.profile for result in results})
     if len(profiles) > 1:
         raise AnatomyR1Error(
@@ -171,24 +165,18 @@ def check_one_profile(results: Sequence[Result]) -> None:
 
 
 def not_clean(results: Iterable[Result]) -> tuple[str, ...]:
-    """Kinds of leakage that any of the passports shows, in the order of `LEAKS`.
-
-    Raises:
-        AnatomyR1Error: when a passport cannot be read.
-    """
-    found = {kind for result in results for kind in _leaks(result)}
+    """Kinds of leakage that any of the passports shows, in the order of `LEAKS`; fails on one that cannot be read."""
+    found: set[str] = set()
+    for result in results:
+        if "leakage" in result.provenance:
+            try:
+                found.update(from_dict(result.provenance["leakage"]).not_clean)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise AnatomyR1Error(
+                    f"{result.key}: its leakage passport cannot be read ({error}). "
+                    "Fix: delete it and run the cell again"
+                ) from error
     return tuple(kind for kind in LEAKS if kind in found)
-
-
-def _leaks(result: Result) -> tuple[str, ...]:
-    if "leakage" not in result.provenance:
-        return ()
-    try:
-        return from_dict(result.provenance["leakage"]).not_clean
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AnatomyR1Error(
-            f"{result.key}: its leakage passport cannot be read ({error}). Fix: delete it and run the cell again"
-        ) from error
 
 
 ResultsBySeed = Mapping[tuple[SystemKey, int], Result]
@@ -250,15 +238,10 @@ def _difference(known: ResultsBySeed, system: SystemKey, base: SystemKey, other:
     clusters = tables[0][0]["cluster"].to_numpy()
     leaks = not_clean(result for pair in pairs for result in pair)
     for metric in METRICS:
-        first, second = (np.stack([one[metric] for one in side]) for side in shares)
-        yield score_of(system, minus(metric, other), ALL, _paired(first, second, clusters), leaks)
-
-
-def _paired(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> SeededInterval:
-    """From both systems' shares, each of shape [seeds, questions]."""
-    spread = float((first - second).mean(axis=1).std(ddof=1)) if len(first) > 1 else None
-    interval = paired_interval(first.mean(axis=0), second.mean(axis=0), clusters)
-    return SeededInterval(interval, len(first), spread)
+        first, second = (np.stack([one[metric] for one in side]) for side in shares)  # [seeds, questions] each
+        spread = float((first - second).mean(axis=1).std(ddof=1)) if len(seeds) > 1 else None
+        interval = paired_interval(first.mean(axis=0), second.mean(axis=0), clusters)
+        yield score_of(system, minus(metric, other), ALL, SeededInterval(interval, len(seeds), spread), leaks)
 
 
 def _same_questions(first: Result, second: Result) -> bool:

@@ -1,12 +1,4 @@
-"""Costs as tables: steps and tokens beside the scores, and a report of its own for what differs between reruns.
-
-A rerun of a seed on the same machine repeats steps and rollout tokens exactly, but not seconds. These stay out of
-Tables 1 and 2, which are compared byte by byte.
-
-Controls without a model beside the untrained model: the accuracy that any method has to beat.
-
-Every method against GRPO with a verdict, a report for each model: the tables of `anatomy-r1 compare`.
-"""
+"""Reports besides Tables 1 and 2: all costs, comparisons of every method with GRPO, and controls without a model."""
 
 from __future__ import annotations
 
@@ -21,44 +13,34 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.document import Document
 from anatomy_r1.tables.table import Cell, Table
-from reports.scores.cost import Amount, Cost, costs
-from reports.scores.names import BASELINE, CONTROLS, MODELS, is_view, rank
-from reports.scores.notes import USE, Marks, leakage_notes, machines, made_from, marks, notes, unfit_notes, warning
+from reports.scores.cost import Cost, costs
+from reports.scores.names import BASELINE, BENCHMARKS, MODELS, is_view, rank
+from reports.scores.notes import USE, leakage_notes, machines, made_from, marks, notes, unfit_notes, warning
 from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, scores
-from reports.tables.breakdowns import categories_table
-from reports.tables.rows import accuracy_block, accuracy_columns, benchmarks, models, number, row_names, system_table
-
-_MEAN = (
-    "Mean over training seeds. In parentheses: including the training that the method started from, where the store "
-    "has it."
+from reports.tables.breakdowns import MEAN_COST, UNKNOWN_COST, categories_table
+from reports.tables.rows import (
+    accuracy_block,
+    accuracy_columns,
+    amount_cell,
+    benchmarks,
+    models,
+    number,
+    row_names,
+    system_table,
 )
-_UNKNOWN = "— = not run, or not recorded."
-_ELSEWHERE = "Seconds, and tokens of evaluation: cost.txt and cost.csv."
+
 _TOKENS = (
     "rollout tokens: sampled in training, including discarded draws. evaluation tokens: of all six responses to a "
     "question."
 )
-
-
-def training_cost_table(
-    found: Mapping[ScoreKey, Score], spent: Mapping[SystemKey, Cost], shown: Sequence[str], marks: Marks
-) -> Table:
-    """Optimiser steps and rollout tokens of each method beside its Avg@5, for the benchmarks `shown`."""
-
-    def cells(system: SystemKey) -> list[Cell] | None:
-        cost = spent.get(system)
-        return [_average(found, system), _amount(cost.steps), _amount(cost.rollout_tokens)] if cost else None
-
-    return system_table(
-        "cost",
-        "Training cost: optimiser steps and tokens sampled in training",
-        ("Avg@5", "steps", "rollout tokens"),
-        cells,
-        found=found,
-        shown=shown,
-        marks=marks,
-        notes=(f"{_MEAN} {_UNKNOWN} {_ELSEWHERE}",),
-    )
+_DIFFERENT = ("prompts", "seeds")
+"""What the compared systems may differ in: SFT is asked for the answer alone, and not every method ran every seed."""
+UNTRAINED, CONTROL = "zero-shot", "control-"
+"""Id of the untrained model, and how the ids of controls without a model begin."""
+_READING = (
+    "Controls see no image and ask no model (docs/controls.md); Zero-Shot is the untrained model. A method that does "
+    "not beat all of them has not been shown to use the image."
+)
 
 
 def cost_report(
@@ -66,7 +48,10 @@ def cost_report(
     found: Mapping[ScoreKey, Score] | None = None,
     spent: Mapping[SystemKey, Cost] | None = None,
 ) -> Document:
-    """All recorded costs, including seconds; differs from run to run.
+    """All recorded costs, including seconds.
+
+    A rerun of a seed on the same machine repeats steps and rollout tokens exactly, but not seconds. These stay out of
+    Tables 1 and 2, which are compared byte by byte.
 
     Args:
         results: results to show.
@@ -78,75 +63,84 @@ def cost_report(
     """
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
-    found = found or by_key(scores(results))
-    notes = (
-        _MEAN,
-        _UNKNOWN,
-        _TOKENS,
-        *leakage_notes(found.values()),
-        f"Seconds: wall-clock time on {machines(results)}, which may have done other work as well.",
-        made_from(results, found.values()),
-        USE,
-    )
-    title = f"Anatomy-R1, costs: profile {results[0].profile}"
-    return Document(title, warning(results), (_full_table(found, spent or costs(results), marks(results)),), notes)
+    known, paid = found or by_key(scores(results)), spent or costs(results)
 
-
-def _full_table(found: Mapping[ScoreKey, Score], spent: Mapping[SystemKey, Cost], marks: Marks) -> Table:
     def cells(system: SystemKey) -> list[Cell] | None:
-        cost = spent.get(system)
-        if cost is None:
+        if system not in paid:
             return None
+        cost = paid[system]
         return [
-            _average(found, system),
-            _amount(cost.steps),
-            _amount(cost.rollout_tokens),
-            _amount(cost.training_seconds, 1),
+            Cell(known[system, AVG, ALL].shown()),
+            amount_cell(cost.steps),
+            amount_cell(cost.rollout_tokens),
+            amount_cell(cost.training_seconds, 1),
             Cell(number(cost.evaluation_tokens)),
             Cell(number(cost.evaluation_seconds, 1)),
             Cell(str(cost.seeds)),
         ]
 
-    return system_table(
+    table = system_table(
         "costs",
         "Cost of training and evaluation",
         ("Avg@5", "steps", "rollout tokens", "training s", "evaluation tokens", "evaluation s", "seeds"),
         cells,
-        found=found,
-        shown=benchmarks(found, always=()),
-        marks=marks,
+        found=known,
+        marks=marks(results),
     )
+    below = (
+        MEAN_COST,
+        UNKNOWN_COST,
+        _TOKENS,
+        *leakage_notes(known.values()),
+        f"Seconds: wall-clock time on {machines(results)}, which may have done other work as well.",
+        made_from(results, known.values()),
+        USE,
+    )
+    return Document(f"Anatomy-R1, costs: profile {results[0].profile}", warning(results), (table,), below)
 
 
-def _average(found: Mapping[ScoreKey, Score], system: SystemKey) -> Cell:
-    return Cell(found[system, AVG, ALL].shown())
+def comparisons(results: Sequence[Result]) -> tuple[Document, ...]:
+    """Every method of the matched arm against GRPO, as `anatomy-r1 compare` shows it: a report for each model.
+
+    Raises:
+        AnatomyR1Error: when no model has results of both GRPO and another method, or they cannot be compared.
+    """
+    kept = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
+    names = sorted({result.model for result in kept}, key=lambda name: rank(MODELS, name))
+    found = [_comparison(name, [result for result in kept if result.model == name]) for name in names]
+    if not any(found):
+        raise AnatomyR1Error(f"nothing to compare: no model has {BASELINE} and another method in the matched arm")
+    return tuple(report for report in found if report is not None)
 
 
-def _amount(amount: Amount, decimals: int = 0) -> Cell:
-    """Own cost and, for a method that started from another, in parentheses the whole, or a dash if unknown."""
-    aside = f"({number(amount.whole, decimals)})" if amount.continued and amount.own is not None else ""
-    return Cell(number(amount.own, decimals), aside)
-
-
-UNTRAINED = "zero-shot"
-_READING = (
-    "Controls see no image and ask no model (docs/controls.md); Zero-Shot is the untrained model. A method that does "
-    "not beat all of them has not been shown to use the image."
-)
+def _comparison(model: str, results: Sequence[Result]) -> Document | None:
+    with_baseline = {result.benchmark for result in results if result.method == BASELINE}
+    kept = [result for result in results if result.benchmark in with_baseline]
+    ordered = sorted(kept, key=lambda result: (result.method != BASELINE, result.key))
+    named = systems([SystemRun.from_result(result, result.key) for result in ordered])
+    if len({system.name for system in named}) <= len(with_baseline):
+        return None
+    found = panels(named, _DIFFERENT)
+    analysis = analyse(found, undeclared_family(found, AVG))
+    made = (report_tables.verdict_table, report_tables.metrics_table, report_tables.categories_table)
+    # the code's own commit would change the page's bytes
+    shown = [note for note in document(analysis).notes if not note.startswith("Compared by code")]
+    below = (*shown, made_from(kept, scores(kept)), USE)
+    return Document(f"Comparisons with GRPO: {model}", warning(kept), tuple(table(analysis) for table in made), below)
 
 
 def untrained_report(results: Sequence[Result]) -> Document:
-    """Controls and the untrained model, by benchmark and by anatomy or question type; pure.
+    """Controls without a model beside the untrained model: the accuracy that any method has to beat.
 
     Raises:
         AnatomyR1Error: when no control ran.
     """
     plain = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
-    kept = [result for result in plain if _is_control(result) or result.method == UNTRAINED]
-    if not any(_is_control(result) for result in kept):
+    kept = [result for result in plain if result.method == UNTRAINED or result.method.startswith(CONTROL)]
+    if not any(result.method.startswith(CONTROL) for result in kept):
         raise AnatomyR1Error("no control ran. Run `tox -e reproduce-table1` with --methods control-majority")
     found, known = by_key(scores(kept)), marks(kept)
-    shown = benchmarks(found)
+    shown = benchmarks(found, always=BENCHMARKS)
     blocks = tuple(
         accuracy_block(found, model, row_names(found, model), shown, table=1, marks=known) for model in models(found)
     )
@@ -158,44 +152,3 @@ def untrained_report(results: Sequence[Result]) -> Document:
         (table, categories_table(found, known)),
         (*unfit_notes(kept), *notes(kept, found.values(), 1)),
     )
-
-
-def _is_control(result: Result) -> bool:
-    return result.method in CONTROLS or result.method.startswith("control-")
-
-
-_DIFFERENT = ("prompts", "seeds")
-"""What the compared systems may differ in: SFT is asked for the answer alone, and not every method ran every seed."""
-
-
-def comparisons(results: Sequence[Result]) -> tuple[Document, ...]:
-    """A report for each model, in the paper's order, from its results in the matched arm.
-
-    Raises:
-        AnatomyR1Error: when no model has results of both GRPO and another method, or they cannot be compared.
-    """
-    kept = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
-    names = sorted({result.model for result in kept}, key=lambda name: rank(MODELS, name))
-    found = [_report(name, [result for result in kept if result.model == name]) for name in names]
-    if not any(found):
-        raise AnatomyR1Error(f"nothing to compare: no model has {BASELINE} and another method in the matched arm")
-    return tuple(report for report in found if report is not None)
-
-
-def _report(model: str, results: Sequence[Result]) -> Document | None:
-    with_baseline = {result.benchmark for result in results if result.method == BASELINE}
-    kept = [result for result in results if result.benchmark in with_baseline]
-    ordered = sorted(kept, key=lambda result: (result.method != BASELINE, result.key))
-    named = systems([SystemRun.from_result(result, result.key) for result in ordered])
-    if len({system.name for system in named}) <= len(with_baseline):
-        return None
-    found = panels(named, _DIFFERENT)
-    analysis = analyse(found, undeclared_family(found, AVG))
-    shown = document(analysis)
-    tables = tuple(
-        make(analysis)
-        for make in (report_tables.verdict_table, report_tables.metrics_table, report_tables.categories_table)
-    )
-    kept_notes = [note for note in shown.notes if not note.startswith("Compared by code")]
-    notes = (*kept_notes, made_from(kept, scores(kept)), USE)  # the code's own commit would change the page's bytes
-    return Document(f"Comparisons with GRPO: {model}", warning(kept), tables, notes)

@@ -1,9 +1,4 @@
-"""Models, benchmarks and rows of a table, their order, and a table of one row for each system.
-
-Cells of the tables: scores and differences with their intervals, costs and counts.
-
-The accuracy part of Tables 1 and 2: three metrics for each benchmark, ours with intervals beside the paper's.
-"""
+"""What tables are built from: cells, rows in order, a table of one row for each system, and the paper beside ours."""
 
 from __future__ import annotations
 
@@ -12,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import MISSING, NO_INTERVAL, Block, Cell, Column, Emphasis, Row, Table, bracketed, emphases
 from reports.scores import paper
+from reports.scores.cost import Amount
 from reports.scores.names import (
     BENCHMARKS,
     METRICS,
@@ -31,12 +27,48 @@ RowName = tuple[str, str]
 """Method and arm."""
 
 
+def score_cell(score: Score | None, decimals: int = 2, emphasis: Emphasis = "") -> Cell:
+    """A score in percent with its interval, which is clipped to 0-100 %."""
+    if score is None:
+        return Cell()
+    return Cell(score.shown(decimals), bracketed(score.low, score.high, f".{decimals}f", (0, 100)), emphasis)
+
+
+def difference_cell(score: Score | None) -> Cell:
+    """A signed difference in points with its interval, which is clipped to -100 to 100 points."""
+    if score is None:
+        return Cell()
+    text = f"{points(score.percent)}{MARK if score.not_clean else ''}"
+    if score.low is None or score.high is None:
+        return Cell(text, NO_INTERVAL)
+    return Cell(text, f"[{points(max(score.low, -100))}, {points(min(score.high, 100))}]")
+
+
+def points(value: float | None) -> str:
+    """Two decimals and a sign, which zero does not have."""
+    if value is None:
+        return MISSING
+    rounded = round(value, 2)
+    return f"{rounded:+.2f}" if rounded else "0.00"
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """A number with thousands separators, or a dash."""
+    return MISSING if value is None else f"{value:,.{decimals}f}"
+
+
+def amount_cell(amount: Amount, decimals: int = 0) -> Cell:
+    """Own cost and, for a method that started from another, in parentheses the whole, or a dash if unknown."""
+    aside = f"({number(amount.whole, decimals)})" if amount.continued and amount.own is not None else ""
+    return Cell(number(amount.own, decimals), aside)
+
+
 def models(found: Iterable[ScoreKey]) -> list[str]:
     """Models that have a score, in the paper's order."""
     return sorted({system.model for system, _, _ in found}, key=lambda name: rank(MODELS, name))
 
 
-def benchmarks(found: Iterable[ScoreKey], always: Iterable[str] = BENCHMARKS) -> list[str]:
+def benchmarks(found: Iterable[ScoreKey], always: Iterable[str] = ()) -> list[str]:
     """Benchmarks that have a score and those in `always`, as their generated variants where ours are generated."""
     ours = {system.benchmark for system, _, _ in found}
     suffix = MINI if any(name.endswith(MINI) for name in ours) else ""
@@ -58,10 +90,9 @@ def in_order(result: Result) -> tuple[object, ...]:
     return (benchmark, rank(MODELS, result.model), method_rank(result.method), arm, result.seed, result.key)
 
 
-def columns(benchmarks: Iterable[str], titles: Iterable[str]) -> tuple[Column, ...]:
+def columns(benchmarks: Iterable[str], titles: Sequence[str]) -> tuple[Column, ...]:
     """The same columns under each benchmark."""
-    every = tuple(titles)
-    return tuple(Column(title, benchmark_title(name)) for name in benchmarks for title in every)
+    return tuple(Column(title, benchmark_title(name)) for name in benchmarks for title in titles)
 
 
 def model_blocks(
@@ -89,13 +120,13 @@ def system_table(
     titles: Sequence[str],
     cells: Callable[[SystemKey], Sequence[Cell] | None],
     *,
-    found: Iterable[ScoreKey],
-    shown: Sequence[str],
+    found: Mapping[ScoreKey, Score],
     marks: Marks,
+    shown: Sequence[str] = (),
     arm: str = MATCHED,
     notes: tuple[str, ...] = (),
 ) -> Table:
-    """A table with the rows that ran, and the columns `titles` under each benchmark.
+    """A table of the systems that have a score in `found`, with the columns `titles` under each benchmark.
 
     Args:
         name: short name, for anchors and labels.
@@ -103,11 +134,12 @@ def system_table(
         titles: headings of the columns under one benchmark.
         cells: the cells of a system in these columns; None for dashes.
         found: scores whose systems have a row.
-        shown: benchmarks.
         marks: marks of rows.
+        shown: benchmarks; by default those that have a score.
         arm: arm that the names of rows do not mention.
         notes: notes of the table.
     """
+    shown = shown or benchmarks(found)
 
     def row(model: str, row_name: RowName) -> Iterable[Cell]:
         for benchmark in shown:
@@ -116,50 +148,14 @@ def system_table(
     return Table(name, title, "Method", columns(shown, titles), model_blocks(found, row, marks, arm), notes)
 
 
-def score_cell(score: Score | None, decimals: int = 2, emphasis: Emphasis = "") -> Cell:
-    """A score in percent with its interval, which is clipped to 0-100 %."""
-    if score is None:
-        return Cell()
-    return Cell(score.shown(decimals), bracketed(score.low, score.high, f".{decimals}f", (0, 100)), emphasis)
-
-
-def score_text(score: Score) -> str:
-    """The same in a line of text: `47.97 [45.79, 50.16]`."""
-    cell = score_cell(score)
-    return f"{cell.text} {cell.aside}"
-
-
-def difference_cell(score: Score | None) -> Cell:
-    """A signed difference in points with its interval, which is clipped to -100 to 100 points."""
-    if score is None:
-        return Cell()
-    text = f"{points(score.percent)}{MARK if score.not_clean else ''}"
-    if score.low is None or score.high is None:
-        return Cell(text, NO_INTERVAL)
-    return Cell(text, f"[{points(max(score.low, -100))}, {points(min(score.high, 100))}]")
-
-
-def points(value: float | None) -> str:
-    """Two decimals and a sign, which zero does not have."""
-    if value is None:
-        return MISSING
-    rounded = round(value, 2)
-    return f"{rounded:+.2f}" if rounded else "0.00"
-
-
-def number(value: float | None, decimals: int = 0) -> str:
-    """A number with thousands separators, or a dash."""
-    return MISSING if value is None else f"{value:,.{decimals}f}"
-
-
 def accuracy_columns(benchmarks: Sequence[str]) -> tuple[Column, ...]:
     """For each benchmark: our number and the paper's for each metric, then the number of clusters."""
-    return tuple(column for name in benchmarks for column in _columns(benchmark_title(name)))
-
-
-def _columns(group: str) -> list[Column]:
-    pairs = [(Column(title, group), Column("paper", group, quiet=True)) for title in METRICS.values()]
-    return [*(column for pair in pairs for column in pair), Column("clusters", group, quiet=True)]
+    found = []
+    for group in map(benchmark_title, benchmarks):
+        for title in METRICS.values():
+            found += [Column(title, group), Column("paper", group, quiet=True)]
+        found.append(Column("clusters", group, quiet=True))
+    return tuple(found)
 
 
 def accuracy_block(
@@ -171,37 +167,20 @@ def accuracy_block(
     table: int,
     marks: Marks,
 ) -> Block:
-    """One model's rows beside the numbers of the paper's Table `table`; `marks` go behind the names of rows."""
-    sides = [_cells(found, model, names, benchmark, table) for benchmark in benchmarks]
-    rows = [
-        Row(
-            marked(method_title(*name), (SystemKey(benchmark, model, *name) for benchmark in benchmarks), marks),
-            tuple(cell for side in sides for cell in side[index]),
-        )
-        for index, name in enumerate(names)
+    """One model's rows under `accuracy_columns`, beside the numbers of the paper's Table `table`."""
+    titles = [
+        marked(method_title(*name), (SystemKey(benchmark, model, *name) for benchmark in benchmarks), marks)
+        for name in names
     ]
-    return Block(model_title(model), tuple(rows))
-
-
-def _cells(
-    found: Mapping[ScoreKey, Score],
-    model: str,
-    names: Sequence[RowName],
-    benchmark: str,
-    table: int,
-) -> list[tuple[Cell, ...]]:
-    """One benchmark's cells, a tuple for each row."""
-    numbers, systems = paper.load(), [SystemKey(benchmark, model, *name) for name in names]
-    columns: list[list[Cell]] = []
-    for metric in METRICS:
-        theirs = [
-            numbers.beside(model, one.method, benchmark, metric, table) if one.arm == MATCHED else None
-            for one in systems
-        ]
-        columns += [_ours([found.get((one, metric, ALL)) for one in systems]), _paper(theirs)]
-    averages = [found.get((one, AVG, ALL)) for one in systems]
-    columns.append([Cell(str(score.clusters)) if score else Cell() for score in averages])
-    return list(zip(*columns, strict=True))
+    by_column: list[list[Cell]] = []
+    for benchmark in benchmarks:
+        systems = [SystemKey(benchmark, model, *name) for name in names]
+        for metric in METRICS:
+            by_column.append(_ours([found.get((system, metric, ALL)) for system in systems]))
+            by_column.append(_paper([paper.load().beside(system, metric, table) for system in systems]))
+        averages = [found.get((system, AVG, ALL)) for system in systems]
+        by_column.append([Cell(str(score.clusters)) if score else Cell() for score in averages])
+    return Block(model_title(model), tuple(map(Row, titles, zip(*by_column, strict=True))))
 
 
 def _ours(column: Sequence[Score | None]) -> list[Cell]:
@@ -211,7 +190,4 @@ def _ours(column: Sequence[Score | None]) -> list[Cell]:
 
 
 def _paper(column: Sequence[float | None]) -> list[Cell]:
-    return [
-        Cell(MISSING if value is None else f"{value:.2f}", emphasis=mark)
-        for value, mark in zip(column, emphases(column, 2), strict=True)
-    ]
+    return [Cell(number(value, 2), emphasis=mark) for value, mark in zip(column, emphases(column, 2), strict=True)]

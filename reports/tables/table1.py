@@ -14,12 +14,17 @@ from anatomy_r1.tables.document import Document
 from anatomy_r1.tables.table import Table
 from reports.scores import paper
 from reports.scores.cost import costs
-from reports.scores.names import BASELINE, METHODS, is_view
+from reports.scores.names import BASELINE, BENCHMARKS, METHODS, is_view
 from reports.scores.notes import Marks, caveat_notes, marks, notes, warning
 from reports.scores.scores import Score, ScoreKey, by_key, differences, scores
 from reports.tables import TableExport
-from reports.tables.breakdowns import as_released_table, categories_table, equal_tokens_table, responses_table
-from reports.tables.further import training_cost_table
+from reports.tables.breakdowns import (
+    as_released_table,
+    categories_table,
+    equal_tokens_table,
+    responses_table,
+    training_cost_table,
+)
 from reports.tables.rows import accuracy_block, accuracy_columns, benchmarks, models, row_names
 
 NUMBER = 1
@@ -48,12 +53,13 @@ def table1(results: Sequence[Result]) -> Document:
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
     every = by_key(scores(results))
+    of_arm = {arm: {key: score for key, score in every.items() if key[0].arm == arm} for arm in ARM_TABLES}
     found = {key: score for key, score in every.items() if key[0].arm not in ARM_TABLES}
     policies = {key: score for key, score in found.items() if not is_view(key[0].method)}  # views were not trained
-    shown, known = benchmarks(found), marks(results)
+    shown, known = benchmarks(found, always=BENCHMARKS), marks(results)
     tables = (
         _main_table(found, shown, known),
-        *(make(own, results, known) for arm, make in ARM_TABLES.items() if (own := _of_arm(every, arm))),
+        *(make(of_arm[arm], results, known) for arm, make in ARM_TABLES.items() if of_arm[arm]),
         training_cost_table(policies, costs(results), shown, known),
         responses_table(found, results, shown, known),
         categories_table(found, known),
@@ -62,10 +68,6 @@ def table1(results: Sequence[Result]) -> Document:
     views = (_VIEWS,) if any(is_view(result.method) for result in results) else ()
     below = (*caveat_notes(results, found), *views, *notes(results, every.values(), NUMBER))
     return Document(title, warning(results), tables, below)
-
-
-def _of_arm(every: Mapping[ScoreKey, Score], arm: str) -> dict[ScoreKey, Score]:
-    return {key: score for key, score in every.items() if key[0].arm == arm}
 
 
 def _main_table(found: Mapping[ScoreKey, Score], shown: Sequence[str], known: Marks) -> Table:
