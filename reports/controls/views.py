@@ -183,11 +183,11 @@ def _rotation(policy: SystemKey, views: ResultsByView) -> OptionRotation:
     changes = {score.metric: score for score in differences_of(every, average.system, policy.method)}
     tables = [questions_of(result) for result in rotated]
     clusters = tables[0]["cluster"].to_numpy()
-    right = {name: np.stack([table[name].to_numpy(dtype=float) for table in tables]) for name in ALL_RIGHT}
+    all_right = {name: np.stack([table[name].to_numpy(dtype=float) for table in tables]) for name in ALL_RIGHT}
     # Summed over seeds question by question, so that each question counts once in an interval.
     counts = [stored_letter_counts(table) for table in tables]
     names = ("chosen", "readable", "right", "asked")
-    summed = (np.sum([getattr(one, name) for one in counts], axis=0) for name in names)
+    chosen, readable, right, asked = (np.sum([getattr(one, name) for one in counts], axis=0) for name in names)
     return OptionRotation(
         results=tuple(every),
         policy=policy,
@@ -196,9 +196,9 @@ def _rotation(policy: SystemKey, views: ResultsByView) -> OptionRotation:
         change=changes.get(minus(AVG, policy.method)),
         all_right={
             name: score_of(average.system, name, ALL, seeded_interval(shares, clusters), leaks)
-            for name, shares in right.items()
+            for name, shares in all_right.items()
         },
-        bias=position_bias(LetterCounts(*summed, counts[0].clusters)),
+        bias=position_bias(LetterCounts(chosen, readable, right, asked, clusters)),
         seeds=len(rotated),
         leaks=leaks,
     )
