@@ -129,14 +129,8 @@ def draw(
 ) -> Figure:
     """The figure; it depends only on the arguments and the settings.
 
-    Args:
-        points: from `reports.figures.points`.
-        panels: panels, in reading order.
-        context: points of grey lines for comparison, by panel.
-        axis: `kilotokens` or `seconds`.
-        note: text below the panels.
-        label: one y label for all panels, in two columns with one y axis; if empty, they stand one above the other.
-        legend: whether there is one; not needed where panel titles name the lines.
+    `context` has the points of each panel's grey lines for comparison. `label` is the one y label of all panels, which
+    then stand in two columns and share their y axis; without it, they stand one above the other.
     """
     columns, panel_height = (2, 1.1) if label else (1, 1.05)
     rows, series = ceil(len(panels) / columns), list(dict.fromkeys(points["series"]))

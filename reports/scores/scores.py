@@ -215,12 +215,8 @@ def differences_between_arms(results: Sequence[Result], arm: str, other: str) ->
 
 def with_seeds_of_arm(results: Sequence[Result], arm: str) -> list[Result]:
     """Results of all arms, restricted to each method's seeds that ran in `arm`, so that arms can be compared."""
-
-    def run(result: Result) -> tuple[str, str, str, int]:
-        return (result.benchmark, result.model, result.method, result.seed)
-
-    ran = {run(result) for result in results if result.arm == arm}
-    return [result for result in results if run(result) in ran]
+    ran = {(system_of(result), result.seed) for result in results if result.arm == arm}
+    return [result for result in results if (replace(system_of(result), arm=arm), result.seed) in ran]
 
 
 def _by_seed(results: Iterable[Result]) -> ResultsBySeed:

@@ -48,15 +48,10 @@ def cost_report(
     found: Mapping[ScoreKey, Score] | None = None,
     spent: Mapping[SystemKey, Cost] | None = None,
 ) -> Document:
-    """All recorded costs, including seconds.
+    """All recorded costs, including seconds; `found` and `spent` may be passed if they are known already.
 
     A rerun of a seed on the same machine repeats steps and rollout tokens exactly, but not seconds. These stay out of
-    Tables 1 and 2, which are compared byte by byte.
-
-    Args:
-        results: results to show.
-        found: their scores, if known already.
-        spent: costs, if known already; a method may have started from a training that is not among `results`.
+    Tables 1 and 2, which are compared byte by byte. `spent` may know trainings from which one in `results` started.
 
     Raises:
         AnatomyR1Error: as `scores`, or when there are no results.

@@ -126,18 +126,10 @@ def system_table(
     arm: str = MATCHED,
     notes: tuple[str, ...] = (),
 ) -> Table:
-    """A table of the systems that have a score in `found`, with the columns `titles` under each benchmark.
+    """A table of the systems that have a score in `found`, with the columns `titles` under each benchmark in `shown`.
 
-    Args:
-        name: short name, for anchors and labels.
-        title: title of the table.
-        titles: headings of the columns under one benchmark.
-        cells: the cells of a system in these columns; None for dashes.
-        found: scores whose systems have a row.
-        marks: marks of rows.
-        shown: benchmarks; by default those that have a score.
-        arm: arm that the names of rows do not mention.
-        notes: notes of the table.
+    `cells` gives a system's cells in these columns, or None for dashes. The names of rows do not mention `arm`.
+    By default, the benchmarks that have a score are shown.
     """
     shown = shown or benchmarks(found)
 

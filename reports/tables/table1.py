@@ -6,7 +6,7 @@ how responses were parsed, and accuracy by anatomy or question type (compare the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result
@@ -15,8 +15,8 @@ from anatomy_r1.tables.table import Table
 from reports.scores import paper
 from reports.scores.cost import costs
 from reports.scores.names import BASELINE, BENCHMARKS, METHODS, is_view
-from reports.scores.notes import Marks, caveat_notes, marks, notes, warning
-from reports.scores.scores import Score, ScoreKey, by_key, differences, scores
+from reports.scores.notes import caveat_notes, marks, notes, warning
+from reports.scores.scores import by_key, differences, scores
 from reports.tables import TableExport
 from reports.tables.breakdowns import (
     as_released_table,
@@ -57,8 +57,13 @@ def table1(results: Sequence[Result]) -> Document:
     found = {key: score for key, score in every.items() if key[0].arm not in ARM_TABLES}
     policies = {key: score for key, score in found.items() if not is_view(key[0].method)}  # views were not trained
     shown, known = benchmarks(found, always=BENCHMARKS), marks(results)
+    blocks = tuple(  # the paper's ten methods in its order, whether they ran or not; then other arms and methods
+        accuracy_block(found, model, row_names(found, model, METHODS), shown, table=NUMBER, marks=known)
+        for model in models(found)
+    )
+    main_title = "Table 1. Performance on both benchmarks, in percent, beside the paper's"
     tables = (
-        _main_table(found, shown, known),
+        Table("table1", main_title, "Method", accuracy_columns(shown), blocks),
         *(make(of_arm[arm], results, known) for arm, make in ARM_TABLES.items() if of_arm[arm]),
         training_cost_table(policies, costs(results), shown, known),
         responses_table(found, results, shown, known),
@@ -68,13 +73,3 @@ def table1(results: Sequence[Result]) -> Document:
     views = (_VIEWS,) if any(is_view(result.method) for result in results) else ()
     below = (*caveat_notes(results, found), *views, *notes(results, every.values(), NUMBER))
     return Document(title, warning(results), tables, below)
-
-
-def _main_table(found: Mapping[ScoreKey, Score], shown: Sequence[str], known: Marks) -> Table:
-    """The paper's ten methods in its order, whether they ran or not; then other arms and other methods."""
-    blocks = tuple(
-        accuracy_block(found, model, row_names(found, model, METHODS), shown, table=NUMBER, marks=known)
-        for model in models(found)
-    )
-    title = "Table 1. Performance on both benchmarks, in percent, beside the paper's"
-    return Table("table1", title, "Method", accuracy_columns(shown), blocks)
