@@ -32,11 +32,7 @@ def table_files(name: str, store: Path) -> dict[str, str]:
 
 
 def cost_files(store: Path) -> dict[str, str]:
-    """File name -> content of the recorded costs; unlike the tables, they differ from run to run.
-
-    Raises:
-        AnatomyR1Error: as `table_files`.
-    """
+    """File name -> content of the recorded costs; unlike the tables, they differ from run to run. Fails as these."""
     results = _results(store, "tox -e reproduce-table1")
     return {
         "cost.txt": text.render(cost_report(results)),

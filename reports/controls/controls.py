@@ -126,7 +126,7 @@ def _image_table(found: Sequence[ImageAblation], without_image: Sequence[Score],
             *(difference_cell(one.difference(view)) for view in (NO_IMAGE, WRONG_IMAGE)),
             Cell(f"{wrong.test.p:.4f}" if wrong and wrong.test else MISSING),
             Cell(MISSING if detectable is None else f"{100 * detectable:.2f}"),
-            Cell(_seeds(one.results)),
+            Cell(str(one.seeds)),
             Cell(one.verdict or MISSING),
         ]
 
@@ -155,7 +155,7 @@ def _rotation_table(found: Sequence[OptionRotation], known: Marks) -> Table:
             *map(score_cell, one.all_right.values()),
             Cell(f"{100 * one.bias.moved:.2f}" if one.bias else MISSING),
             Cell(f"{100 * one.bias.recall_sd:.2f}" if one.bias else MISSING),
-            Cell(_seeds(one.results)),
+            Cell(str(one.seeds)),
             Cell(one.bias.preferred if one.bias else MISSING),
         ]
 
@@ -191,7 +191,3 @@ def _letter_table(found: Sequence[OptionRotation], known: Marks) -> Table:
         known=known,
         note=_LETTERS,
     )
-
-
-def _seeds(results: Sequence[Result]) -> str:
-    return str(len({result.seed for result in results}))

@@ -61,6 +61,7 @@ class ImageAblation:
     """View -> Avg@5."""
     comparisons: Mapping[str, Comparison]
     """View -> plain minus that view; empty where they share no seed."""
+    seeds: int
     leaks: tuple[str, ...]
 
     @property
@@ -162,7 +163,8 @@ def _ablation(policy: SystemKey, views: ResultsByView, comparisons: Mapping[str,
     every = [result for seeds in views.values() for result in seeds.values()]
     found = _averages(every)
     averages = {view: found[name] for view in views if (name := row_name(policy.method, view)) in found}
-    return ImageAblation(tuple(every), policy, averages, comparisons, not_clean(every))
+    seeds = len({result.seed for result in every})
+    return ImageAblation(tuple(every), policy, averages, comparisons, seeds, not_clean(every))
 
 
 def option_rotations(results: Sequence[Result]) -> tuple[OptionRotation, ...]:
@@ -216,9 +218,11 @@ def _by_policy(results: Sequence[Result], wanted: Sequence[str]) -> dict[SystemK
             policy = replace(system_of(result), method=method)
             found.setdefault(policy, {}).setdefault(view, {})[result.seed] = result
     kept = {policy: views for policy, views in found.items() if any(view in views for view in wanted)}
-    for views in kept.values():
+    for policy, views in kept.items():
         _check_weights(views)
-    return {policy: _shared_seeds(views) for policy, views in kept.items()}
+        shared = set.intersection(*(set(seeds) for seeds in views.values()))
+        kept[policy] = {view: {seed: seeds[seed] for seed in sorted(shared)} for view, seeds in views.items()}
+    return dict(kept)
 
 
 def _check_weights(views: ResultsByView) -> None:
@@ -227,11 +231,6 @@ def _check_weights(views: ResultsByView) -> None:
             weights = [one.provenance.get("sampling", {}).get("weights") for one in (plain, other)]
             if None not in weights and weights[0] != weights[1]:
                 raise AnatomyR1Error(f"{other.key}: weights differ from {plain.key}. Fix: run both again")
-
-
-def _shared_seeds(views: ResultsByView) -> ResultsByView:
-    shared = set.intersection(*(set(seeds) for seeds in views.values()))
-    return {view: {seed: seeds[seed] for seed in sorted(shared)} for view, seeds in views.items()}
 
 
 def _averages(results: Sequence[Result]) -> dict[str, Score]:

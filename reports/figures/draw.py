@@ -35,9 +35,9 @@ SMALL, TEXT = 7.0, 8.0
 class Style(NamedTuple):
     """Style of a method's lines."""
 
-    colour: str
+    color: str
     marker: str
-    dash: Any
+    linestyle: Any
 
 
 STYLES = {
@@ -148,7 +148,10 @@ def draw(
     if label:
         above.supylabel(label, fontsize=TEXT)
     if legend:
-        handles = [Line2D([], [], label=method_title(name, MATCHED), **_line_style(name)) for name in series]
+        handles = [
+            Line2D([], [], label=method_title(name, MATCHED), **STYLES.get(name, OTHER_STYLE)._asdict())
+            for name in series
+        ]
         above.legend(handles=handles, loc="outside upper center", ncols=2, columnspacing=1.2, handlelength=2.2)
     return above.figure
 
@@ -190,19 +193,12 @@ def _panel(axes: Axes, panel: Panel, points: pd.DataFrame, context: pd.DataFrame
 
 
 def _series(axes: Axes, series: str, line: pd.DataFrame) -> None:
-    style = _line_style(series)
-    pooled, seeds = line[line["seed"] == POOLED], line[line["seed"] != POOLED]
-    axes.fill_between(
-        pooled["x"], pooled["low"], pooled["high"], color=style["color"], alpha=0.18, linewidth=0, zorder=2
-    )
-    for _, seed in seeds.groupby("seed"):
-        axes.plot(seed["x"], seed["value"], color=style["color"], alpha=0.35, linewidth=0.5, gid=SEED, zorder=3)
-    axes.plot(pooled["x"], pooled["value"], gid=MEAN, zorder=4, **style)
-
-
-def _line_style(series: str) -> dict[str, Any]:
     style = STYLES.get(series, OTHER_STYLE)
-    return {"color": style.colour, "marker": style.marker, "linestyle": style.dash}
+    pooled, seeds = line[line["seed"] == POOLED], line[line["seed"] != POOLED]
+    axes.fill_between(pooled["x"], pooled["low"], pooled["high"], color=style.color, alpha=0.18, linewidth=0, zorder=2)
+    for _, seed in seeds.groupby("seed"):
+        axes.plot(seed["x"], seed["value"], color=style.color, alpha=0.35, linewidth=0.5, gid=SEED, zorder=3)
+    axes.plot(pooled["x"], pooled["value"], gid=MEAN, zorder=4, **style._asdict())
 
 
 def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:

@@ -99,17 +99,14 @@ def visible(text: str) -> str:
         >>> visible("a\n$b$ \u202e")
         'a\\n$b$ \\u202e'
     """
-    return "".join(character if _plain(character) else _escape(character) for character in text)
+    escapes = (one if _plain(one) else one.encode("unicode_escape").decode().replace(r"\x", r"\u00") for one in text)
+    return "".join(escapes)
 
 
 def _plain(character: str) -> bool:
     shown = character == " " or unicodedata.category(character)[0] in "LNPS"
     ordered = unicodedata.bidirectional(character) not in _RIGHT_TO_LEFT
     return shown and ordered and character != "\\" and ord(character) in _known()
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode().replace("\\x", "\\u00")
 
 
 @cache

@@ -15,9 +15,6 @@ from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, Result
 from reports.scores.scores import SystemKey, system_of
 
-TrainingRecords = Mapping[str, Any]
-"""Plan of a training, as JSON -> its record in the provenance."""
-
 
 @dataclass(frozen=True, slots=True)
 class Amount:
@@ -51,7 +48,7 @@ class Cost:
 def costs(results: Sequence[Result]) -> dict[SystemKey, Cost]:
     """The cost of each system. The training that another started from is looked up in `results` by its plan."""
     ordered = sorted(results, key=lambda result: result.key)
-    records: dict[str, Any] = {}
+    records: dict[str, Any] = {}  # plan of a training, as JSON -> its record in the provenance
     for result in ordered:
         if result.arm != EQUAL_TOKENS:  # no training starts from that arm
             record = result.provenance.get("training")
@@ -59,7 +56,7 @@ def costs(results: Sequence[Result]) -> dict[SystemKey, Cost]:
     return {system: _cost(system, list(seeds), records) for system, seeds in groupby(ordered, key=system_of)}
 
 
-def _cost(system: SystemKey, seeds: Sequence[Result], records: TrainingRecords) -> Cost:
+def _cost(system: SystemKey, seeds: Sequence[Result], records: Mapping[str, Any]) -> Cost:
     return Cost(
         system=system,
         seeds=len(seeds),
@@ -71,7 +68,7 @@ def _cost(system: SystemKey, seeds: Sequence[Result], records: TrainingRecords) 
     )
 
 
-def _amount(seeds: Sequence[Result], quantity: str, records: TrainingRecords) -> Amount:
+def _amount(seeds: Sequence[Result], quantity: str, records: Mapping[str, Any]) -> Amount:
     # the grid writes null for a policy that was not trained; a missing entry means unknown
     trainings = [result.provenance.get("training", {}) for result in seeds]
     return Amount(
@@ -81,7 +78,7 @@ def _amount(seeds: Sequence[Result], quantity: str, records: TrainingRecords) ->
     )
 
 
-def _lineage(record: Any, quantity: str, records: TrainingRecords) -> float | None:
+def _lineage(record: Any, quantity: str, records: Mapping[str, Any]) -> float | None:
     """What a training and all that it started from spent. Plans contain their parent's plan, so the recursion ends."""
     own, parent = _number(record, "spent", quantity), stated(record, "plan", "parent")
     if own is None or parent is None:

@@ -8,7 +8,7 @@ from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE,
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.training import method_names
 
-METHODS, ABLATION, BEYOND = method_names.METHODS, method_names.ABLATION, method_names.BEYOND
+METHODS, ABLATION = method_names.METHODS, method_names.ABLATION
 CONTROLS, TITLES = method_names.CONTROLS, method_names.TITLES
 """Ids and titles; the catalogue is `anatomy_r1.training.method_names`."""
 

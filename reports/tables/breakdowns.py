@@ -67,9 +67,7 @@ def training_cost_table(
 ) -> Table:
     """Optimiser steps and rollout tokens of each method beside its Avg@5, for the benchmarks `shown`."""
 
-    def cells(system: SystemKey) -> list[Cell] | None:
-        if system not in spent:
-            return None
+    def cells(system: SystemKey) -> list[Cell]:
         cost = spent[system]
         return [Cell(found[system, AVG, ALL].shown()), amount_cell(cost.steps), amount_cell(cost.rollout_tokens)]
 
@@ -100,9 +98,7 @@ def responses_table(
         score = found.get((system, metric, ALL))
         return Cell(f"{score.percent:.1f}") if score else Cell()
 
-    def cells(system: SystemKey) -> list[Cell] | None:
-        if system not in styles:
-            return None
+    def cells(system: SystemKey) -> list[Cell]:
         average = found[system, AVG, ALL]
         lenient = [score_cell(found.get((system, LENIENT, ALL))), *(share(system, name) for name in failures)]
         return [
@@ -154,9 +150,7 @@ def equal_tokens_table(found: Mapping[ScoreKey, Score], results: Sequence[Result
     """A row for each method of the arm, from the scores `found` of the arm and the results of all arms."""
     paired, spent = _minus_grpo(results, EQUAL_TOKENS), costs(results)
 
-    def cells(system: SystemKey) -> list[Cell] | None:
-        if (system, AVG, ALL) not in found:
-            return None
+    def cells(system: SystemKey) -> list[Cell]:
         return [
             score_cell(found[system, AVG, ALL]),
             *(difference_cell(paired.get(one)) for one in (system, replace(system, arm=MATCHED))),
@@ -180,9 +174,7 @@ def as_released_table(found: Mapping[ScoreKey, Score], results: Sequence[Result]
     paired, arms = _minus_grpo(results, AS_RELEASED), by_key(differences_between_arms(results, MATCHED, AS_RELEASED))
     released = {system_of(result): result.provenance.get("released") or {} for result in results}
 
-    def cells(system: SystemKey) -> list[Cell] | None:
-        if (system, AVG, ALL) not in found:
-            return None
+    def cells(system: SystemKey) -> list[Cell]:
         score, matched = found[system, AVG, ALL], replace(system, arm=MATCHED)
         return [
             *(Cell(str(released[system].get(name, MISSING))) for name in ("file", "wording")),

@@ -60,9 +60,7 @@ def cost_report(
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
     known, paid = found or by_key(scores(results)), spent or costs(results)
 
-    def cells(system: SystemKey) -> list[Cell] | None:
-        if system not in paid:
-            return None
+    def cells(system: SystemKey) -> list[Cell]:
         cost = paid[system]
         return [
             Cell(known[system, AVG, ALL].shown()),

@@ -118,7 +118,7 @@ def system_table(
     name: str,
     title: str,
     titles: Sequence[str],
-    cells: Callable[[SystemKey], Sequence[Cell] | None],
+    cells: Callable[[SystemKey], Sequence[Cell]],
     *,
     found: Mapping[ScoreKey, Score],
     marks: Marks,
@@ -128,14 +128,14 @@ def system_table(
 ) -> Table:
     """A table of the systems that have a score in `found`, with the columns `titles` under each benchmark in `shown`.
 
-    `cells` gives a system's cells in these columns, or None for dashes. The names of rows do not mention `arm`.
-    By default, the benchmarks that have a score are shown.
+    `cells` gives a system's cells in these columns; where it did not run are dashes. The names of rows do not mention
+    `arm`. By default, the benchmarks that have a score are shown.
     """
     shown = shown or benchmarks(found)
 
     def row(model: str, row_name: RowName) -> Iterable[Cell]:
-        for benchmark in shown:
-            yield from cells(SystemKey(benchmark, model, *row_name)) or [Cell() for _ in titles]
+        for system in (SystemKey(benchmark, model, *row_name) for benchmark in shown):
+            yield from cells(system) if (system, AVG, ALL) in found else [Cell()] * len(titles)
 
     return Table(name, title, "Method", columns(shown, titles), model_blocks(found, row, marks, arm), notes)
 

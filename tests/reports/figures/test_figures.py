@@ -65,9 +65,9 @@ def test_nothing_is_smaller_than_seven_points_or_outside_its_column(frame):
 
 def test_lines_are_told_apart_without_colour():
     styles = list(STYLES.values())
-    assert len({style.marker for style in styles}) == len({style.colour for style in styles}) == len(styles)
+    assert len({style.marker for style in styles}) == len({style.color for style in styles}) == len(styles)
     okabe_ito = {"#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"}
-    assert {to_hex(style.colour) for style in styles} <= okabe_ito
+    assert {to_hex(style.color) for style in styles} <= okabe_ito
 
 
 @pytest.mark.slow
