@@ -192,7 +192,6 @@ def _agreed(seeds: Sequence[Result], kind: Callable[[Result], Facts]) -> Facts:
 
 
 def _plan(result: Result) -> Facts:
-    """Profile, method, base model, start, trainer, prompt."""
     plan = stated(result.provenance, "training", "plan")
     parent = stated(plan, "parent")
     return {
@@ -219,7 +218,6 @@ def _data(result: Result) -> Facts:
 
 
 def _made_from(result: Result) -> Facts:
-    """Commit, locks, packages and hashes."""
     trained = stated(result.provenance, "training", "provenance")
     packages = stated(trained, "packages")
     return {
@@ -239,12 +237,10 @@ def _facts(recorded: Any) -> Facts:
 
 
 def _listed(facts: Facts) -> str:
-    """A Markdown list."""
     return "\n".join(f"- {escape(name)}: {escape(value)}" for name, value in facts.items())
 
 
 def _text(value: Any) -> str:
-    """A recorded value as text."""
     if value is None:
         return UNKNOWN
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -32,7 +32,7 @@ def table_files(name: str, store: Path) -> dict[str, str]:
 
 
 def cost_files(store: Path) -> dict[str, str]:
-    """File name -> content of the recorded costs; unlike the tables, they differ from run to run. Fails as these."""
+    """File name -> content of the recorded costs; unlike `table_files`, they differ from run to run."""
     results = _results(store, "tox -e reproduce-table1")
     return {
         "cost.txt": text.render(cost_report(results)),
@@ -47,10 +47,6 @@ def _results(store: Path, run_first: str) -> list[Result]:
 
 
 def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
-    """Write the files below `out`, each atomically.
-
-    Raises:
-        AnatomyR1Error: when one cannot be written.
-    """
+    """Write the files below `out`, each atomically."""
     for name, content in files.items():
         write_output(out / name, content)

@@ -129,10 +129,8 @@ class OptionRotation:
 def image_ablations(results: Sequence[Result]) -> tuple[ImageAblation, ...]:
     """The ablation of each policy that was shown no image or a wrong one, in the order of the store.
 
-    The family is the comparisons with the wrong image; those with no image have an interval but no test.
-
-    Raises:
-        AnatomyR1Error: when two views of one policy have different weights, questions or sampling settings.
+    The family is the comparisons with the wrong image; those with no image have an interval but no test. Fails when two
+    views of one policy have different weights, questions or sampling settings.
     """
     policies = _by_policy(results, (NO_IMAGE, WRONG_IMAGE))
     pairs = {
@@ -168,11 +166,7 @@ def _ablation(policy: SystemKey, views: ResultsByView, comparisons: Mapping[str,
 
 
 def option_rotations(results: Sequence[Result]) -> tuple[OptionRotation, ...]:
-    """Each policy whose options were rotated, in the order of the store.
-
-    Raises:
-        AnatomyR1Error: when two views of one policy have different weights, or as `reports.scores.scores.scores`.
-    """
+    """Each policy whose options were rotated, in the order of the store; fails as `image_ablations`."""
     found = _by_policy(results, (ROTATIONS,)).items()
     return tuple(_rotation(policy, views) for policy, views in found if views[ROTATIONS])
 
@@ -217,12 +211,13 @@ def _by_policy(results: Sequence[Result], wanted: Sequence[str]) -> dict[SystemK
         if view in (PLAIN, *wanted):
             policy = replace(system_of(result), method=method)
             found.setdefault(policy, {}).setdefault(view, {})[result.seed] = result
-    kept = {policy: views for policy, views in found.items() if any(view in views for view in wanted)}
-    for policy, views in kept.items():
-        _check_weights(views)
-        shared = set.intersection(*(set(seeds) for seeds in views.values()))
-        kept[policy] = {view: {seed: seeds[seed] for seed in sorted(shared)} for view, seeds in views.items()}
-    return dict(kept)
+    kept: dict[SystemKey, ResultsByView] = {}
+    for policy, views in found.items():
+        if any(view in views for view in wanted):
+            _check_weights(views)
+            shared = set.intersection(*(set(seeds) for seeds in views.values()))
+            kept[policy] = {view: {seed: seeds[seed] for seed in sorted(shared)} for view, seeds in views.items()}
+    return kept
 
 
 def _check_weights(views: ResultsByView) -> None:

@@ -75,12 +75,9 @@ SETTINGS: Mapping[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.0,
-    "figure.dpi": 100,
-    "svg.fonttype": "path",
     "svg.hashsalt": "anatomy-r1",
     "pdf.fonttype": 42,
     "text.parse_math": False,  # a dollar sign in a model's text is a dollar sign
-    "text.usetex": False,
     "figure.constrained_layout.h_pad": 0.03,
     "figure.constrained_layout.w_pad": 0.03,
 }
@@ -148,10 +145,8 @@ def draw(
     if label:
         above.supylabel(label, fontsize=TEXT)
     if legend:
-        handles = [
-            Line2D([], [], label=method_title(name, MATCHED), **STYLES.get(name, OTHER_STYLE)._asdict())
-            for name in series
-        ]
+        styles = {name: STYLES.get(name, OTHER_STYLE)._asdict() for name in series}
+        handles = [Line2D([], [], label=method_title(name, MATCHED), **style) for name, style in styles.items()]
         above.legend(handles=handles, loc="outside upper center", ncols=2, columnspacing=1.2, handlelength=2.2)
     return above.figure
 

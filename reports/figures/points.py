@@ -40,9 +40,6 @@ def groups_frame(curves: Sequence[Curves]) -> pd.DataFrame:
     Columns are those of a curves file, `benchmark`, `model`, `method`, `seed`, `own_steps` and two costs, `kilotokens`
     and `seconds`: what the training had spent up to the end of the group's step. DAPO's further draws count towards the
     costs but are no rows: they replace questions without a signal, so including them would flatter it.
-
-    Raises:
-        AnatomyR1Error: without curves, or with curves of several profiles or of one training twice.
     """
     if not curves:
         raise AnatomyR1Error("no curves. Run `tox -e reproduce-figures` first, or name another folder")
@@ -93,11 +90,7 @@ def scopes(frame: pd.DataFrame) -> list[Scope]:
 
 
 def chosen(frame: pd.DataFrame, benchmark: str | None, model: str | None) -> Scope:
-    """The first scope with this benchmark and model; None fits all.
-
-    Raises:
-        AnatomyR1Error: when none fits; lists the scopes.
-    """
+    """The first scope with this benchmark and model (None fits all); fails with a list of scopes when none fits."""
     every = scopes(frame)
     fitting = [one for one in every if benchmark in (None, one.benchmark) and model in (None, one.model)]
     if not fitting:

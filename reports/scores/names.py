@@ -15,11 +15,8 @@ CONTROLS, TITLES = method_names.CONTROLS, method_names.TITLES
 BASELINE = "grpo"
 """The method that the others are compared with, and whose training budget they must have."""
 
-VIEWS: dict[str, str] = {  # the same policy, shown something else
-    NO_IMAGE: "no image",
-    WRONG_IMAGE: "wrong image",
-    ROTATIONS: "rotations",
-}
+VIEWS: dict[str, str] = {NO_IMAGE: "no image", WRONG_IMAGE: "wrong image", ROTATIONS: "rotations"}
+"""The same policy, shown something else."""
 
 METRICS: dict[str, str] = {"avg@5": "Avg@5", "pass@1": "Pass@1", "major@5": "Major@5"}
 

@@ -231,7 +231,7 @@ def _certificate(result: Result) -> Certificate | None:
 
 
 def _unequal_budgets(results: Iterable[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
-    """Results whose budget differs from GRPO's: steps, and completions that a step learns from, where it samples."""
+    """Results whose budget differs from GRPO's: steps, and completions that a step learns from."""
 
     def place(result: Result) -> tuple[str, str, str, int]:
         return (result.benchmark, result.model, result.arm, result.seed)

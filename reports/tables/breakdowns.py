@@ -39,7 +39,6 @@ MEAN_COST = (
     "has it."
 )
 UNKNOWN_COST = "— = not run, or not recorded."
-_ELSEWHERE = "Seconds, and tokens of evaluation: cost.txt and cost.csv."
 _SPREAD = "seed SD: standard deviation of Avg@5 over training seeds, in points."
 _EXTRACTION = (
     "lenient: Avg@5 with the lenient extractor, which also reads answers in the wrong format; the strict one decides, "
@@ -79,7 +78,7 @@ def training_cost_table(
         found=found,
         marks=marks,
         shown=shown,
-        notes=(f"{MEAN_COST} {UNKNOWN_COST} {_ELSEWHERE}",),
+        notes=(f"{MEAN_COST} {UNKNOWN_COST} Seconds, and tokens of evaluation: cost.txt and cost.csv.",),
     )
 
 

@@ -52,9 +52,6 @@ def cost_report(
 
     A rerun of a seed on the same machine repeats steps and rollout tokens exactly, but not seconds. These stay out of
     Tables 1 and 2, which are compared byte by byte. `spent` may know trainings from which one in `results` started.
-
-    Raises:
-        AnatomyR1Error: as `scores`, or when there are no results.
     """
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
@@ -123,11 +120,7 @@ def _comparison(model: str, results: Sequence[Result]) -> Document | None:
 
 
 def untrained_report(results: Sequence[Result]) -> Document:
-    """Controls without a model beside the untrained model: the accuracy that any method has to beat.
-
-    Raises:
-        AnatomyR1Error: when no control ran.
-    """
+    """Controls without a model, if any ran, beside the untrained model: the accuracy that any method has to beat."""
     plain = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
     kept = [result for result in plain if result.method == UNTRAINED or result.method.startswith(CONTROL)]
     if not any(result.method.startswith(CONTROL) for result in kept):
