@@ -3,8 +3,8 @@
 ```text
 result store (anatomy_r1.results.store)
   -> scores/     scores with intervals and differences, costs, marks and notes
-  -> tables/     a module for each table;  controls/  control experiments;  figures/  figures from training curves
-  -> formats/    CSV, LaTeX and pages; text, Markdown and HTML of tables are in anatomy_r1.tables
+  -> tables/     the paper's tables and further ones;  controls/  control experiments;  figures/  from training curves
+  -> formats     CSV and LaTeX; text, Markdown and HTML of tables are in anatomy_r1.tables
   -> write       the files of one table;  cards  model and data cards
 audit/           the paper's numbers tested against each other;  ledger/  every claim of the paper with its verdict
 site/            a static site of all of these

@@ -17,7 +17,6 @@ from anatomy_r1.data.leakage.passport import as_text, from_dict
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, MATCHED, Result, load_results
 from anatomy_r1.tables.markdown import escape
-from reports.scores.caveats import unfit_reasons
 from reports.scores.cost import Amount, Cost, costs
 from reports.scores.names import (
     BENCHMARKS,
@@ -29,9 +28,9 @@ from reports.scores.names import (
     method_title,
     model_title,
 )
-from reports.scores.notes import MINI_MEANS, USE, commits
+from reports.scores.notes import MINI_MEANS, USE, commits, unfit_reasons
 from reports.scores.scores import ALL, AVG, Score, SystemKey, scores, system_of
-from reports.tables.cells import score_text
+from reports.tables.rows import number, score_cell
 
 UNKNOWN = "not recorded"
 _LIMITS = (
@@ -44,10 +43,6 @@ _OF_THE_PAPER = (
     "and what was chosen here, see docs/choices.md."
 )
 _NOT_OF_THE_PAPER = "- Not one of the paper's benchmarks."
-_SCORES_HEAD = (
-    "| metric | percent \\[95 % interval\\] | seeds | SD over seeds | questions | clusters |\n"
-    "| :-- | --: | --: | --: | --: | --: |"
-)
 Facts = dict[str, str]
 """Name -> value, as a card lists them."""
 Overall = Mapping[tuple[SystemKey, str], Score]
@@ -58,8 +53,7 @@ def card_files(store: Path) -> dict[str, str]:
     """File name -> card, for each trained policy and each benchmark of a store.
 
     Raises:
-        AnatomyR1Error: when the results do not belong together.
-        ValueError: when the store is empty or a result is incomplete.
+        ValueError: when the store is empty, a result is incomplete, or the results do not belong together.
     """
     results = load_results(store)
     if not results:
@@ -87,21 +81,24 @@ def cards(results: Sequence[Result]) -> dict[str, str]:
 def _model_card(seeds: Sequence[Result], found: Overall, cost: Cost) -> str:
     """The card of one system; `seeds` are all its results."""
     system = system_of(seeds[0])
-    titles = (
-        method_title(system.method, system.arm),
-        model_title(system.model, False),
-        benchmark_title(system.benchmark),
-    )
+    what = f"{method_title(system.method, system.arm)}, {model_title(system.model, False)}"
     rows = [_score_row(title, found[system, metric]) for metric, title in {**METRICS, "greedy": "greedy"}.items()]
+    head = (
+        "| metric | percent \\[95 % interval\\] | seeds | SD over seeds | questions | clusters |",
+        "| :-- | --: | --: | --: | --: | --: |",
+    )
+    arguments = _agreed(seeds, lambda one: _facts(stated(one.provenance, "training", "plan", "arguments")))
+    steps, tokens = _amount(cost.steps), _amount(cost.rollout_tokens)  # seconds differ from run to run: cost.txt
+    paid = f"Mean over seeds: {steps} optimiser steps, {tokens} sampled tokens."
     unfit = sorted({reason for one in seeds for reason in unfit_reasons(one)})
     return _card(
-        f"Model card: {', '.join(titles)}",
+        f"Model card: {what}, {benchmark_title(system.benchmark)}",
         is_mini(system.benchmark),
         {
             "What it is": _listed(_agreed(seeds, _plan)),
             "Intended use": f"{USE} To repeat and examine the paper's experiment; for nothing else.",
-            "Training": f"{_listed(_agreed(seeds, _arguments))}\n\n{escape(_training_cost(cost))}",
-            "Scores": "\n".join([_SCORES_HEAD, *rows]),
+            "Training": f"{_listed(arguments)}\n\n{escape(paid)}",
+            "Scores": "\n".join([*head, *rows]),
             "Overlap of training and test": _overlap(seeds[0]),
             "Validity": _listed({"speaks against the numbers": "; ".join(unfit) or "nothing found by the checks"}),
             "Limits": "\n".join(f"- {escape(line)}" for line in _LIMITS),
@@ -116,7 +113,7 @@ def _data_card(results: Sequence[Result], found: Overall) -> str:
     first, benchmark = results[0], results[0].benchmark
     sizes = first.questions.groupby("category").size()
     controls = {
-        f"{title}, {system.model}": score_text(found[system, AVG])
+        f"{title}, {system.model}": _score_text(found[system, AVG])
         for system in sorted({system_of(one) for one in results}, key=str)
         if (title := CONTROLS.get(system.method))
     }
@@ -143,9 +140,15 @@ def _card(title: str, mini: bool, sections: Mapping[str, str]) -> str:
     return "\n\n".join([*parts, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"
 
 
+def _score_text(score: Score) -> str:
+    """`47.97 [45.79, 50.16]`."""
+    cell = score_cell(score)
+    return f"{cell.text} {cell.aside}"
+
+
 def _score_row(title: str, score: Score) -> str:
-    spread = "—" if score.seed_sd is None else f"{score.seed_sd:.2f}"
-    cells = (escape(title), escape(score_text(score)), score.seeds, spread, score.questions, score.clusters)
+    spread = number(score.seed_sd, 2)
+    cells = (escape(title), escape(_score_text(score)), score.seeds, spread, score.questions, score.clusters)
     return f"| {' | '.join(map(str, cells))} |"
 
 
@@ -155,11 +158,6 @@ def _overlap(result: Result) -> str:
     if passport is None:
         return "Not checked."
     return "\n".join(f"    {_one_line(line)}" for line in as_text(from_dict(passport)).splitlines())
-
-
-def _training_cost(cost: Cost) -> str:
-    """Steps and tokens; seconds are in cost.txt, because they differ from run to run."""
-    return f"Mean over seeds: {_amount(cost.steps)} optimiser steps, {_amount(cost.rollout_tokens)} sampled tokens."
 
 
 def _amount(amount: Amount) -> str:
@@ -181,11 +179,8 @@ def _reproduce(seeds: Sequence[Result]) -> str:
     }
     words = [word for name, values in options.items() for word in (name, *map(shlex.quote, values))]
     at = ", ".join(dict.fromkeys(commit[:10] for commit in trained))
-    lines = (
-        f"# trained at {at}, scored at {', '.join(commits(seeds))}",
-        f"tox -e reproduce-table1 -- {' '.join(words)}",
-    )
-    return "\n".join(map(_one_line, lines))
+    comment = f"# trained at {at}, scored at {', '.join(commits(seeds))}"
+    return "\n".join(map(_one_line, (comment, f"tox -e reproduce-table1 -- {' '.join(words)}")))
 
 
 def _agreed(seeds: Sequence[Result], kind: Callable[[Result], Facts]) -> Facts:
@@ -196,7 +191,6 @@ def _agreed(seeds: Sequence[Result], kind: Callable[[Result], Facts]) -> Facts:
 
 
 def _plan(result: Result) -> Facts:
-    """Profile, method, base model, start, trainer, prompt."""
     plan = stated(result.provenance, "training", "plan")
     parent = stated(plan, "parent")
     return {
@@ -212,21 +206,17 @@ def _plan(result: Result) -> Facts:
     }
 
 
-def _arguments(result: Result) -> Facts:
-    """Arguments of the training."""
-    return _facts(stated(result.provenance, "training", "plan", "arguments"))
-
-
 def _data(result: Result) -> Facts:
     """How the data were prepared, and what was recorded about them."""
     prepared = _facts(stated(result.provenance, "training", "plan", "data"))
     recorded = _facts(result.provenance.get("data"))
-    named = {name.replace("_", " "): value for name, value in recorded.items()}
-    return {**{f"prepared with {name}": value for name, value in prepared.items()}, **named}
+    return {
+        **{f"prepared with {name}": value for name, value in prepared.items()},
+        **{name.replace("_", " "): value for name, value in recorded.items()},
+    }
 
 
 def _made_from(result: Result) -> Facts:
-    """Commit, locks, packages and hashes."""
     trained = stated(result.provenance, "training", "provenance")
     packages = stated(trained, "packages")
     return {
@@ -246,12 +236,10 @@ def _facts(recorded: Any) -> Facts:
 
 
 def _listed(facts: Facts) -> str:
-    """A Markdown list."""
     return "\n".join(f"- {escape(name)}: {escape(value)}" for name, value in facts.items())
 
 
 def _text(value: Any) -> str:
-    """A recorded value as text."""
     if value is None:
         return UNKNOWN
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

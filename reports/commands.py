@@ -13,9 +13,6 @@ from typing import Any
 
 from reports.tables import TABLES
 
-Run = Callable[[argparse.Namespace], int]
-"""Does what the options ask for, and returns the exit status."""
-
 _TABLE = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
 Costs of the store's methods, including seconds, are printed first and written to cost.txt and cost.csv.
 
@@ -46,7 +43,6 @@ from a result store and an audit. How to read it: docs/audit.md.
 example:
   python -m reports ledger --store results/mini/store --audit results/audit/audit.json --out results/audit
 """
-_SITE_TITLE = "a static site that opens from disk: tables, methods, single answers, training rollouts"
 _SITE = """Write a static site that opens from disk: tables, methods, single answers, training rollouts.
 It is one folder and needs no server or network. The same store and run give the same bytes.
 
@@ -54,9 +50,7 @@ examples:
   python -m reports site --out site --run runs/mini                  store, responses and rollouts of a run
   python -m reports site --out site --store results/mini/store       from a store alone; the viewer says what is missing
 """
-RUN, STORE = Path("runs/mini"), Path("results/mini/store")
-AUDIT = Path("results/audit")
-"""Audit and ledger of the paper, which belong to no single run."""
+RUN, STORE, AUDIT = Path("runs/mini"), Path("results/mini/store"), Path("results/audit")
 
 
 def add_commands(commands: Any) -> None:
@@ -85,14 +79,13 @@ def add_commands(commands: Any) -> None:
     ledger.add_argument("--audit", type=Path, metavar="FILE", help="audit.json; default: of the paper's numbers alone")
     curves = "figure_statements.csv: what training logs say about the paper's figures; default: none"
     ledger.add_argument("--curves", type=Path, metavar="FILE", help=curves)
-    ledger.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for ledger.{txt,md,json,csv,html}; default: none"
-    )
+    files = "folder for ledger.{txt,md,json,csv,html}; default: none"
+    ledger.add_argument("--out", type=Path, metavar="DIR", help=files)
 
-    site = _add(commands, "site", _SITE_TITLE, _SITE, _site)
-    site.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder to make; replaces an older site there"
-    )
+    about_site = "a static site that opens from disk: tables, methods, single answers, training rollouts"
+    site = _add(commands, "site", about_site, _SITE, _site)
+    replaces = "folder to make; replaces an older site there"
+    site.add_argument("--out", type=Path, required=True, metavar="DIR", help=replaces)
     site.add_argument("--run", type=Path, metavar="DIR", help="a run's folder: response logs, data, training logs")
     site.add_argument("--store", type=Path, metavar="DIR", help="result store (default: the run's)")
     artefacts = "folders of figures, cards and JSON (default: the run's reports, beside NAME/store, results/audit)"
@@ -100,7 +93,9 @@ def add_commands(commands: Any) -> None:
     site.add_argument("--with-images", action="store_true", help="also copy real images; read DATA_LICENSES.md first")
 
 
-def _add(commands: Any, name: str, title: str, about: str, run: Run) -> argparse.ArgumentParser:
+def _add(
+    commands: Any, name: str, title: str, about: str, run: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
     """A command: `title` is shown in the list of commands, `about` in its own help."""
     raw = argparse.RawDescriptionHelpFormatter
     parser: argparse.ArgumentParser = commands.add_parser(name, help=title, description=about, formatter_class=raw)
@@ -123,7 +118,7 @@ def _table(options: argparse.Namespace) -> int:
 
 
 def _figures(options: argparse.Namespace) -> int:
-    from reports.figures.write import figure_files
+    from reports.figures.figures import figure_files
 
     with _naming(options.store):
         made = figure_files(options.store, options.benchmark, options.model)
@@ -166,19 +161,15 @@ def _site(options: argparse.Namespace) -> int:
     if run is None and store is None:
         run, store = (RUN, None) if RUN.is_dir() else (None, STORE)
     store = store or run / "results"
-    shown = options.artefacts or _artefact_folders(run, store)
+    beside = [store.parent] if store.name == STORE.name else []  # results/NAME/store
+    artefacts = tuple(options.artefacts or [*([run / "reports"] if run else []), *beside, AUDIT])
     readers = (read_audit, read_ledger)
-    sources = SiteSources(store, run, artefacts=tuple(shown), readers=readers, with_images=options.with_images)
+    sources = SiteSources(store, run, artefacts=artefacts, readers=readers, with_images=options.with_images)
     written = build(options.out, sources)
     print(f"{written.cells} cells, {written.responses:,} responses, {written.trainings} trainings with rollouts")
     print(*written.notices, sep="\n", end="\n" if written.notices else "")
     print(f"Open {options.out / 'index.html'}")
     return 0
-
-
-def _artefact_folders(run: Path | None, store: Path) -> list[Path]:
-    """Folders with reports of the same results: in the run, and in `results/NAME/` beside a store called `store`."""
-    return [*([run / "reports"] if run else []), *([store.parent] if store.name == STORE.name else []), AUDIT]
 
 
 @contextmanager

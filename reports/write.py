@@ -10,11 +10,10 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_output
 from anatomy_r1.results.store import Result, load_results
 from anatomy_r1.tables import html, markdown, text
-from reports.formats import latex
-from reports.formats.csv_files import costs_csv, scores_csv
+from reports.formats import costs_csv, latex, scores_csv
 from reports.scores.cost import costs
 from reports.tables import TABLES, TableExport
-from reports.tables.cost_table import cost_report
+from reports.tables.further import cost_report
 
 
 def table_files(name: str, store: Path) -> dict[str, str]:
@@ -25,7 +24,7 @@ def table_files(name: str, store: Path) -> dict[str, str]:
     """
     results = _results(store, TABLES[name].run_first)
     made: TableExport = import_module(TABLES[name].module).export(results)
-    formats = {"txt": text.render, "md": markdown.render, "tex": latex.render, "html": html.render}
+    formats = {"txt": text.render, "md": markdown.render, "tex": latex, "html": html.render}
     return {
         **{f"{name}.{suffix}": render(made.report) for suffix, render in formats.items()},
         f"{name}.csv": scores_csv(results[0].profile, made.scores, costs(results), made.paper),
@@ -33,11 +32,7 @@ def table_files(name: str, store: Path) -> dict[str, str]:
 
 
 def cost_files(store: Path) -> dict[str, str]:
-    """File name -> content of the recorded costs; unlike the tables, they differ from run to run.
-
-    Raises:
-        AnatomyR1Error: as `table_files`.
-    """
+    """File name -> content of the recorded costs; unlike `table_files`, they differ from run to run."""
     results = _results(store, "tox -e reproduce-table1")
     return {
         "cost.txt": text.render(cost_report(results)),
@@ -52,10 +47,6 @@ def _results(store: Path, run_first: str) -> list[Result]:
 
 
 def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
-    """Write the files below `out`, each atomically.
-
-    Raises:
-        AnatomyR1Error: when one cannot be written.
-    """
+    """Write the files below `out`, each atomically."""
     for name, content in files.items():
         write_output(out / name, content)

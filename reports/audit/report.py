@@ -16,7 +16,7 @@ from typing import Any, Literal
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import Document, Entry, Section, Table, prose_rows, prose_table
-from reports.formats.csv_files import csv_text, inert
+from reports.formats import csv_text, inert
 from reports.scores.notes import USE
 
 Strength = Literal["counted", "strong", "suggestive", "reading"]

@@ -1,12 +1,12 @@
 """The report of the control experiments: what the image is worth to each policy, and whether it prefers letters.
 
-The policies under another view (`anatomy_r1/evaluation/views.py`) are measured in `image_ablation` and `rotations`; how
-to read the tables: docs/controls.md.
+The policies under another view (`anatomy_r1/evaluation/views.py`) are measured in `views`; how to read the tables:
+docs/controls.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from anatomy_r1.errors import AnatomyR1Error
@@ -14,15 +14,12 @@ from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row
 from anatomy_r1.question import LETTERS
 from anatomy_r1.results.store import Result
 from anatomy_r1.tables.table import MISSING, Cell, Document, Table
-from reports.controls.image_ablation import ImageAblation, image_ablations
-from reports.controls.rotations import OptionRotation, option_rotations
-from reports.scores.caveats import Marks, marked, marks, unfit_notes
+from reports.controls.views import ImageAblation, OptionRotation, image_ablations, option_rotations
 from reports.scores.names import CONTROLS
-from reports.scores.notes import USE, leakage_notes, made_from, warning
+from reports.scores.notes import USE, Marks, leakage_notes, made_from, marked, marks, unfit_notes, warning
 from reports.scores.scores import ALL, AVG, Score, SystemKey, check_one_profile, scores
 from reports.tables import TableExport
-from reports.tables.cells import difference_cell, score_cell
-from reports.tables.rows import RowName, benchmarks, columns, model_blocks
+from reports.tables.rows import RowName, benchmarks, columns, difference_cell, model_blocks, score_cell
 
 _EMPTY = (
     "no policy under another view. Run `python -m baselines run --methods grpo --views no-image wrong-image rotations` "
@@ -55,13 +52,11 @@ Measured = TypeVar("Measured", ImageAblation, OptionRotation)
 
 
 def export(results: Sequence[Result]) -> TableExport:
-    """The controls as they are written.
-
-    Raises:
-        AnatomyR1Error: as `controls`.
-    """
+    """The controls as they are written; fails as `controls`."""
     check_one_profile(results)
-    ablations, rotations, without_image = image_ablations(results), option_rotations(results), _without_image(results)
+    ablations, rotations = image_ablations(results), option_rotations(results)
+    of_controls = scores([result for result in results if result.method in CONTROLS])
+    without_image = [score for score in of_controls if (score.metric, score.category) == (AVG, ALL)]
     if not ablations and not rotations:
         raise AnatomyR1Error(_EMPTY)
     known = marks(results)
@@ -86,12 +81,6 @@ def controls(results: Sequence[Result]) -> Document:
     return export(results).report
 
 
-def _without_image(results: Sequence[Result]) -> tuple[Score, ...]:
-    """Avg@5 of the controls without a model."""
-    found = scores([result for result in results if result.method in CONTROLS])
-    return tuple(score for score in found if (score.metric, score.category) == (AVG, ALL))
-
-
 def _table(
     name: str,
     title: str,
@@ -107,23 +96,22 @@ def _table(
     by_policy: dict[SystemKey, Measured] = {one.policy: one for one in found}
     alone: dict[SystemKey, Score] = {score.system: score for score in without_image}
     keys = [(system, "", "") for system in (*by_policy, *alone)]
-    shown = benchmarks(keys, always=())
+    shown = benchmarks(keys)
 
     def marks_of(system: SystemKey) -> str:
         """Those of all views of a policy on all benchmarks, since its row shows them."""
         views = [row_name(system.method, view) for view in VIEWS]
         return marked("", (SystemKey(name, system.model, view, system.arm) for name in shown for view in views), known)
 
-    def of(system: SystemKey) -> Sequence[Cell]:
-        if system in by_policy:
-            return cells(by_policy[system])
-        return [score_cell(alone.get(system)) if title == _NO_IMAGE else Cell() for title in titles]
+    def of_row(model: str, method_and_arm: RowName) -> Iterator[Cell]:
+        for system in (SystemKey(benchmark, model, *method_and_arm) for benchmark in shown):
+            if system in by_policy:
+                yield from cells(by_policy[system])
+            else:
+                yield from (score_cell(alone.get(system)) if title == _NO_IMAGE else Cell() for title in titles)
 
-    def of_row(model: str, row_name: RowName) -> list[Cell]:
-        return [cell for name in shown for cell in of(SystemKey(name, model, *row_name))]
-
-    of_rows = {system: marks_of(system) for system, _, _ in keys}
-    return Table(name, title, "Policy", columns(shown, titles), model_blocks(keys, of_row, of_rows), (note,))
+    row_marks = {system: marks_of(system) for system, _, _ in keys}
+    return Table(name, title, "Policy", columns(shown, titles), model_blocks(keys, of_row, row_marks), (note,))
 
 
 def _image_table(found: Sequence[ImageAblation], without_image: Sequence[Score], known: Marks) -> Table:
@@ -137,7 +125,7 @@ def _image_table(found: Sequence[ImageAblation], without_image: Sequence[Score],
             *(difference_cell(one.difference(view)) for view in (NO_IMAGE, WRONG_IMAGE)),
             Cell(f"{wrong.test.p:.4f}" if wrong and wrong.test else MISSING),
             Cell(MISSING if detectable is None else f"{100 * detectable:.2f}"),
-            Cell(_seeds(one.results)),
+            Cell(str(one.seeds)),
             Cell(one.verdict or MISSING),
         ]
 
@@ -161,12 +149,12 @@ def _rotation_table(found: Sequence[OptionRotation], known: Marks) -> Table:
     """Mean and worst case over rotations, and position bias as a verdict."""
 
     def cells(one: OptionRotation) -> list[Cell]:
-        shares = (one.bias.moved, one.bias.recall_sd) if one.bias else ()
         return [
             *(score_cell(one.given), score_cell(one.average), difference_cell(one.change)),
             *map(score_cell, one.all_right.values()),
-            *([Cell(f"{100 * share:.2f}") for share in shares] or [Cell(), Cell()]),
-            Cell(_seeds(one.results)),
+            Cell(f"{100 * one.bias.moved:.2f}" if one.bias else MISSING),
+            Cell(f"{100 * one.bias.recall_sd:.2f}" if one.bias else MISSING),
+            Cell(str(one.seeds)),
             Cell(one.bias.preferred if one.bias else MISSING),
         ]
 
@@ -202,7 +190,3 @@ def _letter_table(found: Sequence[OptionRotation], known: Marks) -> Table:
         known=known,
         note=_LETTERS,
     )
-
-
-def _seeds(results: Sequence[Result]) -> str:
-    return str(len({result.seed for result in results}))

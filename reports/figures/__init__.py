@@ -1,6 +1,6 @@
 """Figures from training curves, and what the paper's figures state, measured.
 
-Figures: `scope` (curves -> one frame of groups) -> `points` (means over bins of steps) -> `curve_figures` (the figures)
--> `draw` (layout, style, bytes) -> `write`. Statements: `measures` (one value per seed) -> `claims` (what the paper's
-figures claim) -> `statements` (intervals over seeds, and verdicts).
+Figures: `points` (curves -> a frame of groups -> means over bins of steps) -> `figures` (figures and their files), with
+`draw` (style, layout, bytes) and `figure2_samples`. Statements: `claims.csv` (what the paper's figures claim) ->
+`statements` (one value per seed, intervals over seeds, and verdicts).
 """

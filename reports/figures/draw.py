@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from math import ceil
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -36,59 +35,52 @@ SMALL, TEXT = 7.0, 8.0
 class Style(NamedTuple):
     """Style of a method's lines."""
 
-    colour: str
+    color: str
     marker: str
-    dash: Any
+    linestyle: Any
 
 
-STYLES: Mapping[str, Style] = MappingProxyType(
-    {
-        "grpo": Style("#0072B2", "s", "-"),
-        "grpo-asc": Style("#D55E00", "o", "-"),
-        "grpo-gdqa": Style("#009E73", "^", "-"),
-        "gpg": Style("#CC79A7", "D", (0, (4, 1))),
-        "dapo": Style("#E69F00", "v", (0, (4, 1))),
-        "sft-grpo": Style("#56B4E9", "P", (0, (2, 1))),
-        "cot-sft-grpo": Style("#000000", "X", (0, (2, 1))),
-    }
-)
+STYLES = {
+    "grpo": Style("#0072B2", "s", "-"),
+    "grpo-asc": Style("#D55E00", "o", "-"),
+    "grpo-gdqa": Style("#009E73", "^", "-"),
+    "gpg": Style("#CC79A7", "D", (0, (4, 1))),
+    "dapo": Style("#E69F00", "v", (0, (4, 1))),
+    "sft-grpo": Style("#56B4E9", "P", (0, (2, 1))),
+    "cot-sft-grpo": Style("#000000", "X", (0, (2, 1))),
+}
 OTHER_STYLE = Style("#7F7F7F", ".", ":")
 """Of any other method."""
 CONTEXT_COLOUR = "#B8B8B8"
 """Of the lines that a panel shows for comparison."""
 
-SETTINGS: Mapping[str, Any] = MappingProxyType(
-    {
-        "font.family": "DejaVu Sans",  # comes with matplotlib, so the same on every machine
-        "font.size": SMALL,
-        "axes.titlesize": TEXT,
-        "axes.titlepad": 3.0,
-        "axes.labelsize": TEXT,
-        "axes.linewidth": 0.6,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": "#E4E4E4",
-        "grid.linewidth": 0.5,
-        "xtick.labelsize": SMALL,
-        "ytick.labelsize": SMALL,
-        "xtick.major.size": 2.0,
-        "ytick.major.size": 2.0,
-        "legend.fontsize": TEXT,
-        "legend.frameon": False,
-        "lines.linewidth": 1.2,
-        "lines.markersize": 3.0,
-        "figure.dpi": 100,
-        "svg.fonttype": "path",
-        "svg.hashsalt": "anatomy-r1",
-        "pdf.fonttype": 42,
-        "text.parse_math": False,  # a dollar sign in a model's text is a dollar sign
-        "text.usetex": False,
-        "figure.constrained_layout.h_pad": 0.03,
-        "figure.constrained_layout.w_pad": 0.03,
-    }
-)
+SETTINGS: Mapping[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so the same on every machine
+    "font.size": SMALL,
+    "axes.titlesize": TEXT,
+    "axes.titlepad": 3.0,
+    "axes.labelsize": TEXT,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.5,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "xtick.major.size": 2.0,
+    "ytick.major.size": 2.0,
+    "legend.fontsize": TEXT,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.0,
+    "svg.hashsalt": "anatomy-r1",
+    "pdf.fonttype": 42,
+    "text.parse_math": False,  # a dollar sign in a model's text is a dollar sign
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+}
 """matplotlib settings of every figure, on top of its defaults."""
 
 
@@ -98,7 +90,16 @@ AXIS_TITLES = {"kilotokens": "Rollout tokens (thousands)", "seconds": "Wall-cloc
 NOTE_WIDTH = COLUMN - 0.1
 """Width in inches of a line of the note."""
 LINE, LEGEND = 0.118, 0.2
-"""Heights in inches of a line of the note and of the legend."""
+"""Heights in inches of a line of text and of the legend."""
+_METADATA: Mapping[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "ModDate": None, "Creator": "anatomy-r1", "Producer": "matplotlib"},
+    "svg": {"Date": None, "Creator": "anatomy-r1"},
+    "png": {"Software": "anatomy-r1"},
+}
+DOTS_PER_INCH = 300
+"""Resolution of the PNG."""
+PLACES = 5
+"""Decimals of a position, as a share of the figure: a thirtieth of a pixel of the PNG."""
 
 
 @dataclass(frozen=True)
@@ -113,76 +114,55 @@ class Panel:
     limits: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True)
-class FigureLayout:
-    """Panels, axes and note of a figure."""
-
-    panels: tuple[Panel, ...]
-    columns: int
-    axis: str
-    """`kilotokens` or `seconds`."""
-    note: str
-    """Text below the panels."""
-    label: str = ""
-    """One y label for all panels, which then share their y axis."""
-    panel_height: float = 1.1
-    """Inches."""
-    legend: bool = True
-    """Whether there is a legend; not needed where panel titles name the lines."""
-
-
-def one_column(labels: Mapping[str, str], axis: str, note: str) -> FigureLayout:
-    """Panels of several quantities, one above the other; `labels` maps the name of a panel to its y label."""
-    panels = tuple(Panel(name, label=label) for name, label in labels.items())
-    return FigureLayout(panels, columns=1, axis=axis, note=note, panel_height=1.05)
-
-
-def draw(points: pd.DataFrame, layout: FigureLayout, context: Mapping[str, pd.DataFrame]) -> Figure:
+def draw(
+    points: pd.DataFrame,
+    panels: Sequence[Panel],
+    context: Mapping[str, pd.DataFrame],
+    *,
+    axis: str,
+    note: str,
+    label: str,
+    legend: bool,
+) -> Figure:
     """The figure; it depends only on the arguments and the settings.
 
-    Args:
-        points: from `reports.figures.points`.
-        layout: panels, axes and note.
-        context: points of grey lines for comparison, by panel.
+    `context` has the points of each panel's grey lines for comparison. `label` is the one y label of all panels, which
+    then stand in two columns and share their y axis; without it, they stand one above the other.
     """
-    rows, note = ceil(len(layout.panels) / layout.columns), wrapped(layout.note)
-    series = list(dict.fromkeys(points["series"]))
-    legend = LEGEND * ceil(len(series) / 2) if layout.legend else 0.0
-    above = figure_above(rows * layout.panel_height + legend + 0.25, note)
-    grid = above.subplots(rows, layout.columns, squeeze=False, sharex=True, sharey=bool(layout.label))
-    places = list(grid.flat)
-    for axes, panel in zip(places, layout.panels, strict=False):
+    columns, panel_height = (2, 1.1) if label else (1, 1.05)
+    rows, series = ceil(len(panels) / columns), list(dict.fromkeys(points["series"]))
+    legend_height = LEGEND * ceil(len(series) / 2) if legend else 0.0
+    above = figure_above(rows * panel_height + legend_height + 0.25, wrapped(note))
+    places = list(above.subplots(rows, columns, squeeze=False, sharex=True, sharey=bool(label)).flat)
+    for axes, panel in zip(places, panels, strict=False):
         _panel(axes, panel, points[points["panel"] == panel.name], context.get(panel.name))
-    for axes in places[len(layout.panels) :]:
+    for axes in places[len(panels) :]:
         axes.set_visible(False)
-    for axes in places[max(0, len(layout.panels) - layout.columns) : len(layout.panels)]:
+    for axes in places[max(0, len(panels) - columns) : len(panels)]:
         axes.tick_params(labelbottom=True)
     places[0].set_xlim(0, 1.04 * points["x"].max() if len(points) else 1)
-    above.supxlabel(AXIS_TITLES[layout.axis], fontsize=TEXT)
-    if layout.label:
-        above.supylabel(layout.label, fontsize=TEXT)
-    if layout.legend:
-        handles = [_handle(name) for name in series]
+    above.supxlabel(AXIS_TITLES[axis], fontsize=TEXT)
+    if label:
+        above.supylabel(label, fontsize=TEXT)
+    if legend:
+        styles = {name: STYLES.get(name, OTHER_STYLE)._asdict() for name in series}
+        handles = [Line2D([], [], label=method_title(name, MATCHED), **style) for name, style in styles.items()]
         above.legend(handles=handles, loc="outside upper center", ncols=2, columnspacing=1.2, handlelength=2.2)
     return above.figure
 
 
 def wrapped(note: str) -> list[str]:
     """The note in lines of a column's width, measured in its font."""
+    font = FontProperties(family=SETTINGS["font.family"], size=SMALL)
     lines = [""]
     for word in note.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and _width(longer) > NOTE_WIDTH:
+        width = text_to_path.get_text_width_height_descent(longer, font, ismath=False)[0] / 72
+        if lines[-1] and width > NOTE_WIDTH:
             lines.append(word)
         else:
             lines[-1] = longer
     return lines
-
-
-def _width(text: str) -> float:
-    """Width of a text in inches, at `SMALL` points."""
-    font = FontProperties(family=SETTINGS["font.family"], size=SMALL)
-    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
 
 
 def figure_above(height: float, note: Sequence[str]) -> SubFigure:
@@ -210,30 +190,10 @@ def _panel(axes: Axes, panel: Panel, points: pd.DataFrame, context: pd.DataFrame
 def _series(axes: Axes, series: str, line: pd.DataFrame) -> None:
     style = STYLES.get(series, OTHER_STYLE)
     pooled, seeds = line[line["seed"] == POOLED], line[line["seed"] != POOLED]
-    axes.fill_between(pooled["x"], pooled["low"], pooled["high"], color=style.colour, alpha=0.18, linewidth=0, zorder=2)
+    axes.fill_between(pooled["x"], pooled["low"], pooled["high"], color=style.color, alpha=0.18, linewidth=0, zorder=2)
     for _, seed in seeds.groupby("seed"):
-        axes.plot(seed["x"], seed["value"], color=style.colour, alpha=0.35, linewidth=0.5, gid=SEED, zorder=3)
-    axes.plot(
-        pooled["x"], pooled["value"], color=style.colour, marker=style.marker, linestyle=style.dash, gid=MEAN, zorder=4
-    )
-
-
-def _handle(series: str) -> Line2D:
-    style = STYLES.get(series, OTHER_STYLE)
-    return Line2D(
-        [], [], color=style.colour, marker=style.marker, linestyle=style.dash, label=method_title(series, MATCHED)
-    )
-
-
-_METADATA: Mapping[str, dict[str, Any]] = {
-    "pdf": {"CreationDate": None, "ModDate": None, "Creator": "anatomy-r1", "Producer": "matplotlib"},
-    "svg": {"Date": None, "Creator": "anatomy-r1"},
-    "png": {"Software": "anatomy-r1"},
-}
-DOTS_PER_INCH = 300
-"""Resolution of the PNG."""
-PLACES = 5
-"""Decimals of a position, as a share of the figure: a thirtieth of a pixel of the PNG."""
+        axes.plot(seed["x"], seed["value"], color=style.color, alpha=0.35, linewidth=0.5, gid=SEED, zorder=3)
+    axes.plot(pooled["x"], pooled["value"], gid=MEAN, zorder=4, **style._asdict())
 
 
 def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:
@@ -243,7 +203,12 @@ def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:
         mpl.rcParams.update(dict(SETTINGS))  # type: ignore[arg-type]
         figure = draw()
         settle(figure)
-        return {suffix: _saved(figure, suffix) for suffix in _METADATA}
+        files = {}
+        for suffix, metadata in _METADATA.items():
+            target = BytesIO()
+            figure.savefig(target, format=suffix, dpi=DOTS_PER_INCH, metadata=metadata)
+            files[suffix] = target.getvalue()
+    return files
 
 
 def settle(figure: Figure) -> None:
@@ -257,9 +222,3 @@ def settle(figure: Figure) -> None:
                 label.set_position(tuple(round(float(place), PLACES) for place in label.get_position()))
         for axes in part.axes:
             axes.set_position(Bbox(axes.get_position().get_points().round(PLACES)))
-
-
-def _saved(figure: Figure, suffix: str) -> bytes:
-    target = BytesIO()
-    figure.savefig(target, format=suffix, dpi=DOTS_PER_INCH, metadata=_METADATA[suffix])
-    return target.getvalue()

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from anatomy_r1.training.curves import Curves, SampleGroup
-from reports.figures.draw import SMALL, figure_above, wrapped
-from reports.figures.scope import Scope
+from reports.figures.draw import LINE, SMALL, figure_above, wrapped
+from reports.figures.points import Scope
 from reports.scores.names import is_mini
 
 METHOD = "grpo"
@@ -32,21 +32,16 @@ FONT = "DejaVu Sans Mono"
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 """Bidirectional classes of characters that would reorder the text beside them."""
 INDENT = "   "
-LINE = 0.118
-"""Height of a line in inches."""
 RIGHT, WRONG = "#007A5A", "#B34700"
 """Okabe and Ito's green and vermilion, darkened to a contrast of 4.5 on white (ours)."""
 
 
 def samples(curves: Sequence[Curves], scope: Scope) -> tuple[int | None, tuple[SampleGroup, ...]]:
     """Lowest seed of the scope's GRPO training and its sample groups; empty if there is no such training."""
-    fitting = [
-        one for one in curves if (one.benchmark, one.model, one.method) == (scope.benchmark, scope.model, METHOD)
-    ]
-    if not fitting:
-        return None, ()
-    lowest = min(fitting, key=lambda one: one.seed)
-    return lowest.seed, lowest.samples
+    wanted = (scope.benchmark, scope.model, METHOD)
+    fitting = [one for one in curves if (one.benchmark, one.model, one.method) == wanted]
+    lowest = min(fitting, key=lambda one: one.seed, default=None)
+    return (lowest.seed, lowest.samples) if lowest else (None, ())
 
 
 def table(groups: Sequence[SampleGroup]) -> pd.DataFrame:
@@ -68,9 +63,8 @@ def figure(groups: Sequence[SampleGroup], seed: int | None, scope: Scope) -> Fig
         "the first group. \N{MULTIPLICATION SIGN}: number of responses with this text."
     )
     mini = " Mini world: says nothing about Qwen2.5-VL." if is_mini(scope.benchmark) else ""
-    note = wrapped(words + mini)
     height = LINE * (len(lines) + 0.5)
-    above = figure_above(height, note)
+    above = figure_above(height, wrapped(words + mini))
     for number, (text, colour) in enumerate(lines):
         top = 1 - LINE * (number + 0.4) / height
         above.text(0.012, top, text, color=colour, family=FONT, fontsize=SMALL, va="top", parse_math=False)
@@ -104,21 +98,14 @@ def visible(text: str) -> str:
         >>> visible("a\n$b$ \u202e")
         'a\\n$b$ \\u202e'
     """
-    return "".join(character if _plain(character) else _code(character) for character in text)
+    escapes = (one if _plain(one) else one.encode("unicode_escape").decode().replace(r"\x", r"\u00") for one in text)
+    return "".join(escapes)
 
 
 def _plain(character: str) -> bool:
     shown = character == " " or unicodedata.category(character)[0] in "LNPS"
     ordered = unicodedata.bidirectional(character) not in _RIGHT_TO_LEFT
     return shown and ordered and character != "\\" and ord(character) in _known()
-
-
-def _code(character: str) -> str:
-    named = {"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": "\\\\"}
-    if character in named:
-        return named[character]
-    number = ord(character)
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 @cache

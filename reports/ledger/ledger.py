@@ -19,7 +19,7 @@ from anatomy_r1.tables.table import Document, Entry, Section, prose_table
 from reports.audit.audit import sizes
 from reports.audit.paper import Claim, ClaimKind, Paper, load_paper
 from reports.audit.report import Check, findings
-from reports.formats.csv_files import csv_text, inert
+from reports.formats import csv_text, inert
 from reports.ledger.judgement import MEANINGS, NONE, Judgement, PaperEvidence, judged
 from reports.ledger.measured import CurveStatement, Measurements, Scale, judged_by_curves, measure, measured
 from reports.scores.names import is_mini

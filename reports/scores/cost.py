@@ -15,9 +15,6 @@ from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, Result
 from reports.scores.scores import SystemKey, system_of
 
-TrainingRecords = Mapping[str, Any]
-"""Plan of a training, as JSON -> its record in the provenance."""
-
 
 @dataclass(frozen=True, slots=True)
 class Amount:
@@ -51,14 +48,15 @@ class Cost:
 def costs(results: Sequence[Result]) -> dict[SystemKey, Cost]:
     """The cost of each system. The training that another started from is looked up in `results` by its plan."""
     ordered = sorted(results, key=lambda result: result.key)
-    records: dict[str, Any] = {}
-    for result in (one for one in ordered if one.arm != EQUAL_TOKENS):  # no training starts from that arm
-        record = result.provenance.get("training")
-        records.setdefault(_plan_key(stated(record, "plan")), record)
+    records: dict[str, Any] = {}  # plan of a training, as JSON -> its record in the provenance
+    for result in ordered:
+        if result.arm != EQUAL_TOKENS:  # no training starts from that arm
+            record = result.provenance.get("training")
+            records.setdefault(_plan_key(stated(record, "plan")), record)
     return {system: _cost(system, list(seeds), records) for system, seeds in groupby(ordered, key=system_of)}
 
 
-def _cost(system: SystemKey, seeds: Sequence[Result], records: TrainingRecords) -> Cost:
+def _cost(system: SystemKey, seeds: Sequence[Result], records: Mapping[str, Any]) -> Cost:
     return Cost(
         system=system,
         seeds=len(seeds),
@@ -70,24 +68,18 @@ def _cost(system: SystemKey, seeds: Sequence[Result], records: TrainingRecords) 
     )
 
 
-def _amount(seeds: Sequence[Result], quantity: str, records: TrainingRecords) -> Amount:
+def _amount(seeds: Sequence[Result], quantity: str, records: Mapping[str, Any]) -> Amount:
+    # the grid writes null for a policy that was not trained; a missing entry means unknown
+    trainings = [result.provenance.get("training", {}) for result in seeds]
     return Amount(
-        own=_mean([_spent(result, quantity, None) for result in seeds]),
-        whole=_mean([_spent(result, quantity, records) for result in seeds]),
-        continued=any(stated(result.provenance, "training", "plan", "parent") is not None for result in seeds),
+        own=_mean([0.0 if one is None else _number(one, "spent", quantity) for one in trainings]),
+        whole=_mean([0.0 if one is None else _lineage(one, quantity, records) for one in trainings]),
+        continued=any(stated(one, "plan", "parent") is not None for one in trainings),
     )
 
 
-def _spent(result: Result, quantity: str, records: TrainingRecords | None) -> float | None:
-    """What a result's training spent; with `records`, including the trainings that it started from."""
-    if "training" in result.provenance and result.provenance["training"] is None:
-        return 0.0  # the grid writes null for a policy that was not trained; a missing entry means unknown
-    record = result.provenance.get("training")
-    return _number(record, "spent", quantity) if records is None else _lineage(record, quantity, records)
-
-
-def _lineage(record: Any, quantity: str, records: TrainingRecords) -> float | None:
-    """What `record` and all that it started from spent. Plans contain their parent's plan, so the recursion ends."""
+def _lineage(record: Any, quantity: str, records: Mapping[str, Any]) -> float | None:
+    """What a training and all that it started from spent. Plans contain their parent's plan, so the recursion ends."""
     own, parent = _number(record, "spent", quantity), stated(record, "plan", "parent")
     if own is None or parent is None:
         return own

@@ -8,18 +8,15 @@ from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE,
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.training import method_names
 
-METHODS, ABLATION, BEYOND = method_names.METHODS, method_names.ABLATION, method_names.BEYOND
+METHODS, ABLATION = method_names.METHODS, method_names.ABLATION
 CONTROLS, TITLES = method_names.CONTROLS, method_names.TITLES
 """Ids and titles; the catalogue is `anatomy_r1.training.method_names`."""
 
 BASELINE = "grpo"
 """The method that the others are compared with, and whose training budget they must have."""
 
-VIEWS: dict[str, str] = {  # the same policy, shown something else
-    NO_IMAGE: "no image",
-    WRONG_IMAGE: "wrong image",
-    ROTATIONS: "rotations",
-}
+VIEWS: dict[str, str] = {NO_IMAGE: "no image", WRONG_IMAGE: "wrong image", ROTATIONS: "rotations"}
+"""The same policy, shown something else."""
 
 METRICS: dict[str, str] = {"avg@5": "Avg@5", "pass@1": "Pass@1", "major@5": "Major@5"}
 

@@ -1,20 +1,44 @@
-"""Notes below a table: how to read it, what it was made from, and what it does not show.
+"""Notes below a table (how to read it, what it was made from, what speaks against it), and marks behind row names.
 
+- *unfit*: the validity checks found something that speaks against a run;
+- *certificate failed*: a training failed one of its checks (`anatomy_r1.training.certificate`);
+- *submitted*: others made the result, and some of its provenance is unknown;
+- *alarm*: the choice of extractor changes the order of methods, so the order reflects format as well as content.
+
+A result from before certificates or validity checks existed has neither failed nor passed; a note counts these.
 The same results give the same notes: none contains a date, and only `machines` names a machine.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, groupby
 from typing import Any
 
+import numpy as np
+
 from anatomy_r1.data.leakage.passport import LEAKS, TITLES
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import stated
-from anatomy_r1.results.store import Result
+from anatomy_r1.results.store import SUBMITTED, Result
+from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import LENIENT
-from reports.scores.names import BENCHMARKS, METRICS, MINI, benchmark_title, is_mini, rank
-from reports.scores.scores import ALL, MARK, Score
+from anatomy_r1.training.certificate.certificate import Certificate, CertificateCheck, failed, from_dict
+from reports.scores.names import (
+    BASELINE,
+    BENCHMARKS,
+    METRICS,
+    MINI,
+    benchmark_title,
+    is_mini,
+    is_view,
+    method_title,
+    model_title,
+    rank,
+    result_title,
+)
+from reports.scores.scores import ALL, AVG, MARK, Score, ScoreKey, SystemKey, system_of
 
 _OURS = (
     "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "
@@ -33,6 +57,12 @@ MINI_MEANS = (
 )
 MINI_WARNING = f"{MINI_MEANS} The paper's numbers are shown for orientation only and cannot be compared with them."
 USE = "Research only, not for clinical use."
+UNFIT = " (unfit)"
+"""Behind the name of a row of which at least one run is unfit."""
+CERTIFICATE_FAILED = " (certificate failed)"
+"""Behind the name of a row of which at least one training failed a check."""
+Marks = Mapping[SystemKey, str]
+"""System -> its marks; a system without any is absent."""
 
 
 def warning(results: Iterable[Result]) -> str:
@@ -41,22 +71,21 @@ def warning(results: Iterable[Result]) -> str:
 
 
 def notes(results: Sequence[Result], found: Iterable[Score], table: int) -> tuple[str, ...]:
-    """All notes of one of the paper's tables, in reading order."""
-    shown = list(found)
+    """All notes of one of the paper's tables but its caveats, in reading order."""
+    shown, with_interval = list(found), {*METRICS, "greedy", LENIENT}
     return (
         f"{_OURS}paper: the paper's Table {table}.",
         _EMPHASIS,
         *([_ONE_CLUSTER] if any(score.low is None for score in shown) else []),
-        *([_ZERO_WIDTH] if any(score.se == 0 and _has_interval(score.metric) for score in shown) else []),
+        *(
+            [_ZERO_WIDTH]
+            if any(one.se == 0 and one.metric.partition(" minus ")[0] in with_interval for one in shown)
+            else []
+        ),
         *leakage_notes(shown),
         made_from(results, shown),
         USE,
     )
-
-
-def _has_interval(metric: str) -> bool:
-    """Whether tables print an interval of this metric, or of a difference in it."""
-    return metric.partition(" minus ")[0] in {*METRICS, "greedy", LENIENT}
 
 
 def leakage_notes(found: Iterable[Score]) -> list[str]:
@@ -113,3 +142,151 @@ def _machine(entry: Any) -> str:
     gpus = Counter(map(str, listed if isinstance(listed, list) else []))
     parts = [str(entry.get("processor") or "an unknown processor"), *(f"{n} x {gpu}" for gpu, n in gpus.items())]
     return f"{', '.join(parts)} ({entry.get('system') or 'an unknown system'})"
+
+
+def marks(results: Sequence[Result]) -> Marks:
+    """The marks of every system that has any."""
+    without, wrong = unfit(results), _failed_checks(results)
+    uncertified = {system_of(result) for result in results if result.key in wrong}
+    return {
+        system: (UNFIT if system in without else "") + (CERTIFICATE_FAILED if system in uncertified else "")
+        for system in without | uncertified
+    }
+
+
+def marked(title: str, systems: Iterable[SystemKey], known: Marks) -> str:
+    """A row's name, followed by the marks of the systems that it shows, each once."""
+    found = [known[system] for system in systems if system in known]
+    return title + "".join(mark for mark in (UNFIT, CERTIFICATE_FAILED) if any(mark in one for one in found))
+
+
+def caveat_notes(results: Sequence[Result], found: Mapping[ScoreKey, Score]) -> tuple[str, ...]:
+    """All caveats of the results and scores of a table."""
+    submitted = [
+        f"Submitted: {result_title(result)}: {'; '.join(_submission(result.provenance.get('submitted')))}."
+        for result in sorted(results, key=lambda result: result.key)
+        if result.arm == SUBMITTED
+    ]
+    return (*unfit_notes(results), *certificate_notes(results), *submitted, *order_alarms(found))
+
+
+def unfit(results: Iterable[Result]) -> frozenset[SystemKey]:
+    """Systems with at least one unfit run."""
+    return frozenset(system_of(result) for result in results if unfit_reasons(result))
+
+
+def unfit_notes(results: Iterable[Result]) -> tuple[str, ...]:
+    """A note for each unfit run, with what the validity checks found."""
+    return tuple(
+        f"Unfit: {result_title(result)}: {'; '.join(reasons)}."
+        for result in sorted(results, key=lambda result: result.key)
+        if (reasons := unfit_reasons(result))
+    )
+
+
+def unfit_reasons(result: Result) -> Sequence[str]:
+    """What speaks against a result. A store may hold any value here: one that is not a list counts as one reason."""
+    found = result.provenance.get("unfit") or []
+    return [str(one) for one in found] if isinstance(found, list) else [str(found)]
+
+
+def certificate_notes(results: Sequence[Result]) -> tuple[str, ...]:
+    """A note for each failed check, then the number of trained results that have a certificate, if any were trained."""
+    named, wrong = {result.key: result for result in results}, _failed_checks(results)
+    notes = [
+        f"Certificate failed: {result_title(named[key])}: {check.name}: {check.detail}."
+        for key in sorted(wrong)
+        for check in wrong[key]
+    ]
+    trained = [result for result in results if result.provenance.get("training") is not None]
+    if trained:
+        have = sum(_certificate(result) is not None for result in trained)
+        notes.append(
+            f"Certificates (docs/certificates.md): {have} of {len(trained)} trained results have one, of which "
+            f"{len(wrong)} failed; {len(trained) - have} were stored before certificates existed."
+        )
+    return tuple(notes)
+
+
+def _failed_checks(results: Sequence[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
+    """Key of a result -> the checks that it failed, by itself or compared with the other methods of its table."""
+    own = {result.key: found.failed for result in results if (found := _certificate(result))}
+    budgets = _unequal_budgets(results)
+    every = {key: (*checks, *budgets.get(key, ())) for key, checks in own.items()}
+    return {key: checks for key, checks in every.items() if checks}
+
+
+def _certificate(result: Result) -> Certificate | None:
+    """The certificate of a result's training, or None; fails on one that cannot be read."""
+    recorded = result.provenance.get("certificate")
+    if recorded is None:
+        return None
+    try:
+        return from_dict(recorded)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AnatomyR1Error(
+            f"{result.key}: its certificate cannot be read ({error}). Fix: delete the result and run the cell again"
+        ) from error
+
+
+def _unequal_budgets(results: Iterable[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
+    """Results whose budget differs from GRPO's: steps, and completions that a step learns from."""
+
+    def place(result: Result) -> tuple[str, str, str, int]:
+        return (result.benchmark, result.model, result.arm, result.seed)
+
+    found: dict[str, tuple[CertificateCheck, ...]] = {}
+    for _, cells in groupby(sorted(results, key=place), key=place):
+        budgets = {cell.key: (cell.method, _budget(one.facts)) for cell in cells if (one := _certificate(cell))}
+        wanted = next((budget for method, budget in budgets.values() if method == BASELINE), None)
+        for key, (_, budget) in budgets.items():
+            if wanted and budget and budget != wanted:
+                found[key] = (failed("budget", f"{budget}, but GRPO has {wanted}"),)
+    return found
+
+
+def _budget(facts: Mapping[str, object]) -> str:
+    """In words; empty where the training sampled nothing."""
+    sampled = facts.get("invalid_gradients") is not None
+    return f"{facts.get('steps')} steps of {facts.get('completions')}" if sampled else ""
+
+
+def _submission(recorded: Any) -> Iterator[str]:
+    """Source, unknown facts and differing numbers of a submission; a store may hold any value here."""
+    if not isinstance(recorded, Mapping):
+        yield "unknown source"
+        return
+    yield f"from {recorded.get('kind') or 'an unknown source'}, rescored from its responses"
+    for words, name in (("not known", "not_known"), ("submitted numbers that differed", "differences")):
+        listed = recorded.get(name)
+        if listed and isinstance(listed, list):
+            yield f"{words}: {', '.join(map(str, listed))}"
+
+
+def order_alarms(found: Mapping[ScoreKey, Score]) -> tuple[str, ...]:
+    """A note for each two systems on one benchmark and model that the two extractors order differently by Avg@5.
+
+    Values are compared as printed, as for best and second best. Systems without a lenient score and views, which do not
+    compete, are left out.
+    """
+    competing = [
+        system
+        for system, metric, category in found
+        if metric == LENIENT and category == ALL and not is_view(system.method)
+    ]
+    strict, lenient = (
+        {system: round(found[system, metric, ALL].percent, 2) for system in competing} for metric in (AVG, LENIENT)
+    )
+    ordered = sorted(competing, key=lambda one: (one.benchmark, one.model, -strict[one], one.method, one.arm))
+    alarms = []
+    for (benchmark, model), block in groupby(ordered, key=lambda one: (one.benchmark, one.model)):
+        for first, second in combinations(block, 2):
+            if np.sign(strict[first] - strict[second]) != np.sign(lenient[first] - lenient[second]):
+                one, two = (method_title(system.method, system.arm) for system in (first, second))
+                alarms.append(
+                    f"Alarm: the choice of extractor changes the order of methods. {benchmark_title(benchmark)}, "
+                    f"{model_title(model, paper_beside=False)}, Avg@{K}: {one} {strict[first]:.2f} and {two} "
+                    f"{strict[second]:.2f} with the strict extractor, {lenient[first]:.2f} and {lenient[second]:.2f} "
+                    "with the lenient one."
+                )
+    return tuple(alarms)

@@ -1,4 +1,4 @@
-"""Scores: every number that the tables show, in percent with its interval, computed from stored results.
+"""Scores and paired differences: every number that the tables show, in percent with its interval, from stored results.
 
 A score belongs to one system and covers all its training seeds. Where a leakage passport shows that training and test
 questions overlap, the score lists the kinds of overlap and is printed with `MARK`. Results stored before leakage
@@ -7,8 +7,8 @@ passports existed have none; their scores carry no mark.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -16,10 +16,12 @@ import pandas as pd
 
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import Result
-from anatomy_r1.scoring.intervals import SeededInterval, seeded_interval
+from anatomy_r1.scoring.intervals import SeededInterval, paired_interval, seeded_interval
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import LENIENT, table_metrics
+from reports.scores.names import METRICS, is_view
 
 AVG = f"avg@{K}"
 ALL = ""
@@ -110,7 +112,7 @@ def _scores_of_system(system: SystemKey, results: list[Result]) -> Iterable[Scor
                 yield score_of(system, metric, str(category), interval, leaks)
 
 
-def score_of(system: SystemKey, metric: str, category: str, seeded: SeededInterval, leaks: Sequence[str] = ()) -> Score:
+def score_of(system: SystemKey, metric: str, category: str, seeded: SeededInterval, leaks: tuple[str, ...]) -> Score:
     """An interval of shares as a score in percent; `leaks` are those of all the results behind it."""
     interval = seeded.interval
     return Score(
@@ -125,7 +127,7 @@ def score_of(system: SystemKey, metric: str, category: str, seeded: SeededInterv
         questions=interval.n,
         seeds=seeded.seeds,
         seed_sd=_percent(seeded.spread),
-        not_clean=tuple(leaks),
+        not_clean=leaks,
     )
 
 
@@ -154,11 +156,7 @@ def _aligned(seeds: list[Result]) -> list[pd.DataFrame]:
 
 
 def check_one_profile(results: Sequence[Result]) -> None:
-    """Check that all results come from one profile.
-
-    Raises:
-        AnatomyR1Error: when they do not.
-    """
+    """Fail unless all results come from one profile."""
     profiles = sorted({result.profile for result in results})
     if len(profiles) > 1:
         raise AnatomyR1Error(
@@ -167,21 +165,83 @@ def check_one_profile(results: Sequence[Result]) -> None:
 
 
 def not_clean(results: Iterable[Result]) -> tuple[str, ...]:
-    """Kinds of leakage that any of the passports shows, in the order of `LEAKS`.
-
-    Raises:
-        AnatomyR1Error: when a passport cannot be read.
-    """
-    found = {kind for result in results for kind in _leaks(result)}
+    """Kinds of leakage that any of the passports shows, in the order of `LEAKS`; fails on one that cannot be read."""
+    found: set[str] = set()
+    for result in results:
+        if "leakage" in result.provenance:
+            try:
+                found.update(from_dict(result.provenance["leakage"]).not_clean)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise AnatomyR1Error(
+                    f"{result.key}: its leakage passport cannot be read ({error}). "
+                    "Fix: delete it and run the cell again"
+                ) from error
     return tuple(kind for kind in LEAKS if kind in found)
 
 
-def _leaks(result: Result) -> tuple[str, ...]:
-    if "leakage" not in result.provenance:
-        return ()
-    try:
-        return from_dict(result.provenance["leakage"]).not_clean
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AnatomyR1Error(
-            f"{result.key}: its leakage passport cannot be read ({error}). Fix: delete it and run the cell again"
-        ) from error
+ResultsBySeed = Mapping[tuple[SystemKey, int], Result]
+"""(system, seed) -> result."""
+
+
+def minus(metric: str, other: str) -> str:
+    """Name of a metric's difference from another method, so that it cannot be mistaken for the metric itself."""
+    return f"{metric} minus {other}"
+
+
+def differences(results: Sequence[Result], other: str) -> tuple[Score, ...]:
+    """Difference of each method from the method `other`, under the same benchmark, model and arm; views have none.
+
+    Scores are first averaged, question by question, over the seeds that both ran. Two systems that share no seed, or
+    that answered different questions, have no difference.
+    """
+    known = _by_seed(results)
+    systems = dict.fromkeys(system for system, _ in known if system.method != other and not is_view(system.method))
+    return tuple(
+        score for system in systems for score in _difference(known, system, replace(system, method=other), other)
+    )
+
+
+def differences_of(results: Sequence[Result], system: SystemKey, other: str) -> tuple[Score, ...]:
+    """Difference of one system from the method (or view) `other`, in every metric, as in `differences`."""
+    return tuple(_difference(_by_seed(results), system, replace(system, method=other), other))
+
+
+def differences_between_arms(results: Sequence[Result], arm: str, other: str) -> tuple[Score, ...]:
+    """Difference of each method in `arm` from itself in the arm `other`, as in `differences`."""
+    known = _by_seed(results)
+    systems = dict.fromkeys(system for system, _ in known if system.arm == arm)
+    return tuple(score for system in systems for score in _difference(known, system, replace(system, arm=other), other))
+
+
+def with_seeds_of_arm(results: Sequence[Result], arm: str) -> list[Result]:
+    """Results of all arms, restricted to each method's seeds that ran in `arm`, so that arms can be compared."""
+    ran = {(system_of(result), result.seed) for result in results if result.arm == arm}
+    return [result for result in results if (replace(system_of(result), arm=arm), result.seed) in ran]
+
+
+def _by_seed(results: Iterable[Result]) -> ResultsBySeed:
+    return {(system_of(result), result.seed): result for result in sorted(results, key=lambda result: result.key)}
+
+
+def _difference(known: ResultsBySeed, system: SystemKey, base: SystemKey, other: str) -> Iterator[Score]:
+    """`system` minus `base` in each metric, named as the difference from `other`."""
+    seeds = sorted(seed for of, seed in known if of == system and (base, seed) in known)
+    pairs = [(known[system, seed], known[base, seed]) for seed in seeds]
+    if not pairs or not all(_same_questions(*pair) for pair in pairs):
+        return
+    tables = [[questions_of(result) for result in side] for side in zip(*pairs, strict=True)]
+    shares = [[table_metrics(table) for table in side] for side in tables]
+    clusters = tables[0][0]["cluster"].to_numpy()
+    leaks = not_clean(result for pair in pairs for result in pair)
+    for metric in METRICS:
+        first, second = (np.stack([one[metric] for one in side]) for side in shares)  # [seeds, questions] each
+        spread = float((first - second).mean(axis=1).std(ddof=1)) if len(seeds) > 1 else None
+        interval = paired_interval(first.mean(axis=0), second.mean(axis=0), clusters)
+        yield score_of(system, minus(metric, other), ALL, SeededInterval(interval, len(seeds), spread), leaks)
+
+
+def _same_questions(first: Result, second: Result) -> bool:
+    """The same ids in the same clusters and, where both results name their data, the same data: ids may be reused."""
+    columns = ["id", "cluster"]
+    hashes = {stated(result.provenance, "data", "questions_sha256") for result in (first, second)} - {None}
+    return len(hashes) <= 1 and questions_of(first)[columns].equals(questions_of(second)[columns])

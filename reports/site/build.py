@@ -22,11 +22,9 @@ from reports.site.artefacts import Reader
 from reports.site.method_page import method_page
 from reports.site.page import HERE, SitePage, again, facts, render, table_page
 from reports.site.run import LICENCE, open_run
-from reports.tables.comparisons import comparisons
-from reports.tables.cost_table import cost_report
+from reports.tables.further import comparisons, cost_report, untrained_report
 from reports.tables.table1 import table1
 from reports.tables.table2 import of_table2, table2
-from reports.tables.untrained import untrained_report
 
 MARK = ".anatomy-r1-site"
 """File that marks a folder as a site, so that only a site is ever overwritten."""

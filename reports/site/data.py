@@ -21,8 +21,8 @@ from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.training.curves import distinct, entropy_bits
 from anatomy_r1.training.training_log import read
-from reports.scores.caveats import unfit
 from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
+from reports.scores.notes import unfit
 from reports.scores.scores import not_clean
 from reports.site.method_page import method_file
 from reports.site.page import slug

@@ -14,16 +14,14 @@ from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.question_table import LENIENT
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Document, Row, Table
-from reports.scores.caveats import certificate_notes, marked, marks, unfit_notes
 from reports.scores.cost import Cost
 from reports.scores.names import METRICS, benchmark_title, method_title, model_title
-from reports.scores.notes import notes
+from reports.scores.notes import certificate_notes, marked, marks, notes, unfit_notes
 from reports.scores.paper import PaperNumbers
 from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, system_of
 from reports.site.page import SitePage, again, facts, slug
-from reports.tables.cells import score_cell
-from reports.tables.cost_table import cost_report
-from reports.tables.rows import in_order
+from reports.tables.further import cost_report
+from reports.tables.rows import in_order, score_cell
 
 
 class About(NamedTuple):

@@ -6,24 +6,25 @@ how responses were parsed, and accuracy by anatomy or question type (compare the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result
 from anatomy_r1.tables.table import Document, Table
 from reports.scores import paper
-from reports.scores.caveats import Marks, caveat_notes, marks
 from reports.scores.cost import costs
-from reports.scores.differences import differences
-from reports.scores.names import BASELINE, METHODS, is_view
-from reports.scores.notes import notes, warning
-from reports.scores.scores import Score, ScoreKey, by_key, scores
+from reports.scores.names import BASELINE, BENCHMARKS, METHODS, is_view
+from reports.scores.notes import caveat_notes, marks, notes, warning
+from reports.scores.scores import by_key, differences, scores
 from reports.tables import TableExport
-from reports.tables.accuracy import accuracy_block, accuracy_columns
-from reports.tables.arms import as_released_table, equal_tokens_table
-from reports.tables.breakdowns import categories_table, responses_table
-from reports.tables.cost_table import training_cost_table
-from reports.tables.rows import benchmarks, models, row_names
+from reports.tables.breakdowns import (
+    as_released_table,
+    categories_table,
+    equal_tokens_table,
+    responses_table,
+    training_cost_table,
+)
+from reports.tables.rows import accuracy_block, accuracy_columns, benchmarks, models, row_names
 
 NUMBER = 1
 """Number of this table in the paper."""
@@ -51,12 +52,18 @@ def table1(results: Sequence[Result]) -> Document:
     if not results:
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
     every = by_key(scores(results))
+    of_arm = {arm: {key: score for key, score in every.items() if key[0].arm == arm} for arm in ARM_TABLES}
     found = {key: score for key, score in every.items() if key[0].arm not in ARM_TABLES}
     policies = {key: score for key, score in found.items() if not is_view(key[0].method)}  # views were not trained
-    shown, known = benchmarks(found), marks(results)
+    shown, known = benchmarks(found, always=BENCHMARKS), marks(results)
+    blocks = tuple(  # the paper's ten methods in its order, whether they ran or not; then other arms and methods
+        accuracy_block(found, model, row_names(found, model, METHODS), shown, table=NUMBER, marks=known)
+        for model in models(found)
+    )
+    main_title = "Table 1. Performance on both benchmarks, in percent, beside the paper's"
     tables = (
-        _main_table(found, shown, known),
-        *(make(own, results, known) for arm, make in ARM_TABLES.items() if (own := _of_arm(every, arm))),
+        Table("table1", main_title, "Method", accuracy_columns(shown), blocks),
+        *(make(of_arm[arm], results, known) for arm, make in ARM_TABLES.items() if of_arm[arm]),
         training_cost_table(policies, costs(results), shown, known),
         responses_table(found, results, shown, known),
         categories_table(found, known),
@@ -65,17 +72,3 @@ def table1(results: Sequence[Result]) -> Document:
     views = (_VIEWS,) if any(is_view(result.method) for result in results) else ()
     below = (*caveat_notes(results, found), *views, *notes(results, every.values(), NUMBER))
     return Document(title, warning(results), tables, below)
-
-
-def _of_arm(every: Mapping[ScoreKey, Score], arm: str) -> dict[ScoreKey, Score]:
-    return {key: score for key, score in every.items() if key[0].arm == arm}
-
-
-def _main_table(found: Mapping[ScoreKey, Score], shown: Sequence[str], known: Marks) -> Table:
-    """The paper's ten methods in its order, whether they ran or not; then other arms and other methods."""
-    blocks = tuple(
-        accuracy_block(found, model, row_names(found, model, METHODS), shown, table=NUMBER, marks=known)
-        for model in models(found)
-    )
-    title = "Table 1. Performance on both benchmarks, in percent, beside the paper's"
-    return Table("table1", title, "Method", accuracy_columns(shown), blocks)

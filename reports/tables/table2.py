@@ -6,25 +6,29 @@ overlapping intervals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import Block, Cell, Document, Row, Table
 from reports.scores import paper
-from reports.scores.caveats import Marks, caveat_notes, marked, marks
 from reports.scores.cost import costs
-from reports.scores.differences import differences, minus
 from reports.scores.names import ABLATION, METRICS, MINI, method_title, model_title
-from reports.scores.notes import notes, warning
-from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, scores
+from reports.scores.notes import Marks, caveat_notes, marked, marks, notes, warning
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, differences, minus, scores
 from reports.tables import TableExport
-from reports.tables.accuracy import accuracy_block, accuracy_columns
-from reports.tables.breakdowns import responses_table
-from reports.tables.cells import difference_cell, points
-from reports.tables.cost_table import training_cost_table
-from reports.tables.rows import RowName, benchmarks, models, row_names
+from reports.tables.breakdowns import responses_table, training_cost_table
+from reports.tables.rows import (
+    RowName,
+    accuracy_block,
+    accuracy_columns,
+    benchmarks,
+    difference_cell,
+    models,
+    points,
+    row_names,
+)
 
 NUMBER = 2
 """Number of this table in the paper."""
@@ -79,10 +83,7 @@ def of_table2(results: Sequence[Result]) -> list[Result]:
 
 
 def _main_table(
-    found: Mapping[ScoreKey, Score],
-    paired: Mapping[ScoreKey, Score],
-    shown: Sequence[str],
-    known: Marks,
+    found: Mapping[ScoreKey, Score], paired: Mapping[ScoreKey, Score], shown: Sequence[str], known: Marks
 ) -> Table:
     blocks: list[Block] = []
     for model in models(found):
@@ -97,11 +98,7 @@ def _main_table(
 
 
 def _difference_block(
-    paired: Mapping[ScoreKey, Score],
-    model: str,
-    names: Sequence[RowName],
-    shown: Sequence[str],
-    known: Marks,
+    paired: Mapping[ScoreKey, Score], model: str, names: Sequence[RowName], shown: Sequence[str], known: Marks
 ) -> Block:
     """A row for each ablation, with the marks of the ablation and of GDQA."""
     rows = []
@@ -113,20 +110,17 @@ def _difference_block(
     return Block(f"{model_title(model, paper_beside=False)}: difference from {ABLATION[WHOLE]}", tuple(rows))
 
 
-def _difference_cells(paired: Mapping[ScoreKey, Score], system: SystemKey) -> list[Cell]:
+def _difference_cells(paired: Mapping[ScoreKey, Score], system: SystemKey) -> Iterator[Cell]:
     """An ablation's cells for one benchmark: our difference and the paper's in each metric, then the clusters."""
-    found = {metric: paired.get((system, minus(metric, WHOLE), ALL)) for metric in METRICS}
-    pairs = [
-        (difference_cell(score), Cell(points(_paper_difference(system, metric)))) for metric, score in found.items()
-    ]
-    average = found[AVG]
-    return [*(cell for pair in pairs for cell in pair), Cell(str(average.clusters)) if average else Cell()]
+    for metric in METRICS:
+        yield difference_cell(paired.get((system, minus(metric, WHOLE), ALL)))
+        yield Cell(points(_paper_difference(system, metric)))
+    average = paired.get((system, minus(AVG, WHOLE), ALL))
+    yield Cell(str(average.clusters)) if average else Cell()
 
 
 def _paper_difference(system: SystemKey, metric: str) -> float | None:
     """The paper's difference of an ablation from GDQA, in points; None unless it reports both numbers."""
-    if system.arm != MATCHED:
-        return None
-    numbers, methods = paper.load(), (system.method, WHOLE)
-    ablated, whole = (numbers.beside(system.model, one, system.benchmark, metric, NUMBER) for one in methods)
+    both = (system, replace(system, method=WHOLE))
+    ablated, whole = (paper.load().beside(one, metric, NUMBER) for one in both)
     return None if ablated is None or whole is None else ablated - whole

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from anatomy_r1.training.curves import Curves, SampleGroup
-from reports.figures.scope import Scope
+from reports.figures.points import Scope
 
 SCOPE = Scope("sgg_anatomy_mini", "mini-l")
 HOSTILE = (

@@ -10,10 +10,9 @@ from anatomy_r1.scoring.question_table import EXTRACTION
 from anatomy_r1.tables.table import MISSING
 from reports.__main__ import main
 from reports.controls.controls import controls
-from reports.controls.image_ablation import image_ablations
-from reports.scores.caveats import order_alarms
-from reports.scores.differences import differences
-from reports.scores.scores import by_key, scores
+from reports.controls.views import image_ablations
+from reports.scores.notes import order_alarms
+from reports.scores.scores import by_key, differences, scores
 from reports.tables.table1 import table1
 from tests.helpers.stores import PROVENANCE, named, questions, result, row, shares
 

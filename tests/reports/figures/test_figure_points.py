@@ -3,8 +3,7 @@
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from reports.figures.points import FEWEST_GROUPS, POOLED, points
-from reports.figures.scope import chosen, groups_frame
+from reports.figures.points import FEWEST_GROUPS, POOLED, chosen, groups_frame, points
 from tests.helpers.made_curves import training
 
 

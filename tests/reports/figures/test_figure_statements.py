@@ -1,15 +1,12 @@
 """Statements of the figures: values by hand, intervals as scipy has them, and verdicts from the interval alone."""
 
-import pandas as pd
 import pytest
 from scipy import stats
 
 from anatomy_r1.scoring.intervals import Interval
 from reports.figures import statements as module
-from reports.figures.claims import FigureClaim, claims
-from reports.figures.measures import FIRST_THIRD, LAST_THIRD, SECOND_HALF, change, difference, gap, mean, picked
-from reports.figures.scope import groups_frame
-from reports.figures.statements import statements, verdict
+from reports.figures.points import groups_frame
+from reports.figures.statements import EASIEST, HARDEST, FigureClaim, Part, claims, mean, measured, statements, verdict
 from tests.helpers.made_curves import training
 
 
@@ -17,19 +14,24 @@ def stated(rows, id_):
     return next(row for row in rows if row.statement == id_)
 
 
+def claim(says="", margin=0.0, column="accuracy", of=None, minus=None):
+    return FigureClaim(1, "x", "p", "q", says, margin, column, of, minus)
+
+
 def test_windows_are_shares_of_the_own_steps_by_hand():
     frame = groups_frame([training(accuracies=[0.0, 0.0, 0.25, 0.25, 1.0, 0.5])])
-    assert mean(frame, "grpo", "accuracy", FIRST_THIRD).tolist() == [0.0]
-    assert mean(frame, "grpo", "accuracy", LAST_THIRD).tolist() == [0.75]
-    assert mean(frame, "grpo", "accuracy", SECOND_HALF).tolist() == [pytest.approx(1.75 / 3)]
-    assert change(frame, "grpo", "accuracy", FIRST_THIRD, LAST_THIRD).tolist() == [0.75]
+    assert mean(frame, "accuracy", Part("grpo", "first third")).tolist() == [0.0]
+    assert mean(frame, "accuracy", Part("grpo", "last third")).tolist() == [0.75]
+    assert mean(frame, "accuracy", Part("grpo", "second half")).tolist() == [pytest.approx(1.75 / 3)]
+    change = claim(of=Part("grpo", "last third"), minus=Part("grpo", "first third"))
+    assert measured(frame, change).tolist() == [0.75]
 
 
 def test_a_difference_is_paired_over_the_seeds_that_both_have():
     rows = [training("grpo", seed, [0.0, value]) for seed, value in ((0, 1.0), (1, 0.5), (2, 0.25))]
     rows += [training("grpo-gdqa", seed, [0.0, value]) for seed, value in ((1, 0.25), (2, 0.5), (3, 1.0))]
-    found = difference(groups_frame(rows), "grpo", "grpo-gdqa", "accuracy", SECOND_HALF)
-    assert found.to_dict() == {1: 0.25, 2: -0.25}
+    difference = claim(of=Part("grpo", "second half"), minus=Part("grpo-gdqa", "second half"))
+    assert measured(groups_frame(rows), difference).to_dict() == {1: 0.25, 2: -0.25}
 
 
 def test_the_interval_is_students_over_seeds():
@@ -61,14 +63,16 @@ def test_easy_and_hard_are_picked_by_the_other_seeds():
     frame = groups_frame(rows)
     # Others of seed 0: Gut (0.75 + 0) / 2 = .375, Liver (.25 + .5) / 2 = .375: a tie, the stable order puts Gut lower.
     # Others of seed 1: Gut .5, Liver .25. Others of seed 2: Gut .875, Liver .125.
-    assert gap(frame).to_dict() == {0: 0.0 - 1.0, 1: 0.75 - 0.25, 2: 0.0 - 0.5}
+    (gap,) = (one for one in claims([]) if one.id == "gap")
+    assert measured(frame, gap).to_dict() == {0: 0.0 - 1.0, 1: 0.75 - 0.25, 2: 0.0 - 0.5}
 
 
 def test_picking_needs_a_second_seed_and_a_second_anatomy():
     one = groups_frame([training(anatomy=["Gut", "Liver", "Gut", "Liver"])])
     alike = groups_frame([training(seed=0), training(seed=1)])
     for frame in (one, alike):
-        assert picked(frame, lambda rows: rows.groupby("seed")["accuracy"].mean(), hardest=True).empty
+        for which in (EASIEST, HARDEST):
+            assert mean(frame, "accuracy", Part("grpo", "second half", which)).empty
 
 
 @pytest.mark.parametrize(
@@ -89,19 +93,17 @@ def test_picking_needs_a_second_seed_and_a_second_anatomy():
     ],
 )
 def test_the_whole_interval_decides(says, low, high, expected):
-    claim = FigureClaim(
-        1, "x", "p", "q", lambda _: pd.Series(dtype=float), says, 0.05 if says.startswith("no") else 0.0
-    )
-    found = verdict(claim, Interval((low + high) / 2, low, high, 0.1, 3, 3))
+    margin = 0.05 if says.startswith("no") else 0.0
+    found = verdict(claim(says, margin), Interval((low + high) / 2, low, high, 0.1, 3, 3))
     assert found.removesuffix(" (margin 0.05, ours)") == expected
     assert ("margin" in found) == says.startswith("no ")
 
 
 def test_one_seed_and_seeds_without_spread_have_no_verdict():
-    claim = next(one for one in claims([]) if one.id == "gdqa-lowers")
-    assert verdict(claim, Interval(0.5, None, None, None, 1, 1)) == module.NO_INTERVAL
-    assert verdict(claim, Interval(0.5, 0.5, 0.5, 0.0, 3, 3)) == module.NO_SPREAD
-    assert verdict(claim, None) == module.NOT_RUN
+    fewer = next(one for one in claims([]) if one.id == "gdqa-lowers")
+    assert verdict(fewer, Interval(0.5, None, None, None, 1, 1)) == module.NO_INTERVAL
+    assert verdict(fewer, Interval(0.5, 0.5, 0.5, 0.0, 3, 3)) == module.NO_SPREAD
+    assert verdict(fewer, None) == module.NOT_RUN
 
 
 def test_what_did_not_run_is_a_row_without_a_number():

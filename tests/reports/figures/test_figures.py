@@ -12,11 +12,9 @@ from matplotlib.text import Text
 
 from anatomy_r1.training.curves import load_curves, save_curves
 from reports.figures import draw as panels
-from reports.figures.curve_figures import CURVE_FIGURES
 from reports.figures.draw import SETTINGS, SMALL, STYLES, rendered, settle
-from reports.figures.points import POOLED
-from reports.figures.scope import groups_frame
-from reports.figures.write import data_files, drawings, figure_files
+from reports.figures.figures import CURVE_FIGURES, data_files, drawings, figure_files
+from reports.figures.points import POOLED, groups_frame
 from tests.helpers.made_curves import SCOPE, sample, training
 
 MINI = Path(__file__).resolve().parents[3] / "results" / "mini"
@@ -67,9 +65,9 @@ def test_nothing_is_smaller_than_seven_points_or_outside_its_column(frame):
 
 def test_lines_are_told_apart_without_colour():
     styles = list(STYLES.values())
-    assert len({style.marker for style in styles}) == len({style.colour for style in styles}) == len(styles)
+    assert len({style.marker for style in styles}) == len({style.color for style in styles}) == len(styles)
     okabe_ito = {"#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"}
-    assert {to_hex(style.colour) for style in styles} <= okabe_ito
+    assert {to_hex(style.color) for style in styles} <= okabe_ito
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def test_markdown_keeps_its_columns_and_escapes(hostile):
 
 
 def test_latex_balances_and_escapes(hostile):
-    source = latex.render(hostile)
+    source = latex(hostile)
     assert "\\end{document}" not in source
     assert source.isascii()
     bare = re.sub(r"\\[\\{}%&#$_]", "", source)
@@ -97,7 +97,7 @@ def test_a_line_break_in_a_title_cannot_leave_a_latex_comment():
     from dataclasses import replace
 
     report = replace(table1(grid()), title="a\n\\input{evil}")
-    assert latex.render(report).splitlines()[0] == "% a \\input{evil}"
+    assert latex(report).splitlines()[0] == "% a \\input{evil}"
 
 
 def test_text_fits_the_screen_and_moves_no_cursor(hostile):

@@ -7,7 +7,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import save_result
 from anatomy_r1.training.certificate.certificate import NAMES, Certificate, failed, passed
-from reports.scores.caveats import CERTIFICATE_FAILED
+from reports.scores.notes import CERTIFICATE_FAILED
 from reports.site.page import render, table_page
 from reports.tables.table1 import table1
 from reports.tables.table2 import table2

@@ -11,7 +11,7 @@ from anatomy_r1.tables.table import MISSING
 from reports.__main__ import main
 from reports.scores.cost import Amount, costs
 from reports.scores.scores import SystemKey
-from reports.tables.cost_table import cost_report
+from reports.tables.further import cost_report
 from reports.tables.table1 import table1
 from reports.write import cost_files, table_files
 from tests.helpers.stores import PROVENANCE, grid, named, paid, plan, result, row, trained

@@ -155,7 +155,7 @@ def test_whatever_a_store_states_is_shown_as_text(stated, shown):
     assert notes(report, "Unfit") == (
         [f"Unfit: SGG-VQA (Anatomy), mini world, mini-l, SFT, seed 0: {shown}."] * bool(shown)
     )
-    assert not any("<b>" in form.render(report).replace("\\<b", "") for form in (html, markdown, latex))
+    assert not any("<b>" in render(report).replace("\\<b", "") for render in (html.render, markdown.render, latex))
 
 
 def test_without_extraction_and_gates_every_table_is_as_before():

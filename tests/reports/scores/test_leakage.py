@@ -9,10 +9,9 @@ import pytest
 from anatomy_r1.data.leakage.passport import passport
 from anatomy_r1.question import Question
 from anatomy_r1.results.store import save_result
-from reports.formats.latex import escape
-from reports.scores.differences import differences
+from reports.formats import escape_latex
 from reports.scores.names import CONTROLS
-from reports.scores.scores import MARK
+from reports.scores.scores import MARK, differences
 from reports.tables.table1 import table1
 from reports.tables.table2 import table2
 from reports.write import cost_files, table_files
@@ -70,7 +69,7 @@ def test_the_note_names_what_is_shared_and_nothing_else():
 @pytest.mark.parametrize("kind", FORMATS)
 def test_each_format_shows_the_mark_and_what_it_means(tmp_path, kind):
     page = written(tmp_path, [result(provenance=SAME_VIDEO), result("sft")])[f"table1.{kind}"]
-    mark = escape(MARK) if kind == "tex" else MARK
+    mark = escape_latex(MARK) if kind == "tex" else MARK
     assert page.count(mark) > 3
     assert "not clean" in page
     cost = cost_files(tmp_path)["cost.txt"]

@@ -10,9 +10,8 @@ from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import MISSING, Cell
 from reports.__main__ import main
 from reports.formats import latex
-from reports.scores.differences import differences
 from reports.scores.names import TITLES
-from reports.scores.scores import SystemKey
+from reports.scores.scores import SystemKey, differences
 from reports.tables.table2 import table2
 from reports.write import table_files
 from tests.helpers.stores import named, plan, questions, result, row, shares, trained
@@ -248,7 +247,7 @@ def test_hostile_models_and_arms_stay_text():
     assert "<script>" not in html.render(report)
     assert "<script>" not in markdown.render(report).replace("\\<script\\>", "")
     assert "\x1b" not in text.render(report)
-    source = latex.render(report)
+    source = latex(report)
     assert source.isascii()
     assert "\\end{document}" not in source
     assert r"\ensuremath{-}Text" in source

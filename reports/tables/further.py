@@ -1,0 +1,138 @@
+"""Reports besides Tables 1 and 2: all costs, comparisons of every method with GRPO, and controls without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from anatomy_r1.comparison.compare import analyse, undeclared_family
+from anatomy_r1.comparison.panel import panels
+from anatomy_r1.comparison.report import categories_table, document, metrics_table, verdict_table
+from anatomy_r1.comparison.systems import SystemRun, systems
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results.store import MATCHED, Result
+from anatomy_r1.tables.table import Cell, Document, Table
+from reports.scores.cost import Cost, costs
+from reports.scores.names import BASELINE, BENCHMARKS, MODELS, is_view, rank
+from reports.scores.notes import USE, leakage_notes, machines, made_from, marks, notes, unfit_notes, warning
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, scores
+from reports.tables.breakdowns import MEAN_COST, UNKNOWN_COST, categories_table
+from reports.tables.rows import (
+    accuracy_block,
+    accuracy_columns,
+    amount_cell,
+    benchmarks,
+    models,
+    number,
+    row_names,
+    system_table,
+)
+
+_TOKENS = (
+    "rollout tokens: sampled in training, including discarded draws. evaluation tokens: of all six responses to a "
+    "question."
+)
+_DIFFERENT = ("prompts", "seeds")
+"""What the compared systems may differ in: SFT is asked for the answer alone, and not every method ran every seed."""
+UNTRAINED, CONTROL = "zero-shot", "control-"
+"""Id of the untrained model, and how the ids of controls without a model begin."""
+_READING = (
+    "Controls see no image and ask no model (docs/controls.md); Zero-Shot is the untrained model. A method that does "
+    "not beat all of them has not been shown to use the image."
+)
+
+
+def cost_report(
+    results: Sequence[Result],
+    found: Mapping[ScoreKey, Score] | None = None,
+    spent: Mapping[SystemKey, Cost] | None = None,
+) -> Document:
+    """All recorded costs, including seconds; `found` and `spent` may be passed if they are known already.
+
+    A rerun of a seed on the same machine repeats steps and rollout tokens exactly, but not seconds. These stay out of
+    Tables 1 and 2, which are compared byte by byte. `spent` may know trainings from which one in `results` started.
+    """
+    if not results:
+        raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
+    known, paid = found or by_key(scores(results)), spent or costs(results)
+
+    def cells(system: SystemKey) -> list[Cell]:
+        cost = paid[system]
+        return [
+            Cell(known[system, AVG, ALL].shown()),
+            amount_cell(cost.steps),
+            amount_cell(cost.rollout_tokens),
+            amount_cell(cost.training_seconds, 1),
+            Cell(number(cost.evaluation_tokens)),
+            Cell(number(cost.evaluation_seconds, 1)),
+            Cell(str(cost.seeds)),
+        ]
+
+    table = system_table(
+        "costs",
+        "Cost of training and evaluation",
+        ("Avg@5", "steps", "rollout tokens", "training s", "evaluation tokens", "evaluation s", "seeds"),
+        cells,
+        found=known,
+        marks=marks(results),
+    )
+    below = (
+        MEAN_COST,
+        UNKNOWN_COST,
+        _TOKENS,
+        *leakage_notes(known.values()),
+        f"Seconds: wall-clock time on {machines(results)}, which may have done other work as well.",
+        made_from(results, known.values()),
+        USE,
+    )
+    return Document(f"Anatomy-R1, costs: profile {results[0].profile}", warning(results), (table,), below)
+
+
+def comparisons(results: Sequence[Result]) -> tuple[Document, ...]:
+    """Every method of the matched arm against GRPO, as `anatomy-r1 compare` shows it: a report for each model.
+
+    Raises:
+        AnatomyR1Error: when no model has results of both GRPO and another method, or they cannot be compared.
+    """
+    kept = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
+    names = sorted({result.model for result in kept}, key=lambda name: rank(MODELS, name))
+    found = [_comparison(name, [result for result in kept if result.model == name]) for name in names]
+    if not any(found):
+        raise AnatomyR1Error(f"nothing to compare: no model has {BASELINE} and another method in the matched arm")
+    return tuple(report for report in found if report is not None)
+
+
+def _comparison(model: str, results: Sequence[Result]) -> Document | None:
+    with_baseline = {result.benchmark for result in results if result.method == BASELINE}
+    kept = [result for result in results if result.benchmark in with_baseline]
+    ordered = sorted(kept, key=lambda result: (result.method != BASELINE, result.key))
+    named = systems([SystemRun.from_result(result, result.key) for result in ordered])
+    if len({system.name for system in named}) <= len(with_baseline):
+        return None
+    found = panels(named, _DIFFERENT)
+    analysis = analyse(found, undeclared_family(found, AVG))
+    made = (verdict_table, metrics_table, categories_table)
+    # the code's own commit would change the page's bytes
+    shown = [note for note in document(analysis).notes if not note.startswith("Compared by code")]
+    below = (*shown, made_from(kept, scores(kept)), USE)
+    return Document(f"Comparisons with GRPO: {model}", warning(kept), tuple(table(analysis) for table in made), below)
+
+
+def untrained_report(results: Sequence[Result]) -> Document:
+    """Controls without a model, if any ran, beside the untrained model: the accuracy that any method has to beat."""
+    plain = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
+    kept = [result for result in plain if result.method == UNTRAINED or result.method.startswith(CONTROL)]
+    if not any(result.method.startswith(CONTROL) for result in kept):
+        raise AnatomyR1Error("no control ran. Run `tox -e reproduce-table1` with --methods control-majority")
+    found, known = by_key(scores(kept)), marks(kept)
+    shown = benchmarks(found, always=BENCHMARKS)
+    blocks = tuple(
+        accuracy_block(found, model, row_names(found, model), shown, table=1, marks=known) for model in models(found)
+    )
+    title = "Controls and the untrained model, in percent"
+    table = Table("untrained", title, "Row", accuracy_columns(shown), blocks, (_READING,))
+    return Document(
+        f"Anatomy-R1, controls: profile {results[0].profile}",
+        warning(kept),
+        (table, categories_table(found, known)),
+        (*unfit_notes(kept), *notes(kept, found.values(), 1)),
+    )
