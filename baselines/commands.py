@@ -108,9 +108,8 @@ def method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from baselines.grid.cluster import Cluster
-    from baselines.grid.grid import default_jobs, run_grid
-    from baselines.runtime.gpus import missing_gpus
+    from baselines.grid.grid import Cluster, default_jobs, run_grid
+    from baselines.runtime.processes import missing_gpus
     from baselines.stages.curves import FOLDER, write_curves
 
     run, selection = _asked(arguments)
@@ -131,8 +130,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> int:
     """Exit status 3 when something is missing, so that a script can check before it starts."""
     from baselines.experiment.plan import stages
-    from baselines.preflight.inputs import missing
-    from baselines.preflight.plan_text import as_text, missing_text
+    from baselines.preflight.doctor import missing
+    from baselines.preflight.effort import as_text, missing_text
 
     run, selection = _asked(arguments)
     profile, layout = run.profile, run.layout
@@ -144,8 +143,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     """Exit status 0 when every check passed, 3 when one failed or could not be made."""
-    from baselines.preflight.doctor import as_text, examine, summary
-    from baselines.preflight.machine_checks import read_machine
+    from baselines.preflight.doctor import as_text, examine, read_machine, summary
 
     run, selection = _asked(arguments)
     found = examine(read_machine(run.layout.root), run.profile, run.layout, selection)

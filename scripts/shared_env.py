@@ -78,11 +78,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def build(root: Path, shared: Path, wanted: str) -> None:
-    """Create the environment and write its stamp.
-
-    Raises:
-        SystemExit: when pip is missing or fails, with the fix.
-    """
+    """Create the environment and write its stamp."""
     if importlib.util.find_spec("pip") is None:
         raise SystemExit(f"{sys.executable} has no pip. Run this through tox, or with a Python that has pip.")
     say(f"building {shared} once for all tox environments (a few minutes; several GB, mostly PyTorch)")
@@ -98,11 +94,7 @@ def build(root: Path, shared: Path, wanted: str) -> None:
 
 
 def ensure(root: Path, shared: Path) -> Path:
-    """Path of an interpreter with everything installed; builds the environment if needed.
-
-    Raises:
-        SystemExit: when the user's own interpreter does not exist, or the build fails.
-    """
+    """Path of an interpreter with everything installed; builds the environment if needed."""
     own = os.environ.get(OWN_PYTHON)
     if own:
         if not Path(own).is_file():
@@ -125,11 +117,7 @@ def environment(python: Path, base: dict[str, str]) -> dict[str, str]:
 
 
 def run(python: Path, command: list[str]) -> None:
-    """Replace this process with `command`, looked up in the shared environment first.
-
-    Raises:
-        SystemExit: when there is no such command.
-    """
+    """Replace this process with `command`, looked up in the shared environment first."""
     env = environment(python, dict(os.environ))
     program = str(python) if command[0] == "python" else shutil.which(command[0], path=env["PATH"])
     if program is None:

@@ -56,11 +56,7 @@ def key(root: Path) -> str:
 
 
 def check_place() -> None:
-    """Refuse platforms without vLLM's CPU build.
-
-    Raises:
-        SystemExit: with the reason.
-    """
+    """Refuse platforms without vLLM's CPU build."""
     place = (platform.system(), platform.machine())
     if place not in PLACES or sys.version_info[:2] != (3, 11):
         here = f"{place[0]} {place[1]}, Python {platform.python_version()}"
@@ -68,11 +64,7 @@ def check_place() -> None:
 
 
 def build(root: Path, home: Path, wanted: str) -> None:
-    """Create the environment and write its stamp.
-
-    Raises:
-        SystemExit: when a package is not available, or vLLM does not load.
-    """
+    """Create the environment and write its stamp."""
     shared_env.say(f"building {home} once (a minute or two; about 3 GB)")
     started = time.monotonic()
     shutil.rmtree(home, ignore_errors=True)
@@ -117,11 +109,7 @@ def _loads(python: Path, code: str, *, quiet: bool = False) -> bool:
 
 
 def ensure(root: Path, home: Path) -> Path:
-    """Path of the environment's interpreter; builds the environment if needed.
-
-    Raises:
-        SystemExit: when this platform has no build, or the build fails.
-    """
+    """Path of the environment's interpreter; builds the environment if needed."""
     check_place()
     wanted = key(root)
     if not shared_env.ready(home, wanted):

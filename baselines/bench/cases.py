@@ -28,7 +28,7 @@ MODELS = {"3b": "qwen2.5-vl-3b", "7b": "qwen2.5-vl-7b"}
 """Short name -> model of the profiles `paper` and `paper-1gpu`."""
 TUNINGS = {"lora": "paper-1gpu", "full": "paper"}
 """Tuning -> profile that defines it: LoRA adapters, or all weights except the vision tower."""
-PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.step_timer.PlainGRPOTrainer")
+PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.measure.PlainGRPOTrainer")
 METHODS = ("trl", "grpo", "grpo-gdqa", "dapo", "gpg")
 COMPLETION = ROLLOUT_TOKENS
 """Tokens per completion, as in the plan. Every completion is this long: random weights do not stop by themselves."""
@@ -63,11 +63,7 @@ def cases(
     steps: int = STEPS,
     rehearsal: bool = False,
 ) -> list[Case]:
-    """Every combination, small models first; an empty argument stands for all.
-
-    Raises:
-        AnatomyR1Error: for an unknown name, or fewer than two steps.
-    """
+    """Every combination, small models first; an empty argument stands for all."""
     known = {"model": ["mini"] if rehearsal else list(MODELS), "tuning": list(TUNINGS), "method": list(METHODS)}
     asked = {"model": models, "tuning": tunings, "method": methods}
     for kind, names in asked.items():
@@ -140,11 +136,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """One result file.
-
-    Raises:
-        AnatomyR1Error: when it cannot be read.
-    """
+    """One result file."""
     try:
         value = json.loads(path.read_text())
         value["case"], value["status"]
@@ -159,11 +151,7 @@ def read_results(out: Path) -> list[dict[str, Any]]:
 
 
 def has_result(out: Path, case: Case) -> bool:
-    """Whether the case has a result file.
-
-    Raises:
-        AnatomyR1Error: when the file was made with other settings, or cannot be read.
-    """
+    """Whether the case has a result file; one made with other settings is an error."""
     path = result_path(out, case)
     if not path.is_file():
         return False

@@ -36,7 +36,7 @@ def gpu_bench(arguments: argparse.Namespace) -> int:
     """Exit status 0 when every case has a result, 1 when some are left, 3 without a GPU."""
     from baselines.bench.report import write_report
     from baselines.bench.run import Call, run
-    from baselines.runtime.gpus import gpu_memory_gb
+    from baselines.runtime.processes import gpu_memory_gb
 
     asked = (arguments.models, arguments.tunings, arguments.methods)
     sizes = {"completion": arguments.completion, "steps": arguments.steps}

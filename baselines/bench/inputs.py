@@ -18,7 +18,7 @@ from anatomy_r1.mini.classes import ANATOMIES, POSITIONS
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
 from baselines.bench.cases import BENCHMARK, Case, model_entry
-from baselines.preflight.model_shape import ARCHITECTURES
+from baselines.preflight.memory import ARCHITECTURES
 
 FRAME, MINI_FRAME = (854, 480), (84, 84)
 """Width and height of a frame in CholecT45 and in the mini world."""

@@ -1,4 +1,7 @@
-"""The plan: which stages a selection of rows needs. Pure functions, used to run, to print and to estimate."""
+"""The plan: which stages a selection of rows needs. Pure functions, used to run, to print and to estimate.
+
+Command-line words -> rows of the grid: a method, or a method under a view (`grpo@no-image`).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,46 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import ROTATIONS, VIEWS, split_row
+from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, VIEWS, parse_row, row_name, split_row
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
 from baselines.experiment.cell import Cell, Layout
 from baselines.experiment.profile import Profile
-from baselines.methods.rows import rows
+from baselines.methods.grpo import GRPO
+from baselines.methods.registry import all_methods, find_method
+from baselines.methods.sft import COT_SFT
+from baselines.methods.zero_shot import ZERO_SHOT
+
+VIEWED = (ZERO_SHOT, COT_SFT, GRPO)
+"""Methods whose control views `--methods all` includes: untrained, imitation, reinforcement (ours). `--views` selects
+those of any method; all methods under all views would multiply the evaluation's cost by seven."""
+
+
+def rows(names: Sequence[str], views: Sequence[str]) -> tuple[str, ...]:
+    """The rows that these words select, each once: ids, ids with a view (`grpo@no-image`), or `all`.
+
+    `views` are for methods named without one; if empty, the plain view.
+    """
+    chosen = tuple(dict.fromkeys(one for name in names for one in _rows(name, views)))
+    if names and not chosen:
+        raise AnatomyR1Error(f"{', '.join(names)}: has no model that could be shown {', '.join(views)}")
+    return chosen
+
+
+def _rows(name: str, views: Sequence[str]) -> list[str]:
+    if name == "all":
+        every = [one.id for one in all_methods()]
+        return _under(every, views) if views else [*every, *_under([one.id for one in VIEWED], list(VIEWS))]
+    method, view = parse_row(name)
+    return _under([find_method(method).id], [view] if view != PLAIN else views or [PLAIN])
+
+
+def _under(methods: Sequence[str], views: Sequence[str]) -> list[str]:
+    """A control without a model has the plain view alone."""
+    return [row_name(method, view) for view in views for method in methods if view == PLAIN or _has_model(method)]
+
+
+def _has_model(method: str) -> bool:
+    return find_method(method).kind != "control"
 
 
 @dataclass(frozen=True)
@@ -50,11 +88,7 @@ def select(
     arms: Sequence[str] = (),
     views: Sequence[str] = (),
 ) -> Selection:
-    """The rows asked for; what is not given comes from the profile's `default`.
-
-    Raises:
-        AnatomyR1Error: an unknown id; the message lists the known ones.
-    """
+    """The rows asked for; what is not given comes from the profile's `default`. Unknown ids are an error."""
     _known("benchmark", benchmarks, profile.data)
     _known("model", models, profile.models)
     _known("arm", arms, profile.arms())

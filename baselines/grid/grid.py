@@ -2,31 +2,181 @@
 
 Only one grid runs in a folder. This process and Snakemake hold a kernel lock, which is released exactly when both are
 gone, whatever killed them. Snakemake's own lock file, which goes stale, is not used (`--nolock`).
+
+Progress of a running grid in the terminal: a bar with the estimated time left, then what failed and why.
+
+Where the grid's stages run: on this machine, or as SLURM jobs through Snakemake's executor.
+
+A job requests what the plan says its stage takes: GPUs, CPUs, main memory, and time with a margin. A job that dies is
+submitted again and resumes from its last checkpoint; SLURM may also requeue it.
 """
 
 from __future__ import annotations
 
 import fcntl
+import io
 import json
+import math
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
+
+from tqdm import tqdm
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
 from anatomy_r1.provenance import ROOT
-from baselines.experiment.cell import GridRun, Layout
-from baselines.experiment.plan import Selection, evaluations, lineage, stages
+from baselines.experiment.cell import GridRun, Layout, settings
+from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, lineage, stages
 from baselines.experiment.profile import Profile, digest
-from baselines.experiment.settings import settings
-from baselines.grid.cluster import Cluster, by_output, executor_words
 from baselines.grid.pool import pool
-from baselines.grid.progress_bar import show_progress, summary
 from baselines.methods.registry import add_methods
 from baselines.runtime.processes import die_with_parent
+from baselines.runtime.progress import Progress, read_progress, share_done
+
+TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
+"""Seconds between updates; a terminal rewrites one line, a file gets a new one each time."""
+
+
+def show_progress(process: subprocess.Popen[bytes], layout: Layout, todo: Sequence[Stage]) -> None:
+    """Show a bar until the process ends. Its unit is seconds of expected work, which gives the time left."""
+    before = {stage.output for stage in todo if stage.output.exists()}
+    total = sum(stage.seconds for stage in todo if stage.output not in before)
+    terminal = sys.stderr.isatty()
+    shape = "{percentage:3.0f}% |{bar:20}| {elapsed} elapsed, about {remaining} left{postfix}"
+    with tqdm(total=round(total) or 1, bar_format=shape, file=sys.stderr if terminal else io.StringIO()) as bar:
+        while process.poll() is None:
+            _show(bar, layout, todo)
+            if not terminal:
+                print(bar, file=sys.stderr, flush=True)
+            try:
+                process.wait(TERMINAL_SECONDS if terminal else FILE_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+                raise
+        _show(bar, layout, todo)
+
+
+def _show(bar: Any, layout: Layout, todo: Sequence[Stage]) -> None:
+    seconds = {(stage.stage, stage.name): stage.seconds for stage in todo}
+    spent, running = 0.0, []
+    for stage, progress in _states(layout):
+        expected = seconds.get((stage, progress.name), 0.0)
+        share = share_done(progress, expected, time.time())
+        spent += share * expected
+        if progress.state == "running":
+            running.append(f"{stage} {progress.name} {share:.0%}")
+    bar.set_postfix_str(" | " + "; ".join(running) if running else "", refresh=False)
+    bar.n = min(round(spent), bar.total)
+    bar.refresh()
+
+
+def _states(layout: Layout) -> list[tuple[str, Progress]]:
+    root = layout.root / "progress"
+    return [(folder.name, p) for folder in sorted(root.glob("*")) for p in read_progress(folder)]
+
+
+def summary(code: int, layout: Layout, todo: Sequence[Stage]) -> bool:
+    """Print which stages failed, why, and where their logs are; True when every stage is done."""
+    failed = [(stage, p) for stage, p in _states(layout) if p.state == "failed"]
+    missing = [stage for stage in todo if not stage.output.exists()]
+    for stage, progress in failed:
+        print(f"FAILED {stage} {progress.name}: {progress.reason}\n       log: {progress.log}", file=sys.stderr)
+    if missing:
+        print(f"{len(missing)} of {len(todo)} stages are not done; the same command resumes from here", file=sys.stderr)
+    if code and not failed:
+        tail = (layout.root / "snakemake.log").read_text(errors="replace").splitlines()[-15:]
+        print("Snakemake failed:", *tail, f"log: {layout.root / 'snakemake.log'}", sep="\n  ", file=sys.stderr)
+    return code == 0 and not missing
+
+
+MARGIN = 3.0
+"""Time limit of a job relative to its stage's estimate (ours); a job that exceeds it is started again."""
+SHORTEST = 10
+"""Shortest time limit in minutes (ours)."""
+SUBMITTED_AGAIN = 2
+"""How often a job that died is submitted again (ours)."""
+PLUGIN = "snakemake_executor_plugin_slurm"
+FIX = "pip install --no-deps -r baselines/grid/cluster.txt (docs/paper-run.md says why)"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where stages run, from the command line."""
+
+    executor: str = "local"
+    partition: str = ""
+    account: str = ""
+    extra: str = ""
+    """Additional arguments of sbatch, such as `--constraint=a100`."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the job of one stage requests, by Snakemake's names."""
+
+    gpu: int
+    cpus_per_task: int
+    mem_mb: int
+    runtime: int
+    """Minutes."""
+
+
+def resources(profile: Profile, stage: Stage) -> Resources:
+    """Resources of one stage; on this machine only `gpu` matters."""
+    processes = profile.launch.processes if stage.stage == "train" else 1
+    return Resources(
+        gpu=gpus_of(profile, stage.stage),
+        cpus_per_task=processes * profile.needs.cpus,
+        mem_mb=round(processes * profile.needs.host_memory_gb * 1000),
+        runtime=max(SHORTEST, math.ceil(stage.seconds * MARGIN / 60)),
+    )
+
+
+def executor_words(cluster: Cluster, profile: Profile, jobs: int, logs: Path) -> list[str]:
+    """Snakemake's arguments for the executor."""
+    if cluster.executor == "local":
+        return ["--cores", str(jobs), "--resources", f"gpu={profile.needs.gpus}"]
+    if cluster.executor != "slurm":
+        raise AnatomyR1Error(f"executor {cluster.executor!r}: unknown. Fix: local or slurm")
+    if find_spec(PLUGIN) is None:
+        raise AnatomyR1Error(f"executor slurm: Snakemake's plugin is not installed. Fix: {FIX}")
+    asked = [f"slurm_partition={cluster.partition}"] if cluster.partition else []
+    asked += [f"slurm_account={cluster.account}"] if cluster.account else []
+    asked += [f"slurm_extra='{cluster.extra}'"] if cluster.extra else []
+    return [
+        *("--executor", "slurm", "--jobs", str(jobs), "--retries", str(SUBMITTED_AGAIN), "--latency-wait", "60"),
+        *("--slurm-logdir", str(logs), "--slurm-keep-successful-logs", "--slurm-requeue"),
+        *("--slurm-status-command", _status_command(), "--slurm-init-seconds-before-status-checks", "10"),
+        *(() if cluster.account else ("--slurm-no-account",)),
+        *(("--default-resources", *asked) if asked else ()),
+    ]
+
+
+def _status_command() -> str:
+    """Sacct needs an accounting database; without one it knows no job, and the grid would wait forever."""
+    if shutil.which("scontrol") is None:
+        raise AnatomyR1Error("executor slurm: no scontrol here. Fix: start the grid on a machine that can submit jobs")
+    shown = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
+    kind = next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
+    return "squeue" if kind.rstrip().endswith(("accounting_storage/none", "(null)")) else "sacct"
+
+
+def by_output(profile: Profile, root: Path, every: Sequence[Stage]) -> dict[str, dict[str, int]]:
+    """Output of each stage, relative to the runs folder -> its resources, for the Snakefile."""
+    return {str(stage.output.relative_to(root)): asdict(resources(profile, stage)) for stage in every}
+
 
 FIXED = {
     "PYTHONPATH": str(ROOT),
@@ -39,11 +189,7 @@ LOCAL = Cluster()
 
 
 def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = LOCAL) -> bool:
-    """Run what is missing, `jobs` processes at a time, here or on a cluster; True when every stage is done.
-
-    Raises:
-        AnatomyR1Error: when another grid runs in the same folder.
-    """
+    """Run what is missing, `jobs` processes at a time, here or on a cluster; True when every stage is done."""
     layout = run.layout
     where = executor_words(cluster, run.profile, jobs, layout.root / "logs" / "slurm")
     layout.root.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import anatomy_r1.mini.phases
 import baselines.stages.data
 import baselines.stages.evaluate
 import baselines.stages.stages
-import baselines.stages.training_rows
+import baselines.stages.train
 import baselines.trainers
 
 __all__ = ["AutoModelForImageTextToText", "AutoProcessor", "anatomy_r1", "baselines", "transformers", "trl"]

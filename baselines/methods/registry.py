@@ -60,11 +60,7 @@ def find_method(id: str) -> Method:  # noqa: A002
 
 
 def add_methods(files: Sequence[str]) -> tuple[Method, ...]:
-    """Register the methods of these files in this process and return them.
-
-    Raises:
-        AnatomyR1Error: as `read_methods`.
-    """
+    """Register the methods of these files in this process and return them."""
     for file in files:
         if file not in _added:
             _added[file] = read_methods(Path(file), all_methods())

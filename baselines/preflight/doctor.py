@@ -1,18 +1,312 @@
-"""All checks of a machine and a profile, and their text."""
+"""All checks of a machine and a profile, and their text.
+
+What this machine is, read once into a value, and checks of that value against a profile and the lock.
+
+Checks of a run's inputs (weights, data, similarities): what is missing, with where to get it, and what is wrong.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from anatomy_r1.data.errors import DataError
+from anatomy_r1.data.prepared import load
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import ROOT, Gpu, gpus, read_driver, versions
+from anatomy_r1.training.similarity import read_similarity
 from baselines.experiment.cell import Layout
-from baselines.experiment.plan import Selection
+from baselines.experiment.plan import Selection, cells, stages
 from baselines.experiment.profile import Profile
-from baselines.preflight import machine_checks as checks
 from baselines.preflight.effort import disk, memory_rows
-from baselines.preflight.inputs import check_inputs
-from baselines.preflight.machine_checks import Check, Machine
-from baselines.preflight.memory import GB
-from baselines.preflight.model_shape import shape_of
+from baselines.preflight.memory import GB, shape_of
+from baselines.runtime.processes import missing_gpus
+from baselines.stages.data import ROOT_VARIABLE
+
+LOCK = ROOT / "constraints.txt"
+PACKAGES = ("torch", "torchvision", "transformers", "trl", "accelerate", "peft", "lm-eval", "deepspeed", "vllm")
+"""Packages whose versions affect results."""
+GPU_ONLY = {"deepspeed", "vllm"}
+"""Packages of the extra `gpu`."""
+FREE = 0.95
+"""Share of a GPU's memory that is free when nothing runs on it; the driver keeps some (ours)."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """The result of one check."""
+
+    name: str
+    passed: bool | None
+    """None: could not be checked, and may stop the run."""
+    found: str
+    fix: str = ""
+    """What to do about it; empty when there is nothing to do."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Everything that the checks look at."""
+
+    python: tuple[int, int]
+    packages: Mapping[str, str]
+    """Name -> version of those that are installed."""
+    gpus: tuple[Gpu, ...]
+    driver: str
+    """Version of NVIDIA's driver and its CUDA; empty when there is none."""
+    torch_cuda: str
+    """CUDA version that PyTorch was built for; empty for a CPU build."""
+    cuda_error: str
+    """Why PyTorch cannot use the GPUs, in its own words; empty when it can."""
+    nccl: bool
+    disk_free: float
+    """GB free at the runs folder."""
+
+
+def read_machine(runs: Path) -> Machine:
+    """This machine."""
+    driver, (major, minor) = read_driver()
+    cards = gpus()  # before PyTorch, which may occupy some of their memory
+    torch_cuda, error, nccl = _torch()
+    existing = next(path for path in (runs, *runs.parents) if path.exists())
+    return Machine(
+        python=(sys.version_info.major, sys.version_info.minor),
+        packages=versions(PACKAGES),
+        gpus=cards,
+        driver=f"{driver} (CUDA {major}.{minor})" if driver else "",
+        torch_cuda=torch_cuda,
+        cuda_error=error,
+        nccl=nccl,
+        disk_free=shutil.disk_usage(existing).free / 2**30,
+    )
+
+
+def _torch() -> tuple[str, str, bool]:
+    """CUDA of the build, why it cannot be used, and whether NCCL is there; PyTorch compares driver and build itself."""
+    try:
+        import torch
+    except ImportError:
+        return "", "PyTorch is not installed", False
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        error = ""
+    except (AssertionError, RuntimeError) as raised:
+        error = str(raised).split(". ")[0]
+    return torch.version.cuda or "", error, torch.distributed.is_available() and torch.distributed.is_nccl_available()
+
+
+def locked() -> dict[str, str]:
+    """Package -> version in the lock."""
+    lines = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", LOCK.read_text(), flags=re.MULTILINE)
+    return {name.lower().replace("_", "-"): found for name, found in lines}
+
+
+def check_python(machine: Machine) -> Check:
+    """Python 3.11, for which the lock was made."""
+    found = ".".join(map(str, machine.python))
+    return Check("python", machine.python == (3, 11), found, "create the environment with python3.11")
+
+
+def check_packages(machine: Machine, profile: Profile, lock: Mapping[str, str]) -> list[Check]:
+    """Each package that the profile uses, against the lock: another version gives other numbers."""
+    unused = set() if profile.needs.gpus else set(GPU_ONLY)
+    if not profile.launch.accelerate.startswith("zero"):
+        unused.add("deepspeed")
+    return [_package(name, machine.packages.get(name, ""), lock[name]) for name in PACKAGES if name not in unused]
+
+
+def _package(name: str, found: str, wanted: str) -> Check:
+    same = found.partition("+")[0] == wanted
+    fix = f'pip install -c constraints.txt -e ".[train{",gpu" if name in GPU_ONLY else ""}]"'
+    return Check(name, same, f"{found or 'not installed'}, the lock has {wanted}", fix)
+
+
+def check_cuda(machine: Machine, profile: Profile) -> list[Check]:
+    """PyTorch can use the GPUs, and several of them together."""
+    built = machine.torch_cuda or "none (a CPU build)"
+    found = f"driver {machine.driver or 'none'}, PyTorch for CUDA {built}: {machine.cuda_error or 'works'}"
+    fix = f"update NVIDIA's driver for CUDA {built}, and check CUDA_VISIBLE_DEVICES"
+    if not machine.driver:
+        fix = "install NVIDIA's driver (nvidia-smi is missing or fails)"
+    elif not machine.torch_cuda:
+        fix = "install PyTorch's CUDA build"
+    checks = [Check("cuda", not machine.cuda_error, found, fix)]
+    if profile.launch.processes > 1:
+        there = "available" if machine.nccl else "missing"
+        checks.append(Check("nccl", machine.nccl, there, "install PyTorch's CUDA build"))
+    return checks
+
+
+def check_gpus(machine: Machine, profile: Profile) -> list[Check]:
+    """As many GPUs as the profile needs, large enough and idle."""
+    needs = profile.needs
+    large = [gpu for gpu in machine.gpus if gpu.memory >= needs.gpu_memory_gb]
+    listed = ", ".join(f"{gpu.name} {gpu.memory:.0f} GB" for gpu in machine.gpus) or "none"
+    found = f"{listed}; the profile needs {needs.gpus} with {needs.gpu_memory_gb:.0f} GB or more"
+    busy = [gpu for gpu in machine.gpus if gpu.free < FREE * gpu.memory]
+    return [
+        Check("gpus", len(large) >= needs.gpus, found, "profile paper-1gpu (one GPU), or mini"),
+        Check("gpu memory", not busy, f"{len(busy)} in use", "stop what runs on them; `nvidia-smi` lists it"),
+    ]
+
+
+def check_fit(machine: Machine, rows: Sequence[tuple[str, float]]) -> list[Check]:
+    """Peak memory of each kind of training, in GB, against the smallest GPU."""
+    size = min((gpu.memory for gpu in machine.gpus), default=0.0)
+    there = f"a GPU here has {size:.0f} GB" if size else "no GPU to compare with"
+    fix = "a smaller per_device_train_batch_size with more gradient_accumulation_steps, or profile paper-1gpu"
+    return [
+        Check(f"memory of {name}", peak <= size if size else None, f"about {peak:.0f} GB; {there}", fix if size else "")
+        for name, peak in rows
+    ]
+
+
+def check_disk(machine: Machine, needed: float) -> Check:
+    """Space for models, policies and checkpoints, in GB."""
+    found = f"{machine.disk_free:,.0f} GB free, about {needed:,.0f} GB needed"
+    return Check("disk", machine.disk_free >= needed, found, "another --runs folder, or fewer --methods and --seeds")
+
+
+FOLDERS = {
+    "sgg_anatomy": {
+        "SSG-VQA/qa_txt": "SSG-VQA's questions: on request, https://github.com/CAMMA-public/SSG-VQA",
+        "SSG-VQA/scene_graph": "SSG-VQA's scene graphs: same page as its questions",
+        "CholecT45/data": "CholecT45's frames: on request, https://github.com/CAMMA-public/cholect45",
+    },
+    "omnimed_mi": {
+        "OmniMedVQA/QA_information": "OmniMedVQA: https://huggingface.co/datasets/foreverbeliever/OmniMedVQA",
+        "OmniMedVQA/Images": "OmniMedVQA's images: same page; the restricted part from its sources",
+    },
+}
+"""Benchmark -> folders below the data root, and where to request them. Their terms: DATA_LICENSES.md."""
+RELEASE = "the authors' training files: https://github.com/tomato996/Anatomy-R1 (linked in the paper's abstract)"
+
+
+def missing(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
+    """Everything that would stop a run: failed checks, GPUs first."""
+    fix = "another machine, or profile paper-1gpu or mini"
+    gpus = [Check(reason, False, "missing", fix) for reason in missing_gpus(profile)]
+    return [*gpus, *missing_inputs(profile, layout, selection)]
+
+
+def check_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
+    """What is missing, then checks of what is there: chat template, pixel limits, images, similarities."""
+    models = [one for model in selection.models for one in _model(profile.models[model], layout.base(model), model)]
+    sets = [one for benchmark in selection.benchmarks for one in _prepared_set(layout.data(benchmark), benchmark)]
+    absent = missing_inputs(profile, layout, selection)
+    return [*absent, *models, *sets, *_similarities(profile, layout, selection)]
+
+
+def missing_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
+    """Missing weights, data and similarities; a profile in the mini world generates its own."""
+    if profile.generated:
+        return []
+    weights = [one for model in selection.models for one in _weights(profile.models[model], layout.base(model))]
+    data = [one for benchmark in selection.benchmarks for one in _data(benchmark, layout)]
+    absent = [*weights, *data, *_released(profile, layout, selection), *_similarity_file(profile, selection)]
+    return [Check(what, False, "missing", fix) for what, fix in absent]
+
+
+Absent = list[tuple[str, str]]
+"""What is missing, and where to get it."""
+
+
+def _weights(source: Mapping[str, Any], folder: Path) -> Absent:
+    from huggingface_hub import try_to_load_from_cache
+
+    name, revision = str(source["hub"]), source.get("revision")
+    cached = try_to_load_from_cache(name, "config.json", revision=revision or "main") if not Path(name).is_dir() else ""
+    if (folder / "config.json").is_file() or isinstance(cached, str):
+        return []
+    pin = f" --revision {revision}" if revision else ""
+    return [(f"weights of {name}", f"hf download {name}{pin}   (https://huggingface.co/{name})")]
+
+
+def _data(benchmark: str, layout: Layout) -> Absent:
+    if (layout.data(benchmark) / "manifest.json").is_file():
+        return []
+    root = os.environ.get(ROOT_VARIABLE)
+    if not root:
+        fix = f"export {ROOT_VARIABLE}=/folder, with the folders listed in README, section Real data"
+        return [(f"the data root of {benchmark}", fix)]
+    wanted = FOLDERS.get(benchmark, {})
+    return [(str(Path(root) / name), where) for name, where in wanted.items() if not (Path(root) / name).is_dir()]
+
+
+def _released(profile: Profile, layout: Layout, selection: Selection) -> Absent:
+    """The authors' files for the arm as released; without a data root, only that is reported."""
+    root = os.environ.get(ROOT_VARIABLE)
+    if not root:
+        return []
+    to_do = [one for one in stages(profile, layout, selection) if one.stage == "released" and not one.output.is_file()]
+    paths = [Path(root) / "released" / f"{one.name.split('/')[1]}.json" for one in to_do]
+    return [(str(path), RELEASE) for path in paths if not path.is_file()]
+
+
+def _similarity_file(profile: Profile, selection: Selection) -> Absent:
+    source = profile.similarity_file()
+    if source is None or source.is_file() or not any(cell.method.knobs.get("curriculum") for cell in cells(selection)):
+        return []
+    fix = "anatomy-r1 similarity make, after the data are prepared (README, Real data); needs MedCLIP's weights"
+    return [(f"similarities {source}, which ASC-Learning requires", fix)]
+
+
+def _model(source: Mapping[str, Any], folder: Path, name: str) -> list[Check]:
+    if not (folder / "config.json").is_file():
+        return []
+    from transformers import AutoProcessor
+
+    again = f"remove {folder}; the next run creates it again"
+    try:
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        return [Check(f"processor of {name}", False, str(error)[:200], again)]
+    template = bool(getattr(processor, "chat_template", None))
+    size = getattr(processor.image_processor, "size", {}) or {}
+    found = {"min": size.get("shortest_edge"), "max": size.get("longest_edge")}
+    wanted = source.get("pixels") or found
+    return [
+        Check(f"chat template of {name}", template, "available" if template else "missing", again),
+        Check(f"pixel limits of {name}", found == wanted, f"{found}, the profile has {wanted}", again),
+    ]
+
+
+def _prepared_set(folder: Path, benchmark: str) -> list[Check]:
+    if not (folder / "manifest.json").is_file():
+        return []
+    name = f"prepared set of {benchmark}"
+    try:
+        prepared = load(folder)
+    except DataError as error:
+        return [Check(name, False, str(error), f"remove {folder}; the next run creates it again")]
+    lost = [q.image for q in prepared.questions if not (prepared.image_root / q.image).is_file()]
+    found = f"{len(prepared.questions)} questions" + (f", {len(lost)} images missing, e.g. {lost[0]}" if lost else "")
+    return [Check(name, not lost, found, "restore the images, or prepare the set again")]
+
+
+def _similarities(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
+    """Whether the file covers the data's options; otherwise the curriculum would fail hours into the run."""
+    source = profile.similarity_file()
+    if source is None or not source.is_file():
+        return []
+    try:
+        known = set(read_similarity(source).names)
+    except AnatomyR1Error as error:
+        return [Check("similarities", False, str(error), "anatomy-r1 similarity make")]
+    folders = [layout.data(benchmark) for benchmark in selection.benchmarks]
+    sets = [folder for folder in folders if (folder / "manifest.json").is_file()]
+    options = {one for folder in sets for question in load(folder, "train").questions for one in question.options}
+    unknown = sorted(options - known)
+    lacks = f"; not among them: {len(unknown)} of the data's, e.g. {unknown[0]}" if unknown else ""
+    fix = f"anatomy-r1 similarity make --data {' '.join(map(str, sets))} --out {source} ..."
+    return [Check("similarities", not unknown, f"{len(known)} options{lacks}", fix)]
+
 
 SMALL_DISK = 3.0
 """GB that a generated profile needs (ours)."""
@@ -20,17 +314,17 @@ SMALL_DISK = 3.0
 
 def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
     """Every check, the machine's first."""
-    found = [checks.check_python(machine), *checks.check_packages(machine, profile, checks.locked())]
+    found = [check_python(machine), *check_packages(machine, profile, locked())]
     if profile.needs.gpus:
-        found += [*checks.check_cuda(machine, profile), *checks.check_gpus(machine, profile)]
+        found += [*check_cuda(machine, profile), *check_gpus(machine, profile)]
     needed = SMALL_DISK
     if not profile.generated:
         shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}
         needed = disk(profile, selection, shapes) / GB
         size = min((gpu.memory for gpu in machine.gpus), default=profile.needs.gpu_memory_gb)
         rows = [(name, one.peak / GB) for name, one in memory_rows(profile, selection, shapes, size)]
-        found += checks.check_fit(machine, rows)
-    return [*found, checks.check_disk(machine, needed), *check_inputs(profile, layout, selection)]
+        found += check_fit(machine, rows)
+    return [*found, check_disk(machine, needed), *check_inputs(profile, layout, selection)]
 
 
 def as_text(found: Sequence[Check]) -> str:

@@ -23,7 +23,7 @@ from anatomy_r1.results.store import MATCHED
 from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import Selection, stages
 from baselines.experiment.profile import load_profile
-from baselines.preflight.machine_checks import Check
+from baselines.preflight.doctor import Check
 from baselines.stages.stages import run_stage
 
 QUESTIONS, TOKENS = 8, 32

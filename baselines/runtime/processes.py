@@ -3,21 +3,29 @@
 On one GPU or a CPU a stage trains in its own process. On several GPUs it starts `python -m baselines worker` once per
 GPU: through accelerate when the profile names a configuration in `baselines/runtime/accelerate/` (DeepSpeed, FSDP),
 otherwise through `torch.distributed.run` (DDP).
+
+GPUs of this machine: whether a profile has enough of them, and one for each stage that needs one.
+
+Snakemake counts GPUs but does not say which one a job gets, so four concurrent evaluations would all use the first.
+Each stage locks a GPU instead; the kernel releases the lock when its holder dies.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.provenance import ROOT
-from baselines.experiment.profile_file import Launch
+from anatomy_r1.provenance import ROOT, gpus
+from baselines.experiment.profile import Launch, Profile
 
 ACCELERATE = Path(__file__).parent / "accelerate"
 PR_SET_PDEATHSIG = 1
@@ -38,11 +46,7 @@ def barrier() -> None:
 
 
 def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Run `python -m baselines WORDS` in all processes until they end; they do not outlive this one (Linux).
-
-    Raises:
-        AnatomyR1Error: when one of them failed; their output is in the stage's log.
-    """
+    """Run `python -m baselines WORDS` in all processes until they end; they do not outlive this one (Linux)."""
     command = launch_command(launch, words)
     print(" ".join(command), flush=True)
     env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
@@ -61,9 +65,6 @@ def launch_command(launch: Launch, words: Sequence[str]) -> list[str]:
     """The launcher's command line.
 
     `ANATOMY_R1_LAUNCH_ARGS` adds arguments for the launcher itself, for several machines (see `docs/paper-run.md`).
-
-    Raises:
-        AnatomyR1Error: when the profile names a configuration that does not exist.
     """
     extra = os.environ.get("ANATOMY_R1_LAUNCH_ARGS", "").split()
     if not launch.accelerate:
@@ -86,3 +87,68 @@ def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
 def terminate_with_parent() -> None:
     """The same with SIGTERM, which a launcher passes on to its workers."""
     die_with_parent(signal.SIGTERM)
+
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def gpu_memory_gb() -> list[float]:
+    """Memory of each NVIDIA GPU, as the driver reports it; empty without a driver."""
+    return [gpu.memory for gpu in gpus()]
+
+
+def missing_gpus(profile: Profile) -> list[str]:
+    """Why the profile cannot run here; empty when it can."""
+    if profile.needs.gpus == 0:
+        return []
+    found = gpu_memory_gb()
+    fit = [size for size in found if size >= profile.needs.gpu_memory_gb]
+    if len(fit) >= profile.needs.gpus:
+        return []
+    have = f"{len(found)} found ({', '.join(f'{size:.0f} GB' for size in found)})" if found else "none found"
+    return [
+        f"it needs {profile.needs.gpus} NVIDIA GPUs of {profile.needs.gpu_memory_gb:.0f} GB or more, {have}: "
+        "run it on such a machine, or use `--profile mini`, which needs none"
+    ]
+
+
+def visible(count: int) -> list[str]:
+    """GPUs that this process may use: those set by a scheduler or user, otherwise all `count`."""
+    named = os.environ.get(VISIBLE)
+    if named is None:
+        return [str(number) for number in range(count)]
+    return [name for name in named.split(",") if name and name != "-1"]
+
+
+@contextmanager
+def one_gpu(candidates: Sequence[str], locks: Path, poll: float = 1.0) -> Iterator[str]:
+    """Wait for one of `candidates`, hold it, and make it the only GPU that CUDA sees; without candidates do nothing.
+
+    `candidates` are named as in CUDA_VISIBLE_DEVICES; all stages on this machine share the folder `locks`.
+    """
+    if not candidates:
+        yield ""
+        return
+    locks.mkdir(parents=True, exist_ok=True)
+    before = os.environ.get(VISIBLE)
+    while True:
+        for name in candidates:
+            with (locks / f"gpu-{name.replace('/', '_')}.lock").open("w") as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                os.environ[VISIBLE] = name
+                try:
+                    yield name
+                finally:
+                    _restore(before)
+                return
+        time.sleep(poll)
+
+
+def _restore(before: str | None) -> None:
+    if before is None:
+        os.environ.pop(VISIBLE, None)
+    else:
+        os.environ[VISIBLE] = before

@@ -27,11 +27,7 @@ OPTIONS: dict[str, type[SggOptions] | type[OmniMedOptions]] = {"sgg": SggOptions
 
 
 def prepare(run: GridRun, benchmark: str) -> None:
-    """Prepare a benchmark with the options in the profile's data section.
-
-    Raises:
-        AnatomyR1Error: for a bad section, or data that cannot be used.
-    """
+    """Prepare a benchmark with the options in the profile's data section."""
     root, out, section = _root(run), run.layout.data(benchmark), run.profile.data[benchmark]
     options = read_section(section, f"profile {run.profile.name}: data.{benchmark}", root, out)
     print(f"preparing {benchmark} from {root}: {dict(section)}", flush=True)
@@ -45,12 +41,6 @@ def prepare(run: GridRun, benchmark: str) -> None:
 
 def read_section(section: Mapping[str, Any], name: str, root: Path, out: Path) -> SggOptions | OmniMedOptions:
     """The options that a profile's data section states; a null leaves the default.
-
-    Args:
-        section: `source` and fields of its options (`OPTIONS`).
-        name: of the section, for errors.
-        root: root of the data.
-        out: folder of the prepared set.
 
     Raises:
         AnatomyR1Error: for an unknown key, or a value of the wrong type or out of range; the message names the key.
@@ -71,11 +61,7 @@ def read_section(section: Mapping[str, Any], name: str, root: Path, out: Path) -
 
 
 def prepare_released(run: GridRun, benchmark: str, file: str) -> None:
-    """Prepare one of the authors' files as a training set; in generated data its twin, which is written first.
-
-    Raises:
-        AnatomyR1Error: when the file or its images are missing.
-    """
+    """Prepare one of the authors' files as a training set; in generated data its twin, which is written first."""
     root, out = _root(run), run.layout.released(benchmark, file)
     path = root / "released" / f"{file}.json"
     if run.profile.generated:

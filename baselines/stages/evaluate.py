@@ -30,9 +30,8 @@ from anatomy_r1.scoring.score import score
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.evidence import load_evidence
 from anatomy_r1.training.training_log import SETTINGS_NAME
-from baselines.experiment.cell import Cell, GridRun, Layout
+from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.profile import digest
-from baselines.experiment.settings import settings
 from baselines.methods.control import NAMES
 from baselines.methods.method import Method
 from baselines.runtime.progress import ProgressCallback

@@ -6,15 +6,23 @@ Besides the source of the weights (`mini`, or `hub` and `revision`), an entry ma
 - `attention`: transformers' `attn_implementation`;
 - `frozen`: names of parts that are not trained: `[model.visual]` is Qwen2.5-VL's vision tower;
 - `lora`: arguments of PEFT's `LoraConfig`; without it, everything that is not frozen is trained.
+
+A base model from the hub's cache or a folder: pinned, checked, and with pixel limits saved in its processor.
+
+A revision such as `main` can change. The commit found first is recorded with the model, and another one is refused
+until the folder is removed.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.hub import snapshot
 
 Source = Mapping[str, Any]
 """A profile's model entry."""
@@ -23,15 +31,9 @@ ADAPTER = "adapter_config.json"
 
 
 def load_policy(weights: Path, start: Path, source: Source) -> tuple[Any, Any]:
-    """Model and processor. Left padding: right padding silently corrupts token types in TRL.
+    """Model and processor; weights from `start`, where training started, or from a checkpoint of the same run.
 
-    Args:
-        weights: where the model's weights are: `start`, or a checkpoint of the same run.
-        start: where training started; the reference policy of the KL term is loaded from it.
-        source: the profile's model entry.
-
-    Raises:
-        AnatomyR1Error: when a part to freeze does not exist.
+    The reference policy of the KL term is loaded from `start`. Right padding would silently corrupt token types in TRL.
     """
     from transformers import AutoProcessor
 
@@ -56,11 +58,7 @@ def load_model(folder: Path, source: Source) -> Any:
 
 
 def freeze(model: Any, parts: Sequence[str]) -> None:
-    """Exclude these parts from training.
-
-    Raises:
-        AnatomyR1Error: when there is no such part.
-    """
+    """Exclude these parts from training."""
     for part in parts:
         try:
             model.get_submodule(part).requires_grad_(False)
@@ -103,3 +101,53 @@ def merge_adapters(folder: Path, start: Path, source: Source) -> None:
     for path in [folder / ADAPTER, *folder.glob("adapter_model*"), *folder.glob("README.md")]:
         path.unlink(missing_ok=True)
     merged.save_pretrained(folder)
+
+
+SOURCE_NAME = "source.json"
+LINKED = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
+"""Files that are linked instead of copied; processor and tokenizer are saved again, with the pixel limits."""
+
+
+def fetch(source: Mapping[str, Any], out: Path) -> None:
+    """Put the model of a profile's entry into `out`, atomically."""
+    folder = snapshot(source["hub"], source.get("revision"))
+    found = {"hub": source["hub"], "revision": source.get("revision"), "commit": folder.name}
+    _check_pin(out, found)
+    if not list(folder.glob("*.safetensors")):
+        raise AnatomyR1Error(f"{folder}: no *.safetensors. Fix: fetch it again: hf download {source['hub']}")
+    half = out.with_name(out.name + ".half")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    for path in sorted({path for pattern in LINKED for path in folder.glob(pattern)}):
+        (half / path.name).symlink_to(path.resolve())
+    _save_processor(folder, half, source.get("pixels") or {})
+    (half / SOURCE_NAME).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    shutil.rmtree(out, ignore_errors=True)
+    half.rename(out)
+
+
+def _check_pin(out: Path, found: Mapping[str, Any]) -> None:
+    path = out / SOURCE_NAME
+    if not path.is_file():
+        return
+    before = json.loads(path.read_text())
+    if before["hub"] == found["hub"] and before["commit"] != found["commit"]:
+        raise AnatomyR1Error(
+            f"{out}: made from commit {before['commit']} of {found['hub']}, but {found['revision'] or 'its head'} is "
+            f"now {found['commit']}. Fix: `revision: {before['commit']}` in the profile, or remove {out} and what "
+            "was trained from it"
+        )
+
+
+def _save_processor(folder: Path, out: Path, pixels: Mapping[str, int]) -> None:
+    """Save the pixel limits: TRL 1.16 cannot pass processor arguments to vLLM in colocate mode."""
+    from transformers import AutoProcessor
+
+    limits = {f"{end}_pixels": value for end, value in pixels.items()}
+    try:
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False, **limits)
+    except (OSError, ValueError) as error:
+        raise AnatomyR1Error(f"{folder}: its processor cannot be loaded ({error})") from error
+    if not getattr(processor, "chat_template", None):
+        raise AnatomyR1Error(f"{folder}: its processor has no chat template, which prompts need")
+    processor.save_pretrained(out)

@@ -106,7 +106,7 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
             else:
                 start_training(name, run)
         case "evaluate":
-            from baselines.runtime.gpus import gpu_memory_gb, one_gpu, visible
+            from baselines.runtime.processes import gpu_memory_gb, one_gpu, visible
             from baselines.stages.evaluate import evaluate_cell
 
             gpus = visible(len(gpu_memory_gb())) if profile.needs.gpus else []
@@ -118,7 +118,7 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
 
 def _base(source: Mapping[str, Any], out: Path) -> None:
     if "mini" not in source:
-        from baselines.stages.base_model import fetch
+        from baselines.stages.policy import fetch
 
         fetch(source, out)
         return

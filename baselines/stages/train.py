@@ -3,10 +3,15 @@
 To resume full fine-tuning, we load the weights from the checkpoint ourselves: transformers 5.17 silently continues from
 the initial ones (huggingface/transformers#43701). The reference policy of the KL term is loaded from the name in the
 model's config, so that name is set back to where training started.
+
+Publication: a finished training appears atomically as one folder with its policies, log and settings.
+
+Questions -> rows of a training set in TRL's format: chat turns, one image, and columns for the rewards.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -16,19 +21,114 @@ from pkgutil import resolve_name
 from typing import Any
 
 from anatomy_r1.data.prepared import PreparedSet, load
-from anatomy_r1.prompts import Style
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.prompts import Style, render
 from anatomy_r1.provenance import provenance
+from anatomy_r1.question import Question
+from anatomy_r1.results.store import EQUAL_TOKENS
 from anatomy_r1.training.recorded_batches import FOLDER
 from anatomy_r1.training.similarity import load_similarity
-from anatomy_r1.training.training_log import LOG_NAME, TrainingLog
-from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun
+from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, TrainingLog, read
+from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun, arguments, settings
 from baselines.experiment.profile import digest
-from baselines.experiment.settings import arguments, settings
 from baselines.methods.method import Method
 from baselines.runtime.processes import barrier, is_first
 from baselines.runtime.progress import ProgressCallback
 from baselines.stages.policy import Source, adapters, load_policy, merge_adapters, save_policy
-from baselines.stages.publish import is_published, publish
+
+
+def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
+    """Move model, processor, log and settings to `out`; the policy of equal tokens becomes a folder inside."""
+    ready = work / "ready"
+    shutil.rmtree(ready, ignore_errors=True)
+    record = {**record, **_take_policies(work, ready, processor)}
+    processor.save_pretrained(ready)
+    shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
+    if (work / FOLDER).is_dir():
+        shutil.copytree(work / FOLDER, ready / FOLDER)
+    (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    ready.rename(out)
+    shutil.rmtree(work)
+
+
+def _take_policies(work: Path, ready: Path, processor: Any) -> dict[str, Any]:
+    """Link the kept policies: a killed publication must find them again, and copies may be large."""
+    from baselines.trainers.records import REACHED, read_reached
+
+    kept = {name: work / POLICIES / name for name in (OWN, EQUAL_TOKENS) if (work / POLICIES / name).is_dir()}
+    ended = read_reached(kept[OWN])["step"] if (kept[OWN] / REACHED).exists() else None  # SFT has one budget
+    costs: dict[str, Any] = {"spent": spent(work / LOG_NAME, ended)}
+    shutil.copytree(kept[OWN], ready, copy_function=os.link)
+    if EQUAL_TOKENS in kept:
+        shutil.copytree(kept[EQUAL_TOKENS], ready / EQUAL_TOKENS, copy_function=os.link)
+        processor.save_pretrained(ready / EQUAL_TOKENS)
+        reached = read_reached(kept[EQUAL_TOKENS])
+        cost = spent(work / LOG_NAME, reached["step"])
+        costs["equal_tokens"] = {"spent": cost, "reached": reached["reached"]}
+    return costs
+
+
+def spent(log: Path, until: int | None = None) -> dict[str, float]:
+    """Cost of training up to a step: optimiser steps, wall-clock seconds, sampled tokens (0 in SFT)."""
+    steps = read(log, "steps")
+    steps = steps if until is None else steps[steps["step"] <= until]
+    tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
+    return {"steps": len(steps), "seconds": float(steps["seconds"].sum()), "rollout_tokens": tokens}
+
+
+def is_published(out: Path, plan: dict[str, Any]) -> bool:
+    """Whether `out` was trained by this very plan, perhaps by a process that outlived a killed grid."""
+    path = out / SETTINGS_NAME
+    return path.is_file() and digest(json.loads(path.read_text())["plan"]) == digest(plan)
+
+
+def completion(question: Question, style: Style) -> str:
+    """The target of SFT: the answer alone, or first the rule-based rationale (wording ours: the paper gives none)."""
+    answer = f"<answer> {question.letter} </answer>"
+    return answer if style == "direct" else f"<think> {question.rationale} {question.letter} </think> {answer}"
+
+
+def sft_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
+    """Rows with `prompt`, `completion` and `image` (loss on the completion only); `think` needs rationales."""
+    usable = [q for q in prepared.questions if style == "direct" or q.rationale]
+    if not usable:
+        fix = "prepare it with --scene-graphs, from which rationales are made"
+        raise AnatomyR1Error(f"{prepared.root}: no training question has a rationale for CoT-SFT. Fix: {fix}")
+    return [
+        {**_shown(prepared, q, style), "completion": [{"role": "assistant", "content": completion(q, style)}]}
+        for q in usable
+    ]
+
+
+def rl_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
+    """Rows with `prompt`, `image`, and what the rewards and the training log need."""
+    return [
+        {
+            **_shown(prepared, q, style),
+            "question_id": q.id,
+            "options": list(q.options),
+            "letter": q.letter,
+            "anatomy": q.category,
+        }
+        for q in prepared.questions
+    ]
+
+
+def _shown(prepared: PreparedSet, question: Question, style: Style) -> dict[str, Any]:
+    """The prompt has no image part: TRL puts the image before the text, as the release does."""
+    return {
+        "prompt": [{"role": "user", "content": render(question, style, prepared.wording)}],
+        "image": str(prepared.image_root / question.image),
+    }
+
+
+def dataset(rows: Sequence[dict[str, Any]]) -> Any:
+    """A `datasets.Dataset` that decodes an image when its row is read, so memory does not grow with the set."""
+    from datasets import Dataset, Image
+
+    return Dataset.from_list(list(rows)).cast_column("image", Image())
 
 
 def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
@@ -87,15 +187,8 @@ def build(
 def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], source: Source, args: Any) -> Any:
     """The trainer of a method with its rewards, curriculum and augmentation, but without log or callbacks.
 
-    Args:
-        method: names the trainer class.
-        prepared: training questions.
-        policy: model and processor from `load_policy`.
-        source: the profile's model entry.
-        args: `RLConfig`, or TRL's `SFTConfig`.
+    `policy` is from `load_policy`; `args` are an `RLConfig`, or TRL's `SFTConfig`.
     """
-    from baselines.stages.training_rows import dataset, rl_rows, sft_rows
-
     model, processor = policy
     common = {"model": model, "processing_class": processor, "peft_config": adapters(source), "args": args}
     trainer_class = resolve_name(method.trainer)
@@ -120,8 +213,7 @@ def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
 
 def _set_serving(trainer: Any, prepared: PreparedSet, style: Style) -> None:
     """Give an RL trainer the similarities, augmentation and curriculum that its settings ask for."""
-    from baselines.trainers.serve_augmented import build_augmentation
-    from baselines.trainers.serve_curriculum import build_curriculum
+    from baselines.trainers.serve import build_augmentation, build_curriculum
 
     args = trainer.args
     trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))

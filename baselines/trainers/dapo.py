@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
 from baselines.trainers.grpo import Draw, LoggedGRPOTrainer, nonconstant
-from baselines.trainers.sampler import TrainingRow
+from baselines.trainers.serve import TrainingRow
 
 Batch = dict[str, Any]
 Pick = tuple[int, int]
@@ -111,9 +111,6 @@ def merge(batches: Sequence[Batch], picks: Sequence[Pick], pad: int) -> Batch:
     """The picked rows of several batches as one, padded as TRL pads.
 
     `num_items_in_batch` is left to the caller, who knows the other processes.
-
-    Raises:
-        ValueError: for a key that this code cannot merge (a new release of TRL may add one).
     """
     unknown = set(batches[0]) - {*PADDED, *PER_ROW, *OTHER}
     if unknown:

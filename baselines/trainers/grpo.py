@@ -44,9 +44,7 @@ from trl import GRPOTrainer
 from anatomy_r1.training.similarity import Similarity
 from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
 from baselines.trainers.records import Recorder, ended_by_eos, rollout
-from baselines.trainers.sampler import GroupSampler, TrainingRow
-from baselines.trainers.serve_augmented import Augment, group_rng
-from baselines.trainers.serve_curriculum import BatchContext, Curriculum
+from baselines.trainers.serve import Augment, BatchContext, Curriculum, GroupSampler, TrainingRow, group_rng
 
 SPREAD = 1e-6
 """A group is constant if its largest and smallest reward differ by no more. The standard deviation is no test: that of

@@ -12,7 +12,7 @@ from trl import SFTTrainer
 
 from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.training.training_log import Example, TrainingLog
-from baselines.trainers.sampler import GroupSampler, TrainingRow
+from baselines.trainers.serve import GroupSampler, TrainingRow
 
 
 class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]

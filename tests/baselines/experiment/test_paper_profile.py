@@ -8,13 +8,11 @@ import torch
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.experiment.cell import Cell, GridRun, Layout
+from baselines.experiment.cell import Cell, GridRun, Layout, arguments
 from baselines.experiment.profile import load_profile
-from baselines.experiment.settings import arguments
 from baselines.methods.registry import METHODS
 from baselines.runtime.processes import ACCELERATE
-from baselines.stages.base_model import SOURCE_NAME, fetch
-from baselines.stages.policy import ADAPTER, load_model, load_policy
+from baselines.stages.policy import ADAPTER, SOURCE_NAME, fetch, load_model, load_policy
 from baselines.stages.train import LOG_NAME, train
 from tests.helpers.small_runs import ignore, linked
 

@@ -6,8 +6,8 @@ from anatomy_r1.errors import AnatomyR1Error
 from baselines.experiment.cell import Layout
 from baselines.experiment.plan import Stage, select, stages
 from baselines.experiment.profile import load_profile
-from baselines.grid import cluster
-from baselines.grid.cluster import Cluster, by_output, executor_words, resources
+from baselines.grid import grid as cluster
+from baselines.grid.grid import Cluster, by_output, executor_words, resources
 
 PAPER, MINI = load_profile("paper"), load_profile("mini")
 

@@ -7,12 +7,11 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
 from baselines.experiment.cell import Cell, GridRun, Layout
-from baselines.experiment.plan import cells, select, stages
+from baselines.experiment.plan import VIEWED, cells, rows, select, stages
 from baselines.experiment.profile import PROFILES, load_profile
 from baselines.grid.grid import configuration
 from baselines.methods.control import MAJORITY
 from baselines.methods.registry import METHODS
-from baselines.methods.rows import VIEWED, rows
 from baselines.stages.stages import parse_evaluation
 
 MINI = load_profile("mini")

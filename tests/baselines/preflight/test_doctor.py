@@ -11,12 +11,12 @@ from baselines.experiment.cell import Layout
 from baselines.experiment.plan import select
 from baselines.experiment.profile import load_profile
 from baselines.methods import registry as methods
+from baselines.preflight import doctor as checks
 from baselines.preflight import doctor as examine
-from baselines.preflight import inputs, smoke
-from baselines.preflight import machine_checks as checks
-from baselines.preflight.inputs import missing
-from baselines.preflight.machine_checks import Machine, read_machine
-from baselines.runtime import gpus as requirements
+from baselines.preflight import doctor as inputs
+from baselines.preflight import smoke
+from baselines.preflight.doctor import Machine, missing, read_machine
+from baselines.runtime import processes as requirements
 from tests.helpers.small_runs import linked
 
 LOCK = checks.locked()

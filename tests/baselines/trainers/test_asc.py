@@ -13,8 +13,7 @@ from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
 from baselines.methods.registry import find_method
 from baselines.stages.train import LOG_NAME, train
-from baselines.trainers.sampler import question_order
-from baselines.trainers.serve_curriculum import BatchContext, build_curriculum
+from baselines.trainers.serve import BatchContext, build_curriculum, question_order
 from tests.helpers.recording import hashed_reward
 from tests.helpers.small_runs import ignore
 
@@ -179,9 +178,7 @@ def test_a_curriculum_needs_similarities_and_one_batch_a_step(tmp_path):
 @pytest.mark.slow
 def test_decisions_and_what_was_served_replay_from_the_training_log(smoke_run, with_budget, monkeypatch, prepared):
     monkeypatch.setattr("anatomy_r1.training.rewards.accuracy_reward", hashed_reward)
-    monkeypatch.setattr(
-        "baselines.trainers.serve_curriculum.LevelRule", lambda *_: LevelRule(levels=3, window=2, threshold=0.3)
-    )
+    monkeypatch.setattr("baselines.trainers.serve.LevelRule", lambda *_: LevelRule(levels=3, window=2, threshold=0.3))
     run = with_budget(smoke_run, "rl", max_steps=6, similarity="mini", max_completion_length=10)
     out = train(run, Cell("sgg_anatomy_mini", "mini-l", "grpo-asc", 0), ignore)
     rollouts, steps = read(out / LOG_NAME, "rollouts"), read(out / LOG_NAME, "steps")
