@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_whole
+from anatomy_r1.provenance import processor, provenance, read_driver
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
 from baselines.methods.registry import find_method
@@ -123,6 +125,26 @@ the training log). Timed directly, because a difference of one per cent is small
 shared machine."""
 CaseResult = Mapping[str, Any]
 """What is known about a case: see `baselines.bench.measure.measure`."""
+
+
+def result_header(case: Case, command: str) -> dict[str, Any]:
+    """What every result has, measured or not."""
+    made = provenance()
+    when = time.strftime("%Y-%m-%d", time.gmtime())
+    facts = {"commit": made["commit"], "dirty": made["dirty"], "packages": made["packages"], "date": when}
+    return {"case": dataclasses.asdict(case), "command": command, **facts, "device": device()}
+
+
+def device() -> dict[str, Any]:
+    """Name, driver, CUDA and PyTorch of the GPU; in a rehearsal, of the CPU."""
+    import torch
+
+    common = {"torch": torch.__version__, "cuda": torch.version.cuda or ""}
+    if not torch.cuda.is_available():
+        return {**common, "name": processor(), "kind": "cpu", "driver": "", "memory": None}
+    card = torch.cuda.get_device_properties(0)
+    driver, _ = read_driver()
+    return {**common, "name": card.name, "kind": "cuda", "driver": driver, "memory": card.total_memory}
 
 
 def result_path(out: Path, case: Case) -> Path:

@@ -1,6 +1,4 @@
-"""Measure one case, in a process of its own: `python -m baselines.bench.measure '{"do": "measure", "case": ...}'`.
-
-Where the time of a training step goes: a timer attached to a TRL trainer, and plain TRL to compare with.
+"""Measure one case: a timer attached to the trainer that the grid would build, or to plain TRL's to compare with.
 
 A GPU works asynchronously, so the timer synchronises with it at both ends of every span.
 """
@@ -9,26 +7,35 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 from trl import GRPOTrainer
 
-from anatomy_r1.provenance import processor, provenance, read_driver
-from baselines.bench.cases import OWN, SPANS, Case, bench_method, bench_profile, model_entry, write_json
-from baselines.bench.inputs import data_of, forbidden, model_of, prepare
+from anatomy_r1.data.prepared import load
+from anatomy_r1.training.recorded_batches import FOLDER
+from anatomy_r1.training.training_log import TrainingLog
+from baselines.bench.cases import OWN, SPANS, Case, bench_method, bench_profile, model_entry, result_header
+from baselines.bench.inputs import data_of, forbidden, model_of
 from baselines.experiment.cell import arguments
 from baselines.preflight.memory import PROMPT, shape_of, training_memory
 from baselines.runtime.progress import silent
-from baselines.trainers import LoggedGRPOTrainer
+from baselines.stages.policy import load_policy
+from baselines.stages.train import assemble
+from baselines.trainers import LoggedGRPOTrainer, LogSteps, Recorder, RLConfig
 from baselines.trainers.serve import GroupSampler
+
+SETTINGS = (
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "steps_per_generation", "num_generations"),
+    *("beta", "bf16", "gradient_checkpointing"),
+)
+"""Trainer arguments that are stored with its numbers."""
 
 
 class PlainGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -40,8 +47,6 @@ class PlainGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
 def now() -> float:
     """Seconds: wall time on a GPU; on a CPU, which may be shared, the time of this process."""
-    import torch
-
     if not torch.cuda.is_available():
         return time.process_time()
     torch.cuda.synchronize()
@@ -49,8 +54,8 @@ def now() -> float:
 
 
 @dataclass
-class StepTimer:
-    """Spans of the current step, and the steps that are finished."""
+class StepTimer(TrainerCallback):  # type: ignore[misc]
+    """Spans of the current step, the steps that are finished, and the most memory in use at the end of one."""
 
     spans: dict[str, float] = field(default_factory=dict)
     sampled: dict[str, int] = field(default_factory=dict)
@@ -60,6 +65,9 @@ class StepTimer:
     sample_hash: str = ""
     """Hash of the first step's prompts and completions: equal when two trainers sampled the same."""
     began: float = 0.0
+    update_began: float = 0.0
+    driver: int = 0
+    """Bytes in use on the GPU, whoever uses them; PyTorch tracks only its own."""
 
     def add(self, name: str, seconds: float) -> None:
         """Add to a span of the current step."""
@@ -100,32 +108,34 @@ class StepTimer:
         self.steps.append({"seconds": ended - self.began, **spans, **self.sampled})
         self.began, self.spans, self.sampled = ended, {}, {}
 
-
-class StepCallback(TrainerCallback):  # type: ignore[misc]
-    """Opens and closes steps of the timer, and calls `look` at the end of each."""
-
-    def __init__(self, timer: StepTimer, look: Callable[[], None]) -> None:
-        self.timer, self.look, self.began = timer, look, 0.0
-
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Open the first step."""
-        self.timer.began = now()
+        self.began = now()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Open `optimiser`; gradients are clipped already."""
-        self.began = now()
+        self.update_began = now()
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Close `optimiser`."""
-        self.timer.add("optimiser", now() - self.began)
+        self.add("optimiser", now() - self.update_began)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Close the step."""
-        self.look()
-        self.timer.finish()
+        """Look at the memory in use, then close the step."""
+        if torch.cuda.is_available():
+            free, total = torch.cuda.mem_get_info()
+            self.driver = max(self.driver, total - free)
+        self.finish()
+
+    def peak_memory(self) -> dict[str, int | None]:
+        """Bytes allocated by tensors, reserved by PyTorch, and handed out by the driver; None without a GPU."""
+        if not torch.cuda.is_available():
+            return {"allocated": None, "reserved": None, "driver": None}
+        allocated, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+        return {"allocated": allocated, "reserved": reserved, "driver": max(self.driver, reserved)}
 
 
-def attach(trainer: Any, timer: StepTimer, look: Callable[[], None]) -> None:
+def attach(trainer: Any, timer: StepTimer) -> None:
     """Time this trainer's spans."""
     trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
     trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
@@ -134,7 +144,7 @@ def attach(trainer: Any, timer: StepTimer, look: Callable[[], None]) -> None:
     if isinstance(trainer, LoggedGRPOTrainer):
         for name, method in OWN.items():
             setattr(trainer, method, timer.timed(name, getattr(trainer, method)))
-    trainer.add_callback(StepCallback(timer, look))
+    trainer.add_callback(timer)
 
 
 def summary(steps: Sequence[Mapping[str, float]]) -> dict[str, Any]:
@@ -164,31 +174,6 @@ def summary(steps: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     }
 
 
-SETTINGS = (
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "steps_per_generation",
-    "num_generations",
-    "beta",
-    "bf16",
-    "gradient_checkpointing",
-)
-"""Trainer arguments that are stored with its numbers."""
-
-
-def main(asked: dict[str, Any]) -> None:
-    """`do: prepare` makes the case's inputs; `do: measure` measures it and writes `out`."""
-    import torch
-
-    case, work = Case(**asked["case"]), Path(asked["work"])
-    if case.rehearsal:
-        torch.set_num_threads(1)
-    if asked["do"] == "prepare":
-        prepare(work, case, "cpu" if case.rehearsal else "cuda")
-    else:
-        write_json(Path(asked["out"]), measure(case, work, asked["command"]))
-
-
 def measure(case: Case, work: Path, command: str) -> dict[str, Any]:
     """Run the case; a failure is a result too.
 
@@ -203,26 +188,6 @@ def measure(case: Case, work: Path, command: str) -> dict[str, Any]:
     except Exception as error:
         found |= failure(error)
     return {**found, "case_seconds": round(time.monotonic() - began, 1)}
-
-
-def result_header(case: Case, command: str) -> dict[str, Any]:
-    """What every result has, measured or not."""
-    made = provenance()
-    when = time.strftime("%Y-%m-%d", time.gmtime())
-    facts = {"commit": made["commit"], "dirty": made["dirty"], "packages": made["packages"], "date": when}
-    return {"case": dataclasses.asdict(case), "command": command, **facts, "device": device()}
-
-
-def device() -> dict[str, Any]:
-    """Name, driver, CUDA and PyTorch of the GPU; in a rehearsal, of the CPU."""
-    import torch
-
-    common = {"torch": torch.__version__, "cuda": torch.version.cuda or ""}
-    if not torch.cuda.is_available():
-        return {**common, "name": processor(), "kind": "cpu", "driver": "", "memory": None}
-    card = torch.cuda.get_device_properties(0)
-    driver, _ = read_driver()
-    return {**common, "name": card.name, "kind": "cuda", "driver": driver, "memory": card.total_memory}
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -241,28 +206,20 @@ def _plan(case: Case, work: Path) -> dict[str, Any]:
 
 
 def _run(case: Case, work: Path) -> dict[str, Any]:
-
-    trainer, log = build(case, work)
-    timer, memory = StepTimer(), PeakMemory()
-    attach(trainer, timer, memory.look)
+    trainer, log = _build(case, work)
+    timer = StepTimer()
+    attach(trainer, timer)
     trainer.train()
     if log is not None:
         log.close(case.steps)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     settings = {name: getattr(trainer.args, name) for name in SETTINGS}
     about = {"said": timer.sample_hash, "losses": losses, "prompt": max(timer.prompts), "settings": settings}
-    return {"memory": memory.peak(), **about, **summary(timer.steps), "each_step": timer.steps[1:]}
+    return {"memory": timer.peak_memory(), **about, **summary(timer.steps), "each_step": timer.steps[1:]}
 
 
-def build(case: Case, work: Path) -> tuple[Any, Any]:
+def _build(case: Case, work: Path) -> tuple[Any, Any]:
     """The trainer as the grid builds it, and its training log (None for plain TRL); no completion ends early."""
-    from anatomy_r1.data.prepared import load
-    from anatomy_r1.training.recorded_batches import FOLDER
-    from anatomy_r1.training.training_log import TrainingLog
-    from baselines.stages.policy import load_policy
-    from baselines.stages.train import assemble
-    from baselines.trainers import LoggedGRPOTrainer, LogSteps, Recorder, RLConfig
-
     method, start, entry = bench_method(case.method), model_of(work, case), model_entry(case)
     out = work / "cases" / case.name
     given = {**arguments(bench_profile(case), method, 0), "output_dir": str(out), "report_to": "none"}
@@ -277,31 +234,3 @@ def build(case: Case, work: Path) -> tuple[Any, Any]:
     trainer.recorder = Recorder(out / FOLDER)
     trainer.add_callback(LogSteps(trainer.training_log, silent))
     return trainer, trainer.training_log
-
-
-class PeakMemory:
-    """Peak GPU memory: PyTorch tracks its own; what the driver has handed out is sampled after every step."""
-
-    def __init__(self) -> None:
-        self.driver = 0
-
-    def look(self) -> None:
-        """Sample the memory in use on the GPU, whoever uses it."""
-        import torch
-
-        if torch.cuda.is_available():
-            free, total = torch.cuda.mem_get_info()
-            self.driver = max(self.driver, total - free)
-
-    def peak(self) -> dict[str, int | None]:
-        """Bytes allocated by tensors, reserved by PyTorch, and handed out by the driver; None without a GPU."""
-        import torch
-
-        if not torch.cuda.is_available():
-            return {"allocated": None, "reserved": None, "driver": None}
-        allocated, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
-        return {"allocated": allocated, "reserved": reserved, "driver": max(self.driver, reserved)}
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

@@ -1,4 +1,7 @@
-"""Run the cases that have no result yet, one after another, each in a process of its own, within a time limit."""
+"""Run the cases that have no result yet, one after another, each in a process of its own, within a time limit.
+
+The process is `python -m baselines.bench.run '{"do": "measure", "case": ...}'`.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.provenance import ROOT
-from baselines.bench.cases import Case, has_result, read_result, result_path, write_json
-from baselines.bench.inputs import prepared
-from baselines.bench.measure import result_header
+from baselines.bench.cases import Case, has_result, read_result, result_header, result_path, write_json
+from baselines.bench.inputs import prepare, prepared
 from baselines.runtime.processes import die_with_parent
 
 FRESH = 0.5
@@ -92,7 +94,7 @@ def _child(call: Call, case: Case, do: str, seconds: float) -> Exit:
     asked["out"] = str(result_path(call.out, case))
     log = call.work / "logs" / f"{case.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "baselines.bench.measure", json.dumps(asked)]
+    command = [sys.executable, "-m", "baselines.bench.run", json.dumps(asked)]
     with log.open("w") as output:
         where: dict[str, Any] = {"stdout": output, "stderr": subprocess.STDOUT, "env": _environment(case)}
         process = subprocess.Popen(command, cwd=ROOT, preexec_fn=die_with_parent, **where)  # noqa: PLW1509  (no threads yet)
@@ -122,3 +124,22 @@ def _record_failure(call: Call, case: Case, do: str, ended: Exit) -> None:
         how = f"ended by {signal.Signals(-ended.code).name}" if ended.code < 0 else f"ended with status {ended.code}"
     error = f"{do} {how}; end of its output: {ended.output.strip()}"
     write_json(result_path(call.out, case), {**result_header(case, call.command), "status": "failed", "error": error})
+
+
+def main(asked: dict[str, Any]) -> None:
+    """`do: prepare` makes the case's inputs; `do: measure` measures it and writes `out`."""
+    case, work = Case(**asked["case"]), Path(asked["work"])
+    if case.rehearsal:
+        import torch
+
+        torch.set_num_threads(1)
+    if asked["do"] == "prepare":
+        prepare(work, case, "cpu" if case.rehearsal else "cuda")
+    else:
+        from baselines.bench.measure import measure
+
+        write_json(Path(asked["out"]), measure(case, work, asked["command"]))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -9,7 +9,7 @@ results/...                                          result store (anatomy_r1/re
 work/<digest>/                                       unfinished work, keyed by everything that it depends on
 logs/<stage>/...                                     output of each stage
 
-The settings of a training: everything that its result depends on, computed without training.
+`settings` are everything that the result of a training depends on, computed without training.
 """
 
 from __future__ import annotations
@@ -184,6 +184,9 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
     """Everything that the trained weights depend on; its digest names the work folder."""
     parent, method = cell.parent(), cell.method
     own = {"rewards": list(method.rewards), "file_sha256": method.file_sha256}
+    data = dict(profile.data[cell.benchmark])
+    if cell.data == AS_RELEASED:
+        data = {"arm": AS_RELEASED, "file": method.release, **profile.released[cell.benchmark]}
     return {
         "cell": cell.name,
         "method": {
@@ -191,13 +194,7 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
             **{name: value for name, value in own.items() if value},  # most methods have neither: old plans stay equal
         },
         "arguments": arguments(profile, method, cell.seed, cell.data),
-        "data": _data_of(profile, cell),
+        "data": data,
         "model": dict(profile.models[cell.model]),
         "parent": settings(profile, parent) if parent else None,
     }
-
-
-def _data_of(profile: Profile, cell: Cell) -> dict[str, Any]:
-    if cell.data == AS_RELEASED:
-        return {"arm": AS_RELEASED, "file": cell.method.release, **profile.released[cell.benchmark]}
-    return dict(profile.data[cell.benchmark])

@@ -136,12 +136,9 @@ def _has_arm(profile: Profile, cell: Cell, arm: str) -> bool:
 
 def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage]:
     """Every stage that the selection needs, once, in an order in which they can run."""
-    wanted = evaluations(profile, selection)
-    trained = {cell.name: cell for leaf, _ in wanted for cell in lineage(leaf) if cell.method.trained}
-    files = dict.fromkeys((c.benchmark, c.method.release) for c in trained.values() if c.data == AS_RELEASED)
-    cost = profile.cost
+    wanted, trained, cost = evaluations(profile, selection), trainings(profile, selection), profile.cost
+    files = dict.fromkeys((c.benchmark, c.method.release) for c in trained if c.data == AS_RELEASED)
     models = dict.fromkeys(cell.model for cell, _ in wanted if cell.method.kind != "control")
-
     world = [Stage("world", "world", layout.world() / "world.json", cost["world"])] if profile.generated else []
     return [
         *world,
@@ -149,16 +146,18 @@ def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage
         *(Stage("released", f"{b}/{f}", layout.released(b, f) / "manifest.json", cost["data"]) for b, f in files),
         *(Stage("base", m, layout.base(m) / "config.json", cost["base"]) for m in models),
         *(
-            Stage("train", cell.name, layout.train(cell) / "training.json", _training_cost(cost, cell))
-            for cell in trained.values()
+            # The method's own estimate if the profile has one (DAPO samples more per step), otherwise its budget's.
+            Stage("train", c.name, layout.train(c) / "training.json", cost.get(c.method_id, cost[c.method.budget]))
+            for c in trained
         ),
         *(Stage("evaluate", c.under(a), layout.result(c, a), _evaluation_cost(cost, c)) for c, a in wanted),
     ]
 
 
-def _training_cost(cost: Mapping[str, float], cell: Cell) -> float:
-    """The method's own estimate if the profile has one (DAPO samples more per step), otherwise its budget's."""
-    return cost.get(cell.method_id, cost[cell.method.budget])
+def trainings(profile: Profile, selection: Selection) -> list[Cell]:
+    """Every training that the selection needs, once, parents first."""
+    leaves = [leaf for leaf, _ in evaluations(profile, selection)]
+    return list({cell.name: cell for leaf in leaves for cell in lineage(leaf) if cell.method.trained}.values())
 
 
 def _evaluation_cost(cost: Mapping[str, float], cell: Cell) -> float:

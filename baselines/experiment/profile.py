@@ -1,12 +1,9 @@
 """A profile: the YAML file that sets the scale of an experiment. Models, data, budgets, seeds, hardware, launcher.
 
 `mini` and `paper` run the same code and differ only here. Every value in a committed profile states its source in a
-comment, or that it is our choice. `profile_file.py` declares what a profile may contain.
-
-What a profile's YAML file may contain: every section with its keys and types.
-
-An unknown key, a wrong type or a duplicate key is an error that names file, key and value (`anatomy_r1.validation`).
-Values are never converted, and defaults are not filled in: a stage's digest depends on them.
+comment, or that it is our choice. An unknown key, a wrong type or a duplicate key is an error that names file, key and
+value (`anatomy_r1.validation`). Values are never converted, and defaults are not filled in: a stage's digest depends on
+them.
 """
 
 from __future__ import annotations
@@ -241,7 +238,11 @@ class TrainingSection(BaseModel):
     @model_validator(mode="after")
     def _others_are_arguments_of_trl(self) -> TrainingSection:
         others = self.model_extra or {}
-        known = {*type(self).model_fields, *(_arguments_of_trl() if others else ())}
+        if not others:
+            return self
+        from trl import GRPOConfig, SFTConfig  # takes seconds
+
+        known = {*type(self).model_fields, *(one.name for config in (GRPOConfig, SFTConfig) for one in fields(config))}
         for key in others.keys() - known:
             near = get_close_matches(key, sorted(known), n=1)
             raise ValueError(f"unknown key {key!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
@@ -249,15 +250,8 @@ class TrainingSection(BaseModel):
         return self
 
 
-def _arguments_of_trl() -> set[str]:
-    """Names of the arguments of TRL's two trainers; the import takes seconds."""
-    from trl import GRPOConfig, SFTConfig
-
-    return {one.name for config in (GRPOConfig, SFTConfig) for one in fields(config)}
-
-
 class ProfileFile(Section):
-    """The whole file; `baselines.experiment.profile.Profile` says what the sections are for."""
+    """The whole file."""
 
     name: str
     note: str

@@ -1,14 +1,10 @@
-"""Run the grid: write Snakemake's configuration, start it, and show its progress.
+"""Run the grid: write Snakemake's configuration, start it here or on SLURM, and show its progress.
 
 Only one grid runs in a folder. This process and Snakemake hold a kernel lock, which is released exactly when both are
 gone, whatever killed them. Snakemake's own lock file, which goes stale, is not used (`--nolock`).
 
-Progress of a running grid in the terminal: a bar with the estimated time left, then what failed and why.
-
-Where the grid's stages run: on this machine, or as SLURM jobs through Snakemake's executor.
-
-A job requests what the plan says its stage takes: GPUs, CPUs, main memory, and time with a margin. A job that dies is
-submitted again and resumes from its last checkpoint; SLURM may also requeue it.
+A SLURM job requests what the plan says its stage takes: GPUs, CPUs, main memory, and time with a margin. A job that
+dies is submitted again and resumes from its last checkpoint; SLURM may also requeue it.
 """
 
 from __future__ import annotations
@@ -24,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
@@ -41,6 +37,164 @@ from baselines.grid.pool import pool
 from baselines.methods.registry import add_methods
 from baselines.runtime.processes import die_with_parent
 from baselines.runtime.progress import Progress, read_progress, share_done
+
+MARGIN = 3.0
+"""Time limit of a job relative to its stage's estimate (ours); a job that exceeds it is started again."""
+FIXED = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+"""Environment variables of all stages."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where stages run, from the command line."""
+
+    executor: str = "local"
+    partition: str = ""
+    account: str = ""
+    extra: str = ""
+    """Additional arguments of sbatch, such as `--constraint=a100`."""
+
+
+LOCAL = Cluster()
+
+
+def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = LOCAL) -> bool:
+    """Run what is missing, `jobs` processes at a time, here or on a cluster; True when every stage is done."""
+    layout = run.layout
+    where = executor_words(cluster, run.profile, jobs, layout.root / "logs" / "slurm")
+    layout.root.mkdir(parents=True, exist_ok=True)
+    with (layout.root / "grid.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AnatomyR1Error(f"another grid runs in {layout.root}; wait until it ends, or stop it") from error
+        todo = stages(run.profile, layout, selection)
+        config = layout.root / "grid.json"
+        for path in (layout.root / "progress").glob("**/*.json"):  # of an earlier run
+            path.unlink()
+        os.environ.update(FIXED)  # the pool's process inherits them
+        with pool(run.profile.needs.gpus, cluster.executor) as address:
+            asked = {"resources": by_output(run.profile, layout.root, todo)}
+            config.write_text(json.dumps({**configuration(run, selection), **asked, "pool": address}, indent=1))
+            process = _start(layout, config, where, lock)
+            show_progress(process, layout, todo)
+    return summary(process.returncode, layout, todo)
+
+
+def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
+    """Input of the Snakefile. When a digest changes, Snakemake runs its stage again."""
+    profile, here = run.profile, Layout(Path())
+    evaluated = evaluations(profile, selection)
+    every = {cell.name: cell for leaf, _ in evaluated for cell in lineage(leaf)}
+    digests = _digests(profile, selection)
+    for name, cell in every.items():
+        digests[f"train/{name}"] = digest(settings(profile, cell))
+    for cell, arm in evaluated:
+        evaluation = {**profile.evaluation, **VIEWS[cell.view]}
+        parts = [digests[f"train/{cell.name}"], evaluation, profile.data[cell.benchmark]]
+        digests[f"evaluate/{cell.under(arm)}"] = digest(parts)
+    return {
+        "python": sys.executable,
+        "profile": str(Path(run.source).resolve()) if run.source.endswith((".yaml", ".yml")) else run.source,
+        "report_to": run.report_to,
+        "method_files": list(run.method_files),
+        "own": [method.id for method in add_methods(run.method_files)],
+        "world": ["world/world.json"] if profile.generated else [],
+        "targets": [str(here.result(cell, arm)) for cell, arm in evaluated],
+        "starts": {
+            name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
+            for name, cell in every.items()
+        },
+        "sets": {name: str(here.learns_from(cell) / "manifest.json") for name, cell in every.items()},
+        "policies": {cell.under(arm): str(here.evaluation_input(cell)) for cell, arm in evaluated},
+        "digests": digests,
+    }
+
+
+def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
+    sources, world = {model: profile.models[model] for model in selection.models}, ""
+    bases = {model: digest(source) for model, source in sources.items()}
+    if profile.generated:
+        from anatomy_r1.mini.base import recipe_hash
+        from anatomy_r1.mini.world import WorldSpec, world_hash
+
+        world = world_hash(WorldSpec(**profile.world))
+        bases = {model: digest([recipe_hash(source["mini"]), dict(source)]) for model, source in sources.items()}
+    return {
+        "world": world,
+        **{f"base/{model}": found for model, found in bases.items()},
+        **{f"data/{name}": digest([world, profile.data[name]]) for name in selection.benchmarks},
+        **{f"released/{name}": digest([world, dict(options)]) for name, options in profile.released.items()},
+    }
+
+
+def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> subprocess.Popen[bytes]:
+    command = [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "baselines" / "grid" / "Snakefile")),
+        *("--directory", str(layout.root), "--configfile", str(config), *where),
+        *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
+    ]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **FIXED},
+        stdout=(layout.root / "snakemake.log").open("wb"),
+        stderr=subprocess.STDOUT,
+        pass_fds=[lock.fileno()],
+        preexec_fn=die_with_parent,  # noqa: PLW1509  (no threads yet)
+    )
+
+
+def default_jobs() -> int:
+    """One single-threaded process per core."""
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def resources(profile: Profile, stage: Stage) -> dict[str, int]:
+    """What the job of a stage requests, by Snakemake's names, `runtime` in minutes."""
+    processes = profile.launch.processes if stage.stage == "train" else 1
+    return {
+        "gpu": gpus_of(profile, stage.stage),
+        "cpus_per_task": processes * profile.needs.cpus,
+        "mem_mb": round(processes * profile.needs.host_memory_gb * 1000),
+        "runtime": max(10, math.ceil(stage.seconds * MARGIN / 60)),
+    }
+
+
+def by_output(profile: Profile, root: Path, every: Sequence[Stage]) -> dict[str, dict[str, int]]:
+    """Output of each stage, relative to the runs folder -> its resources, for the Snakefile."""
+    return {str(stage.output.relative_to(root)): resources(profile, stage) for stage in every}
+
+
+def executor_words(cluster: Cluster, profile: Profile, jobs: int, logs: Path) -> list[str]:
+    """Snakemake's arguments for the executor."""
+    if cluster.executor == "local":
+        return ["--cores", str(jobs), "--resources", f"gpu={profile.needs.gpus}"]
+    if cluster.executor != "slurm":
+        raise AnatomyR1Error(f"executor {cluster.executor!r}: unknown. Fix: local or slurm")
+    if find_spec("snakemake_executor_plugin_slurm") is None:
+        fix = "pip install --no-deps -r baselines/grid/cluster.txt (docs/paper-run.md says why)"
+        raise AnatomyR1Error(f"executor slurm: Snakemake's plugin is not installed. Fix: {fix}")
+    asked = [f"slurm_partition={cluster.partition}"] if cluster.partition else []
+    asked += [f"slurm_account={cluster.account}"] if cluster.account else []
+    asked += [f"slurm_extra='{cluster.extra}'"] if cluster.extra else []
+    return [  # a job that died is submitted again twice (ours)
+        *("--executor", "slurm", "--jobs", str(jobs), "--retries", "2", "--latency-wait", "60"),
+        *("--slurm-logdir", str(logs), "--slurm-keep-successful-logs", "--slurm-requeue"),
+        *("--slurm-status-command", _status_command(), "--slurm-init-seconds-before-status-checks", "10"),
+        *(() if cluster.account else ("--slurm-no-account",)),
+        *(("--default-resources", *asked) if asked else ()),
+    ]
+
+
+def _status_command() -> str:
+    """Sacct needs an accounting database; without one it knows no job, and the grid would wait forever."""
+    if shutil.which("scontrol") is None:
+        raise AnatomyR1Error("executor slurm: no scontrol here. Fix: start the grid on a machine that can submit jobs")
+    shown = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
+    kind = next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
+    return "squeue" if kind.rstrip().endswith(("accounting_storage/none", "(null)")) else "sacct"
+
 
 TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
 """Seconds between updates; a terminal rewrites one line, a file gets a new one each time."""
@@ -99,190 +253,3 @@ def summary(code: int, layout: Layout, todo: Sequence[Stage]) -> bool:
         tail = (layout.root / "snakemake.log").read_text(errors="replace").splitlines()[-15:]
         print("Snakemake failed:", *tail, f"log: {layout.root / 'snakemake.log'}", sep="\n  ", file=sys.stderr)
     return code == 0 and not missing
-
-
-MARGIN = 3.0
-"""Time limit of a job relative to its stage's estimate (ours); a job that exceeds it is started again."""
-SHORTEST = 10
-"""Shortest time limit in minutes (ours)."""
-SUBMITTED_AGAIN = 2
-"""How often a job that died is submitted again (ours)."""
-PLUGIN = "snakemake_executor_plugin_slurm"
-FIX = "pip install --no-deps -r baselines/grid/cluster.txt (docs/paper-run.md says why)"
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Where stages run, from the command line."""
-
-    executor: str = "local"
-    partition: str = ""
-    account: str = ""
-    extra: str = ""
-    """Additional arguments of sbatch, such as `--constraint=a100`."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What the job of one stage requests, by Snakemake's names."""
-
-    gpu: int
-    cpus_per_task: int
-    mem_mb: int
-    runtime: int
-    """Minutes."""
-
-
-def resources(profile: Profile, stage: Stage) -> Resources:
-    """Resources of one stage; on this machine only `gpu` matters."""
-    processes = profile.launch.processes if stage.stage == "train" else 1
-    return Resources(
-        gpu=gpus_of(profile, stage.stage),
-        cpus_per_task=processes * profile.needs.cpus,
-        mem_mb=round(processes * profile.needs.host_memory_gb * 1000),
-        runtime=max(SHORTEST, math.ceil(stage.seconds * MARGIN / 60)),
-    )
-
-
-def executor_words(cluster: Cluster, profile: Profile, jobs: int, logs: Path) -> list[str]:
-    """Snakemake's arguments for the executor."""
-    if cluster.executor == "local":
-        return ["--cores", str(jobs), "--resources", f"gpu={profile.needs.gpus}"]
-    if cluster.executor != "slurm":
-        raise AnatomyR1Error(f"executor {cluster.executor!r}: unknown. Fix: local or slurm")
-    if find_spec(PLUGIN) is None:
-        raise AnatomyR1Error(f"executor slurm: Snakemake's plugin is not installed. Fix: {FIX}")
-    asked = [f"slurm_partition={cluster.partition}"] if cluster.partition else []
-    asked += [f"slurm_account={cluster.account}"] if cluster.account else []
-    asked += [f"slurm_extra='{cluster.extra}'"] if cluster.extra else []
-    return [
-        *("--executor", "slurm", "--jobs", str(jobs), "--retries", str(SUBMITTED_AGAIN), "--latency-wait", "60"),
-        *("--slurm-logdir", str(logs), "--slurm-keep-successful-logs", "--slurm-requeue"),
-        *("--slurm-status-command", _status_command(), "--slurm-init-seconds-before-status-checks", "10"),
-        *(() if cluster.account else ("--slurm-no-account",)),
-        *(("--default-resources", *asked) if asked else ()),
-    ]
-
-
-def _status_command() -> str:
-    """Sacct needs an accounting database; without one it knows no job, and the grid would wait forever."""
-    if shutil.which("scontrol") is None:
-        raise AnatomyR1Error("executor slurm: no scontrol here. Fix: start the grid on a machine that can submit jobs")
-    shown = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
-    kind = next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
-    return "squeue" if kind.rstrip().endswith(("accounting_storage/none", "(null)")) else "sacct"
-
-
-def by_output(profile: Profile, root: Path, every: Sequence[Stage]) -> dict[str, dict[str, int]]:
-    """Output of each stage, relative to the runs folder -> its resources, for the Snakefile."""
-    return {str(stage.output.relative_to(root)): asdict(resources(profile, stage)) for stage in every}
-
-
-FIXED = {
-    "PYTHONPATH": str(ROOT),
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-"""Environment variables of all stages."""
-LOCAL = Cluster()
-
-
-def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = LOCAL) -> bool:
-    """Run what is missing, `jobs` processes at a time, here or on a cluster; True when every stage is done."""
-    layout = run.layout
-    where = executor_words(cluster, run.profile, jobs, layout.root / "logs" / "slurm")
-    layout.root.mkdir(parents=True, exist_ok=True)
-    with (layout.root / "grid.lock").open("w") as lock:
-        _take(lock, layout.root)
-        todo = stages(run.profile, layout, selection)
-        config = layout.root / "grid.json"
-        for path in (layout.root / "progress").glob("**/*.json"):  # of an earlier run
-            path.unlink()
-        os.environ.update(FIXED)  # the pool's process inherits them
-        with pool(run.profile.needs.gpus, cluster.executor) as address:
-            asked = {"resources": by_output(run.profile, layout.root, todo)}
-            config.write_text(json.dumps({**configuration(run, selection), **asked, "pool": address}, indent=1))
-            process = _start(layout, config, where, lock)
-            show_progress(process, layout, todo)
-    return summary(process.returncode, layout, todo)
-
-
-def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
-    """Input of the Snakefile. When a digest changes, Snakemake runs its stage again."""
-    profile, here = run.profile, Layout(Path())
-    evaluated = evaluations(profile, selection)
-    every = {cell.name: cell for leaf, _ in evaluated for cell in lineage(leaf)}
-    starts = {
-        name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
-        for name, cell in every.items()
-    }
-    policies = {cell.under(arm): str(here.evaluation_input(cell)) for cell, arm in evaluated}
-    digests = _digests(profile, selection)
-    for name, cell in every.items():
-        digests[f"train/{name}"] = digest(settings(profile, cell))
-    for cell, arm in evaluated:
-        evaluation = {**profile.evaluation, **VIEWS[cell.view]}
-        parts = [digests[f"train/{cell.name}"], evaluation, profile.data[cell.benchmark]]
-        digests[f"evaluate/{cell.under(arm)}"] = digest(parts)
-    return {
-        "python": sys.executable,
-        "profile": str(Path(run.source).resolve()) if run.source.endswith((".yaml", ".yml")) else run.source,
-        "report_to": run.report_to,
-        "method_files": list(run.method_files),
-        "own": [method.id for method in add_methods(run.method_files)],
-        "world": ["world/world.json"] if profile.generated else [],
-        "targets": [str(here.result(cell, arm)) for cell, arm in evaluated],
-        "starts": starts,
-        "sets": {name: str(here.learns_from(cell) / "manifest.json") for name, cell in every.items()},
-        "policies": policies,
-        "digests": digests,
-    }
-
-
-def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
-    world = ""
-    bases = {model: digest(profile.models[model]) for model in selection.models}
-    if profile.generated:
-        from anatomy_r1.mini.base import recipe_hash
-        from anatomy_r1.mini.world import WorldSpec, world_hash
-
-        world = world_hash(WorldSpec(**profile.world))
-        sources = {model: profile.models[model] for model in selection.models}
-        bases = {model: digest([recipe_hash(source["mini"]), dict(source)]) for model, source in sources.items()}
-    return {
-        "world": world,
-        **{f"base/{model}": found for model, found in bases.items()},
-        **{f"data/{name}": digest([world, profile.data[name]]) for name in selection.benchmarks},
-        **{f"released/{name}": digest([world, dict(options)]) for name, options in profile.released.items()},
-    }
-
-
-def _take(lock: TextIO, root: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise AnatomyR1Error(f"another grid runs in {root}; wait until it ends, or stop it") from error
-
-
-def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> subprocess.Popen[bytes]:
-    command = [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "baselines" / "grid" / "Snakefile")),
-        *("--directory", str(layout.root), "--configfile", str(config), *where),
-        *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
-    ]
-    log = (layout.root / "snakemake.log").open("wb")
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **FIXED},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        pass_fds=[lock.fileno()],
-        preexec_fn=die_with_parent,  # noqa: PLW1509  (no threads yet)
-    )
-
-
-def default_jobs() -> int:
-    """One single-threaded process per core."""
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

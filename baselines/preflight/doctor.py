@@ -1,9 +1,4 @@
-"""All checks of a machine and a profile, and their text.
-
-What this machine is, read once into a value, and checks of that value against a profile and the lock.
-
-Checks of a run's inputs (weights, data, similarities): what is missing, with where to get it, and what is wrong.
-"""
+"""Checks before a run: of the machine, read once into a value, and of the inputs (weights, data, similarities)."""
 
 from __future__ import annotations
 
@@ -11,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +42,6 @@ class Check:
     """None: could not be checked, and may stop the run."""
     found: str
     fix: str = ""
-    """What to do about it; empty when there is nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -107,27 +101,21 @@ def locked() -> dict[str, str]:
     return {name.lower().replace("_", "-"): found for name, found in lines}
 
 
-def check_python(machine: Machine) -> Check:
-    """Python 3.11, for which the lock was made."""
-    found = ".".join(map(str, machine.python))
-    return Check("python", machine.python == (3, 11), found, "create the environment with python3.11")
-
-
-def check_packages(machine: Machine, profile: Profile, lock: Mapping[str, str]) -> list[Check]:
+def _packages(machine: Machine, profile: Profile) -> list[Check]:
     """Each package that the profile uses, against the lock: another version gives other numbers."""
+    lock, checks = locked(), []
     unused = set() if profile.needs.gpus else set(GPU_ONLY)
     if not profile.launch.accelerate.startswith("zero"):
         unused.add("deepspeed")
-    return [_package(name, machine.packages.get(name, ""), lock[name]) for name in PACKAGES if name not in unused]
+    for name in (one for one in PACKAGES if one not in unused):
+        found, wanted = machine.packages.get(name, ""), lock[name]
+        fix = f'pip install -c constraints.txt -e ".[train{",gpu" if name in GPU_ONLY else ""}]"'
+        same = found.partition("+")[0] == wanted
+        checks.append(Check(name, same, f"{found or 'not installed'}, the lock has {wanted}", fix))
+    return checks
 
 
-def _package(name: str, found: str, wanted: str) -> Check:
-    same = found.partition("+")[0] == wanted
-    fix = f'pip install -c constraints.txt -e ".[train{",gpu" if name in GPU_ONLY else ""}]"'
-    return Check(name, same, f"{found or 'not installed'}, the lock has {wanted}", fix)
-
-
-def check_cuda(machine: Machine, profile: Profile) -> list[Check]:
+def _cuda(machine: Machine, profile: Profile) -> list[Check]:
     """PyTorch can use the GPUs, and several of them together."""
     built = machine.torch_cuda or "none (a CPU build)"
     found = f"driver {machine.driver or 'none'}, PyTorch for CUDA {built}: {machine.cuda_error or 'works'}"
@@ -143,7 +131,7 @@ def check_cuda(machine: Machine, profile: Profile) -> list[Check]:
     return checks
 
 
-def check_gpus(machine: Machine, profile: Profile) -> list[Check]:
+def _gpus(machine: Machine, profile: Profile) -> list[Check]:
     """As many GPUs as the profile needs, large enough and idle."""
     needs = profile.needs
     large = [gpu for gpu in machine.gpus if gpu.memory >= needs.gpu_memory_gb]
@@ -156,21 +144,14 @@ def check_gpus(machine: Machine, profile: Profile) -> list[Check]:
     ]
 
 
-def check_fit(machine: Machine, rows: Sequence[tuple[str, float]]) -> list[Check]:
-    """Peak memory of each kind of training, in GB, against the smallest GPU."""
+def _fit(machine: Machine, name: str, peak: float) -> Check:
+    """Peak memory of one kind of training, in GB, against the smallest GPU."""
     size = min((gpu.memory for gpu in machine.gpus), default=0.0)
     there = f"a GPU here has {size:.0f} GB" if size else "no GPU to compare with"
     fix = "a smaller per_device_train_batch_size with more gradient_accumulation_steps, or profile paper-1gpu"
-    return [
-        Check(f"memory of {name}", peak <= size if size else None, f"about {peak:.0f} GB; {there}", fix if size else "")
-        for name, peak in rows
-    ]
-
-
-def check_disk(machine: Machine, needed: float) -> Check:
-    """Space for models, policies and checkpoints, in GB."""
-    found = f"{machine.disk_free:,.0f} GB free, about {needed:,.0f} GB needed"
-    return Check("disk", machine.disk_free >= needed, found, "another --runs folder, or fewer --methods and --seeds")
+    return Check(
+        f"memory of {name}", peak <= size if size else None, f"about {peak:.0f} GB; {there}", fix if size else ""
+    )
 
 
 FOLDERS = {
@@ -207,54 +188,43 @@ def missing_inputs(profile: Profile, layout: Layout, selection: Selection) -> li
     """Missing weights, data and similarities; a profile in the mini world generates its own."""
     if profile.generated:
         return []
-    weights = [one for model in selection.models for one in _weights(profile.models[model], layout.base(model))]
-    data = [one for benchmark in selection.benchmarks for one in _data(benchmark, layout)]
-    absent = [*weights, *data, *_released(profile, layout, selection), *_similarity_file(profile, selection)]
+    absent = [*_absent_weights(profile, layout, selection), *_absent_data(profile, layout, selection)]
+    source = profile.similarity_file()
+    served = any(cell.method.knobs.get("curriculum") for cell in cells(selection))
+    if source is not None and not source.is_file() and served:
+        fix = "anatomy-r1 similarity make, after the data are prepared (README, Real data); needs MedCLIP's weights"
+        absent.append((f"similarities {source}, which ASC-Learning requires", fix))
     return [Check(what, False, "missing", fix) for what, fix in absent]
 
 
-Absent = list[tuple[str, str]]
-"""What is missing, and where to get it."""
-
-
-def _weights(source: Mapping[str, Any], folder: Path) -> Absent:
+def _absent_weights(profile: Profile, layout: Layout, selection: Selection) -> Iterator[tuple[str, str]]:
+    """(what is missing, where to get it)."""
     from huggingface_hub import try_to_load_from_cache
 
-    name, revision = str(source["hub"]), source.get("revision")
-    cached = try_to_load_from_cache(name, "config.json", revision=revision or "main") if not Path(name).is_dir() else ""
-    if (folder / "config.json").is_file() or isinstance(cached, str):
-        return []
-    pin = f" --revision {revision}" if revision else ""
-    return [(f"weights of {name}", f"hf download {name}{pin}   (https://huggingface.co/{name})")]
+    for model in selection.models:
+        name, revision = str(profile.models[model]["hub"]), profile.models[model].get("revision")
+        if Path(name).is_dir() or (layout.base(model) / "config.json").is_file():
+            continue
+        if not isinstance(try_to_load_from_cache(name, "config.json", revision=revision or "main"), str):
+            pin = f" --revision {revision}" if revision else ""
+            yield f"weights of {name}", f"hf download {name}{pin}   (https://huggingface.co/{name})"
 
 
-def _data(benchmark: str, layout: Layout) -> Absent:
-    if (layout.data(benchmark) / "manifest.json").is_file():
-        return []
-    root = os.environ.get(ROOT_VARIABLE)
-    if not root:
+def _absent_data(profile: Profile, layout: Layout, selection: Selection) -> Iterator[tuple[str, str]]:
+    """(what is missing, where to get it); without a data root, only that is reported."""
+    absent = [one for one in selection.benchmarks if not (layout.data(one) / "manifest.json").is_file()]
+    if not os.environ.get(ROOT_VARIABLE):
         fix = f"export {ROOT_VARIABLE}=/folder, with the folders listed in README, section Real data"
-        return [(f"the data root of {benchmark}", fix)]
-    wanted = FOLDERS.get(benchmark, {})
-    return [(str(Path(root) / name), where) for name, where in wanted.items() if not (Path(root) / name).is_dir()]
-
-
-def _released(profile: Profile, layout: Layout, selection: Selection) -> Absent:
-    """The authors' files for the arm as released; without a data root, only that is reported."""
-    root = os.environ.get(ROOT_VARIABLE)
-    if not root:
-        return []
-    to_do = [one for one in stages(profile, layout, selection) if one.stage == "released" and not one.output.is_file()]
-    paths = [Path(root) / "released" / f"{one.name.split('/')[1]}.json" for one in to_do]
-    return [(str(path), RELEASE) for path in paths if not path.is_file()]
-
-
-def _similarity_file(profile: Profile, selection: Selection) -> Absent:
-    source = profile.similarity_file()
-    if source is None or source.is_file() or not any(cell.method.knobs.get("curriculum") for cell in cells(selection)):
-        return []
-    fix = "anatomy-r1 similarity make, after the data are prepared (README, Real data); needs MedCLIP's weights"
-    return [(f"similarities {source}, which ASC-Learning requires", fix)]
+        yield from ((f"the data root of {benchmark}", fix) for benchmark in absent)
+        return
+    root = Path(os.environ[ROOT_VARIABLE])
+    for name, where in (item for benchmark in absent for item in FOLDERS.get(benchmark, {}).items()):
+        if not (root / name).is_dir():
+            yield str(root / name), where
+    for stage in stages(profile, layout, selection):
+        path = root / "released" / f"{stage.name.rpartition('/')[2]}.json"
+        if stage.stage == "released" and not stage.output.is_file() and not path.is_file():
+            yield str(path), RELEASE
 
 
 def _model(source: Mapping[str, Any], folder: Path, name: str) -> list[Check]:
@@ -308,23 +278,24 @@ def _similarities(profile: Profile, layout: Layout, selection: Selection) -> lis
     return [Check("similarities", not unknown, f"{len(known)} options{lacks}", fix)]
 
 
-SMALL_DISK = 3.0
-"""GB that a generated profile needs (ours)."""
-
-
 def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
     """Every check, the machine's first."""
-    found = [check_python(machine), *check_packages(machine, profile, locked())]
+    version = ".".join(map(str, machine.python))
+    found = [Check("python", machine.python == (3, 11), version, "create the environment with python3.11")]
+    found += _packages(machine, profile)
     if profile.needs.gpus:
-        found += [*check_cuda(machine, profile), *check_gpus(machine, profile)]
-    needed = SMALL_DISK
+        found += [*_cuda(machine, profile), *_gpus(machine, profile)]
+    needed = 3.0  # GB for a generated profile (ours)
     if not profile.generated:
         shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}
         needed = disk(profile, selection, shapes) / GB
         size = min((gpu.memory for gpu in machine.gpus), default=profile.needs.gpu_memory_gb)
-        rows = [(name, one.peak / GB) for name, one in memory_rows(profile, selection, shapes, size)]
-        found += check_fit(machine, rows)
-    return [*found, check_disk(machine, needed), *check_inputs(profile, layout, selection)]
+        rows = memory_rows(profile, selection, shapes, size)
+        found += [_fit(machine, name, estimate.peak / GB) for name, estimate in rows]
+    space = f"{machine.disk_free:,.0f} GB free, about {needed:,.0f} GB needed"
+    fix = "another --runs folder, or fewer --methods and --seeds"
+    found.append(Check("disk", machine.disk_free >= needed, space, fix))
+    return [*found, *check_inputs(profile, layout, selection)]
 
 
 def as_text(found: Sequence[Check]) -> str:

@@ -1,7 +1,4 @@
-"""What a selection takes: samples, tokens, hours, disk, and the memory of each kind of training.
-
-A plan as text: what will run, in which order, what it takes, and what is missing.
-"""
+"""What a selection takes (samples, tokens, hours, disk, memory of each kind of training), and the plan as text."""
 
 from __future__ import annotations
 
@@ -11,9 +8,8 @@ from pathlib import Path
 
 from anatomy_r1.scoring.metrics import K
 from baselines.experiment.cell import Cell, Layout, arguments
-from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, lineage, times_asked
+from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, times_asked, trainings
 from baselines.experiment.profile import Profile
-from baselines.preflight.doctor import Check
 from baselines.preflight.memory import (
     BFLOAT16,
     FLOAT32,
@@ -35,16 +31,9 @@ class Effort:
     trainings: int
     rollouts: int
     """Completions sampled in training; for DAPO, the most that dynamic sampling may draw."""
-    rollout_tokens: int
     responses: int
-    """Responses in evaluation, the greedy one included."""
+    """In evaluation, the greedy one included."""
     gpu_hours: float
-
-
-def trainings(profile: Profile, selection: Selection) -> list[Cell]:
-    """Every training that the selection needs, parents first."""
-    leaves = [leaf for leaf, _ in evaluations(profile, selection)]
-    return list({cell.name: cell for leaf in leaves for cell in lineage(leaf) if cell.method.trained}.values())
 
 
 def rollouts(profile: Profile, cell: Cell) -> int:
@@ -60,15 +49,13 @@ def rollouts(profile: Profile, cell: Cell) -> int:
 def effort(
     profile: Profile, selection: Selection, stages: Sequence[Stage], test_questions: Mapping[str, int]
 ) -> Effort:
-    """What the selection takes; hours from the profile's `cost` of the stages to do. `test_questions`: benchmark -> count."""
+    """What the selection takes; hours from the profile's `cost` of each stage that is to do."""
     every = trainings(profile, selection)
-    sampled = sum(rollouts(profile, cell) for cell in every)
     asked = [cell for cell, _ in evaluations(profile, selection) if cell.method.kind != "control"]
     todo = [stage for stage in stages if not stage.output.exists()]
     return Effort(
         trainings=len(every),
-        rollouts=sampled,
-        rollout_tokens=sampled * ROLLOUT_TOKENS,
+        rollouts=sum(rollouts(profile, cell) for cell in every),
         responses=(K + 1) * sum(times_asked(cell) * test_questions.get(cell.benchmark, 0) for cell in asked),
         gpu_hours=sum(stage.seconds * gpus_of(profile, stage.stage) for stage in todo) / 3600,
     )
@@ -79,22 +66,14 @@ def disk(profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape
 
     A checkpoint has bfloat16 weights and, for what is trained, a float32 copy and two moments.
     """
-    every = trainings(profile, selection)
-    policies = sum(BFLOAT16 * shapes[cell.model].parameters * _policies(profile, cell) for cell in every)
-    bases = sum(BFLOAT16 * shapes[model].parameters for model in selection.models)
+    total, largest = sum(BFLOAT16 * shapes[model].parameters for model in selection.models), 0
+    for cell in trainings(profile, selection):
+        shape, given = shapes[cell.model], arguments(profile, cell.method, cell.seed, cell.data)
+        weights = BFLOAT16 * shape.parameters
+        total += weights * (2 if given.get("rollout_tokens") else 1)  # both policies, whichever arms are evaluated
+        largest = max(largest, (0 if shape.adapters else weights) + 3 * FLOAT32 * shape.trainable)
     kept = int(profile.training.get("common", {}).get("save_total_limit", 1)) + 1  # one more while it is written
-    largest = max((_checkpoint(shapes[cell.model]) for cell in every), default=0)
-    return bases + policies + kept * largest
-
-
-def _policies(profile: Profile, cell: Cell) -> int:
-    """Policies that a training publishes: with a token budget two, whichever arms are evaluated."""
-    return 2 if arguments(profile, cell.method, cell.seed, cell.data).get("rollout_tokens") else 1
-
-
-def _checkpoint(shape: ModelShape) -> int:
-    weights = 0 if shape.adapters else BFLOAT16 * shape.parameters
-    return weights + 3 * FLOAT32 * shape.trainable
+    return total + kept * largest
 
 
 def memory_rows(
@@ -115,10 +94,6 @@ def memory_rows(
     ]
 
 
-TEST = {"omnimed_mi": 522}
-"""Size of a test set that the profile does not state: 10 % of 5,212 (inferred)."""
-
-
 def as_text(profile: Profile, layout: Layout, selection: Selection, every: Sequence[Stage]) -> str:
     """Stages; for a profile with real models also memory, effort and disk."""
     lines = [f"profile {profile.name}: {profile.note.strip()}"]
@@ -128,20 +103,16 @@ def as_text(profile: Profile, layout: Layout, selection: Selection, every: Seque
     return "\n".join([*lines, *(_real(profile, layout, selection, every) if not profile.generated else ())])
 
 
-def missing_text(found: Sequence[Check]) -> str:
-    """One line each, with its fix below."""
-    return "\n".join(f"  - {one.name}\n      {one.fix}" for one in found)
-
-
 def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequence[Stage]) -> Iterator[str]:
     shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}
     yield from _memory_lines(profile, selection, shapes)
-    sizes = {name: int(section.get("test", TEST.get(name, 0))) for name, section in profile.data.items()}
+    unstated = {"omnimed_mi": 522}  # 10 % of 5,212 (inferred)
+    sizes = {name: int(section.get("test", unstated.get(name, 0))) for name, section in profile.data.items()}
     total = effort(profile, selection, every, sizes)
     here, root = Path.cwd(), layout.root
     yield ""
     yield f"samples: {total.trainings} trainings with {total.rollouts:,} completions (upper bound for DAPO), about"
-    tokens = f"{total.rollout_tokens / 1e6:,.0f} million tokens ({ROLLOUT_TOKENS} per completion: a guess)"
+    tokens = f"{total.rollouts * ROLLOUT_TOKENS / 1e6:,.0f} million tokens ({ROLLOUT_TOKENS} per completion: a guess)"
     yield f"  {tokens}; {total.responses:,} responses"
     yield f"GPU-hours: about {total.gpu_hours:,.0f} (from `cost` in profile {profile.name}, which states its sources)"
     yield f"disk: about {disk(profile, selection, shapes) / GB:,.0f} GB for models, policies and checkpoints below"

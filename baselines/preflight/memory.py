@@ -4,10 +4,8 @@ Model states are exact: DeepSpeed's estimators (`estimate_zero2_model_states_mem
 DeepSpeed 0.19.8) when everything is trained; frozen weights count two bytes. The rest of a step is our own estimate,
 which the GPU bench checks.
 
-Parameter counts and layer sizes of a model, counted on the model itself, built without memory (meta device).
-
-`baselines/preflight/architectures/` has the hub's `config.json` of each model, so that a plan needs neither weights nor
-a network. A model that has been fetched is read from its folder.
+Parameters are counted on the model itself, built without memory (meta device). `baselines/preflight/architectures/` has
+the hub's `config.json` of each model, so that a plan needs neither weights nor a network.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ class ModelShape:
 
 
 def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShape:
-    """Shape of a profile's model entry; its configuration is in `folder` or in `architectures/`."""
+    """Shape of a profile's model entry; a model that has been fetched is read from its folder."""
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
@@ -146,13 +144,7 @@ def states(shape: ModelShape, launch: Launch) -> int:
 def training_memory(
     shape: ModelShape, launch: Launch, arguments: Mapping[str, Any], *, prompt: int, gpu: float, kind: str
 ) -> MemoryEstimate:
-    """Memory of one training.
-
-    Args:
-        arguments: trainer arguments (`baselines.experiment.cell.arguments`).
-        prompt: tokens per prompt, image tokens included.
-        gpu: memory of a GPU in GB, of which vLLM takes a share.
-    """
+    """Memory of one training; `prompt` is in tokens, `gpu` in GB, of which vLLM takes a share."""
     rows = int(arguments["per_device_train_batch_size"])
     completion = int(arguments.get("max_completion_length", TRL_COMPLETION)) if kind == "rl" else ANSWER
     tokens = rows * (prompt + completion)

@@ -79,7 +79,7 @@ class Recorder:
         self.folder, self.last = folder, 0
 
     def record(self, trainer: Any, inputs: dict[str, Any], policy: torch.Tensor, loss: torch.Tensor) -> None:
-        """Write the batch whose loss was just computed, if its step is recorded; `policy`: its (B, T) log-probabilities."""
+        """Write the batch whose loss was just computed from log-probabilities `policy` (B, T), if its step is due."""
         step = trainer.state.global_step + 1
         if step == self.last or not keep_text(step) or not trainer.accelerator.is_main_process:
             return

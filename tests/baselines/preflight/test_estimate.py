@@ -3,9 +3,9 @@
 import pytest
 
 from baselines.experiment.cell import Cell, Layout, arguments
-from baselines.experiment.plan import select, stages
+from baselines.experiment.plan import select, stages, trainings
 from baselines.experiment.profile import Launch, load_profile
-from baselines.preflight.effort import disk, effort, rollouts, trainings
+from baselines.preflight.effort import disk, effort, rollouts
 from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, ModelShape, shape_of, states, training_memory
 
 PAPER, ONE = load_profile("paper"), load_profile("paper-1gpu")
