@@ -37,7 +37,7 @@ def test_words_and_rows(names, views, found):
 def test_all_has_every_method_and_the_control_rows_of_some():
     found = rows(["all"], [])
     assert found[: len(METHODS)] == tuple(one.id for one in METHODS)
-    assert set(found[len(METHODS) :]) == {f"{one.id}@{view}" for one in VIEWED for view in CONTROLS}
+    assert set(found[len(METHODS) :]) == {f"{one}@{view}" for one in VIEWED for view in CONTROLS}
     assert rows(["all"], ["plain"]) == tuple(one.id for one in METHODS)
 
 
