@@ -16,6 +16,7 @@ from anatomy_r1.data.prepare import omnimed, released, sgg
 from anatomy_r1.data.prepare.options import OmniMedOptions, ReleasedOptions, SggOptions
 from anatomy_r1.data.prepared import summary
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import write_whole
 from anatomy_r1.mini.released_twin import twin
 from baselines.experiment.cell import GridRun
 
@@ -65,20 +66,15 @@ def prepare_released(run: GridRun, benchmark: str, file: str) -> None:
     root, out = _root(run), run.layout.released(benchmark, file)
     path = root / "released" / f"{file}.json"
     if run.profile.generated:
-        path = _write_twin(root, out.with_suffix(".json"), run.profile.released[benchmark])
+        path = out.with_suffix(".json")
+        records = twin(root, **run.profile.released[benchmark])[file]
+        write_whole(path, json.dumps(records, indent=4, ensure_ascii=False) + "\n")
     frames, graphs = root / "CholecT45" / "data", root / "SSG-VQA" / "scene_graph"
     options = ReleasedOptions(files=(path,), frames=frames, scene_graphs=graphs, out=out)
     print(f"preparing {file} for {benchmark} from {root}", flush=True)
     released.prepare(options)
     print(summary(out))
     print(as_text(leakage(out, run.layout.data(benchmark))), flush=True)
-
-
-def _write_twin(world: Path, path: Path, options: Mapping[str, Any]) -> Path:
-    records = twin(world, **options)[path.stem]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".tmp").write_text(json.dumps(records, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path.with_suffix(".tmp").replace(path)
 
 
 def _root(run: GridRun) -> Path:

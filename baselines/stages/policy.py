@@ -1,13 +1,12 @@
-"""Load, adapt and save a policy as a profile's model entry describes it.
+"""Fetch, load, adapt and save a policy as a profile's model entry describes it.
 
 Besides the source of the weights (`mini`, or `hub` and `revision`), an entry may have:
 
+- `pixels`: {min, max} per image, which are saved in the processor;
 - `dtype`: by default float32;
 - `attention`: transformers' `attn_implementation`;
 - `frozen`: names of parts that are not trained: `[model.visual]` is Qwen2.5-VL's vision tower;
 - `lora`: arguments of PEFT's `LoraConfig`; without it, everything that is not frozen is trained.
-
-A base model from the hub's cache or a folder: pinned, checked, and with pixel limits saved in its processor.
 
 A revision such as `main` can change. The commit found first is recorded with the model, and another one is refused
 until the folder is removed.
@@ -103,7 +102,6 @@ def merge_adapters(folder: Path, start: Path, source: Source) -> None:
     merged.save_pretrained(folder)
 
 
-SOURCE_NAME = "source.json"
 LINKED = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
 """Files that are linked instead of copied; processor and tokenizer are saved again, with the pixel limits."""
 
@@ -121,13 +119,13 @@ def fetch(source: Mapping[str, Any], out: Path) -> None:
     for path in sorted({path for pattern in LINKED for path in folder.glob(pattern)}):
         (half / path.name).symlink_to(path.resolve())
     _save_processor(folder, half, source.get("pixels") or {})
-    (half / SOURCE_NAME).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    (half / "source.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
     shutil.rmtree(out, ignore_errors=True)
     half.rename(out)
 
 
 def _check_pin(out: Path, found: Mapping[str, Any]) -> None:
-    path = out / SOURCE_NAME
+    path = out / "source.json"
     if not path.is_file():
         return
     before = json.loads(path.read_text())

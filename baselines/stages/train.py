@@ -3,10 +3,6 @@
 To resume full fine-tuning, we load the weights from the checkpoint ourselves: transformers 5.17 silently continues from
 the initial ones (huggingface/transformers#43701). The reference policy of the KL term is loaded from the name in the
 model's config, so that name is set back to where training started.
-
-Publication: a finished training appears atomically as one folder with its policies, log and settings.
-
-Questions -> rows of a training set in TRL's format: chat turns, one image, and columns for the rewards.
 """
 
 from __future__ import annotations
@@ -20,6 +16,11 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
+from accelerate.utils import broadcast_object_list
+from datasets import Dataset, Image
+from trl import SFTConfig
+from trl.rewards import get_soft_overlong_punishment
+
 from anatomy_r1.data.prepared import PreparedSet, load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prompts import Style, render
@@ -27,6 +28,7 @@ from anatomy_r1.provenance import provenance
 from anatomy_r1.question import Question
 from anatomy_r1.results.store import EQUAL_TOKENS
 from anatomy_r1.training.recorded_batches import FOLDER
+from anatomy_r1.training.rewards import accuracy_reward, format_reward
 from anatomy_r1.training.similarity import load_similarity
 from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, TrainingLog, read
 from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun, arguments, settings
@@ -35,100 +37,9 @@ from baselines.methods.method import Method
 from baselines.runtime.processes import barrier, is_first
 from baselines.runtime.progress import ProgressCallback
 from baselines.stages.policy import Source, adapters, load_policy, merge_adapters, save_policy
-
-
-def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
-    """Move model, processor, log and settings to `out`; the policy of equal tokens becomes a folder inside."""
-    ready = work / "ready"
-    shutil.rmtree(ready, ignore_errors=True)
-    record = {**record, **_take_policies(work, ready, processor)}
-    processor.save_pretrained(ready)
-    shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
-    if (work / FOLDER).is_dir():
-        shutil.copytree(work / FOLDER, ready / FOLDER)
-    (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
-    shutil.rmtree(out, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    ready.rename(out)
-    shutil.rmtree(work)
-
-
-def _take_policies(work: Path, ready: Path, processor: Any) -> dict[str, Any]:
-    """Link the kept policies: a killed publication must find them again, and copies may be large."""
-    from baselines.trainers.records import REACHED, read_reached
-
-    kept = {name: work / POLICIES / name for name in (OWN, EQUAL_TOKENS) if (work / POLICIES / name).is_dir()}
-    ended = read_reached(kept[OWN])["step"] if (kept[OWN] / REACHED).exists() else None  # SFT has one budget
-    costs: dict[str, Any] = {"spent": spent(work / LOG_NAME, ended)}
-    shutil.copytree(kept[OWN], ready, copy_function=os.link)
-    if EQUAL_TOKENS in kept:
-        shutil.copytree(kept[EQUAL_TOKENS], ready / EQUAL_TOKENS, copy_function=os.link)
-        processor.save_pretrained(ready / EQUAL_TOKENS)
-        reached = read_reached(kept[EQUAL_TOKENS])
-        cost = spent(work / LOG_NAME, reached["step"])
-        costs["equal_tokens"] = {"spent": cost, "reached": reached["reached"]}
-    return costs
-
-
-def spent(log: Path, until: int | None = None) -> dict[str, float]:
-    """Cost of training up to a step: optimiser steps, wall-clock seconds, sampled tokens (0 in SFT)."""
-    steps = read(log, "steps")
-    steps = steps if until is None else steps[steps["step"] <= until]
-    tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
-    return {"steps": len(steps), "seconds": float(steps["seconds"].sum()), "rollout_tokens": tokens}
-
-
-def is_published(out: Path, plan: dict[str, Any]) -> bool:
-    """Whether `out` was trained by this very plan, perhaps by a process that outlived a killed grid."""
-    path = out / SETTINGS_NAME
-    return path.is_file() and digest(json.loads(path.read_text())["plan"]) == digest(plan)
-
-
-def completion(question: Question, style: Style) -> str:
-    """The target of SFT: the answer alone, or first the rule-based rationale (wording ours: the paper gives none)."""
-    answer = f"<answer> {question.letter} </answer>"
-    return answer if style == "direct" else f"<think> {question.rationale} {question.letter} </think> {answer}"
-
-
-def sft_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
-    """Rows with `prompt`, `completion` and `image` (loss on the completion only); `think` needs rationales."""
-    usable = [q for q in prepared.questions if style == "direct" or q.rationale]
-    if not usable:
-        fix = "prepare it with --scene-graphs, from which rationales are made"
-        raise AnatomyR1Error(f"{prepared.root}: no training question has a rationale for CoT-SFT. Fix: {fix}")
-    return [
-        {**_shown(prepared, q, style), "completion": [{"role": "assistant", "content": completion(q, style)}]}
-        for q in usable
-    ]
-
-
-def rl_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
-    """Rows with `prompt`, `image`, and what the rewards and the training log need."""
-    return [
-        {
-            **_shown(prepared, q, style),
-            "question_id": q.id,
-            "options": list(q.options),
-            "letter": q.letter,
-            "anatomy": q.category,
-        }
-        for q in prepared.questions
-    ]
-
-
-def _shown(prepared: PreparedSet, question: Question, style: Style) -> dict[str, Any]:
-    """The prompt has no image part: TRL puts the image before the text, as the release does."""
-    return {
-        "prompt": [{"role": "user", "content": render(question, style, prepared.wording)}],
-        "image": str(prepared.image_root / question.image),
-    }
-
-
-def dataset(rows: Sequence[dict[str, Any]]) -> Any:
-    """A `datasets.Dataset` that decodes an image when its row is read, so memory does not grow with the set."""
-    from datasets import Dataset, Image
-
-    return Dataset.from_list(list(rows)).cast_column("image", Image())
+from baselines.trainers import COMPLETE, KeepPolicies, LogSteps, Recorder, RLConfig
+from baselines.trainers.records import REACHED, read_reached
+from baselines.trainers.serve import Augmentation, build_curriculum
 
 
 def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
@@ -138,7 +49,8 @@ def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
     if is_published(out, plan):
         return out
     trainer, log, checkpoint = build(run, cell, work, report)
-    if not _done(trainer):
+    keepers = [one for one in trainer.callback_handler.callbacks if isinstance(one, KeepPolicies)]
+    if not any(one.done(trainer.args) for one in keepers):  # a run may be killed between its end and its publication
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if cell.method.kind == "sft":
         save_policy(trainer, work / POLICIES / OWN)
@@ -155,11 +67,6 @@ def build(
     run: GridRun, cell: Cell, work: Path, report: ProgressCallback
 ) -> tuple[Any, TrainingLog | None, Path | None]:
     """The trainer, its log (None except in the first process), and the checkpoint to resume from (None if fresh)."""
-    from accelerate.utils import broadcast_object_list
-    from trl import SFTConfig
-
-    from baselines.trainers import KeepPolicies, LogSteps, Recorder, RLConfig
-
     method, start, source = cell.method, run.layout.start(cell), run.profile.models[cell.model]
     checkpoint = last_complete_checkpoint(work)
     if checkpoint:
@@ -177,10 +84,8 @@ def build(
     if method.kind == "rl":
         trainer.rollout_tokens = broadcast_object_list([log.rollout_tokens() if log else 0])[0]  # the first process's
         trainer.recorder = Recorder(work / FOLDER)
-        keep = KeepPolicies(
-            work / POLICIES, lambda: trainer.rollout_tokens, partial(save_policy, trainer), _step(checkpoint)
-        )
-        trainer.add_callback(keep)
+        save, resumed = partial(save_policy, trainer), _step(checkpoint)
+        trainer.add_callback(KeepPolicies(work / POLICIES, lambda: trainer.rollout_tokens, save, resumed))
     return trainer, log, checkpoint
 
 
@@ -196,42 +101,61 @@ def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], sou
         return trainer_class(train_dataset=dataset(sft_rows(prepared, method.style)), **common)
     rewards = _rewards(args, method.rewards)
     trainer = trainer_class(train_dataset=dataset(rl_rows(prepared, method.style)), reward_funcs=rewards, **common)
-    _set_serving(trainer, prepared, method.style)
+    trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
+    if args.augments:
+        trainer.augment = Augmentation(prepared, method.style, args, processor.tokenizer)
+    if args.curriculum:
+        trainer.curriculum = build_curriculum(args, prepared, method.style, trainer.similarity)
     return trainer
 
 
 def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
     """Accuracy, format, DAPO's penalty for overlong completions if the method asks for it, and the method's own."""
-    from trl.rewards import get_soft_overlong_punishment
-
-    from anatomy_r1.training.rewards import accuracy_reward, format_reward
-
     cache = round(args.overlong_share * args.max_completion_length)
     overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
     return [accuracy_reward, format_reward, *overlong, *map(resolve_name, own)]
 
 
-def _set_serving(trainer: Any, prepared: PreparedSet, style: Style) -> None:
-    """Give an RL trainer the similarities, augmentation and curriculum that its settings ask for."""
-    from baselines.trainers.serve import build_augmentation, build_curriculum
-
-    args = trainer.args
-    trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
-    trainer.augment = build_augmentation(args, prepared, style, trainer.processing_class.tokenizer)
-    if args.curriculum:
-        trainer.curriculum = build_curriculum(args, prepared, style, trainer.similarity)
+def completion(question: Question, style: Style) -> str:
+    """The target of SFT: the answer alone, or first the rule-based rationale (wording ours: the paper gives none)."""
+    answer = f"<answer> {question.letter} </answer>"
+    return answer if style == "direct" else f"<think> {question.rationale} {question.letter} </think> {answer}"
 
 
-def _done(trainer: Any) -> bool:
-    from baselines.trainers import KeepPolicies
+def sft_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
+    """Rows with `prompt`, `completion` and `image` (loss on the completion only); `think` needs rationales."""
+    usable = [q for q in prepared.questions if style == "direct" or q.rationale]
+    if not usable:
+        fix = "prepare it with --scene-graphs, from which rationales are made"
+        raise AnatomyR1Error(f"{prepared.root}: no training question has a rationale for CoT-SFT. Fix: {fix}")
+    targets = [[{"role": "assistant", "content": completion(q, style)}] for q in usable]
+    return [{**_shown(prepared, q, style), "completion": target} for q, target in zip(usable, targets, strict=True)]
 
-    return any(isinstance(one, KeepPolicies) and one.done(trainer.args) for one in trainer.callback_handler.callbacks)
+
+def rl_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
+    """Rows with `prompt`, `image`, and what the rewards and the training log need."""
+    return [
+        _shown(prepared, q, style)
+        | {"question_id": q.id, "options": list(q.options), "letter": q.letter, "anatomy": q.category}
+        for q in prepared.questions
+    ]
+
+
+def _shown(prepared: PreparedSet, question: Question, style: Style) -> dict[str, Any]:
+    """The prompt has no image part: TRL puts the image before the text, as the release does."""
+    return {
+        "prompt": [{"role": "user", "content": render(question, style, prepared.wording)}],
+        "image": str(prepared.image_root / question.image),
+    }
+
+
+def dataset(rows: Sequence[dict[str, Any]]) -> Any:
+    """A `datasets.Dataset` that decodes an image when its row is read, so memory does not grow with the set."""
+    return Dataset.from_list(list(rows)).cast_column("image", Image())
 
 
 def last_complete_checkpoint(work: Path) -> Path | None:
     """The newest complete checkpoint; incomplete ones are deleted."""
-    from baselines.trainers import COMPLETE
-
     complete = []
     for path in work.glob("checkpoint-*"):
         if (path / COMPLETE).exists():
@@ -243,3 +167,47 @@ def last_complete_checkpoint(work: Path) -> Path | None:
 
 def _step(checkpoint: Path | None) -> int:
     return int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
+
+
+def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
+    """Move model, processor, log and settings to `out` atomically; the policy of equal tokens is a folder inside."""
+    ready = work / "ready"
+    shutil.rmtree(ready, ignore_errors=True)
+    record = {**record, **_take_policies(work, ready, processor)}
+    processor.save_pretrained(ready)
+    shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
+    if (work / FOLDER).is_dir():
+        shutil.copytree(work / FOLDER, ready / FOLDER)
+    (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    ready.rename(out)
+    shutil.rmtree(work)
+
+
+def _take_policies(work: Path, ready: Path, processor: Any) -> dict[str, Any]:
+    """Link the kept policies: a killed publication must find them again, and copies may be large."""
+    kept = {name: work / POLICIES / name for name in (OWN, EQUAL_TOKENS) if (work / POLICIES / name).is_dir()}
+    ended = read_reached(kept[OWN])["step"] if (kept[OWN] / REACHED).exists() else None  # SFT has one budget
+    costs: dict[str, Any] = {"spent": spent(work / LOG_NAME, ended)}
+    shutil.copytree(kept[OWN], ready, copy_function=os.link)
+    if EQUAL_TOKENS in kept:
+        shutil.copytree(kept[EQUAL_TOKENS], ready / EQUAL_TOKENS, copy_function=os.link)
+        processor.save_pretrained(ready / EQUAL_TOKENS)
+        end = read_reached(kept[EQUAL_TOKENS])
+        costs["equal_tokens"] = {"spent": spent(work / LOG_NAME, end["step"]), "reached": end["reached"]}
+    return costs
+
+
+def spent(log: Path, until: int | None = None) -> dict[str, float]:
+    """Cost of training up to a step: optimiser steps, wall-clock seconds, sampled tokens (0 in SFT)."""
+    steps = read(log, "steps")
+    steps = steps if until is None else steps[steps["step"] <= until]
+    tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
+    return {"steps": len(steps), "seconds": float(steps["seconds"].sum()), "rollout_tokens": tokens}
+
+
+def is_published(out: Path, plan: dict[str, Any]) -> bool:
+    """Whether `out` was trained by this very plan, perhaps by a process that outlived a killed grid."""
+    path = out / SETTINGS_NAME
+    return path.is_file() and digest(json.loads(path.read_text())["plan"]) == digest(plan)

@@ -1,12 +1,8 @@
-"""What RL training writes down: each rollout for the training log, and inputs of the loss for certificates.
+"""What training writes down: rollouts and steps for the training log, inputs of the loss for certificates, policies.
 
-Neither changes training.
-
-What runs after each optimiser step: `LogSteps` writes the training log, `KeepPolicies` saves policies.
-
-A run may have two budgets: the method's own number of steps, and a number of sampled tokens (the arm of equal tokens).
-With a constant learning rate, the shorter run is a prefix of the longer one, so one training serves both arms. It ends
-once both policies are kept, or at `max_steps`.
+None of it changes training, except that `KeepPolicies` ends it. A run may have two budgets: the method's own number of
+steps, and a number of sampled tokens (the arm of equal tokens). With a constant learning rate, the shorter run is a
+prefix of the longer one, so one training serves both arms. It ends once both policies are kept, or at `max_steps`.
 """
 
 from __future__ import annotations
@@ -15,7 +11,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +52,6 @@ def rollout(
         similarity=served_difficulty(similarity, options[LETTERS.index(row["letter"])], options),
         level=row.get("level"),
     )
-
-
-def ended_by_eos(completion_ids: torch.Tensor, eos: Sequence[int]) -> list[bool]:
-    """(B, C) -> B: whether each completion has an end-of-sequence token."""
-    return torch.isin(completion_ids, torch.tensor(list(eos), device=completion_ids.device)).any(1).tolist()
 
 
 def image_hash(image: Image.Image) -> str:
@@ -131,11 +122,7 @@ class LogSteps(TrainerCallback):  # type: ignore[misc]
             Step(
                 step=state.global_step,
                 loss=logs["loss"],
-                learning_rate=logs.get("learning_rate"),
-                grad_norm=logs.get("grad_norm"),
-                entropy=logs.get("entropy"),
-                kl=logs.get("kl"),
-                reward=logs.get("reward"),
+                **{name: logs.get(name) for name in ("learning_rate", "grad_norm", "entropy", "kl", "reward")},
                 level=None if level is None else round(level),
                 seconds=time.perf_counter() - self.began,
                 rollout_tokens=self.log.rollout_tokens(),
@@ -153,13 +140,10 @@ class LogSteps(TrainerCallback):  # type: ignore[misc]
 
 
 class KeepPolicies(TrainerCallback):  # type: ignore[misc]
-    """Saves a policy below `folder` once its budget is spent. Policies later than the resumed checkpoint are deleted.
+    """Saves a policy below `folder`, atomically, once its budget is spent. Later ones than `resumed` are deleted.
 
-    Args:
-        folder: where the policies go; each appears atomically.
-        tokens: returns how many tokens have been sampled so far, the same number in all processes.
-        save: writes the policy to a folder; all processes call it together.
-        resumed: step of the checkpoint from which the run resumes; 0 for a fresh run.
+    `tokens` returns how many tokens all processes have sampled so far; `save` is called by all of them together;
+    `resumed` is the step of the checkpoint from which the run resumes, 0 for a fresh run.
     """
 
     def __init__(self, folder: Path, tokens: Callable[[], int], save: Callable[[Path], None], resumed: int = 0) -> None:

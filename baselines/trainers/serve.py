@@ -1,27 +1,15 @@
-"""Which rows a batch serves.
+"""Which rows a batch serves: the order of questions, ASC's curriculum (item 1 of the step in grpo.py), GDQA (item 2).
 
-The order in which questions are served: a function of the seed only, so that a resumed run serves the same ones.
-
-TRL's sampler shuffles each epoch from a generator whose state is not in the checkpoint; ours treats a whole run as one
-epoch and has no state. Rows of a group stay adjacent, as TRL's advantages expect.
-
-ASC: which questions a batch serves, with which options.
-
-The curriculum has no state: it receives the logged accuracies and returns the present batch, so that a resumed run
-serves the same. This is where `grpo-asc` and its controls differ from `grpo` (item 1 of the step in grpo.py).
-
-GDQA: every member of a group sees its own wording of the question and its own noise on the image (paper, "GDQA").
-
-This is where `grpo-gdqa` differs from `grpo` (item 2 of the step in grpo.py). Rewrites and noise are made in
-`anatomy_r1/data/augmentation`; here they are applied to rows of a training set. The first member keeps the original
-pair (ours: the paper does not say).
+All are functions of the seed and of the logged accuracies only, so that a resumed run serves the same. TRL's sampler
+shuffles each epoch from a generator whose state is not in the checkpoint; ours treats a whole run as one epoch and has
+no state. Rows of a group stay adjacent, as TRL's advantages expect.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -101,55 +89,39 @@ def _apart(one_pass: list[int], begun: list[int], room: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class BatchContext:
-    """What the curriculum knows when it serves a batch."""
-
-    generation: int
-    """Number of the batch, from 0."""
-    questions: int
-    """Questions per batch, over all processes."""
-    accuracies: Sequence[float]
-    """Mean accuracy of every earlier batch."""
-
-
-@dataclass(frozen=True)
 class ServedBatch:
-    """What a batch serves."""
+    """What a batch serves: indices of training rows, each with the columns that replace its own."""
 
     rows: tuple[tuple[int, dict[str, Any]], ...]
-    """Index of a training row, and the columns that replace its own."""
     level: int | None
     """Level in force; None where there are no levels."""
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """ASC and its controls over a training set, by `kind`.
+    """ASC and its controls over a training set, by the setting `curriculum` (which questions, with which options).
 
     `levels`: questions eligible at the level, with distractors in its bin. `pool`: GRPO's own order, distractors of any
     bin. `ordered`: the questions that GRPO would serve over the whole run, with their own options, by rising S(q).
     """
 
-    questions: tuple[Question, ...]
+    prepared: PreparedSet
     similarity: Similarity
     """The similarities that define the bins; shuffled for the placebo."""
-    kind: str
-    rule: LevelRule
     style: Style
-    seed: int
-    total: int
-    """Questions served in the method's own budget."""
-    chunk: int
-    """Questions per batch."""
-    also_right: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Question id -> names that must not become its distractors."""
-    wording: str | None = None
-    """Prompt wording; None is the benchmark's canonical one."""
+    settings: Any
+    """An `RLConfig`."""
+    rule: LevelRule
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The training questions."""
+        return self.prepared.questions
 
     @cached_property
     def pools(self) -> tuple[DistractorPool, ...]:
-        """Distractor pool of each question."""
-        return distractor_pools(self.questions, self.similarity, self.also_right)
+        """Distractor pool of each question, without names that are right as well."""
+        return distractor_pools(self.questions, self.similarity, self.prepared.manifest.get("also_right", {}))
 
     @cached_property
     def edges(self) -> tuple[float, ...]:
@@ -158,34 +130,35 @@ class Curriculum:
 
     @cached_property
     def _ordered(self) -> list[int]:
-        order = question_order(len(self.questions), self.total, self.seed, self.chunk)
+        """The questions of the method's own budget."""
+        chunk = self.settings.generation_batch_size // self.settings.num_generations
+        order = question_order(len(self.questions), chunk * self.settings.own_steps, self.settings.seed, chunk)
         scores = {i: served_difficulty(self.similarity, q.answer, q.options) for i, q in enumerate(self.questions)}
         return easiest_first(order, scores)
 
-    def serve(self, context: BatchContext) -> ServedBatch:
-        """The rows of one batch."""
-        if self.kind == "levels":
-            return self._at_level(context)
-        first, last = context.generation * context.questions, (context.generation + 1) * context.questions
-        if self.kind == "ordered":
-            repeated = (self._ordered[i % self.total] for i in range(first, last))  # beyond the own budget: once more
+    def serve(self, generation: int, count: int, accuracies: Sequence[float]) -> ServedBatch:
+        """Batch number `generation` (from 0) of `count` questions over all processes, after these mean accuracies."""
+        if self.settings.curriculum == "levels":
+            return self._at_level(generation, count, accuracies)
+        first, last = generation * count, (generation + 1) * count
+        if self.settings.curriculum == "ordered":
+            ordered = self._ordered
+            repeated = (ordered[i % len(ordered)] for i in range(first, last))  # beyond the own budget: once more
             return ServedBatch(tuple((index, {}) for index in repeated), None)
-        order = question_order(len(self.questions), last, self.seed, context.questions)[first:]
-        return ServedBatch(
-            tuple(self._at_any_level(i, self._rng(context, place)) for place, i in enumerate(order)), None
-        )
+        order = question_order(len(self.questions), last, self.settings.seed, count)[first:]
+        rows = (self._at_any_level(i, self._rng(generation, place)) for place, i in enumerate(order))
+        return ServedBatch(tuple(rows), None)
 
-    def _at_level(self, context: BatchContext) -> ServedBatch:
-        decided = levels(context.accuracies, self.rule)
+    def _at_level(self, generation: int, count: int, accuracies: Sequence[float]) -> ServedBatch:
+        decided = levels(accuracies, self.rule)
         level, before = decided[-1], decided[:-1].count(decided[-1])
         candidates = eligible(self.pools, self.edges, level)
         if not candidates:
             raise AnatomyR1Error(f"no question can be served at level {level}. Fix: use fewer levels")
-        seed = f"{self.seed}/level{level}"
-        order = question_order(len(candidates), context.questions * (before + 1), seed, context.questions)
+        order = question_order(len(candidates), count * (before + 1), f"{self.settings.seed}/level{level}", count)
         rows = []
-        for place, i in enumerate(candidates[i] for i in order[-context.questions :]):
-            question = at_level(self.pools[i], self.edges, level, self._rng(context, place))
+        for place, i in enumerate(candidates[i] for i in order[-count:]):
+            question = at_level(self.pools[i], self.edges, level, self._rng(generation, place))
             rows.append((i, self._columns(question, level)))
         return ServedBatch(tuple(rows), level)
 
@@ -195,33 +168,22 @@ class Curriculum:
         return index, self._columns(question, None if score is None else bin_of(score, self.edges))
 
     def _columns(self, question: Question, level: int | None) -> dict[str, Any]:
-        prompt = [{"role": "user", "content": render(question, self.style, self.wording)}]
+        prompt = [{"role": "user", "content": render(question, self.style, self.prepared.wording)}]
         return {"prompt": prompt, "options": list(question.options), "letter": question.letter, "level": level}
 
-    def _rng(self, context: BatchContext, place: int) -> random.Random:
-        return random.Random(f"{self.seed}/{context.generation}/options/{place}")
+    def _rng(self, generation: int, place: int) -> random.Random:
+        return random.Random(f"{self.settings.seed}/{generation}/options/{place}")
 
 
 def build_curriculum(settings: Any, prepared: PreparedSet, style: Style, similarity: Similarity) -> Curriculum:
-    """The curriculum that an `RLConfig` asks for; from true similarities, which are shuffled here for the placebo."""
+    """The curriculum that an `RLConfig` asks for; true similarities are shuffled here for the placebo."""
     if settings.curriculum != "ordered":
         _check_distractors(prepared)
     _check_options(similarity, prepared, whole=settings.similarity != "mini")
     if settings.shuffle_similarity:
         similarity = placebo(similarity, prepared.questions, settings.seed)
-    groups_a_batch = settings.generation_batch_size // settings.num_generations
-    return Curriculum(
-        questions=prepared.questions,
-        similarity=similarity,
-        kind=settings.curriculum,
-        rule=LevelRule(settings.level_count, settings.level_window, settings.level_threshold),
-        style=style,
-        seed=settings.seed,
-        total=groups_a_batch * settings.own_steps,
-        chunk=groups_a_batch,
-        also_right=prepared.manifest.get("also_right", {}),
-        wording=prepared.wording,
-    )
+    rule = LevelRule(settings.level_count, settings.level_window, settings.level_threshold)
+    return Curriculum(prepared, similarity, style, settings, rule)
 
 
 def _check_distractors(prepared: PreparedSet) -> None:
@@ -252,58 +214,38 @@ Augment = Callable[[TrainingRow, int, random.Random], list[TrainingRow]]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The paper's phi (text) and psi (image) over rows of a training set."""
+    """GDQA, an `Augment`: every member of a group sees its own wording of the question and its own noise on the image.
 
-    questions: Mapping[str, Question]
-    """By id."""
+    The paper's phi (text) and psi (image), made in `anatomy_r1/data/augmentation`; without one of them, its -Text and
+    -Image. The first member keeps the original pair (ours: the paper does not say).
+    """
+
+    prepared: PreparedSet
     style: Style
-    text: bool
-    """Whether members see other wordings; if not, this is the paper's -Text."""
-    image: bool
-    """Whether members see other noise; if not, this is the paper's -Image."""
-    strength: float
-    """Standard deviation of the noise, as a share of the full range."""
-    known: Callable[[str], bool]
-    """Whether the policy's tokenizer has all words of a text."""
-    wording: str | None = None
-    """Prompt wording; None is the benchmark's canonical one."""
+    settings: Any
+    """An `RLConfig`."""
+    tokenizer: Any
+
+    @cached_property
+    def _questions(self) -> dict[str, Question]:
+        return {question.id: question for question in self.prepared.questions}
 
     def __call__(self, row: TrainingRow, members: int, rng: random.Random) -> list[TrainingRow]:
         """The row as each member of its group sees it."""
-        question = self.questions[row["question_id"]]
-        forms = [form for form in rewrites(question.stem) if self.known(form)] if self.text else ()
-        change = partial(noisy, strength=self.strength)
+        question, given = self._questions[row["question_id"]], self.settings
+        forms = [form for form in rewrites(question.stem) if self._known(form)] if given.augment_text else ()
+        change, image = partial(noisy, strength=given.noise_strength), given.augment_image
         shown = augment_group(
-            question, row["image"], members, rng, text=self.text, image_noise=self.image, forms=forms, change=change
+            question, row["image"], members, rng, text=given.augment_text, image_noise=image, forms=forms, change=change
         )
         return [{**row, "prompt": self._prompt(row, question, prompt.stem), "image": prompt.image} for prompt in shown]
 
     def _prompt(self, row: TrainingRow, question: Question, stem: str) -> list[dict[str, str]]:
         """The turn in other words, with the options really served: a curriculum may have changed them."""
         served = replace(question, stem=stem, options=tuple(row["options"]))
-        return [{"role": "user", "content": render(served, self.style, self.wording)}]
+        return [{"role": "user", "content": render(served, self.style, self.prepared.wording)}]
 
-
-def group_rng(seed: int, generation: int, question_id: str) -> random.Random:
-    """The random generator that the members of a group share; the same after a resume."""
-    return random.Random(f"{seed}/{generation}/{question_id}")
-
-
-def build_augmentation(settings: Any, prepared: PreparedSet, style: Style, tokenizer: Any) -> Augment | None:
-    """The augmentation that an `RLConfig` asks for, or None."""
-    if not settings.augments:
-        return None
-    return Augmentation(
-        questions={question.id: question for question in prepared.questions},
-        style=style,
-        text=settings.augment_text,
-        image=settings.augment_image,
-        strength=settings.noise_strength,
-        known=partial(_known, tokenizer),
-        wording=prepared.wording,
-    )
-
-
-def _known(tokenizer: Any, text: str) -> bool:
-    """A tiny model has a closed vocabulary; a wording with unknown words is no paraphrase to it."""
-    return tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer(text)["input_ids"]
+    def _known(self, text: str) -> bool:
+        """A tiny model has a closed vocabulary; a wording with unknown words is no paraphrase to it."""
+        unknown = self.tokenizer.unk_token_id
+        return unknown is None or unknown not in self.tokenizer(text)["input_ids"]

@@ -13,7 +13,7 @@ from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
 from baselines.methods.registry import find_method
 from baselines.stages.train import LOG_NAME, train
-from baselines.trainers.serve import BatchContext, build_curriculum, question_order
+from baselines.trainers.serve import build_curriculum, question_order
 from tests.helpers.recording import hashed_reward
 from tests.helpers.small_runs import ignore
 
@@ -42,7 +42,7 @@ def run_of(found, accuracy):
     """Batches of a whole run whose accuracy is a function of the level."""
     accuracies, served = [], []
     for generation in range(STEPS):
-        served.append(found.serve(BatchContext(generation, CHUNK, accuracies)))
+        served.append(found.serve(generation, CHUNK, accuracies))
         accuracies.append(accuracy(served[-1].level))
     return served
 
@@ -114,7 +114,7 @@ def test_new_distractors_are_refused_where_they_could_be_right(prepared):
     risky = type(risky)(risky.root, manifest, risky.image_root, risky.questions)
     with pytest.raises(AnatomyR1Error, match="5 times an anatomy would be right as well"):
         curriculum(risky, "grpo-asc")
-    assert curriculum(risky, "grpo-asc-released").serve(BatchContext(0, CHUNK, [])).rows
+    assert curriculum(risky, "grpo-asc-released").serve(0, CHUNK, []).rows
 
 
 def test_a_file_of_other_options_is_refused(prepared):
@@ -125,7 +125,7 @@ def test_a_file_of_other_options_is_refused(prepared):
     for likeness, task in ((lacking, "omnimed_mi_mini"), (LIKENESS, "omnimed_mi_mini")):
         with pytest.raises(AnatomyR1Error, match=r"made of other options .* Fix: anatomy-r1 similarity make"):
             curriculum(prepared[task], "grpo-asc", likeness, similarity="similarity/medclip.json")
-    assert curriculum(prepared["omnimed_mi_mini"], "grpo-asc").serve(BatchContext(0, CHUNK, [])).rows
+    assert curriculum(prepared["omnimed_mi_mini"], "grpo-asc").serve(0, CHUNK, []).rows
     assert curriculum(prepared["sgg_anatomy_mini"], "grpo-asc", similarity="similarity/medclip.json").pools
     foreign = Similarity(("x", "y"), ((1.0, 0.0), (0.0, 1.0)), "of other names")
     with pytest.raises(AnatomyR1Error, match="made of other options"):
@@ -150,8 +150,8 @@ def test_what_is_also_right_is_never_served_as_a_distractor(prepared):
 
 def test_beyond_its_own_budget_the_ordered_curriculum_begins_again(prepared):
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc-released")
-    assert found.serve(BatchContext(STEPS, CHUNK, [])) == found.serve(BatchContext(0, CHUNK, []))
-    assert found.serve(BatchContext(STEPS, CHUNK, [])) != found.serve(BatchContext(STEPS - 1, CHUNK, []))
+    assert found.serve(STEPS, CHUNK, []) == found.serve(0, CHUNK, [])
+    assert found.serve(STEPS, CHUNK, []) != found.serve(STEPS - 1, CHUNK, [])
 
 
 def test_a_missing_file_of_similarities_stops_a_curriculum_and_nothing_else(tmp_path):
@@ -191,7 +191,7 @@ def test_decisions_and_what_was_served_replay_from_the_training_log(smoke_run, w
 
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc", seed=0)
     for step in range(6):
-        batch = found.serve(BatchContext(step, CHUNK, accuracies[:step]))
+        batch = found.serve(step, CHUNK, accuracies[:step])
         logged = rollouts[rollouts["step"] == step + 1].groupby("group_index").first()
         for (index, columns), row, score in zip(batch.rows, logged.itertuples(), scores(found, [batch]), strict=True):
             assert row.question_id == found.questions[index].id
