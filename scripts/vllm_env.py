@@ -56,7 +56,11 @@ def key(root: Path) -> str:
 
 
 def check_place() -> None:
-    """Refuse platforms without vLLM's CPU build."""
+    """Refuse platforms without vLLM's CPU build.
+
+    Raises:
+        SystemExit: with the reason.
+    """
     place = (platform.system(), platform.machine())
     if place not in PLACES or sys.version_info[:2] != (3, 11):
         here = f"{place[0]} {place[1]}, Python {platform.python_version()}"
@@ -64,7 +68,11 @@ def check_place() -> None:
 
 
 def build(root: Path, home: Path, wanted: str) -> None:
-    """Create the environment and write its stamp."""
+    """Create the environment and write its stamp.
+
+    Raises:
+        SystemExit: when a package is not available, or vLLM does not load.
+    """
     shared_env.say(f"building {home} once (a minute or two; about 3 GB)")
     started = time.monotonic()
     shutil.rmtree(home, ignore_errors=True)
@@ -109,7 +117,11 @@ def _loads(python: Path, code: str, *, quiet: bool = False) -> bool:
 
 
 def ensure(root: Path, home: Path) -> Path:
-    """Path of the environment's interpreter; builds the environment if needed."""
+    """Path of the environment's interpreter; builds the environment if needed.
+
+    Raises:
+        SystemExit: when this platform has no build, or the build fails.
+    """
     check_place()
     wanted = key(root)
     if not shared_env.ready(home, wanted):

@@ -1,10 +1,8 @@
-"""Processes of one training: how they are started, which one is first, and that none outlives its parent.
+"""Processes and GPUs of a training: how processes are started, which one is first, and that none outlives its parent.
 
 On one GPU or a CPU a stage trains in its own process. On several GPUs it starts `python -m baselines worker` once per
 GPU: through accelerate when the profile names a configuration in `baselines/runtime/accelerate/` (DeepSpeed, FSDP),
 otherwise through `torch.distributed.run` (DDP).
-
-GPUs of this machine: whether a profile has enough of them, and one for each stage that needs one.
 
 Snakemake counts GPUs but does not say which one a job gets, so four concurrent evaluations would all use the first.
 Each stage locks a GPU instead; the kernel releases the lock when its holder dies.
@@ -21,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
@@ -28,8 +27,6 @@ from anatomy_r1.provenance import ROOT, gpus
 from baselines.experiment.profile import Launch, Profile
 
 ACCELERATE = Path(__file__).parent / "accelerate"
-PR_SET_PDEATHSIG = 1
-"""Linux, <linux/prctl.h>: the signal that the kernel sends to a process when its parent dies."""
 
 
 def is_first() -> bool:
@@ -50,7 +47,8 @@ def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str
     command = launch_command(launch, words)
     print(" ".join(command), flush=True)
     env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=terminate_with_parent)  # noqa: PLW1509  (no threads yet)
+    by = partial(die_with_parent, signal.SIGTERM)  # which a launcher passes on to its workers
+    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=by)  # noqa: PLW1509  (no threads yet)
     try:
         code = process.wait()
     except BaseException:
@@ -81,12 +79,7 @@ def launch_command(launch: Launch, words: Sequence[str]) -> list[str]:
 def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
     """In a child, or as its `preexec_fn`: end when the parent dies (Linux; elsewhere this does nothing)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
-
-
-def terminate_with_parent() -> None:
-    """The same with SIGTERM, which a launcher passes on to its workers."""
-    die_with_parent(signal.SIGTERM)
+        ctypes.CDLL(None).prctl(1, by)  # PR_SET_PDEATHSIG in <linux/prctl.h>
 
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -142,13 +135,8 @@ def one_gpu(candidates: Sequence[str], locks: Path, poll: float = 1.0) -> Iterat
                 try:
                     yield name
                 finally:
-                    _restore(before)
+                    os.environ.pop(VISIBLE, None)
+                    if before is not None:
+                        os.environ[VISIBLE] = before
                 return
         time.sleep(poll)
-
-
-def _restore(before: str | None) -> None:
-    if before is None:
-        os.environ.pop(VISIBLE, None)
-    else:
-        os.environ[VISIBLE] = before

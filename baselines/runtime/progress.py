@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from anatomy_r1.files import write_whole
+
 ProgressCallback = Callable[[int, int], None]
 """(done, total) -> None: reports how far a stage is."""
 
@@ -32,10 +34,7 @@ class Progress:
 
 def write_progress(path: Path, progress: Progress) -> None:
     """Write the file atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps({**asdict(progress), "unix_time": time.time()}))
-    temporary.replace(path)
+    write_whole(path, json.dumps({**asdict(progress), "unix_time": time.time()}))
 
 
 def read_progress(root: Path) -> list[Progress]:

@@ -27,8 +27,8 @@ from anatomy_r1.prompts import Style, render
 from anatomy_r1.provenance import provenance
 from anatomy_r1.question import Question
 from anatomy_r1.results.store import EQUAL_TOKENS
+from anatomy_r1.training import rewards
 from anatomy_r1.training.recorded_batches import FOLDER
-from anatomy_r1.training.rewards import accuracy_reward, format_reward
 from anatomy_r1.training.similarity import load_similarity
 from anatomy_r1.training.training_log import LOG_NAME, SETTINGS_NAME, TrainingLog, read
 from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun, arguments, settings
@@ -99,8 +99,9 @@ def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], sou
     trainer_class = resolve_name(method.trainer)
     if method.kind == "sft":
         return trainer_class(train_dataset=dataset(sft_rows(prepared, method.style)), **common)
-    rewards = _rewards(args, method.rewards)
-    trainer = trainer_class(train_dataset=dataset(rl_rows(prepared, method.style)), reward_funcs=rewards, **common)
+    trainer = trainer_class(
+        train_dataset=dataset(rl_rows(prepared, method.style)), reward_funcs=_rewards(args, method.rewards), **common
+    )
     trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
     if args.augments:
         trainer.augment = Augmentation(prepared, method.style, args, processor.tokenizer)
@@ -113,7 +114,7 @@ def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
     """Accuracy, format, DAPO's penalty for overlong completions if the method asks for it, and the method's own."""
     cache = round(args.overlong_share * args.max_completion_length)
     overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
-    return [accuracy_reward, format_reward, *overlong, *map(resolve_name, own)]
+    return [rewards.accuracy_reward, rewards.format_reward, *overlong, *map(resolve_name, own)]
 
 
 def completion(question: Question, style: Style) -> str:

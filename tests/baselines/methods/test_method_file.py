@@ -140,11 +140,12 @@ def test_several_processes_of_one_training_get_the_file_too(file, tmp_path, monk
     import dataclasses
 
     from baselines.experiment.profile import Launch
-    from baselines.runtime import processes
     from baselines.stages.stages import start_training
 
     started = []
-    monkeypatch.setattr(processes, "start_workers", lambda launch, words, environment: started.extend(words))
+    monkeypatch.setattr(
+        "baselines.stages.stages.start_workers", lambda launch, words, environment: started.extend(words)
+    )
     profile = dataclasses.replace(load_profile("smoke"), launch=Launch(2))
     start_training("b/m/mine/seed0", GridRun(profile, Layout(tmp_path), "smoke", method_files=("/a/my.py",)))
     assert started[started.index("--method-file") + 1] == "/a/my.py"
