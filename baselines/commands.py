@@ -41,7 +41,13 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         _selection_arguments(command)
         command.set_defaults(function=function)
         if name == "run":
-            _cluster_arguments(command)
+            about = (
+                "local, or slurm: each stage is a job that requests the plan's GPUs, memory and time (default: local)"
+            )
+            command.add_argument("--executor", default="local", help=about)
+            command.add_argument("--partition", default="", help="SLURM partition")
+            command.add_argument("--account", default="", help="SLURM account")
+            command.add_argument("--sbatch", default="", metavar="WORDS", help="additional arguments of sbatch")
         if name == "doctor":
             about = "also train one step and compare rollouts on each real model (takes minutes)"
             command.add_argument("--smoke", action="store_true", help=about)
@@ -60,14 +66,14 @@ def add_stage_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     stage.add_argument("stage")
     stage.add_argument("name")
     stage.set_defaults(function=_stage)
-    for name, function, text in (
-        ("launch", _launch, "start this machine's processes of a training over several machines"),
-        ("worker", _worker, "one process of a training; called by a launcher"),
+    for name, text in (
+        ("launch", "start this machine's processes of a training over several machines"),
+        ("worker", "one process of a training; called by a launcher"),
     ):
         command = commands.add_parser(name, help=text, description=text, epilog=LAUNCH_EXAMPLE)
         _run_arguments(command)
         command.add_argument("name", help="benchmark/model/method/seed0")
-        command.set_defaults(function=function)
+        command.set_defaults(function=_training, launches=name == "launch")
 
 
 def add_bench_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -101,14 +107,6 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
     add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
     add("--jobs", type=int, default=0, help="number of concurrent processes (default: one per core)")
     add("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
-
-
-def _cluster_arguments(command: argparse.ArgumentParser) -> None:
-    about = "local, or slurm: each stage is a job that requests the plan's GPUs, memory and time (default: local)"
-    command.add_argument("--executor", default="local", help=about)
-    command.add_argument("--partition", default="", help="SLURM partition")
-    command.add_argument("--account", default="", help="SLURM account")
-    command.add_argument("--sbatch", default="", metavar="WORDS", help="additional arguments of sbatch")
 
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:
@@ -242,17 +240,10 @@ def _stage(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _launch(arguments: argparse.Namespace) -> int:
-    from baselines.stages.stages import start_training
+def _training(arguments: argparse.Namespace) -> int:
+    from baselines.stages.stages import start_training, work
 
-    start_training(arguments.name, _opened(arguments))
-    return 0
-
-
-def _worker(arguments: argparse.Namespace) -> int:
-    from baselines.stages.stages import work
-
-    work(arguments.name, _opened(arguments))
+    (start_training if arguments.launches else work)(arguments.name, _opened(arguments))
     return 0
 
 

@@ -108,17 +108,11 @@ def ensure(root: Path, shared: Path) -> Path:
     return python_of(shared)
 
 
-def environment(python: Path, base: dict[str, str]) -> dict[str, str]:
-    """`base` with the interpreter's folder first on PATH, as an activated environment has it."""
-    changed = {**base, "PATH": f"{python.parent}{os.pathsep}{base.get('PATH', os.defpath)}"}
-    if (python.parent.parent / "pyvenv.cfg").is_file():
-        changed["VIRTUAL_ENV"] = str(python.parent.parent)
-    return changed
-
-
 def run(python: Path, command: list[str]) -> None:
     """Replace this process with `command`, looked up in the shared environment first."""
-    env = environment(python, dict(os.environ))
+    env = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    if (python.parent.parent / "pyvenv.cfg").is_file():  # as an activated environment has it
+        env["VIRTUAL_ENV"] = str(python.parent.parent)
     program = str(python) if command[0] == "python" else shutil.which(command[0], path=env["PATH"])
     if program is None:
         raise SystemExit(f"{command[0]}: not installed next to {python}. Is it in pyproject.toml's extras ({EXTRAS})?")

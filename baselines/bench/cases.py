@@ -100,19 +100,10 @@ def bench_profile(case: Case) -> Profile:
     from baselines.experiment.profile import load_profile
 
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
-    changed = {
-        "max_steps": case.steps,
-        "own_steps": case.steps,
-        "rollout_tokens": 0,
-        "warmup_steps": 0,
-        "max_completion_length": case.completion,
-        "use_vllm": False,
-        "similarity": None,
-    }
-    training = {
-        "common": {**profile.training["common"], "save_strategy": "no"},
-        "rl": {**profile.training["rl"], **changed},
-    }
+    changed: dict[str, Any] = {"max_steps": case.steps, "own_steps": case.steps, "use_vllm": False, "similarity": None}
+    changed |= {"rollout_tokens": 0, "warmup_steps": 0, "max_completion_length": case.completion}
+    common = {**profile.training["common"], "save_strategy": "no"}
+    training = {"common": common, "rl": {**profile.training["rl"], **changed}}
     return dataclasses.replace(profile, models={case.model: model_entry(case)}, training=training)
 
 
@@ -165,11 +156,6 @@ def read_result(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise AnatomyR1Error(f"{path}: no result of the bench ({error}). Fix: remove it and run again") from error
     return dict(value)
-
-
-def read_results(out: Path) -> list[dict[str, Any]]:
-    """Every result below `out`, in order of file names."""
-    return [read_result(path) for path in sorted((out / "cases").glob("*.json"))]
 
 
 def has_result(out: Path, case: Case) -> bool:

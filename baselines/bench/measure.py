@@ -135,25 +135,11 @@ class StepTimer(TrainerCallback):  # type: ignore[misc]
         return {"allocated": allocated, "reserved": reserved, "driver": max(self.driver, reserved)}
 
 
-def attach(trainer: Any, timer: StepTimer) -> None:
-    """Time this trainer's spans."""
-    trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
-    trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
-    trainer.compute_loss = timer.timed("forward", trainer.compute_loss)
-    trainer.accelerator.backward = timer.timed("backward", trainer.accelerator.backward)
-    if isinstance(trainer, LoggedGRPOTrainer):
-        for name, method in OWN.items():
-            setattr(trainer, method, timer.timed(name, getattr(trainer, method)))
-    trainer.add_callback(timer)
-
-
 def summary(steps: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Times over all steps except the first.
 
-    Returns:
-        seconds: {median, least, most} per step; share: span -> share of the time, `other` for what no span covers;
-        own: the same for `OWN`; tokens_per_second: sampled tokens over the whole step; completions: median sampled
-        per step, discarded draws included.
+    `share` is that of each span, `other` what none covers; `own` is that of `OWN`; `tokens_per_second` are
+    those sampled over the whole step; `completions` is the median sampled per step, discarded draws included.
     """
     counted = steps[1:]
     seconds = [one["seconds"] for one in counted]
@@ -177,12 +163,13 @@ def summary(steps: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 def measure(case: Case, work: Path, command: str) -> dict[str, Any]:
     """Run the case; a failure is a result too.
 
-    Returns:
-        `case`, `status` (measured, out of memory, failed), where and when it ran, the plan's estimate; if measured,
-        `prompt` (tokens), `memory` (bytes) and the times of `summary`, otherwise `error`.
+    `status` is measured, out of memory or failed (with `error`); sizes in tokens and bytes, times as in `summary`.
     """
-    began = time.monotonic()
-    found = {**result_header(case, command), "status": "measured", "plan": _plan(case, work)}
+    began, profile = time.monotonic(), bench_profile(case)
+    shape, given = shape_of(model_entry(case), model_of(work, case)), arguments(profile, bench_method(case.method), 0)
+    estimate = training_memory(shape, profile.launch, given, prompt=PROMPT, gpu=0.0, kind="rl")
+    plan = {**dataclasses.asdict(estimate), "peak": estimate.peak, "parameters": shape.parameters, "prompt": PROMPT}
+    found = {**result_header(case, command), "status": "measured", "plan": plan}
     try:
         found |= _run(case, work)
     except Exception as error:
@@ -196,19 +183,17 @@ def failure(error: BaseException) -> dict[str, Any]:
     return {"status": "out of memory" if short else "failed", "error": f"{type(error).__name__}: {error}"[:2000]}
 
 
-def _plan(case: Case, work: Path) -> dict[str, Any]:
-    """The plan's estimate for exactly these settings, in bytes."""
-    profile = bench_profile(case)
-    shape = shape_of(model_entry(case), model_of(work, case))
-    given = arguments(profile, bench_method(case.method), 0)
-    estimate = training_memory(shape, profile.launch, given, prompt=PROMPT, gpu=0.0, kind="rl")
-    return {**dataclasses.asdict(estimate), "peak": estimate.peak, "parameters": shape.parameters, "prompt": PROMPT}
-
-
 def _run(case: Case, work: Path) -> dict[str, Any]:
     trainer, log = _build(case, work)
     timer = StepTimer()
-    attach(trainer, timer)
+    trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
+    trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
+    trainer.compute_loss = timer.timed("forward", trainer.compute_loss)
+    trainer.accelerator.backward = timer.timed("backward", trainer.accelerator.backward)
+    if isinstance(trainer, LoggedGRPOTrainer):
+        for name, method in OWN.items():
+            setattr(trainer, method, timer.timed(name, getattr(trainer, method)))
+    trainer.add_callback(timer)
     trainer.train()
     if log is not None:
         log.close(case.steps)

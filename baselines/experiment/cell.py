@@ -156,7 +156,6 @@ class GridRun:
     source: str
     """The profile's name or file, as given: each stage loads it again."""
     report_to: str = "none"
-    """Where trainers report to, in addition to the training log."""
     method_files: tuple[str, ...] = ()
     """Absolute paths of the user's method files, which each stage loads again."""
 

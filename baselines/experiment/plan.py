@@ -19,10 +19,7 @@ those of any method; all methods under all views would multiply the evaluation's
 
 
 def rows(names: Sequence[str], views: Sequence[str]) -> tuple[str, ...]:
-    """The rows that these words select, each once: ids, ids with a view (`grpo@no-image`), or `all`.
-
-    `views` are for methods named without one; if empty, the plain view.
-    """
+    """The rows that these words select, each once; `views` are those of methods named without one (default: plain)."""
     chosen = tuple(dict.fromkeys(one for name in names for one in _rows(name, views)))
     if names and not chosen:
         raise AnatomyR1Error(f"{', '.join(names)}: has no model that could be shown {', '.join(views)}")

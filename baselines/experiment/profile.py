@@ -57,16 +57,14 @@ UNSET: Any = None
 
 @dataclass(frozen=True)
 class Needs:
-    """Hardware that a profile needs."""
+    """Hardware that a profile needs; main memory and CPU cores are per process."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     gpus: StrictInt = 0
     gpu_memory_gb: Number = 0.0
     host_memory_gb: Number = 4.0
-    """Main memory per process."""
     cpus: StrictInt = 1
-    """CPU cores per process."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +96,10 @@ class ModelSection(Section):
     """Id on the Hugging Face Hub, or a local folder."""
     revision: str | None = None
     pixels: dict[Literal["min", "max"], int] | None = None
-    """Limits of an image's size."""
     dtype: str = UNSET
     attention: str | None = None
-    """`attn_implementation` of transformers."""
     frozen: list[str] = UNSET
-    """Modules that are not trained."""
     lora: Options | None = None
-    """Arguments of `peft.LoraConfig`."""
 
     @model_validator(mode="after")
     def _has_a_source(self) -> ModelSection:
@@ -261,9 +255,7 @@ class ProfileFile(Section):
     models: dict[str, ModelSection]
     world: WorldSection
     data: dict[str, DataSection]
-    """Benchmark -> how it is prepared."""
     released: dict[str, ReleasedSection] = Field(default_factory=dict)
-    """Benchmark -> its arm as released."""
     default: DefaultSection
     evaluation: EvaluationSection
     training: dict[str, TrainingSection]
@@ -320,11 +312,7 @@ class Profile:
 
 
 def load_profile(name: str) -> Profile:
-    """The profile of that name, or the file at that path.
-
-    Raises:
-        AnatomyR1Error: unknown profile, or a file that is not a valid one: the message names key and value.
-    """
+    """The profile of that name, or the file at that path; in an invalid one, the error names key and value."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))

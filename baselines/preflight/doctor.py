@@ -50,7 +50,6 @@ class Machine:
 
     python: tuple[int, int]
     packages: Mapping[str, str]
-    """Name -> version of those that are installed."""
     gpus: tuple[Gpu, ...]
     driver: str
     """Version of NVIDIA's driver and its CUDA; empty when there is none."""
@@ -115,8 +114,8 @@ def _packages(machine: Machine, profile: Profile) -> list[Check]:
     return checks
 
 
-def _cuda(machine: Machine, profile: Profile) -> list[Check]:
-    """PyTorch can use the GPUs, and several of them together."""
+def _gpus(machine: Machine, profile: Profile) -> list[Check]:
+    """PyTorch can use the GPUs, and several together; they are as many as the profile needs, large enough and idle."""
     built = machine.torch_cuda or "none (a CPU build)"
     found = f"driver {machine.driver or 'none'}, PyTorch for CUDA {built}: {machine.cuda_error or 'works'}"
     fix = f"update NVIDIA's driver for CUDA {built}, and check CUDA_VISIBLE_DEVICES"
@@ -128,30 +127,16 @@ def _cuda(machine: Machine, profile: Profile) -> list[Check]:
     if profile.launch.processes > 1:
         there = "available" if machine.nccl else "missing"
         checks.append(Check("nccl", machine.nccl, there, "install PyTorch's CUDA build"))
-    return checks
-
-
-def _gpus(machine: Machine, profile: Profile) -> list[Check]:
-    """As many GPUs as the profile needs, large enough and idle."""
     needs = profile.needs
     large = [gpu for gpu in machine.gpus if gpu.memory >= needs.gpu_memory_gb]
     listed = ", ".join(f"{gpu.name} {gpu.memory:.0f} GB" for gpu in machine.gpus) or "none"
     found = f"{listed}; the profile needs {needs.gpus} with {needs.gpu_memory_gb:.0f} GB or more"
     busy = [gpu for gpu in machine.gpus if gpu.free < FREE * gpu.memory]
     return [
+        *checks,
         Check("gpus", len(large) >= needs.gpus, found, "profile paper-1gpu (one GPU), or mini"),
         Check("gpu memory", not busy, f"{len(busy)} in use", "stop what runs on them; `nvidia-smi` lists it"),
     ]
-
-
-def _fit(machine: Machine, name: str, peak: float) -> Check:
-    """Peak memory of one kind of training, in GB, against the smallest GPU."""
-    size = min((gpu.memory for gpu in machine.gpus), default=0.0)
-    there = f"a GPU here has {size:.0f} GB" if size else "no GPU to compare with"
-    fix = "a smaller per_device_train_batch_size with more gradient_accumulation_steps, or profile paper-1gpu"
-    return Check(
-        f"memory of {name}", peak <= size if size else None, f"about {peak:.0f} GB; {there}", fix if size else ""
-    )
 
 
 FOLDERS = {
@@ -166,7 +151,6 @@ FOLDERS = {
     },
 }
 """Benchmark -> folders below the data root, and where to request them. Their terms: DATA_LICENSES.md."""
-RELEASE = "the authors' training files: https://github.com/tomato996/Anatomy-R1 (linked in the paper's abstract)"
 
 
 def missing(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
@@ -221,10 +205,11 @@ def _absent_data(profile: Profile, layout: Layout, selection: Selection) -> Iter
     for name, where in (item for benchmark in absent for item in FOLDERS.get(benchmark, {}).items()):
         if not (root / name).is_dir():
             yield str(root / name), where
+    release = "the authors' training files: https://github.com/tomato996/Anatomy-R1 (linked in the paper's abstract)"
     for stage in stages(profile, layout, selection):
         path = root / "released" / f"{stage.name.rpartition('/')[2]}.json"
         if stage.stage == "released" and not stage.output.is_file() and not path.is_file():
-            yield str(path), RELEASE
+            yield str(path), release
 
 
 def _model(source: Mapping[str, Any], folder: Path, name: str) -> list[Check]:
@@ -284,14 +269,18 @@ def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selec
     found = [Check("python", machine.python == (3, 11), version, "create the environment with python3.11")]
     found += _packages(machine, profile)
     if profile.needs.gpus:
-        found += [*_cuda(machine, profile), *_gpus(machine, profile)]
+        found += _gpus(machine, profile)
     needed = 3.0  # GB for a generated profile (ours)
     if not profile.generated:
         shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}
         needed = disk(profile, selection, shapes) / GB
-        size = min((gpu.memory for gpu in machine.gpus), default=profile.needs.gpu_memory_gb)
-        rows = memory_rows(profile, selection, shapes, size)
-        found += [_fit(machine, name, estimate.peak / GB) for name, estimate in rows]
+        here = min((gpu.memory for gpu in machine.gpus), default=0.0)
+        there = f"a GPU here has {here:.0f} GB" if here else "no GPU to compare with"
+        fix = "a smaller per_device_train_batch_size with more gradient_accumulation_steps, or profile paper-1gpu"
+        for name, estimate in memory_rows(profile, selection, shapes, here or profile.needs.gpu_memory_gb):
+            peak = estimate.peak / GB
+            told = f"about {peak:.0f} GB; {there}"
+            found.append(Check(f"memory of {name}", peak <= here if here else None, told, fix if here else ""))
     space = f"{machine.disk_free:,.0f} GB free, about {needed:,.0f} GB needed"
     fix = "another --runs folder, or fewer --methods and --seeds"
     found.append(Check("disk", machine.disk_free >= needed, space, fix))

@@ -105,22 +105,7 @@ def as_text(profile: Profile, layout: Layout, selection: Selection, every: Seque
 
 def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequence[Stage]) -> Iterator[str]:
     shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}
-    yield from _memory_lines(profile, selection, shapes)
-    unstated = {"omnimed_mi": 522}  # 10 % of 5,212 (inferred)
-    sizes = {name: int(section.get("test", unstated.get(name, 0))) for name, section in profile.data.items()}
-    total = effort(profile, selection, every, sizes)
-    here, root = Path.cwd(), layout.root
-    yield ""
-    yield f"samples: {total.trainings} trainings with {total.rollouts:,} completions (upper bound for DAPO), about"
-    tokens = f"{total.rollouts * ROLLOUT_TOKENS / 1e6:,.0f} million tokens ({ROLLOUT_TOKENS} per completion: a guess)"
-    yield f"  {tokens}; {total.responses:,} responses"
-    yield f"GPU-hours: about {total.gpu_hours:,.0f} (from `cost` in profile {profile.name}, which states its sources)"
-    yield f"disk: about {disk(profile, selection, shapes) / GB:,.0f} GB for models, policies and checkpoints below"
-    yield f"  {root.relative_to(here) if root.is_relative_to(here) else root}"
-
-
-def _memory_lines(profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape]) -> Iterator[str]:
-    cards = gpu_memory_gb()
+    cards, root = gpu_memory_gb(), layout.root
     there = f"{len(cards)} with {min(cards):.0f} GB here" if cards else "none here"
     shared = f", {profile.launch.accelerate}" if profile.launch.accelerate else ""
     yield ""
@@ -131,5 +116,14 @@ def _memory_lines(profile: Profile, selection: Selection, shapes: Mapping[str, M
     for name, found in memory_rows(profile, selection, shapes, size):
         numbers = [found.states, found.reference, found.step, found.rollout, found.peak]
         cells = "".join(f"{n / GB:{w}.1f}" for n, w in zip(numbers, (8, 11, 7, 7, 7), strict=True))
-        fits = "fits" if found.peak / GB <= size else "TOO BIG"
-        yield f"  {name:38}{cells}{fits:>9}"
+        yield f"  {name:38}{cells}{'fits' if found.peak / GB <= size else 'TOO BIG':>9}"
+    unstated = {"omnimed_mi": 522}  # 10 % of 5,212 (inferred)
+    sizes = {name: int(section.get("test", unstated.get(name, 0))) for name, section in profile.data.items()}
+    total = effort(profile, selection, every, sizes)
+    yield ""
+    yield f"samples: {total.trainings} trainings with {total.rollouts:,} completions (upper bound for DAPO), about"
+    tokens = f"{total.rollouts * ROLLOUT_TOKENS / 1e6:,.0f} million tokens ({ROLLOUT_TOKENS} per completion: a guess)"
+    yield f"  {tokens}; {total.responses:,} responses"
+    yield f"GPU-hours: about {total.gpu_hours:,.0f} (from `cost` in profile {profile.name}, which states its sources)"
+    yield f"disk: about {disk(profile, selection, shapes) / GB:,.0f} GB for models, policies and checkpoints below"
+    yield f"  {root.relative_to(Path.cwd()) if root.is_relative_to(Path.cwd()) else root}"

@@ -50,8 +50,14 @@ def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShap
 
     from baselines.stages.policy import adapters, freeze
 
+    path = ARCHITECTURES / f"{str(source.get('hub', '')).rpartition('/')[2]}.json"
+    if folder and (folder / "config.json").is_file():
+        path = folder / "config.json"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in ARCHITECTURES.glob("*.json")))
+        raise AnatomyR1Error(f"no configuration of {source.get('hub')!r} to count its parameters; known: {known}")
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**_config(source, folder)))
+        model = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**json.loads(path.read_text())))
     total = sum(weight.numel() for weight in model.parameters())
     largest = max(sum(w.numel() for w in part.parameters(recurse=False)) for part in model.modules())
     text = model.config.get_text_config()
@@ -64,15 +70,6 @@ def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShap
     trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size)
     return ModelShape(total, trainable, trainable if lora else 0, largest, *sizes)
-
-
-def _config(source: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
-    name = f"{str(source.get('hub', '')).rpartition('/')[2]}.json"
-    path = folder / "config.json" if folder and (folder / "config.json").is_file() else ARCHITECTURES / name
-    if not path.is_file():
-        known = ", ".join(sorted(one.stem for one in ARCHITECTURES.glob("*.json")))
-        raise AnatomyR1Error(f"no configuration of {source.get('hub')!r} to count its parameters; known: {known}")
-    return dict(json.loads(path.read_text()))
 
 
 GB = 2**30

@@ -60,10 +60,7 @@ def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str
 
 
 def launch_command(launch: Launch, words: Sequence[str]) -> list[str]:
-    """The launcher's command line.
-
-    `ANATOMY_R1_LAUNCH_ARGS` adds arguments for the launcher itself, for several machines (see `docs/paper-run.md`).
-    """
+    """The launcher's command line; ANATOMY_R1_LAUNCH_ARGS adds arguments for the launcher (docs/paper-run.md)."""
     extra = os.environ.get("ANATOMY_R1_LAUNCH_ARGS", "").split()
     if not launch.accelerate:
         head = ["torch.distributed.run", "--nproc_per_node", str(launch.processes), *(extra or ["--standalone"])]

@@ -41,11 +41,7 @@ def prepare(run: GridRun, benchmark: str) -> None:
 
 
 def read_section(section: Mapping[str, Any], name: str, root: Path, out: Path) -> SggOptions | OmniMedOptions:
-    """The options that a profile's data section states; a null leaves the default.
-
-    Raises:
-        AnatomyR1Error: for an unknown key, or a value of the wrong type or out of range; the message names the key.
-    """
+    """The options that a profile's data section states; a null leaves the default. Errors name the key."""
     if section.get("source") not in OPTIONS:
         known = " or ".join(OPTIONS)
         raise AnatomyR1Error(f"{name}.source: {section.get('source')!r} is no source. Fix: use {known}")

@@ -30,7 +30,7 @@ from anatomy_r1.scoring.score import score
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.evidence import load_evidence
 from anatomy_r1.training.training_log import SETTINGS_NAME
-from baselines.experiment.cell import Cell, GridRun, settings
+from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.profile import digest
 from baselines.methods.control import NAMES
 from baselines.runtime.progress import ProgressCallback
@@ -84,7 +84,7 @@ def _sampled(run: GridRun, cell: Cell, arm: str) -> tuple[pd.DataFrame, dict[str
         "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.benchmark))),
         **sampling_record(scores),
         "spent": sampling_cost(log, scores.plan["weights"]),
-        "leakage": _leakage(cell, data, learnt).as_dict(),
+        "leakage": _leakage(layout, cell).as_dict(),
         "certificate": certify(trained).as_dict() if trained else None,
         **released,
     }
@@ -105,8 +105,9 @@ def _controlled(run: GridRun, cell: Cell) -> tuple[pd.DataFrame, dict[str, Any]]
     }
 
 
-def _leakage(cell: Cell, data: Path, learnt: Path) -> Passport:
+def _leakage(layout: Layout, cell: Cell) -> Passport:
     """Leakage between test questions and the cell's training questions; an untrained cell has none."""
+    data, learnt = layout.data(cell.benchmark), layout.learns_from(cell)
     if not cell.method.trained:
         return passport((), load(data, "test").questions, hashes=({}, {}))
     return leakage(data) if learnt == data else leakage(learnt, data)

@@ -102,39 +102,29 @@ def merge_adapters(folder: Path, start: Path, source: Source) -> None:
     merged.save_pretrained(folder)
 
 
-LINKED = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
-"""Files that are linked instead of copied; processor and tokenizer are saved again, with the pixel limits."""
-
-
 def fetch(source: Mapping[str, Any], out: Path) -> None:
     """Put the model of a profile's entry into `out`, atomically."""
     folder = snapshot(source["hub"], source.get("revision"))
     found = {"hub": source["hub"], "revision": source.get("revision"), "commit": folder.name}
-    _check_pin(out, found)
-    if not list(folder.glob("*.safetensors")):
-        raise AnatomyR1Error(f"{folder}: no *.safetensors. Fix: fetch it again: hf download {source['hub']}")
-    half = out.with_name(out.name + ".half")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
-    for path in sorted({path for pattern in LINKED for path in folder.glob(pattern)}):
-        (half / path.name).symlink_to(path.resolve())
-    _save_processor(folder, half, source.get("pixels") or {})
-    (half / "source.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
-    shutil.rmtree(out, ignore_errors=True)
-    half.rename(out)
-
-
-def _check_pin(out: Path, found: Mapping[str, Any]) -> None:
-    path = out / "source.json"
-    if not path.is_file():
-        return
-    before = json.loads(path.read_text())
+    before = json.loads((out / "source.json").read_text()) if (out / "source.json").is_file() else found
     if before["hub"] == found["hub"] and before["commit"] != found["commit"]:
         raise AnatomyR1Error(
             f"{out}: made from commit {before['commit']} of {found['hub']}, but {found['revision'] or 'its head'} is "
             f"now {found['commit']}. Fix: `revision: {before['commit']}` in the profile, or remove {out} and what "
             "was trained from it"
         )
+    if not list(folder.glob("*.safetensors")):
+        raise AnatomyR1Error(f"{folder}: no *.safetensors. Fix: fetch it again: hf download {source['hub']}")
+    half = out.with_name(out.name + ".half")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    linked = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
+    for path in sorted({path for pattern in linked for path in folder.glob(pattern)}):
+        (half / path.name).symlink_to(path.resolve())
+    _save_processor(folder, half, source.get("pixels") or {})
+    (half / "source.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    shutil.rmtree(out, ignore_errors=True)
+    half.rename(out)
 
 
 def _save_processor(folder: Path, out: Path, pixels: Mapping[str, int]) -> None:

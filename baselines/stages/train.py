@@ -46,8 +46,9 @@ def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
     """Train `cell` to the end of its budget and publish its policies, log and settings; returns their folder."""
     plan = settings(run.profile, cell)
     work, out = run.layout.work(digest(plan)), run.layout.train(cell)
-    if is_published(out, plan):
-        return out
+    settled = out / SETTINGS_NAME
+    if settled.is_file() and digest(json.loads(settled.read_text())["plan"]) == digest(plan):
+        return out  # by this very plan, perhaps by a process that outlived a killed grid
     trainer, log, checkpoint = build(run, cell, work, report)
     keepers = [one for one in trainer.callback_handler.callbacks if isinstance(one, KeepPolicies)]
     if not any(one.done(trainer.args) for one in keepers):  # a run may be killed between its end and its publication
@@ -90,10 +91,7 @@ def build(
 
 
 def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], source: Source, args: Any) -> Any:
-    """The trainer of a method with its rewards, curriculum and augmentation, but without log or callbacks.
-
-    `policy` is from `load_policy`; `args` are an `RLConfig`, or TRL's `SFTConfig`.
-    """
+    """The trainer of a method with its rewards, curriculum and augmentation; its log and callbacks are added later."""
     model, processor = policy
     common = {"model": model, "processing_class": processor, "peft_config": adapters(source), "args": args}
     trainer_class = resolve_name(method.trainer)
@@ -206,9 +204,3 @@ def spent(log: Path, until: int | None = None) -> dict[str, float]:
     steps = steps if until is None else steps[steps["step"] <= until]
     tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
     return {"steps": len(steps), "seconds": float(steps["seconds"].sum()), "rollout_tokens": tokens}
-
-
-def is_published(out: Path, plan: dict[str, Any]) -> bool:
-    """Whether `out` was trained by this very plan, perhaps by a process that outlived a killed grid."""
-    path = out / SETTINGS_NAME
-    return path.is_file() and digest(json.loads(path.read_text())["plan"]) == digest(plan)

@@ -35,10 +35,7 @@ from baselines.trainers.serve import TrainingRow
 def rollout(
     row: TrainingRow, completion: Any, similarity: Similarity | None, *, with_text: bool, **measured: Any
 ) -> Rollout:
-    """One rollout for the log, from what was really served: the hashes are of this member's own prompt and image.
-
-    `measured` are the other fields of `Rollout`.
-    """
+    """One rollout for the log; the hashes are of what was really served: this member's own prompt and image."""
     prompt, text, options = row["prompt"][-1]["content"], text_of(completion), row["options"]
     return Rollout(
         **measured,
@@ -61,10 +58,7 @@ def image_hash(image: Image.Image) -> str:
 
 
 class Recorder:
-    """Writes the first batch of every step for which the training log keeps texts.
-
-    A step that is trained again after a resume overwrites its file.
-    """
+    """Writes the first batch of every step for which the training log keeps texts; after a resume, again."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.last = folder, 0

@@ -43,11 +43,8 @@ TrainingRow = dict[str, Any]
 class GroupSampler(Sampler[int]):
     """Yields each question `group` times in a row, and each chunk of `chunk` questions `repeats` times over.
 
-    Args:
-        questions: size of the training set.
-        chunk: questions for which completions are generated together; `chunks` of them are a whole run.
-        group: completions per question (G; 1 in SFT).
-        repeats: how often a generated chunk is used (steps per generation x iterations).
+    Completions of a chunk are generated together, `group` of each question (G; 1 in SFT); they are used `repeats` times
+    (steps per generation x iterations). A whole run has `chunks` of them.
     """
 
     def __init__(
@@ -76,16 +73,11 @@ def question_order(questions: int, count: int, seed: int | str, chunk: int = 1) 
         one_pass = list(range(questions))
         random.Random(f"{seed}/{epoch}").shuffle(one_pass)
         begun = order[len(order) - len(order) % chunk :]
-        order += _apart(one_pass, begun, chunk - len(begun))
+        if begun and questions >= chunk:  # the rest of the chunk that has begun takes none of its questions again
+            fresh = [index for index in one_pass if index not in begun][: chunk - len(begun)]
+            one_pass = [*fresh, *(index for index in one_pass if index not in fresh)]
+        order += one_pass
     return order[:count]
-
-
-def _apart(one_pass: list[int], begun: list[int], room: int) -> list[int]:
-    """The pass, reordered so that its first `room` indices are not in the chunk that has begun."""
-    if not begun or len(one_pass) < len(begun) + room:
-        return one_pass
-    fresh = [index for index in one_pass if index not in begun][:room]
-    return [*fresh, *(index for index in one_pass if index not in fresh)]
 
 
 @dataclass(frozen=True)
@@ -113,15 +105,10 @@ class Curriculum:
     """An `RLConfig`."""
     rule: LevelRule
 
-    @property
-    def questions(self) -> tuple[Question, ...]:
-        """The training questions."""
-        return self.prepared.questions
-
     @cached_property
     def pools(self) -> tuple[DistractorPool, ...]:
         """Distractor pool of each question, without names that are right as well."""
-        return distractor_pools(self.questions, self.similarity, self.prepared.manifest.get("also_right", {}))
+        return distractor_pools(self.prepared.questions, self.similarity, self.prepared.manifest.get("also_right", {}))
 
     @cached_property
     def edges(self) -> tuple[float, ...]:
@@ -131,9 +118,10 @@ class Curriculum:
     @cached_property
     def _ordered(self) -> list[int]:
         """The questions of the method's own budget."""
-        chunk = self.settings.generation_batch_size // self.settings.num_generations
-        order = question_order(len(self.questions), chunk * self.settings.own_steps, self.settings.seed, chunk)
-        scores = {i: served_difficulty(self.similarity, q.answer, q.options) for i, q in enumerate(self.questions)}
+        questions, given = self.prepared.questions, self.settings
+        chunk = given.generation_batch_size // given.num_generations
+        order = question_order(len(questions), chunk * given.own_steps, given.seed, chunk)
+        scores = {i: served_difficulty(self.similarity, q.answer, q.options) for i, q in enumerate(questions)}
         return easiest_first(order, scores)
 
     def serve(self, generation: int, count: int, accuracies: Sequence[float]) -> ServedBatch:
@@ -145,7 +133,7 @@ class Curriculum:
             ordered = self._ordered
             repeated = (ordered[i % len(ordered)] for i in range(first, last))  # beyond the own budget: once more
             return ServedBatch(tuple((index, {}) for index in repeated), None)
-        order = question_order(len(self.questions), last, self.settings.seed, count)[first:]
+        order = question_order(len(self.prepared.questions), last, self.settings.seed, count)[first:]
         rows = (self._at_any_level(i, self._rng(generation, place)) for place, i in enumerate(order))
         return ServedBatch(tuple(rows), None)
 

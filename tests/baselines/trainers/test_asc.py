@@ -48,8 +48,9 @@ def run_of(found, accuracy):
 
 
 def scores(found, served):
+    asked = found.prepared.questions
     return [
-        served_difficulty(LIKENESS, found.questions[i].answer, columns.get("options", found.questions[i].options))
+        served_difficulty(LIKENESS, asked[i].answer, columns.get("options", asked[i].options))
         for batch in served
         for i, columns in batch.rows
     ]
@@ -72,7 +73,7 @@ def test_a_level_serves_other_questions_before_it_serves_one_again(prepared):
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc")
     first = [i for batch in run_of(found, lambda level: 0.0) for i, _ in batch.rows]
     once = len(set(first))
-    assert 2 < once < len(found.questions)
+    assert 2 < once < len(found.prepared.questions)
     assert len(set(first[:once])) == once
 
 
@@ -95,7 +96,7 @@ def test_the_control_serves_grpos_questions_in_grpos_order_with_options_of_every
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc-pool")
     served = run_of(found, lambda level: 0.0)
     order = [i for batch in served for i, _ in batch.rows]
-    assert order == question_order(len(found.questions), CHUNK * STEPS, 4, CHUNK)
+    assert order == question_order(len(found.prepared.questions), CHUNK * STEPS, 4, CHUNK)
     assert {columns["level"] for batch in served[:10] for _, columns in batch.rows} == {0, 1, 2}
 
 
@@ -103,7 +104,7 @@ def test_as_released_only_reorders(prepared):
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc-released")
     served = run_of(found, lambda level: 0.0)
     order = [i for batch in served for i, _ in batch.rows]
-    assert sorted(order) == sorted(question_order(len(found.questions), CHUNK * STEPS, 4, CHUNK))
+    assert sorted(order) == sorted(question_order(len(found.prepared.questions), CHUNK * STEPS, 4, CHUNK))
     assert all(columns == {} for batch in served for _, columns in batch.rows)
     assert scores(found, served) == sorted(scores(found, served))
 
@@ -143,9 +144,9 @@ def test_what_is_also_right_is_never_served_as_a_distractor(prepared):
         free = curriculum(known, id_)
         for batch in run_of(found, lambda level: 0.6):
             for index, columns in batch.rows:
-                assert not set(columns["options"]) & set(also[found.questions[index].id])
+                assert not set(columns["options"]) & set(also[found.prepared.questions[index].id])
         taken = [(i, set(c["options"])) for batch in run_of(free, lambda level: 0.6) for i, c in batch.rows]
-        assert any(options & set(also[free.questions[i].id]) for i, options in taken)  # else nothing was shown
+        assert any(options & set(also[free.prepared.questions[i].id]) for i, options in taken)  # else nothing was shown
 
 
 def test_beyond_its_own_budget_the_ordered_curriculum_begins_again(prepared):
@@ -194,6 +195,6 @@ def test_decisions_and_what_was_served_replay_from_the_training_log(smoke_run, w
         batch = found.serve(step, CHUNK, accuracies[:step])
         logged = rollouts[rollouts["step"] == step + 1].groupby("group_index").first()
         for (index, columns), row, score in zip(batch.rows, logged.itertuples(), scores(found, [batch]), strict=True):
-            assert row.question_id == found.questions[index].id
+            assert row.question_id == found.prepared.questions[index].id
             assert row.prompt_hash == prompt_hash(columns["prompt"][0]["content"])
             assert row.similarity == score
