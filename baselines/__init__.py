@@ -4,10 +4,10 @@ How one cell (benchmark, model, method, seed) runs:
 
 1. `methods/`     A method is a value: its trainer class, its data, its hyperparameters (a file each; `registry.py`).
 2. `experiment/`  A profile (`profiles/*.yaml`) sets the scale. `plan.py` turns a selection of rows into cells and
-                  stages; `settings.py` computes everything that a training depends on, and its digest.
+                  stages; `settings` (`cell.py`) are everything that a training depends on.
 3. `preflight/`   `plan` prints what a run takes and what is missing; `doctor` checks the machine.
 4. `grid/`        `grid.py` writes Snakemake's configuration and starts it. Snakemake runs each missing stage, here
-                  (`pool.py` forks it) or on SLURM (`cluster.py`), as `python -m baselines stage STAGE NAME`.
+                  (`pool.py` forks it) or on SLURM, as `python -m baselines stage STAGE NAME`.
 5. `stages/`      `run_stage` does one stage: world -> data, base model -> train -> evaluate; curves at the end.
 6. `trainers/`    `train` builds the method's trainer (TRL with our additions), resumes from the last checkpoint, and
                   publishes weights and training log. `runtime/` starts its processes and reports progress.

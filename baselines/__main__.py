@@ -6,8 +6,7 @@ import argparse
 import sys
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.bench.command import add_command as add_bench
-from baselines.commands import EXAMPLE, add_grid_commands, add_stage_commands
+from baselines.commands import EXAMPLE, add_bench_command, add_grid_commands, add_stage_commands
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m baselines", description=__doc__, epilog=EXAMPLE)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_grid_commands, add_bench, add_stage_commands):
+    for add in (add_grid_commands, add_bench_command, add_stage_commands):
         add(commands)
     return parser
 

@@ -1,24 +1,29 @@
 """The commands of `python -m baselines`.
 
-`run`, `plan`, `doctor` and `curves` are for people. `stage` and `worker` are started by the grid and by launchers;
-`launch` by a person, only for a training over several machines. Heavy imports stay inside the functions.
+Most are for people. `stage` and `worker` are started by the grid and by launchers; `launch` by a person, only for a
+training over several machines. Heavy imports stay inside the functions.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anatomy_r1.errors import AnatomyR1Error
+from baselines.bench.cases import COMPLETION, METHODS, MODELS, STEPS, TUNINGS, cases
 
 if TYPE_CHECKING:
     from baselines.experiment.cell import GridRun
     from baselines.experiment.plan import Selection
 
 EXAMPLE = "example: python -m baselines run --profile mini --methods zero-shot grpo --seeds 0 1 2"
+BENCH_EXAMPLE = (
+    "example: python -m baselines gpu-bench --out results/gpu --seconds 540     (repeat until nothing is left)"
+)
 LAUNCH_EXAMPLE = (
     "example: ANATOMY_R1_LAUNCH_ARGS='--num_machines 2 --machine_rank 1 ...' python -m baselines launch "
     "--profile eight.yaml --root runs/eight sgg_anatomy/qwen2.5-vl-7b/grpo/seed0"
@@ -36,7 +41,13 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         _selection_arguments(command)
         command.set_defaults(function=function)
         if name == "run":
-            _cluster_arguments(command)
+            about = (
+                "local, or slurm: each stage is a job that requests the plan's GPUs, memory and time (default: local)"
+            )
+            command.add_argument("--executor", default="local", help=about)
+            command.add_argument("--partition", default="", help="SLURM partition")
+            command.add_argument("--account", default="", help="SLURM account")
+            command.add_argument("--sbatch", default="", metavar="WORDS", help="additional arguments of sbatch")
         if name == "doctor":
             about = "also train one step and compare rollouts on each real model (takes minutes)"
             command.add_argument("--smoke", action="store_true", help=about)
@@ -55,20 +66,37 @@ def add_stage_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     stage.add_argument("stage")
     stage.add_argument("name")
     stage.set_defaults(function=_stage)
-    for name, function, text in (
-        ("launch", _launch, "start this machine's processes of a training over several machines"),
-        ("worker", _worker, "one process of a training; called by a launcher"),
+    for name, text in (
+        ("launch", "start this machine's processes of a training over several machines"),
+        ("worker", "one process of a training; called by a launcher"),
     ):
         command = commands.add_parser(name, help=text, description=text, epilog=LAUNCH_EXAMPLE)
         _run_arguments(command)
         command.add_argument("name", help="benchmark/model/method/seed0")
-        command.set_defaults(function=function)
+        command.set_defaults(function=_training, launches=name == "launch")
+
+
+def add_bench_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `gpu-bench`."""
+    text = "time and memory of a training step of each method on one GPU, with random weights: docs/gpu-bench.md"
+    command = commands.add_parser("gpu-bench", help=text, description=text, epilog=BENCH_EXAMPLE)
+    add, work = command.add_argument, Path("runs/gpu-bench")
+    add("--out", type=Path, default=Path("results/gpu"), help="folder of the results (default: %(default)s)")
+    add("--work", type=Path, default=work, help="folder of the random weights, 24 GB (default: %(default)s)")
+    for name, known in (("--models", MODELS), ("--tunings", TUNINGS), ("--methods", METHODS)):
+        add(name, nargs="+", default=[], metavar="ID", help=f"{', '.join(known)} (default: all)")
+    add("--completion", type=int, default=COMPLETION, help="tokens per completion (default: %(default)s)")
+    add("--steps", type=int, default=STEPS, help="steps per case; the first is not counted (default: %(default)s)")
+    add("--seconds", type=float, default=0.0, help="stop after this long; a later call continues (default: no limit)")
+    add("--rehearsal", action="store_true", help="run on a CPU, with the mini architecture")
+    add("--report", action="store_true", help="only write the report of the results that exist")
+    command.set_defaults(function=_gpu_bench)
 
 
 def _selection_arguments(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--profile", default="mini", help="profile name or .yaml file (default: mini)")
-    add_method_file(command)
+    _add_method_file(command)
     add("--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`, controls included")
     about = "of each method: plain, no-image, wrong-image, rotations, or `all`; all but plain are controls"
     add("--views", nargs="+", default=[], metavar="ID", help=about)
@@ -81,36 +109,26 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
     add("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
 
 
-def _cluster_arguments(command: argparse.ArgumentParser) -> None:
-    about = "local, or slurm: each stage is a job that requests the plan's GPUs, memory and time (default: local)"
-    command.add_argument("--executor", default="local", help=about)
-    command.add_argument("--partition", default="", help="SLURM partition")
-    command.add_argument("--account", default="", help="SLURM account")
-    command.add_argument("--sbatch", default="", metavar="WORDS", help="additional arguments of sbatch")
-
-
 def _run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", required=True)
     command.add_argument("--root", type=Path, required=True)
     command.add_argument("--report-to", default="none")
-    add_method_file(command)
+    _add_method_file(command)
 
 
-def add_method_file(command: argparse.ArgumentParser) -> None:
-    """Add `--method-file`, read by `method_files`."""
+def _add_method_file(command: argparse.ArgumentParser) -> None:
     text = "your own methods, in addition to those named (docs/add-a-method.md); executed as code. May be repeated"
     command.add_argument("--method-file", action="append", default=[], metavar="FILE.py", help=text)
 
 
-def method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
+def _method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
     """Absolute paths, because stages run elsewhere; without duplicates."""
     return tuple(dict.fromkeys(str(Path(file).resolve()) for file in arguments.method_file))
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from baselines.grid.cluster import Cluster
-    from baselines.grid.grid import default_jobs, run_grid
-    from baselines.runtime.gpus import missing_gpus
+    from baselines.grid.grid import Cluster, default_jobs, run_grid
+    from baselines.runtime.processes import missing_gpus
     from baselines.stages.curves import FOLDER, write_curves
 
     run, selection = _asked(arguments)
@@ -131,21 +149,21 @@ def _run(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> int:
     """Exit status 3 when something is missing, so that a script can check before it starts."""
     from baselines.experiment.plan import stages
-    from baselines.preflight.inputs import missing
-    from baselines.preflight.plan_text import as_text, missing_text
+    from baselines.preflight.doctor import missing
+    from baselines.preflight.effort import as_text
 
     run, selection = _asked(arguments)
     profile, layout = run.profile, run.layout
     print(as_text(profile, layout, selection, stages(profile, layout, selection)))
     if found := missing(profile, layout, selection):
-        print(f"\nmissing for profile {profile.name}:\n{missing_text(found)}", file=sys.stderr)
+        lines = [f"  - {one.name}\n      {one.fix}" for one in found]
+        print(f"\nmissing for profile {profile.name}:", *lines, sep="\n", file=sys.stderr)
     return 3 if found else 0
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
     """Exit status 0 when every check passed, 3 when one failed or could not be made."""
-    from baselines.preflight.doctor import as_text, examine, summary
-    from baselines.preflight.machine_checks import read_machine
+    from baselines.preflight.doctor import as_text, examine, read_machine, summary
 
     run, selection = _asked(arguments)
     found = examine(read_machine(run.layout.root), run.profile, run.layout, selection)
@@ -167,7 +185,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
     from baselines.experiment.profile import load_profile
     from baselines.methods.registry import add_methods
 
-    profile, files = load_profile(arguments.profile), method_files(arguments)
+    profile, files = load_profile(arguments.profile), _method_files(arguments)
     own = [method.id for method in add_methods(files)]
     asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
     selection = select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
@@ -186,12 +204,35 @@ def _curves(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _gpu_bench(arguments: argparse.Namespace) -> int:
+    """Exit status 0 when every case has a result, 1 when some are left, 3 without a GPU."""
+    from baselines.bench.report import write_report
+    from baselines.bench.run import Call, run
+    from baselines.runtime.processes import gpu_memory_gb
+
+    asked = (arguments.models, arguments.tunings, arguments.methods)
+    sizes = {"completion": arguments.completion, "steps": arguments.steps}
+    wanted = cases(*asked, **sizes, rehearsal=arguments.rehearsal)
+    left = []
+    if not arguments.report:
+        if not arguments.rehearsal and not gpu_memory_gb():
+            print("error: no NVIDIA GPU found. Fix: another machine, or --rehearsal on a CPU", file=sys.stderr)
+            return 3
+        command = shlex.join(["python", "-m", "baselines", *sys.argv[1:]])
+        left = run(Call(arguments.out.resolve(), arguments.work.resolve(), command, arguments.seconds), wanted)
+    for aim in write_report(arguments.out.resolve()):
+        found = "" if aim.value is None else f" {aim.value:.3f}"
+        print(f"{aim.where}: {aim.title}: target {aim.aim}:{found} {aim.verdict}")
+    print(f"report: {arguments.out / 'report.md'}" + (f"; {len(left)} cases left: run again" if left else ""))
+    return 1 if left else 0
+
+
 def _stage(arguments: argparse.Namespace) -> int:
     if arguments.pool:
         from baselines.grid.pool import submit
 
         asked = {name: getattr(arguments, name) for name in ("profile", "report_to", "stage", "name")}
-        asked |= {"root": str(arguments.root.resolve()), "method_files": method_files(arguments)}
+        asked |= {"root": str(arguments.root.resolve()), "method_files": _method_files(arguments)}
         return submit(arguments.pool, asked)
     from baselines.stages.stages import run_stage
 
@@ -199,21 +240,14 @@ def _stage(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _launch(arguments: argparse.Namespace) -> int:
-    from baselines.stages.stages import start_training
+def _training(arguments: argparse.Namespace) -> int:
+    from baselines.stages.stages import start_training, work
 
-    start_training(arguments.name, _opened(arguments))
-    return 0
-
-
-def _worker(arguments: argparse.Namespace) -> int:
-    from baselines.stages.stages import work
-
-    work(arguments.name, _opened(arguments))
+    (start_training if arguments.launches else work)(arguments.name, _opened(arguments))
     return 0
 
 
 def _opened(arguments: argparse.Namespace) -> GridRun:
     from baselines.experiment.cell import open_run
 
-    return open_run(arguments.profile, arguments.root.resolve(), arguments.report_to, method_files(arguments))
+    return open_run(arguments.profile, arguments.root.resolve(), arguments.report_to, _method_files(arguments))

@@ -26,28 +26,17 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 NOT_ALL_CELLS = 1
 """Exit status of a grid in which a cell failed; a higher one means that it did not run at all."""
-TABLE2_METHODS = ("grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image")
-"""Rows of the paper's Table 2."""
-FIGURE_METHODS = ("grpo", "grpo-asc", "grpo-gdqa")
-"""Lines of the paper's figures."""
-FIGURE_SEEDS = ("0", "1", "2")
-"""Ours: with one seed, lines have no band and statements no interval."""
-CONTROLLED = ("zero-shot", "cot-sft", "grpo", "control-majority", "control-naive-bayes")
-"""Rows of the table of controls: one policy of each kind of training, and the untrained one."""
 PAPER_BENCHMARK = "sgg_anatomy"
 """Benchmark of the paper's Table 2 and figures; the generated one's name has a suffix."""
-
-
-WriteReport = Callable[[Path, Path], int]
-"""(folder with a store, folder to write to) -> exit status."""
 
 
 class Artefact(NamedTuple):
     """A table, figure or other output."""
 
-    report: WriteReport
+    report: Callable[[Path, Path], int]
+    """(folder with a store, folder to write to) -> exit status."""
     methods: tuple[str, ...] = ()
-    """Methods to run; empty for the profile's default."""
+    """Empty for the profile's default."""
     one_benchmark: bool = False
     """Whether it covers only the benchmark of the paper's Table 2 and figures."""
     further: tuple[str, ...] = ()
@@ -84,41 +73,33 @@ def main(arguments: list[str]) -> int:
 
 def trained_and_reported(artefact: Artefact, profile: str, runs: Path, others: Sequence[str]) -> tuple[int, int]:
     """Run an artefact's part of the grid, then its report; returns the exit status of each."""
-    # The user's arguments come last and take precedence.
-    status = command("baselines", "run", "--profile", profile, "--runs", str(runs), *rows(artefact, profile), *others)
+    asked = ["--methods", *artefact.methods] if artefact.methods else []
+    data = read_profile(profile).get("data")
+    benchmarks = [str(name) for name in data] if isinstance(data, dict) else []
+    papers = [name for name in benchmarks if name.removesuffix("_mini") == PAPER_BENCHMARK]
+    if artefact.one_benchmark and papers:
+        asked += ["--benchmarks", *papers]
+    asked += [*artefact.further, *others]  # the user's arguments come last and take precedence
+    status = command("baselines", "run", "--profile", profile, "--runs", str(runs), *asked)
     run = run_folder(runs, profile)
     if status > NOT_ALL_CELLS or not (ROOT / run / "results").is_dir():
         return status, 0  # it refused, was stopped or printed help, and said so itself
     reported = artefact.report(run, run / "reports")
     asks = artefact.compares and any(word.startswith("--method-file") for word in others)
-    compared = [compare(run, method) for method in (own_methods(run / "grid.json") if asks else [])]
+    own = json.loads((ROOT / run / "grid.json").read_text(encoding="utf-8"))["own"] if asks else []
+    compared = [compare(run, method) for method in own]
     return status, max(reported, *compared, 0)
 
 
-def rows(artefact: Artefact, profile: str) -> list[str]:
-    """Arguments that select an artefact's part of the grid."""
-    methods = ["--methods", *artefact.methods] if artefact.methods else []
-    benchmarks = papers_benchmark(profile) if artefact.one_benchmark else []
-    return [*methods, *benchmarks, *artefact.further]
-
-
-def own_methods(grid: Path) -> list[str]:
-    """Ids of the methods that the grid read from method files, as it recorded them."""
-    return list(json.loads((ROOT / grid).read_text(encoding="utf-8"))["own"])
-
-
 def compare(run: Path, method: str) -> int:
-    """Compare a method with every other one, on the screen and in files.
-
-    Methods use their own prompts, which the comparison states before any number.
-    """
+    """Compare a method with every other one, on the screen and in files; each uses its own prompts, as it says."""
     files = [word for suffix in ("html", "json", "md") for word in ("--out", f"{run}/reports/{method}.{suffix}")]
     print(f"\n{method} against every other method (docs/statistics.md):\n", flush=True)
     options = ["--new", method, "--allow-different", "prompts", "--flips", "3"]
     return command("anatomy_r1.cli", "compare", str(run / "results"), *options, *files)
 
 
-def of_store(name: str, below: str = "") -> WriteReport:
+def of_store(name: str, below: str = "") -> Callable[[Path, Path], int]:
     """The report of that name, made from the result store only and written to the subfolder `below`."""
     return lambda folder, out: command("reports", name, "--store", str(store_in(folder)), "--out", str(out / below))
 
@@ -150,14 +131,6 @@ def store_in(folder: Path) -> Path:
     return folder / "results" if (ROOT / folder / "results").is_dir() else folder / "store"
 
 
-def papers_benchmark(profile: str) -> list[str]:
-    """Arguments that select the benchmark of the paper's Table 2 and figures."""
-    data = read_profile(profile).get("data")
-    benchmarks = [str(name) for name in data] if isinstance(data, dict) else []
-    papers = [name for name in benchmarks if name.removesuffix("_mini") == PAPER_BENCHMARK]
-    return ["--benchmarks", *papers] if papers else []
-
-
 def run_folder(runs: Path, profile: str) -> Path:
     """Folder of a profile's runs: its `name`, which may differ from its file's name."""
     return runs / str(read_profile(profile).get("name") or Path(profile).stem)
@@ -181,10 +154,15 @@ def command(app: str, *arguments: str) -> int:
     return subprocess.run([sys.executable, "-m", app, *arguments], cwd=ROOT, check=False).returncode
 
 
+TABLE_2 = ("grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image")
+CONTROLLED = ("zero-shot", "cot-sft", "grpo", "control-majority", "control-naive-bayes")
+"""One policy of each kind of training, and the untrained one."""
+LINES, THREE_SEEDS = ("grpo", "grpo-asc", "grpo-gdqa"), ("--seeds", "0", "1", "2")
+"""Of the paper's figures. Seeds are ours: with one, lines have no band and statements no interval."""
 ARTEFACTS = {
     "table1": Artefact(of_store("table1"), compares=True),
-    "table2": Artefact(of_store("table2"), TABLE2_METHODS, one_benchmark=True),
-    "figures": Artefact(figures, FIGURE_METHODS, one_benchmark=True, further=("--seeds", *FIGURE_SEEDS)),
+    "table2": Artefact(of_store("table2"), TABLE_2, one_benchmark=True),
+    "figures": Artefact(figures, LINES, one_benchmark=True, further=THREE_SEEDS),
     "cards": Artefact(of_store("cards", "cards")),
     "controls": Artefact(of_store("controls"), CONTROLLED, further=("--views", "all")),
     "ledger": Artefact(ledger),

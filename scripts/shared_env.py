@@ -78,11 +78,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def build(root: Path, shared: Path, wanted: str) -> None:
-    """Create the environment and write its stamp.
-
-    Raises:
-        SystemExit: when pip is missing or fails, with the fix.
-    """
+    """Create the environment and write its stamp."""
     if importlib.util.find_spec("pip") is None:
         raise SystemExit(f"{sys.executable} has no pip. Run this through tox, or with a Python that has pip.")
     say(f"building {shared} once for all tox environments (a few minutes; several GB, mostly PyTorch)")
@@ -98,11 +94,7 @@ def build(root: Path, shared: Path, wanted: str) -> None:
 
 
 def ensure(root: Path, shared: Path) -> Path:
-    """Path of an interpreter with everything installed; builds the environment if needed.
-
-    Raises:
-        SystemExit: when the user's own interpreter does not exist, or the build fails.
-    """
+    """Path of an interpreter with everything installed; builds the environment if needed."""
     own = os.environ.get(OWN_PYTHON)
     if own:
         if not Path(own).is_file():
@@ -116,21 +108,11 @@ def ensure(root: Path, shared: Path) -> Path:
     return python_of(shared)
 
 
-def environment(python: Path, base: dict[str, str]) -> dict[str, str]:
-    """`base` with the interpreter's folder first on PATH, as an activated environment has it."""
-    changed = {**base, "PATH": f"{python.parent}{os.pathsep}{base.get('PATH', os.defpath)}"}
-    if (python.parent.parent / "pyvenv.cfg").is_file():
-        changed["VIRTUAL_ENV"] = str(python.parent.parent)
-    return changed
-
-
 def run(python: Path, command: list[str]) -> None:
-    """Replace this process with `command`, looked up in the shared environment first.
-
-    Raises:
-        SystemExit: when there is no such command.
-    """
-    env = environment(python, dict(os.environ))
+    """Replace this process with `command`, looked up in the shared environment first."""
+    env = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    if (python.parent.parent / "pyvenv.cfg").is_file():  # as an activated environment has it
+        env["VIRTUAL_ENV"] = str(python.parent.parent)
     program = str(python) if command[0] == "python" else shutil.which(command[0], path=env["PATH"])
     if program is None:
         raise SystemExit(f"{command[0]}: not installed next to {python}. Is it in pyproject.toml's extras ({EXTRAS})?")

@@ -19,8 +19,6 @@ from pathlib import Path
 MARK = "# Written by anatomy-r1's scripts/slurm_local.py"
 CONFIG = Path("/etc/slurm/slurm.conf")
 HOME = Path("/var/lib/anatomy-r1-slurm")
-PACKAGES = ("slurm-wlm", "munge")
-PLUGIN = Path(__file__).resolve().parent.parent / "baselines" / "grid" / "cluster.txt"
 
 
 def main(words: list[str]) -> int:
@@ -46,7 +44,7 @@ def set_up() -> str:
     try:
         if not shutil.which("slurmctld"):
             _quietly("apt-get", "update", "-qq")
-            _quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES)
+            _quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", "slurm-wlm", "munge")
         stop()
         start()
     except (OSError, LookupError, RuntimeError) as error:
@@ -58,7 +56,14 @@ def start() -> None:
     """Start both daemons, and wait until the node is idle."""
     for name in ("state", "spool", "log"):
         (HOME / name).mkdir(parents=True, exist_ok=True)
-    _munge()
+    runs, key = Path("/run/munge"), Path("/etc/munge/munge.key")  # munged refuses what others may write to
+    runs.mkdir(exist_ok=True)
+    shutil.chown(runs, "munge", "munge")
+    if not key.is_file():
+        _quietly("/usr/sbin/mungekey")
+    shutil.chown(key, "munge")
+    if subprocess.run(["pgrep", "-x", "munged"], capture_output=True, check=False).returncode:
+        _quietly("su", "-s", "/bin/sh", "munge", "-c", "/usr/sbin/munged")
     CONFIG.parent.mkdir(exist_ok=True)
     node = os.uname().nodename.split(".")[0]
     CONFIG.write_text(configuration(node, os.cpu_count() or 1))
@@ -90,19 +95,6 @@ def configuration(node: str, cpus: int) -> str:
         f"PartitionName=main Nodes={node} Default=YES MaxTime=INFINITE State=UP",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
-
-
-def _munge() -> None:
-    """Start the daemon that signs jobs; it refuses keys and folders that others may write to."""
-    runs = Path("/run/munge")
-    runs.mkdir(exist_ok=True)
-    shutil.chown(runs, "munge", "munge")
-    key = Path("/etc/munge/munge.key")
-    if not key.is_file():
-        _quietly("/usr/sbin/mungekey")
-    shutil.chown(key, "munge")
-    if subprocess.run(["pgrep", "-x", "munged"], capture_output=True, check=False).returncode:
-        _quietly("su", "-s", "/bin/sh", "munge", "-c", "/usr/sbin/munged")
 
 
 def stop() -> None:

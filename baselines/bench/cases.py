@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_atomic
+from anatomy_r1.provenance import processor, provenance, read_driver
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
 from baselines.methods.registry import find_method
@@ -28,7 +30,7 @@ MODELS = {"3b": "qwen2.5-vl-3b", "7b": "qwen2.5-vl-7b"}
 """Short name -> model of the profiles `paper` and `paper-1gpu`."""
 TUNINGS = {"lora": "paper-1gpu", "full": "paper"}
 """Tuning -> profile that defines it: LoRA adapters, or all weights except the vision tower."""
-PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.step_timer.PlainGRPOTrainer")
+PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.measure.PlainGRPOTrainer")
 METHODS = ("trl", "grpo", "grpo-gdqa", "dapo", "gpg")
 COMPLETION = ROLLOUT_TOKENS
 """Tokens per completion, as in the plan. Every completion is this long: random weights do not stop by themselves."""
@@ -63,11 +65,7 @@ def cases(
     steps: int = STEPS,
     rehearsal: bool = False,
 ) -> list[Case]:
-    """Every combination, small models first; an empty argument stands for all.
-
-    Raises:
-        AnatomyR1Error: for an unknown name, or fewer than two steps.
-    """
+    """Every combination, small models first; an empty argument stands for all."""
     known = {"model": ["mini"] if rehearsal else list(MODELS), "tuning": list(TUNINGS), "method": list(METHODS)}
     asked = {"model": models, "tuning": tunings, "method": methods}
     for kind, names in asked.items():
@@ -102,19 +100,10 @@ def bench_profile(case: Case) -> Profile:
     from baselines.experiment.profile import load_profile
 
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
-    changed = {
-        "max_steps": case.steps,
-        "own_steps": case.steps,
-        "rollout_tokens": 0,
-        "warmup_steps": 0,
-        "max_completion_length": case.completion,
-        "use_vllm": False,
-        "similarity": None,
-    }
-    training = {
-        "common": {**profile.training["common"], "save_strategy": "no"},
-        "rl": {**profile.training["rl"], **changed},
-    }
+    changed: dict[str, Any] = {"max_steps": case.steps, "own_steps": case.steps, "use_vllm": False, "similarity": None}
+    changed |= {"rollout_tokens": 0, "warmup_steps": 0, "max_completion_length": case.completion}
+    common = {**profile.training["common"], "save_strategy": "no"}
+    training = {"common": common, "rl": {**profile.training["rl"], **changed}}
     return dataclasses.replace(profile, models={case.model: model_entry(case)}, training=training)
 
 
@@ -129,6 +118,26 @@ CaseResult = Mapping[str, Any]
 """What is known about a case: see `baselines.bench.measure.measure`."""
 
 
+def result_header(case: Case, command: str) -> dict[str, Any]:
+    """What every result has, measured or not."""
+    made = provenance()
+    when = time.strftime("%Y-%m-%d", time.gmtime())
+    facts = {"commit": made["commit"], "dirty": made["dirty"], "packages": made["packages"], "date": when}
+    return {"case": dataclasses.asdict(case), "command": command, **facts, "device": device()}
+
+
+def device() -> dict[str, Any]:
+    """Name, driver, CUDA and PyTorch of the GPU; in a rehearsal, of the CPU."""
+    import torch
+
+    common = {"torch": torch.__version__, "cuda": torch.version.cuda or ""}
+    if not torch.cuda.is_available():
+        return {**common, "name": processor(), "kind": "cpu", "driver": "", "memory": None}
+    card = torch.cuda.get_device_properties(0)
+    driver, _ = read_driver()
+    return {**common, "name": card.name, "kind": "cuda", "driver": driver, "memory": card.total_memory}
+
+
 def result_path(out: Path, case: Case) -> Path:
     """The case's result file."""
     return out / "cases" / f"{case.name}.json"
@@ -140,11 +149,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """One result file.
-
-    Raises:
-        AnatomyR1Error: when it cannot be read.
-    """
+    """One result file."""
     try:
         value = json.loads(path.read_text())
         value["case"], value["status"]
@@ -153,17 +158,8 @@ def read_result(path: Path) -> dict[str, Any]:
     return dict(value)
 
 
-def read_results(out: Path) -> list[dict[str, Any]]:
-    """Every result below `out`, in order of file names."""
-    return [read_result(path) for path in sorted((out / "cases").glob("*.json"))]
-
-
 def has_result(out: Path, case: Case) -> bool:
-    """Whether the case has a result file.
-
-    Raises:
-        AnatomyR1Error: when the file was made with other settings, or cannot be read.
-    """
+    """Whether the case has a result file; one made with other settings is an error."""
     path = result_path(out, case)
     if not path.is_file():
         return False

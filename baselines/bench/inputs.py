@@ -18,11 +18,10 @@ from anatomy_r1.mini.classes import ANATOMIES, POSITIONS
 from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
 from baselines.bench.cases import BENCHMARK, Case, model_entry
-from baselines.preflight.model_shape import ARCHITECTURES
+from baselines.preflight.memory import ARCHITECTURES
 
 FRAME, MINI_FRAME = (854, 480), (84, 84)
 """Width and height of a frame in CholecT45 and in the mini world."""
-QUESTIONS = 64
 
 
 def data_of(work: Path, case: Case) -> Path:
@@ -41,9 +40,19 @@ def prepared(work: Path, case: Case) -> bool:
 
 
 def prepare(work: Path, case: Case, device: str) -> None:
-    """Make what does not exist."""
-    if not (data_of(work, case) / "manifest.json").is_file():
-        write_questions(data_of(work, case), MINI_FRAME if case.rehearsal else FRAME)
+    """Make what does not exist: questions with images of coarse noise, about as hard to decode as a frame; a model."""
+    import numpy as np
+    from PIL import Image
+
+    folder, size = data_of(work, case), MINI_FRAME if case.rehearsal else FRAME
+    if not (folder / "manifest.json").is_file():
+        asked, rng = questions(), np.random.default_rng(0)
+        images = folder.with_name(f"{folder.name}-pictures")
+        images.mkdir(parents=True, exist_ok=True)
+        for one in asked:
+            coarse = rng.integers(0, 256, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
+            Image.fromarray(coarse).resize(size).save(images / one.image)
+        write(folder, {"train": asked}, images, {"benchmark": BENCHMARK, "generated": True, "seed": 0})
     if not model_of(work, case).is_dir():
         write_model(model_of(work, case), case, device)
 
@@ -51,26 +60,12 @@ def prepare(work: Path, case: Case, device: str) -> None:
 def questions() -> list[Question]:
     """Questions of one family, with four options each."""
     found = []
-    for number in range(QUESTIONS):
+    for number in range(64):
         turned = [ANATOMIES[(number + i) % len(ANATOMIES)] for i in range(4)]
         stem = f"What anatomy is at the {POSITIONS[number % len(POSITIONS)]} of the frame ?"
         about = {"category": turned[0], "cluster": "VID01", "family": "location"}
         found.append(Question(f"q{number}", BENCHMARK, stem, tuple(turned), turned[0], f"{number}.png", **about))
     return found
-
-
-def write_questions(folder: Path, size: tuple[int, int]) -> None:
-    """A prepared set with one image per question: coarse noise, about as hard to decode as a frame."""
-    import numpy as np
-    from PIL import Image
-
-    asked, rng = questions(), np.random.default_rng(0)
-    images = folder.with_name(f"{folder.name}-pictures")
-    images.mkdir(parents=True, exist_ok=True)
-    for one in asked:
-        coarse = rng.integers(0, 256, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize(size).save(images / one.image)
-    write(folder, {"train": asked}, images, {"benchmark": BENCHMARK, "generated": True, "seed": 0})
 
 
 def write_model(folder: Path, case: Case, device: str) -> None:
@@ -82,25 +77,21 @@ def write_model(folder: Path, case: Case, device: str) -> None:
         processor = build_processor((size, size))
         model = build_model("mini-l", processor)
     else:
+        import torch
+        from transformers import AutoModelForImageTextToText
+
         entry = model_entry(case)
         processor = build_processor((entry["pixels"]["min"], entry["pixels"]["max"]))
-        model = _random_model(str(entry["hub"]).rpartition("/")[2], processor.tokenizer, device)
+        tokenizer, raw = processor.tokenizer, ARCHITECTURES / f"{str(entry['hub']).rpartition('/')[2]}.json"
+        torch.manual_seed(0)
+        config = model_config(json.loads(raw.read_text()), tokenizer)
+        with torch.device(device):
+            model = AutoModelForImageTextToText.from_config(config, dtype=torch.bfloat16)
+        ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+        model.generation_config.update(**ids, bos_token_id=tokenizer.pad_token_id)
     with atomic_folder(folder) as new:
         model.save_pretrained(new)
         processor.save_pretrained(new)
-
-
-def _random_model(architecture: str, tokenizer: Any, device: str) -> Any:
-    import torch
-    from transformers import AutoModelForImageTextToText
-
-    torch.manual_seed(0)
-    config = model_config(json.loads((ARCHITECTURES / f"{architecture}.json").read_text()), tokenizer)
-    with torch.device(device):
-        model = AutoModelForImageTextToText.from_config(config, dtype=torch.bfloat16)
-    ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    model.generation_config.update(**ids, bos_token_id=tokenizer.pad_token_id)
-    return model
 
 
 def model_config(raw: dict[str, Any], tokenizer: Any) -> Any:

@@ -7,19 +7,16 @@ memory estimate relative to the measured peak.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.files import write_atomic
-from baselines.bench.cases import OWN, SPANS, CaseResult, read_results, write_json
+from baselines.bench.cases import OWN, SPANS, CaseResult, read_result, write_json
 from baselines.preflight.memory import GB
 
-RATIOS = (
-    ("GDQA against GRPO", "grpo-gdqa", "grpo", 1.10),
-    ("ours against plain TRL", "grpo", "trl", 1.02),
-)
+RATIOS = (("GDQA against GRPO", "grpo-gdqa", "grpo", 1.10), ("ours against plain TRL", "grpo", "trl", 1.02))
 """Title, numerator, denominator, and the target for the ratio of their seconds per step, at most (ours)."""
 WITHIN = 0.15
 """Target for the relative error of the plan's peak memory (ours)."""
@@ -46,14 +43,14 @@ def aims(found: Sequence[CaseResult]) -> list[Aim]:
     groups: dict[str, dict[str, CaseResult]] = {}
     for one in sorted(found, key=_name):
         groups.setdefault(f"{one['case']['model']} {one['case']['tuning']}", {})[one["case"]["method"]] = one
-    return [aim for where, methods in groups.items() for aim in _aims(methods, where)]
-
-
-def _aims(methods: Mapping[str, CaseResult], where: str) -> Iterator[Aim]:
-    for title, first, second, limit in RATIOS:
-        yield _ratio(Aim(title, where, f"at most {limit:.2f}"), methods.get(first), methods.get(second), limit)
-    for method, one in sorted(methods.items()):
-        yield _estimate(Aim(f"plan's memory, {method}", where, f"within {WITHIN:.0%}"), one)
+    judged = []
+    for where, methods in groups.items():
+        for title, first, second, limit in RATIOS:
+            aim = Aim(title, where, f"at most {limit:.2f}")
+            judged.append(_ratio(aim, methods.get(first), methods.get(second), limit))
+        for method, one in sorted(methods.items()):
+            judged.append(_estimate(Aim(f"plan's memory, {method}", where, f"within {WITHIN:.0%}"), one))
+    return judged
 
 
 def _ratio(aim: Aim, first: CaseResult | None, second: CaseResult | None, limit: float) -> Aim:
@@ -85,7 +82,7 @@ def _estimate(aim: Aim, one: CaseResult) -> Aim:
 
 def write_report(out: Path) -> list[Aim]:
     """Write `report.json` and `report.md` from `out/cases`; returns the targets."""
-    found = read_results(out)
+    found = [read_result(path) for path in sorted((out / "cases").glob("*.json"))]
     judged = aims(found)
     write_json(out / "report.json", {"aims": [dataclasses.asdict(aim) for aim in judged], "cases": found})
     write_atomic(out / "report.md", as_markdown(found, judged))
@@ -126,19 +123,17 @@ def _aim_table(judged: Sequence[Aim]) -> Iterator[str]:
 
 def _times(found: Sequence[CaseResult]) -> Iterator[str]:
     headings = ["case", "seconds per step", "least to most", "completions", "tokens/s", *SPANS, "other", *OWN]
-    return _table(headings, "l" + "r" * (len(headings) - 1), ([_name(one), *_time_cells(one)] for one in found))
-
-
-def _time_cells(one: CaseResult) -> list[str]:
-    if one["status"] != "measured":
-        return [one["status"], *[DASH] * (len(SPANS) + len(OWN) + 4)]
-    seconds = one["seconds"]
-    return [
-        *(f"{seconds['median']:.3f}", f"{seconds['least']:.3f} to {seconds['most']:.3f}"),
-        *(f"{one['completions']:.0f}", f"{one['tokens_per_second']:.0f}"),
-        *(f"{one['share'][name]:.0%}" for name in (*SPANS, "other")),
-        *(f"{one['own'][name]:.1%}" for name in OWN),
-    ]
+    rows = []
+    for one in found:
+        cells = [one["status"], *[DASH] * (len(headings) - 2)]
+        if one["status"] == "measured":
+            seconds = one["seconds"]
+            cells = [f"{seconds['median']:.3f}", f"{seconds['least']:.3f} to {seconds['most']:.3f}"]
+            cells += [f"{one['completions']:.0f}", f"{one['tokens_per_second']:.0f}"]
+            cells += [f"{one['share'][name]:.0%}" for name in (*SPANS, "other")]
+            cells += [f"{one['own'][name]:.1%}" for name in OWN]
+        rows.append([_name(one), *cells])
+    return _table(headings, "l" + "r" * (len(headings) - 1), rows)
 
 
 def _memory(found: Sequence[CaseResult]) -> Iterator[str]:

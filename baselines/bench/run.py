@@ -1,4 +1,7 @@
-"""Run the cases that have no result yet, one after another, each in a process of its own, within a time limit."""
+"""Run the cases that have no result yet, one after another, each in a process of its own, within a time limit.
+
+The process is `python -m baselines.bench.run '{"do": "measure", "case": ...}'`.
+"""
 
 from __future__ import annotations
 
@@ -15,40 +18,32 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.provenance import ROOT
-from baselines.bench.cases import Case, has_result, read_result, result_path, write_json
-from baselines.bench.inputs import prepared
-from baselines.bench.measure import result_header
+from baselines.bench.cases import Case, has_result, read_result, result_header, result_path, write_json
+from baselines.bench.inputs import prepare, prepared
 from baselines.runtime.processes import die_with_parent
 
 FRESH = 0.5
 """A case that times out counts as failed if it had at least this share of the time limit; otherwise the next call
 tries it again (ours)."""
-TAIL = 1500
-"""Characters kept of a failed process's output."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of `gpu-bench`."""
+    """One call of `gpu-bench`: where results, and weights, data and logs go; its command line; its time limit."""
 
     out: Path
-    """Folder of results."""
     work: Path
-    """Folder of weights, data and logs."""
     command: str
-    """The command line, for the results."""
     seconds: float = 0.0
-    """Time limit; 0 is none."""
+    """0 is no limit."""
 
 
 @dataclass(frozen=True)
 class Exit:
-    """How a process ended."""
+    """How a process ended: its status (None when it ran out of time), and the end of what it printed."""
 
     code: int | None
-    """None when it ran out of time."""
     output: str
-    """The end of what it printed."""
 
 
 def run(call: Call, wanted: Sequence[Case]) -> list[Case]:
@@ -77,7 +72,14 @@ def _measured(call: Call, case: Case, remaining: float) -> bool:
             print("out of time; the next call measures it", file=sys.stderr)
             return False
         if ended.code != 0:
-            _record_failure(call, case, do, ended)
+            if ended.code is None:
+                how = f"did not end within {call.seconds:.0f} seconds"
+            elif ended.code < 0:
+                how = f"ended by {signal.Signals(-ended.code).name}"
+            else:
+                how = f"ended with status {ended.code}"
+            died = {"status": "failed", "error": f"{do} {how}; end of its output: {ended.output.strip()}"}
+            write_json(result_path(call.out, case), {**result_header(case, call.command), **died})
             break
     found = read_result(result_path(call.out, case))
     measured = found["status"] == "measured"
@@ -92,9 +94,12 @@ def _child(call: Call, case: Case, do: str, seconds: float) -> Exit:
     asked["out"] = str(result_path(call.out, case))
     log = call.work / "logs" / f"{case.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "baselines.bench.measure", json.dumps(asked)]
+    command = [sys.executable, "-m", "baselines.bench.run", json.dumps(asked)]
+    one_gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+    env |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"} if case.rehearsal else {"CUDA_VISIBLE_DEVICES": one_gpu}
     with log.open("w") as output:
-        where: dict[str, Any] = {"stdout": output, "stderr": subprocess.STDOUT, "env": _environment(case)}
+        where: dict[str, Any] = {"stdout": output, "stderr": subprocess.STDOUT, "env": env}
         process = subprocess.Popen(command, cwd=ROOT, preexec_fn=die_with_parent, **where)  # noqa: PLW1509  (no threads yet)
         try:
             code: int | None = process.wait(timeout=None if seconds == float("inf") else max(1.0, seconds))
@@ -103,22 +108,23 @@ def _child(call: Call, case: Case, do: str, seconds: float) -> Exit:
         finally:
             process.kill()
             process.wait()
-    return Exit(code, log.read_text(errors="replace")[-TAIL:])
+    return Exit(code, log.read_text(errors="replace")[-1500:])
 
 
-def _environment(case: Case) -> dict[str, str]:
-    """One GPU (none in a rehearsal), and no downloads."""
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    more = {"CUDA_VISIBLE_DEVICES": "" if case.rehearsal else first, "HF_HUB_OFFLINE": "1"}
-    threads = {"OMP_NUM_THREADS": "1"} if case.rehearsal else {}
-    return {**os.environ, "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false", **more, **threads}
+def main(asked: dict[str, Any]) -> None:
+    """`do: prepare` makes the case's inputs; `do: measure` measures it and writes `out`."""
+    case, work = Case(**asked["case"]), Path(asked["work"])
+    if case.rehearsal:
+        import torch
 
-
-def _record_failure(call: Call, case: Case, do: str, ended: Exit) -> None:
-    """A process that dies is a result too."""
-    if ended.code is None:
-        how = f"did not end within {call.seconds:.0f} seconds"
+        torch.set_num_threads(1)
+    if asked["do"] == "prepare":
+        prepare(work, case, "cpu" if case.rehearsal else "cuda")
     else:
-        how = f"ended by {signal.Signals(-ended.code).name}" if ended.code < 0 else f"ended with status {ended.code}"
-    error = f"{do} {how}; end of its output: {ended.output.strip()}"
-    write_json(result_path(call.out, case), {**result_header(case, call.command), "status": "failed", "error": error})
+        from baselines.bench.measure import measure
+
+        write_json(Path(asked["out"]), measure(case, work, asked["command"]))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

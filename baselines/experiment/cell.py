@@ -8,6 +8,8 @@ responses/<benchmark>/<model>/<method>/seed<k>/      response log
 results/...                                          result store (anatomy_r1/results/store.py)
 work/<digest>/                                       unfinished work, keyed by everything that it depends on
 logs/<stage>/...                                     output of each stage
+
+`settings` are everything that the result of a training depends on, computed without training.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from anatomy_r1.evaluation.views import PLAIN, row_name
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
@@ -23,7 +26,7 @@ from baselines.methods import registry
 from baselines.methods.method import Method
 
 POLICIES = "policies"
-"""Folder below `work/<digest>/` for the policies of a training (`baselines/trainers/callbacks.py`)."""
+"""Folder below `work/<digest>/` for the policies of a training (`baselines/trainers/records.py`)."""
 OWN = "own"
 """The policy at the end of the method's own budget."""
 
@@ -153,7 +156,6 @@ class GridRun:
     source: str
     """The profile's name or file, as given: each stage loads it again."""
     report_to: str = "none"
-    """Where trainers report to, in addition to the training log."""
     method_files: tuple[str, ...] = ()
     """Absolute paths of the user's method files, which each stage loads again."""
 
@@ -162,3 +164,36 @@ def open_run(source: str, root: Path, report_to: str, method_files: Sequence[str
     """The run that another process started: load its profile, and register the methods of its files."""
     registry.add_methods(method_files)
     return GridRun(load_profile(source), Layout(root), source, report_to, tuple(method_files))
+
+
+def arguments(profile: Profile, method: Method, seed: int, data: str = MATCHED) -> dict[str, Any]:
+    """Trainer arguments of a method: its knobs over the profile's budget; empty for an untrained method."""
+    if not method.trained:
+        return {}
+    budget = profile.budget(method.budget)
+    own: dict[str, Any] = {}
+    if data == AS_RELEASED:
+        own = dict(method.release_knobs)
+        if "own_steps" in budget:  # no arm of equal tokens: the run ends with its own steps
+            own |= {"max_steps": budget["own_steps"], "rollout_tokens": 0}
+    return {**budget, **method.knobs, **own, "seed": seed}
+
+
+def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
+    """Everything that the trained weights depend on; its digest names the work folder."""
+    parent, method = cell.parent(), cell.method
+    own = {"rewards": list(method.rewards), "file_sha256": method.file_sha256}
+    data = dict(profile.data[cell.benchmark])
+    if cell.data == AS_RELEASED:
+        data = {"arm": AS_RELEASED, "file": method.release, **profile.released[cell.benchmark]}
+    return {
+        "cell": cell.name,
+        "method": {
+            **{"trainer": method.trainer, "style": method.style, "start": method.start},
+            **{name: value for name, value in own.items() if value},  # most methods have neither: old plans stay equal
+        },
+        "arguments": arguments(profile, method, cell.seed, cell.data),
+        "data": data,
+        "model": dict(profile.models[cell.model]),
+        "parent": settings(profile, parent) if parent else None,
+    }

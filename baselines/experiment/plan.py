@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import ROTATIONS, VIEWS, split_row
+from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, VIEWS, parse_row, row_name, split_row
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
 from baselines.experiment.cell import Cell, Layout
 from baselines.experiment.profile import Profile
-from baselines.methods.rows import rows
+from baselines.methods.registry import all_methods, find_method
+
+VIEWED = ("zero-shot", "cot-sft", "grpo")
+"""Methods whose control views `--methods all` includes: untrained, imitation, reinforcement (ours). `--views` selects
+those of any method; all methods under all views would multiply the evaluation's cost by seven."""
+
+
+def rows(names: Sequence[str], views: Sequence[str]) -> tuple[str, ...]:
+    """The rows that these words select, each once; `views` are those of methods named without one (default: plain)."""
+    chosen = tuple(dict.fromkeys(one for name in names for one in _rows(name, views)))
+    if names and not chosen:
+        raise AnatomyR1Error(f"{', '.join(names)}: has no model that could be shown {', '.join(views)}")
+    return chosen
+
+
+def _rows(name: str, views: Sequence[str]) -> list[str]:
+    if name == "all":
+        every = [one.id for one in all_methods()]
+        return _under(every, views) if views else [*every, *_under(VIEWED, list(VIEWS))]
+    method, view = parse_row(name)
+    return _under([find_method(method).id], [view] if view != PLAIN else views or [PLAIN])
+
+
+def _under(methods: Sequence[str], views: Sequence[str]) -> list[str]:
+    """Each method under each view; a control has no model and the plain view alone."""
+    shown = {view: [one for one in methods if view == PLAIN or find_method(one).kind != "control"] for view in views}
+    return [row_name(method, view) for view in shown for method in shown[view]]
 
 
 @dataclass(frozen=True)
@@ -50,11 +76,7 @@ def select(
     arms: Sequence[str] = (),
     views: Sequence[str] = (),
 ) -> Selection:
-    """The rows asked for; what is not given comes from the profile's `default`.
-
-    Raises:
-        AnatomyR1Error: an unknown id; the message lists the known ones.
-    """
+    """The rows asked for; what is not given comes from the profile's `default`. Unknown ids are an error."""
     _known("benchmark", benchmarks, profile.data)
     _known("model", models, profile.models)
     _known("arm", arms, profile.arms())
@@ -102,34 +124,28 @@ def _has_arm(profile: Profile, cell: Cell, arm: str) -> bool:
 
 def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage]:
     """Every stage that the selection needs, once, in an order in which they can run."""
-    wanted = evaluations(profile, selection)
-    trained = {cell.name: cell for leaf, _ in wanted for cell in lineage(leaf) if cell.method.trained}
-    files = dict.fromkeys((c.benchmark, c.method.release) for c in trained.values() if c.data == AS_RELEASED)
-    cost = profile.cost
-    models = dict.fromkeys(cell.model for cell, _ in wanted if cell.method.kind != "control")
-
-    world = [Stage("world", "world", layout.world() / "world.json", cost["world"])] if profile.generated else []
-    return [
-        *world,
-        *(Stage("data", b, layout.data(b) / "manifest.json", cost["data"]) for b in selection.benchmarks),
-        *(Stage("released", f"{b}/{f}", layout.released(b, f) / "manifest.json", cost["data"]) for b, f in files),
-        *(Stage("base", m, layout.base(m) / "config.json", cost["base"]) for m in models),
-        *(
-            Stage("train", cell.name, layout.train(cell) / "training.json", _training_cost(cost, cell))
-            for cell in trained.values()
-        ),
-        *(Stage("evaluate", c.under(a), layout.result(c, a), _evaluation_cost(cost, c)) for c, a in wanted),
-    ]
+    wanted, trained, cost = evaluations(profile, selection), trainings(profile, selection), profile.cost
+    found = [Stage("world", "world", layout.world() / "world.json", cost["world"])] if profile.generated else []
+    for name in selection.benchmarks:
+        found.append(Stage("data", name, layout.data(name) / "manifest.json", cost["data"]))
+    for name, file in dict.fromkeys((c.benchmark, c.method.release) for c in trained if c.data == AS_RELEASED):
+        output = layout.released(name, file) / "manifest.json"
+        found.append(Stage("released", f"{name}/{file}", output, cost["data"]))
+    for name in dict.fromkeys(cell.model for cell, _ in wanted if cell.method.kind != "control"):
+        found.append(Stage("base", name, layout.base(name) / "config.json", cost["base"]))
+    for cell in trained:  # DAPO samples more per step, so a profile may have an estimate of its own for it
+        seconds = cost.get(cell.method_id, cost[cell.method.budget])
+        found.append(Stage("train", cell.name, layout.train(cell) / "training.json", seconds))
+    for cell, arm in wanted:  # controls have no model and only read the data
+        seconds = times_asked(cell) * cost["data" if cell.method.kind == "control" else "evaluate"]
+        found.append(Stage("evaluate", cell.under(arm), layout.result(cell, arm), seconds))
+    return found
 
 
-def _training_cost(cost: Mapping[str, float], cell: Cell) -> float:
-    """The method's own estimate if the profile has one (DAPO samples more per step), otherwise its budget's."""
-    return cost.get(cell.method_id, cost[cell.method.budget])
-
-
-def _evaluation_cost(cost: Mapping[str, float], cell: Cell) -> float:
-    """Controls have no model and only read the data."""
-    return times_asked(cell) * cost["data" if cell.method.kind == "control" else "evaluate"]
+def trainings(profile: Profile, selection: Selection) -> list[Cell]:
+    """Every training that the selection needs, once, parents first."""
+    leaves = [leaf for leaf, _ in evaluations(profile, selection)]
+    return list({cell.name: cell for leaf in leaves for cell in lineage(leaf) if cell.method.trained}.values())
 
 
 def times_asked(cell: Cell) -> int:

@@ -1,49 +1,65 @@
-"""Run the grid: write Snakemake's configuration, start it, and show its progress.
+"""Run the grid: write Snakemake's configuration, start it here or on SLURM, and show its progress.
 
 Only one grid runs in a folder. This process and Snakemake hold a kernel lock, which is released exactly when both are
 gone, whatever killed them. Snakemake's own lock file, which goes stale, is not used (`--nolock`).
+
+A SLURM job requests what the plan says its stage takes: GPUs, CPUs, main memory, and time with a margin. A job that
+dies is submitted again and resumes from its last checkpoint; SLURM may also requeue it.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
+
+from tqdm import tqdm
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
 from anatomy_r1.locks import try_lock
 from anatomy_r1.provenance import ROOT
-from baselines.experiment.cell import GridRun, Layout
-from baselines.experiment.plan import Selection, evaluations, lineage, stages
+from baselines.experiment.cell import GridRun, Layout, settings
+from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, lineage, stages
 from baselines.experiment.profile import Profile, digest
-from baselines.experiment.settings import settings
-from baselines.grid.cluster import Cluster, by_output, executor_words
 from baselines.grid.pool import pool
-from baselines.grid.progress_bar import show_progress, summary
 from baselines.methods.registry import add_methods
 from baselines.runtime.processes import die_with_parent
+from baselines.runtime.progress import Progress, read_progress, share_done
 
-FIXED = {
-    "PYTHONPATH": str(ROOT),
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
+MARGIN = 3.0
+"""Time limit of a job relative to its stage's estimate (ours); a job that exceeds it is started again."""
+FIXED = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 """Environment variables of all stages."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where stages run, from the command line."""
+
+    executor: str = "local"
+    partition: str = ""
+    account: str = ""
+    extra: str = ""
+    """Additional arguments of sbatch, such as `--constraint=a100`."""
+
+
 LOCAL = Cluster()
 
 
 def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = LOCAL) -> bool:
-    """Run what is missing, `jobs` processes at a time, here or on a cluster; True when every stage is done.
-
-    Raises:
-        AnatomyR1Error: when another grid runs in the same folder.
-    """
+    """Run what is missing, `jobs` processes at a time, here or on a cluster; True when every stage is done."""
     layout = run.layout
     where = executor_words(cluster, run.profile, jobs, layout.root / "logs" / "slurm")
     layout.root.mkdir(parents=True, exist_ok=True)
@@ -68,11 +84,6 @@ def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
     profile, here = run.profile, Layout(Path())
     evaluated = evaluations(profile, selection)
     every = {cell.name: cell for leaf, _ in evaluated for cell in lineage(leaf)}
-    starts = {
-        name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
-        for name, cell in every.items()
-    }
-    policies = {cell.under(arm): str(here.evaluation_input(cell)) for cell, arm in evaluated}
     digests = _digests(profile, selection)
     for name, cell in every.items():
         digests[f"train/{name}"] = digest(settings(profile, cell))
@@ -88,22 +99,24 @@ def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
         "own": [method.id for method in add_methods(run.method_files)],
         "world": ["world/world.json"] if profile.generated else [],
         "targets": [str(here.result(cell, arm)) for cell, arm in evaluated],
-        "starts": starts,
+        "starts": {
+            name: str(here.start(cell) / ("training.json" if cell.parent() else "config.json"))
+            for name, cell in every.items()
+        },
         "sets": {name: str(here.learns_from(cell) / "manifest.json") for name, cell in every.items()},
-        "policies": policies,
+        "policies": {cell.under(arm): str(here.evaluation_input(cell)) for cell, arm in evaluated},
         "digests": digests,
     }
 
 
 def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
-    world = ""
-    bases = {model: digest(profile.models[model]) for model in selection.models}
+    sources, world = {model: profile.models[model] for model in selection.models}, ""
+    bases = {model: digest(source) for model, source in sources.items()}
     if profile.generated:
         from anatomy_r1.mini.base import recipe_hash
         from anatomy_r1.mini.world import WorldSpec, world_hash
 
         world = world_hash(WorldSpec(**profile.world))
-        sources = {model: profile.models[model] for model in selection.models}
         bases = {model: digest([recipe_hash(source["mini"]), dict(source)]) for model, source in sources.items()}
     return {
         "world": world,
@@ -119,12 +132,11 @@ def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> 
         *("--directory", str(layout.root), "--configfile", str(config), *where),
         *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
     ]
-    log = (layout.root / "snakemake.log").open("wb")
     return subprocess.Popen(
         command,
         cwd=ROOT,
         env={**os.environ, **FIXED},
-        stdout=log,
+        stdout=(layout.root / "snakemake.log").open("wb"),
         stderr=subprocess.STDOUT,
         pass_fds=[lock.fileno()],
         preexec_fn=die_with_parent,  # noqa: PLW1509  (no threads yet)
@@ -134,3 +146,108 @@ def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> 
 def default_jobs() -> int:
     """One single-threaded process per core."""
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def resources(profile: Profile, stage: Stage) -> dict[str, int]:
+    """What the job of a stage requests, by Snakemake's names, `runtime` in minutes."""
+    processes = profile.launch.processes if stage.stage == "train" else 1
+    return {
+        "gpu": gpus_of(profile, stage.stage),
+        "cpus_per_task": processes * profile.needs.cpus,
+        "mem_mb": round(processes * profile.needs.host_memory_gb * 1000),
+        "runtime": max(10, math.ceil(stage.seconds * MARGIN / 60)),
+    }
+
+
+def by_output(profile: Profile, root: Path, every: Sequence[Stage]) -> dict[str, dict[str, int]]:
+    """Output of each stage, relative to the runs folder -> its resources, for the Snakefile."""
+    return {str(stage.output.relative_to(root)): resources(profile, stage) for stage in every}
+
+
+def executor_words(cluster: Cluster, profile: Profile, jobs: int, logs: Path) -> list[str]:
+    """Snakemake's arguments for the executor."""
+    if cluster.executor == "local":
+        return ["--cores", str(jobs), "--resources", f"gpu={profile.needs.gpus}"]
+    if cluster.executor != "slurm":
+        raise AnatomyR1Error(f"executor {cluster.executor!r}: unknown. Fix: local or slurm")
+    if find_spec("snakemake_executor_plugin_slurm") is None:
+        fix = "pip install --no-deps -r baselines/grid/cluster.txt (docs/paper-run.md says why)"
+        raise AnatomyR1Error(f"executor slurm: Snakemake's plugin is not installed. Fix: {fix}")
+    asked = [f"slurm_partition={cluster.partition}"] if cluster.partition else []
+    asked += [f"slurm_account={cluster.account}"] if cluster.account else []
+    asked += [f"slurm_extra='{cluster.extra}'"] if cluster.extra else []
+    return [  # a job that died is submitted again twice (ours)
+        *("--executor", "slurm", "--jobs", str(jobs), "--retries", "2", "--latency-wait", "60"),
+        *("--slurm-logdir", str(logs), "--slurm-keep-successful-logs", "--slurm-requeue"),
+        *("--slurm-status-command", _status_command(), "--slurm-init-seconds-before-status-checks", "10"),
+        *(() if cluster.account else ("--slurm-no-account",)),
+        *(("--default-resources", *asked) if asked else ()),
+    ]
+
+
+def _status_command() -> str:
+    """Sacct needs an accounting database; without one it knows no job, and the grid would wait forever."""
+    if shutil.which("scontrol") is None:
+        raise AnatomyR1Error("executor slurm: no scontrol here. Fix: start the grid on a machine that can submit jobs")
+    shown = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
+    kind = next((line for line in shown.splitlines() if line.startswith("AccountingStorageType")), "")
+    return "squeue" if kind.rstrip().endswith(("accounting_storage/none", "(null)")) else "sacct"
+
+
+TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
+"""Seconds between updates; a terminal rewrites one line, a file gets a new one each time."""
+
+
+def show_progress(process: subprocess.Popen[bytes], layout: Layout, todo: Sequence[Stage]) -> None:
+    """Show a bar until the process ends. Its unit is seconds of expected work, which gives the time left."""
+    before = {stage.output for stage in todo if stage.output.exists()}
+    total = sum(stage.seconds for stage in todo if stage.output not in before)
+    terminal = sys.stderr.isatty()
+    shape = "{percentage:3.0f}% |{bar:20}| {elapsed} elapsed, about {remaining} left{postfix}"
+    with tqdm(total=round(total) or 1, bar_format=shape, file=sys.stderr if terminal else io.StringIO()) as bar:
+        while process.poll() is None:
+            _show(bar, layout, todo)
+            if not terminal:
+                print(bar, file=sys.stderr, flush=True)
+            try:
+                process.wait(TERMINAL_SECONDS if terminal else FILE_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+                raise
+        _show(bar, layout, todo)
+
+
+def _show(bar: Any, layout: Layout, todo: Sequence[Stage]) -> None:
+    seconds = {(stage.stage, stage.name): stage.seconds for stage in todo}
+    spent, running = 0.0, []
+    for stage, progress in _states(layout):
+        expected = seconds.get((stage, progress.name), 0.0)
+        share = share_done(progress, expected, time.time())
+        spent += share * expected
+        if progress.state == "running":
+            running.append(f"{stage} {progress.name} {share:.0%}")
+    bar.set_postfix_str(" | " + "; ".join(running) if running else "", refresh=False)
+    bar.n = min(round(spent), bar.total)
+    bar.refresh()
+
+
+def _states(layout: Layout) -> list[tuple[str, Progress]]:
+    root = layout.root / "progress"
+    return [(folder.name, p) for folder in sorted(root.glob("*")) for p in read_progress(folder)]
+
+
+def summary(code: int, layout: Layout, todo: Sequence[Stage]) -> bool:
+    """Print which stages failed, why, and where their logs are; True when every stage is done."""
+    failed = [(stage, p) for stage, p in _states(layout) if p.state == "failed"]
+    missing = [stage for stage in todo if not stage.output.exists()]
+    for stage, progress in failed:
+        print(f"FAILED {stage} {progress.name}: {progress.reason}\n       log: {progress.log}", file=sys.stderr)
+    if missing:
+        print(f"{len(missing)} of {len(todo)} stages are not done; the same command resumes from here", file=sys.stderr)
+    if code and not failed:
+        tail = (layout.root / "snakemake.log").read_text(errors="replace").splitlines()[-15:]
+        print("Snakemake failed:", *tail, f"log: {layout.root / 'snakemake.log'}", sep="\n  ", file=sys.stderr)
+    return code == 0 and not missing

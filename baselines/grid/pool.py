@@ -21,7 +21,14 @@ from typing import Any
 from baselines.experiment.cell import Layout, open_run
 from baselines.runtime.processes import die_with_parent
 
-PRELOADED = ["baselines.grid.preload"]
+PRELOADED = [
+    *("trl", "transformers.models.auto.modeling_auto", "transformers.models.auto.processing_auto"),
+    *("baselines.trainers", "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl"),
+    "transformers.models.qwen2_5_vl.processing_qwen2_5_vl",
+    *("anatomy_r1.mini.base", "anatomy_r1.mini.phases", "anatomy_r1.evaluation.engines.transformers_engine"),
+    *("baselines.stages.data", "baselines.stages.evaluate", "baselines.stages.stages", "baselines.stages.train"),
+]
+"""The imports of all stages, done once before stages are forked. Nothing may start a thread: it would not be forked."""
 
 
 @contextmanager

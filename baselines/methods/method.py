@@ -27,7 +27,6 @@ class Method:
     label: str
     """Name in tables: of this project's methods that of `anatomy_r1.training.method_names`."""
     paper: str
-    """Source."""
     kind: Literal["none", "sft", "rl", "control"]
     """`none` is not trained; `sft` imitates completions; `rl` samples completions and rewards them; a `control` has no
     model."""

@@ -48,11 +48,7 @@ def all_methods() -> tuple[Method, ...]:
 
 
 def find_method(id: str) -> Method:  # noqa: A002
-    """The method with this id.
-
-    Raises:
-        AnatomyR1Error: when there is none; lists the known ids.
-    """
+    """The method with this id; an unknown one is an error that lists the known ids."""
     for known in all_methods():
         if known.id == id:
             return known
@@ -60,11 +56,7 @@ def find_method(id: str) -> Method:  # noqa: A002
 
 
 def add_methods(files: Sequence[str]) -> tuple[Method, ...]:
-    """Register the methods of these files in this process and return them.
-
-    Raises:
-        AnatomyR1Error: as `read_methods`.
-    """
+    """Register the methods of these files in this process and return them."""
     for file in files:
         if file not in _added:
             _added[file] = read_methods(Path(file), all_methods())
@@ -72,12 +64,14 @@ def add_methods(files: Sequence[str]) -> tuple[Method, ...]:
 
 
 def read_methods(path: Path, known: Iterable[Method]) -> tuple[Method, ...]:
-    """The methods of a file, each with the file's hash.
-
-    Raises:
-        AnatomyR1Error: when the file fails, defines no methods, or one that is inconsistent or clashes with `known`.
-    """
-    content = _content(path)
+    """The methods of a file, each with the file's hash; none may be inconsistent or clash with `known`."""
+    if path.suffix != ".py":
+        raise AnatomyR1Error(f"{path}: not a .py file. {_FIX}")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        fix = "Fix: name your file with --method-file"
+        raise AnatomyR1Error(f"{path}: cannot be read ({error.strerror}). {fix}") from error
     module = _run(path)
     methods = getattr(module, "METHODS", None)
     if not isinstance(methods, tuple) or not methods or not all(isinstance(one, Method) for one in methods):
@@ -87,16 +81,6 @@ def read_methods(path: Path, known: Iterable[Method]) -> tuple[Method, ...]:
         _check(path, one, ids, module)
         ids.append(one.id)
     return tuple(replace(one, file_sha256=hashlib.sha256(content).hexdigest()) for one in methods)
-
-
-def _content(path: Path) -> bytes:
-    if path.suffix != ".py":
-        raise AnatomyR1Error(f"{path}: not a .py file. {_FIX}")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        fix = "Fix: name your file with --method-file"
-        raise AnatomyR1Error(f"{path}: cannot be read ({error.strerror}). {fix}") from error
 
 
 def _run(path: Path) -> ModuleType:

@@ -1,17 +1,27 @@
-"""What a selection takes: samples, tokens, hours, disk, and the memory of each kind of training."""
+"""What a selection takes (samples, tokens, hours, disk, memory of each kind of training), and the plan as text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from anatomy_r1.scoring.metrics import K
-from baselines.experiment.cell import Cell
-from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, lineage, times_asked
+from baselines.experiment.cell import Cell, Layout, arguments
+from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, times_asked, trainings
 from baselines.experiment.profile import Profile
-from baselines.experiment.settings import arguments
-from baselines.preflight.memory import BFLOAT16, FLOAT32, PROMPT, ROLLOUT_TOKENS, MemoryEstimate, training_memory
-from baselines.preflight.model_shape import ModelShape
+from baselines.preflight.memory import (
+    BFLOAT16,
+    FLOAT32,
+    GB,
+    PROMPT,
+    ROLLOUT_TOKENS,
+    MemoryEstimate,
+    ModelShape,
+    shape_of,
+    training_memory,
+)
+from baselines.runtime.processes import gpu_memory_gb
 
 
 @dataclass(frozen=True)
@@ -21,16 +31,9 @@ class Effort:
     trainings: int
     rollouts: int
     """Completions sampled in training; for DAPO, the most that dynamic sampling may draw."""
-    rollout_tokens: int
     responses: int
-    """Responses in evaluation, the greedy one included."""
+    """In evaluation, the greedy one included."""
     gpu_hours: float
-
-
-def trainings(profile: Profile, selection: Selection) -> list[Cell]:
-    """Every training that the selection needs, parents first."""
-    leaves = [leaf for leaf, _ in evaluations(profile, selection)]
-    return list({cell.name: cell for leaf in leaves for cell in lineage(leaf) if cell.method.trained}.values())
 
 
 def rollouts(profile: Profile, cell: Cell) -> int:
@@ -46,22 +49,13 @@ def rollouts(profile: Profile, cell: Cell) -> int:
 def effort(
     profile: Profile, selection: Selection, stages: Sequence[Stage], test_questions: Mapping[str, int]
 ) -> Effort:
-    """What the selection takes; hours from the profile's `cost` of each stage.
-
-    Args:
-        profile: the profile.
-        selection: what is to run.
-        stages: the selection's stages; finished ones add no hours.
-        test_questions: benchmark -> size of its test set.
-    """
+    """What the selection takes; hours from the profile's `cost` of each stage that is to do."""
     every = trainings(profile, selection)
-    sampled = sum(rollouts(profile, cell) for cell in every)
     asked = [cell for cell, _ in evaluations(profile, selection) if cell.method.kind != "control"]
     todo = [stage for stage in stages if not stage.output.exists()]
     return Effort(
         trainings=len(every),
-        rollouts=sampled,
-        rollout_tokens=sampled * ROLLOUT_TOKENS,
+        rollouts=sum(rollouts(profile, cell) for cell in every),
         responses=(K + 1) * sum(times_asked(cell) * test_questions.get(cell.benchmark, 0) for cell in asked),
         gpu_hours=sum(stage.seconds * gpus_of(profile, stage.stage) for stage in todo) / 3600,
     )
@@ -72,22 +66,14 @@ def disk(profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape
 
     A checkpoint has bfloat16 weights and, for what is trained, a float32 copy and two moments.
     """
-    every = trainings(profile, selection)
-    policies = sum(BFLOAT16 * shapes[cell.model].parameters * _policies(profile, cell) for cell in every)
-    bases = sum(BFLOAT16 * shapes[model].parameters for model in selection.models)
+    total, largest = sum(BFLOAT16 * shapes[model].parameters for model in selection.models), 0
+    for cell in trainings(profile, selection):
+        shape, given = shapes[cell.model], arguments(profile, cell.method, cell.seed, cell.data)
+        weights = BFLOAT16 * shape.parameters
+        total += weights * (2 if given.get("rollout_tokens") else 1)  # both policies, whichever arms are evaluated
+        largest = max(largest, (0 if shape.adapters else weights) + 3 * FLOAT32 * shape.trainable)
     kept = int(profile.training.get("common", {}).get("save_total_limit", 1)) + 1  # one more while it is written
-    largest = max((_checkpoint(shapes[cell.model]) for cell in every), default=0)
-    return bases + policies + kept * largest
-
-
-def _policies(profile: Profile, cell: Cell) -> int:
-    """Policies that a training publishes: with a token budget two, whichever arms are evaluated."""
-    return 2 if arguments(profile, cell.method, cell.seed, cell.data).get("rollout_tokens") else 1
-
-
-def _checkpoint(shape: ModelShape) -> int:
-    weights = 0 if shape.adapters else BFLOAT16 * shape.parameters
-    return weights + 3 * FLOAT32 * shape.trainable
+    return total + kept * largest
 
 
 def memory_rows(
@@ -106,3 +92,38 @@ def memory_rows(
         (f"{model} {methods[0]}" + (f" and {len(methods) - 1} more" if methods[1:] else ""), found)
         for (model, found), methods in rows.items()
     ]
+
+
+def as_text(profile: Profile, layout: Layout, selection: Selection, every: Sequence[Stage]) -> str:
+    """Stages; for a profile with real models also memory, effort and disk."""
+    lines = [f"profile {profile.name}: {profile.note.strip()}"]
+    lines += [f"  {'done' if one.output.exists() else 'to do':5}  {one.stage:8}  {one.name}" for one in every]
+    left = sum(stage.seconds for stage in every if not stage.output.exists())
+    lines += [f"{len(every)} stages, about {left / 60:.0f} process-minutes to do"]
+    return "\n".join([*lines, *(_real(profile, layout, selection, every) if not profile.generated else ())])
+
+
+def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequence[Stage]) -> Iterator[str]:
+    shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}
+    cards, root = gpu_memory_gb(), layout.root
+    there = f"{len(cards)} with {min(cards):.0f} GB here" if cards else "none here"
+    shared = f", {profile.launch.accelerate}" if profile.launch.accelerate else ""
+    yield ""
+    yield f"memory per GPU in GB, {profile.launch.processes} per training{shared} ({there}; model states are exact,"
+    yield "  the rest is estimated: baselines/preflight/memory.py)"
+    yield f"  {'':38}{'states':>8}{'reference':>11}{'step':>7}{'vLLM':>7}{'peak':>7}{'needed':>8}"
+    size = min(cards, default=profile.needs.gpu_memory_gb)
+    for name, found in memory_rows(profile, selection, shapes, size):
+        numbers = [found.states, found.reference, found.step, found.rollout, found.peak]
+        cells = "".join(f"{n / GB:{w}.1f}" for n, w in zip(numbers, (8, 11, 7, 7, 7), strict=True))
+        yield f"  {name:38}{cells}{'fits' if found.peak / GB <= size else 'TOO BIG':>9}"
+    unstated = {"omnimed_mi": 522}  # 10 % of 5,212 (inferred)
+    sizes = {name: int(section.get("test", unstated.get(name, 0))) for name, section in profile.data.items()}
+    total = effort(profile, selection, every, sizes)
+    yield ""
+    yield f"samples: {total.trainings} trainings with {total.rollouts:,} completions (upper bound for DAPO), about"
+    tokens = f"{total.rollouts * ROLLOUT_TOKENS / 1e6:,.0f} million tokens ({ROLLOUT_TOKENS} per completion: a guess)"
+    yield f"  {tokens}; {total.responses:,} responses"
+    yield f"GPU-hours: about {total.gpu_hours:,.0f} (from `cost` in profile {profile.name}, which states its sources)"
+    yield f"disk: about {disk(profile, selection, shapes) / GB:,.0f} GB for models, policies and checkpoints below"
+    yield f"  {root.relative_to(Path.cwd()) if root.is_relative_to(Path.cwd()) else root}"

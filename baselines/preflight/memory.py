@@ -3,18 +3,74 @@
 Model states are exact: DeepSpeed's estimators (`estimate_zero2_model_states_mem_needs` and its counterpart for stage 3,
 DeepSpeed 0.19.8) when everything is trained; frozen weights count two bytes. The rest of a step is our own estimate,
 which the GPU bench checks.
+
+Parameters are counted on the model itself, built without memory (meta device). `baselines/preflight/architectures/` has
+the hub's `config.json` of each model, so that a plan needs neither weights nor a network.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baselines.preflight.model_shape import ModelShape
+from anatomy_r1.errors import AnatomyR1Error
 
 if TYPE_CHECKING:  # `--help` shows a default of this module, and profiles need pandas
-    from baselines.experiment.profile_file import Launch
+    from baselines.experiment.profile import Launch
+
+ARCHITECTURES = Path(__file__).resolve().parent / "architectures"
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """The sizes that memory depends on."""
+
+    parameters: int
+    """All, tied ones counted once."""
+    trainable: int
+    """Those that training changes; with adapters, the adapters' only."""
+    adapters: int
+    """Trainable parameters that were added to the model."""
+    largest_layer: int
+    """Most parameters held directly by one module; ZeRO-3 gathers them at once."""
+    layers: int
+    width: int
+    inner: int
+    """Width of the feed-forward layers."""
+    vocabulary: int
+
+
+def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShape:
+    """Shape of a profile's model entry; a model that has been fetched is read from its folder."""
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    from baselines.stages.policy import adapters, freeze
+
+    path = ARCHITECTURES / f"{str(source.get('hub', '')).rpartition('/')[2]}.json"
+    if folder and (folder / "config.json").is_file():
+        path = folder / "config.json"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in ARCHITECTURES.glob("*.json")))
+        raise AnatomyR1Error(f"no configuration of {source.get('hub')!r} to count its parameters; known: {known}")
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**json.loads(path.read_text())))
+    total = sum(weight.numel() for weight in model.parameters())
+    largest = max(sum(w.numel() for w in part.parameters(recurse=False)) for part in model.modules())
+    text = model.config.get_text_config()
+    freeze(model, source.get("frozen", ()))
+    lora = adapters(source)
+    if lora:
+        from peft import get_peft_model
+
+        model = get_peft_model(model, lora)
+    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size)
+    return ModelShape(total, trainable, trainable if lora else 0, largest, *sizes)
+
 
 GB = 2**30
 BFLOAT16, FLOAT32 = 2, 4
@@ -85,16 +141,7 @@ def states(shape: ModelShape, launch: Launch) -> int:
 def training_memory(
     shape: ModelShape, launch: Launch, arguments: Mapping[str, Any], *, prompt: int, gpu: float, kind: str
 ) -> MemoryEstimate:
-    """Memory of one training.
-
-    Args:
-        shape: the model's shape.
-        launch: processes, and how they share the model.
-        arguments: trainer arguments (`baselines.experiment.settings.arguments`).
-        prompt: tokens per prompt, image tokens included.
-        gpu: memory of a GPU in GB, of which vLLM takes a share.
-        kind: `sft` or `rl`.
-    """
+    """Memory of one training; `prompt` is in tokens, `gpu` in GB, of which vLLM takes a share."""
     rows = int(arguments["per_device_train_batch_size"])
     completion = int(arguments.get("max_completion_length", TRL_COMPLETION)) if kind == "rl" else ANSWER
     tokens = rows * (prompt + completion)

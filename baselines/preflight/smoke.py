@@ -23,7 +23,7 @@ from anatomy_r1.results.store import MATCHED
 from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import Selection, stages
 from baselines.experiment.profile import load_profile
-from baselines.preflight.machine_checks import Check
+from baselines.preflight.doctor import Check
 from baselines.stages.stages import run_stage
 
 QUESTIONS, TOKENS = 8, 32
@@ -35,27 +35,19 @@ METHODS = ("cot-sft", "grpo")
 
 
 def smoke(run: GridRun, selection: Selection, benchmark: str) -> list[Check]:
-    """One step of supervised and of reinforcement learning for each model, then the parity of its rollouts.
-
-    Data and models that do not exist yet are made first, as in a run.
-    """
-    _make_inputs(run, selection, benchmark)
-    tiny = _tiny(run)
-    found = []
-    for model in selection.models:
-        for method in METHODS:
-            found.append(_train(tiny, Cell(benchmark, model, method, 0)))
-        if run.profile.training["rl"].get("use_vllm"):
-            base, data = tiny.layout.base(model), tiny.layout.data(benchmark)
-            found.append(parity(base, data, benchmark, tiny.layout.root))
-    return found
-
-
-def _make_inputs(run: GridRun, selection: Selection, benchmark: str) -> None:
+    """One step of each kind of training for each model, then the parity of its rollouts; makes inputs first."""
     trained = dataclasses.replace(selection, methods=METHODS, benchmarks=(benchmark,), arms=(MATCHED,))
     for stage in stages(run.profile, run.layout, trained):
         if stage.stage in ("world", "data", "base") and not stage.output.exists():
             run_stage(stage.stage, stage.name, run)
+    tiny = _tiny(run)
+    found = []
+    for model in selection.models:
+        found += [_train(tiny, Cell(benchmark, model, method, 0)) for method in METHODS]
+        if run.profile.training["rl"].get("use_vllm"):
+            base, data = tiny.layout.base(model), tiny.layout.data(benchmark)
+            found.append(parity(base, data, benchmark, tiny.layout.root))
+    return found
 
 
 def _tiny(run: GridRun) -> GridRun:
@@ -95,18 +87,16 @@ def parity(model: Path, data: Path, benchmark: str, root: Path, *, engine_args: 
     texts = []
     for engine in ("transformers", "vllm"):
         log = root / f"parity-{model.name}-{engine}.sqlite"
-        config = EvaluationConfig(
-            engine=engine,
-            engine_args=engine_args if engine == "vllm" else None,
-            limit=QUESTIONS,
-            max_new_tokens=TOKENS,
-            progress=False,
-        )
+        config = EvaluationConfig(engine=engine, limit=QUESTIONS, max_new_tokens=TOKENS, progress=False)
+        if engine == "vllm":
+            config = dataclasses.replace(config, engine_args=engine_args)
         try:
             evaluate(benchmark, data, model, log, config)
         except AnatomyR1Error as error:
             return Check(what, False, f"{engine}: {error}", "docs/paper-run.md")
-        texts.append(_greedy(log))
+        with ResponseLog(log, read_only=True) as opened:
+            greedy = {one.key.question_id: one.text for one in opened.rows() if one.key.decoding == "greedy"}
+        texts.append(greedy)
     return compare(what, *texts)
 
 
@@ -118,8 +108,3 @@ def compare(what: str, ours: dict[str, str], theirs: dict[str, str]) -> Check:
     fix = "set use_vllm: false in the profile (slow), and see huggingface/trl#6294; do not train on wrong rollouts"
     alike = len(ours) - len(unequal) >= len(ours) * ALIKE / QUESTIONS
     return Check(what, bool(ours) and alike, said, fix)
-
-
-def _greedy(log: Path) -> dict[str, str]:
-    with ResponseLog(log, read_only=True) as opened:
-        return {one.key.question_id: one.text for one in opened.rows() if one.key.decoding == "greedy"}

@@ -1,8 +1,11 @@
-"""Processes of one training: how they are started, which one is first, and that none outlives its parent.
+"""Processes and GPUs of a training: how processes are started, which one is first, and that none outlives its parent.
 
 On one GPU or a CPU a stage trains in its own process. On several GPUs it starts `python -m baselines worker` once per
 GPU: through accelerate when the profile names a configuration in `baselines/runtime/accelerate/` (DeepSpeed, FSDP),
 otherwise through `torch.distributed.run` (DDP).
+
+Snakemake counts GPUs but does not say which one a job gets, so four concurrent evaluations would all use the first.
+Each stage locks a GPU instead; the kernel releases the lock when its holder dies.
 """
 
 from __future__ import annotations
@@ -12,16 +15,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.provenance import ROOT
-from baselines.experiment.profile_file import Launch
+from anatomy_r1.locks import try_lock
+from anatomy_r1.provenance import ROOT, gpus
+from baselines.experiment.profile import Launch, Profile
 
 ACCELERATE = Path(__file__).parent / "accelerate"
-PR_SET_PDEATHSIG = 1
-"""Linux, <linux/prctl.h>: the signal that the kernel sends to a process when its parent dies."""
 
 
 def is_first() -> bool:
@@ -38,15 +43,12 @@ def barrier() -> None:
 
 
 def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Run `python -m baselines WORDS` in all processes until they end; they do not outlive this one (Linux).
-
-    Raises:
-        AnatomyR1Error: when one of them failed; their output is in the stage's log.
-    """
+    """Run `python -m baselines WORDS` in all processes until they end; they do not outlive this one (Linux)."""
     command = launch_command(launch, words)
     print(" ".join(command), flush=True)
     env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=terminate_with_parent)  # noqa: PLW1509  (no threads yet)
+    by = partial(die_with_parent, signal.SIGTERM)  # which a launcher passes on to its workers
+    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=by)  # noqa: PLW1509  (no threads yet)
     try:
         code = process.wait()
     except BaseException:
@@ -58,13 +60,7 @@ def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str
 
 
 def launch_command(launch: Launch, words: Sequence[str]) -> list[str]:
-    """The launcher's command line.
-
-    `ANATOMY_R1_LAUNCH_ARGS` adds arguments for the launcher itself, for several machines (see `docs/paper-run.md`).
-
-    Raises:
-        AnatomyR1Error: when the profile names a configuration that does not exist.
-    """
+    """The launcher's command line; ANATOMY_R1_LAUNCH_ARGS adds arguments for the launcher (docs/paper-run.md)."""
     extra = os.environ.get("ANATOMY_R1_LAUNCH_ARGS", "").split()
     if not launch.accelerate:
         head = ["torch.distributed.run", "--nproc_per_node", str(launch.processes), *(extra or ["--standalone"])]
@@ -80,9 +76,62 @@ def launch_command(launch: Launch, words: Sequence[str]) -> list[str]:
 def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
     """In a child, or as its `preexec_fn`: end when the parent dies (Linux; elsewhere this does nothing)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
+        ctypes.CDLL(None).prctl(1, by)  # PR_SET_PDEATHSIG in <linux/prctl.h>
 
 
-def terminate_with_parent() -> None:
-    """The same with SIGTERM, which a launcher passes on to its workers."""
-    die_with_parent(signal.SIGTERM)
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def gpu_memory_gb() -> list[float]:
+    """Memory of each NVIDIA GPU, as the driver reports it; empty without a driver."""
+    return [gpu.memory for gpu in gpus()]
+
+
+def missing_gpus(profile: Profile) -> list[str]:
+    """Why the profile cannot run here; empty when it can."""
+    if profile.needs.gpus == 0:
+        return []
+    found = gpu_memory_gb()
+    fit = [size for size in found if size >= profile.needs.gpu_memory_gb]
+    if len(fit) >= profile.needs.gpus:
+        return []
+    have = f"{len(found)} found ({', '.join(f'{size:.0f} GB' for size in found)})" if found else "none found"
+    return [
+        f"it needs {profile.needs.gpus} NVIDIA GPUs of {profile.needs.gpu_memory_gb:.0f} GB or more, {have}: "
+        "run it on such a machine, or use `--profile mini`, which needs none"
+    ]
+
+
+def visible(count: int) -> list[str]:
+    """GPUs that this process may use: those set by a scheduler or user, otherwise all `count`."""
+    named = os.environ.get(VISIBLE)
+    if named is None:
+        return [str(number) for number in range(count)]
+    return [name for name in named.split(",") if name and name != "-1"]
+
+
+@contextmanager
+def one_gpu(candidates: Sequence[str], locks: Path, poll: float = 1.0) -> Iterator[str]:
+    """Wait for one of `candidates`, hold it, and make it the only GPU that CUDA sees; without candidates do nothing.
+
+    `candidates` are named as in CUDA_VISIBLE_DEVICES; all stages on this machine share the folder `locks`.
+    """
+    if not candidates:
+        yield ""
+        return
+    locks.mkdir(parents=True, exist_ok=True)
+    before = os.environ.get(VISIBLE)
+    while True:
+        for name in candidates:
+            with (locks / f"gpu-{name.replace('/', '_')}.lock").open("w") as handle:
+                if not try_lock(handle):
+                    continue
+                os.environ[VISIBLE] = name
+                try:
+                    yield name
+                finally:
+                    os.environ.pop(VISIBLE, None)
+                    if before is not None:
+                        os.environ[VISIBLE] = before
+                return
+        time.sleep(poll)

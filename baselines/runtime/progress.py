@@ -20,7 +20,7 @@ def silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """State of a stage: `running`, `done` or `failed` (with `reason` and `log`)."""
+    """State of a stage when it was written: `running`, `done` or `failed` (with `reason` and `log`)."""
 
     name: str
     state: str
@@ -29,7 +29,6 @@ class Progress:
     reason: str = ""
     log: str = ""
     unix_time: float = 0.0
-    """When it was written."""
 
 
 def write_progress(path: Path, progress: Progress) -> None:

@@ -19,12 +19,8 @@ FOLDER = "curves"
 def write_curves(root: Path, out: Path, methods: Collection[str] = ()) -> list[Path]:
     """Write the curves of all trainings below `root`/train that have none or older ones; returns the written files.
 
-    A log that cannot be read is reported on stderr and gets no curves: the trained policy does not depend on it.
-
-    Args:
-        root: runs of one profile; the folder's name is the profile's.
-        out: output folder, usually `root`/curves.
-        methods: only these; by default all that are trained by reinforcement learning.
+    By default, of all methods that are trained by reinforcement learning. A log that cannot be read is reported on
+    stderr and gets no curves: the trained policy does not depend on it.
     """
     wanted = set(methods) or {method.id for method in all_methods() if method.kind == "rl"}
     written = []

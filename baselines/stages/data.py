@@ -28,11 +28,7 @@ OPTIONS: dict[str, type[SggOptions] | type[OmniMedOptions]] = {"sgg": SggOptions
 
 
 def prepare(run: GridRun, benchmark: str) -> None:
-    """Prepare a benchmark with the options in the profile's data section.
-
-    Raises:
-        AnatomyR1Error: for a bad section, or data that cannot be used.
-    """
+    """Prepare a benchmark with the options in the profile's data section."""
     root, out, section = _root(run), run.layout.data(benchmark), run.profile.data[benchmark]
     options = read_section(section, f"profile {run.profile.name}: data.{benchmark}", root, out)
     print(f"preparing {benchmark} from {root}: {dict(section)}", flush=True)
@@ -45,17 +41,7 @@ def prepare(run: GridRun, benchmark: str) -> None:
 
 
 def read_section(section: Mapping[str, Any], name: str, root: Path, out: Path) -> SggOptions | OmniMedOptions:
-    """The options that a profile's data section states; a null leaves the default.
-
-    Args:
-        section: `source` and fields of its options (`OPTIONS`).
-        name: of the section, for errors.
-        root: root of the data.
-        out: folder of the prepared set.
-
-    Raises:
-        AnatomyR1Error: for an unknown key, or a value of the wrong type or out of range; the message names the key.
-    """
+    """The options that a profile's data section states; a null leaves the default. Errors name the key."""
     if section.get("source") not in OPTIONS:
         known = " or ".join(OPTIONS)
         raise AnatomyR1Error(f"{name}.source: {section.get('source')!r} is no source. Fix: use {known}")
@@ -72,26 +58,19 @@ def read_section(section: Mapping[str, Any], name: str, root: Path, out: Path) -
 
 
 def prepare_released(run: GridRun, benchmark: str, file: str) -> None:
-    """Prepare one of the authors' files as a training set; in generated data its twin, which is written first.
-
-    Raises:
-        AnatomyR1Error: when the file or its images are missing.
-    """
+    """Prepare one of the authors' files as a training set; in generated data its twin, which is written first."""
     root, out = _root(run), run.layout.released(benchmark, file)
     path = root / "released" / f"{file}.json"
     if run.profile.generated:
-        path = _write_twin(root, out.with_suffix(".json"), run.profile.released[benchmark])
+        path = out.with_suffix(".json")
+        records = twin(root, **run.profile.released[benchmark])[file]
+        write_atomic(path, json.dumps(records, indent=4, ensure_ascii=False) + "\n")
     frames, graphs = root / "CholecT45" / "data", root / "SSG-VQA" / "scene_graph"
     options = ReleasedOptions(files=(path,), frames=frames, scene_graphs=graphs, out=out)
     print(f"preparing {file} for {benchmark} from {root}", flush=True)
     released.prepare(options)
     print(summary(out))
     print(as_text(leakage(out, run.layout.data(benchmark))), flush=True)
-
-
-def _write_twin(world: Path, path: Path, options: Mapping[str, Any]) -> Path:
-    records = twin(world, **options)[path.stem]
-    return write_atomic(path, json.dumps(records, indent=4, ensure_ascii=False) + "\n")
 
 
 def _root(run: GridRun) -> Path:

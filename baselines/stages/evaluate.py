@@ -29,18 +29,24 @@ from anatomy_r1.scoring.score import score
 from anatomy_r1.training.certificate.certificate import load_evidence
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.training_log import SETTINGS_NAME
-from baselines.experiment.cell import Cell, GridRun, Layout
+from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.profile import digest
-from baselines.experiment.settings import settings
 from baselines.methods.control import NAMES
-from baselines.methods.method import Method
 from baselines.runtime.progress import ProgressCallback
 
 
 def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) -> None:
     """Answer all test questions, score the answers, and save the cell to the result store."""
     report(0, 1)
-    questions, particulars = _controlled(run, cell) if cell.method.kind == "control" else _sampled(run, cell, arm)
+    method, manifest = cell.method, load_manifest(run.layout.data(cell.benchmark))
+    questions, particulars = _controlled(run, cell) if method.kind == "control" else _sampled(run, cell, arm)
+    made = {
+        **provenance(),
+        "note": run.profile.note.strip(),
+        "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
+    }
+    if method.file_sha256:  # a method from a user's file
+        made["method"] = {name: getattr(method, name) for name in ("label", "paper", "file_sha256")}
     save_result(
         run.layout.store(),
         Result(
@@ -50,39 +56,40 @@ def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) 
             method=row_name(cell.method_id, cell.view),
             arm=arm,
             seed=cell.seed,
-            style="none" if cell.method.kind == "control" else cell.method.style,
+            style="none" if method.kind == "control" else method.style,
             questions=questions,
-            provenance={**_provenance(run, cell), **particulars},
+            provenance={**made, **particulars},
         ),
     )
 
 
-Evaluation = tuple[pd.DataFrame, dict[str, Any]]
-"""A question table, and the provenance that is specific to its cell."""
-
-
-def _sampled(run: GridRun, cell: Cell, arm: str) -> Evaluation:
-    """Sample what the log lacks, and score all of it."""
-    profile, layout = run.profile, run.layout
-    data, options = layout.data(cell.benchmark), {**profile.evaluation, **VIEWS[cell.view]}
+def _sampled(run: GridRun, cell: Cell, arm: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Sample what the log lacks, and score all of it; the question table, and the provenance specific to the cell."""
+    profile, layout, style = run.profile, run.layout, cell.method.style
+    data, learnt = layout.data(cell.benchmark), layout.learns_from(cell)
+    options = {**profile.evaluation, **VIEWS[cell.view]}
     log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
-    weights, seed = layout.policy(cell, arm), cell.seed
-    wording, style = _wording(layout, cell), cell.method.style
-    config = EvaluationConfig(style=style, wording=wording, seed=seed, **options)
-    done = evaluate(cell.benchmark, data, weights, log, config)
+    wording, released = None, {}
+    if cell.data == AS_RELEASED:  # asked as in training (ours; the paper does not say): it has never seen other wording
+        wording, manifest = load(learnt, "train").wording, load_manifest(learnt)
+        stated = {"questions_sha256": manifest["questions_sha256"], "generated": manifest["generated"]}
+        released = {"released": {"file": cell.method.release, "wording": wording, **stated}}
+    config = EvaluationConfig(style=style, wording=wording, seed=cell.seed, **options)
+    done = evaluate(cell.benchmark, data, layout.policy(cell, arm), log, config)
     scores = score(log, data, run=done.run)
+    trained = load_evidence(layout.train(cell), load(learnt, "train")) if cell.method.trained else None
     return question_table(scores), {
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
         "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.benchmark))),
         **sampling_record(scores),
         "spent": sampling_cost(log, scores.plan["weights"]),
         "leakage": _leakage(layout, cell).as_dict(),
-        "certificate": _certificate(layout, cell),
-        **_released(layout, cell),
+        "certificate": certify(trained).as_dict() if trained else None,
+        **released,
     }
 
 
-def _controlled(run: GridRun, cell: Cell) -> Evaluation:
+def _controlled(run: GridRun, cell: Cell) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Answer without a model, from training questions of other clusters than those asked about."""
     data, started = run.layout.data(cell.benchmark), time.monotonic()
     asked = load(data, "test").questions
@@ -103,45 +110,6 @@ def _leakage(layout: Layout, cell: Cell) -> Passport:
     if not cell.method.trained:
         return passport((), load(data, "test").questions, hashes=({}, {}))
     return leakage(data) if learnt == data else leakage(learnt, data)
-
-
-def _certificate(layout: Layout, cell: Cell) -> dict[str, Any] | None:
-    """What the training log proves; None for an untrained policy."""
-    if not cell.method.trained:
-        return None
-    return certify(load_evidence(layout.train(cell), load(layout.learns_from(cell), "train"))).as_dict()
-
-
-def _wording(layout: Layout, cell: Cell) -> str | None:
-    """Wording of its training prompts (ours; the paper does not say): the policy has never seen another."""
-    return load(layout.learns_from(cell), "train").wording if cell.data == AS_RELEASED else None
-
-
-def _released(layout: Layout, cell: Cell) -> dict[str, Any]:
-    """Arm as released: the file that the cell was trained on, and the wording of its prompts."""
-    if cell.data != AS_RELEASED:
-        return {}
-    manifest = load_manifest(layout.learns_from(cell))
-    stated = {"questions_sha256": manifest["questions_sha256"], "generated": manifest["generated"]}
-    return {"released": {"file": cell.method.release, "wording": _wording(layout, cell), **stated}}
-
-
-def _provenance(run: GridRun, cell: Cell) -> dict[str, Any]:
-    """Code, data and profile."""
-    manifest = load_manifest(run.layout.data(cell.benchmark))
-    return {
-        **provenance(),
-        "note": run.profile.note.strip(),
-        "data": {key: manifest[key] for key in ("questions_sha256", "seed", "generated")},
-        **_own_method(cell.method),
-    }
-
-
-def _own_method(method: Method) -> dict[str, Any]:
-    """For a method from a user's file: its label and paper, and the file's hash."""
-    if not method.file_sha256:
-        return {}
-    return {"method": {name: getattr(method, name) for name in ("label", "paper", "file_sha256")}}
 
 
 def _training(path: Path, arm: str) -> dict[str, Any] | None:

@@ -1,20 +1,27 @@
-"""Load, adapt and save a policy as a profile's model entry describes it.
+"""Fetch, load, adapt and save a policy as a profile's model entry describes it.
 
 Besides the source of the weights (`mini`, or `hub` and `revision`), an entry may have:
 
+- `pixels`: {min, max} per image, which are saved in the processor;
 - `dtype`: by default float32;
 - `attention`: transformers' `attn_implementation`;
 - `frozen`: names of parts that are not trained: `[model.visual]` is Qwen2.5-VL's vision tower;
 - `lora`: arguments of PEFT's `LoraConfig`; without it, everything that is not frozen is trained.
+
+A revision such as `main` can change. The commit found first is recorded with the model, and another one is refused
+until the folder is removed.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import atomic_folder
+from anatomy_r1.hub import snapshot
 
 Source = Mapping[str, Any]
 """A profile's model entry."""
@@ -23,15 +30,9 @@ ADAPTER = "adapter_config.json"
 
 
 def load_policy(weights: Path, start: Path, source: Source) -> tuple[Any, Any]:
-    """Model and processor. Left padding: right padding silently corrupts token types in TRL.
+    """Model and processor; weights from `start`, where training started, or from a checkpoint of the same run.
 
-    Args:
-        weights: where the model's weights are: `start`, or a checkpoint of the same run.
-        start: where training started; the reference policy of the KL term is loaded from it.
-        source: the profile's model entry.
-
-    Raises:
-        AnatomyR1Error: when a part to freeze does not exist.
+    The reference policy of the KL term is loaded from `start`. Right padding would silently corrupt token types in TRL.
     """
     from transformers import AutoProcessor
 
@@ -56,11 +57,7 @@ def load_model(folder: Path, source: Source) -> Any:
 
 
 def freeze(model: Any, parts: Sequence[str]) -> None:
-    """Exclude these parts from training.
-
-    Raises:
-        AnatomyR1Error: when there is no such part.
-    """
+    """Exclude these parts from training."""
     for part in parts:
         try:
             model.get_submodule(part).requires_grad_(False)
@@ -103,3 +100,38 @@ def merge_adapters(folder: Path, start: Path, source: Source) -> None:
     for path in [folder / ADAPTER, *folder.glob("adapter_model*"), *folder.glob("README.md")]:
         path.unlink(missing_ok=True)
     merged.save_pretrained(folder)
+
+
+def fetch(source: Mapping[str, Any], out: Path) -> None:
+    """Put the model of a profile's entry into `out`, atomically."""
+    folder = snapshot(source["hub"], source.get("revision"))
+    found = {"hub": source["hub"], "revision": source.get("revision"), "commit": folder.name}
+    before = json.loads((out / "source.json").read_text()) if (out / "source.json").is_file() else found
+    if before["hub"] == found["hub"] and before["commit"] != found["commit"]:
+        raise AnatomyR1Error(
+            f"{out}: made from commit {before['commit']} of {found['hub']}, but {found['revision'] or 'its head'} is "
+            f"now {found['commit']}. Fix: `revision: {before['commit']}` in the profile, or remove {out} and what "
+            "was trained from it"
+        )
+    if not list(folder.glob("*.safetensors")):
+        raise AnatomyR1Error(f"{folder}: no *.safetensors. Fix: fetch it again: hf download {source['hub']}")
+    linked = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
+    with atomic_folder(out) as new:
+        for path in sorted({path for pattern in linked for path in folder.glob(pattern)}):
+            (new / path.name).symlink_to(path.resolve())
+        _save_processor(folder, new, source.get("pixels") or {})
+        (new / "source.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+def _save_processor(folder: Path, out: Path, pixels: Mapping[str, int]) -> None:
+    """Save the pixel limits: TRL 1.16 cannot pass processor arguments to vLLM in colocate mode."""
+    from transformers import AutoProcessor
+
+    limits = {f"{end}_pixels": value for end, value in pixels.items()}
+    try:
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False, **limits)
+    except (OSError, ValueError) as error:
+        raise AnatomyR1Error(f"{folder}: its processor cannot be loaded ({error})") from error
+    if not getattr(processor, "chat_template", None):
+        raise AnatomyR1Error(f"{folder}: its processor has no chat template, which prompts need")
+    processor.save_pretrained(out)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import traceback
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.locks import locked
@@ -16,7 +14,7 @@ from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import MATCHED
 from baselines.experiment.cell import Cell, GridRun
 from baselines.experiment.profile import Profile, digest
-from baselines.runtime.processes import terminate_with_parent
+from baselines.runtime.processes import die_with_parent, gpu_memory_gb, is_first, one_gpu, start_workers, visible
 from baselines.runtime.progress import Progress, ProgressCallback, reporter, silent, write_progress
 
 
@@ -33,31 +31,22 @@ def parse_evaluation(name: str) -> tuple[Cell, str]:
     return replace(parse_cell(f"{benchmark}/{model}/{method}/{seed}"), view=view).in_arm(arm), arm
 
 
-ON_CPU = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
-"""For several processes without GPUs: accelerate names their devices `cpu:0`, which torch.load refuses on resuming."""
-
-
 def run_stage(stage: str, name: str, run: GridRun) -> None:
     """Run one stage; a failure is recorded in its progress file, where the grid finds it, then raised."""
     layout = run.layout
-    progress = layout.progress(stage, name)
+    progress, lock = layout.progress(stage, name), layout.root / "work" / f"{digest([stage, name])}.lock"
     write_progress(progress, Progress(name, "running"))
     try:
-        # A process of a killed grid may still do the same work: wait for it.
-        with locked(layout.root / "work" / f"{digest([stage, name])}.lock"):
+        with locked(lock):  # waits for a process of a killed grid that still does the same work
             _limit_threads(run.profile)
             _run(stage, name, run, reporter(progress, name))
     except BaseException as error:
         traceback.print_exc()
-        reason = f"{type(error).__name__}: {error}"
-        write_progress(progress, Progress(name, "failed", reason=reason, log=str(_near(layout.log(stage, name)))))
+        reason, log = f"{type(error).__name__}: {error}", layout.log(stage, name)
+        near = log.relative_to(ROOT) if log.is_relative_to(ROOT) else log  # shorter, and the same on every machine
+        write_progress(progress, Progress(name, "failed", reason=reason, log=str(near)))
         raise
     write_progress(progress, Progress(name, "done", 1, 1))
-
-
-def _near(path: Path) -> Path:
-    """Relative to the checkout if possible: shorter, and the same on every machine."""
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def _limit_threads(profile: Profile) -> None:
@@ -88,7 +77,16 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
 
             prepare_released(run, *name.split("/"))
         case "base":
-            _base(profile.models[name], layout.base(name))
+            from anatomy_r1.mini.base import build_base
+            from anatomy_r1.mini.recipe import toy
+            from baselines.stages.policy import fetch
+
+            source, out = profile.models[name], layout.base(name)
+            if "mini" in source:
+                shutil.rmtree(out, ignore_errors=True)
+                build_base(out, source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
+            else:
+                fetch(source, out)
         case "train":
             from baselines.stages.train import train
 
@@ -97,7 +95,6 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
             else:
                 start_training(name, run)
         case "evaluate":
-            from baselines.runtime.gpus import gpu_memory_gb, one_gpu, visible
             from baselines.stages.evaluate import evaluate_cell
 
             gpus = visible(len(gpu_memory_gb())) if profile.needs.gpus else []
@@ -107,34 +104,20 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
             raise ValueError(f"no stage {stage!r}")
 
 
-def _base(source: Mapping[str, Any], out: Path) -> None:
-    if "mini" not in source:
-        from baselines.stages.base_model import fetch
-
-        fetch(source, out)
-        return
-    from anatomy_r1.mini.base import build_base
-    from anatomy_r1.mini.recipe import toy
-
-    shutil.rmtree(out, ignore_errors=True)
-    build_base(out, source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
-
-
 def start_training(name: str, run: GridRun) -> None:
     """Start this machine's processes of a training, and wait until they end."""
-    from baselines.runtime.processes import start_workers
-
     words = ["--profile", run.source, "--root", str(run.layout.root), "--report-to", run.report_to]
     words += [word for file in run.method_files for word in ("--method-file", file)]
-    start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else ON_CPU)
+    # Without GPUs: accelerate names the devices of several processes `cpu:0`, which torch.load refuses on resuming.
+    on_cpu = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
+    start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else on_cpu)
 
 
 def work(name: str, run: GridRun) -> None:
     """One process of a training with several; the first one reports progress."""
-    from baselines.runtime.processes import is_first
     from baselines.stages.train import train
 
-    terminate_with_parent()
+    die_with_parent(signal.SIGTERM)
     _limit_threads(run.profile)
     report = reporter(run.layout.progress("train", name), name) if is_first() else silent
     train(run, parse_cell(name), report)

@@ -7,6 +7,7 @@ model's config, so that name is set back to where training started.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -15,29 +16,42 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
+from accelerate.utils import broadcast_object_list
+from datasets import Dataset, Image
+from trl import SFTConfig
+from trl.rewards import get_soft_overlong_punishment
+
 from anatomy_r1.data.prepared import PreparedSet, load
-from anatomy_r1.prompts import Style
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import atomic_folder
+from anatomy_r1.prompts import Style, render
 from anatomy_r1.provenance import provenance
+from anatomy_r1.question import Question
+from anatomy_r1.results.store import EQUAL_TOKENS
+from anatomy_r1.training import rewards
 from anatomy_r1.training.similarity import load_similarity
-from anatomy_r1.training.training_log import BATCHES, LOG_NAME, TrainingLog
-from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun
+from anatomy_r1.training.training_log import BATCHES, LOG_NAME, SETTINGS_NAME, TrainingLog, read
+from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun, arguments, settings
 from baselines.experiment.profile import digest
-from baselines.experiment.settings import arguments, settings
 from baselines.methods.method import Method
 from baselines.runtime.processes import barrier, is_first
 from baselines.runtime.progress import ProgressCallback
 from baselines.stages.policy import Source, adapters, load_policy, merge_adapters, save_policy
-from baselines.stages.publish import is_published, publish
+from baselines.trainers import COMPLETE, KeepPolicies, LogSteps, Recorder, RLConfig
+from baselines.trainers.records import REACHED, read_reached
+from baselines.trainers.serve import Augmentation, build_curriculum
 
 
 def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
     """Train `cell` to the end of its budget and publish its policies, log and settings; returns their folder."""
     plan = settings(run.profile, cell)
     work, out = run.layout.work(digest(plan)), run.layout.train(cell)
-    if is_published(out, plan):
-        return out
+    settled = out / SETTINGS_NAME
+    if settled.is_file() and digest(json.loads(settled.read_text())["plan"]) == digest(plan):
+        return out  # by this very plan, perhaps by a process that outlived a killed grid
     trainer, log, checkpoint = build(run, cell, work, report)
-    if not _done(trainer):
+    keepers = [one for one in trainer.callback_handler.callbacks if isinstance(one, KeepPolicies)]
+    if not any(one.done(trainer.args) for one in keepers):  # a run may be killed between its end and its publication
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if cell.method.kind == "sft":
         save_policy(trainer, work / POLICIES / OWN)
@@ -54,11 +68,6 @@ def build(
     run: GridRun, cell: Cell, work: Path, report: ProgressCallback
 ) -> tuple[Any, TrainingLog | None, Path | None]:
     """The trainer, its log (None except in the first process), and the checkpoint to resume from (None if fresh)."""
-    from accelerate.utils import broadcast_object_list
-    from trl import SFTConfig
-
-    from baselines.trainers import KeepPolicies, LogSteps, Recorder, RLConfig
-
     method, start, source = cell.method, run.layout.start(cell), run.profile.models[cell.model]
     checkpoint = last_complete_checkpoint(work)
     if checkpoint:
@@ -76,69 +85,76 @@ def build(
     if method.kind == "rl":
         trainer.rollout_tokens = broadcast_object_list([log.rollout_tokens() if log else 0])[0]  # the first process's
         trainer.recorder = Recorder(work / BATCHES)
-        keep = KeepPolicies(
-            work / POLICIES, lambda: trainer.rollout_tokens, partial(save_policy, trainer), _step(checkpoint)
-        )
-        trainer.add_callback(keep)
+        save, resumed = partial(save_policy, trainer), _step(checkpoint)
+        trainer.add_callback(KeepPolicies(work / POLICIES, lambda: trainer.rollout_tokens, save, resumed))
     return trainer, log, checkpoint
 
 
 def assemble(method: Method, prepared: PreparedSet, policy: tuple[Any, Any], source: Source, args: Any) -> Any:
-    """The trainer of a method with its rewards, curriculum and augmentation, but without log or callbacks.
-
-    Args:
-        method: names the trainer class.
-        prepared: training questions.
-        policy: model and processor from `load_policy`.
-        source: the profile's model entry.
-        args: `RLConfig`, or TRL's `SFTConfig`.
-    """
-    from baselines.stages.training_rows import dataset, rl_rows, sft_rows
-
+    """The trainer of a method with its rewards, curriculum and augmentation; its log and callbacks are added later."""
     model, processor = policy
     common = {"model": model, "processing_class": processor, "peft_config": adapters(source), "args": args}
     trainer_class = resolve_name(method.trainer)
     if method.kind == "sft":
         return trainer_class(train_dataset=dataset(sft_rows(prepared, method.style)), **common)
-    rewards = _rewards(args, method.rewards)
-    trainer = trainer_class(train_dataset=dataset(rl_rows(prepared, method.style)), reward_funcs=rewards, **common)
-    _set_serving(trainer, prepared, method.style)
+    trainer = trainer_class(
+        train_dataset=dataset(rl_rows(prepared, method.style)), reward_funcs=_rewards(args, method.rewards), **common
+    )
+    trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
+    if args.augments:
+        trainer.augment = Augmentation(prepared, method.style, args, processor.tokenizer)
+    if args.curriculum:
+        trainer.curriculum = build_curriculum(args, prepared, method.style, trainer.similarity)
     return trainer
 
 
 def _rewards(args: Any, own: Sequence[str]) -> list[Any]:
     """Accuracy, format, DAPO's penalty for overlong completions if the method asks for it, and the method's own."""
-    from trl.rewards import get_soft_overlong_punishment
-
-    from anatomy_r1.training.rewards import accuracy_reward, format_reward
-
     cache = round(args.overlong_share * args.max_completion_length)
     overlong = [get_soft_overlong_punishment(args.max_completion_length, cache)] if cache else []
-    return [accuracy_reward, format_reward, *overlong, *map(resolve_name, own)]
+    return [rewards.accuracy_reward, rewards.format_reward, *overlong, *map(resolve_name, own)]
 
 
-def _set_serving(trainer: Any, prepared: PreparedSet, style: Style) -> None:
-    """Give an RL trainer the similarities, augmentation and curriculum that its settings ask for."""
-    from baselines.trainers.serve_augmented import build_augmentation
-    from baselines.trainers.serve_curriculum import build_curriculum
-
-    args = trainer.args
-    trainer.similarity = load_similarity(args.similarity, needed=bool(args.curriculum))
-    trainer.augment = build_augmentation(args, prepared, style, trainer.processing_class.tokenizer)
-    if args.curriculum:
-        trainer.curriculum = build_curriculum(args, prepared, style, trainer.similarity)
+def completion(question: Question, style: Style) -> str:
+    """The target of SFT: the answer alone, or first the rule-based rationale (wording ours: the paper gives none)."""
+    answer = f"<answer> {question.letter} </answer>"
+    return answer if style == "direct" else f"<think> {question.rationale} {question.letter} </think> {answer}"
 
 
-def _done(trainer: Any) -> bool:
-    from baselines.trainers import KeepPolicies
+def sft_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
+    """Rows with `prompt`, `completion` and `image` (loss on the completion only); `think` needs rationales."""
+    usable = [q for q in prepared.questions if style == "direct" or q.rationale]
+    if not usable:
+        fix = "prepare it with --scene-graphs, from which rationales are made"
+        raise AnatomyR1Error(f"{prepared.root}: no training question has a rationale for CoT-SFT. Fix: {fix}")
+    targets = [[{"role": "assistant", "content": completion(q, style)}] for q in usable]
+    return [{**_shown(prepared, q, style), "completion": target} for q, target in zip(usable, targets, strict=True)]
 
-    return any(isinstance(one, KeepPolicies) and one.done(trainer.args) for one in trainer.callback_handler.callbacks)
+
+def rl_rows(prepared: PreparedSet, style: Style) -> list[dict[str, Any]]:
+    """Rows with `prompt`, `image`, and what the rewards and the training log need."""
+    return [
+        _shown(prepared, q, style)
+        | {"question_id": q.id, "options": list(q.options), "letter": q.letter, "anatomy": q.category}
+        for q in prepared.questions
+    ]
+
+
+def _shown(prepared: PreparedSet, question: Question, style: Style) -> dict[str, Any]:
+    """The prompt has no image part: TRL puts the image before the text, as the release does."""
+    return {
+        "prompt": [{"role": "user", "content": render(question, style, prepared.wording)}],
+        "image": str(prepared.image_root / question.image),
+    }
+
+
+def dataset(rows: Sequence[dict[str, Any]]) -> Any:
+    """A `datasets.Dataset` that decodes an image when its row is read, so memory does not grow with the set."""
+    return Dataset.from_list(list(rows)).cast_column("image", Image())
 
 
 def last_complete_checkpoint(work: Path) -> Path | None:
     """The newest complete checkpoint; incomplete ones are deleted."""
-    from baselines.trainers import COMPLETE
-
     complete = []
     for path in work.glob("checkpoint-*"):
         if (path / COMPLETE).exists():
@@ -150,3 +166,37 @@ def last_complete_checkpoint(work: Path) -> Path | None:
 
 def _step(checkpoint: Path | None) -> int:
     return int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
+
+
+def publish(processor: Any, work: Path, out: Path, record: dict[str, Any]) -> None:
+    """Move model, processor, log and settings to `out` atomically; the policy of equal tokens is a folder inside."""
+    with atomic_folder(out) as ready:
+        record = {**record, **_take_policies(work, ready, processor)}
+        processor.save_pretrained(ready)
+        shutil.copy2(work / LOG_NAME, ready / LOG_NAME)
+        if (work / BATCHES).is_dir():
+            shutil.copytree(work / BATCHES, ready / BATCHES)
+        (ready / SETTINGS_NAME).write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
+    shutil.rmtree(work)
+
+
+def _take_policies(work: Path, ready: Path, processor: Any) -> dict[str, Any]:
+    """Link the kept policies: a killed publication must find them again, and copies may be large."""
+    kept = {name: work / POLICIES / name for name in (OWN, EQUAL_TOKENS) if (work / POLICIES / name).is_dir()}
+    ended = read_reached(kept[OWN])["step"] if (kept[OWN] / REACHED).exists() else None  # SFT has one budget
+    costs: dict[str, Any] = {"spent": spent(work / LOG_NAME, ended)}
+    shutil.copytree(kept[OWN], ready, copy_function=os.link, dirs_exist_ok=True)
+    if EQUAL_TOKENS in kept:
+        shutil.copytree(kept[EQUAL_TOKENS], ready / EQUAL_TOKENS, copy_function=os.link)
+        processor.save_pretrained(ready / EQUAL_TOKENS)
+        end = read_reached(kept[EQUAL_TOKENS])
+        costs["equal_tokens"] = {"spent": spent(work / LOG_NAME, end["step"]), "reached": end["reached"]}
+    return costs
+
+
+def spent(log: Path, until: int | None = None) -> dict[str, float]:
+    """Cost of training up to a step: optimiser steps, wall-clock seconds, sampled tokens (0 in SFT)."""
+    steps = read(log, "steps")
+    steps = steps if until is None else steps[steps["step"] <= until]
+    tokens = int(steps["rollout_tokens"].iloc[-1]) if len(steps) else 0
+    return {"steps": len(steps), "seconds": float(steps["seconds"].sum()), "rollout_tokens": tokens}

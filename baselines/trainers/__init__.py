@@ -13,12 +13,11 @@ checks against TRL 1.16.0:
 GPG (gpg.py) overrides our own `draw`, DAPO (dapo.py) our own `collect`; ASC and GDQA are settings in `RLConfig`.
 """
 
-from baselines.trainers.callbacks import COMPLETE, KeepPolicies, LogSteps
 from baselines.trainers.config import RLConfig
 from baselines.trainers.dapo import DAPOTrainer
 from baselines.trainers.gpg import GPGTrainer
 from baselines.trainers.grpo import LoggedGRPOTrainer
-from baselines.trainers.records import Recorder
+from baselines.trainers.records import COMPLETE, KeepPolicies, LogSteps, Recorder
 from baselines.trainers.sft import OrderedSFTTrainer
 
 __all__ = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from trl import GRPOConfig
 
@@ -12,11 +11,8 @@ from trl import GRPOConfig
 class RLConfig(GRPOConfig):  # type: ignore[misc]
     """`GRPOConfig` and the methods' own settings, all off by default: the default is TRL's GRPO.
 
-    Raises:
-        ValueError: for settings that would silently not do what they say.
+    Settings that would silently not do what they say are a ValueError.
     """
-
-    CURRICULA: ClassVar[tuple[str, ...]] = ("", "levels", "pool", "ordered")
 
     own_steps: int = 0
     """Steps of the method's own budget; beyond them the run continues, up to `max_steps`, only for `rollout_tokens`. 0
@@ -54,8 +50,9 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
             raise ValueError(f"own_steps {self.own_steps} is beyond max_steps {self.max_steps}, which ends the run")
         if self.rollout_tokens and not str(self.lr_scheduler_type.value).startswith("constant"):
             raise ValueError("two budgets in one run need a constant learning rate: set lr_scheduler_type to constant")
-        if self.curriculum not in self.CURRICULA:
-            raise ValueError(f"curriculum {self.curriculum!r}; there are: {', '.join(map(repr, self.CURRICULA))}")
+        curricula = ("", "levels", "pool", "ordered")
+        if self.curriculum not in curricula:
+            raise ValueError(f"curriculum {self.curriculum!r}; there are: {', '.join(map(repr, curricula))}")
         if self.curriculum and not self.similarity:
             raise ValueError("a curriculum needs similarities. Fix: set `similarity` to `mini` or to a JSON file")
         batches = self.steps_per_generation * self.num_iterations

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from baselines.trainers.grpo import Draw, LoggedGRPOTrainer, nonconstant
-from baselines.trainers.sampler import TrainingRow
+from baselines.trainers.serve import TrainingRow
 
 
 def alpha(totals: torch.Tensor, group: int) -> float:

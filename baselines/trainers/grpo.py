@@ -4,9 +4,9 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
 
 1. **Draw prompts.** `GroupSampler` yields `generation_batch_size / G` questions, a function of the seed alone, and
    repeats each question G times: these G adjacent rows are its group. *ASC differs here, and only here:* `choose` lets
-   a curriculum pick the questions and their distractors (serve_curriculum.py).
+   a curriculum pick the questions and their distractors (serve.py).
 2. **Show them.** All members of a group see the same prompt and image. *GDQA differs here, and only here:* `vary` gives
-   each member its own wording and image noise (serve_augmented.py).
+   each member its own wording and image noise (serve.py).
 3. **Sample.** `draw` lets TRL sample one completion a row from the current policy pi_old, at the profile's temperature,
    up to `max_completion_length` tokens, with transformers or vLLM.
 4. **Reward.** Each reward function scores each completion: accuracy and format (anatomy_r1/training/rewards.py), then a
@@ -22,16 +22,17 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
    L = -1/B sum_i 1/|o_i| sum_t [min(r A_i, clip(r, 1 - epsilon, 1 + epsilon) A_i) - beta (exp(d) - d - 1)],
    d = log pi_ref - log pi. With one update a batch, r is 1 and the clip never acts. *GPG's loss is -A log pi, DAPO's a
    mean over all tokens of the batch without KL term:* both are TRL's, chosen by the knobs in baselines/methods/.
-8. **Log.** `log_draw` writes every completion to the training log, discarded draws included; `LogSteps` (callbacks.py)
+8. **Log.** `log_draw` writes every completion to the training log, discarded draws included; `LogSteps` (records.py)
    writes the step: loss, reward, KL, entropy, learning rate, tokens. `Recorder` (records.py) keeps the inputs of the
    loss at step 1 and every tenth, for certificates.
-9. **Keep a policy.** `KeepPolicies` (callbacks.py) saves the policy at the end of the method's own steps and, for the
+9. **Keep a policy.** `KeepPolicies` (records.py) saves the policy at the end of the method's own steps and, for the
    arm of equal tokens, once `rollout_tokens` tokens have been sampled.
 """
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -43,10 +44,8 @@ from trl import GRPOTrainer
 
 from anatomy_r1.training.similarity import Similarity
 from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
-from baselines.trainers.records import Recorder, ended_by_eos, rollout
-from baselines.trainers.sampler import GroupSampler, TrainingRow
-from baselines.trainers.serve_augmented import Augment, group_rng
-from baselines.trainers.serve_curriculum import BatchContext, Curriculum
+from baselines.trainers.records import Recorder, rollout
+from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 
 SPREAD = 1e-6
 """A group is constant if its largest and smallest reward differ by no more. The standard deviation is no test: that of
@@ -122,7 +121,7 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         key = "rewards/accuracy_reward/mean"  # gathered over processes and part of a checkpoint
         accuracies = [entry[key] for entry in self.state.log_history if key in entry]
         chunk = len(rows) * self.accelerator.num_processes // self.num_generations
-        served = self.curriculum.serve(BatchContext(self.generation, chunk, accuracies))
+        served = self.curriculum.serve(self.generation, chunk, accuracies)
         if served.level is not None:
             self._metrics["train"]["curriculum/level"].append(served.level)
         of_all = self.grouped([{**self.train_dataset[index], **columns} for index, columns in served.rows])
@@ -141,8 +140,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         shown = []
         for place, row in enumerate(rows, self.accelerator.process_index * len(rows)):
             group, member = divmod(place, self.num_generations)
-            if group not in members:
-                rng = group_rng(self.args.seed, self.generation, row["question_id"])
+            if group not in members:  # their generator is the same after a resume
+                rng = random.Random(f"{self.args.seed}/{self.generation}/{row['question_id']}")
                 members[group] = self.augment(row, self.num_generations, rng)
             shown.append(members[group][member])
         return shown
@@ -198,7 +197,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         first, groups = self.accelerator.process_index * count, len(drawn.rewards) // self.num_generations
         rewards = drawn.rewards[first : first + count].tolist()
         advantages, tokens = drawn.batch["advantages"].tolist(), drawn.batch["completion_mask"].sum(1).tolist()
-        ended = ended_by_eos(drawn.batch["completion_ids"], self.eos_token_ids)
+        ids = drawn.batch["completion_ids"]
+        ended = torch.isin(ids, torch.tensor(list(self.eos_token_ids), device=ids.device)).any(1).tolist()
         return [
             rollout(
                 drawn.rows[i],

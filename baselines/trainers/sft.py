@@ -12,7 +12,7 @@ from trl import SFTTrainer
 
 from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.training.training_log import Example, TrainingLog
-from baselines.trainers.sampler import GroupSampler, TrainingRow
+from baselines.trainers.serve import GroupSampler, TrainingRow
 
 
 class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
@@ -26,14 +26,14 @@ class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         super().__init__(*arguments, **named)
         self._waiting: deque[list[tuple[str, str]]] = deque()
         """Batches that are collated and not yet trained on, as (prompt hash, completion): the loader is one ahead."""
-        self.data_collator: Any = self._watched(getattr(self, "data_collator"))  # noqa: B009  (untyped in TRL)
+        collate = getattr(self, "data_collator")  # noqa: B009  (untyped in TRL)
 
-    def _watched(self, collate: Any) -> Any:
         def watching(examples: Sequence[TrainingRow]) -> Any:
-            self._waiting.append([_prompt_and_completion(example) for example in examples])
+            turns = [(one["prompt"][-1]["content"], one["completion"][-1]["content"]) for one in examples]
+            self._waiting.append([(prompt_hash(prompt), str(completion)) for prompt, completion in turns])
             return collate(examples)
 
-        return watching
+        self.data_collator: Any = watching
 
     def training_step(self, *arguments: Any, **named: Any) -> torch.Tensor:
         """As TRL's; the first process logs the examples of all processes."""
@@ -48,8 +48,3 @@ class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
     def _get_train_sampler(self, train_dataset: Any = None) -> GroupSampler:
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         return GroupSampler(len(self.train_dataset), chunk=batch, chunks=self.args.max_steps, seed=self.args.seed)
-
-
-def _prompt_and_completion(example: TrainingRow) -> tuple[str, str]:
-    prompt, completion = example["prompt"][-1]["content"], example["completion"][-1]["content"]
-    return prompt_hash(prompt), str(completion)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from anatomy_r1.comparison import report as comparison_report
 from anatomy_r1.comparison.compare import analyse, undeclared_family
 from anatomy_r1.comparison.panel import panels
-from anatomy_r1.comparison.report import categories_table, document, metrics_table, verdict_table
+from anatomy_r1.comparison.report import document
 from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
@@ -110,7 +111,11 @@ def _comparison(model: str, results: Sequence[Result]) -> Document | None:
         return None
     found = panels(named, _DIFFERENT)
     analysis = analyse(found, undeclared_family(found, AVG))
-    made = (verdict_table, metrics_table, categories_table)
+    made = (
+        comparison_report.verdict_table,
+        comparison_report.metrics_table,
+        comparison_report.categories_table,
+    )
     # the code's own commit would change the page's bytes
     shown = [note for note in document(analysis).notes if not note.startswith("Compared by code")]
     below = (*shown, made_from(kept, scores(kept)), USE)

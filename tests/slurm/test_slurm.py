@@ -11,10 +11,9 @@ import pytest
 import yaml
 
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell, GridRun, Layout
+from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.plan import select
 from baselines.experiment.profile import PROFILES, digest, load_profile
-from baselines.experiment.settings import settings
 from baselines.grid.grid import run_grid
 from baselines.stages.train import LOG_NAME
 

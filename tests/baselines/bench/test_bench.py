@@ -8,10 +8,9 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.bench.cases import COMPLETION, METHODS, Case, bench_method, bench_profile, cases, model_entry
 from baselines.bench.report import aims
+from baselines.experiment.cell import arguments
 from baselines.experiment.profile import load_profile
-from baselines.experiment.settings import arguments
-from baselines.preflight.memory import ROLLOUT_TOKENS
-from baselines.preflight.model_shape import ARCHITECTURES, shape_of
+from baselines.preflight.memory import ARCHITECTURES, ROLLOUT_TOKENS, shape_of
 
 
 def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_reported():

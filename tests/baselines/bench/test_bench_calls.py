@@ -101,7 +101,7 @@ def test_results_of_other_settings_are_not_mixed(clockwork, call):
 
 
 def test_without_a_gpu_it_says_so(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("baselines.runtime.gpus.gpu_memory_gb", list)
+    monkeypatch.setattr("baselines.runtime.processes.gpu_memory_gb", list)
     assert main(["gpu-bench", "--out", str(tmp_path), "--work", str(tmp_path)]) == 3
     assert "--rehearsal on a CPU" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

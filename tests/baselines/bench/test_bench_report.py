@@ -15,7 +15,7 @@ def step(seconds, **spans):
 
 
 def test_the_first_step_is_not_counted_and_shares_are_of_the_whole_time():
-    from baselines.bench.step_timer import summary
+    from baselines.bench.measure import summary
 
     found = summary([step(99.0), step(2.0, rollout=1.0), step(4.0, rollout=1.0, backward=2.0), step(4.0)])
     assert found["seconds"] == {"median": 4.0, "least": 2.0, "most": 4.0}
@@ -28,7 +28,7 @@ def test_the_first_step_is_not_counted_and_shares_are_of_the_whole_time():
 
 
 def test_sampling_is_taken_out_of_the_scoring_that_it_stands_in(monkeypatch):
-    from baselines.bench import step_timer as module
+    from baselines.bench import measure as module
 
     at = [0.0]
     monkeypatch.setattr(module, "now", lambda: at[0])

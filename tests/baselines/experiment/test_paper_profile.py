@@ -8,13 +8,11 @@ import torch
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.experiment.cell import Cell, GridRun, Layout
+from baselines.experiment.cell import Cell, GridRun, Layout, arguments
 from baselines.experiment.profile import load_profile
-from baselines.experiment.settings import arguments
 from baselines.methods.registry import METHODS
 from baselines.runtime.processes import ACCELERATE
-from baselines.stages.base_model import SOURCE_NAME, fetch
-from baselines.stages.policy import ADAPTER, load_model, load_policy
+from baselines.stages.policy import ADAPTER, fetch, load_model, load_policy
 from baselines.stages.train import LOG_NAME, train
 from tests.helpers.small_runs import ignore, linked
 
@@ -145,7 +143,7 @@ def test_a_model_comes_from_the_hub_s_cache_pinned_to_its_commit(tmp_path, stand
     assert not (tmp_path / "model").exists()
     cache(tmp_path / "hub", stand_in, "Qwen/Tiny", "a" * 40)
     fetch(source, tmp_path / "model")
-    assert json.loads((tmp_path / "model" / SOURCE_NAME).read_text())["commit"] == "a" * 40
+    assert json.loads((tmp_path / "model" / "source.json").read_text())["commit"] == "a" * 40
     _, processor = load_policy(tmp_path / "model", tmp_path / "model", {})
     size = processor.image_processor.size
     assert (size["shortest_edge"], size["longest_edge"]) == (3136, 7056)

@@ -12,7 +12,7 @@ from baselines.experiment.plan import cells, select, stages
 from baselines.experiment.profile import load_profile
 from baselines.grid.grid import configuration
 from baselines.methods.registry import CONTROLS, METHODS, TABLE_1
-from baselines.runtime import gpus as requirements
+from baselines.runtime import processes as requirements
 
 MINI = load_profile("mini")
 

@@ -6,8 +6,7 @@ import pytest
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.experiment.profile import PROFILES, load_profile
-from baselines.experiment.profile_file import EvaluationSection, TrainingSection, WorldSection
+from baselines.experiment.profile import PROFILES, EvaluationSection, TrainingSection, WorldSection, load_profile
 
 MINI = (PROFILES / "mini.yaml").read_text()
 MISTAKES = {

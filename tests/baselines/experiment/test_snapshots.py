@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from baselines.experiment.cell import arguments
 from baselines.experiment.profile import PROFILES, load_profile
-from baselines.experiment.settings import arguments
 from baselines.methods.registry import METHODS
 
 pytest.importorskip("trl")

@@ -6,8 +6,8 @@ from anatomy_r1.errors import AnatomyR1Error
 from baselines.experiment.cell import Layout
 from baselines.experiment.plan import Stage, select, stages
 from baselines.experiment.profile import load_profile
-from baselines.grid import cluster
-from baselines.grid.cluster import Cluster, by_output, executor_words, resources
+from baselines.grid import grid as cluster
+from baselines.grid.grid import Cluster, by_output, executor_words, resources
 
 PAPER, MINI = load_profile("paper"), load_profile("mini")
 
@@ -24,7 +24,7 @@ PAPER, MINI = load_profile("paper"), load_profile("mini")
 )
 def test_a_job_requests_what_its_stage_takes(profile, stage, seconds, expected, tmp_path):
     found = resources(profile, Stage(stage, "x", tmp_path, seconds))
-    assert (found.gpu, found.cpus_per_task, found.mem_mb, found.runtime) == expected
+    assert (found["gpu"], found["cpus_per_task"], found["mem_mb"], found["runtime"]) == expected
 
 
 def test_every_stage_of_a_grid_has_its_resources(tmp_path):

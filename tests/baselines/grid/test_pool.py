@@ -84,7 +84,7 @@ def test_there_is_no_pool_with_gpus_because_a_fork_would_break_cuda():
 @pytest.mark.slow
 def test_preloading_starts_no_thread_that_a_fork_would_lose():
     tasks = "pathlib.Path('/proc/self/task').glob('*/comm')"
-    code = f"import baselines.grid.preload, pathlib; print(*(path.read_text() for path in {tasks}))"
+    code = f"import {', '.join(pools.PRELOADED)}, pathlib; print(*(path.read_text() for path in {tasks}))"
     env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     # jemalloc (of pyarrow) clears up in the background, and knows of forks.

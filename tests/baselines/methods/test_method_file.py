@@ -8,10 +8,9 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.__main__ import main
-from baselines.experiment.cell import Cell, GridRun, Layout
+from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.plan import select
 from baselines.experiment.profile import digest, load_profile
-from baselines.experiment.settings import settings
 from baselines.grid.grid import configuration
 from baselines.methods import registry as methods
 from baselines.methods.method import Method
@@ -140,12 +139,13 @@ def test_only_what_is_rewarded_has_rewards():
 def test_several_processes_of_one_training_get_the_file_too(file, tmp_path, monkeypatch):
     import dataclasses
 
-    from baselines.experiment.profile_file import Launch
-    from baselines.runtime import processes
+    from baselines.experiment.profile import Launch
     from baselines.stages.stages import start_training
 
     started = []
-    monkeypatch.setattr(processes, "start_workers", lambda launch, words, environment: started.extend(words))
+    monkeypatch.setattr(
+        "baselines.stages.stages.start_workers", lambda launch, words, environment: started.extend(words)
+    )
     profile = dataclasses.replace(load_profile("smoke"), launch=Launch(2))
     start_training("b/m/mine/seed0", GridRun(profile, Layout(tmp_path), "smoke", method_files=("/a/my.py",)))
     assert started[started.index("--method-file") + 1] == "/a/my.py"

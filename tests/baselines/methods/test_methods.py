@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
+from baselines.experiment.cell import arguments
 from baselines.experiment.profile import PROFILES, load_profile
-from baselines.experiment.settings import arguments
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
 from baselines.methods.registry import METHODS, find_method

@@ -7,12 +7,11 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
 from baselines.experiment.cell import Cell, GridRun, Layout
-from baselines.experiment.plan import cells, select, stages
+from baselines.experiment.plan import VIEWED, cells, rows, select, stages
 from baselines.experiment.profile import PROFILES, load_profile
 from baselines.grid.grid import configuration
 from baselines.methods.control import MAJORITY
 from baselines.methods.registry import METHODS
-from baselines.methods.rows import VIEWED, rows
 from baselines.stages.stages import parse_evaluation
 
 MINI = load_profile("mini")
@@ -38,7 +37,7 @@ def test_words_and_rows(names, views, found):
 def test_all_has_every_method_and_the_control_rows_of_some():
     found = rows(["all"], [])
     assert found[: len(METHODS)] == tuple(one.id for one in METHODS)
-    assert set(found[len(METHODS) :]) == {f"{one.id}@{view}" for one in VIEWED for view in CONTROLS}
+    assert set(found[len(METHODS) :]) == {f"{one}@{view}" for one in VIEWED for view in CONTROLS}
     assert rows(["all"], ["plain"]) == tuple(one.id for one in METHODS)
 
 

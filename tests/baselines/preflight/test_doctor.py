@@ -11,19 +11,16 @@ from baselines.experiment.cell import Layout
 from baselines.experiment.plan import select
 from baselines.experiment.profile import load_profile
 from baselines.methods import registry as methods
-from baselines.preflight import doctor as examine
-from baselines.preflight import inputs, smoke
-from baselines.preflight import machine_checks as checks
-from baselines.preflight.inputs import missing
-from baselines.preflight.machine_checks import Machine, read_machine
-from baselines.runtime import gpus as requirements
+from baselines.preflight import doctor, smoke
+from baselines.preflight.doctor import Machine, missing, read_machine
+from baselines.runtime import processes as requirements
 from tests.helpers.small_runs import linked
 
-LOCK = checks.locked()
+LOCK = doctor.locked()
 PAPER = load_profile("paper")
 GOOD = Machine(
     python=(3, 11),
-    packages={name: LOCK[name] for name in checks.PACKAGES},
+    packages={name: LOCK[name] for name in doctor.PACKAGES},
     gpus=tuple(Gpu("A800", 80.0, 79.5) for _ in range(4)),
     driver="580.95.05 (CUDA 13.0)",
     torch_cuda="13.0",
@@ -37,15 +34,15 @@ GOOD = Machine(
 def of_machine(machine, profile=PAPER, tmp_path=None, monkeypatch=None):
     layout = Layout(tmp_path)
     chosen = select(profile, benchmarks=["sgg_anatomy"], methods=["grpo"])
-    monkeypatch.setattr(inputs, "missing_inputs", lambda *_: [])
-    return examine.examine(machine, profile, layout, chosen)
+    monkeypatch.setattr(doctor, "missing_inputs", lambda *_: [])
+    return doctor.examine(machine, profile, layout, chosen)
 
 
 def test_four_gpus_pass(tmp_path, monkeypatch):
     found = of_machine(GOOD, tmp_path=tmp_path, monkeypatch=monkeypatch)
     assert [one.name for one in found if not one.passed] == []
     assert sum(one.name.startswith("memory of") for one in found) == 2, "both sizes"
-    assert "FAILED" not in examine.as_text(found)
+    assert "FAILED" not in doctor.as_text(found)
 
 
 BAD = {
@@ -90,15 +87,15 @@ def test_what_is_wrong_is_named_with_its_fix_and_nothing_else_is(what, tmp_path,
     assert set(failed) == set(expected)
     for name, fix in expected.items():
         assert fix in failed[name]
-    text = examine.as_text(found)
+    text = doctor.as_text(found)
     assert text.count("FAILED") == len(expected)
 
 
 def test_what_is_unknown_is_not_counted_as_a_failure():
-    found = [checks.Check(str(passed), passed, "") for passed in (True, False, None, None)]
-    assert examine.summary(found) == "1 of 4 would stop a run; 2 unknown"
-    assert examine.summary(found[2:]) == "nothing found that would stop a run; 2 unknown"
-    assert examine.summary(found[:1]) == "nothing found that would stop a run"
+    found = [doctor.Check(str(passed), passed, "") for passed in (True, False, None, None)]
+    assert doctor.summary(found) == "1 of 4 would stop a run; 2 unknown"
+    assert doctor.summary(found[2:]) == "nothing found that would stop a run; 2 unknown"
+    assert doctor.summary(found[:1]) == "nothing found that would stop a run"
 
 
 def test_one_gpu_is_enough_for_the_profile_for_one_gpu(tmp_path, monkeypatch):
@@ -193,12 +190,12 @@ def test_existing_inputs_are_checked(smoke_root, tmp_path, monkeypatch):
     linked(tmp_path, smoke_root)
     profile = load_profile("smoke")
     chosen = select(profile, benchmarks=["sgg_anatomy_mini"], methods=["grpo-asc"])
-    assert [one for one in inputs.check_inputs(profile, Layout(tmp_path), chosen) if not one.passed] == []
+    assert [one for one in doctor.check_inputs(profile, Layout(tmp_path), chosen) if not one.passed] == []
     other = {"mini-l": {**profile.models["mini-l"], "pixels": {"min": 1, "max": 2}}}
     (tmp_path / "s.json").write_text(json.dumps({"encoder": "x", "names": ["Liver"], "matrix": [[1.0]]}))
     training = {**profile.training, "rl": {**profile.training["rl"], "similarity": "s.json"}}
     changed = dataclasses.replace(profile, models=other, training=training)
-    failed = {one.name: one for one in inputs.check_inputs(changed, Layout(tmp_path), chosen) if not one.passed}
+    failed = {one.name: one for one in doctor.check_inputs(changed, Layout(tmp_path), chosen) if not one.passed}
     assert set(failed) == {"pixel limits of mini-l", "similarities"}
     assert "not among them: " in failed["similarities"].found
 

@@ -2,14 +2,11 @@
 
 import pytest
 
-from baselines.experiment.cell import Cell, Layout
-from baselines.experiment.plan import select, stages
-from baselines.experiment.profile import load_profile
-from baselines.experiment.profile_file import Launch
-from baselines.experiment.settings import arguments
-from baselines.preflight.effort import disk, effort, rollouts, trainings
-from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, states, training_memory
-from baselines.preflight.model_shape import ModelShape, shape_of
+from baselines.experiment.cell import Cell, Layout, arguments
+from baselines.experiment.plan import select, stages, trainings
+from baselines.experiment.profile import Launch, load_profile
+from baselines.preflight.effort import disk, effort, rollouts
+from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, ModelShape, shape_of, states, training_memory
 
 PAPER, ONE = load_profile("paper"), load_profile("paper-1gpu")
 SIZES = {"qwen2.5-vl-3b": (2048, 11008, 36, 2, True, 151_936), "qwen2.5-vl-7b": (3584, 18944, 28, 4, False, 152_064)}

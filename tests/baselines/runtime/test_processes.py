@@ -13,12 +13,9 @@ import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell, GridRun, Layout
-from baselines.experiment.profile import PROFILES, digest, load_profile
-from baselines.experiment.profile_file import Launch
-from baselines.experiment.settings import settings
-from baselines.runtime.gpus import VISIBLE, one_gpu, visible
-from baselines.runtime.processes import launch_command, start_workers
+from baselines.experiment.cell import Cell, GridRun, Layout, settings
+from baselines.experiment.profile import PROFILES, Launch, digest, load_profile
+from baselines.runtime.processes import VISIBLE, launch_command, one_gpu, start_workers, visible
 from baselines.stages.stages import run_stage
 from baselines.stages.train import LOG_NAME, train
 from baselines.trainers.grpo import collapse_image_padding
@@ -150,7 +147,7 @@ def test_each_stage_holds_its_own_gpu_and_the_third_stage_of_two_gpus_waits(tmp_
     with one_gpu(["0", "1"], tmp_path) as first, one_gpu(["0", "1"], tmp_path) as second:
         assert {first, second} == {"0", "1"}
         assert os.environ[VISIBLE] == second
-        code = "import sys; from pathlib import Path; from baselines.runtime.gpus import one_gpu\n"
+        code = "import sys; from pathlib import Path; from baselines.runtime.processes import one_gpu\n"
         code += "print('asks', flush=True)\nwith one_gpu(['0', '1'], Path(sys.argv[1]), 0.01) as name: print(name)"
         third = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         assert third.stdout.readline() == "asks\n"

@@ -15,10 +15,9 @@ from anatomy_r1.prompts import WORDINGS
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import AS_RELEASED, load_results
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell, GridRun, Layout
+from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.plan import evaluations, select, stages
 from baselines.experiment.profile import load_profile
-from baselines.experiment.settings import settings
 from baselines.grid.grid import configuration
 from baselines.methods.registry import TABLE_1, find_method
 from baselines.stages.stages import parse_cell, parse_evaluation

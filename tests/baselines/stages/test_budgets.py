@@ -6,9 +6,8 @@ import pytest
 
 from anatomy_r1.results.store import load_results
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell
+from baselines.experiment.cell import Cell, settings
 from baselines.experiment.profile import digest
-from baselines.experiment.settings import settings
 from baselines.stages.evaluate import evaluate_cell
 from baselines.stages.train import LOG_NAME, train
 from tests.helpers.recording import hashed_reward

@@ -13,8 +13,7 @@ from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
 from baselines.methods.registry import find_method
 from baselines.stages.train import LOG_NAME, train
-from baselines.trainers.sampler import question_order
-from baselines.trainers.serve_curriculum import BatchContext, build_curriculum
+from baselines.trainers.serve import build_curriculum, question_order
 from tests.helpers.recording import hashed_reward
 from tests.helpers.small_runs import ignore
 
@@ -43,14 +42,15 @@ def run_of(found, accuracy):
     """Batches of a whole run whose accuracy is a function of the level."""
     accuracies, served = [], []
     for generation in range(STEPS):
-        served.append(found.serve(BatchContext(generation, CHUNK, accuracies)))
+        served.append(found.serve(generation, CHUNK, accuracies))
         accuracies.append(accuracy(served[-1].level))
     return served
 
 
 def scores(found, served):
+    asked = found.prepared.questions
     return [
-        served_difficulty(LIKENESS, found.questions[i].answer, columns.get("options", found.questions[i].options))
+        served_difficulty(LIKENESS, asked[i].answer, columns.get("options", asked[i].options))
         for batch in served
         for i, columns in batch.rows
     ]
@@ -73,7 +73,7 @@ def test_a_level_serves_other_questions_before_it_serves_one_again(prepared):
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc")
     first = [i for batch in run_of(found, lambda level: 0.0) for i, _ in batch.rows]
     once = len(set(first))
-    assert 2 < once < len(found.questions)
+    assert 2 < once < len(found.prepared.questions)
     assert len(set(first[:once])) == once
 
 
@@ -96,7 +96,7 @@ def test_the_control_serves_grpos_questions_in_grpos_order_with_options_of_every
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc-pool")
     served = run_of(found, lambda level: 0.0)
     order = [i for batch in served for i, _ in batch.rows]
-    assert order == question_order(len(found.questions), CHUNK * STEPS, 4, CHUNK)
+    assert order == question_order(len(found.prepared.questions), CHUNK * STEPS, 4, CHUNK)
     assert {columns["level"] for batch in served[:10] for _, columns in batch.rows} == {0, 1, 2}
 
 
@@ -104,7 +104,7 @@ def test_as_released_only_reorders(prepared):
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc-released")
     served = run_of(found, lambda level: 0.0)
     order = [i for batch in served for i, _ in batch.rows]
-    assert sorted(order) == sorted(question_order(len(found.questions), CHUNK * STEPS, 4, CHUNK))
+    assert sorted(order) == sorted(question_order(len(found.prepared.questions), CHUNK * STEPS, 4, CHUNK))
     assert all(columns == {} for batch in served for _, columns in batch.rows)
     assert scores(found, served) == sorted(scores(found, served))
 
@@ -115,7 +115,7 @@ def test_new_distractors_are_refused_where_they_could_be_right(prepared):
     risky = type(risky)(risky.root, manifest, risky.image_root, risky.questions)
     with pytest.raises(AnatomyR1Error, match="5 times an anatomy would be right as well"):
         curriculum(risky, "grpo-asc")
-    assert curriculum(risky, "grpo-asc-released").serve(BatchContext(0, CHUNK, [])).rows
+    assert curriculum(risky, "grpo-asc-released").serve(0, CHUNK, []).rows
 
 
 def test_a_file_of_other_options_is_refused(prepared):
@@ -126,7 +126,7 @@ def test_a_file_of_other_options_is_refused(prepared):
     for likeness, task in ((lacking, "omnimed_mi_mini"), (LIKENESS, "omnimed_mi_mini")):
         with pytest.raises(AnatomyR1Error, match=r"made of other options .* Fix: anatomy-r1 similarity make"):
             curriculum(prepared[task], "grpo-asc", likeness, similarity="similarity/medclip.json")
-    assert curriculum(prepared["omnimed_mi_mini"], "grpo-asc").serve(BatchContext(0, CHUNK, [])).rows
+    assert curriculum(prepared["omnimed_mi_mini"], "grpo-asc").serve(0, CHUNK, []).rows
     assert curriculum(prepared["sgg_anatomy_mini"], "grpo-asc", similarity="similarity/medclip.json").pools
     foreign = Similarity(("x", "y"), ((1.0, 0.0), (0.0, 1.0)), "of other names")
     with pytest.raises(AnatomyR1Error, match="made of other options"):
@@ -144,15 +144,15 @@ def test_what_is_also_right_is_never_served_as_a_distractor(prepared):
         free = curriculum(known, id_)
         for batch in run_of(found, lambda level: 0.6):
             for index, columns in batch.rows:
-                assert not set(columns["options"]) & set(also[found.questions[index].id])
+                assert not set(columns["options"]) & set(also[found.prepared.questions[index].id])
         taken = [(i, set(c["options"])) for batch in run_of(free, lambda level: 0.6) for i, c in batch.rows]
-        assert any(options & set(also[free.questions[i].id]) for i, options in taken)  # else nothing was shown
+        assert any(options & set(also[free.prepared.questions[i].id]) for i, options in taken)  # else nothing was shown
 
 
 def test_beyond_its_own_budget_the_ordered_curriculum_begins_again(prepared):
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc-released")
-    assert found.serve(BatchContext(STEPS, CHUNK, [])) == found.serve(BatchContext(0, CHUNK, []))
-    assert found.serve(BatchContext(STEPS, CHUNK, [])) != found.serve(BatchContext(STEPS - 1, CHUNK, []))
+    assert found.serve(STEPS, CHUNK, []) == found.serve(0, CHUNK, [])
+    assert found.serve(STEPS, CHUNK, []) != found.serve(STEPS - 1, CHUNK, [])
 
 
 def test_a_missing_file_of_similarities_stops_a_curriculum_and_nothing_else(tmp_path):
@@ -179,9 +179,7 @@ def test_a_curriculum_needs_similarities_and_one_batch_a_step(tmp_path):
 @pytest.mark.slow
 def test_decisions_and_what_was_served_replay_from_the_training_log(smoke_run, with_budget, monkeypatch, prepared):
     monkeypatch.setattr("anatomy_r1.training.rewards.accuracy_reward", hashed_reward)
-    monkeypatch.setattr(
-        "baselines.trainers.serve_curriculum.LevelRule", lambda *_: LevelRule(levels=3, window=2, threshold=0.3)
-    )
+    monkeypatch.setattr("baselines.trainers.serve.LevelRule", lambda *_: LevelRule(levels=3, window=2, threshold=0.3))
     run = with_budget(smoke_run, "rl", max_steps=6, similarity="mini", max_completion_length=10)
     out = train(run, Cell("sgg_anatomy_mini", "mini-l", "grpo-asc", 0), ignore)
     rollouts, steps = read(out / LOG_NAME, "rollouts"), read(out / LOG_NAME, "steps")
@@ -194,9 +192,9 @@ def test_decisions_and_what_was_served_replay_from_the_training_log(smoke_run, w
 
     found = curriculum(prepared["sgg_anatomy_mini"], "grpo-asc", seed=0)
     for step in range(6):
-        batch = found.serve(BatchContext(step, CHUNK, accuracies[:step]))
+        batch = found.serve(step, CHUNK, accuracies[:step])
         logged = rollouts[rollouts["step"] == step + 1].groupby("group_index").first()
         for (index, columns), row, score in zip(batch.rows, logged.itertuples(), scores(found, [batch]), strict=True):
-            assert row.question_id == found.questions[index].id
+            assert row.question_id == found.prepared.questions[index].id
             assert row.prompt_hash == prompt_hash(columns["prompt"][0]["content"])
             assert row.similarity == score

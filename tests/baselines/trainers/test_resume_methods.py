@@ -5,8 +5,8 @@ import pytest
 from anatomy_r1.training.curriculum import LevelRule
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
+from baselines.experiment.cell import settings as plan_of
 from baselines.experiment.profile import digest
-from baselines.experiment.settings import settings as plan_of
 from baselines.methods.registry import METHODS
 from baselines.stages.train import LOG_NAME, train
 from tests.helpers.recording import hashed_reward
@@ -30,9 +30,7 @@ def outcome(out):
 @pytest.mark.parametrize("method", TRAINED)
 def test_resume_is_bitwise(method, smoke_run, with_budget, tmp_path, monkeypatch):
     monkeypatch.setattr("anatomy_r1.training.rewards.accuracy_reward", hashed_reward)
-    monkeypatch.setattr(
-        "baselines.trainers.serve_curriculum.LevelRule", lambda *_: LevelRule(levels=3, window=1, threshold=0.3)
-    )
+    monkeypatch.setattr("baselines.trainers.serve.LevelRule", lambda *_: LevelRule(levels=3, window=1, threshold=0.3))
     changes = {
         "max_steps": STEPS,
         "own_steps": STEPS,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from baselines.trainers.sampler import GroupSampler, question_order
+from baselines.trainers.serve import GroupSampler, question_order
 
 
 def test_every_pass_serves_every_question_once():

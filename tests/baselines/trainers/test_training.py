@@ -8,11 +8,9 @@ import pytest
 from anatomy_r1.data.prepared import load
 from anatomy_r1.prompts import render
 from anatomy_r1.training.training_log import read
-from baselines.experiment.cell import Cell
+from baselines.experiment.cell import Cell, settings
 from baselines.experiment.profile import digest
-from baselines.experiment.settings import settings
-from baselines.stages.train import LOG_NAME, last_complete_checkpoint, train
-from baselines.stages.training_rows import completion, rl_rows, sft_rows
+from baselines.stages.train import LOG_NAME, completion, last_complete_checkpoint, rl_rows, sft_rows, train
 from tests.helpers.recording import hashed
 from tests.helpers.small_runs import CutError, ignore
 
