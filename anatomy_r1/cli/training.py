@@ -74,8 +74,8 @@ def _add_make(commands: Any) -> None:
 
 def _make(args: argparse.Namespace) -> int:
     from anatomy_r1.data.prepared import load
-    from anatomy_r1.hub import snapshot
     from anatomy_r1.training.encoders import medclip, open_clip_encoder, write_similarities
+    from anatomy_r1.training.hub import snapshot
 
     if args.encoder == "medclip":
         encoder = medclip(Path(args.weights), snapshot(args.bert))

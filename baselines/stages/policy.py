@@ -21,7 +21,7 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder
-from anatomy_r1.hub import snapshot
+from anatomy_r1.training.hub import snapshot
 
 Source = Mapping[str, Any]
 """A profile's model entry."""

@@ -4,7 +4,7 @@ import huggingface_hub.constants as hub
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.hub import snapshot
+from anatomy_r1.training.hub import snapshot
 
 COMMIT = "0123456789" * 4
 
