@@ -8,11 +8,22 @@ The public functions are those of `anatomy_r1.api` (docs/python.md), imported on
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from anatomy_r1.errors import AnatomyR1Error
+
 if TYPE_CHECKING:
     from anatomy_r1.api import Comparison, compare, load_questions, load_responses, load_results, scores
 
 __version__ = "0.1.0"
-__all__ = ["Comparison", "__version__", "compare", "load_questions", "load_responses", "load_results", "scores"]
+__all__ = [
+    "AnatomyR1Error",
+    "Comparison",
+    "__version__",
+    "compare",
+    "load_questions",
+    "load_responses",
+    "load_results",
+    "scores",
+]
 
 
 def __getattr__(name: str) -> Any:

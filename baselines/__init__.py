@@ -1,8 +1,10 @@
-"""The methods of Table 1, and the grid that trains and evaluates them. Start with `python -m baselines --help`.
+"""The methods of Tables 1 and 2, our variants and controls, and the grid that trains and evaluates them.
+
+Start with `python -m baselines --help`.
 
 How one cell (benchmark, model, method, seed) runs:
 
-1. `methods/`     A method is a value: its trainer class, its data, its hyperparameters (a file each; `registry.py`).
+1. `methods/`     A method is a value: its trainer class, its data, its hyperparameters (`registry.py` lists all).
 2. `experiment/`  A profile (`profiles/*.yaml`) sets the scale. `plan.py` turns a selection of rows into cells and
                   stages; `settings` (`cell.py`) are everything that a training depends on.
 3. `preflight/`   `plan` prints what a run takes and what is missing; `doctor` checks the machine.

@@ -1,4 +1,4 @@
-"""`python -m baselines`: run the grid, or print what it would run."""
+"""Train and evaluate methods in a grid (benchmark x model x method x seed), or print what that takes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m baselines", description=__doc__, epilog=EXAMPLE)
+    parser = argparse.ArgumentParser(
+        prog="python -m baselines",
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (add_grid_commands, add_bench_command, add_stage_commands):
         add(commands)

@@ -47,7 +47,7 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
             command.add_argument("--executor", default="local", help=about)
             command.add_argument("--partition", default="", help="SLURM partition")
             command.add_argument("--account", default="", help="SLURM account")
-            command.add_argument("--sbatch", default="", metavar="WORDS", help="additional arguments of sbatch")
+            command.add_argument("--sbatch", default="", metavar="ARGS", help="additional arguments of sbatch")
         if name == "doctor":
             about = "also train one step and compare rollouts on each real model (takes minutes)"
             command.add_argument("--smoke", action="store_true", help=about)
@@ -97,12 +97,18 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--profile", default="mini", help="profile name or .yaml file (default: mini)")
     _add_method_file(command)
-    add("--methods", nargs="+", default=[], metavar="ID", help="rows of the table, or `all`, controls included")
+    add(
+        "--methods",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="rows of the table (default: the profile's), or `all`, which includes controls",
+    )
     about = "of each method: plain, no-image, wrong-image, rotations, or `all`; all but plain are controls"
     add("--views", nargs="+", default=[], metavar="ID", help=about)
-    add("--benchmarks", nargs="+", default=[], metavar="ID")
-    add("--models", nargs="+", default=[], metavar="ID")
-    add("--seeds", nargs="+", default=[], type=int, metavar="N")
+    add("--benchmarks", nargs="+", default=[], metavar="ID", help="default: the profile's")
+    add("--models", nargs="+", default=[], metavar="ID", help="default: the profile's")
+    add("--seeds", nargs="+", default=[], type=int, metavar="N", help="default: the profile's")
     add("--arms", nargs="+", default=[], metavar="ID", help="matched, equal-tokens, as-released (default: matched)")
     add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
     add("--jobs", type=int, default=0, help="number of concurrent processes (default: one per core)")

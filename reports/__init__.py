@@ -10,7 +10,20 @@ audit/           the paper's numbers tested against each other;  ledger/  every 
 site/            a static site of all of these
 ```
 
-To add a table, write a module in `reports/tables` with `export(results) -> TableExport`, starting from
-`reports.scores.scores.scores(results)` and `reports.tables.rows.system_table`, and enter it in `TABLES` in
-`reports/tables/__init__.py`; `python -m reports NAME` then prints it and writes it in every format.
+To add a table, write a module in `reports/tables`, and enter it in `TABLES` of `reports/tables/__init__.py`; `python -m
+reports NAME` then prints it and writes it in every format. To show it on the site, enter it in `_TABLES` of
+`reports/site/build.py`. A complete module (a test runs it):
+
+    from anatomy_r1.tables.table import Document
+    from reports.scores.notes import marks, notes, warning
+    from reports.scores.scores import ALL, AVG, by_key, scores
+    from reports.tables import TableExport
+    from reports.tables.rows import score_cell, system_table
+
+    def export(results):
+        found = by_key(scores(results))
+        cells = lambda system: [score_cell(found[system, AVG, ALL])]
+        table = system_table("mine", "Avg@5", ("Avg@5",), cells, found=found, marks=marks(results))
+        document = Document("My table", warning(results), (table,), notes(results, found.values()))
+        return TableExport(document, list(found.values()))
 """

@@ -1,8 +1,9 @@
 """Tables, figures and pages from a result store: `python -m reports`.
 
-python -m reports table1 --store runs/mini/results --out runs/mini/reports
-python -m reports audit --out runs/audit
-python -m reports ledger --store runs/mini/results --out runs/audit
+Examples:
+  python -m reports table1 --store runs/mini/results --out runs/mini/reports
+  python -m reports audit --out runs/audit
+  python -m reports ledger --store runs/mini/results --out runs/audit
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 from reports.tables import TABLES
 
 _TABLE = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
-Costs of the store's methods, including seconds, are printed first and written to cost.txt and cost.csv.
+A cost table (steps, tokens, seconds) is printed first and written to cost.txt and cost.csv.
 
 example:
   python -m reports {name} --store runs/mini/results --out runs/mini/reports
@@ -57,9 +57,9 @@ def add_commands(commands: Any) -> None:
     """Add every command to the subparsers of `python -m reports`."""
     for name, table in TABLES.items():
         about = _TABLE.format(name=name, title=table.title)
-        parser = _add(commands, name, f"print {table.title} and write it to files", about, _table)
+        parser = _add(commands, name, f"print and write {table.title}", about, _table)
         parser.add_argument("--store", type=Path, required=True, help="result store, for example runs/mini/results")
-        files = f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}}; default: none"
+        files = f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}} (default: only print)"
         parser.add_argument("--out", type=Path, help=files)
         parser.set_defaults(table=name)
 
@@ -72,14 +72,16 @@ def add_commands(commands: Any) -> None:
     audit = _add(commands, "audit", "what the paper's numbers and the released files say", _AUDIT, _audit)
     audit.add_argument("--released", type=Path, metavar="DIR", help="folder with GRPO.json and the other two files")
     audit.add_argument("--paper-text", type=Path, metavar="FILE", help="the paper's text in UTF-8")
-    audit.add_argument("--out", type=Path, metavar="DIR", help="folder for audit.{txt,md,json,csv,html}; default: none")
+    audit.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for audit.{txt,md,json,csv,html} (default: only print)"
+    )
 
     ledger = _add(commands, "ledger", "every claim of the paper with its verdict", _LEDGER, _ledger)
     ledger.add_argument("--store", type=Path, required=True, help="result store, for example results/mini/store")
     ledger.add_argument("--audit", type=Path, metavar="FILE", help="audit.json; default: of the paper's numbers alone")
     curves = "figure_statements.csv: what training logs say about the paper's figures; default: none"
     ledger.add_argument("--curves", type=Path, metavar="FILE", help=curves)
-    files = "folder for ledger.{txt,md,json,csv,html}; default: none"
+    files = "folder for ledger.{txt,md,json,csv,html} (default: only print)"
     ledger.add_argument("--out", type=Path, metavar="DIR", help=files)
 
     about_site = "a static site that opens from disk: tables, methods, single answers, training rollouts"

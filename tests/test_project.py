@@ -86,6 +86,17 @@ def test_the_readmes_tree_names_only_what_exists():
     assert not missing
 
 
+def test_documentation_names_only_files_that_exist():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    pages += [path for package in ("anatomy_r1", "baselines", "reports") for path in (ROOT / package).rglob("*.py")]
+    pattern = re.compile(
+        r"(?<![\w./{])((?:anatomy_r1|baselines|reports|tests|scripts|tasks|docs)/[\w./-]*\w)(?![\w*<{/])"
+    )
+    named = {(name, page) for page in pages for name in pattern.findall(page.read_text(encoding="utf-8"))}
+    assert len(named) > 100
+    assert not [(name, page.name) for name, page in named if not (ROOT / name).exists()]
+
+
 def test_the_version_is_the_changelogs():
     versions = re.findall(r"^## ([0-9.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert versions[0] == PROJECT["version"]

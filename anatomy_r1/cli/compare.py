@@ -11,7 +11,7 @@ from anatomy_r1.cli.commands import add_command, add_report_options, check_forma
 if TYPE_CHECKING:
     from anatomy_r1.comparison.compare import Analysis
 
-ABOUT = """is one system better than another, and could these questions have shown it?
+ABOUT = """compare systems on the same questions: paired differences with intervals, tests and verdicts
 
 A system is given as [NAME=]PATH: a folder of a result store (all its seeds), one of its seed*.json, or a response log
 (LOG#RUN if it holds several runs; needs --data). Files under one NAME are seeds of one system. The first system of each

@@ -67,12 +67,12 @@ def add_evaluate_command(commands: Any) -> None:
     parser.add_argument("--images", choices=("real", "swapped", "none"), help=about)
     about = "a control: every cyclic order of the options (default: given)"
     parser.add_argument("--options", choices=("given", "rotated"), help=about)
-    about = f"(default: {default.split})"
+    about = f"split of the prepared set (default: {default.split})"
     parser.add_argument("--split", choices=("train", "validation", "test"), help=about)
-    parser.add_argument("--seed", type=int, help=f"of sampling and image swap (default: {default.seed})")
-    about = f"of the sampled responses (default: {default.temperature:g})"
+    parser.add_argument("--seed", type=int, help=f"random seed of sampling and image swaps (default: {default.seed})")
+    about = f"temperature of the sampled responses (default: {default.temperature:g})"
     parser.add_argument("--temperature", type=float, help=about)
-    about = f"per response (default: {default.max_new_tokens})"
+    about = f"maximum tokens per response (default: {default.max_new_tokens})"
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help=about)
     parser.add_argument(
         "--engine-arg", dest="engine_args", action="append", type=_engine_arg, default=[], metavar="NAME=VALUE",
@@ -86,7 +86,7 @@ def add_evaluate_command(commands: Any) -> None:
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: cuda if available)")
     parser.add_argument("--dtype", help="float32, bfloat16 ... (default: the checkpoint's)")
     parser.add_argument("--wait", type=float, metavar="S", help="seconds to wait for another writer of the log")
-    parser.add_argument("--engine", choices=ENGINES, help=f"(default: {default.engine})")
+    parser.add_argument("--engine", choices=ENGINES, help=f"what generates the responses (default: {default.engine})")
     _add_server_options(parser)
 
 
@@ -96,8 +96,10 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("--engine server", about)
     group.add_argument("--base-url", metavar="URL", help="usually ends in /v1")
     group.add_argument("--concurrency", type=int, metavar="N", help="concurrent requests (default: 16)")
-    group.add_argument("--timeout", type=float, metavar="S", help="seconds without a byte (default: 300)")
-    group.add_argument("--retries", type=int, metavar="N", help="of a request that failed temporarily (default: 8)")
+    group.add_argument(
+        "--timeout", type=float, metavar="S", help="seconds without data before a timeout (default: 300)"
+    )
+    group.add_argument("--retries", type=int, metavar="N", help="retries per failed request (default: 8)")
     allow = "allow sending questions and images to another machine; prints the data's terms"
     group.add_argument("--allow-upload", action="store_true", help=allow)
     plain = "leave out top_k, min_p and repetition_penalty, which OpenAI's own API rejects"

@@ -13,7 +13,7 @@ from anatomy_r1.cli.commands import add_command, add_report_options, check_forma
 if TYPE_CHECKING:
     from anatomy_r1.comparison.regression_gate.judge import GateRule
 
-ABOUT = """did a metric fall by more than the noise allows? A gate for CI
+ABOUT = """a gate for CI: fail if a metric fell by more than the noise allows
 
 A result is a folder of a result store, one of its seed*.json, or a response log (all its runs; needs --data). A
 reference is any of these, or a file that --record wrote. Runs with several sampling seeds measure the noise of

@@ -48,7 +48,7 @@ def _certify(args: argparse.Namespace) -> int:
 
 def add_similarity_commands(subparsers: Any) -> None:
     """Add `similarity` and its subcommands."""
-    about = "similarities between option texts by a text encoder, for S(q): eq. 3 and 4"
+    about = "similarities between option texts by a text encoder, for S(q) of ASC-Learning (the paper's eq. 3 and 4)"
     commands = add_group(subparsers, "similarity", about, MEDCLIP)
     _add_make(commands)
     about = "convert PyTorch weights (a pickle) to safetensors, without running code from the file"

@@ -34,8 +34,9 @@ mean over G clusters and S seeds has variance
     var(clusters) / G + var(seeds) / S + var(interaction) / (G S)
 
 The standard error here is the square root of the cluster-robust variance of the differences averaged over seeds, plus
-the variance of the seeds' means over S (our choice). Each of the two includes the interaction, which so counts twice:
-the interval is too wide rather than too narrow. Student's t has Satterthwaite's (1946) degrees of freedom.
+the variance of the seeds' means over S (our choice). Each of the two includes the interaction, which is therefore
+counted twice: the interval is too wide rather than too narrow. Student's t has Satterthwaite's (1946) degrees of
+freedom.
 
     >>> seeds = [[0.1, 0.3, 0.2, 0.0], [0.3, 0.3, 0.4, 0.2], [0.2, 0.4, 0.2, 0.2]]
     >>> found = retraining_interval(seeds, ["a", "b", "c", "d"])

@@ -59,7 +59,7 @@ class Shard:
         return Shard(int(found[1]), int(found[2]))
 
     def questions(self, total: int) -> range:
-        """Indices of its questions among `total`. Neighbors, often from one video, go to different shards."""
+        """Indices of its questions among `total`. Neighbours, often from one video, go to different shards."""
         if self.number > total:
             raise AnatomyR1Error(f"shard {self}: there are only {total} questions. Fix: at most {total} shards")
         return range(self.number - 1, total, self.count)

@@ -1,8 +1,8 @@
 """Response log: one row per response, written as soon as it is generated.
 
-Evaluation resumes from it, and scores are computed from it. It is a SQLite file in WAL mode, so that committed rows
-survive kill -9. A response's key covers everything that can change the response: another prompt, image, weights,
-sampling parameter, repeat or seed is another response.
+Evaluation resumes from it, and scores are computed from it. It is a SQLite file in WAL mode
+(`sqlite_file._create_tables`), so that committed rows survive kill -9. A response's key covers everything that can
+change the response: another prompt, image, weights, sampling parameter, repeat or seed is another response.
 
 The file has no index. Digests are random, so an index would rewrite a page for nearly every response (at 600,000
 responses 20 microseconds of CPU each, where appending takes 4), and damage to it could hide rows. The one writer keeps

@@ -1,11 +1,9 @@
-"""The result store: one pair of files per result. Pipeline and reports share nothing else.
+"""The result store: one pair of files per result. `baselines` writes it, `reports` reads it.
 
 STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.json     what was run and from what (provenance)
 STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.parquet  the question table (`anatomy_r1.scoring.question_table`)
 
 Every metric is recomputed from the table, so that a report needs no model, and every number has its questions.
-
-What a stored result keeps of a run's scores next to its question table. Used by the pipeline and by submissions.
 """
 
 from __future__ import annotations
@@ -31,14 +29,14 @@ MATCHED = "matched"
 EQUAL_TOKENS = "equal-tokens"
 """Arm in which all methods with rollouts have sampled the same number of tokens, on the questions of `MATCHED`."""
 AS_RELEASED = "as-released"
-"""Arm in which GRPO, GDQA and ASC train on the authors' three files, and every other method on GRPO.json."""
+"""Arm in which the paper's methods train on the authors' files: GDQA and ASC on their own, the others on GRPO.json."""
 SUBMITTED = "submitted"
 """Arm of results made elsewhere and scored by this project. What they were trained on is stated by the submitter."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One trained (or zero-shot) policy, evaluated on one benchmark; a `ValueError` names what its table lacks."""
+    """One policy or control, evaluated on one benchmark; a `ValueError` names what its table lacks."""
 
     profile: str
     benchmark: str

@@ -18,8 +18,8 @@ MAX_REPEATED = 0.99
 """Share of questions whose five sampled responses are the same text although the temperature is above 0.
 
 A policy trained to answer with one letter reaches 99 % only if its most likely text has a probability of about 0.998 on
-nearly all questions; five samples then say no more than one, which a reader must know too. The 24 runs of the committed
-mini profile reach at most 85 % (of equal verdicts, which equal texts imply).
+nearly all questions; five samples then say no more than one, which a reader must know too. The limit was
+set when 24 runs of the mini profile had reached at most 85 % (of equal verdicts, which equal texts imply).
 """
 
 

@@ -9,7 +9,7 @@ results/...                                          result store (anatomy_r1/re
 work/<digest>/                                       unfinished work, keyed by everything that it depends on
 logs/<stage>/...                                     output of each stage
 
-`settings` are everything that the result of a training depends on, computed without training.
+`settings` are everything that the result of a training run depends on, computed without training.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from baselines.methods import registry
 from baselines.methods.method import Method
 
 POLICIES = "policies"
-"""Folder below `work/<digest>/` for the policies of a training (`baselines/trainers/records.py`)."""
+"""Folder below `work/<digest>/` for the policies of a training run (`baselines/trainers/records.py`)."""
 OWN = "own"
 """The policy at the end of the method's own budget."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Names of one cell."""
+    """A benchmark, model, method and seed, by name, with what it trains on and the view it is evaluated under."""
 
     benchmark: str
     model: str
@@ -46,7 +46,7 @@ class Cell:
 
     @property
     def method(self) -> Method:
-        """Its method."""
+        """The method that `method_id` names."""
         return registry.find_method(self.method_id)
 
     @property

@@ -155,7 +155,7 @@ class DefaultSection(Section):
 
 
 class EvaluationSection(Section):
-    """Arguments of `anatomy_r1.evaluation.evaluate.evaluate`."""
+    """Fields of `anatomy_r1.evaluation.config.EvaluationConfig`."""
 
     engine: str = UNSET
     engine_args: Options | None = None

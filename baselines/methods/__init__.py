@@ -1,1 +1,1 @@
-"""The methods, a file each, and their registry."""
+"""The methods as values, one file per family, and their registry."""

@@ -1,5 +1,7 @@
 """GPG (arXiv:2504.02546): the loss -A log pi with A = alpha (R - mean); no clip, no KL term, no standard deviation.
 
+This file sets knobs; the advantage is computed by `GPGTrainer.draw` in `baselines/trainers/gpg.py`.
+
 alpha = B / (B - M), where M of the B completions are in groups of constant reward. TRL's `cispo` with a bound that is
 never reached is exactly -A log pi, averaged over the tokens of the whole batch: the token mean of the authors'
 framework (ms-swift; TRL's `bnpo` is the same on one process). AMAP's own code averages within each completion first;

@@ -26,7 +26,7 @@ GRPO = Method(
         "scale_rewards": "group",  # eq. 1: sample standard deviation of the group
         "importance_sampling_level": "token",
         "epsilon": 0.2,  # DeepSeekMath states no value; this is PPO's and TRL's default
-        "num_iterations": 1,  # DeepSeekMath sec. 4.2: one update a rollout
+        "num_iterations": 1,  # DeepSeekMath sec. 4.2: one update per rollout
         "use_bias_correction_kl": False,  # the classic KL estimate of eq. 2; TRL's default changes the gradient
     },
 )

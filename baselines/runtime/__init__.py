@@ -1,1 +1,1 @@
-"""GPUs, processes and progress of a training."""
+"""GPUs, processes and progress of a training run."""

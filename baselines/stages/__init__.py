@@ -1,1 +1,1 @@
-"""The stages of a cell: data, base model, training, evaluation, publication, curves."""
+"""The stages of a run: world, data, released files, base model, train, evaluate; and curves of what was trained."""

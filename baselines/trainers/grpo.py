@@ -7,8 +7,8 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
    a curriculum pick the questions and their distractors (serve.py).
 2. **Show them.** All members of a group see the same prompt and image. *GDQA differs here, and only here:* `vary` gives
    each member its own wording and image noise (serve.py).
-3. **Sample.** `draw` lets TRL sample one completion a row from the current policy pi_old, at the profile's temperature,
-   up to `max_completion_length` tokens, with transformers or vLLM.
+3. **Sample.** `draw` lets TRL sample one completion per row from the current policy pi_old, at the profile's
+   temperature, up to `max_completion_length` tokens, with transformers or vLLM.
 4. **Reward.** Each reward function scores each completion: accuracy and format (anatomy_r1/training/rewards.py), then a
    method's own (*DAPO adds a penalty for overlong completions*). R_i is their weighted sum.
 5. **Turn rewards into advantages**, still in `draw`: A_i = (R_i - mean(R)) / (std(R) + 1e-4) over the group, the same
@@ -20,8 +20,8 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
 7. **Compute the loss** in TRL (paper, eq. 2; DeepSeekMath, eq. 3 and 4), over B completions o_i, with the ratio
    r = pi / pi_old and the reference policy pi_ref, where training started:
    L = -1/B sum_i 1/|o_i| sum_t [min(r A_i, clip(r, 1 - epsilon, 1 + epsilon) A_i) - beta (exp(d) - d - 1)],
-   d = log pi_ref - log pi. With one update a batch, r is 1 and the clip never acts. *GPG's loss is -A log pi, DAPO's a
-   mean over all tokens of the batch without KL term:* both are TRL's, chosen by the knobs in baselines/methods/.
+   d = log pi_ref - log pi. With one update per batch, r is 1 and the clip never acts. *GPG's loss is -A log pi, DAPO's
+   a mean over all tokens of the batch without the KL term:* both are TRL's, chosen by the knobs in baselines/methods/.
 8. **Log.** `log_draw` writes every completion to the training log, discarded draws included; `LogSteps` (records.py)
    writes the step: loss, reward, KL, entropy, learning rate, tokens. `Recorder` (records.py) keeps the inputs of the
    loss at step 1 and every tenth, for certificates.
@@ -48,8 +48,8 @@ from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 
 SPREAD = 1e-6
-"""A group is constant if its largest and smallest reward differ by no more. The standard deviation is no test: that of
-eight rewards of 1.2 is not zero in float32, and TRL's `isclose(std, 0)` does not catch it."""
+"""A group is constant if its largest and smallest reward differ by no more than this. The standard deviation is not a
+reliable test: for eight rewards of 1.2 it is not zero in float32, and TRL's `isclose(std, 0)` does not catch it."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     recorder: Recorder | None = None
 
     def _generate_and_score_completions(self, inputs: list[TrainingRow]) -> dict[str, Any]:
-        """Items 1 to 6 of the step, in TRL's place for them."""
+        """Items 1 to 6 of the step, in the method where TRL performs them."""
         if not self.model.training:
             evaluated: dict[str, Any] = super()._generate_and_score_completions(inputs)
             return evaluated

@@ -133,7 +133,9 @@ class LogSteps(TrainerCallback):  # type: ignore[misc]
 
 
 class KeepPolicies(TrainerCallback):  # type: ignore[misc]
-    """Saves a policy below `folder`, atomically, once its budget is spent. Later ones than `resumed` are deleted.
+    """Saves a policy below `folder`, atomically, once its budget is spent.
+
+    Policies saved after step `resumed` are deleted.
 
     `tokens` returns how many tokens all processes have sampled so far; `save` is called by all of them together;
     `resumed` is the step of the checkpoint from which the run resumes, 0 for a fresh run.

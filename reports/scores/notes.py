@@ -70,11 +70,11 @@ def warning(results: Iterable[Result]) -> str:
     return MINI_WARNING if any(is_mini(result.benchmark) for result in results) else ""
 
 
-def notes(results: Sequence[Result], found: Iterable[Score], table: int) -> tuple[str, ...]:
-    """All notes of one of the paper's tables but its caveats, in reading order."""
+def notes(results: Sequence[Result], found: Iterable[Score], table: int | None = None) -> tuple[str, ...]:
+    """All notes of a table but its caveats, in reading order; `table` is its number in the paper, if it has one."""
     shown, with_interval = list(found), {*METRICS, "greedy", LENIENT}
     return (
-        f"{_OURS}paper: the paper's Table {table}.",
+        f"{_OURS}paper: the paper's Table {table}." if table else _OURS.strip(),
         _EMPHASIS,
         *([_ONE_CLUSTER] if any(score.low is None for score in shown) else []),
         *(

@@ -127,7 +127,7 @@ def untrained_report(results: Sequence[Result]) -> Document:
     plain = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
     kept = [result for result in plain if result.method == UNTRAINED or result.method.startswith(CONTROL)]
     if not any(result.method.startswith(CONTROL) for result in kept):
-        raise AnatomyR1Error("no control ran. Run `tox -e reproduce-table1` with --methods control-majority")
+        raise AnatomyR1Error("no control ran. Run `tox -e reproduce-table1 -- --methods control-majority`")
     found, known = by_key(scores(kept)), marks(kept)
     shown = benchmarks(found, always=BENCHMARKS)
     blocks = tuple(

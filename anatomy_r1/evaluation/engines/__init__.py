@@ -1,1 +1,8 @@
-"""lm-eval `LM` subclasses that log each response as it is made and resume from the log."""
+"""Engines: they sample responses, log each one as it is made, and resume from the log.
+
+engine.py               what all engines share: the lm-eval `LM` that they are, and the checkpoint of a local one
+jobs.py                 one job per response: its key, its seed, and which jobs the log still lacks
+transformers_engine.py  transformers, with one prefill per question and a random stream per response
+vllm_engine.py          vLLM in process
+server_engine.py        an OpenAI-compatible server; server_client.py sends its requests and reads its answers
+"""
