@@ -133,7 +133,7 @@ _TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], tuple[Document, ...]]
     "Table 1": ("All methods on both benchmarks, ours beside the paper's.", lambda of: (table1(of),)),
     "Table 2": ("GDQA without its text, and without its images.", lambda of: (table2(of),)),
     "Costs": ("What each method cost, and what that bought.", lambda of: (cost_report(of),)),
-    "Controls": ("What is reached without a picture, or without training.", _controls),
+    "Controls": ("What is reached without an image, or without training.", _controls),
     "Comparisons": ("Each method against GRPO, on the same questions.", comparisons),
 }
 """Title of a page of tables -> its first sentence, and what makes its tables."""

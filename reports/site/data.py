@@ -31,7 +31,7 @@ from reports.site.samples import REASON_CODES, REASONS, marks, question_rows, te
 from reports.tables.rows import in_order
 
 NO_RUN = (
-    "Built from the result store alone: what is right and wrong is known; questions, pictures and responses are not."
+    "Built from the result store alone: what is right and wrong is known; questions, images and responses are not."
 )
 NO_LOG = "There is no log of these responses: what is right and wrong is known, what was said is not."
 NO_TRAINING = "Built without the run's folder (--run): training logs are not here."

@@ -72,12 +72,12 @@ METHODS: dict[str, About] = {
         f"{ANATOMY_R1}, ASC-Learning, eq. 3 and 4",
     ),
     "grpo-gdqa": About(
-        "GRPO in which each member of a group sees the question in its own words and the picture with its own noise. "
+        "GRPO in which each member of a group sees the question in its own words and the image with its own noise. "
         "Evaluation is never augmented.",
         f"{ANATOMY_R1}, GDQA",
     ),
     "grpo-gdqa-no-text": About("GRPO-GDQA without rewritten questions.", f"{ANATOMY_R1}, Table 2"),
-    "grpo-gdqa-no-image": About("GRPO-GDQA without noise on pictures.", f"{ANATOMY_R1}, Table 2"),
+    "grpo-gdqa-no-image": About("GRPO-GDQA without noise on images.", f"{ANATOMY_R1}, Table 2"),
     "grpo-asc-gdqa": About("ASC-Learning's levels and GDQA's rewrites and noise together.", "ours, beyond the paper"),
     "grpo-asc-shuffled": About(
         "A placebo: ASC-Learning with similarities shuffled among options, so that its levels order nothing.", "ours"
@@ -87,10 +87,10 @@ METHODS: dict[str, About] = {
         "ASC-Learning that re-orders questions and leaves their options, as the released file suggests.", "ours"
     ),
     "control-majority": About(
-        "A control without model and picture: the option that is right most often in training.", "docs/controls.md"
+        "A control without model and image: the option that is right most often in training.", "docs/controls.md"
     ),
     "control-naive-bayes": About(
-        "A control without model and picture: naive Bayes over the words of the question.", "docs/controls.md"
+        "A control without model and image: naive Bayes over the words of the question.", "docs/controls.md"
     ),
 }
 _SHOWN = {

@@ -1,6 +1,6 @@
-"""What a site shows of a run besides its result store: prepared sets, response and training logs, and pictures.
+"""What a site shows of a run besides its result store: prepared sets, response and training logs, and images.
 
-Each may be absent. Pictures are named by their content hash; those of real data sets are copied only on request.
+Each may be absent. Images are named by their content hash; those of real data sets are copied only on request.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from anatomy_r1.results.store import AS_RELEASED, Result
 from anatomy_r1.scoring.complete_run import CompleteRun, load_complete_run
 
 LICENCE = (
-    "Pictures of real data sets belong to their owners. SSG-VQA and CholecT45 (CAMMA, University of Strasbourg) are "
+    "Images of real data sets belong to their owners. SSG-VQA and CholecT45 (CAMMA, University of Strasbourg) are "
     "for research and non-commercial use (CC BY-NC-SA 4.0), OmniMedVQA's sources have terms of their own; see "
     "DATA_LICENSES.md. Do not pass this folder on unless those terms allow it."
 )
@@ -28,7 +28,7 @@ QUESTIONS = (
     "Questions and options are those of real data sets, whose terms hold for this folder: SSG-VQA's are CC BY-NC-SA "
     "4.0, OmniMedVQA's follow their sources (DATA_LICENSES.md)."
 )
-LEFT_OUT = "The pictures of this data set are not in this site: they are real. Build it with --with-images to see them."
+LEFT_OUT = "The images of this data set are not in this site: they are real. Build it with --with-images to see them."
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
 """Formats that browsers show."""
 

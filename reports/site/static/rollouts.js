@@ -81,9 +81,9 @@
   }
 
   function picture(group, training) {
-    if (!group.picture) return site.el("p", { class: "absent" }, benchmark(training.benchmark).notice || "The picture is not here.");
+    if (!group.picture) return site.el("p", { class: "absent" }, benchmark(training.benchmark).notice || "The image is not here.");
     const noisy = group.pictures > 1 ? "Served in " + group.pictures + " versions with noise of their own; this is the original." : "";
-    const image = site.el("img", { src: group.picture, alt: "Picture of question " + group.question, loading: "lazy" });
+    const image = site.el("img", { src: group.picture, alt: "Image of question " + group.question, loading: "lazy" });
     return site.el("figure", { class: "picture" }, image, noisy && site.el("figcaption", {}, noisy));
   }
 

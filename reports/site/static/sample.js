@@ -1,4 +1,4 @@
-// One sample: picture, question, options, and each response with what the extractor read from it and why.
+// One sample: image, question, options, and each response with what the extractor read from it and why.
 "use strict";
 (function () {
   const NAMES = ["1 of 5", "2 of 5", "3 of 5", "4 of 5", "5 of 5", "Greedy"];
@@ -14,12 +14,12 @@
 
   function picture(question, cell, shown, benchmark) {
     const file = shown === null ? question[7] : shown;
-    const swapped = cell.images === "swapped" ? "The picture of another question was shown, on purpose." : "";
+    const swapped = cell.images === "swapped" ? "The image of another question was shown, on purpose." : "";
     if (file) {
-      const image = site.el("img", { src: file, alt: "Picture of question " + question[0] });
+      const image = site.el("img", { src: file, alt: "Image of question " + question[0] });
       return site.el("figure", { class: "picture" }, image, swapped && site.el("figcaption", {}, swapped));
     }
-    const why = cell.images === "none" ? "No picture was shown, on purpose." : benchmark.notice || "The picture is not here.";
+    const why = cell.images === "none" ? "No image was shown, on purpose." : benchmark.notice || "The image is not here.";
     return site.el("p", { class: "absent" }, why);
   }
 
