@@ -3,9 +3,9 @@
     import anatomy_r1 as ar
 
     ar.load_results("results/mini", benchmark="sgg_anatomy_mini")      one row per trained seed
-    ar.scores("results/mini", arm="matched")                      one row per method, with 95 % intervals
+    ar.scores("results/mini", arm="matched")                           one row per method, with 95 % intervals
     ar.load_questions("results/mini", method="grpo")                   one row per question and seed
-    ar.compare(BASELINE, OTHER)                                   the paired difference, tested
+    ar.compare(BASELINE, OTHER)                                        the paired difference, tested
     ar.load_responses("log.sqlite", "prepared/sgg")                    one row per response: choice, gold, reason
 
 Scores are in percent and differences in points, as in every table. Paths are `str` or `Path`. A path or a name that
@@ -24,7 +24,7 @@ import pandas as pd
 from anatomy_r1.comparison.compare import Comparison as FullComparison
 from anatomy_r1.comparison.compare import compare as compare_panels
 from anatomy_r1.comparison.compare import undeclared_family
-from anatomy_r1.comparison.panel import Panel, panels
+from anatomy_r1.comparison.panel import KINDS, Panel, panels
 from anatomy_r1.comparison.systems import System, load_systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result, find_store
@@ -157,7 +157,7 @@ def compare(
     data: str | Path | None = None,
     metric: str = "avg@5",
     smallest_difference: float = 5.0,
-    allow_different: Collection[str] = (),
+    allow_different: str | Collection[str] = (),
     seed: int = 0,
 ) -> Comparison:
     """Compare two systems on the same questions.
@@ -178,7 +178,7 @@ def compare(
     pair = [_one_system(path, data) for path in (baseline, other)]
     if pair[0].name == pair[1].name:
         raise AnatomyR1Error(f"{baseline} and {other}: both are {pair[0].name}. Fix: name one of them apart: NAME=PATH")
-    found = panels(pair, tuple(allow_different))
+    found = panels(pair, _kinds(allow_different))
     family = undeclared_family(found, metric, smallest_difference)
     return _flat(compare_panels(found, family, seed=seed)[0], found[0], metric)
 
@@ -221,6 +221,13 @@ def load_responses(log: str | Path, data: str | Path | None = None, *, run: str 
     return pd.DataFrame(rows)
 
 
+def _kinds(allowed: str | Collection[str]) -> tuple[str, ...]:
+    kinds = (allowed,) if isinstance(allowed, str) else tuple(allowed)
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise AnatomyR1Error(f"allow_different: no condition {unknown[0]!r}. Fix: one of {', '.join(KINDS)}")
+    return kinds
+
+
 def _selected(store: str | Path, wanted: Sequence[Names]) -> list[Result]:
     """Results of a store that have the wanted names, each of which must exist."""
     try:
@@ -231,11 +238,11 @@ def _selected(store: str | Path, wanted: Sequence[Names]) -> list[Result]:
         if names is None:
             continue
         asked, known = {names} if isinstance(names, str) else set(names), {getattr(result, name) for result in kept}
+        if not asked:
+            raise AnatomyR1Error(f"{store}: {name} is empty. Fix: leave it out, or one of {', '.join(sorted(known))}")
         if missing := sorted(asked - known):
             raise AnatomyR1Error(f"{store}: no {name} {missing[0]!r}. Fix: one of {', '.join(sorted(known))}")
         kept = [result for result in kept if getattr(result, name) in asked]
-    if not kept:
-        raise AnatomyR1Error(f"{store}: no result has all of these names. Fix: select fewer")
     return kept
 
 

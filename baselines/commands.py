@@ -24,6 +24,7 @@ EXAMPLE = "example: python -m baselines run --profile mini --methods zero-shot g
 BENCH_EXAMPLE = (
     "example: python -m baselines gpu-bench --out results/gpu --seconds 540     (repeat until nothing is left)"
 )
+CURVES_EXAMPLE = "example: python -m baselines curves --root runs/mini"
 LAUNCH_EXAMPLE = (
     "example: ANATOMY_R1_LAUNCH_ARGS='--num_machines 2 --machine_rank 1 ...' python -m baselines launch "
     "--profile eight.yaml --root runs/eight sgg_anatomy/qwen2.5-vl-7b/grpo/seed0"
@@ -51,7 +52,8 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         if name == "doctor":
             about = "also train one step and compare rollouts on each real model (takes minutes)"
             command.add_argument("--smoke", action="store_true", help=about)
-    curves = commands.add_parser("curves", help="extract what figures need from the training logs; `run` ends with it")
+    text = "extract what figures need from the training logs; `run` ends with it"
+    curves = commands.add_parser("curves", help=text, description=text, epilog=CURVES_EXAMPLE)
     curves.add_argument("--root", type=Path, required=True, help="runs of one profile, for example runs/mini")
     curves.add_argument("--out", type=Path, help="folder to write to (default: ROOT/curves)")
     curves.add_argument("--methods", nargs="+", default=[], metavar="ID", help="default: all that sample in training")

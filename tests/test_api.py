@@ -21,6 +21,7 @@ from tests.helpers.deterministic import HashEngine, weights_folder
 ROOT = Path(__file__).resolve().parents[1]
 MINI = ROOT / "results" / "mini"
 CELLS = MINI / "store" / "sgg_anatomy_mini" / "mini-l"
+PAIR = (CELLS / "grpo" / "matched", CELLS / "gpg" / "matched")
 
 
 @pytest.fixture(scope="module")
@@ -122,14 +123,19 @@ def test_an_incomplete_run_can_be_read(log, data, tmp_path):
         (lambda folder: ar.load_questions(MINI, model="mini-s", method="grpo-asc-pool"), "no method 'grpo-asc-pool'"),
         (lambda folder: ar.scores(MINI, method="grpo", metric="f1"), r"no metric 'f1'. Fix: one of avg@5, pass@1"),
         (lambda folder: ar.compare(CELLS, CELLS / "grpo" / "matched"), r"mini-l: holds \d+ systems .* Fix: name"),
-        (lambda folder: ar.compare(CELLS / "x", CELLS / "grpo" / "matched"), r"mini-l/x: "),
+        (lambda folder: ar.compare(CELLS / "x", CELLS / "grpo" / "matched"), r"mini-l/x: no such fol.* holds .*grpo"),
+        (lambda folder: ar.compare(CELLS / "gpg/matched", CELLS / "grpo/matched/seed9.json"), r"holds .*seed0\.json"),
+        (lambda folder: ar.compare(*PAIR, metric="f1"), r"metric 'f1': .* Fix: name one of these"),
+        (lambda folder: ar.compare(*PAIR, allow_different="prompt"), r"no condition 'prompt'. Fix: one of .*prompts"),
+        (lambda folder: ar.scores(MINI, method=[]), r"method is empty. Fix: leave it out, or one of .*, grpo, "),
         (lambda folder: ar.compare(*[CELLS / "grpo" / "matched"] * 2), "both are .*/grpo/matched. Fix: name"),
         (lambda folder: ar.compare(CELLS / "grpo" / "matched", CELLS / "sft" / "matched"), "allow-different prompts"),
         (lambda folder: ar.load_responses(folder / "no.sqlite"), r"no\.sqlite"),
     ],
     ids=[
         "no folder", "no results", "misspelt method", "unknown benchmark", "method of another model", "unknown metric",
-        "several systems", "no system", "one system twice", "other prompts", "no log",
+        "several systems", "no system", "no seed", "metric not compared", "unknown condition", "no names at all",
+        "one system twice", "other prompts", "no log",
     ],
 )  # fmt: skip
 def test_a_wrong_name_is_an_error_that_names_it(call, message, tmp_path):

@@ -139,7 +139,8 @@ def undeclared_family(panels: Sequence[Panel], metric: str, smallest_points: flo
     try:
         return Family("all comparisons of this command", metric, pairs, smallest_difference=smallest)
     except ValueError as error:
-        raise AnatomyR1Error(f"{error}. Fix: --smallest-difference 5") from error
+        fix = "--smallest-difference 5" if metric in METRICS else "name one of these"
+        raise AnatomyR1Error(f"{error}. Fix: {fix}") from error
 
 
 def analyse(

@@ -206,12 +206,23 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
         if cells := sorted(path.rglob("seed*.json")):
             return [_load_cell(cell, name) for cell in cells]
         raise AnatomyR1Error(f"{path}: no results in it. Fix: name a result store, or a folder of one")
+    if not path.suffix and not path.exists() and "#" not in path.name:
+        raise AnatomyR1Error(f"{path}: no such folder of results and no such response log. {_siblings(path)}")
     return [_load_cell(path, name) if path.suffix == ".json" else _load_log(path, name, data)]
+
+
+def _siblings(path: Path) -> str:
+    """What could have been meant: the entries of the nearest folder that exists."""
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    names = sorted(entry.name for entry in folder.iterdir())
+    return (
+        f"Fix: name one that exists; {folder} holds {', '.join(names[:12]) or 'nothing'}{', ...' * (len(names) > 12)}"
+    )
 
 
 def _load_cell(path: Path, name: str) -> SystemRun:
     if not path.is_file():
-        raise AnatomyR1Error(f"{path}: no such result. Fix: name a seed*.json of a result store")
+        raise AnatomyR1Error(f"{path}: no such result. {_siblings(path)}")
     try:
         return SystemRun.from_result(load_result(path), str(path), name)
     except ValueError as error:

@@ -30,9 +30,7 @@ from reports.site.run import LEFT_OUT, LICENCE, QUESTIONS, Benchmark, Pictures, 
 from reports.site.samples import REASON_CODES, REASONS, marks, question_rows, texts
 from reports.tables.rows import in_order
 
-NO_RUN = (
-    "Built from the result store alone: what is right and wrong is known; questions, images and responses are not."
-)
+NO_RUN = "Built from the result store alone: what is right and wrong is known; questions, images and responses are not."
 NO_LOG = "There is no log of these responses: what is right and wrong is known, what was said is not."
 NO_TRAINING = "Built without the run's folder (--run): training logs are not here."
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
