@@ -215,7 +215,7 @@ def load_responses(log: str | Path, data: str | Path | None = None, *, run: str 
                 "lenient": read.lenient.choice,
                 "finish_reason": response.finish_reason,
                 "tokens": response.tokens,
-                "text": response.text,
+                "text": response.full_text,
             }
         )
     return pd.DataFrame(rows)

@@ -95,7 +95,7 @@ class ResponseLog:
         rowids.update(zip(new, count(last + 1)))  # SQLite numbers new rows from the last one
 
     def _check_same(self, logged: Response, response: Response) -> None:
-        if logged.text != response.text:
+        if (logged.text, logged.reasoning) != (response.text, response.reasoning):
             key = response.key
             raise AnatomyR1Error(
                 f"{self.path}: question {key.question_id}, {key.decoding} {key.repeat} is logged with another text. "

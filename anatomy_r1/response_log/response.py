@@ -59,6 +59,7 @@ class Response:
 
     key: ResponseKey
     text: str
+    """What the model wrote, without its end token. Scorers read `full_text`."""
     finish_reason: Literal["stop", "length", "content_filter"]
     """`content_filter`: the provider of a hosted model cut the response; `text` is what it let through."""
     prompt_tokens: int = 0
@@ -72,6 +73,26 @@ class Response:
     """`real`, `swapped` (the image of a question from another cluster) or `none`."""
     shown: str = ""
     """Path of the image that was shown, relative to the image root."""
+    opened: str = ""
+    """What the end of the prompt put at the beginning of the response, such as `<think>`: thinking models' chat
+    templates do so. Empty if nothing, or not known."""
+    reasoning: str = ""
+    """The reasoning that a server with a reasoning parser returned apart from `text`."""
+    raw: str = ""
+    """The text with all special tokens, the end token included; empty where it is `text`, or not known."""
+    token_ids: str = ""
+    """The generated tokens as decimal numbers, separated by spaces; empty where the engine does not know them."""
+
+    @property
+    def full_text(self) -> str:
+        """The whole response in one form, however prompt and server divided it: what extractors read.
+
+        Reasoning kept apart is put back into its tags. Without any text after it, it was cut off, so it stays unclosed.
+        """
+        if not self.reasoning:
+            return self.opened + self.text
+        cut_off = self.finish_reason == "length" and not self.text
+        return f"<think>{self.reasoning}" if cut_off else f"<think>{self.reasoning}</think>{self.text}"
 
     @property
     def values(self) -> tuple[Any, ...]:

@@ -12,8 +12,8 @@ from typing import Any
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response_log.response import COLUMN_TYPES, COLUMNS, KEY_FIELDS, Response, ResponseKey
 
-FORMAT_VERSION = 3
-"""Every row has a checksum, because SQLite does not notice bytes that were overwritten inside a text."""
+FORMAT_VERSION = 4
+"""4: reasoning, raw text and tokens are kept. Every row has a checksum, because SQLite does not notice bytes that were overwritten inside a text."""
 STRETCH = 16
 """Rows that are read together (our choice)."""
 MIN_ROW_BYTES = 64

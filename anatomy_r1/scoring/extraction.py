@@ -62,13 +62,14 @@ class Extraction:
 
 def extract_response(response: Response, options: Sequence[str]) -> Extraction:
     """Read a response to a question with these options."""
-    strict, lenient = extract(response.text, options), extract_lenient(response.text, options)
+    text = response.full_text
+    strict, lenient = extract(text, options), extract_lenient(text, options)
     return Extraction(
         strict=strict,
         lenient=lenient,
-        malformed=not well_formed(response.text, "direct" if response.style == "direct" else "think"),
+        malformed=not well_formed(text, "direct" if response.style == "direct" else "think"),
         several=strict.reason == "several_answers" or lenient.reason == "several",
-        refused=lenient.choice is None and bool(_REFUSAL.search(strip_reasoning(normalize(response.text)))),
+        refused=lenient.choice is None and bool(_REFUSAL.search(strip_reasoning(normalize(text)))),
         truncated=response.finish_reason == "length",
     )
 

@@ -88,7 +88,7 @@ def score_run(run: CompleteRun) -> Scores:
         greedy=greedy,
         truncated=truncated,
         extractions=extractions,
-        distinct=tuple(len({response.text for response in six[:K]}) for six in responses),
+        distinct=tuple(len({response.full_text for response in six[:K]}) for six in responses),
         asked=run.asked,
         overall=means(range(len(questions))),
         by_category={

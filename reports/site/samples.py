@@ -79,7 +79,7 @@ def marks(result: Result, ids: Sequence[str], answers: CompleteRun | None) -> di
         return found
     choices, reasons, cut = {}, {}, {}
     for question, six in zip(answers.questions, answers.responses, strict=True):
-        read = [extract(response.text, question.options) for response in six]
+        read = [extract(response.full_text, question.options) for response in six]
         logged = "".join("01"[one.choice == question.letter] for one in read)
         if logged != right.get(question.id):
             raise AnatomyR1Error(
@@ -102,7 +102,7 @@ def texts(ids: Sequence[str], answers: CompleteRun, benchmark: Benchmark, pictur
     sixes = {question.id: six for question, six in zip(answers.questions, answers.responses, strict=True)}
     places: dict[str, int] = {}
     at = [
-        places.setdefault(response.text, len(places)) if response else -1
+        places.setdefault(response.full_text, len(places)) if response else -1
         for name in ids
         for response in sixes.get(name, (None,) * SIX)
     ]

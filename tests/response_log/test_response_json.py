@@ -13,7 +13,7 @@ from anatomy_r1.response_log.response import Response, ResponseKey
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 KEYS = st.builds(ResponseKey, TEXT, TEXT, WHOLE, TEXT, TEXT, TEXT, TEXT, TEXT, WHOLE)
-RESPONSES = st.builds(Response, KEYS, TEXT, TEXT, WHOLE, WHOLE, st.floats(allow_nan=False), TEXT, TEXT, TEXT)
+RESPONSES = st.builds(Response, KEYS, TEXT, TEXT, WHOLE, WHOLE, st.floats(allow_nan=False), *[TEXT] * 7)
 KEY = ResponseKey("sgg_anatomy_mini", "VID01/1/3", 0, "sample", "p", "i", "w", '{"temperature": 1.0}', 0)
 
 
@@ -24,12 +24,12 @@ def test_digest_and_checksum_are_over_what_json_dumps_writes(one):
     assert one.checksum == hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16]
 
 
-def test_a_known_key_and_row_have_the_digest_and_checksum_of_the_first_release():
+def test_a_known_key_and_row_have_the_digest_and_checksum_of_format_4():
     one = Response(
         KEY, "naïve\n<answer> B </answer>\x00", "stop", prompt_tokens=7, tokens=3, seconds=0.5, shown="a.png"
     )
     assert KEY.digest == "bd8bcff51384a03fd91c6adf5ada1ac4"
-    assert one.checksum == "bfad9ee0b0c1e3f6"
+    assert one.checksum == "a2de8cb6fe073647"
 
 
 OF_ANOTHER_KIND = {"repeat": [0.0, False, "0", b"0", None], "seed": [0.0, False, "0"], "decoding": [b"sample", None]}

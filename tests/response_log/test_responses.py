@@ -206,3 +206,19 @@ def test_what_was_not_committed_is_not_known(tmp_path):
         log._db.execute("PRAGMA max_page_count = 100000")
         log.add(many)
         assert log.get(one.key for one in many) == {one.key: one for one in many}
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "whole"),
+    [
+        ("<answer>B</answer>", {}, "<answer>B</answer>"),
+        ("x</think><answer>B</answer>", {"opened": "<think>"}, "<think>x</think><answer>B</answer>"),
+        ("<answer>B</answer>", {"reasoning": "x"}, "<think>x</think><answer>B</answer>"),
+        ("", {"reasoning": "x", "finish_reason": "length"}, "<think>x"),
+        ("<answer>B", {"reasoning": "x", "finish_reason": "length"}, "<think>x</think><answer>B"),
+        ("", {"reasoning": "x"}, "<think>x</think>"),
+    ],
+    ids=["plain", "the prompt opened it", "kept apart", "cut off in reasoning", "cut off in the answer", "no answer"],
+)
+def test_the_full_text_does_not_depend_on_how_prompt_and_server_divided_it(text, fields, whole):
+    assert dataclasses.replace(response(text=text), **fields).full_text == whole

@@ -45,10 +45,12 @@ class Job:
         key = self.key.with_repeat(repeat)
         return Job(key, self.sampling, self.prompt, self.pictures, self.style, self.images, self.shown)
 
-    def response(self, text: str, finish_reason: Any, prompt_tokens: int, tokens: int, seconds: float) -> Response:
-        """Its response, to be logged."""
+    def response(
+        self, text: str, finish_reason: Any, prompt_tokens: int, tokens: int, seconds: float, **more: str
+    ) -> Response:
+        """Its response, to be logged; `more` are the fields of `Response` from `opened` on."""
         shown = self.style, self.images, self.shown
-        return Response(self.key, text, finish_reason, prompt_tokens, tokens, seconds, *shown)
+        return Response(self.key, text, finish_reason, prompt_tokens, tokens, seconds, *shown, **more)
 
 
 class JobBuilder:
@@ -196,7 +198,7 @@ class JobQueue:
         self.bar.update(len(found))
         for index, job in enumerate(group, start=start):
             if found and job.key in found:
-                self.texts[index] = found[job.key].text
+                self.texts[index] = found[job.key].full_text
             elif (digest := job.key.digest) in self._waiting:
                 self._waiting[digest][1].append(index)
             else:
@@ -213,7 +215,7 @@ class JobQueue:
             _, indices = self._waiting.pop(response.key.digest, (None, []))  # gone if a response comes twice
             self.generated += bool(indices)
             for index in indices:
-                self.texts[index] = response.text
+                self.texts[index] = response.full_text
         self.bar.update(len(responses))
 
     def check_complete(self) -> None:
