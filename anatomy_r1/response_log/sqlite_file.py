@@ -13,7 +13,8 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response_log.response import COLUMN_TYPES, COLUMNS, KEY_FIELDS, Response, ResponseKey
 
 FORMAT_VERSION = 4
-"""4: reasoning, raw text and tokens are kept. Every row has a checksum, because SQLite does not notice bytes that were overwritten inside a text."""
+"""Every row has a checksum, because SQLite does not notice bytes that were overwritten inside a text. From format 4 on,
+rows also have reasoning that was kept apart, raw text and tokens."""
 STRETCH = 16
 """Rows that are read together (our choice)."""
 MIN_ROW_BYTES = 64

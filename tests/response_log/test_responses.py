@@ -146,7 +146,7 @@ def test_schema_appears_whole_or_not_at_all(tmp_path):
         (tmp_path / "log").unlink()
 
 
-@pytest.mark.parametrize("version", [1, 2, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 5])
 def test_a_log_of_another_format_is_refused_and_left_alone(tmp_path, version):
     import sqlite3
 
@@ -157,7 +157,7 @@ def test_a_log_of_another_format_is_refused_and_left_alone(tmp_path, version):
     db.close()
     before = (tmp_path / "log").read_bytes()
     for read_only in (False, True):
-        with pytest.raises(AnatomyR1Error, match=rf"not a response log of format 3\. Fix: .*it has format {version}"):
+        with pytest.raises(AnatomyR1Error, match=rf"not a response log of format 4\. Fix: .*it has format {version}"):
             ResponseLog(tmp_path / "log", read_only=read_only)
     assert (tmp_path / "log").read_bytes() == before
 
