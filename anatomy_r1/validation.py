@@ -1,6 +1,8 @@
 """YAML and JSON files read into pydantic models, with errors that name the file, the key, the value and a fix.
 
 The type decides what is allowed: give it `extra="forbid"`, so that a misspelt key is an error instead of a default.
+Whatever two YAML parsers may read differently is refused, not guessed: a key twice, `010` (8 or 10), `1:30` (90 or
+text), `1e-3` where a number belongs (YAML 1.1 reads text, YAML 1.2 a number).
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import json
 import re
 import reprlib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,6 +25,14 @@ from anatomy_r1.errors import AnatomyR1Error
 T = TypeVar("T")
 
 FIX = "correct the file"
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+"""A number as people write it; YAML 1.1 reads some of these as text."""
+_AMBIGUOUS = re.compile(r"[+-]?(0[0-9_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
+"""Plain numbers of YAML 1.1 that other parsers read otherwise: octal, and base 60."""
+_FEW = 20
+"""Keys that an error lists when none is near (our choice)."""
+_MOST_NODES = 100_000
+"""Values that a file may have once its aliases are resolved (our choice): a few lines of aliases can mean billions."""
 
 
 def read_validated(path: Path, model: type[T], *, what: str, fix: str = FIX) -> T:
@@ -33,17 +43,21 @@ def read_validated(path: Path, model: type[T], *, what: str, fix: str = FIX) -> 
     Raises:
         AnatomyR1Error: The file cannot be read, is not YAML or JSON, has a key twice, or does not fit the model.
     """
+    where = f"{path}: not a valid {what}"
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            content = json.loads(text, object_pairs_hook=_unique)
-        else:
-            content = yaml.load(text, Loader=_UniqueKeyLoader)
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise AnatomyR1Error(f"{path}: cannot read the {what}: {error.strerror}. Fix: name an existing file") from error
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.object[error.start]:#04x} at position {error.start}"
+        raise AnatomyR1Error(f"{where}: not UTF-8 text ({byte}). Fix: save it as UTF-8") from error
+    try:
+        content = _json(text) if path.suffix == ".json" else _yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise AnatomyR1Error(f"{path}: not a valid {what}: {error}. Fix: {fix}") from error
-    return validated(content, model, where=f"{path}: not a valid {what}", fix=fix)
+        raise AnatomyR1Error(f"{where}: {_in_one_line(error)}. Fix: {fix}") from error
+    if content is None or content == {}:
+        raise AnatomyR1Error(f"{where}: the file is empty. Fix: {fix}")
+    return validated(content, model, where=where, fix=fix)
 
 
 def validated(content: object, model: type[T], *, where: str, fix: str = FIX) -> T:
@@ -56,19 +70,45 @@ def validated(content: object, model: type[T], *, where: str, fix: str = FIX) ->
         raise AnatomyR1Error(f"{where}: {'; '.join(problems[:5])}{more}. Fix: {fix}") from error
 
 
+def unknown_key(key: str, known: Iterable[str], at: str = "") -> str:
+    """What to say of an unknown key: the nearest known one, or all if they are few. `at` is its full path."""
+    names = list(known)
+    near = get_close_matches(key, names, n=1, cutoff=0.6 if len(names) <= _FEW else 0.0)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
+    return f"unknown key {at or key!r} ({hint})"
+
+
+def spelt(value: object) -> str:
+    """A value as found, and how to write it when it is a number in text form.
+
+    Example:
+        >>> spelt("2e-4")
+        "the string '2e-4': write 2.0e-4, without quotes"
+    """
+    if not isinstance(value, str) or not NUMBER.fullmatch(value):
+        return reprlib.repr(value)
+    mantissa, _, exponent = value.lower().partition("e")
+    number = f"{mantissa if '.' in mantissa else f'{mantissa}.0'}e{int(exponent):+d}" if exponent else mantissa
+    return f"the string {value!r}: write {number}, without quotes"
+
+
 def _problem(model: Any, location: tuple[int | str, ...], kind: str, message: str, value: object) -> str:
     """One problem in words: `unknown key 'levle' (did you mean 'level'?)`, `level: should be ..., found 'high'`."""
     at = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
     if kind == "missing":
         return f"missing key {at!r}"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = list(_fields(_type_at(model, location[:-1])))
-        near = get_close_matches(str(location[-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        return f"unknown key {at!r} ({hint})"
+        return unknown_key(str(location[-1]), _fields(_type_at(model, location[:-1])), at)
+    if kind in ("model_type", "model_attributes_type", "dict_type", "dataclass_type", "dataclass_exact_type"):
+        message = "should be a mapping of keys to values"
     text = re.sub(r"^(Value error, |\w+ (?=should ))", "", message)
-    found = "" if kind == "value_error" else f", found {reprlib.repr(value)}"
+    found = "" if kind == "value_error" else f", found {_found(kind, value)}"
     return f"{at}: {text}{found}" if at else f"{text}{found}"
+
+
+def _found(kind: str, value: object) -> str:
+    """The value, with how to write it where a number is wanted."""
+    return spelt(value) if kind.startswith(("float", "int")) else reprlib.repr(value)
 
 
 def _fields(model: Any) -> Mapping[str, Any]:
@@ -91,18 +131,20 @@ def _type_at(model: Any, location: Sequence[int | str]) -> Any:
     return model
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses duplicate keys, of which PyYAML silently takes the last one."""
+def _in_one_line(error: Exception) -> str:
+    """What a parser says: the problem with its line and column, without its drawing of the place."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    problem = str(getattr(error, "problem", ""))
+    tab = "; YAML takes no tabs: indent with blanks" if "'\\t'" in problem else ""
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1}){tab}"
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if (key.tag, key.value) in seen:
-                    problem = f"duplicate key {key.value!r}"
-                    raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
-                seen.add((key.tag, key.value))
-        return super().construct_mapping(node, deep=deep)
+
+def _json(text: str) -> object:
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -112,3 +154,70 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         raise ValueError(f"duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
     return found
+
+
+def _no_number(constant: str) -> object:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _yaml(text: str) -> object:
+    """The one document of a YAML file; a `yaml.YAMLError` for what is no YAML or may be read in two ways."""
+    loader = _ExactLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _expanded(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+
+
+def _expanded(node: yaml.Node, known: dict[int, int]) -> int:
+    """Number of values below a node once aliases are resolved; refuses too many, and a value that contains itself."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise _refused("an alias to a value that contains it", node)
+        return known[id(node)]
+    known[id(node)] = 0
+    below = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    total = 1 + sum(_expanded(part, known) for part in below) if isinstance(node, yaml.CollectionNode) else 1
+    if total > _MOST_NODES:
+        raise _refused(f"aliases make more than {_MOST_NODES:,} values of it", node)
+    known[id(node)] = total
+    return total
+
+
+def _refused(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark)
+
+
+class _ExactLoader(yaml.SafeLoader):
+    """A safe loader without PyYAML's guesses: it silently takes the last of two equal keys, and reads `010` as 8."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: list[object] = []
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _refused("a key that is no plain word", key)
+            _check_scalar(value, f"{key.value}: ")
+            name = key.value if key.tag == _MERGE else self.construct_object(key)
+            if name in seen:
+                raise _refused(f"duplicate key {name!r}", key)
+            seen.append(name)
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_sequence(self, node: yaml.SequenceNode, deep: bool = False) -> list[Any]:
+        for value in node.value:
+            _check_scalar(value, "")
+        return super().construct_sequence(node, deep=deep)
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+def _check_scalar(node: yaml.Node, key: str) -> None:
+    """Refuse a number that other YAML parsers read as another number, or as text."""
+    numeric = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+    if numeric and _AMBIGUOUS.fullmatch(node.value):
+        raise _refused(f"{key}{node.value} is read differently by YAML 1.1 and 1.2: write it in plain digits", node)

@@ -30,6 +30,8 @@ LAUNCH_EXAMPLE = (
     "--profile eight.yaml --root runs/eight sgg_anatomy/qwen2.5-vl-7b/grpo/seed0"
 )
 
+REPORTERS = ("none", "tensorboard", "wandb", "trackio")
+
 
 def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `run`, `plan`, `doctor` and `curves`."""
@@ -114,7 +116,7 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
     add("--arms", nargs="+", default=[], metavar="ID", help="matched, equal-tokens, as-released (default: matched)")
     add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
     add("--jobs", type=int, default=0, help="number of concurrent processes (default: one per core)")
-    add("--report-to", default="none", help="tensorboard, wandb or trackio (default: none)")
+    add("--report-to", default="none", choices=REPORTERS, help="tensorboard, wandb or trackio (default: none)")
 
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:
@@ -192,13 +194,17 @@ def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
     from baselines.experiment.plan import select
     from baselines.experiment.profile import load_profile
     from baselines.methods.registry import add_methods
+    from baselines.preflight.arguments import check_profile, check_trainings
 
     profile, files = load_profile(arguments.profile), _method_files(arguments)
     own = [method.id for method in add_methods(files)]
+    check_profile(profile, arguments.profile)
     asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
     selection = select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
     layout = Layout((arguments.runs / profile.name).resolve())
-    return GridRun(profile, layout, arguments.profile, arguments.report_to, files), selection
+    run = GridRun(profile, layout, arguments.profile, arguments.report_to, files)
+    check_trainings(run, selection)
+    return run, selection
 
 
 def _curves(arguments: argparse.Namespace) -> int:

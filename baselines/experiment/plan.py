@@ -81,13 +81,16 @@ def select(
     _known("model", models, profile.models)
     _known("arm", arms, profile.arms())
     _known("view", views, (*VIEWS, "all"))
+    for seed in seeds:
+        if not 0 <= seed < 2**32:
+            raise AnatomyR1Error(f"seed {seed}: should be 0 or more and below 2**32. Fix: --seeds 0")
     default = profile.default
     return Selection(
         methods=rows(methods or default["methods"], tuple(VIEWS) if "all" in views else views),
-        benchmarks=tuple(benchmarks) or tuple(default["benchmarks"]),
-        models=tuple(models) or tuple(default["models"]),
-        seeds=tuple(seeds) or tuple(default["seeds"]),
-        arms=tuple(arms) or tuple(default["arms"]),
+        benchmarks=tuple(dict.fromkeys(benchmarks or default["benchmarks"])),
+        models=tuple(dict.fromkeys(models or default["models"])),
+        seeds=tuple(dict.fromkeys(seeds or default["seeds"])),
+        arms=tuple(dict.fromkeys(arms or default["arms"])),
     )
 
 

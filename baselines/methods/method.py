@@ -10,7 +10,7 @@ from typing import Any, Literal
 from anatomy_r1.prompts import Style
 from anatomy_r1.training.method_names import TITLES
 
-Knob = str | int | float | bool | tuple[float, ...] | None
+Knob = str | int | float | bool | tuple[float, ...] | list[Any] | dict[str, Any] | None
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+import reprlib
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.methods.asc import ASC, ASC_GDQA, ASC_POOL, ASC_RELEASED, ASC_SHUFFLED
@@ -39,7 +43,9 @@ _added: dict[str, tuple[Method, ...]] = {}
 """File -> its methods. Global, because a cell stores its method by id only; filled once, when a process starts."""
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 """An id is a folder's name and a word of a command line."""
-_FIX = "Fix: see docs/add-a-method.md"
+_DOCS = "docs/add-a-method.md"
+_FIX = f"Fix: see {_DOCS}"
+_KNOBS = ("knobs", "release_knobs")
 
 
 def all_methods() -> tuple[Method, ...]:
@@ -53,6 +59,11 @@ def find_method(id: str) -> Method:  # noqa: A002
         if known.id == id:
             return known
     raise AnatomyR1Error(f"no method {id!r}; there are: {', '.join(m.id for m in all_methods())}")
+
+
+def file_of(id: str) -> str:  # noqa: A002
+    """The user's file that defines a method; empty for this project's."""
+    return next((file for file, methods in _added.items() if id in (one.id for one in methods)), "")
 
 
 def add_methods(files: Sequence[str]) -> tuple[Method, ...]:
@@ -76,10 +87,10 @@ def read_methods(path: Path, known: Iterable[Method]) -> tuple[Method, ...]:
     methods = getattr(module, "METHODS", None)
     if not isinstance(methods, tuple) or not methods or not all(isinstance(one, Method) for one in methods):
         raise AnatomyR1Error(f"{path}: defines no METHODS = (...), a tuple of Method. {_FIX}")
-    ids = [one.id for one in known]
+    before = [*known]
     for one in methods:
-        _check(path, one, ids, module)
-        ids.append(one.id)
+        _check(path, one, before, module)
+        before.append(one)
     return tuple(replace(one, file_sha256=hashlib.sha256(content).hexdigest()) for one in methods)
 
 
@@ -97,16 +108,17 @@ def _run(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise AnatomyR1Error(
-            f"{path}: fails when it is run: {type(error).__name__}: {error}. Fix: correct it"
-        ) from error
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise AnatomyR1Error(f"{path}: fails when it is run: {told}. Fix: correct it") from error
     return module
 
 
-def _check(path: Path, method: Method, ids: Sequence[str], module: ModuleType) -> None:
+def _check(path: Path, method: Method, known: Sequence[Method], module: ModuleType) -> None:
     """Refuse a method whose id is unusable or taken, or that refers to something undefined."""
+    _check_types(path, method)
+    ids = [one.id for one in known]
     if not _ID.fullmatch(method.id) or method.id == "all":
         allowed = "lower-case letters, digits, dots and hyphens only, at most 60, and not `all`"
         raise AnatomyR1Error(f"{path}: method id {method.id!r} is not allowed. Fix: use {allowed}")
@@ -118,7 +130,25 @@ def _check(path: Path, method: Method, ids: Sequence[str], module: ModuleType) -
         raise AnatomyR1Error(
             f"{path}: method {method.id} starts from {method.start!r}, which is not defined before it. {_FIX}"
         )
+    if method.start in ids and not next(one.trained for one in known if one.id == method.start):
+        fix = "Fix: start='base', which untrained methods are evaluated on"
+        raise AnatomyR1Error(f"{path}: method {method.id} starts from {method.start!r}, which is not trained. {fix}")
     for dotted in (method.trainer, *method.rewards):
         owner, _, name = dotted.rpartition(".")
         if owner == module.__name__ and not hasattr(module, name):
             raise AnatomyR1Error(f"{path}: method {method.id} names {name!r}, which the file does not define. {_FIX}")
+
+
+def _check_types(path: Path, method: Method) -> None:
+    """Every field is of the type that it is declared with: a method file is Python, where nothing else says so."""
+    where = f"{path}: method {method.id}"
+    for name, hint in get_type_hints(Method).items():
+        value = getattr(method, name)
+        try:
+            TypeAdapter(hint).validate_python(dict(value) if name in _KNOBS else value, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            at = "".join(f"[{step!r}]" for step in first["loc"][:1])
+            told = f"{first['msg'].removeprefix('Input ')}, found {reprlib.repr(first['input'])}"
+            cure = "a dotted name such as f'{__name__}.my_reward'" if name == "rewards" else f"see {_DOCS}"
+            raise AnatomyR1Error(f"{where}: {name}{at}: {told}. Fix: {cure}") from error

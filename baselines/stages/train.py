@@ -18,7 +18,6 @@ from typing import Any
 
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset, Image
-from trl import SFTConfig
 from trl.rewards import get_soft_overlong_punishment
 
 from anatomy_r1.data.prepared import PreparedSet, load
@@ -37,7 +36,8 @@ from baselines.methods.method import Method
 from baselines.runtime.processes import barrier, is_first
 from baselines.runtime.progress import ProgressCallback
 from baselines.stages.policy import Source, adapters, load_policy, merge_adapters, save_policy
-from baselines.trainers import COMPLETE, KeepPolicies, LogSteps, Recorder, RLConfig
+from baselines.trainers import COMPLETE, KeepPolicies, LogSteps, Recorder
+from baselines.trainers.arguments import build_arguments
 from baselines.trainers.records import REACHED, read_reached
 from baselines.trainers.serve import Augmentation, build_curriculum
 
@@ -77,7 +77,7 @@ def build(
     reporting = {"report_to": run.report_to, "run_name": cell.name}
     config = {**arguments(run.profile, method, cell.seed, cell.data), **reporting, "output_dir": str(work)}
     # Before the model: DeepSpeed's stage 3 shards it while it is loaded.
-    args = SFTConfig(**config) if method.kind == "sft" else RLConfig(**config)
+    args = build_arguments("sft" if method.kind == "sft" else "rl", config, len(method.rewards))
     policy = load_policy(checkpoint or start, start, source)
     trainer = assemble(method, load(run.layout.learns_from(cell), "train"), policy, source, args)
     trainer.add_callback(LogSteps(log, report))

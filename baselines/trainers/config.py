@@ -58,6 +58,10 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
         batches = self.steps_per_generation * self.num_iterations
         if self.curriculum and (batches != self.gradient_accumulation_steps or self.logging_steps != 1):
             raise ValueError("a curriculum needs one generated batch an optimiser step, and logging_steps of 1")
+        if self.resample_rounds and self.per_device_train_batch_size * self.steps_per_generation % self.num_generations:
+            rows = self.per_device_train_batch_size * self.steps_per_generation
+            told = f"{rows} completions are not whole groups of num_generations {self.num_generations}"
+            raise ValueError(f"dynamic sampling needs whole groups in each process, and {told}")
         if self.augments and self.use_vllm and self.vllm_mode == "server":
             raise ValueError("vLLM's server mode samples a whole group from one prompt (TRL 1.16), which undoes GDQA")
 

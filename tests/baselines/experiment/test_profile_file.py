@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.experiment.profile import PROFILES, EvaluationSection, TrainingSection, WorldSection, load_profile
+from baselines.experiment.profile import PROFILES, load_profile
+from baselines.experiment.profile_file import EvaluationSection, TrainingSection, WorldSection
 
 MINI = (PROFILES / "mini.yaml").read_text()
 MISTAKES = {
@@ -17,7 +18,7 @@ MISTAKES = {
     "a number in quotes": (("top_p: 1.0", "top_p: '1'"), "training.rl.top_p: .*found the string '1': write 1, without"),
     "no number at all": (("top_p: 1.0", "top_p: high"), "training.rl.top_p: should be a number, found 'high'"),
     "a boolean for a number": (("beta: 0.04", "beta: true"), "training.rl.beta: should be a number, found True"),
-    "an integer in quotes": (("max_steps: 320", "max_steps: '320'"), "training.rl.max_steps: .*integer, found '320'"),
+    "an integer in quotes": (("max_steps: 320", "max_steps: '320'"), "training.rl.max_steps: .*integer, found the string '320': write 320, without quotes"),
     "a string for a boolean": (("use_cpu: true", "use_cpu: 'yes'"), "training.common.use_cpu: .*boolean, found 'yes'"),
     "a misspelt trainer argument": (
         ("learning_rate: 2.0e-4", "learning_rat: 2.0e-4"),
@@ -30,8 +31,8 @@ MISTAKES = {
     "a model from nowhere": (("mini-s: {mini: mini-s}", "mini-s: {}"), "models.mini-s: needs `mini` or `hub`"),
     "a stage without a cost": (("evaluate: 40", "evaluation: 40"), "cost: missing key 'evaluate'"),
     "another argument of TRL's": (
-        ("bf16: false", "bf16: false\n    adam_beta1: 9e-1"),
-        "training.common: adam_beta1: found the string '9e-1': write 9.0e-1, without quotes",
+        ("bf16: false", "bf16: false\n    sapo_temperature_neg: 9e-1"),
+        "training.common: sapo_temperature_neg: found the string '9e-1': write 9.0e-1, without quotes",
     ),
 }
 

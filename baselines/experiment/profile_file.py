@@ -1,0 +1,424 @@
+"""What a profile's YAML file may hold: every key with its type, its range, and what it must agree with.
+
+A section's numbers stay as they are written (0 and 0.0 are different settings), and defaults are not filled in: a
+stage's digest depends on them. What needs the trainers' own classes is checked in `baselines/preflight/arguments.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    model_validator,
+)
+
+from anatomy_r1.evaluation.config import ENGINES, EvaluationConfig
+from anatomy_r1.mini.world import WorldSpec
+from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
+from anatomy_r1.validation import NUMBER, spelt, unknown_key
+
+UNSET: Any = None
+"""Default of a key that need not be given; it is not part of the profile then."""
+COMMON = "common"
+"""The training section whose arguments apply to all budgets."""
+OF_THE_RUN = {
+    "seed": "default.seeds or --seeds",
+    "data_seed": "default.seeds or --seeds",
+    "output_dir": "--runs",
+    "run_name": "the cell's name",
+    "report_to": "--report-to",
+    "num_train_epochs": "max_steps",
+    "resume_from_checkpoint": "the run itself",
+}
+"""Trainer arguments that would have no effect in a profile -> what sets them."""
+ALSO_CALLED = {
+    "kl_coef": "beta",
+    "kl_coeff": "beta",
+    "lr": "learning_rate",
+    "batch_size": "per_device_train_batch_size",
+    "group_size": "num_generations",
+    "rollout_n": "num_generations",
+    "max_new_tokens": "max_completion_length",
+    "warmup_ratio": "warmup_steps",
+    "clip_range": "epsilon",
+    "cliprange": "epsilon",
+}
+"""Names of trainer arguments in other frameworks (verl, OpenRLHF, ms-swift, older TRL) -> theirs in TRL 1.16.0."""
+
+
+def _number(value: object) -> object:
+    """An integer or a finite float, unchanged. (YAML 1.1 reads `2e-4` as a string.)"""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"should be a number, found {spelt(value)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"should be a finite number, found {value}")
+    return value
+
+
+def _above(bound: float, *, equal: bool = False) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value < bound or (value == bound and not equal):
+            raise ValueError(f"should be {'at least' if equal else 'above'} {bound:g}, found {value}")
+        return value
+
+    return check
+
+
+def _share(value: Any) -> Any:
+    if value > 1:
+        raise ValueError(f"should be a share of at most 1, found {value}")
+    return value
+
+
+def exact(value: object, at: str = "") -> None:
+    """Refuse, anywhere below an option that is passed on to a library: numbers in text form, NaN and infinity."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            exact(below, f"{at}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for number, below in enumerate(value):
+            exact(below, f"{at}[{number}]")
+    elif isinstance(value, str) and "e" in value.lower() and NUMBER.fullmatch(value):
+        raise ValueError(f"{at}: found {spelt(value)}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{at}: should be a finite number, found {value}")
+
+
+def _exact_options(section: dict[str, Any]) -> dict[str, Any]:
+    exact(section)
+    return section
+
+
+def _each_once(values: list[Any]) -> list[Any]:
+    if twice := [one for one in values if values.count(one) > 1]:
+        raise ValueError(f"{twice[0]!r} is listed twice")
+    return values
+
+
+def _a_list(value: object) -> object:
+    if not isinstance(value, list):
+        raise ValueError(f"should be a list, found {value!r}: write [{value}]")
+    return value
+
+
+Number = Annotated[float, PlainValidator(_number)]
+Positive = Annotated[Number, AfterValidator(_above(0))]
+NotNegative = Annotated[Number, AfterValidator(_above(0, equal=True))]
+Share = Annotated[NotNegative, AfterValidator(_share)]
+Fraction = Annotated[Positive, AfterValidator(_share)]
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Options = Annotated[dict[str, Any], AfterValidator(_exact_options)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""A folder's name and a word of a command line."""
+_A_LIST = (BeforeValidator(_a_list), Field(min_length=1), AfterValidator(_each_once))
+Names = Annotated[list[str], *_A_LIST]
+Seeds = Annotated[list[Seed], *_A_LIST]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Hardware that a profile needs; main memory and CPU cores are per process."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    gpus: Annotated[StrictInt, Field(ge=0)] = 0
+    gpu_memory_gb: NotNegative = 0.0
+    host_memory_gb: Positive = 4.0
+    cpus: Annotated[StrictInt, Field(ge=1)] = 1
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How the processes of one training are started."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    processes: Annotated[StrictInt, Field(ge=1)] = 1
+    """One per GPU of the training."""
+    accelerate: StrictStr = ""
+    """A configuration in `baselines/runtime/accelerate/`; empty is plain data parallelism (DDP)."""
+
+
+class Section(BaseModel):
+    """A mapping with known keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ModelSection(Section):
+    """Where a model's weights come from, and how they are loaded (`baselines/stages/policy.py`)."""
+
+    mini: Literal["mini-l", "mini-s"] = UNSET
+    """Size of the mini world's base, which is trained from scratch."""
+    recipe: Literal["toy"] | None = None
+    """`toy`: two training steps, for tests."""
+    hub: Annotated[str, Field(min_length=1)] = UNSET
+    """Id on the Hugging Face Hub, or a local folder."""
+    revision: str | None = None
+    pixels: dict[Literal["min", "max"], Count] | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] = UNSET
+    attention: Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"] | None = None
+    frozen: list[str] = UNSET
+    lora: Options | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> ModelSection:
+        given = {"mini", "hub"} & self.model_fields_set
+        if not given:
+            raise ValueError("needs `mini` or `hub`: where its weights come from")
+        if len(given) == 2:
+            raise ValueError("has both `mini` and `hub`: its weights come from one place")
+        if "hub" in given and self.recipe:
+            raise ValueError("recipe: is of `mini`, and this model has `hub`")
+        if self.lora == {}:
+            raise ValueError("lora: is empty, which would train all weights: write null, or name r and lora_alpha")
+        if self.pixels and self.pixels.get("min", 1) > self.pixels.get("max", math.inf):
+            raise ValueError(f"pixels: min {self.pixels['min']} is above max {self.pixels['max']}")
+        return self
+
+
+class WorldSection(Section):
+    """Fields of `anatomy_r1.mini.world.WorldSpec` that differ from their defaults; empty for real data."""
+
+    seed: Seed = UNSET
+    test_seed: Seed = UNSET
+    train_videos: int = UNSET
+    validation_videos: int = UNSET
+    test_videos: int = UNSET
+    frames_per_video: int = UNSET
+    slides: int = UNSET
+
+    @model_validator(mode="after")
+    def _is_a_world(self) -> WorldSection:
+        WorldSpec(**self.model_dump(exclude_unset=True))
+        return self
+
+
+class DataSection(Section):
+    """Options of `anatomy-r1 data prepare`; null leaves an option at its default."""
+
+    source: Literal["sgg", "omnimed"]
+    train: Count | None = None
+    validation: Whole | None = None
+    test: Count | None = None
+    split: str | None = None
+    seed: Seed | None = None
+    test_fraction: Share | None = None
+    validation_fraction: Share | None = None
+    questions: str | None = None
+    frames: str | None = None
+    scene_graphs: str | None = None
+    med_r1: str | None = None
+
+
+class ReleasedSection(Section):
+    """The arm as released: size and seed of the generated twin; nothing for the real files."""
+
+    size: Count = UNSET
+    seed: Seed = UNSET
+
+
+class DefaultSection(Section):
+    """What runs when nothing is asked for."""
+
+    methods: Names
+    benchmarks: Names
+    models: Names
+    seeds: Seeds
+    arms: Annotated[list[Literal["matched", "equal-tokens", "as-released"]], *_A_LIST]
+
+
+class EvaluationSection(Section):
+    """Fields of `anatomy_r1.evaluation.config.EvaluationConfig`."""
+
+    engine: str = UNSET
+    engine_args: Options | None = None
+    repeats: int = UNSET
+    temperature: Positive = UNSET
+    max_new_tokens: Count = UNSET
+    batch_size: Count | None = None
+    limit: Count | None = None
+    device: str | None = None
+    dtype: str | None = None
+    wait: NotNegative = UNSET
+    progress: bool = UNSET
+
+    @model_validator(mode="after")
+    def _can_be_run(self) -> EvaluationSection:
+        if "engine" in self.model_fields_set and self.engine not in ENGINES:
+            raise ValueError(f"engine {self.engine!r}: there are {', '.join(ENGINES)}")
+        EvaluationConfig(**self.model_dump(exclude_unset=True))
+        return self
+
+
+class TrainingSection(BaseModel):
+    """Trainer arguments: those that the committed profiles set, those of our trainers, and any other of TRL's."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    # Budget and batch
+    max_steps: Count = UNSET
+    per_device_train_batch_size: Count = UNSET
+    gradient_accumulation_steps: Count = UNSET
+    # Optimiser
+    learning_rate: Positive = UNSET
+    lr_scheduler_type: str = UNSET
+    warmup_steps: NotNegative = UNSET
+    weight_decay: NotNegative = UNSET
+    adam_beta1: Share = UNSET
+    adam_beta2: Share = UNSET
+    adam_epsilon: Positive = UNSET
+    max_grad_norm: NotNegative = UNSET
+    # Precision, memory, device
+    bf16: bool = UNSET
+    use_cpu: bool = UNSET
+    gradient_checkpointing: bool = UNSET
+    gradient_checkpointing_kwargs: Options | None = None
+    dataloader_num_workers: Whole = UNSET
+    # Checkpoints and logging
+    save_strategy: str = UNSET
+    save_steps: Positive = UNSET
+    save_total_limit: Count | None = None
+    logging_steps: Positive = UNSET
+    disable_tqdm: bool = UNSET
+    log_completions: bool = UNSET
+    # Supervised fine-tuning
+    max_length: Count | None = None
+    # Reinforcement learning
+    num_generations: Annotated[int, Field(ge=2)] = UNSET
+    steps_per_generation: Count = UNSET
+    max_completion_length: Count = UNSET
+    temperature: Positive = UNSET
+    top_k: Whole = UNSET
+    top_p: Fraction = UNSET
+    beta: NotNegative = UNSET
+    epsilon: Positive = UNSET
+    epsilon_high: Positive | None = None
+    num_iterations: Count = UNSET
+    scale_rewards: str | bool = UNSET
+    min_p: Share | None = None
+    repetition_penalty: Positive = UNSET
+    use_vllm: bool = UNSET
+    vllm_mode: str = UNSET
+    vllm_enable_sleep_mode: bool = UNSET
+    vllm_gpu_memory_utilization: Fraction = UNSET
+    vllm_importance_sampling_correction: bool = UNSET
+    # Ours: `baselines.trainers.RLConfig`
+    own_steps: Whole = UNSET
+    rollout_tokens: Whole = UNSET
+    resample_rounds: Whole = UNSET
+    overlong_share: Share = UNSET
+    similarity: str | None = None
+    curriculum: str = UNSET
+    shuffle_similarity: bool = UNSET
+    level_count: Count = UNSET
+    level_window: Count = UNSET
+    level_threshold: Share = UNSET
+    augment_text: bool = UNSET
+    augment_image: bool = UNSET
+    noise_strength: NotNegative = UNSET
+
+    @model_validator(mode="after")
+    def _others_are_arguments_of_trl(self) -> TrainingSection:
+        others = self.model_extra or {}
+        if not others:
+            return self
+        from trl import GRPOConfig, SFTConfig  # takes seconds
+
+        known = {*type(self).model_fields, *(one.name for config in (GRPOConfig, SFTConfig) for one in fields(config))}
+        for key in others:
+            if key in OF_THE_RUN:
+                raise ValueError(f"{key}: would have no effect here, {OF_THE_RUN[key]} sets it")
+            if key not in known:
+                raise ValueError(unknown_argument(str(key), known))
+        exact(others)
+        return self
+
+
+def unknown_argument(key: str, known: Iterable[str]) -> str:
+    """What to say of an unknown trainer argument: its name in TRL where another framework's is known."""
+    if key in ALSO_CALLED:
+        return f"unknown key {key!r} (TRL's name is {ALSO_CALLED[key]!r})"
+    return unknown_key(key, known)
+
+
+class ProfileFile(Section):
+    """The whole file."""
+
+    name: Name
+    note: str
+    generated: bool
+    needs: Needs
+    launch: Launch
+    models: Annotated[dict[Name, ModelSection], Field(min_length=1)]
+    world: WorldSection
+    data: Annotated[dict[Name, DataSection], Field(min_length=1)]
+    released: dict[Name, ReleasedSection] = Field(default_factory=dict)
+    default: DefaultSection
+    evaluation: EvaluationSection
+    training: dict[str, TrainingSection]
+    """Budget -> trainer arguments; those in `common` apply to all budgets."""
+    cost: dict[str, NotNegative]
+    """Stage, budget or method -> rough seconds, only for estimates of time."""
+
+    @model_validator(mode="after")
+    def _every_stage_has_a_cost(self) -> ProfileFile:
+        stages = {"data", "base", "evaluate", *self.training} - {COMMON} | ({"world"} if self.generated else set())
+        if absent := sorted(stages - self.cost.keys()):
+            raise ValueError(f"cost: missing key {absent[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> ProfileFile:
+        """Names in one section are those of another; nothing is said that would have no effect."""
+        _among("default.benchmarks", self.default.benchmarks, self.data)
+        _among("default.models", self.default.models, self.models)
+        _among("released", self.released, self.data)
+        if "rl" not in self.training:
+            raise ValueError("training: missing key 'rl'")
+        budget = {**self.section(COMMON), **self.section("rl")}
+        if EQUAL_TOKENS in self.default.arms and not budget.get("rollout_tokens"):
+            raise ValueError(f"default.arms: {EQUAL_TOKENS!r} needs training.rl.rollout_tokens above 0")
+        if AS_RELEASED in self.default.arms and not self.released:
+            raise ValueError(f"default.arms: {AS_RELEASED!r} needs the section `released`")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_data(self) -> ProfileFile:
+        """The mini world's models and its settings go with generated data only."""
+        if self.generated:
+            return self
+        if self.world.model_fields_set:
+            raise ValueError("world: has no effect where `generated` is false: write {}")
+        for name, source in self.models.items():
+            if "mini" in source.model_fields_set:
+                raise ValueError(f"models.{name}.mini: needs generated data: write `generated: true`, or name a hub")
+        for name, section in self.released.items():
+            if section.model_fields_set:
+                raise ValueError(f"released.{name}: the real files have no options: write {{}}")
+        return self
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """The keys that a training section states."""
+        found = self.training.get(name)
+        return found.model_dump(exclude_unset=True) if found else {}
+
+
+def _among(at: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{at}: {unknown_key(name, known).replace('key', 'name', 1)}")
