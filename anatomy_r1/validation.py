@@ -101,7 +101,7 @@ def _problem(model: Any, location: tuple[int | str, ...], kind: str, message: st
         return unknown_key(str(location[-1]), _fields(_type_at(model, location[:-1])), at)
     if kind in ("model_type", "model_attributes_type", "dict_type", "dataclass_type", "dataclass_exact_type"):
         message = "should be a mapping of keys to values"
-    text = re.sub(r"^(Value error, |\w+ (?=should ))", "", message)
+    text = re.sub(r"^(Value error, |\w+ (?=should ))", "", message).replace(". Fix: ", "; ")
     found = "" if kind == "value_error" else f", found {_found(kind, value)}"
     return f"{at}: {text}{found}" if at else f"{text}{found}"
 
@@ -170,7 +170,7 @@ def _yaml(text: str) -> object:
         _expanded(node, {})
         return loader.construct_document(node)
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _expanded(node: yaml.Node, known: dict[int, int]) -> int:
@@ -194,6 +194,12 @@ def _refused(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError
 
 class _ExactLoader(yaml.SafeLoader):
     """A safe loader without PyYAML's guesses: it silently takes the last of two equal keys, and reads `010` as 8."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except ValueError as error:  # a 13th month, a number of 5,000 digits
+            raise _refused(str(error), node) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: list[object] = []

@@ -194,7 +194,8 @@ def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
     from baselines.experiment.plan import select
     from baselines.experiment.profile import load_profile
     from baselines.methods.registry import add_methods
-    from baselines.preflight.arguments import check_profile, check_trainings
+    from baselines.preflight.arguments import check_trainings
+    from baselines.preflight.names import check_profile
 
     profile, files = load_profile(arguments.profile), _method_files(arguments)
     own = [method.id for method in add_methods(files)]

@@ -56,7 +56,7 @@ def test_a_file_becomes_a_typed_value(tmp_path, suffix):
         ("{name: grpo, sweep: [{steps: 5, stepz: 1}]}", "unknown key 'sweep[0].stepz' (did you mean 'steps'?)"),
         ("{name: grpo, warmup: {steps: 5, stepz: 1}}", "unknown key 'warmup.stepz' (did you mean 'steps'?)"),
         ("{name: grpo, sweep: [{steps: 5, learning_rate: 1e-5}]}", "sweep[0].learning_rate: should be a valid number"),
-        ("{name: grpo, sweep: [{steps: 5, learning_rate: 1e-5}]}", "found the string '1e-5': write 1.0e-5, without quotes"),
+        ("{name: grpo, sweep: [{steps: 5, learning_rate: 1e-5}]}", "the string '1e-5': write 1.0e-5, without"),
         ("{name: grpo, nights: 3}", "unknown key 'nights' (known keys: "),
         ("{name: 7}", "name: should be a valid string, found 7"),
         ("[name]", "experiment: should be a mapping of keys to values, found ['name']"),
@@ -85,7 +85,11 @@ def test_a_key_of_yaml_that_is_merged_in_may_be_overridden(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [('{"name": "a", "name": "b"}', "duplicate key 'name'"), ('{"name": ', "Expecting value"), ("[" * 10**5, "nested too deeply")],
+    [
+        ('{"name": "a", "name": "b"}', "duplicate key 'name'"),
+        ('{"name": ', "Expecting value"),
+        ("[" * 10**5, "nested too deeply"),
+    ],
     ids=["twice", "cut off", "nested without end"],
 )
 def test_bad_json_is_refused(tmp_path, text, message):

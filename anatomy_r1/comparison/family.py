@@ -81,7 +81,7 @@ class _File(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     declared: date
     metric: str
     level: float

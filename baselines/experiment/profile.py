@@ -61,7 +61,7 @@ class Profile:
 
 
 def profile_path(name: str) -> Path:
-    """The file of a profile: that of this name, or the file itself. Whether it is there is for `load_profile` to say."""
+    """The file of a profile: that of this name, or the file itself, whether or not it is there."""
     return Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
 
 

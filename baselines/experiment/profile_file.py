@@ -6,31 +6,34 @@ stage's digest depends on them. What needs the trainers' own classes is checked 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    StrictInt,
-    StrictStr,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 from anatomy_r1.evaluation.config import ENGINES, EvaluationConfig
 from anatomy_r1.mini.world import WorldSpec
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
-from anatomy_r1.validation import NUMBER, spelt, unknown_key
+from anatomy_r1.validation import unknown_key
+from baselines.experiment.values import (
+    A_LIST,
+    UNSET,
+    Count,
+    Fraction,
+    Name,
+    Names,
+    NotNegative,
+    Options,
+    Positive,
+    Seed,
+    Seeds,
+    Share,
+    Whole,
+    exact,
+)
 
-UNSET: Any = None
-"""Default of a key that need not be given; it is not part of the profile then."""
 COMMON = "common"
 """The training section whose arguments apply to all budgets."""
 OF_THE_RUN = {
@@ -56,77 +59,6 @@ ALSO_CALLED = {
     "cliprange": "epsilon",
 }
 """Names of trainer arguments in other frameworks (verl, OpenRLHF, ms-swift, older TRL) -> theirs in TRL 1.16.0."""
-
-
-def _number(value: object) -> object:
-    """An integer or a finite float, unchanged. (YAML 1.1 reads `2e-4` as a string.)"""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"should be a number, found {spelt(value)}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"should be a finite number, found {value}")
-    return value
-
-
-def _above(bound: float, *, equal: bool = False) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if value < bound or (value == bound and not equal):
-            raise ValueError(f"should be {'at least' if equal else 'above'} {bound:g}, found {value}")
-        return value
-
-    return check
-
-
-def _share(value: Any) -> Any:
-    if value > 1:
-        raise ValueError(f"should be a share of at most 1, found {value}")
-    return value
-
-
-def exact(value: object, at: str = "") -> None:
-    """Refuse, anywhere below an option that is passed on to a library: numbers in text form, NaN and infinity."""
-    if isinstance(value, Mapping):
-        for key, below in value.items():
-            exact(below, f"{at}.{key}".lstrip("."))
-    elif isinstance(value, list | tuple):
-        for number, below in enumerate(value):
-            exact(below, f"{at}[{number}]")
-    elif isinstance(value, str) and "e" in value.lower() and NUMBER.fullmatch(value):
-        raise ValueError(f"{at}: found {spelt(value)}")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{at}: should be a finite number, found {value}")
-
-
-def _exact_options(section: dict[str, Any]) -> dict[str, Any]:
-    exact(section)
-    return section
-
-
-def _each_once(values: list[Any]) -> list[Any]:
-    if twice := [one for one in values if values.count(one) > 1]:
-        raise ValueError(f"{twice[0]!r} is listed twice")
-    return values
-
-
-def _a_list(value: object) -> object:
-    if not isinstance(value, list):
-        raise ValueError(f"should be a list, found {value!r}: write [{value}]")
-    return value
-
-
-Number = Annotated[float, PlainValidator(_number)]
-Positive = Annotated[Number, AfterValidator(_above(0))]
-NotNegative = Annotated[Number, AfterValidator(_above(0, equal=True))]
-Share = Annotated[NotNegative, AfterValidator(_share)]
-Fraction = Annotated[Positive, AfterValidator(_share)]
-Count = Annotated[int, Field(ge=1)]
-Whole = Annotated[int, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Options = Annotated[dict[str, Any], AfterValidator(_exact_options)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-"""A folder's name and a word of a command line."""
-_A_LIST = (BeforeValidator(_a_list), Field(min_length=1), AfterValidator(_each_once))
-Names = Annotated[list[str], *_A_LIST]
-Seeds = Annotated[list[Seed], *_A_LIST]
 
 
 @dataclass(frozen=True)
@@ -186,7 +118,7 @@ class ModelSection(Section):
             raise ValueError("recipe: is of `mini`, and this model has `hub`")
         if self.lora == {}:
             raise ValueError("lora: is empty, which would train all weights: write null, or name r and lora_alpha")
-        if self.pixels and self.pixels.get("min", 1) > self.pixels.get("max", math.inf):
+        if self.pixels and self.pixels.get("min", 1) > self.pixels.get("max", float("inf")):
             raise ValueError(f"pixels: min {self.pixels['min']} is above max {self.pixels['max']}")
         return self
 
@@ -239,7 +171,7 @@ class DefaultSection(Section):
     benchmarks: Names
     models: Names
     seeds: Seeds
-    arms: Annotated[list[Literal["matched", "equal-tokens", "as-released"]], *_A_LIST]
+    arms: Annotated[list[Literal["matched", "equal-tokens", "as-released"]], *A_LIST]
 
 
 class EvaluationSection(Section):
@@ -376,20 +308,12 @@ class ProfileFile(Section):
     """Stage, budget or method -> rough seconds, only for estimates of time."""
 
     @model_validator(mode="after")
-    def _every_stage_has_a_cost(self) -> ProfileFile:
-        stages = {"data", "base", "evaluate", *self.training} - {COMMON} | ({"world"} if self.generated else set())
-        if absent := sorted(stages - self.cost.keys()):
-            raise ValueError(f"cost: missing key {absent[0]!r}")
-        return self
-
-    @model_validator(mode="after")
     def _sections_agree(self) -> ProfileFile:
         """Names in one section are those of another; nothing is said that would have no effect."""
         _among("default.benchmarks", self.default.benchmarks, self.data)
         _among("default.models", self.default.models, self.models)
         _among("released", self.released, self.data)
-        if "rl" not in self.training:
-            raise ValueError("training: missing key 'rl'")
+        self._check_budgets()
         budget = {**self.section(COMMON), **self.section("rl")}
         if EQUAL_TOKENS in self.default.arms and not budget.get("rollout_tokens"):
             raise ValueError(f"default.arms: {EQUAL_TOKENS!r} needs training.rl.rollout_tokens above 0")
@@ -411,6 +335,16 @@ class ProfileFile(Section):
             if section.model_fields_set:
                 raise ValueError(f"released.{name}: the real files have no options: write {{}}")
         return self
+
+    def _check_budgets(self) -> None:
+        """Every stage and training section has a cost. Which sections are methods' own is known later."""
+        if "rl" not in self.training:
+            raise ValueError("training: missing key 'rl'")
+        stages = {"data", "base", "evaluate", *self.training} - {COMMON} | ({"world"} if self.generated else set())
+        if absent := sorted(stages - self.cost.keys()):
+            near = get_close_matches(absent[0], (COMMON, *self.cost), n=1) if absent[0] in self.training else []
+            hint = f" (training has it; did you mean {near[0]!r} there?)" if near else ""
+            raise ValueError(f"cost: missing key {absent[0]!r}{hint}")
 
     def section(self, name: str) -> Mapping[str, Any]:
         """The keys that a training section states."""

@@ -46,6 +46,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 _DOCS = "docs/add-a-method.md"
 _FIX = f"Fix: see {_DOCS}"
 _KNOBS = ("knobs", "release_knobs")
+_KNOB = "should be text, a number, True or False, a tuple of numbers, or None"
 
 
 def all_methods() -> tuple[Method, ...]:
@@ -83,7 +84,7 @@ def read_methods(path: Path, known: Iterable[Method]) -> tuple[Method, ...]:
     except OSError as error:
         fix = "Fix: name your file with --method-file"
         raise AnatomyR1Error(f"{path}: cannot be read ({error.strerror}). {fix}") from error
-    module = _run(path)
+    module = _run(path, content)
     methods = getattr(module, "METHODS", None)
     if not isinstance(methods, tuple) or not methods or not all(isinstance(one, Method) for one in methods):
         raise AnatomyR1Error(f"{path}: defines no METHODS = (...), a tuple of Method. {_FIX}")
@@ -94,20 +95,23 @@ def read_methods(path: Path, known: Iterable[Method]) -> tuple[Method, ...]:
     return tuple(replace(one, file_sha256=hashlib.sha256(content).hexdigest()) for one in methods)
 
 
-def _run(path: Path) -> ModuleType:
-    """The file as an importable module, so that a method can name a trainer or reward of its own file."""
+def _run(path: Path, content: bytes) -> ModuleType:
+    """The file as an importable module, so that a method can name a trainer or reward of its own file.
+
+    What runs is what was hashed: Python's cache of compiled files may be that of an earlier content of the same size.
+    """
     name = f"method_file_{re.sub(r'[^0-9a-zA-Z]', '_', path.stem)}"
     if name in sys.modules:
         if sys.modules[name].__file__ == str(path):
             return sys.modules[name]
         raise AnatomyR1Error(f"{path}: another method file has this name too. Fix: rename one of them")
     spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise AnatomyR1Error(f"{path}: cannot be run as Python. {_FIX}")
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        exec(compile(content, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         told = " ".join(f"{type(error).__name__}: {error}".split())
@@ -149,6 +153,7 @@ def _check_types(path: Path, method: Method) -> None:
         except ValidationError as error:
             first = error.errors()[0]
             at = "".join(f"[{step!r}]" for step in first["loc"][:1])
-            told = f"{first['msg'].removeprefix('Input ')}, found {reprlib.repr(first['input'])}"
+            wanted = _KNOB if name in _KNOBS else first["msg"].removeprefix("Input ")
+            told = f"{wanted}, found {reprlib.repr(first['input'])}"
             cure = "a dotted name such as f'{__name__}.my_reward'" if name == "rewards" else f"see {_DOCS}"
             raise AnatomyR1Error(f"{where}: {name}{at}: {told}. Fix: {cure}") from error

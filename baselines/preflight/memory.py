@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from anatomy_r1.errors import AnatomyR1Error
 
 if TYPE_CHECKING:  # `--help` shows a default of this module, and profiles need pandas
-    from baselines.experiment.profile import Launch
+    from baselines.experiment.profile_file import Launch
 
 ARCHITECTURES = Path(__file__).resolve().parent / "architectures"
 
@@ -45,10 +45,24 @@ class ModelShape:
 
 def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShape:
     """Shape of a profile's model entry; a model that has been fetched is read from its folder."""
+    model = empty_model(source, folder)
+    total = sum(weight.numel() for weight in model.parameters())
+    largest = max(sum(w.numel() for w in part.parameters(recurse=False)) for part in model.modules())
+    text = model.config.get_text_config()
+    model = prepared(model, source)
+    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size)
+    return ModelShape(total, trainable, trainable if source.get("lora") else 0, largest, *sizes)
+
+
+def empty_model(source: Mapping[str, Any], folder: Path | None = None) -> Any:
+    """The model of a profile's entry without weights; of the mini world's base, with random ones."""
+    if "mini" in source:
+        from anatomy_r1.mini.architecture import build_model, build_processor
+
+        return build_model(source["mini"], build_processor())
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
-
-    from baselines.stages.policy import adapters, freeze
 
     path = ARCHITECTURES / f"{str(source.get('hub', '')).rpartition('/')[2]}.json"
     if folder and (folder / "config.json").is_file():
@@ -57,19 +71,27 @@ def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShap
         known = ", ".join(sorted(one.stem for one in ARCHITECTURES.glob("*.json")))
         raise AnatomyR1Error(f"no configuration of {source.get('hub')!r} to count its parameters; known: {known}")
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**json.loads(path.read_text())))
-    total = sum(weight.numel() for weight in model.parameters())
-    largest = max(sum(w.numel() for w in part.parameters(recurse=False)) for part in model.modules())
-    text = model.config.get_text_config()
+        return AutoModelForImageTextToText.from_config(AutoConfig.for_model(**json.loads(path.read_text())))
+
+
+def prepared(model: Any, source: Mapping[str, Any]) -> Any:
+    """The model with the entry's parts frozen and its adapters added, as it is trained.
+
+    Raises:
+        AnatomyR1Error: The model has no such part, or PEFT finds nothing to adapt.
+    """
+    from baselines.stages.policy import adapters, freeze
+
     freeze(model, source.get("frozen", ()))
     lora = adapters(source)
-    if lora:
-        from peft import get_peft_model
+    if not lora:
+        return model
+    from peft import get_peft_model
 
-        model = get_peft_model(model, lora)
-    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size)
-    return ModelShape(total, trainable, trainable if lora else 0, largest, *sizes)
+    try:
+        return get_peft_model(model, lora)
+    except (TypeError, ValueError) as error:
+        raise AnatomyR1Error(f"lora: {' '.join(str(error).split())}. Fix: see PEFT's LoraConfig") from error
 
 
 GB = 2**30

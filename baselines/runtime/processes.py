@@ -24,7 +24,8 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locks import try_lock
 from anatomy_r1.provenance import ROOT, gpus
-from baselines.experiment.profile import Launch, Profile
+from baselines.experiment.profile import Profile
+from baselines.experiment.profile_file import Launch
 
 ACCELERATE = Path(__file__).parent / "accelerate"
 

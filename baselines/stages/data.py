@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from anatomy_r1.data.prepared import summary
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_atomic
 from anatomy_r1.mini.released_twin import twin
+from anatomy_r1.validation import unknown_key
 from baselines.experiment.cell import GridRun
 
 ROOT_VARIABLE = "ANATOMY_R1_DATA_ROOT"
@@ -53,6 +55,11 @@ def read_section(section: Mapping[str, Any], name: str, root: Path, out: Path) -
         first = error.errors()[0]
         key = ".".join([name, *map(str, first["loc"])])
         problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "unexpected_keyword_argument":
+            options = [one.name for one in fields(OPTIONS[section["source"]]) if one.name not in ("root", "out")]
+            problem = unknown_key(str(first["loc"][-1]), options)
+        elif first["type"] != "value_error":
+            problem += f", found {first['input']!r}"
         fix = "" if "Fix:" in problem else f". Fix: see `anatomy-r1 data prepare {section['source']} --help`"
         raise AnatomyR1Error(f"{key}: {problem}{fix}") from error
 

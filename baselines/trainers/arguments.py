@@ -6,20 +6,25 @@ some values only in a trainer's constructor, or in the first step; `_refused_lat
 
 from __future__ import annotations
 
+import inspect
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 from trl import SFTConfig
 
-from anatomy_r1.validation import spelt
-from baselines.experiment.profile_file import OF_THE_RUN, TrainingSection, exact, unknown_argument
+from anatomy_r1.validation import spelt, unknown_key
+from baselines.experiment.profile_file import OF_THE_RUN, TrainingSection, unknown_argument
+from baselines.experiment.values import exact
 from baselines.trainers.config import RLConfig
 
 Kind = Literal["sft", "rl"]
 CONFIGS: dict[Kind, Any] = {"sft": SFTConfig, "rl": RLConfig}
+_CALLED: dict[Kind, str] = {"sft": "supervised fine-tuning", "rl": "reinforcement learning"}
 CHOICES: dict[Kind, dict[str, tuple[str, ...]]] = {
     "sft": {"loss_type": ("nll", "dft", "chunked_nll")},
     "rl": {
@@ -34,7 +39,7 @@ CHOICES: dict[Kind, dict[str, tuple[str, ...]]] = {
 """Arguments with a fixed set of values that TRL reads only in a trainer's constructor or in a step."""
 
 
-class ArgumentProblem(ValueError):
+class ArgumentError(ValueError):
     """An argument that training would refuse: `key` is its name, or empty where several are at odds."""
 
     def __init__(self, key: str, message: str) -> None:
@@ -46,17 +51,21 @@ def check_arguments(kind: Kind, given: Mapping[str, Any]) -> None:
     """Names, types and values of arguments one by one.
 
     Raises:
-        ArgumentProblem: The first argument that is unknown, of another type, not finite, or no choice of its kind.
+        ArgumentError: The first argument that is unknown, of another type, not finite, or no choice of its kind.
     """
     known = {one.name for one in fields(CONFIGS[kind])}
     hints = typing.get_type_hints(CONFIGS[kind])
+    other: Kind = "rl" if kind == "sft" else "sft"
+    elsewhere = {one.name for one in fields(CONFIGS[other])}
     for key, value in given.items():
+        if key in elsewhere - known:
+            raise ArgumentError(key, f"is an argument of {_CALLED[other]}, and this is {_CALLED[kind]}")
         if key not in known:
-            raise ArgumentProblem(key, unknown_argument(key, sorted(known)))
+            raise ArgumentError(key, unknown_argument(key, sorted(known)))
         _check_type(key, value, hints[key])
         choices = CHOICES[kind].get(key)
         if choices and value not in choices:
-            raise ArgumentProblem(key, f"{value!r} is none of {', '.join(choices)}")
+            raise ArgumentError(key, f"{value!r} is none of {', '.join(choices)}")
 
 
 def _check_type(key: str, value: object, hint: Any) -> None:
@@ -71,9 +80,9 @@ def _check_type(key: str, value: object, hint: Any) -> None:
     except ValidationError as error:
         first = error.errors()[0]["msg"].removeprefix("Value error, ").removeprefix("Input ")
         found = "" if "found" in first else f", found {spelt(value)}"
-        raise ArgumentProblem(key, f"{first}{found}") from error
+        raise ArgumentError(key, f"{first}{found}") from error
     except ValueError as error:
-        raise ArgumentProblem(key, str(error).removeprefix(f"{key}: ")) from error
+        raise ArgumentError(key, str(error).removeprefix(f"{key}: ")) from error
 
 
 def build_arguments(kind: Kind, given: Mapping[str, Any], rewards: int = 0, processes: int | None = None) -> Any:
@@ -82,7 +91,7 @@ def build_arguments(kind: Kind, given: Mapping[str, Any], rewards: int = 0, proc
     With `processes`, the object is for a plan: it counts on that many processes, and touches no device.
 
     Raises:
-        ArgumentProblem: TRL or our own trainers would refuse the arguments.
+        ArgumentError: TRL or our own trainers would refuse the arguments.
     """
     check_arguments(kind, {key: value for key, value in given.items() if key not in OF_THE_RUN})
     if kind == "rl" and processes is not None:
@@ -91,9 +100,19 @@ def build_arguments(kind: Kind, given: Mapping[str, Any], rewards: int = 0, proc
     try:
         built = config(**given)
     except (ArithmeticError, ImportError, LookupError, NotImplementedError, OSError, TypeError, ValueError) as error:
-        raise ArgumentProblem("", " ".join(str(error).split())) from error
+        message = " ".join(str(error).split())
+        raise ArgumentError(_meant(given, message), message) from error
     _refused_later(kind, built, rewards)
     return built
+
+
+def _meant(given: Mapping[str, Any], message: str) -> str:
+    """The argument that a message of TRL's or ours is about: the first it names, or whose value it names."""
+    found = {key: re.search(rf"\b{key}\b", message) for key in given}
+    named = sorted((match.start(), key) for key, match in found.items() if match)
+    if named:
+        return named[0][1]
+    return next((key for key, value in given.items() if isinstance(value, str) and value and value in message), "")
 
 
 def _check_groups(given: Mapping[str, Any], processes: int) -> None:
@@ -105,7 +124,7 @@ def _check_groups(given: Mapping[str, Any], processes: int) -> None:
         fit = ", ".join(str(size) for size in range(2, total + 1) if total % size == 0) or "none"
         of = f"per_device_train_batch_size {rows} x processes {processes} x batches per generation {batches}"
         told = f"{group} does not divide the {total} completions of a generated batch ({of}); these do: {fit}"
-        raise ArgumentProblem("num_generations", told)
+        raise ArgumentError("num_generations", told)
 
 
 def _planned(config: Any, processes: int) -> Any:
@@ -123,22 +142,39 @@ def _planned(config: Any, processes: int) -> Any:
 def _refused_later(kind: Kind, built: Any, rewards: int) -> None:
     """What TRL's trainers, or ours, refuse once they are made."""
     if built.max_steps < 1:
-        raise ArgumentProblem("max_steps", "is missing: it ends the run")
+        raise ArgumentError("max_steps", "is missing: it ends the run")
     _check_optimiser(built)
     if built.eval_strategy.value != "no":
-        raise ArgumentProblem("eval_strategy", "there is no evaluation during training: leave it out")
+        raise ArgumentError("eval_strategy", "there is no evaluation during training: leave it out")
+    if built.push_to_hub:
+        raise ArgumentError("push_to_hub", "a run publishes nothing: leave it out")
+    if built.trust_remote_code:
+        raise ArgumentError("trust_remote_code", "code of a model is never run: leave it out")
+    if built.use_liger_kernel and find_spec("liger_kernel") is None:
+        raise ArgumentError("use_liger_kernel", "the package liger-kernel is not installed: leave it out")
+    _check_checkpointing(built.gradient_checkpointing_kwargs or {})
     if kind == "sft":
         for key in ("packing", "padding_free", "assistant_only_loss"):
             if getattr(built, key):
-                raise ArgumentProblem(key, "TRL does not support it for images: leave it out")
+                raise ArgumentError(key, "TRL does not support it for images: leave it out")
         if built.pad_to_multiple_of is not None:
-            raise ArgumentProblem("pad_to_multiple_of", "TRL does not support it for images: leave it out")
+            raise ArgumentError("pad_to_multiple_of", "TRL does not support it for images: leave it out")
         return
     _check_rewards(built, rewards)
     if built.use_transformers_continuous_batching:
-        raise ArgumentProblem("use_transformers_continuous_batching", "TRL does not support it for images")
+        raise ArgumentError("use_transformers_continuous_batching", "TRL does not support it for images")
     if built.sync_ref_model and built.beta == 0.0:
-        raise ArgumentProblem("sync_ref_model", "there is no reference model where beta is 0")
+        raise ArgumentError("sync_ref_model", "there is no reference model where beta is 0")
+
+
+def _check_checkpointing(given: Mapping[str, Any]) -> None:
+    """Options of PyTorch's checkpointing, which takes others for arguments of the model."""
+    from torch.utils.checkpoint import checkpoint
+
+    known = [*list(inspect.signature(checkpoint).parameters)[1:], "selective"]
+    for key in given:
+        if key not in known:
+            raise ArgumentError("gradient_checkpointing_kwargs", unknown_key(key, known))
 
 
 def _check_optimiser(built: Any) -> None:
@@ -152,13 +188,13 @@ def _check_optimiser(built: Any) -> None:
         optimiser, options = Trainer.get_optimizer_cls_and_kwargs(built, torch.nn.Linear(1, 1))
         one = optimiser([torch.nn.Parameter(torch.zeros(1))], **options)
     except (ImportError, TypeError, ValueError) as error:
-        raise ArgumentProblem("optim", f"{built.optim.value}: {' '.join(str(error).split())}") from error
+        raise ArgumentError("optim", f"{built.optim.value}: {' '.join(str(error).split())}") from error
     steps = built.max_steps
     own = built.lr_scheduler_kwargs or {}
     try:
         get_scheduler(built.lr_scheduler_type, one, built.get_warmup_steps(steps), steps, own)
     except (TypeError, ValueError) as error:
-        raise ArgumentProblem("lr_scheduler_type", " ".join(str(error).split())) from error
+        raise ArgumentError("lr_scheduler_type", " ".join(str(error).split())) from error
 
 
 def _check_rewards(built: Any, own: int) -> None:
@@ -166,4 +202,4 @@ def _check_rewards(built: Any, own: int) -> None:
     count = 2 + bool(round(built.overlong_share * built.max_completion_length)) + own
     if built.reward_weights is not None and len(built.reward_weights) != count:
         told = f"has {len(built.reward_weights)} weights for {count} rewards: accuracy, format, then the method's own"
-        raise ArgumentProblem("reward_weights", told)
+        raise ArgumentError("reward_weights", told)

@@ -73,7 +73,7 @@ def test_a_declaration_is_read(tmp_path):
         ("level: 0.05\n", "", "missing key 'level'"),
         ("level: 0.05", "levle: 0.05", r"unknown key 'levle' \(did you mean 'level'\?\)"),
         ("level: 0.05", "level: 0.05\nlevel: 0.5", "duplicate key 'level'"),
-        ("level: 0.05", "level: '0.05'", "level: should be a valid number, found '0.05'"),
+        ("level: 0.05", "level: '0.05'", "level: should be a valid number, found the string '0.05'"),
         ("level: 0.05", "level: 1.5", "level 1.5"),
         ("declared: 2026-11-01", "declared: soon", "declared: should be a valid date, found 'soon'"),
         ("smallest_difference: 5", "smallest_difference: 0", "points above 0"),

@@ -69,11 +69,13 @@ class _System(_Strict):
     benchmark: str
     conditions: _Conditions
     questions: _Questions
-    runs: list[_Run]
+    runs: Annotated[list[_Run], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _one_value_per_question(self) -> _System:
         ids = self.questions.id
+        if not ids:
+            raise ValueError(f"system {self.name}: has no questions")
         if len(set(ids)) < len(ids):
             raise ValueError(f"system {self.name}: a question id occurs twice")
         columns = [("cluster", self.questions.cluster), ("category", self.questions.category)]
@@ -83,13 +85,30 @@ class _System(_Strict):
         for what, values in columns:
             if len(values) != len(ids):
                 raise ValueError(f"system {self.name}, {what}: expected {len(ids)} values, found {len(values)}")
+        for run in self.runs:
+            self._counts_agree(run)
         return self
+
+    def _counts_agree(self, run: _Run) -> None:
+        """A right response was read, so no question has more right responses than parsed ones."""
+        for place, name in enumerate(self.questions.id):
+            right = sum(flags[place] == "1" for flags in run.correct)
+            if right > int(run.parsed[place]):
+                told = f"{right} right responses, but {run.parsed[place]} parsed"
+                raise ValueError(f"system {self.name}, seed {run.seed}, question {name}: {told}")
 
 
 class _File(_Strict):
     anatomy_r1_reference: Literal[1]
     """Version of the format; its presence marks the file as a reference (`MARK`)."""
-    systems: list[_System]
+    systems: Annotated[list[_System], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> _File:
+        names = [(one.name, one.benchmark) for one in self.systems]
+        if doubled := [name for name, benchmark in names if names.count((name, benchmark)) > 1]:
+            raise ValueError(f"systems: {doubled[0]!r} is recorded twice")
+        return self
 
 
 def write_reference(path: Path, found: Sequence[System]) -> None:

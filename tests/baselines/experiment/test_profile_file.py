@@ -18,7 +18,10 @@ MISTAKES = {
     "a number in quotes": (("top_p: 1.0", "top_p: '1'"), "training.rl.top_p: .*found the string '1': write 1, without"),
     "no number at all": (("top_p: 1.0", "top_p: high"), "training.rl.top_p: should be a number, found 'high'"),
     "a boolean for a number": (("beta: 0.04", "beta: true"), "training.rl.beta: should be a number, found True"),
-    "an integer in quotes": (("max_steps: 320", "max_steps: '320'"), "training.rl.max_steps: .*integer, found the string '320': write 320, without quotes"),
+    "an integer in quotes": (
+        ("max_steps: 320", "max_steps: '320'"),
+        "training.rl.max_steps: .*integer, found the string '320': write 320, without quotes",
+    ),
     "a string for a boolean": (("use_cpu: true", "use_cpu: 'yes'"), "training.common.use_cpu: .*boolean, found 'yes'"),
     "a misspelt trainer argument": (
         ("learning_rate: 2.0e-4", "learning_rat: 2.0e-4"),
@@ -86,3 +89,133 @@ def test_sections_have_the_keys_of_what_they_are_given_to():
     assert own <= TrainingSection.model_fields.keys()
     assert {one.name for one in fields(WorldSpec)} == WorldSection.model_fields.keys()
     assert EvaluationSection.model_fields.keys() <= {one.name for one in fields(EvaluationConfig)}
+
+
+SMOKE = (PROFILES / "smoke.yaml").read_text()
+MODEL = "{mini: mini-l, recipe: toy}"
+RL = "beta: 0.001"
+CASE_11 = {
+    "an exponent without a dot, which YAML 1.1 reads as text": (
+        (RL, "beta: 1e-3"),
+        "training.rl.beta: .*found the string '1e-3': write 1.0e-3, without quotes",
+    ),
+    "a number in quotes": (("2.0e-4", '"2e-4"'), "training.rl.learning_rate: .*'2e-4': write 2.0e-4"),
+    "a number as text, deep in options": (
+        (MODEL, "{mini: mini-l, lora: {r: 4, lora_dropout: 1e-1}}"),
+        "models.mini-l.lora: lora_dropout: found the string '1e-1': write 1.0e-1",
+    ),
+    "another framework's name of a knob": ((RL, "kl_coef: 0.1"), r"training.rl: unknown key 'kl_coef' \(TRL's name is 'be"),
+    "an unknown knob": ((RL, "betta: 0.1"), r"training.rl: unknown key 'betta' \(did you mean 'beta'\?\)"),
+    "a knob like none": ((RL, "zzz: 0.1"), r"training.rl: unknown key 'zzz' \(did you mean '"),
+    "a key twice": (("top_k: 0", "top_k: 0\n    top_k: 0"), r"duplicate key 'top_k' \(line 71, column 5\)"),
+    "a key twice, on one line": ((MODEL, "{mini: mini-l, mini: mini-s}"), "duplicate key 'mini'"),
+    "a section twice": (("cost:", "world: {}\n\ncost:"), "duplicate key 'world'"),
+    "a misspelt option of the data": (
+        ("split: file", "splits: file"),
+        r"unknown key 'data.sgg_anatomy_mini.splits' \(did you mean 'split'\?\)",
+    ),
+    "a default model that `models` lacks": (
+        ("models: [mini-l]", "models: [mini-xl]"),
+        r"default.models: unknown name 'mini-xl' \(did you mean 'mini-l'\?\)",
+    ),
+    "a default benchmark that `data` lacks": (
+        ("benchmarks: [sgg_anatomy_mini,", "benchmarks: [sgg_anatomy,"),
+        "default.benchmarks: unknown name 'sgg_anatomy'",
+    ),
+    "a released set that `data` lacks": (("{size: 16", "{size: 16, seed: 0}\n  sgg: {size: 16"), "released: unknown name 'sgg'"),
+    "an arm of another name": (("equal-tokens]", "equal]"), r"default.arms\[1\]: .*found 'equal'"),
+    "an arm without its budget": (
+        ("rollout_tokens: 1000", "rollout_tokens: 0"),
+        "default.arms: 'equal-tokens' needs training.rl.rollout_tokens",
+    ),
+    "a misspelt option of the evaluation": (
+        ("  repeats: 5", "  temprature: 1\n  repeats: 5"),
+        r"unknown key 'evaluation.temprature' \(did you mean 'temperature'\?\)",
+    ),
+    "other repeats than the metrics have": (("repeats: 5", "repeats: 4"), "evaluation: repeats 4: the metrics"),
+    "an engine that there is none of": (("repeats: 5", "repeats: 5\n  engine: vlm"), "engine 'vlm': there are transformers"),
+    "a seed for a list of seeds": (("seeds: [0]", "seeds: 0"), r"default.seeds: should be a list, found 0: write \[0\]"),
+    "a negative seed": (("seeds: [0]", "seeds: [-1]"), r"default.seeds\[0\]: .*found -1"),
+    "a seed twice": (("seeds: [0]", "seeds: [0, 0]"), "default.seeds: 0 is listed twice"),
+    "a method for a list of methods": (("models: [mini-l]", "models: mini-l"), r"default.models: .*write \[mini-l\]"),
+    "a tab": (("  rl:", "\trl:"), "that cannot start any token .*YAML takes no tabs: indent with blanks"),
+    "an unknown word of the launcher": (("launch: {processes", "launch: {nodes: 2, processes"), "unknown key 'launch.nodes'"),
+    "no process": (("processes: 1", "processes: 0"), "launch.processes: .*found 0"),
+    "a boolean for an integer": (("max_steps: 4", "max_steps: true"), "training.rl.max_steps: .*integer, found True"),
+    "a fraction for an integer": (("max_steps: 4", "max_steps: 4.0"), "training.rl.max_steps: .*integer, found 4.0"),
+    "no number": ((RL, "beta: .nan"), "training.rl.beta: should be a finite number .*found nan"),
+    "infinity": ((RL, "beta: 1.0e+999"), "training.rl.beta: should be a finite number .*found inf"),
+    "an integer beyond floats": ((RL, f"beta: {'9' * 400}"), r"training.rl.beta: should be a finite number below 2\*\*53"),
+    "a negative learning rate": (("learning_rate: 2.0e-4", "learning_rate: -2.0e-4"), "should be above 0, found -0.0002"),
+    "a share above one": (("top_p: 1.0", "top_p: 1.5"), "training.rl.top_p: should be a share of at most 1, found 1.5"),
+    "one completion for a group": (("num_generations: 8", "num_generations: 1"), "training.rl.num_generations: .*found 1"),
+    "nothing to train on": (("source: sgg, train: 24", "source: sgg, train: 0"), "data.sgg_anatomy_mini.train: .*found 0"),
+    "a seed where it has no effect": ((RL, "beta: 0.001\n    seed: 3"), "training.rl: seed: would have no effect here"),
+    "octal": (("split: file, seed: 0", "split: file, seed: 010"), "seed: 010 is read differently by YAML 1.1 and 1.2"),
+    "base 60": (("max_steps: 4", "max_steps: 1:30"), "max_steps: 1:30 is read differently"),
+    "a month that there is none of": (("note: >-", "day: 2026-13-01\nnote: >-"), r"month must be in 1..12 \(line 4"),
+    "an alias to itself": (("world: {", "world: &a {seed: *a, "), "an alias to a value that contains it"),
+    "two documents": (("name: smoke", "name: a\n---\nname: smoke"), "another document"),
+    "a Python object": (("note: >-", "note2: !!python/name:os.system\nnote: >-"), "could not determine a constructor"),
+    "a name that is a path": (("name: smoke", "name: ../smoke"), "name: should match pattern"),
+    "a model's name that is a path": (("  mini-l: {mini", "  ../up: {mini"), "should match pattern"),
+    "weights from two places": ((MODEL, "{mini: mini-l, hub: a/b}"), "has both `mini` and `hub`"),
+    "a precision that there is none of": ((MODEL, "{mini: mini-l, dtype: bf16}"), "models.mini-l.dtype: .*found 'bf16'"),
+    "adapters without options, which would train all": ((MODEL, "{mini: mini-l, lora: {}}"), "lora: is empty"),
+    "pixels the wrong way round": ((MODEL, "{mini: mini-l, pixels: {min: 9, max: 4}}"), "min 9 is above max 4"),
+    "an impossible world": (("train_videos: 3", "train_videos: 0"), "world: every count of a world must be at least 1"),
+    "the mini world without generated data": (("generated: true", "generated: false"), "world: has no effect where"),
+    "a misspelt budget": (("  cot-sft:\n", "  cot_sft:\n"), r"cost: missing key 'cot_sft' .*did you mean 'cot-sft'"),
+    "no section for reinforcement learning": (("  rl:\n", "  grpo:\n"), "training: missing key 'rl'"),
+    "a section that is empty": (("needs: {gpus: 0, gpu_memory_gb: 0.0}", "needs:"), "needs: should be a mapping"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CASE_11)
+def test_case_11_a_profile_that_would_not_do_what_it_says_is_refused_when_it_is_read(what, tmp_path):
+    (before, after), message = CASE_11[what]
+    assert before in SMOKE
+    path = tmp_path / "own.yaml"
+    path.write_text(SMOKE.replace(before, after, 1))
+    with pytest.raises(AnatomyR1Error, match=rf"^{path}: not a valid profile: .*{message}") as caught:
+        load_profile(str(path))
+    assert "\n" not in str(caught.value)
+    assert ". Fix: " in str(caught.value)
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{after}: &{after} [{', '.join([f'*{before}'] * 10)}]\n" for before, after in zip("abcde", "bcdef", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"# a comment\n", "the file is empty"),
+        (b"- a\n- b\n", "should be a mapping of keys to values, found"),
+        (b"smoke\n", "should be a mapping of keys to values, found 'smoke'"),
+        (SMOKE.replace("A base", "B\xe4se").encode("latin-1"), "not UTF-8 text \\(byte 0xe4"),
+        (SMOKE.encode("utf-16"), "not UTF-8 text"),
+        (SMOKE.encode() + b"\0", "unacceptable character #x0000"),
+        ((BOMB + SMOKE).encode(), "aliases make more than 100,000 values"),
+        (b"a: " + b"[" * 5000, "nested too deeply"),
+        (SMOKE.encode() + b"? [a, b]\n: c\n", "a key that is no plain word"),
+        (f"x: {'9' * 5000}\n".encode(), r"4300 digits.*\(line 1, column 4\)"),
+    ],
+    ids=["empty", "a comment", "a list", "a word", "Latin-1", "UTF-16", "a zero byte", "aliases of aliases", "deep",
+         "a list for a key", "5,000 digits"],
+)  # fmt: skip
+def test_case_11_what_is_no_profile_at_all_is_refused_in_one_line(content, message, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_bytes(content)
+    with pytest.raises(AnatomyR1Error, match=f"not a valid profile: .*{message}") as caught:
+        load_profile(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_case_11_a_byte_order_mark_and_aliases_within_reason_are_taken(tmp_path):
+    path = tmp_path / "own.yaml"
+    text = SMOKE.replace("  sft:\n", "  sft: &sft\n").replace("  rl:\n", "  mine: {<<: *sft, max_steps: 5}\n  rl:\n")
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("cost: {", "cost: {mine: 1, ").encode())
+    assert load_profile(str(path)).training["mine"] == {**load_profile("smoke").training["sft"], "max_steps": 5}

@@ -139,7 +139,7 @@ def test_only_what_is_rewarded_has_rewards():
 def test_several_processes_of_one_training_get_the_file_too(file, tmp_path, monkeypatch):
     import dataclasses
 
-    from baselines.experiment.profile import Launch
+    from baselines.experiment.profile_file import Launch
     from baselines.stages.stages import start_training
 
     started = []

@@ -4,7 +4,8 @@ import pytest
 
 from baselines.experiment.cell import Cell, Layout, arguments
 from baselines.experiment.plan import select, stages, trainings
-from baselines.experiment.profile import Launch, load_profile
+from baselines.experiment.profile import load_profile
+from baselines.experiment.profile_file import Launch
 from baselines.preflight.effort import disk, effort, rollouts
 from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, ModelShape, shape_of, states, training_memory
 

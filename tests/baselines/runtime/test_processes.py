@@ -14,7 +14,8 @@ import yaml
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell, GridRun, Layout, settings
-from baselines.experiment.profile import PROFILES, Launch, digest, load_profile
+from baselines.experiment.profile import PROFILES, digest, load_profile
+from baselines.experiment.profile_file import Launch
 from baselines.runtime.processes import VISIBLE, launch_command, one_gpu, start_workers, visible
 from baselines.stages.stages import run_stage
 from baselines.stages.train import LOG_NAME, train

@@ -38,8 +38,8 @@ def test_a_null_leaves_the_default_and_paths_are_paths():
     [
         ({"train": 3}, r"data\.b\.source: None is no source.*sgg or omnimed"),
         ({"source": "released"}, r"data\.b\.source: 'released' is no source"),
-        ({"source": "sgg", "trian": 3}, r"data\.b\.trian: Unexpected keyword"),
-        ({"source": "sgg", "test_fraction": 0.5}, r"data\.b\.test_fraction: Unexpected keyword"),
+        ({"source": "sgg", "trian": 3}, r"data\.b\.trian: unknown key 'trian' \(did you mean 'train'\?\)"),
+        ({"source": "sgg", "test_fraction": 0.5}, r"data\.b\.test_fraction: unknown key 'test_fraction' \(known"),
         ({"source": "sgg", "train": "many"}, r"data\.b\.train: .*integer"),
         ({"source": "sgg", "train": True}, r"data\.b\.train: .*integer"),
         ({"source": "sgg", "seed": 1.5}, r"data\.b\.seed: .*integer"),
