@@ -64,7 +64,9 @@ def _tiny(run: GridRun) -> GridRun:
         for section, given in run.profile.training.items()
     }
     path = root / "doctor.yaml"  # worker processes load it again
-    path.write_text(yaml.safe_dump(dataclasses.asdict(dataclasses.replace(run.profile, training=training))))
+    default = {**run.profile.default, "arms": [MATCHED]}  # without a second budget there is no other arm
+    tiny = dataclasses.replace(run.profile, training=training, default=default)
+    path.write_text(yaml.safe_dump(dataclasses.asdict(tiny)))
     return GridRun(load_profile(str(path)), Layout(root), str(path))
 
 

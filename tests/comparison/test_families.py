@@ -95,6 +95,29 @@ def test_a_bad_declaration_is_refused_with_its_file(tmp_path, old, new, message)
     assert "family.yaml" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("level: 0.05", "level: 5e-2", "level: .*found the string '5e-2': write 5.0e-2, without quotes"),
+        ("level: 0.05", "level: true", "level: should be a valid number, found True"),
+        ("level: 0.05", "level: .nan", "level nan: expected a number between 0 and 0.5"),
+        ("smallest_difference: 5", "smallest_difference: .inf", "smallest_difference: expected points"),
+        ("smallest_difference: 5", "smallest_difference: 05", "smallest_difference: 05 is read differently by YAML"),
+        ("level: 0.05", "levels: [0.05]", r"unknown key 'levels' \(did you mean 'level'\?\)"),
+        ("level: 0.05", "level: 0.05\n\tmetric: greedy", "YAML takes no tabs: indent with blanks"),
+        (TEXT, "", "the file is empty"),
+        (TEXT, "- a", "should be a mapping of keys to values, found"),
+    ],
+    ids=["an exponent", "a boolean", "no number", "infinity", "octal", "a list", "a tab", "empty", "a list at the top"],
+)
+def test_case_11_a_declaration_that_would_not_do_what_it_says_is_refused(tmp_path, old, new, message):
+    assert old in TEXT
+    (tmp_path / "family.yaml").write_text(TEXT.replace(old, new))
+    with pytest.raises(AnatomyR1Error, match=f"not a valid family of comparisons: .*{message}") as caught:
+        load_family(tmp_path / "family.yaml")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_missing_declaration_is_refused(tmp_path):
     with pytest.raises(AnatomyR1Error, match="cannot read the family of comparisons"):
         load_family(tmp_path / "family.yaml")

@@ -104,7 +104,10 @@ CASE_11 = {
         (MODEL, "{mini: mini-l, lora: {r: 4, lora_dropout: 1e-1}}"),
         "models.mini-l.lora: lora_dropout: found the string '1e-1': write 1.0e-1",
     ),
-    "another framework's name of a knob": ((RL, "kl_coef: 0.1"), r"training.rl: unknown key 'kl_coef' \(TRL's name is 'be"),
+    "another framework's name of a knob": (
+        (RL, "kl_coef: 0.1"),
+        r"training.rl: unknown key 'kl_coef' \(TRL's name is 'be",
+    ),
     "an unknown knob": ((RL, "betta: 0.1"), r"training.rl: unknown key 'betta' \(did you mean 'beta'\?\)"),
     "a knob like none": ((RL, "zzz: 0.1"), r"training.rl: unknown key 'zzz' \(did you mean '"),
     "a key twice": (("top_k: 0", "top_k: 0\n    top_k: 0"), r"duplicate key 'top_k' \(line 71, column 5\)"),
@@ -122,7 +125,10 @@ CASE_11 = {
         ("benchmarks: [sgg_anatomy_mini,", "benchmarks: [sgg_anatomy,"),
         "default.benchmarks: unknown name 'sgg_anatomy'",
     ),
-    "a released set that `data` lacks": (("{size: 16", "{size: 16, seed: 0}\n  sgg: {size: 16"), "released: unknown name 'sgg'"),
+    "a released set that `data` lacks": (
+        ("{size: 16", "{size: 16, seed: 0}\n  sgg: {size: 16"),
+        "released: unknown name 'sgg'",
+    ),
     "an arm of another name": (("equal-tokens]", "equal]"), r"default.arms\[1\]: .*found 'equal'"),
     "an arm without its budget": (
         ("rollout_tokens: 1000", "rollout_tokens: 0"),
@@ -133,23 +139,44 @@ CASE_11 = {
         r"unknown key 'evaluation.temprature' \(did you mean 'temperature'\?\)",
     ),
     "other repeats than the metrics have": (("repeats: 5", "repeats: 4"), "evaluation: repeats 4: the metrics"),
-    "an engine that there is none of": (("repeats: 5", "repeats: 5\n  engine: vlm"), "engine 'vlm': there are transformers"),
-    "a seed for a list of seeds": (("seeds: [0]", "seeds: 0"), r"default.seeds: should be a list, found 0: write \[0\]"),
+    "an engine that there is none of": (
+        ("repeats: 5", "repeats: 5\n  engine: vlm"),
+        "engine 'vlm': there are transformers",
+    ),
+    "a seed for a list of seeds": (
+        ("seeds: [0]", "seeds: 0"),
+        r"default.seeds: should be a list, found 0: write \[0\]",
+    ),
     "a negative seed": (("seeds: [0]", "seeds: [-1]"), r"default.seeds\[0\]: .*found -1"),
     "a seed twice": (("seeds: [0]", "seeds: [0, 0]"), "default.seeds: 0 is listed twice"),
     "a method for a list of methods": (("models: [mini-l]", "models: mini-l"), r"default.models: .*write \[mini-l\]"),
     "a tab": (("  rl:", "\trl:"), "that cannot start any token .*YAML takes no tabs: indent with blanks"),
-    "an unknown word of the launcher": (("launch: {processes", "launch: {nodes: 2, processes"), "unknown key 'launch.nodes'"),
+    "an unknown word of the launcher": (
+        ("launch: {processes", "launch: {nodes: 2, processes"),
+        "unknown key 'launch.nodes'",
+    ),
     "no process": (("processes: 1", "processes: 0"), "launch.processes: .*found 0"),
     "a boolean for an integer": (("max_steps: 4", "max_steps: true"), "training.rl.max_steps: .*integer, found True"),
     "a fraction for an integer": (("max_steps: 4", "max_steps: 4.0"), "training.rl.max_steps: .*integer, found 4.0"),
     "no number": ((RL, "beta: .nan"), "training.rl.beta: should be a finite number .*found nan"),
     "infinity": ((RL, "beta: 1.0e+999"), "training.rl.beta: should be a finite number .*found inf"),
-    "an integer beyond floats": ((RL, f"beta: {'9' * 400}"), r"training.rl.beta: should be a finite number below 2\*\*53"),
-    "a negative learning rate": (("learning_rate: 2.0e-4", "learning_rate: -2.0e-4"), "should be above 0, found -0.0002"),
+    "an integer beyond floats": (
+        (RL, f"beta: {'9' * 400}"),
+        r"training.rl.beta: should be a finite number below 2\*\*53",
+    ),
+    "a negative learning rate": (
+        ("learning_rate: 2.0e-4", "learning_rate: -2.0e-4"),
+        "should be above 0, found -0.0002",
+    ),
     "a share above one": (("top_p: 1.0", "top_p: 1.5"), "training.rl.top_p: should be a share of at most 1, found 1.5"),
-    "one completion for a group": (("num_generations: 8", "num_generations: 1"), "training.rl.num_generations: .*found 1"),
-    "nothing to train on": (("source: sgg, train: 24", "source: sgg, train: 0"), "data.sgg_anatomy_mini.train: .*found 0"),
+    "one completion for a group": (
+        ("num_generations: 8", "num_generations: 1"),
+        "training.rl.num_generations: .*found 1",
+    ),
+    "nothing to train on": (
+        ("source: sgg, train: 24", "source: sgg, train: 0"),
+        "data.sgg_anatomy_mini.train: .*found 0",
+    ),
     "a seed where it has no effect": ((RL, "beta: 0.001\n    seed: 3"), "training.rl: seed: would have no effect here"),
     "octal": (("split: file, seed: 0", "split: file, seed: 010"), "seed: 010 is read differently by YAML 1.1 and 1.2"),
     "base 60": (("max_steps: 4", "max_steps: 1:30"), "max_steps: 1:30 is read differently"),
@@ -160,7 +187,10 @@ CASE_11 = {
     "a name that is a path": (("name: smoke", "name: ../smoke"), "name: should match pattern"),
     "a model's name that is a path": (("  mini-l: {mini", "  ../up: {mini"), "should match pattern"),
     "weights from two places": ((MODEL, "{mini: mini-l, hub: a/b}"), "has both `mini` and `hub`"),
-    "a precision that there is none of": ((MODEL, "{mini: mini-l, dtype: bf16}"), "models.mini-l.dtype: .*found 'bf16'"),
+    "a precision that there is none of": (
+        (MODEL, "{mini: mini-l, dtype: bf16}"),
+        "models.mini-l.dtype: .*found 'bf16'",
+    ),
     "adapters without options, which would train all": ((MODEL, "{mini: mini-l, lora: {}}"), "lora: is empty"),
     "pixels the wrong way round": ((MODEL, "{mini: mini-l, pixels: {min: 9, max: 4}}"), "min 9 is above max 4"),
     "an impossible world": (("train_videos: 3", "train_videos: 0"), "world: every count of a world must be at least 1"),
@@ -168,7 +198,7 @@ CASE_11 = {
     "a misspelt budget": (("  cot-sft:\n", "  cot_sft:\n"), r"cost: missing key 'cot_sft' .*did you mean 'cot-sft'"),
     "no section for reinforcement learning": (("  rl:\n", "  grpo:\n"), "training: missing key 'rl'"),
     "a section that is empty": (("needs: {gpus: 0, gpu_memory_gb: 0.0}", "needs:"), "needs: should be a mapping"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", CASE_11)

@@ -125,18 +125,29 @@ def test_killed_repeatedly_it_ends_with_the_table_of_an_uninterrupted_run(profil
     assert table_files("table1", killed / "smoke" / "results") == table_files("table1", whole / "smoke" / "results")
 
 
+BROKEN = """
+from baselines.methods.sft import SFT
+from baselines.trainers import OrderedSFTTrainer
+
+
+class Broken(OrderedSFTTrainer):
+    def __init__(self, *arguments, **named):
+        raise ValueError("as no plan can know")
+
+
+METHODS = (SFT.but("broken", "Broken", trainer=f"{__name__}.Broken"),)
+"""
+
+
 def test_a_failed_cell_is_named_with_reason_and_log_and_the_others_finish(profile, tmp_path):
-    raw = yaml.safe_load(profile.read_text())
-    raw["training"]["sft"]["lr_scheduler_type"] = "fast"
-    broken = tmp_path / "broken.yaml"
-    broken.write_text(yaml.safe_dump(raw))
-    done = subprocess.run(
-        [*command(broken, tmp_path), "zero-shot", "sft"], cwd=ROOT, check=False, capture_output=True, text=True
-    )
+    broken = tmp_path / "broken.py"
+    broken.write_text(BROKEN)
+    words = [*command(profile, tmp_path, "zero-shot"), "--method-file", str(broken)]
+    done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 1
-    named = "FAILED train sgg_anatomy_mini/mini-l/sft/seed0: "
+    named = "FAILED train sgg_anatomy_mini/mini-l/broken/seed0: "
     reason = next(line.removeprefix(named) for line in done.stderr.splitlines() if line.startswith(named))
-    assert reason.startswith("ValueError: ")
+    assert reason == "ValueError: as no plan can know"
     log = next(line.split("log: ")[1] for line in done.stderr.splitlines() if "log: " in line)
     assert reason in (ROOT / log).read_text()
     store = tmp_path / "smoke" / "results" / "sgg_anatomy_mini" / "mini-l"

@@ -7,6 +7,7 @@ from pkgutil import resolve_name
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import ROOT
 from baselines.__main__ import main
 from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.plan import select
@@ -108,13 +109,14 @@ def test_two_files_of_one_name_are_told_apart(file, tmp_path):
         (OWN.replace("paper=", "trainer=f'{__name__}.Gone', paper="), "names 'Gone', which the file does not define"),
         (OWN.replace("paper=", "rewards=(f'{__name__}.gone',), paper="), "names 'gone', which the file does not"),
         ("METHODS = (Method('c', 'C', '', kind='control', style='think'),)\n", "a control needs code in"),
+        (OWN.replace("paper=", "start='zero-shot', paper="), "starts from 'zero-shot', which is not trained"),
         ("1 / 0\n", "fails when it is run: ZeroDivisionError"),
         ("def (\n", "fails when it is run: SyntaxError"),
         ("import nothing_of_this_name\n", "fails when it is run: ModuleNotFoundError"),
     ],
     ids=[
         "empty", "a list", "no method", "a known id", "all", "a path", "a blank", "twice", "a start that is none",
-        "no such trainer", "no such reward", "a control", "an error", "no Python", "an import",
+        "no such trainer", "no such reward", "a control", "an untrained start", "an error", "no Python", "an import",
     ],
 )  # fmt: skip
 def test_refused_before_anything_runs(file, text, reason, tmp_path, capsys):
@@ -150,3 +152,90 @@ def test_several_processes_of_one_training_get_the_file_too(file, tmp_path, monk
     start_training("b/m/mine/seed0", GridRun(profile, Layout(tmp_path), "smoke", method_files=("/a/my.py",)))
     assert started[started.index("--method-file") + 1] == "/a/my.py"
     assert started[-1] == "b/m/mine/seed0"
+
+
+CASE_11 = {
+    "a misspelt knob": ("knobs={'betta': 0.1}", "knobs.betta: unknown key 'betta' (did you mean 'beta'?)"),
+    "another framework's knob": (
+        "knobs={'kl_coef': 0.1}",
+        "knobs.kl_coef: unknown key 'kl_coef' (TRL's name is 'beta')",
+    ),
+    "a number as text": ("knobs={'beta': '1e-3'}", "knobs.beta: found the string '1e-3': write 1.0e-3"),
+    "a boolean for an integer": ("knobs={'num_generations': True}", "knobs.num_generations: should be a valid integer"),
+    "no number": ("knobs={'beta': float('nan')}", "knobs.beta: should be a finite number, found nan"),
+    "a negative bound": ("knobs={'epsilon': -0.2}", "knobs.epsilon: should be above 0, found -0.2"),
+    "a group that does not divide the batch": (
+        "knobs={'num_generations': 6}",
+        "knobs.num_generations: 6 does not divide",
+    ),
+    "an unknown loss": ("knobs={'loss_type': 'grpo2'}", "knobs.loss_type: 'grpo2' is none of grpo, bnpo"),
+    "weights of other rewards": (
+        "knobs={'reward_weights': (1.0,)}",
+        "knobs.reward_weights: has 1 weights for 2 rewards",
+    ),
+    "a function for a number": ("knobs={'beta': print}", "knobs['beta']: should be text, a number"),
+    "a seed": ("knobs={'seed': 3}", "knobs.seed: would have no effect, default.seeds or --seeds sets it"),
+    "a misspelt knob as released": (
+        "release='GRPO', release_knobs={'curiculum': 'ordered'}",
+        "release_knobs.curiculum: unknown key 'curiculum' (did you mean 'curriculum'?)",
+    ),
+    "a lambda as a reward": (
+        "rewards=(lambda **_: [1.0],)",
+        "rewards[0]: should be a valid string, found <function <la",
+    ),
+    "a lambda by name": ("rewards=(f'{__name__}.<lambda>',)", "names '<lambda>', which the file does not define"),
+    "a forgotten comma": (
+        "rewards=('a.b')",
+        "rewards: should be a valid tuple, found 'a.b'. Fix: a dotted name such as",
+    ),
+    "a reward in no module": (
+        "rewards=('nowhere.reward',)",
+        "rewards: 'nowhere.reward' cannot be found (No module named",
+    ),
+    "a reward that takes no columns": ("rewards=(f'{__name__}.narrow',)", "takes no **columns, which TRL passes"),
+    "a reward that is no function": (
+        "rewards=(f'{__name__}.NUMBER',)",
+        "'method_file_my_method.NUMBER' is no function",
+    ),
+    "a trainer of the other kind": (
+        "trainer='baselines.trainers.OrderedSFTTrainer'",
+        "'baselines.trainers.OrderedSFTTrainer' is no subclass of LoggedGRPOTrainer",
+    ),
+    "a trainer that there is none of": (
+        "trainer='baselines.trainers.GRPO'",
+        "'baselines.trainers.GRPO' cannot be found",
+    ),
+    "a budget that the profile lacks": (
+        "budget='r1'",
+        "trains with training.r1, which baselines/profiles/smoke.yaml lacks",
+    ),
+    "an unknown style": ("style='thinking'", "style: should be 'think' or 'direct', found 'thinking'"),
+}
+
+
+@pytest.mark.parametrize("what", CASE_11)
+def test_case_11_a_method_that_could_not_be_trained_is_refused_by_the_plan(what, file, tmp_path, capsys):
+    own, message = CASE_11[what]
+    head = "NUMBER = 3\n\n\ndef narrow(completions):\n    return [1.0]\n\n\n"
+    path = file(head + OWN.replace('knobs={"beta": 0.01}', own))
+    words = ["plan", "--profile", "smoke", "--runs", str(tmp_path / "runs"), "--method-file", str(path)]
+    assert main([*words, "--methods", "grpo"]) == 2
+    said = capsys.readouterr().err
+    assert message in said.replace(f"{ROOT}/", "")
+    assert said.startswith(f"error: {path}: method mine")
+    assert said.count("\n") == 1
+
+
+def test_case_11_a_file_that_ends_the_process_is_refused(file):
+    with pytest.raises(AnatomyR1Error, match=r"fails when it is run: SystemExit: 0\. Fix: "):
+        add_methods([str(file("import sys\n\nsys.exit(0)\n"))])
+
+
+def test_a_changed_file_of_the_same_size_in_the_same_second_is_run_as_it_is_now(file):
+    """Python's cache of compiled files knows a file by size and second; the recorded hash is of what runs."""
+    (first,) = add_methods([str(file(OWN))])
+    methods._added.clear()
+    del sys.modules["method_file_my_method"]
+    (second,) = add_methods([str(file(OWN.replace("0.01", "0.02")))])
+    assert (first.knobs["beta"], second.knobs["beta"]) == (0.01, 0.02)
+    assert first.file_sha256 != second.file_sha256

@@ -1,5 +1,7 @@
 """What `anatomy-r1 regress` reads: reference files, response logs, submissions; and what it refuses."""
 
+import json
+
 import pytest
 
 from anatomy_r1.comparison.regression_gate.sources import load
@@ -48,6 +50,39 @@ def test_a_damaged_reference_is_refused(at, tmp_path, capsys, spoil):
     capsys.readouterr()
     assert regress(at("same"), "--against", file) == 2
     assert "reference.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda file: file.update(systems=[]), "systems: should have at least 1 item"),
+        (lambda file: file.update(systems=file["systems"] * 2), "is recorded twice"),
+        (lambda file: file.update(sytems=[]), "unknown key 'sytems' (did you mean 'systems'?)"),
+        (lambda file: file["systems"][0].update(runs=[]), "runs: should have at least 1 item"),
+        (lambda file: file["systems"][0]["runs"][0].update(seed=True), "seed: should be a valid integer, found True"),
+        (lambda file: file["systems"][0]["runs"][0].update(seed=float("nan")), "NaN is no number of JSON"),
+        (lambda file: file["systems"][0]["runs"][0].update(parsed="0" * 1000), "right responses, but 0 parsed"),
+        (
+            lambda file: file["systems"][0]["questions"].update(id=[], cluster=[], category=[]),
+            "has no questions",
+        ),
+    ],
+    ids=[
+        "no system", "a system twice", "a misspelt key", "no run", "a boolean", "no number", "more right than read",
+        "no questions",
+    ],
+)  # fmt: skip
+def test_case_11_a_reference_that_contradicts_itself_is_refused(at, tmp_path, capsys, spoil, message):
+    file = tmp_path / "reference.json"
+    regress(at("good"), "--record", file)
+    content = json.loads(file.read_text())
+    spoil(content)
+    file.write_text(json.dumps(content))
+    capsys.readouterr()
+    assert regress(at("same"), "--against", file) == 2
+    said = capsys.readouterr().err
+    assert f"{file}: not a valid reference: " in said
+    assert message in said
 
 
 def test_means_over_rotations_cannot_be_recorded(tmp_path, capsys):
