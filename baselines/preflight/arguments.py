@@ -22,6 +22,8 @@ from baselines.methods.registry import all_methods, file_of, find_method
 from baselines.preflight.memory import empty_model, prepared
 from baselines.preflight.names import Problem, refuse
 
+BATCH = "per_device_train_batch_size"
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -141,10 +143,13 @@ def _arguments(plan: Planned) -> Iterator[Problem]:
     """The first problem of the arguments of one training, if there is one."""
     from baselines.trainers.arguments import ArgumentError, build_arguments
 
-    method, launch = plan.method, plan.profile.launch
+    method, launch, given = plan.method, plan.profile.launch, _given(plan)
+    if BATCH not in given:
+        yield _located(plan, BATCH, "is missing: the batch is the experiment's, not a default")
+        return
     try:
         kind = "sft" if method.kind == "sft" else "rl"
-        build_arguments(kind, _given(plan), len(method.rewards), launch.processes)  # type: ignore[arg-type]
+        build_arguments(kind, given, len(method.rewards), launch.processes)  # type: ignore[arg-type]
     except ArgumentError as error:
         yield _located(plan, error.key, error.message)
 

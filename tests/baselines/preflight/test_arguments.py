@@ -81,6 +81,10 @@ CASE_11 = {
     "an unknown option of accelerate": ((RL, "accelerator_config: {split: 1}"), "unexpected keyword argument 'split'"),
     "a launch of vLLM that there is none of": ((RL, "vllm_mode: colocated"), "'colocated' is none of colocate, server"),
     "more steps of its own than steps": (("own_steps: 3", "own_steps: 9"), "own_steps 9 is beyond max_steps 4"),
+    "no batch size": (
+        ("    per_device_train_batch_size: 16\n", ""),
+        "training.rl: per_device_train_batch_size: is missing",
+    ),
     "no steps": (("    max_steps: 3\n", ""), "training.sft: max_steps: is missing"),
     "a weight for each reward": ((RL, "reward_weights: [1.0]"), "reward_weights: has 1 weights for 2 rewards"),
     "an unknown curriculum": ((RL, "curriculum: level"), "training.rl.curriculum: curriculum 'level'; there are:"),
