@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.chat import chat_template_of
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder
 from anatomy_r1.training.hub import snapshot
@@ -132,6 +133,5 @@ def _save_processor(folder: Path, out: Path, pixels: Mapping[str, int]) -> None:
         processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False, **limits)
     except (OSError, ValueError) as error:
         raise AnatomyR1Error(f"{folder}: its processor cannot be loaded ({error})") from error
-    if not getattr(processor, "chat_template", None):
-        raise AnatomyR1Error(f"{folder}: its processor has no chat template, which prompts need")
+    processor.chat_template = chat_template_of(processor, folder)
     processor.save_pretrained(out)

@@ -52,7 +52,8 @@ def check_weights(folder: Path) -> None:
     if not folder.is_dir():
         raise _no_folder(folder)
     if (folder / ADAPTER).is_file():
-        raise AnatomyR1Error(f"{folder}: adapters ({ADAPTER}), not a whole model. Fix: merge them: {_merge(folder)}")
+        problem = f"{folder}: adapters ({ADAPTER}), not a whole model"
+        raise AnatomyR1Error(f"{problem}. Fix: merge them with peft: {_merge(folder)}")
     if not any(folder.glob("*.safetensors")):
         raise AnatomyR1Error(f"{folder}: no *.safetensors weights{_other_weights(folder)}")
     _check_shards(folder)
@@ -82,8 +83,8 @@ def _merge(folder: Path) -> str:
 
 FSDP = "shards of FSDP. Fix: accelerate merge-weights {found} OUT, and copy the base model's other files to OUT"
 DEEPSPEED = (
-    "shards of DeepSpeed. Fix: python zero_to_fp32.py {folder} OUT --safe_serialization (DeepSpeed's program), and copy "
-    "the base model's other files to OUT"
+    "shards of DeepSpeed. Fix: python zero_to_fp32.py {folder} OUT --safe_serialization (DeepSpeed's program), and "
+    "copy the base model's other files to OUT"
 )
 PICKLED = (
     "pickled weights ({found}), which can run code. Fix: where you trust them, load them with transformers and save "

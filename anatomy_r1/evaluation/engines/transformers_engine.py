@@ -187,6 +187,8 @@ class TransformersEngine(LocalEngine):
         progress: bool = True,
     ) -> None:
         """Load model and processor; `batch_size` counts questions, not responses."""
+        if batch_size < 1:
+            raise AnatomyR1Error(f"batch_size {batch_size}: must be at least 1. Fix: --batch-size 1")
         super().__init__(Path(pretrained), log, seed, progress=progress)
         self._device = _usable_device(device)
         self.model = _load(self.folder, dtype).to(self._device).eval()
