@@ -21,7 +21,6 @@ from datasets import Dataset, Image
 from trl import SFTConfig
 from trl.rewards import get_soft_overlong_punishment
 
-from anatomy_r1.chat import Detokenizer
 from anatomy_r1.data.prepared import PreparedSet, load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder
@@ -80,8 +79,6 @@ def build(
     # Before the model: DeepSpeed's stage 3 shards it while it is loaded.
     args = SFTConfig(**config) if method.kind == "sft" else RLConfig(**config)
     policy = load_policy(checkpoint or start, start, source)
-    if method.kind == "rl":
-        Detokenizer(policy[1].tokenizer, ()).check_tags(start)
     trainer = assemble(method, load(run.layout.learns_from(cell), "train"), policy, source, args)
     trainer.add_callback(LogSteps(log, report))
     trainer.training_log = log
