@@ -107,11 +107,11 @@ def check_length(model: Any, question_id: str, prompt: str, pictures: LazyImages
         return
     shown = {"images": [list(pictures)]} if pictures else {}
     try:
-        ids = [int(token) for token in processor(text=[prompt], **shown)["input_ids"][0]]
+        ids = processor(text=[prompt], **shown)["input_ids"][0]
     except Exception as error:  # processors have no errors of their own
         raise refused_picture(question_id, ", ".join(pictures.paths), error) from error
     mark = getattr(processor, "image_token_id", None)
-    if pictures and isinstance(mark, int) and mark not in ids:
+    if pictures and isinstance(mark, int) and mark not in list(ids):
         fix = "Fix: use the chat template of the image-text base model"
         raise AnatomyR1Error(f"question {question_id}: the prompt has no place for its image. {fix}")
     tokens = len(ids)

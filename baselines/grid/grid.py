@@ -204,11 +204,11 @@ def show_progress(process: subprocess.Popen[bytes], layout: Layout, todo: Sequen
     What an earlier run did is no work of this one: finished stages are left out, and a part of a stage is `initial`.
     """
     todo = [stage for stage in todo if not stage.output.exists()]
-    total = sum(stage.seconds for stage in todo)
+    total = round(sum(stage.seconds for stage in todo)) or 1
     terminal = sys.stderr.isatty()
     shape = "{percentage:3.0f}% |{bar:20}| {elapsed} elapsed, about {remaining} left{postfix}"
-    with tqdm(total=round(total) or 1, bar_format=shape, file=sys.stderr if terminal else io.StringIO()) as bar:
-        bar.initial = bar.total
+    with tqdm(total=total, bar_format=shape, file=sys.stderr if terminal else io.StringIO()) as bar:
+        bar.initial = total
         while process.poll() is None:
             _show(bar, layout, todo)
             if not terminal:
