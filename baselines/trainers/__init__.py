@@ -18,7 +18,7 @@ from baselines.trainers.config import RLConfig
 from baselines.trainers.dapo import DAPOTrainer
 from baselines.trainers.gpg import GPGTrainer
 from baselines.trainers.grpo import LoggedGRPOTrainer
-from baselines.trainers.records import COMPLETE, KeepPolicies, LogSteps, Recorder
+from baselines.trainers.records import COMPLETE, KeepPolicies, LogSteps, Recorder, TrainingBar
 from baselines.trainers.sft import OrderedSFTTrainer
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "OrderedSFTTrainer",
     "RLConfig",
     "Recorder",
+    "TrainingBar",
 ]

@@ -1,4 +1,4 @@
-"""The grid's bar after a restart."""
+"""The bars of the grid and of training after a restart."""
 
 import io
 from types import SimpleNamespace
@@ -9,6 +9,7 @@ from tqdm import tqdm
 from baselines.experiment.cell import Layout
 from baselines.grid import grid
 from baselines.runtime.progress import Progress, write_progress
+from baselines.trainers.records import TrainingBar
 
 
 @pytest.mark.parametrize(("done", "initial"), [(0, 0), (40, 40)], ids=["fresh", "resumed from a checkpoint"])
@@ -43,3 +44,29 @@ def test_case_32_the_time_left_counts_what_is_left(tmp_path, monkeypatch, done, 
     shown = bars[0].format_dict
     assert (shown["total"], shown["n"]) == (100, done + 20)
     assert (shown["n"] - shown["initial"]) / shown["elapsed"] == pytest.approx(1, rel=0.05)
+
+
+@pytest.mark.parametrize("resumed", [0, 40], ids=["fresh", "resumed at step 40"])
+def test_case_32_the_bar_of_training_counts_the_steps_of_this_run(resumed, capsys):
+    bar = TrainingBar()
+    state = SimpleNamespace(is_world_process_zero=True, max_steps=100, global_step=resumed)
+    bar.on_train_begin(None, state, None)
+    bar.training_bar.start_t -= 10
+    bar.training_bar.last_print_t -= 10
+    state.global_step += 10
+    bar.on_step_end(None, state, None)
+    shown = bar.training_bar.format_dict
+    bar.training_bar.close()
+    assert shown["n"] == resumed + 10
+    assert shown["rate"] == pytest.approx(1, rel=0.05)
+    assert (shown["n"] - shown["initial"]) / shown["elapsed"] == pytest.approx(1, rel=0.05)
+
+
+def test_case_32_the_trainer_s_own_bar_is_replaced():
+    from transformers import PrinterCallback, ProgressCallback
+    from transformers.trainer_callback import CallbackHandler
+
+    for first, kinds in ((ProgressCallback(), [TrainingBar]), (PrinterCallback(), [PrinterCallback])):
+        handler = CallbackHandler([first], None, None, None, None)
+        TrainingBar.replace(handler)
+        assert [type(one) for one in handler.callbacks if not type(one).__name__.startswith("DefaultFlow")] == kinds
