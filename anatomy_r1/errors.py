@@ -7,3 +7,8 @@ class AnatomyR1Error(ValueError):
 
 class IncompleteError(AnatomyR1Error):
     """Some responses are missing for want of an answer; the same command asks for them. Exit status 3."""
+
+
+def one_line(error: BaseException) -> str:
+    """What an error of a library says, in one line of at most 200 characters; its type if it says nothing."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]

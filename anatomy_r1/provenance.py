@@ -15,6 +15,7 @@ from typing import Any
 
 PACKAGES = ("torch", "transformers", "trl", "lm-eval", "datasets", "accelerate", "peft", "vllm", "deepspeed")
 ROOT = Path(__file__).resolve().parent.parent
+GIT_VARIABLES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"})
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 """CPU flag -> name, the widest first. PyTorch has separate kernels for each."""
 
@@ -43,21 +44,26 @@ def stated(record: Any, *path: str) -> Any:
 
 
 def git_state() -> dict[str, Any]:
-    """Commit of this checkout, and whether tracked files differ from it."""
-    commit = git_output(ROOT, "rev-parse", "HEAD")
+    """Commit of this checkout, and whether tracked files differ from it; "" for a package installed in another one."""
+    top = git_output(ROOT, "rev-parse", "--show-toplevel")
+    commit = git_output(ROOT, "rev-parse", "HEAD") if top and Path(top).resolve() == ROOT else ""
     changed = commit and git_output(ROOT, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": bool(changed)}
 
 
 def git_output(root: Path, *arguments: str) -> str:
-    """What git prints; "" if it fails or is not installed."""
+    """What git prints about the checkout that `root` is in; "" if it fails or is not installed."""
     return _output("git", "-C", str(root), *arguments).strip()
 
 
 def _output(*command: str) -> str:
+    """Standard output; variables such as GIT_DIR are left out, which would name another repository."""
+    environment = {name: value for name, value in os.environ.items() if name not in GIT_VARIABLES}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False, env=environment
+        )
+    except OSError:  # not installed, or not to be executed
         return ""
     return done.stdout if done.returncode == 0 else ""
 

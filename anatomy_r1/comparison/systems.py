@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 Conditions = Mapping[str, Mapping[str, str]]
 """Kind (`questions`, `prompts`, `sampling`, `arms`) -> field -> value. A field that was not recorded is absent."""
-_NOT_SAMPLING = {"benchmark", "questions_sha256", "style", "images", "options", "seed", "weights", "decoding"}
-"""Fields of a run's plan that do not describe its sampling, or, like seed and weights, differ by design."""
+_NOT_SAMPLING = {"benchmark", "questions_sha256", "style", "images", "options", "seed", "weights", "decoding", "opened"}
+"""Fields of a run's plan that do not describe its sampling, or, like seed and weights, differ by design. What the chat
+template opened is in the prompts as they were read."""
 _SEPARATE = "Fix: give them different names: old=PATH new=PATH"
 
 

@@ -9,9 +9,11 @@ Example:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
@@ -30,6 +32,11 @@ ENGINES = {
     "server": "anatomy_r1.evaluation.engines.server_engine:ServerEngine",
 }
 """Name -> path of its class, so that naming an engine imports nothing heavy."""
+DTYPES = ("bfloat16", "float16", "float32", "float64", "auto")
+OWN_OPTIONS = frozenset({
+    "name", "model", "pretrained", "benchmark", "log", "seed", "batch_size", "device", "dtype", "progress"
+})  # fmt: skip
+"""What every engine is given by `evaluate` itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +116,32 @@ class EvaluationConfig:
             raise AnatomyR1Error(
                 f"repeats {self.repeats}: the metrics are defined over {K} sampled responses. Fix: {K}"
             )
-        if self.limit is not None and self.limit < 1:
-            raise AnatomyR1Error(f"limit {self.limit}: must be at least 1. Fix: --limit 1")
+        self._check_numbers()
+        if self.dtype is not None and self.dtype not in DTYPES:
+            raise AnatomyR1Error(f"dtype {self.dtype}: unknown. Fix: --dtype {DTYPES[0]} (or {', '.join(DTYPES[1:])})")
+        if taken := sorted(OWN_OPTIONS & set(self.engine_args or {})):
+            raise AnatomyR1Error(f"--engine-arg {taken[0]}: not an engine argument. Fix: use the option of evaluate")
+
+    def _check_numbers(self) -> None:
+        for name in ("limit", "batch_size", "max_new_tokens"):
+            value = getattr(self, name)
+            if value is not None and not _whole(value, 1):
+                raise _refused(name, value, "a whole number of at least 1", 512 if name == "max_new_tokens" else 1)
+        if not (_whole(self.seed, -(2**63)) and self.seed < 2**63):
+            raise _refused("seed", self.seed, "a whole number of 64 bits", 0)
+        if not (_finite(self.temperature) and self.temperature > 0):
+            raise _refused("temperature", self.temperature, "above 0 and finite", 1.0)
+        if not (_finite(self.wait) and self.wait >= 0):
+            raise _refused("wait", self.wait, "a number of seconds, 0 or more", 60)
+
+
+def _whole(value: object, least: int) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
+
+
+def _finite(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+
+
+def _refused(name: str, value: object, right: str, example: float) -> AnatomyR1Error:
+    return AnatomyR1Error(f"{name} {value}: must be {right}. Fix: --{name.replace('_', '-')} {example}")

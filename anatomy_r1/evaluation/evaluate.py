@@ -73,6 +73,7 @@ def evaluate(
     began = time.perf_counter()
     if task not in benchmarks():
         raise AnatomyR1Error(f"task {task!r}: unknown. Fix: one of {', '.join(benchmarks())}")
+    _check_files(log, config.results)
     prepared = find_set(task, data, config.split)
     items = _items(prepared, config)
     sampling = [
@@ -98,6 +99,14 @@ def evaluate(
     path = config.results or log.with_name(f"{log.stem}.{run}{part}.json")
     _write(path, task, metrics, found, about)
     return Evaluation(run, log, path, metrics, len(items), engine.generated, time.perf_counter() - began)
+
+
+def _check_files(log: Path, results: Path | None) -> None:
+    """Refuse folders in the place of files before hours of work."""
+    for option, path in (("log", log), ("results", results)):
+        if path is not None and Path(path).is_dir():
+            name = "log.sqlite" if option == "log" else "results.json"
+            raise AnatomyR1Error(f"{path}: a folder, not a file. Fix: --{option} {Path(path) / name}")
 
 
 def _items(prepared: PreparedSet, config: EvaluationConfig) -> list[Item]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.data.shown import LazyImages, prompted, swapped
-from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.errors import AnatomyR1Error, one_line
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.prompts import WORDINGS, render
 from anatomy_r1.question import Question
@@ -99,16 +99,34 @@ def _shown_images(questions: Sequence[Question], images: str, seed: int) -> list
 def check_length(model: Any, question_id: str, prompt: str, pictures: LazyImages, max_new_tokens: int) -> None:
     """Check that a prompt and its response fit the model, if the model has a processor and a maximum length.
 
-    lm-eval's own backends truncate a prompt on the left, through the image, without an error.
+    lm-eval's own backends truncate a prompt on the left, through the image, without an error. A prompt without a place
+    for its image is refused too.
     """
     processor, max_length = getattr(model, "processor", None), getattr(model, "max_length", None)
     if not callable(processor) or not isinstance(max_length, int):
         return
     shown = {"images": [list(pictures)]} if pictures else {}
-    tokens = len(processor(text=[prompt], **shown)["input_ids"][0])
+    try:
+        ids = processor(text=[prompt], **shown)["input_ids"][0]
+    except Exception as error:  # processors have no errors of their own
+        raise refused_picture(question_id, ", ".join(pictures.paths), error) from error
+    mark = getattr(processor, "image_token_id", None)
+    if pictures and isinstance(mark, int) and mark not in list(ids):
+        fix = "Fix: use the chat template of the image-text base model"
+        raise AnatomyR1Error(f"question {question_id}: the prompt has no place for its image. {fix}")
+    tokens = len(ids)
     if tokens + max_new_tokens > max_length:
         raise AnatomyR1Error(
             f"question {question_id}: a prompt of {tokens} tokens and {max_new_tokens} new ones exceed the model's "
             f"{max_length}. Fix: lower --max-new-tokens (lm-eval: --gen_kwargs max_gen_toks=N) or the image "
             "processor's max_pixels"
         )
+
+
+def refused_picture(question_id: str, shown: str, error: Exception) -> AnatomyR1Error:
+    """The error for a prompt and a picture that a model's processor refuses, as one 201 times as wide as high."""
+    picture = f", picture {shown}" if shown else ""
+    fix = "Fix: crop or pad the picture, and prepare the set again; earlier responses are in the log"
+    return AnatomyR1Error(
+        f"question {question_id}{picture}: the model's processor refuses it ({one_line(error)}). {fix}"
+    )

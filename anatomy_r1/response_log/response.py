@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 from operator import attrgetter
@@ -132,10 +133,10 @@ class Sampling:
     repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.decoding == "sample" and not self.temperature > 0:
-            raise AnatomyR1Error(f"temperature {self.temperature}: must be above 0. Fix: --temperature 1.0")
+        if self.decoding == "sample" and not 0 < self.temperature < math.inf:
+            raise AnatomyR1Error(f"temperature {self.temperature}: must be above 0 and finite. Fix: --temperature 1.0")
         if self.max_new_tokens < 1:
-            raise AnatomyR1Error(f"max_new_tokens {self.max_new_tokens}: must be at least 1")
+            raise AnatomyR1Error(f"max_new_tokens {self.max_new_tokens}: must be at least 1. Fix: --max-new-tokens 512")
         if (self.top_p, self.top_k, self.repetition_penalty) != (1.0, 0, 1.0):
             raise AnatomyR1Error("this engine samples from the whole distribution: set top_p 1, top_k 0, penalty 1")
 

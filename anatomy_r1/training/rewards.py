@@ -3,6 +3,9 @@
 The paper has an accuracy and a format reward and states no weights. Both are in {0, 1} here and are added with weight
 1, as in the example of the authors' framework.
 
+A completion here is the text that evaluation would read: baselines/trainers/grpo.py puts what the chat template opened
+(`<think>`) before it, and keeps tags that are special tokens.
+
 Example:
     >>> accuracy_reward(completions=["<answer> A </answer>"], options=[["Gut", "Liver"]], letter=["A"])
     [1.0]

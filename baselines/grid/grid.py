@@ -199,12 +199,16 @@ TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
 
 
 def show_progress(process: subprocess.Popen[bytes], layout: Layout, todo: Sequence[Stage]) -> None:
-    """Show a bar until the process ends. Its unit is seconds of expected work, which gives the time left."""
-    before = {stage.output for stage in todo if stage.output.exists()}
-    total = sum(stage.seconds for stage in todo if stage.output not in before)
+    """Show a bar until the process ends. Its unit is seconds of expected work, which gives the time left.
+
+    What an earlier run did is no work of this one: finished stages are left out, and a part of a stage is `initial`.
+    """
+    todo = [stage for stage in todo if not stage.output.exists()]
+    total = round(sum(stage.seconds for stage in todo)) or 1
     terminal = sys.stderr.isatty()
     shape = "{percentage:3.0f}% |{bar:20}| {elapsed} elapsed, about {remaining} left{postfix}"
-    with tqdm(total=round(total) or 1, bar_format=shape, file=sys.stderr if terminal else io.StringIO()) as bar:
+    with tqdm(total=total, bar_format=shape, file=sys.stderr if terminal else io.StringIO()) as bar:
+        bar.initial = total
         while process.poll() is None:
             _show(bar, layout, todo)
             if not terminal:
@@ -231,6 +235,7 @@ def _show(bar: Any, layout: Layout, todo: Sequence[Stage]) -> None:
             running.append(f"{stage} {progress.name} {share:.0%}")
     bar.set_postfix_str(" | " + "; ".join(running) if running else "", refresh=False)
     bar.n = min(round(spent), bar.total)
+    bar.initial = min(bar.initial, bar.n)  # also where a stage begins again
     bar.refresh()
 
 

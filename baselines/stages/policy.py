@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.chat import Detokenizer, chat_template_of, check_template
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder
 from anatomy_r1.training.hub import snapshot
@@ -33,11 +35,17 @@ def load_policy(weights: Path, start: Path, source: Source) -> tuple[Any, Any]:
     """Model and processor; weights from `start`, where training started, or from a checkpoint of the same run.
 
     The reference policy of the KL term is loaded from `start`. Right padding would silently corrupt token types in TRL.
+
+    Raises:
+        AnatomyR1Error: when rewards could read nothing: the tokenizer loses the tags, or the chat template the image.
     """
     from transformers import AutoProcessor
 
     processor = AutoProcessor.from_pretrained(start, padding_side="left")
     processor.tokenizer.padding_side = "left"
+    processor.chat_template = chat_template_of(processor, start)
+    check_template(partial(processor.apply_chat_template, tokenize=False), start)
+    Detokenizer(processor.tokenizer, ()).check_tags(start)
     model = load_model(start if source.get("lora") else weights, source)  # adapters are resumed by PEFT itself
     model.config._name_or_path = str(start)
     freeze(model, source.get("frozen", ()))
@@ -132,6 +140,5 @@ def _save_processor(folder: Path, out: Path, pixels: Mapping[str, int]) -> None:
         processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False, **limits)
     except (OSError, ValueError) as error:
         raise AnatomyR1Error(f"{folder}: its processor cannot be loaded ({error})") from error
-    if not getattr(processor, "chat_template", None):
-        raise AnatomyR1Error(f"{folder}: its processor has no chat template, which prompts need")
+    processor.chat_template = chat_template_of(processor, folder)
     processor.save_pretrained(out)

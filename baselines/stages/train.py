@@ -36,7 +36,7 @@ from baselines.methods.method import Method
 from baselines.runtime.processes import barrier, is_first
 from baselines.runtime.progress import ProgressCallback
 from baselines.stages.policy import Source, adapters, load_policy, merge_adapters, save_policy
-from baselines.trainers import COMPLETE, KeepPolicies, LogSteps, Recorder
+from baselines.trainers import COMPLETE, KeepPolicies, LogSteps, Recorder, TrainingBar
 from baselines.trainers.arguments import build_arguments
 from baselines.trainers.records import REACHED, read_reached
 from baselines.trainers.serve import Augmentation, build_curriculum
@@ -80,6 +80,7 @@ def build(
     args = build_arguments("sft" if method.kind == "sft" else "rl", config, len(method.rewards))
     policy = load_policy(checkpoint or start, start, source)
     trainer = assemble(method, load(run.layout.learns_from(cell), "train"), policy, source, args)
+    TrainingBar.replace(trainer)
     trainer.add_callback(LogSteps(log, report))
     trainer.training_log = log
     if method.kind == "rl":

@@ -6,7 +6,8 @@ checks against TRL 1.16.0:
 - `_generate_and_score_completions` (grpo.py): chooses rows (curriculum), augments them, lets TRL sample and score them,
   and writes the training log;
 - `_generate_single_turn` (grpo.py): passes unexpanded prompts to vLLM in colocate mode;
-- `_calculate_rewards` (grpo.py): keeps the gathered rewards by function, for the log, GPG and DAPO;
+- `_calculate_rewards` (grpo.py): has rewards read the text that evaluation reads, and keeps them by function, for the
+  log, GPG and DAPO;
 - `_compute_loss` and `_get_per_token_logps_and_entropies` (grpo.py): keep the loss's inputs for `Recorder`;
 - `training_step` (sft.py): writes the examples trained on to the training log.
 
@@ -17,7 +18,7 @@ from baselines.trainers.config import RLConfig
 from baselines.trainers.dapo import DAPOTrainer
 from baselines.trainers.gpg import GPGTrainer
 from baselines.trainers.grpo import LoggedGRPOTrainer
-from baselines.trainers.records import COMPLETE, KeepPolicies, LogSteps, Recorder
+from baselines.trainers.records import COMPLETE, KeepPolicies, LogSteps, Recorder, TrainingBar
 from baselines.trainers.sft import OrderedSFTTrainer
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "OrderedSFTTrainer",
     "RLConfig",
     "Recorder",
+    "TrainingBar",
 ]

@@ -9,8 +9,9 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
    each member its own wording and image noise (serve.py).
 3. **Sample.** `draw` lets TRL sample one completion per row from the current policy pi_old, at the profile's
    temperature, up to `max_completion_length` tokens, with transformers or vLLM.
-4. **Reward.** Each reward function scores each completion: accuracy and format (anatomy_r1/training/rewards.py), then a
-   method's own (*DAPO adds a penalty for overlong completions*). R_i is their weighted sum.
+4. **Reward.** Each reward function scores each completion, as the text that evaluation would read: accuracy and format
+   (anatomy_r1/training/rewards.py), then a method's own (*DAPO adds a penalty for overlong completions*). R_i is their
+   weighted sum.
 5. **Turn rewards into advantages**, still in `draw`: A_i = (R_i - mean(R)) / (std(R) + 1e-4) over the group, the same
    for every token of completion i (paper, eq. 1; DeepSeekMath, sec. 4.1.2; TRL adds the 1e-4). A constant group, whose
    rewards are all equal (a zero-variance group), gets exactly 0. *GPG differs here:* A_i = alpha (R_i - mean(R)); its
@@ -35,6 +36,7 @@ import json
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import groupby
 from typing import Any
 
@@ -42,6 +44,7 @@ import torch
 from accelerate.utils import gather_object
 from trl import GRPOTrainer
 
+from anatomy_r1.chat import Detokenizer, generation_prompt, opened_by
 from anatomy_r1.training.similarity import Similarity
 from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
 from baselines.trainers.records import Recorder, rollout
@@ -163,9 +166,28 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         return super()._generate_single_turn(prompt_ids, images, *rest, **named)
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids: Any) -> torch.Tensor:
+        completions = self._as_evaluated(completions, completion_ids)
         rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids)
         self._rewards, self._completions = rewards, completions
         return rewards
+
+    def _as_evaluated(self, completions: Sequence[Any], completion_ids: Sequence[Sequence[int]]) -> list[Any]:
+        """Completions with the text that evaluation would read, which TRL lacks in part: what the chat template opened,
+        such as `<think>`, and tags that are special tokens.
+        """
+        opened, detokenizer = self._reading
+        texts = [opened + detokenizer.text(tokens) for tokens in completion_ids]
+        return [
+            text if isinstance(completion, str) else [{"role": "assistant", "content": text}]
+            for text, completion in zip(texts, completions, strict=True)
+        ]
+
+    @cached_property
+    def _reading(self) -> tuple[str, Detokenizer]:
+        """What the chat template opens, and the detokenizer."""
+        template = {"chat_template": self.chat_template, **self.chat_template_kwargs}
+        prompt = generation_prompt(partial(self.processing_class.apply_chat_template, tokenize=False, **template))
+        return opened_by(prompt, prompt), Detokenizer(self._tokenizer, self.eos_token_ids)
 
     def collect(self, rows: Sequence[TrainingRow]) -> dict[str, Any]:
         """The batch that the step learns from; its draws go into the training log."""

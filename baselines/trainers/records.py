@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from transformers import TrainerCallback
+from transformers import ProgressCallback, TrainerCallback
 
 from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.question import LETTERS
@@ -130,6 +130,24 @@ class LogSteps(TrainerCallback):  # type: ignore[misc]
         barrier()
         if state.is_world_process_zero:
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+
+
+class TrainingBar(ProgressCallback):  # type: ignore[misc]
+    """The Trainer's bar. After a resume its rate, and so the time left, is that of the steps of this process."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Begin at the step that training resumes from."""
+        super().on_train_begin(args, state, control, **kwargs)
+        self.current_step = state.global_step
+        if self.training_bar is not None:
+            for name in ("n", "initial", "last_print_n"):
+                setattr(self.training_bar, name, state.global_step)
+
+    @classmethod
+    def replace(cls, trainer: Any) -> None:
+        """Put it in the place of the Trainer's own bar, if there is one."""
+        if trainer.pop_callback(ProgressCallback):
+            trainer.add_callback(cls())
 
 
 class KeepPolicies(TrainerCallback):  # type: ignore[misc]

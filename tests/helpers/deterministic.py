@@ -15,7 +15,7 @@ from pathlib import Path
 from lm_eval.api.model import LM
 
 from anatomy_r1.evaluation.engines import transformers_engine
-from anatomy_r1.evaluation.engines.engine import weights_identity
+from anatomy_r1.evaluation.engines.checkpoint import weights_identity
 from anatomy_r1.response_log.response import Response
 
 FORMS = ["<think> {0} </think> <answer> {1} </answer>", "<answer> {1} </answer>", "{1}", "{0} left {1}", "<think> {1}"]

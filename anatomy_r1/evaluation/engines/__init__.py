@@ -1,6 +1,7 @@
 """Engines: they sample responses, log each one as it is made, and resume from the log.
 
-engine.py               what all engines share: the lm-eval `LM` that they are, and the checkpoint of a local one
+engine.py               what all engines share: the lm-eval `LM` that they are, and a local one's prompts and texts
+checkpoint.py           the folder of a checkpoint: what is wrong with it, its identity, its processor
 jobs.py                 one job per response: its key, its seed, and which jobs the log still lacks
 transformers_engine.py  transformers, with one prefill per question and a random stream per response
 vllm_engine.py          vLLM in process

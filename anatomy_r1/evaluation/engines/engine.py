@@ -21,11 +21,12 @@ from typing import Any
 
 from lm_eval.api.model import LM
 
+from anatomy_r1.chat import Detokenizer, check_template, generation_prompt, opened_by
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import ENGINES
+from anatomy_r1.evaluation.engines.checkpoint import end_tokens, open_config, open_processor, weights_identity
 from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, complete_jobs, jobs_from_items, jobs_from_requests
 from anatomy_r1.evaluation.items import Item
-from anatomy_r1.files import identity_of
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, Sampling
 from anatomy_r1.scoring.metrics import K
@@ -92,58 +93,26 @@ class Engine(LM):  # type: ignore[misc]  # lm-eval is untyped
     loglikelihood_rolling = loglikelihood
 
 
-IDENTITY_FILES = (
-    "*.safetensors", "config.json", "generation_config.json", "tokenizer*", "*processor_config.json",
-    "chat_template*", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json",
-)  # fmt: skip
-"""Files of a checkpoint that can change its responses."""
-
-
-def weights_identity(folder: Path) -> str:
-    """16 hex digits over names and bytes of weights, configuration, tokenizer and processor."""
-    if not any(folder.glob("*.safetensors")):
-        raise AnatomyR1Error(f"{folder}: no *.safetensors weights. Fix: name a folder that `save_pretrained` wrote")
-    return identity_of({path for pattern in IDENTITY_FILES for path in folder.glob(pattern)})
-
-
-def _end_tokens(folder: Path, config: Any, tokenizer: Any) -> frozenset[int]:
-    from transformers import GenerationConfig
-
-    try:
-        stated = GenerationConfig.from_pretrained(folder).eos_token_id
-    except OSError:  # there is no such file
-        stated = GenerationConfig.from_model_config(config).eos_token_id
-    ids = stated if isinstance(stated, list) else [stated, tokenizer.eos_token_id]
-    return frozenset(token for token in ids if token is not None)
-
-
-def unusable(folder: Path, error: Exception) -> AnatomyR1Error:
-    """The error for a folder that cannot be loaded."""
-    return AnatomyR1Error(f"{folder}: no usable image-text model ({error}). Fix: train or copy it again")
-
-
 class LocalEngine(Engine):
     """An engine over a checkpoint in a local folder, whose code is not executed. A subclass implements `_generate`."""
 
     def __init__(self, folder: Path, log: ResponseLog, seed: int, *, progress: bool) -> None:
         """Read everything but the weights."""
         super().__init__(log, seed, progress=progress)
-        from transformers import AutoConfig, AutoProcessor
-
         self.folder, self.weights = folder, weights_identity(folder)
-        try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            self.processor = AutoProcessor.from_pretrained(folder, padding_side="left", trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
-            raise unusable(folder, error) from error
+        config = open_config(folder)
+        self.processor = open_processor(folder)
         tokenizer = self.processor.tokenizer
-        tokenizer.padding_side = "left"
-        if not getattr(self.processor, "chat_template", None):
-            fix = "Fix: put the base model's chat_template.jinja beside its weights"
-            raise AnatomyR1Error(f"{folder}: the processor has no chat template. {fix}")
         self.stated_dtype = None if config.dtype is None else str(config.dtype).removeprefix("torch.")
-        self.end_tokens = _end_tokens(folder, config, tokenizer)
-        self.max_length = min(int(config.get_text_config().max_position_embeddings), int(tokenizer.model_max_length))
+        self.end_tokens = end_tokens(folder, config, tokenizer)
+        self.detokenizer = Detokenizer(tokenizer, self.end_tokens)
+        self.detokenizer.check_tags(folder)
+        text_config, longest = config.get_text_config(), int(tokenizer.model_max_length)
+        self.max_length = min(int(getattr(text_config, "max_position_embeddings", None) or longest), longest)
+        check_template(self._render, folder)
+        self.generation_prompt = generation_prompt(self._render)
+        if opened := opened_by(self.generation_prompt, self.generation_prompt):
+            self.plan = {"opened": opened}
 
     @abstractmethod
     def _generate(self, questions: Iterable[Sequence[Job]]) -> Iterable[list[Response]]:
@@ -159,6 +128,9 @@ class LocalEngine(Engine):
     def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
         """The prompt by the processor's chat template."""
         chat = [{**turn, "content": content_parts(turn["content"])} for turn in chat_history]
+        return self._render(chat, add_generation_prompt=add_generation_prompt)
+
+    def _render(self, chat: list[dict[str, Any]], *, add_generation_prompt: bool = True) -> str:
         text = self.processor.apply_chat_template(chat, add_generation_prompt=add_generation_prompt, tokenize=False)
         return str(text)
 
@@ -179,9 +151,13 @@ class LocalEngine(Engine):
         self, job: Job, tokens: Sequence[int], finish_reason: Any, prompt_tokens: int, seconds: float
     ) -> Response:
         """The response to log for generated tokens, the end token included."""
-        text_tokens = [token for token in tokens if token not in self.end_tokens]
-        text = self.processor.tokenizer.decode(text_tokens, skip_special_tokens=True)
-        return job.response(text, finish_reason, prompt_tokens, len(tokens), seconds)
+        text, raw = self.detokenizer.text(tokens), self.detokenizer.raw(tokens)
+        more = {
+            "opened": opened_by(job.prompt, self.generation_prompt),
+            "raw": raw if raw != text else "",
+            "token_ids": " ".join(map(str, tokens)),
+        }
+        return job.response(text, finish_reason, prompt_tokens, len(tokens), seconds, **more)
 
     @property
     def tokenizer_name(self) -> str:

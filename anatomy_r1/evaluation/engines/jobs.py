@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -195,7 +196,7 @@ class JobQueue:
     def _missing(self, group: Sequence[Job], start: int) -> list[Job]:
         """Jobs that are neither logged nor being generated; the texts of logged ones are recorded."""
         found, missing = self._log.get(job.key for job in group), []
-        self.bar.update(len(found))
+        count_logged(self.bar, len(found))
         for index, job in enumerate(group, start=start):
             if found and job.key in found:
                 self.texts[index] = found[job.key].full_text
@@ -225,6 +226,17 @@ class JobQueue:
                 f"the engine left {len(lost)} of {self.generated + len(lost)} responses out, the first to question "
                 f"{lost[0]}. Fix: repair the engine, then run the same command; earlier responses are in the log"
             )
+
+
+def count_logged(bar: tqdm[Any], count: int) -> None:
+    """Show responses that are logged already as done; the rate, and so the time left, is that of the others."""
+    if bar.disable or not count:
+        return
+    for name in ("n", "initial", "last_print_n"):
+        setattr(bar, name, getattr(bar, name) + count)
+    if (now := time.time()) - bar.last_print_t >= bar.mininterval:
+        bar.refresh()
+        bar.last_print_t = now
 
 
 def complete_jobs(

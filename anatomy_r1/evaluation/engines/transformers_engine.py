@@ -20,8 +20,11 @@ from typing import Any, Literal
 import numpy as np
 from lm_eval.api.registry import register_model
 
-from anatomy_r1.evaluation.engines.engine import LocalEngine, unusable
+from anatomy_r1.errors import AnatomyR1Error, one_line
+from anatomy_r1.evaluation.engines.checkpoint import unusable
+from anatomy_r1.evaluation.engines.engine import LocalEngine
 from anatomy_r1.evaluation.engines.jobs import Job
+from anatomy_r1.evaluation.items import refused_picture
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response
 
@@ -184,10 +187,10 @@ class TransformersEngine(LocalEngine):
         progress: bool = True,
     ) -> None:
         """Load model and processor; `batch_size` counts questions, not responses."""
+        if batch_size < 1:
+            raise AnatomyR1Error(f"batch_size {batch_size}: must be at least 1. Fix: --batch-size 1")
         super().__init__(Path(pretrained), log, seed, progress=progress)
-        import torch
-
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._device = _usable_device(device)
         self.model = _load(self.folder, dtype).to(self._device).eval()
         self.batch_size = batch_size
         self.settings = {"engine": "transformers", "dtype": str(self.model.dtype).removeprefix("torch.")}
@@ -215,7 +218,14 @@ class TransformersEngine(LocalEngine):
     def _encode(self, jobs: Sequence[Job]) -> dict[str, Any]:
         pictures = [list(job.pictures) for job in jobs]
         shown = {"images": pictures} if any(pictures) else {}
-        encoded = self.processor(text=[job.prompt for job in jobs], **shown, padding=True, return_tensors="pt")
+        try:
+            encoded = self.processor(text=[job.prompt for job in jobs], **shown, padding=True, return_tensors="pt")
+        except Exception as error:  # processors have no errors of their own
+            if len(jobs) == 1:
+                raise refused_picture(jobs[0].key.question_id, jobs[0].shown, error) from error
+            for job in jobs:  # to find the one that cannot be encoded
+                self._encode([job])
+            raise
         return dict(encoded.to(self._device))
 
 
@@ -225,12 +235,29 @@ def _request(prompt: int, job: Job) -> GenerationRequest:
     return GenerationRequest(prompt, numbers, job.sampling.decoding == "greedy", job.sampling.temperature)
 
 
+def _usable_device(name: str | None) -> Any:
+    """The device; None: `cuda` if available. AnatomyR1Error if it does not exist here."""
+    import torch
+
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(1, device=device)
+    except Exception as error:  # each backend raises its own
+        raise AnatomyR1Error(f"device {name}: not usable here ({one_line(error)}). Fix: --device cpu") from error
+    return device
+
+
 def _load(folder: Path, dtype: str) -> Any:
+    """The model; a checkpoint that lacks some of its weights is refused, since transformers makes them up."""
     from transformers import AutoModelForImageTextToText
 
     try:
-        return AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False
+        model, found = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a library's loader: a broken file raises anything
         raise unusable(folder, error) from error
+    if lost := sorted({*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])}):
+        problem = f"{len(lost)} weights of the model are missing or of another shape, such as {lost[0]}"
+        raise AnatomyR1Error(f"{folder}: {problem}. Fix: train or copy it again")
+    return model

@@ -26,6 +26,7 @@ from lm_eval.api.registry import register_model
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.engine import LocalEngine
 from anatomy_r1.evaluation.engines.jobs import Job, response_seed
+from anatomy_r1.evaluation.items import refused_picture
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, Sampling
 from anatomy_r1.scoring.metrics import K
@@ -225,10 +226,17 @@ class VllmEngine(LocalEngine):
         for _ in range(BETWEEN_STEPS):
             if len(queued) >= self._queue_size or (group := next(waiting, None)) is None:
                 break
-            prompt = self.vllm.preprocess(group[0].prompt, list(group[0].pictures))
+            prompt = self._preprocess(group[0])
             for job in group:
                 self.check_length(job, len(prompt["prompt_token_ids"]))  # the image's tokens included
                 seed = response_seed(job.key, SEED_BITS)
                 self.vllm.add_request(job.key.digest, prompt, job.sampling, seed, self.end_tokens)
                 queued[job.key.digest] = job
         return bool(queued)
+
+    def _preprocess(self, job: Job) -> Any:
+        pictures = list(job.pictures)
+        try:
+            return self.vllm.preprocess(job.prompt, pictures)
+        except Exception as error:  # its exception classes differ between versions
+            raise refused_picture(job.key.question_id, job.shown, error) from error

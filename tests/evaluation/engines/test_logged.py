@@ -1,12 +1,13 @@
 """What is asked, when and how often, and what an engine must hand back: a response to each job, to nothing else."""
 
 import dataclasses
+from itertools import islice
 from types import SimpleNamespace
 
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, complete_jobs, jobs_from_requests
+from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, JobQueue, complete_jobs, jobs_from_requests
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, Sampling
 from tests.helpers import logs
@@ -151,3 +152,35 @@ def test_an_engine_that_stops_asking_has_left_the_rest_out(log):
 def test_one_response_twice_is_logged_once(log):
     asked(log, lambda _: [[*MADE, MADE[2]]])
     assert list(log.rows()) == MADE
+
+
+@pytest.mark.parametrize("before", [range(0), range(80), range(0, 100, 2)], ids=["fresh", "first 80", "every other"])
+def test_case_32_the_rate_and_so_the_time_left_are_those_of_what_is_generated(tmp_path, monkeypatch, before):
+    """One response a second, whatever was logged before, and however quickly that is looked up."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr("anatomy_r1.evaluation.engines.jobs.time.time", lambda: clock.now)
+    with ResponseLog(tmp_path / "log") as log:
+        for question in before:
+            run(log, six(str(question)), one_by_one([]))
+        requests = [one for question in range(100) for one in six(str(question))]
+        queue = JobQueue(jobs_from_requests(requests, BUILDER), len(requests), log, progress=True)
+        monkeypatch.setattr(queue.bar, "_time", lambda: clock.now)
+        queue.bar.start_t = queue.bar.last_print_t = clock.now
+        for group in islice(queue, 10):
+            for job in group:
+                clock.now += 1
+                queue.add(responses([job]))
+        shown = queue.bar.format_dict
+        queue.bar.close()
+    looked_up = {*before} & {*range(100 if len(before) == 80 else 20)}
+    assert shown["n"] == 6 * len(looked_up) + 60
+    assert shown["rate"] == pytest.approx(1)
+    assert (shown["n"] - shown["initial"]) / shown["elapsed"] == pytest.approx(1)
+
+
+def test_case_32_what_is_logged_is_shown_as_done(tmp_path, capsys):
+    with ResponseLog(tmp_path / "log") as log:
+        run(log, [*six("a"), *six("b")], one_by_one([]))
+        wanted = jobs_from_requests([*six("a"), *six("b")], BUILDER)
+        assert complete_jobs(wanted, 12, log, one_by_one([]), progress=True)[1] == 0
+    assert "| 12/12 [" in capsys.readouterr().err
