@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.cli.commands import Command, add_command, add_group, count
 from anatomy_r1.data.prepare.options import SPLIT_RULES, OmniMedOptions, PrepareOptions, ReleasedOptions, SggOptions
+
+if TYPE_CHECKING:
+    from anatomy_r1.evaluation.blind_ceiling import BlindCeiling
 
 
 def add_data_commands(subparsers: Any) -> None:
@@ -36,10 +39,13 @@ def add_data_commands(subparsers: Any) -> None:
     check.add_argument("folder", type=Path, metavar="DIR", help="folder of the prepared set")
     _add_leakage(commands)
 
-    about = "accuracy from the wording alone: majority class and naive Bayes, cross-validated in folds of other videos"
-    controls = add_command(commands, "controls", about, "data controls GRPO.json GRPO-GDQA.json", _controls)
-    files = "released or Med-R1 files, each scored by itself"
-    controls.add_argument("files", type=Path, nargs="+", metavar="FILE", help=files)
+    about = "the blind ceiling: accuracy from the texts alone, by rules that see no image"
+    example = "data controls GRPO.json GRPO-GDQA.json\n"
+    example += "  anatomy-r1 data controls --train-file micro_train.json --test-file micro_test.json"
+    controls = add_command(commands, "controls", about, example, _controls)
+    files = "released, Med-R1 or plain files (docs/blind.md), each by itself, cross-validated in folds of other videos"
+    controls.add_argument("files", type=Path, nargs="*", metavar="FILE", help=files)
+    _add_sides(controls)
 
 
 def _mini(args: argparse.Namespace) -> int:
@@ -133,15 +139,19 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _add_leakage(commands: Any) -> None:
-    about = "what training and test share by video, image, near-duplicate image and text"
+    about = "what training and test share by video, image, near-duplicate image and text; and the blind ceiling"
     parser = add_command(commands, "leakage", about, "data leakage --data prepared/sgg", _leakage)
-    about = "prepared set: its training questions against its test questions"
-    parser.add_argument("--data", type=Path, metavar="DIR", help=about)
-    files = "released or Med-R1 files instead of the prepared set's %s questions"
-    parser.add_argument("--train-file", type=Path, nargs="+", default=[], metavar="FILE", help=files % "training")
-    parser.add_argument("--test-file", type=Path, nargs="+", default=[], metavar="FILE", help=files % "test")
+    _add_sides(parser)
     videos = "a test side of which only the videos are known: SSG-VQA's official split, or those the release leaves out"
     parser.add_argument("--test-videos", choices=("official", "official-validation", "unused"), help=videos)
+
+
+def _add_sides(parser: argparse.ArgumentParser) -> None:
+    about = "prepared set: its training questions against its test questions"
+    parser.add_argument("--data", type=Path, metavar="DIR", help=about)
+    files = "released, Med-R1 or plain files instead of the prepared set's %s questions"
+    parser.add_argument("--train-file", type=Path, nargs="+", default=[], metavar="FILE", help=files % "training")
+    parser.add_argument("--test-file", type=Path, nargs="+", default=[], metavar="FILE", help=files % "test")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -150,26 +160,67 @@ def _leakage(args: argparse.Namespace) -> int:
 
     from anatomy_r1.data.leakage.passport import as_text
     from anatomy_r1.data.leakage.sides import compare
+    from anatomy_r1.errors import AnatomyR1Error
+    from anatomy_r1.evaluation import blind_ceiling
 
     found = compare(args.data, args.train_file, args.test_file, args.test_videos)
+    content, ceiling = found.as_dict(), "not computed: only the videos of the test side are known"
+    if not args.test_videos:
+        try:
+            blind = _ceiling(args)
+            content["blind_ceiling"], ceiling = blind.as_dict(), blind_ceiling.as_text(blind)
+        except AnatomyR1Error as error:  # too few clusters: the rest of the passport stands
+            ceiling = f"not computed: {error}"
+    print(json.dumps(content, indent=1, ensure_ascii=False) if args.json else f"{as_text(found)}\n\n{ceiling}")
+    return 0
+
+
+def _ceiling(args: argparse.Namespace) -> BlindCeiling:
+    """The blind ceiling of the two sides that the arguments name."""
+    from anatomy_r1.data.leakage.sides import side
+    from anatomy_r1.evaluation.blind_ceiling import blind_ceiling
+
+    (_, train), (_, test) = (side(name, args.data, getattr(args, f"{name}_file")) for name in ("train", "test"))
+    return blind_ceiling(train, test)
+
+
+def _controls(args: argparse.Namespace) -> int:
+    import json
+
+    from anatomy_r1.errors import AnatomyR1Error
+    from anatomy_r1.evaluation.blind_ceiling import as_text
+
+    sides = bool(args.data or args.train_file or args.test_file)
+    if sides == bool(args.files):
+        raise AnatomyR1Error("name files, or two sides with --data, --train-file and --test-file. Fix: one of the two")
+    if not sides:
+        return _cross_validated(args)
+    found = _ceiling(args)
     print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if args.json else as_text(found))
     return 0
 
 
-def _controls(args: argparse.Namespace) -> int:
+def _cross_validated(args: argparse.Namespace) -> int:
+    """A row per file and rule, each file by itself."""
+    import json
+    from dataclasses import asdict
+
     from anatomy_r1.data.leakage.sides import read_questions
-    from anatomy_r1.evaluation.blind_controls import CONTROLS, correct, out_of_fold
+    from anatomy_r1.evaluation.blind_ceiling import ANSWERERS, percent
+    from anatomy_r1.evaluation.blind_controls import correct, out_of_fold
     from anatomy_r1.scoring.intervals import cluster_interval
 
-    print(f"{'file':22}  {'control':11}  right, percent  {'SE':>5}  95 % interval    questions  clusters")
+    rows = []
     for path in args.files:
         questions = read_questions([path])
-        for name, control in CONTROLS.items():
+        for name, control in ANSWERERS.items():
             right = correct(questions, out_of_fold(control, questions))
-            found = cluster_interval(right, [q.cluster for q in questions])
-            low, high, se = (100 * (value or 0.0) for value in (found.low, found.high, found.se))
-            print(
-                f"{path.name:22}  {name:11}  {100 * found.mean:14.2f}  {se:5.2f}  [{low:5.2f}, {high:5.2f}]   "
-                f"{found.n:9,}  {found.clusters:8,}"
-            )
+            rows.append((path.name, name, cluster_interval(right, [q.cluster for q in questions])))
+    if args.json:
+        print(json.dumps([{"file": file, "rule": rule, **asdict(found)} for file, rule, found in rows], indent=1))
+        return 0
+    print(f"{'file':22}  {'rule':12}  {'right, percent [95 %]':>22}  {'SE':>5}  questions  clusters")
+    for file, rule, found in rows:
+        se = 100 * (found.se or 0.0)
+        print(f"{file:22}  {rule:12}  {percent(found):>22}  {se:5.2f}  {found.n:9,}  {found.clusters:8,}")
     return 0

@@ -36,7 +36,7 @@ Control = Callable[[Sequence[Question], Sequence[Question]], tuple[str, ...]]
 def majority(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, ...]:
     """Among the options shown, the one that was correct most often in training."""
     counts = Counter(question.answer for question in train)
-    return tuple(_best(question, counts) for question in test)
+    return tuple(best(question, counts) for question in test)
 
 
 def naive_bayes(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ def naive_bayes(train: Sequence[Question], test: Sequence[Question]) -> tuple[st
     model.fit(words.fit_transform([q.stem for q in train]), [q.answer for q in train])
     logs = model.predict_joint_log_proba(words.transform([q.stem for q in test])) if test else []
     scored = (dict(zip(model.classes_, row, strict=True)) for row in logs)
-    return tuple(_best(question, scores) for question, scores in zip(test, scored, strict=True))
+    return tuple(best(question, scores) for question, scores in zip(test, scored, strict=True))
 
 
 CONTROLS: dict[str, Control] = {"majority": majority, "naive-bayes": naive_bayes}
@@ -95,7 +95,7 @@ def question_rows(questions: Sequence[Question], letters: Sequence[str]) -> pd.D
     return pd.DataFrame({**columns, **flags, "parsed": K, "truncated": 0})
 
 
-def _best(question: Question, scores: Mapping[str, float]) -> str:
+def best(question: Question, scores: Mapping[str, float]) -> str:
     """Letter of the option with the highest score, the first one among equals."""
     ranks = [scores.get(option, float("-inf")) for option in question.options]
     return LETTERS[ranks.index(max(ranks))]

@@ -17,6 +17,7 @@ from typing import Any
 
 from anatomy_r1.data.inputs import DataError, Exclusions, read_bytes, read_json
 from anatomy_r1.data.leakage.passport import IMAGE_HASH, Passport, from_dict, hash_images, passport, passport_of_videos
+from anatomy_r1.data.plain_questions import is_plain, read_plain
 from anatomy_r1.data.prepare.omnimed import read_med_r1
 from anatomy_r1.data.prepare.released import read_released
 from anatomy_r1.data.prepared import load, load_manifest
@@ -42,15 +43,15 @@ def compare(
         raise DataError("the test side is named twice. Fix: give --test-file or --test-videos, not both")
     if data and not (train_files or test_files or test_videos):
         return leakage(data)
-    train_name, train = _side("train", data, train_files)
+    train_name, train = side("train", data, train_files)
     if test_videos:
         title, videos = VIDEOS[test_videos]
         return passport_of_videos(train, videos, (train_name, title))
-    test_name, test = _side("test", data, test_files)
+    test_name, test = side("test", data, test_files)
     return passport(train, test, names=(train_name, test_name), no_hashes=NO_PICTURES)
 
 
-def _side(split: str, data: Path | None, files: Sequence[Path]) -> tuple[str, Sequence[Question]]:
+def side(split: str, data: Path | None, files: Sequence[Path]) -> tuple[str, Sequence[Question]]:
     """Name and questions of a side."""
     if files:
         return " + ".join(path.name for path in files), read_questions(files)
@@ -108,7 +109,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_questions(files: Sequence[Path]) -> tuple[Question, ...]:
-    """All records of the files, in order; each file has the authors' format or Med-R1's."""
+    """All records of the files, in order; each file has the authors' format, Med-R1's or that of `plain_questions`."""
     return tuple(question for path in files for question in _of_file(path))
 
 
@@ -116,8 +117,11 @@ def _of_file(path: Path) -> list[Question]:
     data = read_bytes(path)
     content = read_json(data, path.name)
     first = content[0] if isinstance(content, list) and content else None
+    if is_plain(first):
+        return read_plain(data, path.name)
     if not isinstance(first, Mapping) or not ({"instruction", "problem"} & first.keys()):
-        raise DataError(f"{path}: neither the authors' release nor a split file of Med-R1's. Fix: name one of these")
+        what = "neither the authors' release, nor a split file of Med-R1's, nor records of question, options and answer"
+        raise DataError(f"{path}: {what}. Fix: name one of these; docs/blind.md has the last format")
     if "problem" in first:
         return list(read_med_r1(data, path.name, Exclusions()))
     return [record.question for record in read_released(data, path.name, Exclusions())]
