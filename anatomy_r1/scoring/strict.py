@@ -1,14 +1,17 @@
 """The answer extractor: reads the chosen letter from a completion. Evaluation, rewards and reports all use it.
 
-A completion becomes a letter in three steps, one function each:
+A completion becomes a letter in three steps:
 
-1. `_after_thinking` drops one leading `<think>...</think>` block without reading it.
-2. `_answer_text` takes the content of the single `<answer>` tag or, if there is no tag, all of the remaining text.
+1. Thinking is dropped without being read, so a tag that it only mentions does not matter. It lasts from `<think>` to
+   the next `</think>`, or from the beginning to a `</think>` before any `<think>`: then the prompt opened it.
+2. The statement is the content of an `<answer>` pair, if it is the only one and nothing follows it. Whatever stands
+   before it is not read: plain text, or thinking that was never closed. Without any answer tag, the statement is all of
+   the text after the thinking.
 3. `_match` accepts a letter (`B`), a letter with the text of its own option (`B. Liver`), or the exact text of exactly
    one option (`Liver`).
 
 Anything else is unparsed, with a reason. The extractor never guesses and never takes the nearest match. The paper does
-not say how it reads answers: these rules are ours.
+not say how it reads answers: these rules are ours. The format is judged apart (`extraction.well_formed`).
 
 Example:
     >>> extract("<think> it is yellow </think> <answer> B </answer>", ["Liver", "Omentum"])
@@ -49,6 +52,10 @@ CACHED_LENGTH = 100
 """Longest answer text whose match is cached (our choice): models repeat a few short answers over and over."""
 
 _TAG = re.compile(r"</?(?:think|answer)>")
+_ANSWER = re.compile(r"</?answer>")
+_THINK = re.compile(r"<think>[\s.\u2026]*+</think>|</?think>")
+"""A think tag, or a pair with nothing or dots in it: within thinking, such a pair quotes the prompt's format."""
+_PAIR = ["<answer>", "</answer>"]
 _LETTER = re.compile(r"\(?([A-Z])[.):]?")
 _LETTER_AND_TEXT = re.compile(r"\(?([A-Z])(?:[.):]|(?=\s))\s*(\S.*)", re.DOTALL)
 
@@ -64,42 +71,62 @@ class Answer:
 
 def extract(completion: str, options: Sequence[str]) -> Answer:
     """The option that `completion` chooses among `options` (shown as A, B, ...). Linear in the completion's length."""
-    remaining = _after_thinking(completion)
-    text = remaining if isinstance(remaining, Answer) else _answer_text(remaining)
+    thoughts = _thoughts(completion)
+    pair = _final_pair(completion, thoughts)
+    text = _untagged(completion, thoughts) if pair is None else pair
     if isinstance(text, Answer):
         return text
     match = _match_cached if len(text) <= CACHED_LENGTH else _match
-    return match(text, tuple(options))
+    return match(text, tuple(options)) if text else Answer(None, "empty")
 
 
-def _after_thinking(completion: str) -> str | Answer:
-    """Step 1: the text after a leading think block, or the failure."""
-    tags = _TAG.findall(completion)
-    if tags[:1] != ["<think>"]:
-        return completion
-    if "</think>" not in tags:
-        return Answer(None, "unclosed_think")
-    if tags[1] != "</think>":
-        return Answer(None, "nested_tags")
-    before, _, rest = completion.partition("<think>")
-    return Answer(None, "text_outside_answer") if before.strip() else rest.partition("</think>")[2]
+def _thoughts(completion: str) -> list[tuple[int, int]]:
+    """Step 1: where each closed thinking begins and ends, tags included."""
+    found: list[tuple[int, int]] = []
+    start = -1
+    for number, tag in enumerate(_THINK.finditer(completion)):
+        if tag[0] == "</think>":
+            if start >= 0 or number == 0:
+                found.append((max(start, 0), tag.end()))
+            start = -1
+        elif start < 0:
+            start = tag.start()
+            if tag[0] != "<think>":  # closed at once
+                found.append(tag.span())
+                start = -1
+    return found
 
 
-def _answer_text(text: str) -> str | Answer:
-    """Step 2: the stripped text that states the answer, or the failure."""
-    tags = _TAG.findall(text)
-    if tags and tags != ["<answer>", "</answer>"]:
-        return Answer(None, _tag_failure(tags))
-    if tags:
-        before, _, rest = text.partition("<answer>")
-        text, _, after = rest.partition("</answer>")
-        if before.strip() or after.strip():
+def _final_pair(completion: str, thoughts: Sequence[tuple[int, int]]) -> str | None:
+    """Step 2: the stripped content of the only answer pair outside closed thinking, if it ends the completion."""
+    starts, ends = (0, *(end for _, end in thoughts)), (*(start for start, _ in thoughts), len(completion))
+    tags = [tag for start, end in zip(starts, ends, strict=True) for tag in _ANSWER.findall(completion, start, end)]
+    if tags != _PAIR:
+        return None
+    _, opening, rest = completion[starts[-1] :].partition("<answer>")
+    content, closing, after = rest.partition("</answer>")
+    ends_it = opening and closing and not after.strip() and not _TAG.search(content)
+    return content.strip() if ends_it else None
+
+
+def _untagged(completion: str, thoughts: Sequence[tuple[int, int]]) -> str | Answer:
+    """Step 2 without such a pair: all of the stripped text after thinking, if it has no tag, or the failure."""
+    tags, rest = _TAG.findall(completion), completion
+    if thoughts and (thoughts[0][0] == 0 or tags[0] == "<think>"):
+        start, end = thoughts[0]
+        if completion[:start].strip():
             return Answer(None, "text_outside_answer")
-    return text.strip() or Answer(None, "empty")
+        rest = completion[end:]
+        tags = _TAG.findall(rest)
+    elif tags[:1] == ["<think>"]:
+        return Answer(None, "unclosed_think")
+    return Answer(None, _tag_failure(tags)) if tags else rest.strip()
 
 
 def _tag_failure(tags: list[str]) -> Reason:
-    """What is wrong with tags that are not one `<answer>...</answer>`."""
+    """What is wrong with tags that are not one `<answer>...</answer>` at the end."""
+    if tags == _PAIR:
+        return "text_outside_answer"
     if "<think>" in tags or "</think>" in tags or tags[:2] == ["<answer>", "<answer>"]:
         return "nested_tags"
     return "several_answers" if tags.count("<answer>") > 1 else "unclosed_answer"

@@ -1,9 +1,11 @@
 """A corpus of hostile outputs with both extractors' verdicts, each decided by hand (`hostile_outputs.json`).
 
 An output is a text, or [text, part, n]: the text followed by n copies of the part. Each case says why its verdicts are
-right.
+right. Where the strict verdict was changed on purpose, `before` has the former one and `kind` says why: 1, a text that
+begins inside its reasoning; 3, a tag that reasoning only mentions; 23, one closed pair at the very end.
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -38,6 +40,29 @@ def test_the_corpus_is_consistent():
             assert (choice is not None) == (reason in read), case["name"]
             assert choice is None or choice in letters, case["name"]
         assert case["why"]
+
+
+CHANGED = {
+    **dict.fromkeys(["think opened by the prompt", "answer before a lone closing think", "answer closed by think"], 1),
+    **dict.fromkeys(["think opened twice, closed once", "answer inside think", "answer planted in think"], 3),
+    "answer inside think, then outside": 3,
+    **dict.fromkeys(["nested think", "second think", "think closed twice", "text before think"], 23),
+    **dict.fromkeys(["think never closed, answer at the end", "think opened twice, never closed"], 23),
+    **dict.fromkeys(["text between think and answer", "another answer before the tag"], 23),
+    "zero-width space in a closing think": 23,
+}
+"""Name of a case -> the kind for which its strict verdict was changed."""
+
+FORMER_VERDICTS = "c4cffbccdc259433b166cb422eba1550d205ee7c74bec1623dcdf0b6a69bff27"
+"""SHA-256 of the strict verdicts before these changes: name, output and verdict of the first 373 cases, as JSON."""
+
+
+def test_case_01_03_23_the_strict_verdicts_are_the_former_ones_but_for_these_kinds():
+    """No other reason was changed, no choice was taken back, and none was turned into another one."""
+    assert {case["name"]: case["kind"] for case in CASES if "before" in case} == CHANGED
+    assert all(case["before"][0] is None and case["before"] != case["strict"] for case in CASES if "before" in case)
+    former = [[case["name"], case["output"], case.get("before", case["strict"])] for case in CASES[:373]]
+    assert hashlib.sha256(json.dumps(former).encode()).hexdigest() == FORMER_VERDICTS
 
 
 def test_every_reason_of_either_extractor_has_a_case():

@@ -98,13 +98,13 @@ def test_categories_add_up_and_the_table_has_the_columns_of_the_store(data, mode
 
 def test_lenient_scores_and_validity_equal_a_count_by_hand(data, model_folder, tmp_path, answering, monkeypatch):
     """Only the first kind is well formed; only the lenient extractor reads the fourth; the last is cut off."""
-    monkeypatch.setattr(f"{__name__}.KINDS", [*KINDS[:3], "left <answer> {} </answer>", KINDS[4]])
+    monkeypatch.setattr(f"{__name__}.KINDS", [*KINDS[:3], "<answer> {} </answer> left", KINDS[4]])
     run(data, model_folder, tmp_path / "log", limit=20)
     scores = score(tmp_path / "log", data)
     gold = dict(zip(scores.ids, scores.gold, strict=True))
     with ResponseLog(tmp_path / "log", read_only=True) as log:
         texts = [(gold[one.key.question_id], one.text) for one in log.rows() if one.key.decoding == "sample"]
-    more = sum(f"left <answer> {letter} </answer>" == text for letter, text in texts) / 100
+    more = sum(f"<answer> {letter} </answer> left" == text for letter, text in texts) / 100
     assert more > 0, "an empty comparison shows nothing"
     assert scores.overall["avg@5_lenient"] == pytest.approx(scores.overall["avg@5"] + more)
     formed = sum(text.startswith("<think> left </think>") for _, text in texts) / 100

@@ -28,9 +28,8 @@ CASES = [
     ("same answer twice", "<answer>A</answer> <answer>A</answer>", None, "several_answers"),
     ("nested answers", "<answer><answer>A</answer></answer>", None, "nested_tags"),
     ("think inside answer", "<answer><think>A</think></answer>", None, "nested_tags"),
-    ("nested think", "<think>a<think>b</think></think><answer>A</answer>", None, "nested_tags"),
-    ("second think", "<think>a</think><think>b</think><answer>A</answer>", None, "nested_tags"),
-    ("text before think", "Sure! <think>x</think><answer>A</answer>", None, "text_outside_answer"),
+    ("second think, no tag", "<think>a</think><think>b</think>A", None, "nested_tags"),
+    ("text before think, no tag", "Sure! <think>x</think>A", None, "text_outside_answer"),
     ("text after answer", "<answer>A</answer> or maybe B", None, "text_outside_answer"),
     ("letter out of range", "<answer>E</answer>", None, "letter_out_of_range"),
     ("letter contradicts its text", "<answer>A. Liver</answer>", None, "letter_contradicts_text"),
@@ -50,6 +49,87 @@ CASES = [
 @pytest.mark.parametrize(("completion", "choice", "reason"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
 def test_verdict_and_reason(completion, choice, reason):
     assert extract(completion, OPTIONS) == Answer(choice, reason)
+
+
+BEGINS_INSIDE = [
+    ("tagged", "x</think><answer>B</answer>", "B"),
+    ("no tag", "brown, not A\n</think>\n\nB", "B"),
+    ("letter and text", "x</think> B. Liver", "B"),
+    ("nothing thought", "</think><answer>B</answer>", "B"),
+    ("an answer tried while thinking", "maybe <answer>A</answer></think><answer>B</answer>", "B"),
+    ("a tag mentioned while thinking", "it goes into <answer> tags</think><answer>B</answer>", "B"),
+    ("a later think too", "x</think><think>y</think><answer>B</answer>", "B"),
+    ("closed twice, tagged", "x</think>y</think><answer>B</answer>", "B"),
+    ("closed twice, no tag", "x</think>y</think>B", None),
+    ("closed twice, an answer after each", "x</think><answer>A</answer></think><answer>B</answer>", None),
+    ("only reasoning", "so <answer>B</answer></think>", None),
+    ("cut off while thinking", "so it must be B", None),
+    ("text after", "x</think><answer>B</answer> or C", None),
+]
+
+
+@pytest.mark.parametrize(("text", "choice"), [case[1:] for case in BEGINS_INSIDE], ids=[c[0] for c in BEGINS_INSIDE])
+def test_case_01_a_text_that_begins_inside_its_reasoning(text, choice):
+    """It is read as the same text after the `<think>` that the prompt ended in."""
+    assert extract(text, OPTIONS).choice == choice
+    assert extract(f"<think>{text}", OPTIONS).choice == choice
+
+
+MENTIONED = [
+    ("opening answer", "I put it in <answer> tags", "B"),
+    ("closing answer", "it ends with </answer>", "B"),
+    ("answer pair", "as in <answer>A</answer>", "B"),
+    ("opening think", "this is my <think> part", "B"),
+    ("all of the format", "first <think> </think>, then <answer> </answer>", "B"),
+    ("all of the format, with dots", "<think> ... </think> <answer>...</answer> is asked for", "B"),
+    ("the format twice", "<think></think>, and again <think>\u2026</think>", "B"),
+    # A lone closing tag ends the thinking: what follows is text, in which every answer tag counts.
+    ("closing think", "I end with </think> and then answer", "B"),
+    ("closing think, then an answer", "so </think> <answer>A</answer> or", None),
+    ("closing think, then a tag", "I end with </think> and use <answer> then", None),
+    ("nested think with an answer in the outer one", "a<think>b</think>, so <answer>A</answer>", None),
+]
+
+
+@pytest.mark.parametrize(("thought", "choice"), [case[1:] for case in MENTIONED], ids=[case[0] for case in MENTIONED])
+def test_case_03_a_tag_that_reasoning_only_mentions(thought, choice):
+    assert extract(f"<think>{thought}</think><answer>B</answer>", OPTIONS).choice == choice
+    if "</think>" not in thought:
+        assert extract(f"<think>{thought}</think>\n\nB", OPTIONS) == Answer("B", "letter")
+        assert extract(f"<think>{thought}</think>", OPTIONS) == Answer(None, "empty")
+
+
+FINAL_PAIR = [
+    ("think that is never closed", "<think>brown, so <answer>B</answer>", "B"),
+    ("think opened twice", "<think>x<think><answer> B </answer>", "B"),
+    ("plain text", "It is brown. <answer>B</answer>", "B"),
+    ("plain text that names another option", "The answer is A. <answer>B. Liver</answer>\n", "B"),
+    ("text before think", "Sure! <think>x</think><answer>B</answer>", "B"),
+    ("text between think and answer", "<think>x</think> So it is <answer>B</answer>", "B"),
+    ("two thoughts", "<think>a</think><think>b</think><answer>B</answer>", "B"),
+    ("the mini policy, never closed", "<think> mid-left : brown glossy , so Liver <answer> B </answer>", "B"),
+    ("the mini policy, closed twice", "<think> brown </think> </think> <answer> B </answer>", "B"),
+    ("an unreadable statement", "The answer is B. <answer>maybe</answer>", None),
+    ("an empty statement", "The answer is B. <answer> </answer>", None),
+    ("two different pairs", "either <answer>A</answer> or <answer>B</answer>", None),
+    ("the same pair twice", "<answer>B</answer> so <answer>B</answer>", None),
+    ("two pairs, think between", "<think>x</think><answer>A</answer><think>y</think><answer>B</answer>", None),
+    ("two pairs after an unclosed think", "<think>try <answer>A</answer> or <answer>B</answer>", None),
+    ("a pair inside closed thinking only", "<think>so <answer>B</answer></think>", None),
+    ("text after", "<think>x <answer>B</answer> is my answer", None),
+    ("a full stop after", "It is brown. <answer>B</answer>.", None),
+    ("thinking after", "It is brown. <answer>B</answer><think>or C</think>", None),
+    ("never closed", "It is brown. <answer>B", None),
+    ("an opening tag before", "It goes into <answer> tags. <answer>B</answer>", None),
+    ("a closing tag before", "A</answer> no: <answer>B</answer>", None),
+    ("tags within", "It is <answer><answer>B</answer></answer>", None),
+    ("think across the pair", "It is <answer>A<think>x</think>B</answer>", None),
+]
+
+
+@pytest.mark.parametrize(("text", "choice"), [case[1:] for case in FINAL_PAIR], ids=[case[0] for case in FINAL_PAIR])
+def test_case_23_one_closed_pair_at_the_very_end_is_the_statement(text, choice):
+    assert extract(text, OPTIONS).choice == choice
 
 
 def test_options_with_the_same_plain_text_are_ambiguous():
@@ -77,6 +157,9 @@ def test_gold_in_every_accepted_form_scores_right(options, answer):
 
 def test_100_kb_of_noise_are_read_in_linear_time():
     assert extract("<think>" * 15_000, OPTIONS).reason == "unclosed_think"
+    assert extract("<think></think>" * 7_000, OPTIONS).reason == "nested_tags"
+    assert extract(("<think>" + " " * 50) * 2_000, OPTIONS).reason == "unclosed_think"
+    assert extract("</think><answer>" * 6_000, OPTIONS).choice is None
     assert extract("A " * 50_000, OPTIONS).choice is None
 
 
