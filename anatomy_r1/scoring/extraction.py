@@ -21,8 +21,9 @@ from itertools import chain
 
 from anatomy_r1.prompts import Style
 from anatomy_r1.response_log.response import Response
-from anatomy_r1.scoring.lenient import LenientAnswer, extract_lenient, normalize, strip_reasoning
+from anatomy_r1.scoring.lenient import LenientAnswer, extract_lenient
 from anatomy_r1.scoring.metrics import K, avg_at_k
+from anatomy_r1.scoring.plain_text import normalize, strip_reasoning
 from anatomy_r1.scoring.strict import Answer, extract
 
 _FORMATS: dict[Style, re.Pattern[str]] = {
@@ -63,14 +64,15 @@ class Extraction:
 def extract_response(response: Response, options: Sequence[str]) -> Extraction:
     """Read a response to a question with these options."""
     text = response.full_text
-    strict, lenient = extract(text, options), extract_lenient(text, options)
+    truncated = response.finish_reason == "length"
+    strict, lenient = extract(text, options), extract_lenient(text, options, truncated=truncated)
     return Extraction(
         strict=strict,
         lenient=lenient,
         malformed=not well_formed(text, "direct" if response.style == "direct" else "think"),
         several=strict.reason == "several_answers" or lenient.reason == "several",
         refused=lenient.choice is None and bool(_REFUSAL.search(strip_reasoning(normalize(text)))),
-        truncated=response.finish_reason == "length",
+        truncated=truncated,
     )
 
 
@@ -110,3 +112,16 @@ def reason_counts(extractions: Sequence[Sequence[Extraction]]) -> dict[str, dict
     sampled = list(chain.from_iterable(six[:K] for six in extractions))
     strict, lenient = Counter(one.strict.reason for one in sampled), Counter(one.lenient.reason for one in sampled)
     return {"strict": dict(strict.most_common()), "lenient": dict(lenient.most_common())}
+
+
+def unread_shares(extractions: Sequence[Sequence[Extraction]]) -> dict[str, float]:
+    """Share of the sampled responses that each extractor could not read.
+
+    What only the strict one misses may have been lost by form; what the lenient one misses has no answer to be found.
+    """
+    sampled = list(chain.from_iterable(six[:K] for six in extractions))
+    strict, lenient = (
+        sum(one.strict.choice is None for one in sampled),
+        sum(one.lenient.choice is None for one in sampled),
+    )
+    return {"strict": strict / max(len(sampled), 1), "lenient": lenient / max(len(sampled), 1)}

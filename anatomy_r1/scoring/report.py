@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from anatomy_r1.scoring.extraction import reason_counts
+from anatomy_r1.scoring.extraction import reason_counts, unread_shares
 from anatomy_r1.scoring.intervals import Interval
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.position_bias import position_bias
@@ -35,6 +35,7 @@ def as_json(scores: Scores) -> str:
         "by_category": scores.by_category,
         "reasons": counts["strict"],
         "lenient_reasons": counts["lenient"],
+        "unread": unread_shares(scores.extractions),
         **diagnostics(scores),
     }
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
@@ -57,6 +58,9 @@ def _lines(scores: Scores) -> Iterator[str]:
     yield ""
     yield f"Extraction: avg@{K} by the strict extractor, which decides, and by the lenient one; shares of responses"
     yield from _table(scores, _EXTRACTION)
+    unread = unread_shares(scores.extractions)
+    strict, lenient = (f"{100 * unread[name]:.1f}" for name in ("strict", "lenient"))
+    yield f"Unread: {strict} by the strict extractor, {lenient} by the lenient one"
     for extractor, counts in reason_counts(scores.extractions).items():
         shares = (f"{reason} {100 * count / (K * len(scores.ids)):.1f}" for reason, count in counts.items())
         yield f"Reasons, {extractor}: {', '.join(shares)}"

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from anatomy_r1.scoring.extraction import unread_shares
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.score import Scores
 
 MAX_TRUNCATED = 0.05
 """Share of sampled responses cut off at the token limit. Beyond it, the score measures the limit."""
 MAX_UNPARSED = 0.10
-"""Share of sampled responses without a readable answer. Beyond it, the score measures form."""
+"""Share of sampled responses that the strict extractor does not read. Beyond it, the score measures form."""
 MAX_REPEATED = 0.99
 """Share of questions whose five sampled responses are the same text although the temperature is above 0.
 
@@ -42,8 +43,11 @@ def _problems(scores: Scores) -> Iterator[str]:
         share = f"{100 * truncated:.1f} %"
         yield f"{share} of the sampled responses cut off at the token limit (limit {MAX_TRUNCATED:.0%})"
     if unparsed > MAX_UNPARSED:
-        share = f"{100 * unparsed:.1f} %"
-        yield f"{share} of the sampled responses without a readable answer (limit {MAX_UNPARSED:.0%})"
+        lenient = unread_shares(scores.extractions)["lenient"]
+        yield (
+            f"{100 * unparsed:.1f} % of the sampled responses without an answer that the strict extractor reads (limit "
+            f"{MAX_UNPARSED:.0%}); {100 * lenient:.1f} % without one that the lenient extractor reads"
+        )
     temperature = scores.plan["decoding"]["temperature"]
     repeated = sum(count == 1 for count in scores.distinct) / max(len(scores.distinct), 1)
     if temperature > 0 and repeated >= MAX_REPEATED:

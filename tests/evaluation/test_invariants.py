@@ -85,7 +85,7 @@ def test_1_unparsed_is_wrong_counted_and_reported_never_random_never_nearest_mat
     reported = json.loads(as_json(scores))
     assert sum(reported["reasons"].values()) == 24 * K
     assert all(choice is None for five in scores.choices for choice in five)
-    assert "100.0 % of the sampled responses without a readable answer" in reported["unfit"][0]
+    assert "100.0 % of the sampled responses without an answer that the strict extractor reads" in reported["unfit"][0]
 
 
 @pytest.mark.parametrize(("cut", "marked"), [(6, False), (7, True)], ids=["5.0 %: fit", "5.8 %: unfit"])

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anatomy_r1.scoring import cues, lenient_answer, plain_text, sentences
 from anatomy_r1.scoring import lenient as lenient_module
+from anatomy_r1.scoring import option_matcher as option_matcher_module
 from anatomy_r1.scoring import strict as strict_module
-from anatomy_r1.scoring.lenient import LENIENT_PARSED, extract_lenient, option_matcher
+from anatomy_r1.scoring.lenient import LENIENT_PARSED, extract_lenient
+from anatomy_r1.scoring.option_matcher import option_matcher
 from anatomy_r1.scoring.strict import PARSED, extract
 from tests.scoring.test_hostile_outputs import CASES, text_of
 
@@ -108,7 +111,7 @@ def test_reasoning_never_changes_the_choice(thought, letter):
 
 def test_normalising_by_character_equals_normalising_the_text():
     text = "\uff22\u24b7M\u00fcller\u2460\ufb01"
-    assert lenient_module.normalize(text) == unicodedata.normalize("NFKD", text)
+    assert plain_text.normalize(text) == unicodedata.normalize("NFKD", text)
 
 
 class Counting:
@@ -120,23 +123,29 @@ class Counting:
     def __getattr__(self, name):
         def call(*args, **kwargs):
             text = args[1] if name == "sub" else args[0]
-            span = range(len(text))[slice(*args[1:3])] if name == "finditer" and len(args) > 1 else text
+            span = range(len(text))[slice(*args[1:3])] if name != "sub" and len(args) > 1 else text
             self.tally.append(len(span))
             return getattr(self.pattern, name)(*args, **kwargs)
 
         return call
 
 
+MODULES = (
+    *(strict_module, lenient_module, option_matcher_module),
+    *(cues, lenient_answer, plain_text, sentences),
+)
+
+
 @pytest.fixture
 def work(monkeypatch):
     """A function that counts the characters that all patterns read for one verdict."""
     tally = []
-    for module in (strict_module, lenient_module):
+    for module in MODULES:
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern):
                 monkeypatch.setattr(module, name, Counting(value, tally))
-    made = lenient_module._pattern
-    monkeypatch.setattr(lenient_module, "_pattern", lambda texts: Counting(made(texts), tally))
+    made = option_matcher_module._pattern
+    monkeypatch.setattr(option_matcher_module, "_pattern", lambda texts: Counting(made(texts), tally))
 
     def count(text, options):
         option_matcher.cache_clear()

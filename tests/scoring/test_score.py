@@ -129,6 +129,10 @@ def test_text_and_json_show_lenient_scores_reasons_and_validity(data, model_fold
     )
     assert content["unfit"]
     assert sum(content["lenient_reasons"].values()) == sum(content["reasons"].values()) == 35
+    assert content["unread"]["strict"] == pytest.approx(1 - scores.overall["parse_rate"])
+    assert content["unread"]["lenient"] <= content["unread"]["strict"]
+    shares = (100 * content["unread"][name] for name in ("strict", "lenient"))
+    assert "Unread: {:.1f} by the strict extractor, {:.1f} by the lenient one".format(*shares) in lines
     (strict,) = (line for line in lines if line.startswith("Reasons, strict: "))
     assert all(f" {reason} {100 * count / 35:.1f}" in strict for reason, count in content["reasons"].items())
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from anatomy_r1.response_log.response import Response, ResponseKey
 from anatomy_r1.scoring import validity
+from anatomy_r1.scoring.extraction import extract_response
 from anatomy_r1.scoring.score import Scores
 from anatomy_r1.scoring.validity import validity_problems
 
@@ -45,7 +47,10 @@ def first(count, bad, good):
         ({"truncated": first(50, 1, 0)}, None),
         ({"truncated": first(51, 1, 0)}, r"5\.1 % of the sampled responses cut off"),
         ({"choices": first(100, (None, *"AAAA"), tuple("AAAAA"))}, None),
-        ({"choices": first(101, (None, *"AAAA"), tuple("AAAAA"))}, r"10\.1 % .* without a readable answer"),
+        (
+            {"choices": first(101, (None, *"AAAA"), tuple("AAAAA"))},
+            r"^10\.1 % of the sampled responses without an answer that the strict extractor reads \(limit 10%\); 0\.0",
+        ),
         ({"distinct": first(197, 1, 2)}, None),
         ({"distinct": first(198, 1, 2)}, r"one text in 99\.0 % of the questions at temperature 1 "),
         ({"distinct": first(N, 1, 1), "plan": {"decoding": {"temperature": 0.0}}}, None),
@@ -72,6 +77,18 @@ def test_each_limit_from_both_sides(changes, reason):
     found = validity_problems(scores(**changes))
     assert len(found) == (reason is not None)
     assert reason is None or re.search(reason, found[0])
+
+
+def test_case_24_the_lenient_share_stands_beside_the_strict_one():
+    """Of five responses, two have the wrong form and one has no answer at all."""
+    key = ResponseKey("sgg_anatomy_mini", "q", 0, "sample", "p", "i", "w", "{}", 0)
+    texts = ["<answer>A</answer>", "It is **A. Gut**", "is the gut", "<answer>spleen</answer>", "A", "A"]
+    six = tuple(extract_response(Response(key, text, "stop"), ("Gut", "Liver")) for text in texts)
+    (found,) = validity_problems(scores(choices=(("A", None, None, None, "A"),) * N, extractions=(six,) * N))
+    assert found.startswith(
+        "60.0 % of the sampled responses without an answer that the strict extractor reads (limit 10%)"
+    )
+    assert found.endswith("; 20.0 % without one that the lenient extractor reads")
 
 
 def test_a_confident_policy_is_valid():
