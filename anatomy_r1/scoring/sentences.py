@@ -137,5 +137,8 @@ def copula(text: str, matcher: OptionMatcher) -> LenientAnswer:
 
 def labelled(text: str, matcher: OptionMatcher) -> set[str]:
     """Options that stand after "is" with their letter, as in "this is D. Liver": statements, though weak ones."""
-    found = ((choice, text[start:end], text[stated:]) for choice, start, end, stated in _copulas(text, matcher))
-    return {choice for choice, before, after in found if _LABELLED.match(after) and not HEDGE.search(before)}
+    return {
+        choice
+        for choice, start, end, stated in _copulas(text, matcher)
+        if _LABELLED.match(text, stated, stated + 3) and not HEDGE.search(text, start, end)
+    }
