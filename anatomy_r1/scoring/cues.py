@@ -81,7 +81,8 @@ HEDGE = re.compile(
 )
 """Words that negate a sentence, or leave it open."""
 DOUBT = re.compile(
-    r"\b(?:possib\w+|guess\w*|candidates?|alternatives?|examples?|confus\w+|mimic\w*|initial\w*|thought)\b",
+    r"\b(?:possib\w+|guess\w*|candidates?|alternatives?|examples?|confus\w+|mimic\w*|initial\w*|thought|avoid\w*"
+    r"|exclud\w*|eliminat\w*|reject\w*|discard\w*|rul(?:ed?|ing) out)\b",
     re.IGNORECASE,
 )
 """Words before "is" that make the sentence no answer."""

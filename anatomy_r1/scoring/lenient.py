@@ -29,7 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from anatomy_r1.scoring.cues import ANSWER_HEADING, FIELD, HEDGE, REASON_HEADING
+from anatomy_r1.scoring.cues import ANSWER_HEADING, CUE, FIELD, HEDGE, REASON_HEADING
 from anatomy_r1.scoring.lenient_answer import (
     LENIENT_PARSED,
     NOTHING,
@@ -56,7 +56,6 @@ _BOXED = re.compile(
     r"|(?<!\\)\\++boxed[ \t]++([^{}\n]++)"
 )
 """LaTeX's box, also where a backslash was lost, as in Python's "\\boxed", or the braces were."""
-_COORDINATES = re.compile(r"[\d\s,.()\[\]]+")
 _LIST_MARK = re.compile(r"\(?[A-Za-z][.):](?=\s|$)|\([A-Za-z]\)(?=\s|$)")
 
 
@@ -121,16 +120,17 @@ def _read_section(text: str, matcher: OptionMatcher, truncated: bool) -> Lenient
         ("phrase", _fields(text, matcher)),
         ("boxed", _boxes(text, matcher)),
         ("phrase", Found() if in_prose.blank else in_prose),
-        ("line", Found() if reasons else _lines(prose, matcher, truncated)),
+        ("line", Found() if reasons else _lines(text, matcher, truncated)),
     )
     present = [(reason, found) for reason, found in kinds if found.answers]
-    if in_prose.blank and (truncated or not present):
+    if (in_prose.blank and not present) or CUE.search(text, len(prose)):  # cut off within an announcement
         return UNREADABLE
     if not present:
         return NOTHING if reasons else copula(prose, matcher)
     decided = agreed(present[0][1], present[0][0], matcher)
     stated = {one.choice for _, found in present for one in found.answers if one.choice}
-    return SEVERAL if decided.choice and len(stated | labelled(prose, matcher)) > 1 else decided
+    differ = len(stated | labelled(prose, matcher)) > 1
+    return SEVERAL if differ and (decided.choice or decided.reason == "contradicted") else decided
 
 
 def _fields(text: str, matcher: OptionMatcher) -> Found:
@@ -144,10 +144,8 @@ def _fields(text: str, matcher: OptionMatcher) -> Found:
 
 def _boxes(text: str, matcher: OptionMatcher) -> Found:
     boxes = list(_BOXED.finditer(text)) if "ox" in text else []
-    contents = [(one[1] or one[2] or "", one.end()) for one in boxes]
-    read = [(answer(inside, "boxed", matcher), inside, end) for inside, end in contents]
-    kept = [one for one in read if one[0].choice or not (one[1].strip() and _COORDINATES.fullmatch(one[1]))]
-    return Found([one for one, _, _ in kept], text[kept[-1][2] :]) if kept else Found()
+    read = [answer(one[1] or one[2] or "", "boxed", matcher) for one in boxes]
+    return Found(read, text[boxes[-1].end() :] if boxes else "")
 
 
 def _lines(text: str, matcher: OptionMatcher, truncated: bool) -> Found:

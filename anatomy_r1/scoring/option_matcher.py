@@ -79,7 +79,7 @@ class OptionMatcher:
         found |= {letter.upper()} & set(self.letters)
         if (both := _LETTER_AND_TEXT.fullmatch(words)) and both[1].upper() in self._named_by(both[2]):
             found |= {both[1].upper()}
-        if (both := _TEXT_AND_LETTER.fullmatch(words)) and both[2] in self._named_by(both[1]):
+        if not found and (both := _TEXT_AND_LETTER.fullmatch(words)) and both[2] in self._named_by(both[1]):
             found |= {both[2]}
         return found
 

@@ -35,6 +35,9 @@ _LATEX_SIGNS = re.compile(r"\\([_%&#])")
 _COLON_BREAK = re.compile(r":[ \t\r]*+\n\s*+")
 _BOX_TAG = re.compile(r"<(?:\|(?:begin|start)_of_box\||box(?:ed)?)>|(</box(?:ed)?>|<\|end_of_box\|>)", re.IGNORECASE)
 
+_COORDINATES = re.compile(r"<box>[\s(\[]*+\d[\d\s.]*+,[\d\s,.()\[\]]*+</box>")
+"""Qwen's and others' way to point at a place of the image."""
+
 _REASONING = r"(?:(?:seed:)?think(?:ing)?|thoughts?|reason(?:ing)?|rationale|reflection|analysis|scratchpad|cot)"
 _THINK = re.compile(
     rf"<\s*+\|?+\s*+/?+\s*+\|?+\s*+{_REASONING}\s*+\|?+\s*+>|\[/?+THINK(?:ING)?\]|\u25c1/?+think\u25b7"
@@ -64,7 +67,7 @@ def normalize(completion: str) -> str:
         text = _LATEX_SIGNS.sub(r"\1", _LATEX_EDGES.sub(" ", text))
         text = _LATEX.sub(r"\1", _LATEX.sub(r"\1", text))  # twice: bold text within text
     if "<" in text and "box" in text.casefold():
-        text = _BOX_TAG.sub(lambda tag: "}" if tag[1] else "\\boxed{", text)
+        text = _BOX_TAG.sub(lambda tag: "}" if tag[1] else "\\boxed{", _COORDINATES.sub(" ", text))
     return _COLON_BREAK.sub(": ", text)
 
 
