@@ -89,17 +89,17 @@ def _read_untagged(text: str, matcher: OptionMatcher, truncated: bool = False) -
     first, *sections = _sections(text)
     if not sections:
         return _read_section(first, matcher, truncated)
-    last = len(sections) - 1
-    found = [_read_section(one, matcher, truncated and place == last) for place, one in enumerate(sections)]
     earlier = _read_section(first, matcher, False)
-    return agreed(
-        Found([one for one in (earlier, *found) if one.choice or (one != NOTHING and one in found)]), "phrase", matcher
-    )
+    found = [_read_section(one, matcher, False) for one in sections[:-1]]
+    found.append(_read_section(sections[-1], matcher, truncated))
+    read = [one for one in found if one != NOTHING] + ([earlier] if earlier.choice else [])
+    return agreed(Found(read), "phrase", matcher)
 
 
 def _sections(text: str) -> list[str]:
     """The text before the first heading that announces an answer, and what is below each, without reasoning."""
-    marks = [mark for mark in ANSWER_HEADING.finditer(text) if text[mark.end() :].strip()] if "\n" in text else []
+    end = len(text.rstrip())
+    marks = [mark for mark in ANSWER_HEADING.finditer(text) if mark.end() < end] if "\n" in text else []
     starts, ends = (0, *(mark.end() for mark in marks)), (*(mark.start() for mark in marks), len(text))
     if not marks:
         return [text]
@@ -114,23 +114,27 @@ def _read_section(text: str, matcher: OptionMatcher, truncated: bool) -> Lenient
     if matcher.is_list(text):
         return SEVERAL
     prose = finished(text) if truncated else text
-    reasons = bool(REASON_HEADING.search(text))
+    reasoning = bool(REASON_HEADING.search(text))
     in_prose = phrases(prose, matcher)
-    kinds: tuple[tuple[LenientReason, Found], ...] = (
-        ("phrase", _fields(text, matcher)),
-        ("boxed", _boxes(text, matcher)),
-        ("phrase", Found() if in_prose.blank else in_prose),
-        ("line", Found() if reasons else _lines(text, matcher, truncated)),
-    )
-    present = [(reason, found) for reason, found in kinds if found.answers]
-    if (in_prose.blank and not present) or CUE.search(text, len(prose)):  # cut off within an announcement
+    lines = Found() if reasoning else _lines(text, matcher, truncated)
+    present = [one for one in (_fields(text, matcher), _boxes(text, matcher), in_prose, lines) if one.answers]
+    if in_prose.blank and len(present) > 1:
+        present.remove(in_prose)
+    if truncated and CUE.search(text, len(prose)):  # cut off within an announcement
         return UNREADABLE
     if not present:
-        return NOTHING if reasons else copula(prose, matcher)
-    decided = agreed(present[0][1], present[0][0], matcher)
-    stated = {one.choice for _, found in present for one in found.answers if one.choice}
-    differ = len(stated | labelled(prose, matcher)) > 1
-    return SEVERAL if differ and (decided.choice or decided.reason == "contradicted") else decided
+        return NOTHING if reasoning else copula(prose, matcher)
+    return _decided(present, prose, matcher)
+
+
+def _decided(present: Sequence[Found], prose: str, matcher: OptionMatcher) -> LenientAnswer:
+    """What the first kind of statements says, if neither the others nor weak ones in the prose say something else."""
+    reason: LenientReason = next((one.reason for one in present[0].answers if one.choice), "phrase")
+    decided = agreed(present[0], reason, matcher)
+    if not decided.choice and decided.reason != "contradicted":
+        return decided
+    stated = {one.choice for found in present for one in found.answers if one.choice}
+    return SEVERAL if len(stated | labelled(prose, matcher)) > 1 else decided
 
 
 def _fields(text: str, matcher: OptionMatcher) -> Found:
@@ -149,25 +153,30 @@ def _boxes(text: str, matcher: OptionMatcher) -> Found:
 
 
 def _lines(text: str, matcher: OptionMatcher, truncated: bool) -> Found:
-    """An option in the first line, or in a last line after a finished sentence."""
+    """An option at the beginning, or in a last line after a finished sentence."""
     lines = [line for line in text.split("\n") if line.strip()]
-    if not lines:
-        return Found()
+    found = _first_line(lines, matcher) if lines else Found()
+    return found if found.answers or truncated or len(lines) < 2 else _last_line(lines, matcher)
+
+
+def _first_line(lines: Sequence[str], matcher: OptionMatcher) -> Found:
+    """An option that is the first line, or its first sentence."""
     first = matcher.read(lines[0], lower=False) if lines[1:] else None
     if first and not lines[1].lstrip()[:1].islower():  # a lower-case second line continues the first
         listed = matcher.read(lines[1], lower=False) not in (None, first)  # the options, echoed
-        return Found(
-            [LenientAnswer(None, "contradicted") if listed else LenientAnswer(first, "line")], "\n".join(lines[1:])
-        )
-    if opening := matcher.opening(lines[0]):
-        choice, end = opening
-        after = "\n".join([lines[0][end:], *lines[1:]])
-        hedged = HEDGE.search(after, 0, len(lines[0]) - end)
-        return Found([LenientAnswer(None, "hedged") if hedged else LenientAnswer(choice, "line")], after)
-    if len(lines) < 2 or truncated or not lines[-2].rstrip().endswith((".", "!")):
+        one = LenientAnswer(None, "contradicted") if listed else LenientAnswer(first, "line")
+        return Found([one], "\n".join(lines[1:]))
+    opening = matcher.opening(lines[0])
+    if not opening:
         return Found()
+    rest = lines[0][opening[1] :]
+    one = LenientAnswer(None, "hedged") if HEDGE.search(rest) else LenientAnswer(opening[0], "line")
+    return Found([one], "\n".join([rest, *lines[1:]]))
+
+
+def _last_line(lines: Sequence[str], matcher: OptionMatcher) -> Found:
+    """An option that is the last line, after a finished sentence. Not "B.", which may begin the next item of a list."""
     last = None if _LIST_MARK.fullmatch(lines[-1].strip()) else matcher.read(lines[-1], lower=False)
-    listed = any(
-        mark[0].strip("().:").upper() != last for line in lines[:-1] if (mark := _LIST_MARK.match(line.strip()))
-    )
-    return Found([LenientAnswer(last, "line")]) if last and not listed else Found()
+    marks = (mark[0] for line in lines[:-1] if (mark := _LIST_MARK.match(line.strip())))
+    stands = last and lines[-2].rstrip().endswith((".", "!")) and all(last in mark.upper() for mark in marks)
+    return Found([LenientAnswer(last, "line")]) if stands else Found()
