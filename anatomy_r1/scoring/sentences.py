@@ -73,7 +73,7 @@ def _read_phrase(before: str, stated: str, matcher: OptionMatcher, *, mark: str)
         return LenientAnswer(None, "hedged"), 0
     if whole:
         return LenientAnswer(whole, "phrase"), len(stated)
-    reason = REASON_FOLLOWS.search(stated)
+    reason = REASON_FOLLOWS.search(stated, len(stated) - len(stated.lstrip(" (")))
     head, tail = (stated[: reason.start()], stated[reason.start() :]) if reason else (stated, "")
     choice = matcher.read(head) if reason else None
     if choice and _only_others_are_ruled_out(tail, choice, matcher):

@@ -23,7 +23,7 @@ def examples():
                     yield output.replace(r"\|", "|"), VERDICTS[cells[1]], VERDICTS[cells[2]]
 
 
-@pytest.mark.parametrize(("output", "strict", "lenient"), examples(), ids=[output for output, _, _ in examples()])
+@pytest.mark.parametrize(("output", "strict", "lenient"), list(examples()), ids=[output for output, _, _ in examples()])
 def test_each_example_is_read_as_the_table_says(output, strict, lenient):
     assert extract(output, OPTIONS).choice == strict
     assert extract_lenient(output, OPTIONS).choice == lenient

@@ -164,6 +164,7 @@ KINDS = {
             ),
             *("The correct answer should be: B. Liver", "The best choice would be B", "I'd go with B.", "Liver (B)"),
             *("The most suitable option for the problem is B. Liver", "The answer to the question is B", "It is B."),
+            "The answer is (B) Liver, located on the left.",
             *("B is the correct answer.", "Answer: It is the liver.", "This is the liver, which is brown."),
             *("Liver. The surface is brown and smooth.", "(B) Liver because it is brown", "B. Liver, as it is brown."),
         ),
