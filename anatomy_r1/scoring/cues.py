@@ -45,7 +45,10 @@ _EAST_ASIAN = _words(
     rf"(?:答え|回答|解答|正解)(?:{_LINK}|は)",
     rf"(?:정답|답변|해답|답)(?:{_LINK}|은|는)",
 )
-CUE = re.compile(rf"(?:{_ENGLISH}|{_EUROPEAN}|{_EAST_ASIAN})\s*+:?+\s*+(?:(?:option|choice)\b)?+\s*+:?+", re.IGNORECASE)
+_ADVERB = r"(?:(?:therefore|thus|hence|then|clearly|indeed|definitely|simply|most likely|likely|probably)\b,?+\s*+)?+"
+CUE = re.compile(
+    rf"(?:{_ENGLISH}|{_EUROPEAN}|{_EAST_ASIAN})\s*+:?+\s*+{_ADVERB}(?:(?:option|choice)\b)?+\s*+:?+", re.IGNORECASE
+)
 """What announces an answer: it is the text after it. Bounded, so that searching takes linear time."""
 
 COPULA = re.compile(r"(?:\b(?:is|are)\b|(?<=\b[Ii]t)['\u2019]s\b|(?<=\b[Tt]hat)['\u2019]s\b)\s*+:?+\s*+")
@@ -87,7 +90,8 @@ DOUBT = re.compile(
 )
 """Words before "is" that make the sentence no answer."""
 RETRACTION = re.compile(
-    r"\b(?:wrong|incorrect|mistaken?|wait|actually|correction|instead|disregard|not (?:correct|right|sure))\b|"
+    r"\b(?:wrong|incorrect|mistaken?|wait|actually|correction|instead|disregard|not (?:correct|right|sure)"
+    r"|none of the (?:above|options|choices|given|listed))\b|"
     + _words(
         r"\b(?:falsch|faux|fausse|incorrect[ao]|err[ao]ta|errado|sbagliat[ao]|espera|aspetta|неверно)(?!\w)",
         r"不对|不對|错误|錯誤|等等|間違|틀렸|아니",

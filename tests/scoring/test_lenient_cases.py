@@ -53,6 +53,14 @@ KINDS = {
             *("答案是B。也可能是C。", "答えはBではありません", "정답은 B가 아닙니다", "选项B是错误的"),
         ),
     },
+    "an adverb before the answer": {
+        "B": (
+            *("The correct choice is therefore B.", "The answer is clearly the liver.", "The answer is thus, B"),
+            *("The answer is most likely B.", "The answer is probably option B"),
+        ),
+        None: ("The answer is therefore not B.", "The answer is likely B or C", "The answer is then unclear"),
+    },
+    "no option after all": {None: ("The answer is D. None of the above.", "B. None of the options fits")},
     "special tokens around the turn": {
         "B": (
             *("B<|eot_id|>", "B<end_of_turn>", "B<|endoftext|>", "B<|end|>", "B<eos>", "B<|end_of_text|>", "B</s></s>"),
