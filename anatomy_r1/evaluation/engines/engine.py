@@ -51,14 +51,17 @@ class Engine(LM):  # type: ignore[misc]  # lm-eval is untyped
     """Identity of the weights; part of every key."""
     settings: dict[str, Any]
     """Whatever else determines responses besides weights and sampling parameters; part of every key."""
-    plan: Mapping[str, Any] = {}
-    """What the engine adds to the plan of a run."""
     generated = 0
     """Responses generated so far, not counting those found in the log."""
 
     def __init__(self, log: ResponseLog, seed: int, *, progress: bool) -> None:
         super().__init__()
         self.log, self.seed, self._progress = log, seed, progress
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """What is recorded with a run besides its plan: where responses came from, which decides none of them."""
+        return {}
 
     @abstractmethod
     def complete(self, jobs: Iterable[Job], count: int, *, progress: bool = True) -> list[str]:
