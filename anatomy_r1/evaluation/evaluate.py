@@ -86,7 +86,7 @@ def evaluate(
             config.engine, model, benchmark=task, log=opened, **shared, **(config.engine_args or {})
         )
         decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
-        plan = _plan(task, prepared, config)
+        plan = {**_plan(task, prepared, config), **engine.plan}
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
         opened.add_provenance(run, engine.provenance)
         longest = max(items, key=lambda item: len(item.turn))

@@ -51,6 +51,8 @@ class Engine(LM):  # type: ignore[misc]  # lm-eval is untyped
     """Identity of the weights; part of every key."""
     settings: dict[str, Any]
     """Whatever else determines responses besides weights and sampling parameters; part of every key."""
+    plan: Mapping[str, Any] = {}
+    """What the engine adds to the plan of a run."""
     generated = 0
     """Responses generated so far, not counting those found in the log."""
 

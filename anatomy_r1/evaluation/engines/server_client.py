@@ -38,6 +38,7 @@ NOT_OPENAI = ("min_p", "repetition_penalty", "skip_special_tokens", "top_k")
 """Arguments that vLLM and SGLang take, and that OpenAI's own API rejects."""
 OPTIONAL = (*NOT_OPENAI, "frequency_penalty", "n", "presence_penalty", "seed", "temperature", "top_p")
 """Arguments that can be left out of the requests."""
+CHECK = "check the server and --base-url, then run the same command"
 SAME_COMMAND = "then run the same command again; it requests only the missing responses"
 
 
@@ -179,7 +180,7 @@ def _read_models(read: Callable[[bytes], Read], body: bytes) -> Read:
 
 def unreachable(client: openai.AsyncOpenAI, error: Exception) -> AnatomyR1Error:
     """The error of a server that does not answer, before any question is sent."""
-    what = fix(error) or "check the server and --base-url, then run the same command"
+    what = fix(error) or CHECK
     return AnatomyR1Error(f"{str(client.base_url).rstrip('/')}: {describe(error)}. Fix: {what}")
 
 
@@ -193,7 +194,7 @@ def refused_arguments(error: Exception) -> frozenset[str]:
     else:
         named = {name for name in known - {"n"} if re.search(rf"(?<!\w){name}(?!\w)", said)}
         named |= {"n"} if re.search(r"""['"`]n['"`]""", said) else set()
-    if re.search(r"too large|context length|exceed|too long", said, re.IGNORECASE):
+    if re.search(r"too large|context length|exceed|too long|reached", said, re.IGNORECASE):
         named -= {"max_tokens"}
     # A server that lists what it does take names more than it refuses
     return frozenset(named & set(NOT_OPENAI) or named)

@@ -66,7 +66,7 @@ class Observed:
         found = []
         if self.as_png:
             kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(Counter(self.as_png.values()).items()))
-            found.append(f"{len(self.as_png)} images were sent as PNG instead of as they are ({kinds})")
+            found.append(f"images sent as PNG, not as they are: {kinds}")
         if self.opened:
             found.append(
                 f"{self.opened} responses began inside the reasoning: <think>, which the prompt opened, was added"

@@ -19,6 +19,7 @@ import openai
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.server_client import (
+    CHECK,
     RequestForm,
     clean,
     cure_refusal,
@@ -197,7 +198,8 @@ def _unusable(client: openai.AsyncOpenAI, error: Unusable) -> AnatomyR1Error:
 
 
 def _failed(client: openai.AsyncOpenAI, error: openai.APIStatusError) -> AnatomyR1Error:
-    cure = fix(error) or "mend what the server says, then run the same command"
+    lasting = 400 <= error.status_code < 500 and error.status_code != 429
+    cure = fix(error) or ("mend what the server says, then run the same command" if lasting else CHECK)
     if re.search(r"\bstream", stated_error(error)):
         cure = "serve the model where whole responses are sent: streams are not read"
     return AnatomyR1Error(f"{_address(client)}: refused the probe: {describe(error)}. Fix: {cure}")
