@@ -1,14 +1,11 @@
 """Requests to an OpenAI-compatible server over the `openai` client, and why one has no usable response.
 
 A body that is not a chat completion (a truncated one, HTML, another shape) counts as a broken connection, so that the
-client retries the request. What would come again is not retried. Error texts never contain the API key.
+client retries the request. What would come again is not retried.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,6 +16,16 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.jobs import Job, response_seed
+from anatomy_r1.evaluation.engines.server_errors import (
+    CHECK,
+    NOT_OPENAI,
+    clean,
+    cure_refusal,
+    describe,
+    fix,
+    is_filtered,
+    refused_arguments,
+)
 from anatomy_r1.evaluation.engines.server_messages import as_messages
 from anatomy_r1.evaluation.engines.server_reply import (
     Malformed,
@@ -29,16 +36,8 @@ from anatomy_r1.evaluation.engines.server_reply import (
     read_reply,
 )
 
-KEY_VARIABLE = "ANATOMY_R1_API_KEY"
-NO_KEY = "none"
-"""Sent if there is no key, since the client requires one."""
 SEED_BITS = 31
 """Size of a response's seed: every server accepts that many bits."""
-NOT_OPENAI = ("min_p", "repetition_penalty", "skip_special_tokens", "top_k")
-"""Arguments that vLLM and SGLang take, and that OpenAI's own API rejects."""
-OPTIONAL = (*NOT_OPENAI, "frequency_penalty", "n", "presence_penalty", "seed", "temperature", "top_p")
-"""Arguments that can be left out of the requests."""
-CHECK = "check the server and --base-url, then run the same command"
 SAME_COMMAND = "then run the same command again; it requests only the missing responses"
 
 
@@ -62,6 +61,10 @@ class Failure:
     fix: str = ""
     """Set if every other request would fail in the same way: a wrong key, address or model."""
     afterwards: str = SAME_COMMAND
+
+
+FILTERED = Reply("", "content_filter", "", "", "", 0, 0)
+"""The response to a question that the provider's filter kept from the model: asking again would not change it."""
 
 
 async def check_body(response: httpx2.Response) -> None:
@@ -89,7 +92,9 @@ async def request_completion(
     except Unusable as error:
         return Failure(question, clean(str(error)), error.fix)
     except openai.OpenAIError as error:
-        if cure := cure_refusal(refused_arguments(error) - form.left_out, form):
+        if is_filtered(error):
+            return FILTERED, 0.0
+        if cure := cure_refusal(refused_arguments(error) - form.left_out, form.limit_name):
             return Failure(question, describe(error), cure, "which is another run")
         return Failure(question, describe(error), fix(error))
     return _failure(question, reply, limit, max_length) or (reply, raw.elapsed.total_seconds())
@@ -182,80 +187,3 @@ def unreachable(client: openai.AsyncOpenAI, error: Exception) -> AnatomyR1Error:
     """The error of a server that does not answer, before any question is sent."""
     what = fix(error) or CHECK
     return AnatomyR1Error(f"{str(client.base_url).rstrip('/')}: {describe(error)}. Fix: {what}")
-
-
-def refused_arguments(error: Exception) -> frozenset[str]:
-    """The arguments, of `OPTIONAL` and `max_tokens`, that an error says the server or its model does not take."""
-    if not isinstance(error, openai.APIStatusError) or error.status_code not in (400, 422):
-        return frozenset()
-    known, said = {*OPTIONAL, "max_tokens"}, stated_error(error)
-    if error.param in known:
-        named = {str(error.param)}
-    else:
-        named = {name for name in known - {"n"} if re.search(rf"(?<!\w){name}(?!\w)", said)}
-        named |= {"n"} if re.search(r"""['"`]n['"`]""", said) else set()
-    if re.search(r"too large|context length|exceed|too long|reached", said, re.IGNORECASE):
-        named -= {"max_tokens"}
-    # A server that lists what it does take names more than it refuses
-    return frozenset(named & set(NOT_OPENAI) or named)
-
-
-def cure_refusal(refused: frozenset[str], form: RequestForm) -> str:
-    """The options that leave refused arguments out; empty if none was refused."""
-    others = sorted(refused - {*NOT_OPENAI, "max_tokens"})
-    cures = ["--plain-openai"] if refused & {*NOT_OPENAI} else []
-    if "max_tokens" in refused and form.limit_name == "max_tokens":
-        cures.append("--max-tokens-name max_completion_tokens")
-    if others:
-        cures.append(f"--leave-out {','.join(others)}")
-    greedy = " (the model then samples at its own temperature, the responses called greedy too)"
-    return f"add {' '.join(cures)}{greedy if 'temperature' in others else ''}" if cures else ""
-
-
-def fix(error: Exception) -> str:
-    """The fix for an error that every request would meet; empty for any other."""
-    status = getattr(error, "status_code", 0)
-    if status in (401, 403):
-        return f"put the server's key into the environment variable {KEY_VARIABLE}"
-    if status == 404 or isinstance(error, Malformed):
-        return "check --model and --base-url, which usually ends in /v1"
-    return "pass the server's own address as --base-url; redirects are not followed" if 300 <= status < 400 else ""
-
-
-def stated_error(error: openai.APIStatusError) -> str:
-    """The text of an error; the whole body if the client found none in it, as in FastAPI's."""
-    message = error.message.removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
-    return message or (json.dumps(error.body) if error.body else "")
-
-
-def describe(error: Exception) -> str:
-    """An error in one line, without key, headers or control characters; the text may come from an unknown server."""
-    cause = error.__cause__
-    if isinstance(error, openai.APIStatusError):
-        message = stated_error(error)
-        text = f"HTTP {error.status_code} ({message})" if message else f"HTTP {error.status_code}"
-    elif isinstance(error, openai.APITimeoutError):
-        text = "time-out"
-    elif isinstance(cause, httpx2.RemoteProtocolError) and isinstance(cause.__cause__, Malformed):
-        text = str(cause)
-    elif isinstance(error, openai.APIConnectionError):
-        text = f"no connection ({type(cause).__name__})"
-    else:
-        text = str(error)
-    return clean(text)
-
-
-def clean(text: str) -> str:
-    """A server's text made safe for terminal and log: one line, at most 200 characters, without the key."""
-    key = api_key()
-    hidden = text if key == NO_KEY else text.replace(key, "***")
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in hidden).split())
-    return line if len(line) <= 200 else line[:200] + " ..."
-
-
-def api_key() -> str:
-    """The key from the environment, or `NO_KEY`; an error does not show it."""
-    key = os.environ.get(KEY_VARIABLE, "").strip() or NO_KEY
-    if not re.fullmatch(r"[!-~]+", key):
-        raise AnatomyR1Error(f"{KEY_VARIABLE}: has a space or a non-ASCII character. Fix: set it again")
-    return key

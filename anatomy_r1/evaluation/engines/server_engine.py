@@ -27,17 +27,14 @@ from anatomy_r1.evaluation.engines.engine import Engine
 from anatomy_r1.evaluation.engines.jobs import Job, JobQueue
 from anatomy_r1.evaluation.engines.server_address import ServerAddress, check_upload, read_address
 from anatomy_r1.evaluation.engines.server_client import (
-    NOT_OPENAI,
-    OPTIONAL,
     Failure,
     Model,
     RequestForm,
-    api_key,
     check_body,
-    clean,
     list_models,
     request_completion,
 )
+from anatomy_r1.evaluation.engines.server_errors import NOT_OPENAI, OPTIONAL, api_key, clean
 from anatomy_r1.evaluation.engines.server_messages import as_prompt
 from anatomy_r1.evaluation.engines.server_observed import Observed
 from anatomy_r1.evaluation.engines.server_probe import Probe, probe

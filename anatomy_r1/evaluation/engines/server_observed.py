@@ -28,6 +28,7 @@ class Observed:
     """Responses that began inside the reasoning."""
     uncounted: int = 0
     """Responses whose tokens the server did not count."""
+    filtered: int = 0
     asked_for_tags: int = 0
     tagged: int = 0
     as_png: dict[str, str] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Observed:
         self.apart += bool(reply.reasoning)
         self.opened += bool(reply.opened)
         self.uncounted += not reply.prompt_tokens
+        self.filtered += reply.finish_reason == "content_filter"
         if "<answer>" in job.prompt:
             self.asked_for_tags += 1
             self.tagged += bool(reply.reasoning) or any(tag in reply.text for tag in TAGS)
@@ -56,6 +58,7 @@ class Observed:
         counts: dict[str, Any] = {
             "reasoning_apart": self.apart,
             "began_inside_reasoning": self.opened,
+            "content_filtered": self.filtered,
             "tokens_unknown": self.uncounted,
             "images_sent_as_png": dict(sorted(Counter(self.as_png.values()).items())),
         }
@@ -67,6 +70,8 @@ class Observed:
         if self.as_png:
             kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(Counter(self.as_png.values()).items()))
             found.append(f"images sent as PNG, not as they are: {kinds}")
+        if self.filtered:
+            found.append(f"{self.filtered} responses were cut or refused by the provider's content filter; they count")
         if self.opened:
             found.append(
                 f"{self.opened} responses began inside the reasoning: <think>, which the prompt opened, was added"

@@ -18,17 +18,15 @@ from typing import Any
 import openai
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.server_client import (
+from anatomy_r1.evaluation.engines.server_client import RequestForm, request_arguments, unreachable
+from anatomy_r1.evaluation.engines.server_errors import (
     CHECK,
-    RequestForm,
     clean,
     cure_refusal,
     describe,
     fix,
     refused_arguments,
-    request_arguments,
     stated_error,
-    unreachable,
 )
 from anatomy_r1.evaluation.engines.server_messages import data_url
 from anatomy_r1.evaluation.engines.server_reply import (
@@ -125,7 +123,7 @@ async def probe(client: openai.AsyncOpenAI, form: RequestForm) -> Probe:
         except Unusable as error:
             raise _unusable(client, error) from None
     if attempt.refused:
-        cure = cure_refusal(attempt.refused, attempt.form)
+        cure = cure_refusal(attempt.refused, attempt.form.limit_name)
         named = ", ".join(sorted(attempt.refused))
         raise AnatomyR1Error(f"{_address(client)}: refuses {named}: {attempt.said[0]}. Nothing was asked. Fix: {cure}")
     return _read(client, attempt, done)

@@ -8,7 +8,7 @@ import pytest
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.server_address import data_terms, read_address
-from anatomy_r1.evaluation.engines.server_client import KEY_VARIABLE
+from anatomy_r1.evaluation.engines.server_errors import KEY_VARIABLE
 from anatomy_r1.response_log.log import ResponseLog
 from tests.helpers.chat_server import MODEL, serving
 from tests.helpers.server_runs import run

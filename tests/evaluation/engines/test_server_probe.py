@@ -7,11 +7,13 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.server_client import NOT_OPENAI
+from anatomy_r1.evaluation.engines.server_errors import NOT_OPENAI
+from anatomy_r1.evaluation.task_files import tasks_folder
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import sampling_cost
 from tests.helpers.chat_server import MODEL, completion, is_probe, serving
 from tests.helpers.server_runs import rows, run
+from tests.helpers.small_set import manager
 
 
 def provenance(log, found):
@@ -69,8 +71,9 @@ PYDANTIC = {"detail": [{"type": "extra_forbidden", "loc": ["body", "{}"], "msg":
         (("repetition_penalty", "top_k"), {"error": {"message": "no", "param": "{}"}}, 400),
         (("skip_special_tokens",), PYDANTIC, 422),
         (("top_k",), "unknown argument {}; those known are temperature, top_p, seed and max_tokens", 400),
+        (("min_p",), "Argument not supported on this model: minP", 400),
     ],
-    ids=["OpenAI", "Groq", "by param", "pydantic", "lists those it takes"],
+    ids=["OpenAI", "Groq", "by param", "pydantic", "lists those it takes", "xAI"],
 )
 def test_case_28_a_refused_argument_names_plain_openai_before_any_question(data, tmp_path, capsys, names, say, status):
     arguments = ["evaluate", "sgg_anatomy_mini", "--data", str(data), "--model", MODEL, "--log", str(tmp_path / "log")]
@@ -126,9 +129,19 @@ def test_case_15_a_model_without_temperature_is_asked_when_told_to_and_the_key_s
     assert not {"presence_penalty", "frequency_penalty", "min_p", "skip_special_tokens"} & set(stated)
 
 
-@pytest.mark.parametrize("name", ["seed", "n", "presence_penalty", "temperature"])
-def test_case_15_each_argument_that_is_refused_can_be_left_out(data, tmp_path, name):
-    with serving(refuses=refusing(name, say="argument '{}' is not supported")) as server:
+@pytest.mark.parametrize(
+    ("name", "say"),
+    [
+        ("seed", "argument '{}' is not supported"),
+        ("n", "argument '{}' is not supported"),
+        ("presence_penalty", "Argument not supported on this model: presencePenalty"),
+        ("temperature", "`temperature` must be strictly positive"),
+        ("top_p", "`temperature` and `top_p` cannot both be specified for this model. Please use only one."),
+        ("top_p", "`top_p` must be > 0.0 and < 1.0"),
+    ],
+)
+def test_case_15_each_argument_that_is_refused_can_be_left_out(data, tmp_path, name, say):
+    with serving(refuses=refusing(name, say=say)) as server:
         with pytest.raises(AnatomyR1Error, match=rf"refuses {name}: .* Fix: add --leave-out {name}"):
             run(server, data, tmp_path / "log")
         run(server, data, tmp_path / "log", limit=1, leave_out=name)
@@ -181,6 +194,44 @@ def test_tokens_that_are_counted_are_a_cost(data, tmp_path):
     with serving() as server:
         run(server, data, tmp_path / "log", limit=1)
     assert sampling_cost(tmp_path / "log", rows(tmp_path / "log")[0].key.weights)["tokens"] == 18
+
+
+def test_case_15_penalties_refused_without_their_names_are_named(data, tmp_path):
+    names = ("presence_penalty", "frequency_penalty")
+    cure = "--leave-out frequency_penalty,presence_penalty"
+    say = "Penalty is not enabled for this model"
+    with serving(refuses=refusing(*names, say=say)) as server, pytest.raises(AnatomyR1Error, match=cure):
+        run(server, data, tmp_path / "log")
+
+
+def test_a_question_that_the_providers_filter_refuses_is_a_filtered_response(data, tmp_path, capsys):
+    def refuses(asked):
+        said = {"code": "content_filter", "message": "the prompt triggers the content policy", "param": "prompt"}
+        return None if is_probe(asked) or asked["temperature"] else (400, {"error": said})
+
+    with serving(refuses=refuses) as server:
+        found = run(server, data, tmp_path / "log")
+    assert found.generated == 18
+    greedy = [one for one in rows(tmp_path / "log") if one.key.decoding == "greedy"]
+    assert {(one.text, one.finish_reason) for one in greedy} == {("", "content_filter")}
+    assert "notice: 3 responses were cut or refused by the provider's content filter" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_case_28_lm_evals_own_route_to_an_api_that_refuses_top_k(data, monkeypatch):
+    import lm_eval.models  # noqa: F401  (registers its own, where another test has registered ours before)
+    from lm_eval import simple_evaluate
+
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with serving(refuses=refusing(*NOT_OPENAI)) as server:
+        address = {"model": MODEL, "base_url": f"{server.url}/chat/completions", "num_concurrent": 2, "max_retries": 1}
+        report = simple_evaluate(
+            model="local-chat-completions", model_args=address, tasks=["sgg_anatomy_mini"], log_samples=False,
+            task_manager=manager(tasks_folder(), data), apply_chat_template=True,
+            gen_kwargs={"top_k": None, "repetition_penalty": None},
+        )  # fmt: skip
+    assert report["results"]["sgg_anatomy_mini"]["parse_rate,letter"] > 0
+    assert len(server.requests) == 144
 
 
 def without_images(asked):

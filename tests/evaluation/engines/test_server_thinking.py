@@ -83,6 +83,25 @@ def test_case_26_a_model_that_ends_without_an_answer_is_counted_as_such(data, tm
     assert {(one.text, one.reasoning) for one in rows(tmp_path / "log")} == {("", "left of the liver")}
 
 
+def test_case_04_a_few_responses_that_are_null_are_no_hole_in_the_run(data, tmp_path):
+    """Neither the probe nor most responses show any reasoning."""
+
+    def answer(asked, text):
+        body = completion(text)
+        if not is_probe(asked) and asked["seed"] % 5 == 0:
+            body = completion(None, "length")
+            body["choices"][0]["message"]["reasoning"] = "left of the"
+        return body
+
+    with serving(answer=answer) as server:
+        found = run(server, data, tmp_path / "log", limit=None)
+        assert run(server, data, tmp_path / "log", limit=None).generated == 0
+    assert found.generated == 144
+    cut = [one for one in rows(tmp_path / "log") if one.finish_reason == "length"]
+    assert 10 < len(cut) < 50
+    assert {(one.text, one.reasoning) for one in cut} == {("", "left of the")}
+
+
 @pytest.mark.parametrize("first", [parsed(), plain], ids=["parser lost", "parser added"])
 def test_case_04_two_forms_are_never_mixed_under_one_run(data, tmp_path, first):
     second = plain if first is not plain else parsed()
