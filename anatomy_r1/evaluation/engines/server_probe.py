@@ -191,7 +191,7 @@ def _address(client: openai.AsyncOpenAI) -> str:
 
 
 def _unusable(client: openai.AsyncOpenAI, error: Unusable) -> AnatomyR1Error:
-    cure = error.fix or "see what the server sends in docs/servers.md, or use another server"
+    cure = error.fix or "docs/servers.md says what is read; report what this server sends, or use another"
     return AnatomyR1Error(f"{_address(client)}: answered the probe with {clean(str(error))}. Fix: {cure}")
 
 
