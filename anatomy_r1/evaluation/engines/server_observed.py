@@ -14,7 +14,7 @@ from anatomy_r1.evaluation.engines.server_reply import Reply
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 TAGLESS = 100
-"""Responses without any tag, though the prompt asks for tags, before the user is warned (issue 13)."""
+"""Responses without any tag, though the prompt asks for tags, before the user is warned (our choice)."""
 
 
 @dataclass(slots=True)
@@ -31,6 +31,8 @@ class Observed:
     filtered: int = 0
     asked_for_tags: int = 0
     tagged: int = 0
+    shown: set[str] = field(default_factory=set)
+    """Paths of the images sent so far."""
     as_png: dict[str, str] = field(default_factory=dict)
     """Path of an image that was not sent as it is -> its suffix."""
 
@@ -51,7 +53,10 @@ class Observed:
             self.tagged += bool(reply.reasoning) or any(tag in reply.text for tag in TAGS)
         if self.asked_for_tags == TAGLESS and not self.tagged:
             print(f"warning: {_no_tags(TAGLESS)}", file=sys.stderr)
-        self.as_png |= {path: Path(path).suffix.lower() for path in sent_as_png(job)}
+        paths = set(job.pictures.paths) if job.pictures else set()
+        if paths - self.shown:
+            self.shown |= paths
+            self.as_png |= {path: Path(path).suffix.lower() for path in sent_as_png(job)}
 
     def as_dict(self) -> dict[str, Any]:
         """For the record of the run: what happened at least once."""
