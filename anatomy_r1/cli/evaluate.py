@@ -13,7 +13,9 @@ from anatomy_r1.evaluation.config import ENGINES, EvaluationConfig, Shard
 EXAMPLE = """evaluate sgg_anatomy_mini --data prepared --model models/mini-l --log log.sqlite --max-new-tokens 24
   anatomy-r1 evaluate sgg_anatomy --data prepared --log log.sqlite --engine server \\
     --base-url http://127.0.0.1:8000/v1 --model Qwen/Qwen2.5-VL-7B-Instruct"""
-SERVER_OPTIONS = ("base_url", "concurrency", "timeout", "retries", "allow_upload", "plain_openai")
+SERVER_OPTIONS = (
+    "base_url", "concurrency", "timeout", "retries", "allow_upload", "plain_openai", "leave_out", "max_tokens_name",
+)  # fmt: skip
 
 SALVAGE = "log salvage log.sqlite saved.sqlite"
 MERGE = """log merge whole.sqlite part1.sqlite part2.sqlite
@@ -92,7 +94,8 @@ def add_evaluate_command(commands: Any) -> None:
 
 def _add_server_options(parser: argparse.ArgumentParser) -> None:
     about = "any OpenAI-compatible server (vLLM, SGLang, a hosted model). Its key is read only from the environment\n"
-    about += "variable ANATOMY_R1_API_KEY. Exit status 3: responses are missing, run the command again"
+    about += "variable ANATOMY_R1_API_KEY. Exit status 3: responses are missing, run the command again. What is read\n"
+    about += "how from servers: docs/servers.md"
     group = parser.add_argument_group("--engine server", about)
     group.add_argument("--base-url", metavar="URL", help="usually ends in /v1")
     group.add_argument("--concurrency", type=int, metavar="N", help="concurrent requests (default: 16)")
@@ -102,8 +105,12 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--retries", type=int, metavar="N", help="retries per failed request (default: 8)")
     allow = "allow sending questions and images to another machine; prints the data's terms"
     group.add_argument("--allow-upload", action="store_true", help=allow)
-    plain = "leave out top_k, min_p and repetition_penalty, which OpenAI's own API rejects"
+    plain = "leave out top_k, min_p, repetition_penalty and skip_special_tokens, which OpenAI's own API rejects"
     group.add_argument("--plain-openai", action="store_true", help=plain)
+    about = "further arguments to leave out, such as temperature,seed: the server then decides, and the log says so"
+    group.add_argument("--leave-out", metavar="NAMES", help=about)
+    about = "name of the token limit (default: max_tokens, or max_completion_tokens if the server refuses that)"
+    group.add_argument("--max-tokens-name", choices=("max_tokens", "max_completion_tokens"), help=about)
 
 
 def _engine_arg(text: str) -> tuple[str, Any]:

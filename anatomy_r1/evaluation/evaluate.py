@@ -88,13 +88,19 @@ def evaluate(
         decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
         plan = {**_plan(task, prepared, config), **engine.plan}
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
+        opened.add_provenance(run, engine.provenance)
         longest = max(items, key=lambda item: len(item.turn))
         prompt = engine.prompt(longest)  # checked before the first response
         check_length(engine, longest.question.id, prompt, longest.pictures, config.max_new_tokens)
-        texts = engine.complete_items(items, sampling)
+        try:
+            texts = engine.complete_items(items, sampling)
+        finally:  # what was observed meanwhile
+            opened.add_provenance(run, engine.provenance)
+        provenance = opened.provenance(run)
     found = [_item_metrics(item, responses) for item, responses in zip(items, texts, strict=True)]
     metrics = {name: sum(one[name] for one in found) / len(found) for name in found[0]}
-    about = {"run": run, "plan": plan, "decoding": decoding, "weights": engine.weights}
+    about: dict[str, Any] = {"run": run, "plan": plan, "decoding": decoding, "weights": engine.weights}
+    about |= {"provenance": provenance} if provenance else {}
     part = f".part{config.shard.number}of{config.shard.count}" if config.shard else ""
     path = config.results or log.with_name(f"{log.stem}.{run}{part}.json")
     _write(path, task, metrics, found, about)

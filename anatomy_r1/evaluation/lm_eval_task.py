@@ -36,7 +36,7 @@ class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
                 f"task {self.config.task}: without the chat template the model reads a bare text and scores mean "
                 "nothing. Fix: add --apply_chat_template"
             )
-        self._sampled = deepcopy(self.config.generation_kwargs)
+        self._sampled = sampled_arguments(self.config.generation_kwargs)
         self._greedy = greedy_arguments(self._sampled)
         super().build_all_requests(**kwargs)
         check_pictures({one.doc["image"] for one in self.instances if one.doc["image"]})
@@ -57,8 +57,17 @@ class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
 
 def greedy_arguments(sampled: dict[str, Any]) -> dict[str, Any]:
     """Generation arguments of the greedy response; the penalty is stated, or a checkpoint's own would apply."""
-    kept = {name: sampled[name] for name in ("until", "max_gen_toks", "repetition_penalty")}
+    stated = ("until", "max_gen_toks", "repetition_penalty")
+    kept: dict[str, Any] = {name: sampled[name] for name in stated if name in sampled}
     return {**kept, "do_sample": False, "temperature": 0.0}
+
+
+def sampled_arguments(stated: dict[str, Any]) -> dict[str, Any]:
+    """Generation arguments of the sampled responses, without those set to None.
+
+    `--gen_kwargs top_k=None` is for APIs that refuse it. A seed of None is sent, so that no backend adds its own.
+    """
+    return {name: deepcopy(value) for name, value in stated.items() if value is not None or name == "seed"}
 
 
 def documents(

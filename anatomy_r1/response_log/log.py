@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count, islice
@@ -35,10 +35,14 @@ from anatomy_r1.response_log.sqlite_file import (
     damage_error,
     is_damage,
     is_foreign,
+    provenance_checksum,
+    read_provenance,
     reading_error,
     recover,
+    recover_provenance,
     response_from_row,
     run_name,
+    write_provenance,
     writing_error,
 )
 
@@ -146,6 +150,33 @@ class ResponseLog:
         with self._reporting(writing=True), self._db:
             self._db.executemany("INSERT OR IGNORE INTO runs VALUES (?, ?)", [(run_name(plan), plan) for plan in plans])
 
+    def add_provenance(self, run: str, entry: Mapping[str, object]) -> None:
+        """Record where a run's responses came from: what decides none of them, such as a server's address.
+
+        A run may have several entries: it may be resumed elsewhere. An entry that is there already, or empty, adds
+        nothing.
+        """
+        if entry:
+            self.add_provenance_entries([(run, json.dumps(entry, sort_keys=True))])
+
+    def add_provenance_entries(self, entries: Sequence[tuple[str, str]]) -> None:
+        """Record entries given as run and JSON."""
+        if entries:
+            with self._reporting(writing=True):
+                write_provenance(self._db, entries)
+
+    def provenance(self, run: str) -> list[dict[str, object]]:
+        """The entries of a run, in the order in which they were recorded."""
+        return [json.loads(entry) for name, entry in self.provenance_entries() if name == run]
+
+    def provenance_entries(self) -> list[tuple[str, str]]:
+        """All entries as run and JSON, in the order in which they were recorded."""
+        with self._reporting():
+            found = read_provenance(self._db)
+        if changed := [run for run, entry, checksum in found if checksum != provenance_checksum(run, entry)]:
+            raise damage_error(self.path, f"the provenance of run {str(changed[0])[:80]!r} is not as it was written")
+        return [(str(run), str(entry)) for run, entry, _ in found]
+
     def runs(self) -> dict[str, dict[str, object]]:
         """Plans by run name, in the order in which they were first started."""
         return {run_name(plan): json.loads(plan) for plan in self.plans()}
@@ -241,6 +272,7 @@ def salvage(damaged: Path, new: Path) -> Copied:
             raise AnatomyR1Error(f"{damaged}: nothing can be read ({error}). Fix: start a new --log") from error
         log.add(responses)
         log.add_plans(plans)
+        log.add_provenance_entries(recover_provenance(damaged))
     return Copied(len(responses), len(plans))
 
 
@@ -266,3 +298,4 @@ def _copy(part: ResponseLog, whole: ResponseLog) -> None:
         except AnatomyR1Error as error:
             raise AnatomyR1Error(f"{part.path} disagrees with a log named before it: {error}") from error
     whole.add_plans(part.plans())
+    whole.add_provenance_entries(part.provenance_entries())

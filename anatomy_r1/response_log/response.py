@@ -64,8 +64,9 @@ class Response:
     finish_reason: Literal["stop", "length", "content_filter"]
     """`content_filter`: the provider of a hosted model cut the response; `text` is what it let through."""
     prompt_tokens: int = 0
+    """0 where a server does not count them; a prompt has at least one."""
     tokens: int = 0
-    """Generated tokens, the end token included."""
+    """Generated tokens, the end token included; unknown where `prompt_tokens` is 0."""
     seconds: float = 0.0
     """An equal share of its batch's wall time; for a server, the wall time of the request."""
     style: str = ""
@@ -88,12 +89,12 @@ class Response:
     def full_text(self) -> str:
         """The whole response in one form, however prompt and server divided it: what extractors read.
 
-        Reasoning kept apart is put back into its tags. Without any text after it, it was cut off, so it stays unclosed.
+        Reasoning kept apart is put back into its tags. Without any text after it, it stays unclosed, as it is in the
+        text of a server without a reasoning parser: it was cut off, or the model ended without closing it.
         """
         if not self.reasoning:
             return self.opened + self.text
-        cut_off = self.finish_reason == "length" and not self.text
-        return f"<think>{self.reasoning}" if cut_off else f"<think>{self.reasoning}</think>{self.text}"
+        return f"<think>{self.reasoning}</think>{self.text}" if self.text else f"<think>{self.reasoning}"
 
     @property
     def values(self) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,27 @@ def run_name(plan: str) -> str:
     return hashlib.sha256(plan.encode()).hexdigest()[:8]
 
 
+def write_provenance(db: sqlite3.Connection, entries: Sequence[tuple[str, str]]) -> None:
+    """Add what is not there yet to the table, which a log has from its first entry on."""
+    rows = [(run, entry, provenance_checksum(run, entry)) for run, entry in entries]
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("CREATE TABLE IF NOT EXISTS provenance (run TEXT, entry TEXT, checksum TEXT PRIMARY KEY)")
+        db.executemany("INSERT OR IGNORE INTO provenance VALUES (?, ?, ?)", rows)
+
+
+def read_provenance(db: sqlite3.Connection) -> list[tuple[Any, Any, Any]]:
+    """Rows of run, entry and checksum, in the order in which they were written."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'provenance'").fetchone():
+        return []
+    return db.execute("SELECT run, entry, checksum FROM provenance ORDER BY rowid").fetchall()
+
+
+def provenance_checksum(run: object, entry: object) -> str:
+    """16 hex digits over an entry and its run."""
+    return hashlib.sha256(f"{run}\0{entry}".encode()).hexdigest()[:16]
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the content of the file is wrong, rather than its disk or permissions."""
     # Text that is no longer valid UTF-8 has no error code of its own
@@ -136,6 +157,20 @@ def recover(path: Path) -> tuple[list[Response], list[str]]:
         db.close()
     responses = (response_from_row(rows[digest]) for digest in sorted(rows, key=str))
     return [response for response in responses if response], [plans[number] for number in sorted(plans)]
+
+
+def recover_provenance(path: Path) -> list[tuple[str, str]]:
+    """The intact entries of a damaged log, as run and JSON; none where the table itself is lost."""
+    with suppress(sqlite3.Error, AnatomyR1Error):
+        db = connect(path, read_only=True, truncated=True)
+        try:
+            query = "SELECT rowid, run, entry, checksum FROM provenance ORDER BY rowid"
+            rows = {row[0]: row[1:] for row in _from_both_ends(db, query, ())}
+        finally:
+            db.close()
+        found = (rows[number] for number in sorted(rows))
+        return [(run, entry) for run, entry, checksum in found if checksum == provenance_checksum(run, entry)]
+    return []
 
 
 def _rows(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:

@@ -43,6 +43,17 @@ def test_five_sampled_and_one_greedy_request_with_every_argument_stated(data):
     }  # fmt: skip
 
 
+def test_case_28_arguments_that_an_api_refuses_can_be_left_out_on_lm_evals_own_route(data):
+    task = manager(tasks_folder(), data).load(["sgg_anatomy_mini"])["tasks"]["sgg_anatomy_mini"]
+    task.set_config("generation_kwargs", {"top_k": None, "repetition_penalty": None}, update=True)  # --gen_kwargs
+    task.build_all_requests(limit=1, apply_chat_template=True, chat_template=lambda turns, **_: turns[0]["content"])
+    sampled, greedy = (one.args[1] for one in task.instances)
+    assert sampled == {
+        "until": [], "do_sample": True, "seed": None, "temperature": 1.0, "top_p": 1.0, "max_gen_toks": 512
+    }  # fmt: skip
+    assert greedy == {"until": [], "max_gen_toks": 512, "do_sample": False, "temperature": 0.0}
+
+
 def built(data):
     task = manager(tasks_folder(), data).load(["sgg_anatomy_mini"])["tasks"]["sgg_anatomy_mini"]
     task.build_all_requests(apply_chat_template=True, chat_template=lambda turns, **_: turns[0]["content"])

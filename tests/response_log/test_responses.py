@@ -216,7 +216,7 @@ def test_what_was_not_committed_is_not_known(tmp_path):
         ("<answer>B</answer>", {"reasoning": "x"}, "<think>x</think><answer>B</answer>"),
         ("", {"reasoning": "x", "finish_reason": "length"}, "<think>x"),
         ("<answer>B", {"reasoning": "x", "finish_reason": "length"}, "<think>x</think><answer>B"),
-        ("", {"reasoning": "x"}, "<think>x</think>"),
+        ("", {"reasoning": "x"}, "<think>x"),
     ],
     ids=["plain", "the prompt opened it", "kept apart", "cut off in reasoning", "cut off in the answer", "no answer"],
 )

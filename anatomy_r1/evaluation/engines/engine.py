@@ -60,6 +60,11 @@ class Engine(LM):  # type: ignore[misc]  # lm-eval is untyped
         super().__init__()
         self.log, self.seed, self._progress = log, seed, progress
 
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """What is recorded with a run besides its plan: where responses came from, which decides none of them."""
+        return {}
+
     @abstractmethod
     def complete(self, jobs: Iterable[Job], count: int, *, progress: bool = True) -> list[str]:
         """The text of each of `count` jobs, in order; only responses that are not in the log are generated."""

@@ -163,6 +163,8 @@ def _decoding(results: LmEvalResults, samples: Sequence[Sample]) -> dict[str, An
     if greedy.get("do_sample") or greedy.get("temperature", 0.0) != 0 or greedy.get("max_gen_toks") != most:
         raise AnatomyR1Error(f"{results.path}: the greedy response was not greedy, or of another length. {AGAIN}")
     unusual = {name: value for name, value in sampled.items() if name not in USUAL or USUAL[name] != value}
+    if missing := sorted(set(USUAL) - set(sampled)):
+        unusual["not_sent"] = ", ".join(missing)
     dtype = results.content.model_dtype
     return {
         "temperature": temperature,

@@ -38,7 +38,7 @@ class Submission:
     """Whether the prompts are known to have this release's wording."""
     truncation_known: bool = True
     """Whether it is known which responses ended at the token limit."""
-    cost: Mapping[str, float] | None = None
+    cost: Mapping[str, float | None] | None = None
     """Tokens and seconds of the sampling, if known."""
 
     def questions(self) -> pd.DataFrame:

@@ -16,12 +16,15 @@ from tests.helpers.chat_server import FAULTS, MODEL, serving
 PASSING = [
     "429", "429, wait", "500", "503", "half a body", "wrong JSON", "HTML", "no body", "bad gzip", "half a letter",
     "wrong shape", "a list", "empty choices",
-    "two choices", "no usage", "tool call", "content a number", "hang", "hang up",
+    "two choices", "content a number", "hang", "hang up", "an error that passes",
 ]  # fmt: skip
 """What the client asks for again."""
-LASTING = ["429, wait an hour", "content null", "too many tokens", "400"]
+LASTING = [
+    "429, wait an hour", "content null", "tool call", "aborted", "no end", "an error that stays", "part without text",
+    "too many tokens", "400",
+]  # fmt: skip
 """What it does not."""
-FATAL = ["401", "404", "redirect"]
+FATAL = ["401", "404", "redirect", "refuses top_k", "a stream"]
 """What ends the run."""
 
 
@@ -96,10 +99,13 @@ REASONS = {
     "bad gzip": r"no connection \(DecodingError\)", "half a letter": "no chat completion .Invalid JSON: .*hex escape",
     "wrong shape": r"no chat completion .choices: .*valid (array|list)",
     "a list": "no chat completion ", "empty choices": "choices: .*at least 1 item",
-    "two choices": "choices: .*at most 1 item", "no usage": "no chat completion .usage: ",
-    "tool call": r"choices\.0\.finish_reason: ", "content a number": r"choices\.0\.message\.content: ",
+    "two choices": "choices: .*at most 1 item", "an error that passes": "an error in place of a response: 502 prov",
+    "tool call": "finish_reason 'tool_calls', which is none of those known", "aborted": "finish_reason 'abort', which",
+    "no end": "neither finish_reason nor usage", "an error that stays": "an error in place of a response: 400 no such",
+    "part without text": "a part of type 'audio' in the content", "refuses top_k": "Unrecognized .*top_k",
+    "a stream": "a stream of events", "content a number": r"choices\.0\.message\.content\.str: ",
     "hang": "time-out", "hang up": r"no connection \(RemoteProtocolError\)",
-    "content null": "content null .*reasoning parser", "too many tokens": "more tokens than max_tokens",
+    "content null": "no text .content null., although", "too many tokens": "more tokens than max_tokens",
     "400": r"HTTP 400 \(.*told to say 400", "401": "HTTP 401", "404": "HTTP 404", "redirect": "HTTP 307",
 }  # fmt: skip
 
@@ -108,6 +114,8 @@ CURES = {
     "401": "put the server's key into the environment variable ANATOMY_R1_API_KEY",
     "404": "check --model and --base-url, which usually ends in /v1",
     "redirect": "pass the server's own address as --base-url; redirects are not followed",
+    "a stream": "serve the model where whole responses are sent: streams are not read",
+    "refuses top_k": "add --plain-openai",
 }
 
 
@@ -119,7 +127,8 @@ def test_each_failure_is_told_by_its_name(data, tmp_path, capsys, fault):
     assert re.search(rf"^  1 x .*{REASONS[fault]}", error, re.M), error
     missing = 6 if fault in FATAL else 1
     assert f"{missing} of 6 responses are missing (VID00/0/3)" in error
-    assert f"Fix: {CURES.get(fault, 'resolve the reasons listed below')}, then run the same command again" in error
+    afterwards = "which is another run" if fault == "refuses top_k" else "then run the same command again"
+    assert f"Fix: {CURES.get(fault, 'resolve the reasons listed below')}, {afterwards}" in error
     assert (f"{missing - 1} x not requested" in error) == (fault in FATAL)
     assert sum(server.asked.values()) == (1 if fault in FATAL else 6)
 

@@ -7,8 +7,8 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.server_client import KEY_VARIABLE
-from anatomy_r1.evaluation.engines.server_engine import data_terms, read_address
+from anatomy_r1.evaluation.engines.server_address import data_terms, read_address
+from anatomy_r1.evaluation.engines.server_errors import KEY_VARIABLE
 from anatomy_r1.response_log.log import ResponseLog
 from tests.helpers.chat_server import MODEL, serving
 from tests.helpers.server_runs import run
@@ -54,7 +54,7 @@ def test_query_is_sent_but_not_kept(data, tmp_path):
     assert {path.partition("?")[2] for path in server.paths} == {"api-version=7&code=hidden"}
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"hidden" not in written
-    assert json.loads(found.results.read_text())["anatomy_r1"]["plan"]["base_url"] == server.url
+    assert json.loads(found.results.read_text())["anatomy_r1"]["provenance"][0]["base_url"] == server.url
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_nothing_is_sent_to_another_host_unless_allowed_and_the_terms_are_named(
         assert data_terms("sgg_anatomy_mini") in capsys.readouterr().err
         local = run(server, data, tmp_path / "other", allow_upload=True, limit=1)
     with ResponseLog(tmp_path / "log", read_only=True) as log:
-        plan = log.runs()[found.run]
-    assert (plan["uploaded_to"], plan["data_terms"]) == (elsewhere[7:-3], data_terms("sgg_anatomy_mini"))
+        (entry,) = log.provenance(found.run)
+    assert (entry["uploaded_to"], entry["data_terms"]) == (elsewhere[7:-3], data_terms("sgg_anatomy_mini"))
     assert "uploaded_to" not in local.results.read_text()
 
 

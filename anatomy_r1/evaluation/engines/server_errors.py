@@ -1,0 +1,119 @@
+"""What the errors of servers say, in one line without the key, and the option or setting that helps.
+
+An argument that a server does not take is named in as many ways as there are servers: by `param`, in the message, in
+FastAPI's list of details, in camel case, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import httpx2
+import openai
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.engines.server_reply import FINISH_REASONS, Malformed
+
+KEY_VARIABLE = "ANATOMY_R1_API_KEY"
+NO_KEY = "none"
+"""Sent if there is no key, since the client requires one."""
+NOT_OPENAI = ("min_p", "repetition_penalty", "skip_special_tokens", "top_k")
+"""Arguments that vLLM and SGLang take, and that OpenAI's own API rejects."""
+OPTIONAL = (*NOT_OPENAI, "frequency_penalty", "n", "presence_penalty", "seed", "temperature", "top_p")
+"""Arguments that can be left out of the requests."""
+CHECK = "check the server and --base-url, then run the same command"
+
+
+def refused_arguments(error: Exception) -> frozenset[str]:
+    """The arguments, of `OPTIONAL` and `max_tokens`, that an error says the server or its model does not take."""
+    if not isinstance(error, openai.APIStatusError) or error.status_code not in (400, 422):
+        return frozenset()
+    said = stated_error(error)
+    named = {str(error.param)} & {*_REFUSABLE} or {name for name, form in _REFUSABLE.items() if form.search(said)}
+    if re.search(r"\bpenalty\b", said, re.IGNORECASE):  # Gemini's does not say which
+        named |= {"frequency_penalty", "presence_penalty"}
+    if re.search(r"too large|context length|exceed|too long|reached", said, re.IGNORECASE):
+        named -= {"max_tokens"}
+    if {"temperature", "top_p"} <= named and re.search(r"\bboth\b|only one", said):  # Anthropic's takes one of them
+        named -= {"temperature"}
+    # A server that lists what it does take names more than it refuses
+    return frozenset(named & set(NOT_OPENAI) or named)
+
+
+def _spellings(name: str) -> re.Pattern[str]:
+    """An argument as errors spell it: `top_k`, `topK`; the short `n` only in quotes."""
+    first, *rest = name.split("_")
+    camel = first + "".join(part.capitalize() for part in rest)
+    return re.compile("[`'\"]n[`'\"]" if name == "n" else rf"(?<!\w)(?:{name}|{camel})(?!\w)")
+
+
+_REFUSABLE = {name: _spellings(name) for name in (*OPTIONAL, "max_tokens")}
+
+
+def is_filtered(error: openai.OpenAIError) -> bool:
+    """Whether a provider refused the question itself, by its content filter: Azure says so with HTTP 400."""
+    status = getattr(error, "status_code", 0)
+    return status == 400 and FINISH_REASONS.get(str(getattr(error, "code", ""))) == "content_filter"
+
+
+def cure_refusal(refused: frozenset[str], limit_name: str) -> str:
+    """The options that leave refused arguments out; empty if none was refused. `limit_name`: of the token limit now."""
+    others = sorted(refused - {*NOT_OPENAI, "max_tokens"})
+    cures = ["--plain-openai"] if refused & {*NOT_OPENAI} else []
+    if "max_tokens" in refused and limit_name == "max_tokens":
+        cures.append("--max-tokens-name max_completion_tokens")
+    if others:
+        cures.append(f"--leave-out {','.join(others)}")
+    greedy = " (the model then samples at its own temperature, the responses called greedy too)"
+    return f"add {' '.join(cures)}{greedy if 'temperature' in others else ''}" if cures else ""
+
+
+def fix(error: Exception) -> str:
+    """The fix for an error that every request would meet; empty for any other."""
+    status = getattr(error, "status_code", 0)
+    if status in (401, 403):
+        return f"put the server's key into the environment variable {KEY_VARIABLE}"
+    if status == 404 or isinstance(error, Malformed):
+        return "check --model and --base-url, which usually ends in /v1"
+    return "pass the server's own address as --base-url; redirects are not followed" if 300 <= status < 400 else ""
+
+
+def stated_error(error: openai.APIStatusError) -> str:
+    """The text of an error; the whole body if the client found none in it, as in FastAPI's."""
+    message = error.message.removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
+    return message or (json.dumps(error.body) if error.body else "")
+
+
+def describe(error: Exception) -> str:
+    """An error in one line, without key, headers or control characters; the text may come from an unknown server."""
+    cause = error.__cause__
+    if isinstance(error, openai.APIStatusError):
+        message = stated_error(error)
+        text = f"HTTP {error.status_code} ({message})" if message else f"HTTP {error.status_code}"
+    elif isinstance(error, openai.APITimeoutError):
+        text = "time-out"
+    elif isinstance(cause, httpx2.RemoteProtocolError) and isinstance(cause.__cause__, Malformed):
+        text = str(cause)
+    elif isinstance(error, openai.APIConnectionError):
+        text = f"no connection ({type(cause).__name__})"
+    else:
+        text = str(error)
+    return clean(text)
+
+
+def clean(text: str) -> str:
+    """A server's text made safe for terminal and log: one line, at most 200 characters, without the key."""
+    key = api_key()
+    hidden = text if key == NO_KEY else text.replace(key, "***")
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in hidden).split())
+    return line if len(line) <= 200 else line[:200] + " ..."
+
+
+def api_key() -> str:
+    """The key from the environment, or `NO_KEY`; an error does not show it."""
+    key = os.environ.get(KEY_VARIABLE, "").strip() or NO_KEY
+    if not re.fullmatch(r"[!-~]+", key):
+        raise AnatomyR1Error(f"{KEY_VARIABLE}: has a space or a non-ASCII character. Fix: set it again")
+    return key
