@@ -45,7 +45,7 @@ _EAST_ASIAN = _words(
     rf"(?:答え|回答|解答|正解)(?:{_LINK}|は)",
     rf"(?:정답|답변|해답|답)(?:{_LINK}|은|는)",
 )
-_ADVERB = r"(?:(?:therefore|thus|hence|then|clearly|indeed|definitely|simply|most likely|likely|probably)\b,?+\s*+)?+"
+_ADVERB = r"(?:(?:therefore|thus|hence|then|clearly|indeed|definitely|simply)\b,?+\s*+)?+"
 CUE = re.compile(
     rf"(?:{_ENGLISH}|{_EUROPEAN}|{_EAST_ASIAN})\s*+:?+\s*+{_ADVERB}(?:(?:option|choice)\b)?+\s*+:?+", re.IGNORECASE
 )

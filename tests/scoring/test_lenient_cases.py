@@ -54,11 +54,8 @@ KINDS = {
         ),
     },
     "an adverb before the answer": {
-        "B": (
-            *("The correct choice is therefore B.", "The answer is clearly the liver.", "The answer is thus, B"),
-            *("The answer is most likely B.", "The answer is probably option B"),
-        ),
-        None: ("The answer is therefore not B.", "The answer is likely B or C", "The answer is then unclear"),
+        "B": ("The correct choice is therefore B.", "The answer is clearly the liver.", "The answer is thus, B"),
+        None: ("The answer is therefore not B.", "The answer is probably B", "The answer is then unclear"),
     },
     "no option after all": {None: ("The answer is D. None of the above.", "B. None of the options fits")},
     "special tokens around the turn": {
