@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from anatomy_r1.data.images import open_rgb
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.question import Question
 
@@ -56,14 +57,8 @@ def check_pictures(paths: Iterable[str]) -> None:
 
 
 def open_image(path: str) -> Any:
-    """The image at `path` in RGB, read completely; AnatomyR1Error if it is missing or unreadable."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except OSError as error:
-        raise unreadable(path, error) from error
+    """The image at `path` as a model is shown it (`anatomy_r1.data.images`); AnatomyR1Error if it cannot be read."""
+    return open_rgb(Path(path))
 
 
 def unreadable(path: str, error: Exception) -> AnatomyR1Error:
