@@ -163,7 +163,8 @@ def summary(root: Path, requested: Mapping[str, int] | None = None) -> str:
         if count["questions"] < wanted.get(split, 0):
             found += f" ({wanted[split]} asked for)"
         lines.append(f"{manifest['benchmark']} {split}: {found}, {count['clusters']} clusters")
-    lines += [f"  left out: {number:,} x {reason}" for reason, number in manifest["excluded"].items()]
+    for key, word in (("excluded", "left out"), ("changed", "changed"), ("warned", "WARNING")):
+        lines += [f"  {word}: {number:,} x {reason}" for reason, number in manifest.get(key, {}).items()]
     if skipped := manifest["skipped"]:
         lines.append(f"  bad records skipped: {len(skipped)}, listed in {root / MANIFEST}")
     return "\n".join(lines)

@@ -213,16 +213,20 @@ def matches(graph: SceneGraph, stem: ParsedStem) -> tuple[SceneObject, ...]:
     return tuple(graph.objects[i] for i in sorted(found))
 
 
-def graph_path(inputs: Inputs, video: str, index: int) -> Path:
-    """Path of the scene graph of a frame, whether or not it exists."""
+def has_graph(inputs: Inputs, video: str, index: int) -> bool:
+    """Whether a frame has a scene graph."""
+    return "scene_graph" in inputs.folders and _graph_path(inputs, video, index).is_file()
+
+
+def _graph_path(inputs: Inputs, video: str, index: int) -> Path:
     return inputs.folders["scene_graph"] / f"{video}_{index}.json"
 
 
 def scene_graph(inputs: Inputs, exclusions: Exclusions, video: str, index: int) -> SceneGraph | None:
     """The scene graph of a frame; None if it is missing, or bad and skipped."""
-    path = graph_path(inputs, video, index)
-    if not path.is_file():
+    if not has_graph(inputs, video, index):
         return None
+    path = _graph_path(inputs, video, index)
     name = inputs.key("scene_graph", path)
     try:
         return parse_graph(read_json(inputs.read("scene_graph", path), name), name)
@@ -234,8 +238,9 @@ def scene_graph(inputs: Inputs, exclusions: Exclusions, video: str, index: int) 
 def frame_readable(inputs: Inputs, exclusions: Exclusions, question: Question) -> bool:
     """Whether a question's frame exists and can be read."""
     try:
-        inputs.image("frames", inputs.folders["frames"] / question.image, question.source)
+        changes = inputs.image("frames", inputs.folders["frames"] / question.image, question.source)
     except BadRecord as bad:
         exclusions.bad(bad)
         return False
+    exclusions.changed.update(changes)
     return True
