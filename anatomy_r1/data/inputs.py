@@ -144,20 +144,30 @@ def read_bytes(path: Path) -> bytes:
 
 def read_json(data: bytes, name: str) -> Any:
     """Parsed JSON, with no key twice; `name` is the file, for errors."""
-    content = _parsed(data, name)
+    try:
+        return parse_json(data)
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise BadRecord(name, None, f"no valid JSON ({reason})", "fetch the file again") from error
+
+
+def parse_json(data: bytes) -> Any:
+    """Parsed JSON; ValueError if it is none or an object has a key twice, RecursionError if it is nested too deeply."""
+    content = json.loads(data, object_pairs_hook=_Object)
     if key := _repeated(content):
-        raise BadRecord(name, None, f"no valid JSON (key {key!r} twice)", "fetch the file again")
+        raise ValueError(f"key {key!r} twice")
     return content
 
 
 def read_records(data: bytes, name: str, exclusions: Exclusions) -> Iterator[tuple[int, dict[str, Any]]]:
     """Position (from 1) and content of each record of a JSON list; those that are none go to `exclusions`."""
     try:
-        content = _parsed(data, name)
-        if not isinstance(content, list):
-            raise BadRecord(name, None, "no list of records", "fetch the file again")
-    except BadRecord as bad:
-        exclusions.bad(bad)
+        content = json.loads(data, object_pairs_hook=_Object)
+        problem = "" if isinstance(content, list) else "no list of records"
+    except (ValueError, RecursionError) as error:
+        content, problem = [], f"no valid JSON ({' '.join(str(error).split())})"
+    if problem:
+        exclusions.bad(BadRecord(name, None, problem, "fetch the file again"))
         return
     for position, entry in enumerate(content, 1):
         if not isinstance(entry, dict):
@@ -166,14 +176,6 @@ def read_records(data: bytes, name: str, exclusions: Exclusions) -> Iterator[tup
             exclusions.bad(BadRecord(name, position, f"key {key!r} twice", "keep one of the two values"))
         else:
             yield position, entry
-
-
-def _parsed(data: bytes, name: str) -> Any:
-    try:
-        return json.loads(data, object_pairs_hook=_Object)
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise BadRecord(name, None, f"no valid JSON ({reason})", "fetch the file again") from error
 
 
 class _Object(dict[str, Any]):
@@ -213,6 +215,14 @@ def field_text(entry: Mapping[str, Any], key: str, where: tuple[str, int]) -> st
     if any(unicodedata.category(one) in ("Cc", "Cs") and not one.isspace() for one in text):
         raise BadRecord(*where, f"{key}: {reprlib.repr(text)} holds control characters", f"correct {key}")
     return "" if text.casefold() in NO_VALUE else text
+
+
+def field_path(entry: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
+    """Path in a record's field, normalized and inside its root; BadRecord if it is none."""
+    text = field_text(entry, key, where)
+    if text and not isinstance(entry[key], str):
+        raise BadRecord(*where, f"{key}: {entry[key]!r} is no path", f"correct {key} to a path")
+    return inside(text, *where)
 
 
 def inside(path: str, where: str, line: int | None) -> str:

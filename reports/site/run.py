@@ -126,6 +126,6 @@ class Pictures:
         if source not in self._names:
             content, kind = for_the_web(source)
             self._names[source] = f"images/{image_hash(str(source))}{SUFFIXES[kind]}"
-            (self.folder / "images").mkdir(exist_ok=True)
+            (self.folder / "images").mkdir(parents=True, exist_ok=True)
             (self.folder / self._names[source]).write_bytes(content)
         return self._names[source]

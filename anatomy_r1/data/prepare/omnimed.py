@@ -27,9 +27,9 @@ from anatomy_r1.data.inputs import (
     Exclusions,
     Inputs,
     existing_folder,
+    field_path,
     field_text,
     in_generated_world,
-    inside,
     read_records,
 )
 from anatomy_r1.data.prepare.image_names import (
@@ -128,9 +128,7 @@ def _record(entry: Mapping[str, Any], path: Path, name: str, position: int) -> O
         raise BadRecord(*where, f"gold answer {answer!r} is not among the options {options}", fix)
     if len(set(map(plain_option, options))) != len(options):
         raise BadRecord(*where, f"an option occurs twice in {options}, form aside", "correct the options")
-    if not isinstance(entry["image_path"], str):
-        raise BadRecord(*where, f"image_path: {entry['image_path']!r} is no path", "correct image_path to a path")
-    image = inside(texts["image_path"], *where)
+    image = field_path(entry, "image_path", where)
     return OmniMedRecord(
         dataset=source_name(field_text(entry, "dataset", where) or path.stem, image),
         question_id=texts["question_id"],
@@ -201,7 +199,7 @@ def _med_r1_question(entry: Mapping[str, Any], name: str, position: int) -> Ques
         if letter is None or LETTERS.index(letter[1]) >= len(options):
             problem = f"gold answer {texts['solution']!r} is not among the {len(options)} options"
             raise BadRecord(*where, problem, "write <answer> A </answer> with the letter of an option")
-        image = readings(inside(texts["image"], *where))[0]
+        image = readings(field_path(entry, "image", where))[0]
         dataset = source_name(image.split("/")[1], image)  # the folder below `Images`
         return Question(
             id=f"{name}:{position}",

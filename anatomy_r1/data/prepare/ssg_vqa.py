@@ -112,6 +112,8 @@ def question_lines(file: QuestionFile, inputs: Inputs, exclusions: Exclusions) -
         if not line.strip():
             continue
         try:
+            if "\ufffd" in line:
+                raise BadRecord(name, number, "no UTF-8 text", "restore the line from the release")
             yield parse_line(line, name, number)
         except BadRecord as bad:
             exclusions.bad(bad)
