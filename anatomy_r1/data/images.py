@@ -163,6 +163,9 @@ def _first_page(data: bytes) -> tuple[Any, bool]:
     from PIL import Image
 
     image: Any = Image.open(io.BytesIO(data))
+    if image.format == "PNG":
+        image.verify()  # decoding alone does not compare the checksums of the pixels' chunks
+        image = Image.open(io.BytesIO(data))
     pages = getattr(image, "n_frames", 1) > 1 and image.format != "MPO"  # MPO: a photograph with its previews
     if pages:
         image.seek(0)

@@ -225,11 +225,17 @@ def field_path(entry: Mapping[str, Any], key: str, where: tuple[str, int]) -> st
     return inside(text, *where)
 
 
+LONGEST_NAME = 255
+"""Bytes of the longest file name that file systems take."""
+
+
 def inside(path: str, where: str, line: int | None) -> str:
     """A record's image path, normalized and inside its root; the caller strips leading slashes and blanks."""
     pure = PurePosixPath(path.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or ":" in pure.parts[0] or "\0" in path:
         raise BadRecord(where, line, f"path {path!r} lies outside the root", "correct the record; paths are relative")
+    if max(len(os.fsencode(part)) for part in pure.parts) > LONGEST_NAME:
+        raise BadRecord(where, line, f"path {reprlib.repr(path)}: no file has such a long name", "correct the record")
     return pure.as_posix()
 
 

@@ -111,6 +111,18 @@ def test_case_07_two_folders_that_both_fit_are_not_chosen_between(sgg, tmp_path,
     assert "are in 2 folders" in (error := capsys.readouterr().err) and "Fix: choose by --scene-graphs" in error
 
 
+@pytest.mark.parametrize("change", [{"component": 5}, {"component": None}, {"type": ["anatomy"]}, {"location": {}},
+                                    {"color": 3}], ids=repr)  # fmt: skip
+def test_case_07_an_object_of_another_kind_is_no_scene_graph(sgg, tmp_path, capsys, change):
+    root = sgg()
+    path = root / "SSG-VQA/scene_graph/VID01_262.json"
+    content = json.loads(path.read_text())
+    content["scenes"][0]["objects"][1] |= change
+    path.write_text(json.dumps(content))
+    assert run("prepare", "sgg", "--root", root, "--out", tmp_path / "out") == 2
+    assert "VID01_262.json: no scene graph" in (error := capsys.readouterr().err) and "Fix: " in error
+
+
 # --- case 8: grouping by patient -------------------------------------------------------------------------------------
 
 SAME_PATIENT = "{}/benign/SOB_B_A-14-2523-40-010.png", "{}/benign/SOB_B_A-14-2523-100-001.png"
@@ -297,6 +309,7 @@ NO_PATHS = {
     "a null character": "Images/a\0.png",
     "the folder itself": "Images",
     "a dot": ".",
+    "longer than a file name can be": "Images/" + "a" * 300,
     "half a surrogate": "Images/\ud800.png",
 }
 

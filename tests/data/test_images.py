@@ -112,6 +112,12 @@ def test_case_09_colours_of_12_bits_are_not_black_and_keep_their_hue(tmp_path, d
     assert np.abs(found.astype(int) - COLOURS).max() <= 1
 
 
+def _changed(data: bytes) -> bytes:
+    """Bytes of which one, among the compressed pixels, is another."""
+    place = data.index(b"IDAT") + 20
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
 REFUSED = {
     "NaN": (tiff(np.where(RAMP == 3, np.nan, RAMP).astype(np.float32), 32, sample_format=3), "no numbers"),
     "infinite": (tiff(np.where(RAMP == 3, np.inf, RAMP).astype(np.float32), 32, sample_format=3), "no numbers"),
@@ -123,6 +129,7 @@ REFUSED = {
     "truncated PNG": (saved(Image.fromarray(COLOURS), "PNG")[:-60], "cannot be read"),
     "truncated JPEG": (saved(Image.fromarray(COLOURS), "JPEG")[:-60], "cannot be read"),
     "truncated TIFF": (saved(Image.fromarray(COLOURS), "TIFF")[:-60], "cannot be read"),
+    "PNG with a changed byte": (_changed(saved(Image.fromarray(COLOURS), "PNG")), "cannot be read"),
     "text": (b"<html>404</html>", "cannot be read"),
     "empty": (b"", "cannot be read"),
     "far too many pixels": (png(RAMP, 0)[:16] + struct.pack(">II", 90_000, 90_000) + png(RAMP, 0)[24:], "cannot be"),

@@ -155,10 +155,15 @@ class SceneObject:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> SceneObject:
-        """One entry of a file."""
-        name = str(entry["component"])
-        colour = str(entry.get("color") or COLOUR_OF.get(name, ""))
-        return cls(name, str(entry["type"]), str(entry["location"]), colour, str(entry.get("texture") or ""))
+        """One entry of a file; KeyError or TypeError if it is none."""
+        stated = {key: entry[key] for key in ("component", "type", "location")}
+        stated |= {key: entry.get(key) for key in ("color", "texture")}
+        for key, value in stated.items():
+            if not isinstance(value, str) and (value is not None or key in ("component", "type")):
+                raise TypeError(f"{key} {value!r} is no text")
+        name = stated["component"]
+        colour = stated["color"] or COLOUR_OF.get(name, "")
+        return cls(name, stated["type"], str(stated["location"]), colour, stated["texture"] or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +189,7 @@ def parse_graph(content: Any, name: str) -> SceneGraph:
 
 def _table(rows: list[list[int]], size: int) -> tuple[frozenset[int], ...]:
     table = tuple(frozenset(row) for row in rows)
-    if len(table) != size or any(not 0 <= i < size for row in table for i in row):
+    if len(table) != size or any(type(i) is not int or not 0 <= i < size for row in table for i in row):
         raise ValueError(f"a relation has {len(table)} rows or foreign indices for {size} objects")
     return table
 
