@@ -382,7 +382,8 @@ def test_case_12_so_does_one_of_the_release(real_data, field, value):
         ("/CholecT45/data/../../VID50/000294.png", None),
         ("/home/CholecT45/data/VID50/000294.png", None),
         ("/CholecT45/data/VID50", None),
-        ("/CholecT45/data/VID50/x.png", None),
+        ("/CholecT45/data/VID50/000294_noise.png", "VID50/000294_noise.png"),
+        ("/CholecT45/data/VID50/", None),
     ],
 )
 def test_case_12_paths_of_the_release(real_data, stated, frame):

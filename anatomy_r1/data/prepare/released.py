@@ -38,8 +38,8 @@ from anatomy_r1.data.stems import label, parse_stem
 from anatomy_r1.prompts import parse, render_text
 from anatomy_r1.question import Question
 
-_PATH = re.compile(r"(?:CholecT(?:45|50)/)*(?:data/)?(VID\d+/\d+\.\w+)")
-_RELEASED_PATH = re.compile(r" ?/CholecT45/data/VID\d+/\d+\.png")
+_PATH = re.compile(r"(?:CholecT(?:45|50)/)*(?:data/)?(VID\d+/[^/]+\.\w+)")
+_RELEASED_PATH = re.compile(r" ?/CholecT45/data/VID\d+/[^/]+\.\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,13 @@ def _check_graphs(inputs: Inputs, questions: Iterable[Question], exclusions: Exc
 
 
 def _has_graph(inputs: Inputs, question: Question) -> bool:
-    return has_graph(inputs, question.cluster, int(Path(question.image).stem))
+    return has_graph(inputs, question.cluster, _index(question))
+
+
+def _index(question: Question) -> int:
+    """Number of the frame; -1, which no frame has, for a file that is not named by one, such as a noised image."""
+    name = PurePosixPath(question.image).stem
+    return int(name) if name.isdecimal() else -1
 
 
 def conflicts(questions: Iterable[Question]) -> int:
@@ -202,5 +208,5 @@ def _with_rationale(question: Question, inputs: Inputs, exclusions: Exclusions) 
     """The question with a rationale by the same rule as SSG-VQA's own questions."""
     graph = None
     if "scene_graph" in inputs.folders:
-        graph = scene_graph(inputs, exclusions, question.cluster, int(Path(question.image).stem))
+        graph = scene_graph(inputs, exclusions, question.cluster, _index(question))
     return replace(question, rationale=surgical(parse_stem(question.stem), label(question.answer), graph).text)
