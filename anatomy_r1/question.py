@@ -16,6 +16,14 @@ from pathlib import PurePosixPath
 LETTERS = "ABCDEFGH"
 
 
+def plain_option(text: str) -> str:
+    """Text by which options are compared: case, runs of white space and one final full stop do not matter.
+
+    A question must not have two options that are equal by it, since the extractor could not tell them apart.
+    """
+    return " ".join(text.split()).removesuffix(".").casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One question, its options in the order in which they are shown.
@@ -50,8 +58,10 @@ class Question:
     def __post_init__(self) -> None:
         if not 2 <= len(self.options) <= len(LETTERS):
             raise ValueError(f"question {self.id}: {len(self.options)} options; 2 to {len(LETTERS)} are supported")
-        if len(set(self.options)) != len(self.options):
-            raise ValueError(f"question {self.id}: an option occurs twice in {self.options}")
+        if not all(option.strip() for option in self.options):
+            raise ValueError(f"question {self.id}: an option is blank in {self.options}")
+        if len(set(map(plain_option, self.options))) != len(self.options):
+            raise ValueError(f"question {self.id}: an option occurs twice in {self.options}, form aside")
         if self.answer not in self.options:
             raise ValueError(f"question {self.id}: the gold answer {self.answer!r} is not among {self.options}")
         if not self.stem.strip():

@@ -94,6 +94,8 @@ def _add_sgg(sources: Any) -> None:
     parser.add_argument("--questions", type=Path, metavar="DIR", help="instead of ROOT/SSG-VQA/qa_txt")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="instead of ROOT/CholecT45/data")
     parser.add_argument("--scene-graphs", type=Path, metavar="DIR", help="instead of ROOT/SSG-VQA/scene_graph")
+    about = "go on without scene graphs: where a relation decides, several options may then be right"
+    parser.add_argument("--no-scene-graphs", action="store_true", help=about)
     rules = "unused: test on the seven videos that the release leaves out (inferred); official: SSG-VQA's; "
     rules += "file: ROOT/SSG-VQA/splits.json. Default: file if it exists, else unused"
     parser.add_argument("--split", choices=SPLIT_RULES, help=rules)
@@ -128,6 +130,12 @@ def _add_released(sources: Any) -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="released JSON files")
     parser.add_argument("--frames", type=Path, required=True, metavar="DIR", help="CholecT45/data")
     parser.add_argument("--scene-graphs", type=Path, metavar="DIR", help="SSG-VQA/scene_graph, for rationales")
+    about = "share of the questions to test on, whole videos (default: 0, all train as released)"
+    parser.add_argument("--test-share", type=float, default=ReleasedOptions.test_share, metavar="F", help=about)
+    about = "videos to test on, instead of a share"
+    parser.add_argument("--test-videos", nargs="+", default=(), metavar="VID01", help=about)
+    about = "of the videos that --test-share draws (default: %(default)s)"
+    parser.add_argument("--seed", type=int, default=ReleasedOptions.seed, help=about)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Input files of the preparations: reading and hashing them, their errors, and the account of what is left out.
+"""Input files of the preparations: reading and hashing them, their errors, and what is left out, changed or doubtful.
 
 What cannot be used raises a `DataError`; if it is one record, a `BadRecord`, which `--skip-bad` turns into an entry of
 the account.
@@ -15,7 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import reprlib
+import unicodedata
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -40,13 +43,17 @@ class BadRecord(DataError):  # noqa: N818 - it names the record, as DataError na
 
 @dataclass(slots=True)
 class Exclusions:
-    """What was left out on the way from a source to a prepared set, and why."""
+    """What was left out or changed on the way from a source to a prepared set, and why."""
 
     skip_bad: bool = False
     skipped: list[str] = field(default_factory=list)
     """`file:line: problem` of each bad record skipped, in reading order."""
     excluded: Counter[str] = field(default_factory=Counter)
     """Valid records that the benchmark does not use, by reason."""
+    changed: Counter[str] = field(default_factory=Counter)
+    """Images and records that are shown other than they stand in their files, by what was changed."""
+    warned: Counter[str] = field(default_factory=Counter)
+    """Records that were kept although something about them is doubtful, by what it is."""
 
     def bad(self, record: BadRecord) -> None:
         """Skip a bad record if bad records are skipped; otherwise raise it."""
@@ -59,8 +66,10 @@ class Exclusions:
         self.excluded[reason] += count
 
     def as_manifest(self) -> dict[str, object]:
-        """The entries `excluded` and `skipped` of a manifest."""
-        return {"excluded": {reason: n for reason, n in sorted(self.excluded.items()) if n}, "skipped": self.skipped}
+        """The entries `excluded`, `changed`, `warned` and `skipped` of a manifest."""
+        counters = {"excluded": self.excluded, "changed": self.changed, "warned": self.warned}
+        listed = {name: {what: n for what, n in sorted(found.items()) if n} for name, found in counters.items()}
+        return {**listed, "skipped": self.skipped}
 
 
 @dataclass(slots=True)
@@ -82,22 +91,25 @@ class Inputs:
         """Name of a file in errors and manifests, without the machine-specific part."""
         return f"{role}/{path.relative_to(self.folders[role]).as_posix()}"
 
-    def image(self, role: str, path: Path, where: str) -> None:
-        """Decode an image completely and record its hash; `where` names the record that shows it."""
-        from PIL import Image
+    def image(self, role: str, path: Path, where: str) -> tuple[str, ...]:
+        """Decode an image completely, record its hash, and return what a model's view of it changes, the first time.
+
+        `where` names the record that shows it.
+        """
+        from anatomy_r1.data.images import ImageError, check_sides, decode
 
         key = self.key(role, path)
         if not path.is_file():
             raise self.missing(role, path, where)
         if key in self.sha256:
-            return
+            return ()
         try:
-            with Image.open(path) as image:
-                image.load()
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            fix = "fetch the file again; it is truncated or no image"
-            raise BadRecord(where, None, f"unreadable image {key} ({type(error).__name__})", fix) from error
+            decoded = decode(path)
+            check_sides(path, decoded.image.size)
+        except ImageError as error:
+            raise BadRecord(where, None, f"unreadable image {key} ({error.problem})", error.fix) from error
         self.sha256[key] = file_sha256(path)
+        return decoded.changes
 
     def missing(self, role: str, path: Path, where: str) -> BadRecord:
         """The error for an image that is not there."""
@@ -131,18 +143,99 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_json(data: bytes, name: str) -> Any:
-    """Parsed JSON; `name` is the file, for errors."""
+    """Parsed JSON, with no key twice; `name` is the file, for errors."""
     try:
-        return json.loads(data)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadRecord(name, None, f"no valid JSON ({error})", "fetch the file again") from error
+        return parse_json(data)
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise BadRecord(name, None, f"no valid JSON ({reason})", "fetch the file again") from error
+
+
+def parse_json(data: bytes) -> Any:
+    """Parsed JSON; ValueError if it is none or an object has a key twice, RecursionError if it is nested too deeply."""
+    content = json.loads(data, object_pairs_hook=_Object)
+    if key := _repeated(content):
+        raise ValueError(f"key {key!r} twice")
+    return content
+
+
+def read_records(data: bytes, name: str, exclusions: Exclusions) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Position (from 1) and content of each record of a JSON list; those that are none go to `exclusions`."""
+    try:
+        content = json.loads(data, object_pairs_hook=_Object)
+        problem = "" if isinstance(content, list) else "no list of records"
+    except (ValueError, RecursionError) as error:
+        content, problem = [], f"no valid JSON ({' '.join(str(error).split())})"
+    if problem:
+        exclusions.bad(BadRecord(name, None, problem, "fetch the file again"))
+        return
+    for position, entry in enumerate(content, 1):
+        if not isinstance(entry, dict):
+            exclusions.bad(BadRecord(name, position, f"no record, but {reprlib.repr(entry)}", "fetch the file again"))
+        elif key := _repeated(entry):
+            exclusions.bad(BadRecord(name, position, f"key {key!r} twice", "keep one of the two values"))
+        else:
+            yield position, entry
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that knows which key its text has twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated = next((key for key, n in Counter(key for key, _ in pairs).items() if n > 1), "")
+
+
+def _repeated(content: Any) -> str:
+    """A key that some object in `content` has twice, else nothing."""
+    if isinstance(content, _Object) and content.repeated:
+        return content.repeated
+    inner = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    return next(filter(None, map(_repeated, inner)), "")
+
+
+NO_VALUE = frozenset({"", "nan", "<na>", "null"})
+"""How tables that were written out say that a field has no value, in lower case."""
+
+
+def field_text(entry: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
+    """Text of a record's field, stripped; empty if it has no value (missing, null, blank, NaN).
+
+    Numbers are read as text. `where`: file and position of the record.
+
+    Raises:
+        BadRecord: The value is of another kind, or holds characters that no text has.
+    """
+    value = entry.get(key)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise BadRecord(*where, f"{key}: {reprlib.repr(value)} is no text", f"correct {key} to a text")
+    text = str(value).strip()
+    if any(unicodedata.category(one) in ("Cc", "Cs") and not one.isspace() for one in text):
+        raise BadRecord(*where, f"{key}: {reprlib.repr(text)} holds control characters", f"correct {key}")
+    return "" if text.casefold() in NO_VALUE else text
+
+
+def field_path(entry: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
+    """Path in a record's field, normalized and inside its root; BadRecord if it is none."""
+    text = field_text(entry, key, where)
+    if text and not isinstance(entry[key], str):
+        raise BadRecord(*where, f"{key}: {entry[key]!r} is no path", f"correct {key} to a path")
+    return inside(text, *where)
+
+
+LONGEST_NAME = 255
+"""Bytes of the longest file name that file systems take."""
 
 
 def inside(path: str, where: str, line: int | None) -> str:
     """A record's image path, normalized and inside its root; the caller strips leading slashes and blanks."""
     pure = PurePosixPath(path.replace("\\", "/"))
-    if not path or pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts or ":" in pure.parts[0] or "\0" in path:
         raise BadRecord(where, line, f"path {path!r} lies outside the root", "correct the record; paths are relative")
+    if max(len(os.fsencode(part)) for part in pure.parts) > LONGEST_NAME:
+        raise BadRecord(where, line, f"path {reprlib.repr(path)}: no file has such a long name", "correct the record")
     return pure.as_posix()
 
 

@@ -18,11 +18,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.inputs import DataError, relative, resolve
+from pydantic import BaseModel, ConfigDict
+
+from anatomy_r1.data.inputs import DataError, parse_json, relative, resolve
 from anatomy_r1.data.splits import SPLITS
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder, file_sha256
 from anatomy_r1.question import Question
+from anatomy_r1.validation import validated
 
 FORMAT_VERSION = 1
 QUESTIONS, MANIFEST, INPUTS = "questions.parquet", "manifest.json", "inputs.sha256"
@@ -120,16 +123,52 @@ def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet
 
 
 def load_manifest(root: Path) -> dict[str, Any]:
-    """The manifest of a prepared set; DataError if it is missing, or has another version."""
+    """The manifest of a prepared set; DataError if it is missing, has another version or values of another kind."""
     path = root / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        manifest = parse_json(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: no manifest of a prepared set ({type(error).__name__}). Fix: {AGAIN}") from error
     version = manifest.get("format_version") if isinstance(manifest, dict) else None
     if version != FORMAT_VERSION:
         raise DataError(f"{path}: format version {version}; this release reads {FORMAT_VERSION}. Fix: {AGAIN}")
+    try:
+        validated(manifest, _Manifest, where=f"{path}: no manifest of a prepared set", fix=AGAIN)
+    except AnatomyR1Error as error:
+        raise DataError(str(error)) from error
     return dict(manifest)
+
+
+class _Counts(BaseModel):
+    """Numbers of one split, as `counts` gives them."""
+
+    model_config = ConfigDict(strict=True)
+    questions: int
+    clusters: int
+    images: int
+    category: dict[str, int]
+    family: dict[str, int]
+
+
+class _Manifest(BaseModel):
+    """Kinds of the values that are read back from a manifest; it has others too."""
+
+    model_config = ConfigDict(strict=True)
+    image_root: str
+    counts: dict[str, _Counts]
+    inputs: dict[str, str]
+    questions_sha256: str
+    benchmark: str = ""
+    generated: bool = False
+    seed: int = 0
+    sources: dict[str, str] = {}
+    requested: dict[str, int] = {}
+    wordings: dict[str, int] = {}
+    also_right: dict[str, list[str]] = {}
+    excluded: dict[str, int] = {}
+    changed: dict[str, int] = {}
+    warned: dict[str, int] = {}
+    skipped: list[str] = []
 
 
 def counts(by_split: Mapping[str, Sequence[Question]]) -> dict[str, dict[str, Any]]:
@@ -163,7 +202,8 @@ def summary(root: Path, requested: Mapping[str, int] | None = None) -> str:
         if count["questions"] < wanted.get(split, 0):
             found += f" ({wanted[split]} asked for)"
         lines.append(f"{manifest['benchmark']} {split}: {found}, {count['clusters']} clusters")
-    lines += [f"  left out: {number:,} x {reason}" for reason, number in manifest["excluded"].items()]
+    for key, word in (("excluded", "left out"), ("changed", "changed"), ("warned", "WARNING")):
+        lines += [f"  {word}: {number:,} x {reason}" for reason, number in manifest.get(key, {}).items()]
     if skipped := manifest["skipped"]:
         lines.append(f"  bad records skipped: {len(skipped)}, listed in {root / MANIFEST}")
     return "\n".join(lines)

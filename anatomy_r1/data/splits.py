@@ -64,10 +64,13 @@ def rule_file(content: Any, name: str) -> SplitRule:
     fix = f'write {{"train": ["VID01", ...], "validation": [...], "test": [...]}} to {name}'
     if not isinstance(content, dict) or not set(SPLITS) >= set(content) >= {"train", "test"}:
         raise DataError(f"{name}: no table of splits. Fix: {fix}")
-    videos = Counter(str(video) for split in SPLITS for video in content.get(split, ()))
+    for split, listed in content.items():
+        if not isinstance(listed, list) or not all(isinstance(video, str) for video in listed):
+            raise DataError(f"{name}: {split} is no list of videos. Fix: {fix}")
+    videos = Counter(video for split in SPLITS for video in content.get(split, ()))
     if twice := [video for video, count in videos.items() if count > 1]:
         raise DataError(f"{name}: {', '.join(sorted(twice))} occurs twice. Fix: {fix}, each video once")
-    parts = {split: frozenset(map(str, content.get(split, ()))) for split in SPLITS}
+    parts = {split: frozenset(content.get(split, ())) for split in SPLITS}
     return SplitRule("file", parts["validation"], parts["test"], parts["train"])
 
 

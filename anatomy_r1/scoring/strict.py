@@ -29,6 +29,7 @@ from functools import lru_cache
 from typing import Literal
 
 from anatomy_r1.question import LETTERS
+from anatomy_r1.question import plain_option as _plain
 
 Reason = Literal[
     "letter",
@@ -154,8 +155,3 @@ def _match_letter_and_text(letter: str, text: str, options: tuple[str, ...]) -> 
         return Answer(letter, "letter_and_text")
     known = any(_plain(text) == _plain(option) for option in options)
     return Answer(None, "letter_contradicts_text" if known else "unrecognised")
-
-
-def _plain(text: str) -> str:
-    """Text for comparison: case, runs of white space and one final full stop do not matter."""
-    return " ".join(text.split()).removesuffix(".").casefold()

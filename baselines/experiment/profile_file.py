@@ -154,6 +154,7 @@ class DataSection(Section):
     questions: str | None = None
     frames: str | None = None
     scene_graphs: str | None = None
+    no_scene_graphs: bool | None = None
     med_r1: str | None = None
 
 

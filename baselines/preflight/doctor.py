@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.inputs import DataError
+from anatomy_r1.data.prepare.source_folders import find_folder
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT, Gpu, gpus, read_driver, versions
@@ -202,14 +203,29 @@ def _absent_data(profile: Profile, layout: Layout, selection: Selection) -> Iter
         yield from ((f"the data root of {benchmark}", fix) for benchmark in absent)
         return
     root = Path(os.environ[ROOT_VARIABLE])
-    for name, where in (item for benchmark in absent for item in FOLDERS.get(benchmark, {}).items()):
-        if not (root / name).is_dir():
-            yield str(root / name), where
+    for benchmark in absent:
+        unwanted = {"SSG-VQA/scene_graph"} if profile.data[benchmark].get("no_scene_graphs") else set()
+        for name, where in FOLDERS.get(benchmark, {}).items():
+            if name not in unwanted and not _there(root, name):
+                yield str(root / name), where
     release = "the authors' training files: https://github.com/tomato996/Anatomy-R1 (linked in the paper's abstract)"
     for stage in stages(profile, layout, selection):
         path = root / "released" / f"{stage.name.rpartition('/')[2]}.json"
         if stage.stage == "released" and not stage.output.is_file() and not path.is_file():
             yield str(path), release
+
+
+def _there(root: Path, name: str) -> bool:
+    """Whether a folder of `FOLDERS` is below the data root, or what it should hold is in another."""
+    if (root / name).is_dir():
+        return True
+    source, _, part = name.partition("/")
+    role = {"CholecT45": "frames", "OmniMedVQA": "omnimed"}.get(source, part)
+    usual = root / source if role == "omnimed" else root / name
+    try:
+        return find_folder(role, usual, root / source, root) != usual
+    except DataError:
+        return False  # in several folders: preparing would stop too
 
 
 def _model(source: Mapping[str, Any], folder: Path, name: str) -> list[Check]:

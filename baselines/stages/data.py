@@ -15,6 +15,7 @@ from anatomy_r1.data.leakage.passport import as_text
 from anatomy_r1.data.leakage.sides import leakage
 from anatomy_r1.data.prepare import omnimed, released, sgg
 from anatomy_r1.data.prepare.options import OmniMedOptions, ReleasedOptions, SggOptions
+from anatomy_r1.data.prepare.source_folders import sgg_folders
 from anatomy_r1.data.prepared import summary
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import write_atomic
@@ -72,8 +73,8 @@ def prepare_released(run: GridRun, benchmark: str, file: str) -> None:
         path = out.with_suffix(".json")
         records = twin(root, **run.profile.released[benchmark])[file]
         write_atomic(path, json.dumps(records, indent=4, ensure_ascii=False) + "\n")
-    frames, graphs = root / "CholecT45" / "data", root / "SSG-VQA" / "scene_graph"
-    options = ReleasedOptions(files=(path,), frames=frames, scene_graphs=graphs, out=out)
+    found = sgg_folders(SggOptions(root=root, out=out))
+    options = ReleasedOptions(files=(path,), frames=found["frames"], scene_graphs=found["scene_graph"], out=out)
     print(f"preparing {file} for {benchmark} from {root}", flush=True)
     released.prepare(options)
     print(summary(out))

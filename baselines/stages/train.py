@@ -20,6 +20,7 @@ from accelerate.utils import broadcast_object_list
 from datasets import Dataset, Image
 from trl.rewards import get_soft_overlong_punishment
 
+from anatomy_r1.data.images import for_the_web, image_changes
 from anatomy_r1.data.prepared import PreparedSet, load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder
@@ -145,13 +146,20 @@ def _shown(prepared: PreparedSet, question: Question, style: Style) -> dict[str,
     """The prompt has no image part: TRL puts the image before the text, as the release does."""
     return {
         "prompt": [{"role": "user", "content": render(question, style, prepared.wording)}],
-        "image": str(prepared.image_root / question.image),
+        "image": _image(prepared.image_root / question.image),
     }
+
+
+def _image(path: Path) -> dict[str, Any]:
+    """An image as `datasets` stores it: its file, or where the model is shown something else, the bytes of that."""
+    if image_changes(path):
+        return {"path": None, "bytes": for_the_web(path)[0]}
+    return {"path": str(path), "bytes": None}
 
 
 def dataset(rows: Sequence[dict[str, Any]]) -> Any:
     """A `datasets.Dataset` that decodes an image when its row is read, so memory does not grow with the set."""
-    return Dataset.from_list(list(rows)).cast_column("image", Image())
+    return Dataset.from_list(list(rows)).cast_column("image", Image(mode="RGB"))
 
 
 def last_complete_checkpoint(work: Path) -> Path | None:

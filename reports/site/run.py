@@ -5,11 +5,11 @@ Each may be absent. Images are named by their content hash; those of real data s
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from anatomy_r1.data.images import for_the_web
 from anatomy_r1.data.prepared import MANIFEST, PreparedSet, load
 from anatomy_r1.data.shown import image_hash
 from anatomy_r1.errors import AnatomyR1Error
@@ -29,8 +29,8 @@ QUESTIONS = (
     "4.0, OmniMedVQA's follow their sources (DATA_LICENSES.md)."
 )
 LEFT_OUT = "The images of this data set are not in this site: they are real. Build it with --with-images to see them."
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
-"""Formats that browsers show."""
+SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
+"""Media type of an image -> ending of its file in the site."""
 
 
 @dataclass(frozen=True)
@@ -115,18 +115,17 @@ class Pictures:
     def name(self, benchmark: Benchmark, image: str) -> str:
         """Path of an image below the site; empty where it may not be in it.
 
+        A TIFF or BMP, and what the model is shown otherwise than the file has it, becomes a PNG.
+
         Raises:
-            AnatomyR1Error: when it is missing, or browsers cannot show its format.
+            AnatomyR1Error: when it is missing or cannot be read.
         """
         if not image or not self.allowed(benchmark):
             return ""
         source = benchmark.test.image_root / image
         if source not in self._names:
-            suffix = source.suffix.lower()
-            if suffix not in SUFFIXES:
-                fix = f"use one of {', '.join(sorted(SUFFIXES))}"
-                raise AnatomyR1Error(f"{source}: browsers cannot show this format. Fix: {fix}")
-            self._names[source] = f"images/{image_hash(str(source))}{suffix}"
-            (self.folder / "images").mkdir(exist_ok=True)
-            shutil.copyfile(source, self.folder / self._names[source])
+            content, kind = for_the_web(source)
+            self._names[source] = f"images/{image_hash(str(source))}{SUFFIXES[kind]}"
+            (self.folder / "images").mkdir(parents=True, exist_ok=True)
+            (self.folder / self._names[source]).write_bytes(content)
         return self._names[source]

@@ -126,7 +126,8 @@ def test_a_question_without_three_wrong_options_is_left_out(sgg, tmp_path):
     crowded = "".join(f"{stem}|{label}\n" for label in ("gut", "liver", "omentum", "gallbladder"))
     pair = "".join(f"{stem}|{label}\n" for label in ("gut", "liver"))
     root = sgg({"VID01": {1: crowded, 2: pair}, "VID70": {0: pair}}, graphs=False)
-    left_out = prepare(SggOptions(root=root, out=tmp_path / "out", split="unused", train=10, test=10)).excluded
+    how = {"split": "unused", "train": 10, "test": 10, "no_scene_graphs": True}
+    left_out = prepare(SggOptions(root=root, out=tmp_path / "out", **how)).excluded
     kept = load(tmp_path / "out", "train").questions
     assert {q.image for q in kept} == {"VID01/000002.png"}
     for q in kept:

@@ -90,7 +90,7 @@ def test_generated_microscopy_is_marked_too(world, tmp_path):
 def test_renamed_folders_of_a_generated_world_are_still_generated(world, tmp_path):
     """Pointing the parts at a generated world from elsewhere does not make them real."""
     (tmp_path / "root").mkdir()
-    parts = ["--questions", world / "SSG-VQA/qa_txt", "--frames", world / "CholecT45/data"]
+    parts = ["--questions", world / "SSG-VQA/qa_txt", "--frames", world / "CholecT45/data", "--no-scene-graphs"]
     command = ["prepare", "sgg", "--root", tmp_path / "root", *parts, "--out", tmp_path / "out", "--split", "official"]
     assert run(*command, "--train", 5, "--test", 5, "--validation", 0) == 0
     assert load_manifest(tmp_path / "out")["benchmark"] == "sgg_anatomy_mini"

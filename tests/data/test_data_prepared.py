@@ -50,7 +50,7 @@ def test_every_form_of_line_is_used_or_left_out(sgg, tmp_path):
 def test_clean_copies_count_once(sgg, tmp_path):
     line = "What anatomy is at the top-mid of the frame ?|gut|[157.0, 60.0]\n"
     videos = {"VID01": {1: line}, "VID01_clean": {1: line, 2: line}, "VID70": {0: line}}
-    exclusions = make(sgg(videos, graphs=False), tmp_path / "out")
+    exclusions = make(sgg(videos, graphs=False), tmp_path / "out", no_scene_graphs=True)
     assert [
         (q.id, q.cluster) for q in sorted(prepared.load(tmp_path / "out", "train").questions, key=lambda q: q.id)
     ] == [
@@ -175,7 +175,7 @@ def test_a_split_without_questions_is_an_error(sgg, tmp_path):
 
 
 def test_without_scene_graphs_the_stem_supports_the_rationale(sgg, tmp_path):
-    make(sgg(graphs=False), tmp_path / "out")
+    make(sgg(graphs=False), tmp_path / "out", no_scene_graphs=True)
     manifest = prepared.load_manifest(tmp_path / "out")
     assert manifest["rationales"] == {"stem": 10}
     assert manifest["excluded"]["scene graph missing (frame kept)"] == 2

@@ -4,15 +4,9 @@ OmniMedVQA has `QA_information/{Open,Restricted}-access/<dataset>.json` and `Ima
 records in `micro_train.json` and `micro_test.json`, with records `{"image", "problem", "solution"}`, where `problem`
 holds the question and its options.
 
-A record's group is the patient, slide or picture that its image comes from, as far as the file name tells. Images of
-one group must not be in two splits. The names are documented for BreakHis and the NLM malaria data; for the other
-sources their meaning is a GUESS, always on the coarse side: a group too large costs variety, one too small leaks.
+A record's group is that of its image (`anatomy_r1.data.prepare.image_names`).
 
 Example:
-    >>> image_group("BreakHis", "Images/BreakHis/malignant/SOB_M_DC-14-2523-40-010.png")
-    ImageGroup(name='BreakHis/14-2523', unit='patient')
-    >>> image_group("CRC100k", "Images/CRC100k/LYM/LYM-AASHWNIT.tif").unit
-    'image'
     >>> parse_problem("Which stain is it? A)Eosin, B)Orange G")
     ('Which stain is it?', ('Eosin', 'Orange G'))
 """
@@ -22,9 +16,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from anatomy_r1.data import prepared
 from anatomy_r1.data.inputs import (
@@ -33,13 +27,25 @@ from anatomy_r1.data.inputs import (
     Exclusions,
     Inputs,
     existing_folder,
+    field_path,
+    field_text,
     in_generated_world,
-    inside,
-    read_json,
+    read_records,
+)
+from anatomy_r1.data.prepare.image_names import (
+    RULES,
+    ImageFinder,
+    ImageGroup,
+    doubt,
+    image_group,
+    images_folder,
+    readings,
+    source_name,
 )
 from anatomy_r1.data.prepare.options import OmniMedOptions
+from anatomy_r1.data.prepare.source_folders import find_folder
 from anatomy_r1.data.splits import SPLITS, Reservoir, split_groups
-from anatomy_r1.question import LETTERS, Question
+from anatomy_r1.question import LETTERS, Question, plain_option
 
 BENCHMARK = "omnimed_mi"
 OPTIONS = 4  # two-option records (468 of 5,680) are left out: their chance level differs
@@ -47,18 +53,6 @@ MODALITY = "Microscopy Images"
 """The modality of the paper's "MI" benchmark. Inferred: the paper only abbreviates it."""
 _SOLUTION = re.compile(r"<answer> ([A-H]) </answer>")
 _REQUIRED = ("question_id", "question_type", "question", "gt_answer", "image_path")
-
-Unit = Literal["patient", "slide", "picture", "image"]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageGroup:
-    """Images that belong together: the unit of independence for splits and intervals."""
-
-    name: str
-    """`<dataset>/<key>`; for a single image, its path."""
-    unit: Unit
-    """What the group is; `image` when the file name tells no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +79,16 @@ class OmniMedRecord:
 
 def read_omnimed(inputs: Inputs, exclusions: Exclusions) -> Iterator[OmniMedRecord]:
     """The microscopy records, file by file; records of other modalities are counted."""
-    folder = inputs.folders["QA_information"]
-    what = "OmniMedVQA's question files (QA_information/Open-access/<dataset>.json)"
-    paths = sorted(existing_folder(folder, what).glob("*/*.json"))
-    if not paths:
-        raise DataError(f"{folder}: holds no */*.json. Fix: point it at {what}")
     seen: set[str] = set()
-    for path in paths:
+    finder = ImageFinder(inputs.folders["Images"].parent)
+    for path in _question_files(inputs.folders["QA_information"]):
         name = inputs.key("QA_information", path)
-        for position, entry in enumerate(_entries(inputs.read("QA_information", path), name, exclusions), 1):
+        for position, entry in read_records(inputs.read("QA_information", path), name, exclusions):
             try:
                 record = _record(entry, path, name, position)
                 if record is not None and record.question_id in seen:
                     raise BadRecord(name, position, f"duplicate id {record.question_id!r}", "remove one of the records")
+                record = record and _found(record, finder, (name, position))
             except BadRecord as bad:
                 exclusions.bad(bad)
                 continue
@@ -105,99 +96,77 @@ def read_omnimed(inputs: Inputs, exclusions: Exclusions) -> Iterator[OmniMedReco
                 exclusions.exclude("another modality")
             else:
                 seen.add(record.question_id)
+                _note(record, entry, exclusions)
                 yield record
 
 
-def _entries(data: bytes, name: str, exclusions: Exclusions) -> list[Any]:
-    try:
-        content = read_json(data, name)
-        if not isinstance(content, list):
-            raise BadRecord(name, None, "no list of records", "fetch the file again")
-    except BadRecord as bad:
-        exclusions.bad(bad)
-        return []
-    return content
+def _question_files(folder: Path) -> list[Path]:
+    what = "OmniMedVQA's question files (QA_information/Open-access/<dataset>.json)"
+    found = existing_folder(folder, what)
+    paths = sorted(path for form in ("*.json", "*/*.json") for path in found.glob(form) if path.name[0] != ".")
+    if not paths:
+        raise DataError(f"{folder}: holds no */*.json. Fix: point it at {what}")
+    return paths
 
 
-def _record(entry: Any, path: Path, name: str, position: int) -> OmniMedRecord | None:
-    """A record, or None for one of another modality."""
-    if not isinstance(entry, Mapping):
-        raise BadRecord(name, position, "no record", "fetch the file again")
+def _record(entry: Mapping[str, Any], path: Path, name: str, position: int) -> OmniMedRecord | None:
+    """A record, its image path as stated; None for one of another modality."""
+    where = (name, position)
     # One record of the release (in Chest CT Scan) has the key `modality` instead of `modality_type`.
-    modality = entry.get("modality_type", entry.get("modality"))
-    if modality is None:
-        raise BadRecord(name, position, "neither modality_type nor modality", "add the field from the release")
-    if modality != MODALITY:
+    modality = field_text(entry, "modality_type", where) or field_text(entry, "modality", where)
+    if not modality:
+        raise BadRecord(*where, "neither modality_type nor modality", "add the field from the release")
+    if modality.casefold() != MODALITY.casefold():
         return None
-    if missing := [key for key in _REQUIRED if not entry.get(key)]:
-        raise BadRecord(name, position, f"too few fields: no {', '.join(missing)}", "add them from the release")
-    keys = [f"option_{letter}" for letter in "ABCD"]
-    options = tuple(str(entry[key]).strip() for key in keys if entry.get(key) not in (None, ""))
-    answer = str(entry["gt_answer"]).strip()
+    texts = {key: field_text(entry, key, where) for key in _REQUIRED}
+    if missing := [key for key, text in texts.items() if not text]:
+        raise BadRecord(*where, f"too few fields: no {', '.join(missing)}", "add them from the release")
+    options = tuple(filter(None, (field_text(entry, f"option_{letter}", where) for letter in "ABCD")))
+    answer = texts["gt_answer"]
     if answer not in options:
         fix = "correct gt_answer to the text of one option"
-        raise BadRecord(name, position, f"gold answer {answer!r} is not among the options {options}", fix)
-    if len(set(options)) != len(options):
-        raise BadRecord(name, position, f"an option occurs twice in {options}", "correct the options")
+        raise BadRecord(*where, f"gold answer {answer!r} is not among the options {options}", fix)
+    if len(set(map(plain_option, options))) != len(options):
+        raise BadRecord(*where, f"an option occurs twice in {options}, form aside", "correct the options")
+    image = field_path(entry, "image_path", where)
     return OmniMedRecord(
-        dataset=str(entry.get("dataset") or path.stem),
-        question_id=str(entry["question_id"]),
-        question_type=str(entry["question_type"]),
-        question=str(entry["question"]).strip(),
+        dataset=source_name(field_text(entry, "dataset", where) or path.stem, image),
+        question_id=texts["question_id"],
+        question_type=texts["question_type"],
+        question=texts["question"],
         options=options,
         answer=answer,
-        image=inside(str(entry["image_path"]), name, position),
+        image=image,
         source=f"{name}:{position}",
     )
 
 
-@dataclass(frozen=True, slots=True)
-class NameRule:
-    """How a source names its image files."""
-
-    pattern: str
-    """Searched in `<folder>/<stem>`; its groups, joined by `/`, are the key."""
-    unit: Unit
-    certain: bool
-    """Whether the source documents the naming; otherwise it is a guess."""
-    reason: str
+def _found(record: OmniMedRecord, finder: ImageFinder, where: tuple[str, int]) -> OmniMedRecord:
+    """The record with the path of the one file that is meant; as stated if there is none, which is an error later."""
+    found = finder.find(record.image)
+    if len(found) > 1:
+        problem = f"image_path {record.image!r} can mean {' or '.join(found)}"
+        raise BadRecord(*where, problem, "write the path below OmniMedVQA's folder, or rename one of the files")
+    return replace(record, image=found[0] if found else readings(record.image)[0])
 
 
-RULES: dict[str, NameRule] = {
-    "BreakHis": NameRule(
-        # Letters after the case number (22549AB, 22549CD) tell blocks of one case apart (a guess, hence left out here).
-        r"/SOB_[BM]_[A-Z]+-(\d\d-\d+)[A-Z]*-\d+-\d+$",
-        "patient",
-        True,
-        "SOB_<class>_<type>-<year>-<slide>-<magnification>-<number>; one slide a patient, also if filed in two types",
-    ),
-    "NLM- Malaria Data": NameRule(
-        r"/(C\d+)", "patient", True, "C<number>[P<number>]ThinF_...: the patient's slide, then date and cell"
-    ),
-    "MAlig Lymph": NameRule(r"/(sj-\d+-\d+)", "slide", False, "sj-<year>-<case>[-R<region>]_<field>"),
-    "BioMediTech": NameRule(
-        r"/(\d+_\d+)_\d+_\d+_\d+$", "picture", False, "<culture>_<picture>_<crop>_<class>_1: crops of one picture"
-    ),
-    "Blood Cell": NameRule(
-        r"([^/]+)/_(\d+)_\d+$", "picture", False, "_<picture>_<random>: augmented copies of one picture of a class"
-    ),
-    "MHSMA": NameRule(r"/((?:train|test|val)\w*_\d+)$", "picture", False, "test_1.jpg and test_1.png: one picture"),
-}
-
-
-def image_group(dataset: str, image: str) -> ImageGroup:
-    """Group of an image, from the name of its source and its path."""
-    path = PurePosixPath(image)
-    rule = RULES.get(dataset)
-    found = re.search(rule.pattern, f"{path.parent.name}/{path.stem}") if rule else None
-    if rule is None or found is None:
-        return ImageGroup(image, "image")
-    return ImageGroup(f"{dataset}/{'/'.join(found.groups())}", rule.unit)
+def _note(record: OmniMedRecord, entry: Mapping[str, Any], exclusions: Exclusions) -> None:
+    """Count what was read other than it stands, and what is doubtful."""
+    stated = str(entry.get("dataset") or "") or record.dataset
+    if record.image != entry["image_path"]:
+        exclusions.changed["image_path respelled"] += 1
+    if stated != record.dataset:
+        exclusions.changed[f"dataset {stated!r} read as {record.dataset!r}"] += 1
+    blank = [f"option_{letter}" for letter in "ABCD" if entry.get(f"option_{letter}") not in (None, "")]
+    if len(blank) > len(record.options):
+        exclusions.changed["blank option left out"] += 1
+    if why := doubt(stated, record.image):
+        exclusions.warned[why] += 1
 
 
 def read_med_r1(data: bytes, name: str, exclusions: Exclusions) -> Iterator[Question]:
     """The records of a split file called `name`, in order; `family` is OmniMedVQA's dataset."""
-    for position, entry in enumerate(read_json(data, name), 1):
+    for position, entry in read_records(data, name, exclusions):
         try:
             yield _med_r1_question(entry, name, position)
         except BadRecord as bad:
@@ -219,23 +188,25 @@ def parse_problem(text: str) -> tuple[str, tuple[str, ...]]:
     return stem, tuple(options)
 
 
-def _med_r1_question(entry: Any, name: str, position: int) -> Question:
-    if not isinstance(entry, Mapping) or not {"image", "problem", "solution"} <= entry.keys():
-        raise BadRecord(name, position, "too few fields", "a record has image, problem and solution")
+def _med_r1_question(entry: Mapping[str, Any], name: str, position: int) -> Question:
+    where = (name, position)
+    texts = {key: field_text(entry, key, where) for key in ("image", "problem", "solution")}
+    if not all(texts.values()):
+        raise BadRecord(*where, "too few fields", "a record has image, problem and solution")
     try:
-        stem, options = parse_problem(str(entry["problem"]))
-        solution = _SOLUTION.fullmatch(str(entry["solution"]))
-        if solution is None or LETTERS.index(solution[1]) >= len(options):
-            problem = f"gold answer {entry['solution']!r} is not among the {len(options)} options"
-            raise BadRecord(name, position, problem, "write <answer> A </answer> with the letter of an option")
-        image = inside(str(entry["image"]), name, position)
-        dataset = image.split("/")[1]  # the folder below `Images`
+        stem, options = parse_problem(texts["problem"])
+        letter = _SOLUTION.fullmatch(texts["solution"])
+        if letter is None or LETTERS.index(letter[1]) >= len(options):
+            problem = f"gold answer {texts['solution']!r} is not among the {len(options)} options"
+            raise BadRecord(*where, problem, "write <answer> A </answer> with the letter of an option")
+        image = readings(field_path(entry, "image", where))[0]
+        dataset = source_name(image.split("/")[1], image)  # the folder below `Images`
         return Question(
             id=f"{name}:{position}",
             benchmark="omnimed_mi",
             stem=stem,
             options=options,
-            answer=options[LETTERS.index(solution[1])],
+            answer=options[LETTERS.index(letter[1])],
             image=image,
             category="",
             cluster=image_group(dataset, image).name,
@@ -245,13 +216,13 @@ def _med_r1_question(entry: Any, name: str, position: int) -> Question:
     except BadRecord:
         raise
     except ValueError as error:
-        raise BadRecord(name, position, str(error), "restore the record") from error
+        raise BadRecord(*where, str(error), "restore the record") from error
 
 
 def prepare(options: OmniMedOptions) -> Exclusions:
     """Read the records, split them and write the prepared set; returns what was left out."""
-    root, exclusions = options.folder, Exclusions(options.skip_bad)
-    inputs = Inputs({"QA_information": root / "QA_information", "Images": root / "Images"})
+    root, exclusions = find_folder("omnimed", options.folder, options.root), Exclusions(options.skip_bad)
+    inputs = Inputs({"QA_information": root / "QA_information", "Images": images_folder(root)})
     existing_folder(inputs.folders["Images"], "OmniMedVQA's images")
     generated = in_generated_world(options.root, root)
     benchmark = f"{BENCHMARK}_mini" if generated else BENCHMARK
@@ -288,17 +259,19 @@ def _readable(records: Iterable[OmniMedRecord], inputs: Inputs, exclusions: Excl
             exclusions.exclude(f"{len(record.options)} options")
             continue
         try:
-            inputs.image("Images", inputs.folders["Images"].parent / record.image, record.source)
+            changes = inputs.image("Images", inputs.folders["Images"].parent / record.image, record.source)
         except BadRecord as bad:
             exclusions.bad(bad)
         else:
+            exclusions.changed.update(changes)
             yield record
 
 
 def _split_by_group(records: list[OmniMedRecord], options: OmniMedOptions) -> dict[str, str]:
     """Question id -> split."""
-    sizes = Counter((record.dataset, record.group.name) for record in records)
-    groups = {name: (dataset, count) for (dataset, name), count in sizes.items()}
+    sizes = Counter(record.group.name for record in records)
+    source = {record.group.name: record.dataset for record in reversed(records)}  # of its first record
+    groups = {name: (source[name], count) for name, count in sizes.items()}
     split = split_groups(groups, test=options.test_fraction, validation=options.validation_fraction, seed=options.seed)
     return {record.question_id: split[record.group.name] for record in records}
 
@@ -310,8 +283,8 @@ def _med_r1_split(records: list[OmniMedRecord], folder: Path, inputs: Inputs, ex
     for split in ("train", "test"):
         path = folder / f"micro_{split}.json"
         for record in read_med_r1(inputs.read("med_r1", path), inputs.key("med_r1", path), exclusions):
-            found[record.image, record.stem, record.options] = split
-    split_of = {r.question_id: found.get((r.image, r.question, r.options)) for r in records}
+            found[record.image.casefold(), record.stem, record.options] = split
+    split_of = {r.question_id: found.get((r.image.casefold(), r.question, r.options)) for r in records}
     exclusions.exclude("in neither of Med-R1's files", sum(split is None for split in split_of.values()))
     return {name: split for name, split in split_of.items() if split is not None}
 

@@ -39,7 +39,9 @@ class SggOptions(PrepareOptions):
     questions: Path | None = None
     frames: Path | None = None
     scene_graphs: Path | None = None
-    """Folders, if they are not the usual ones below `root` (`folders`). Missing scene graphs are not used."""
+    """Folders, if they are not the usual ones below `root` (`folders`). Frames without a scene graph are counted."""
+    no_scene_graphs: bool = False
+    """Go on without scene graphs. Where a relation decides, a question may then have several right options."""
     split: Literal["unused", "official", "file"] | None = None
     """Split rule. `unused`: test on the seven videos that the release leaves out (inferred); `official`: SSG-VQA's
     split; `file`: `ROOT/SSG-VQA/splits.json`. Default: `file` if that file exists, else `unused`."""
@@ -120,8 +122,18 @@ class ReleasedOptions(PrepareOptions):
     """`CholecT45/data`, with the frames."""
     scene_graphs: Path | None = None
     """`SSG-VQA/scene_graph`, for rationales (the files have none). Without it, rationales come from the stem alone."""
+    test_share: float = 0.0
+    """Share of the questions to test on, video by video; the release itself states no test set. Default: all train."""
+    test_videos: Sequence[str] = ()
+    """Videos to test on, instead of a share."""
+    seed: int = 0
+    """Seed of the videos that `test_share` draws."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.test_share < 1:
+            raise DataError(f"test share {self.test_share:g} leaves nothing to train on. Fix: choose 0 to 0.5")
+        if self.test_share and self.test_videos:
+            raise DataError("the test side is named twice. Fix: give a share or videos, not both")
         if len({path.name for path in self.files}) != len(self.files):
             raise DataError("two of the files have the same name. Fix: rename one")
 

@@ -26,13 +26,14 @@ from typing import Literal
 from anatomy_r1.data import prepared
 from anatomy_r1.data.inputs import DataError, Exclusions, Inputs, existing_folder, in_generated_world, read_json
 from anatomy_r1.data.prepare.options import SggOptions
+from anatomy_r1.data.prepare.source_folders import PARTS, sgg_folders
 from anatomy_r1.data.prepare.ssg_vqa import (
     QuestionFile,
     QuestionLine,
     SceneGraph,
     SceneObject,
     frame_readable,
-    graph_path,
+    has_graph,
     matches,
     question_files,
     question_lines,
@@ -44,13 +45,19 @@ from anatomy_r1.question import Question
 
 BENCHMARK = "sgg_anatomy"
 DISTRACTORS = 3  # every released record has four options
+NO_GRAPH = "scene graph missing (frame kept)"
+_NO_GRAPHS = (
+    "no frame has its scene graph there, so nothing shows which options are right too: a question about what is left "
+    "of the omentum may have two right options. Fix: name the release's folder (VID01_0.json ...) by --scene-graphs, "
+    "or go on without by --no-scene-graphs"
+)
 
 
 def prepare(options: SggOptions) -> Exclusions:
     """Draw a sample of each split and write the prepared set; returns what was left out."""
     from tqdm import tqdm
 
-    exclusions, inputs = Exclusions(options.skip_bad), Inputs(options.folders)
+    exclusions, inputs = Exclusions(options.skip_bad), Inputs(sgg_folders(options))
     rule = _split_rule(options, inputs)
     existing_folder(inputs.folders["frames"], "the frames of CholecT45 (VID01/000000.png ...)")
     spare = 0 if rule.name == "unused" else options.test
@@ -62,8 +69,11 @@ def prepare(options: SggOptions) -> Exclusions:
     builder = QuestionBuilder(inputs, exclusions, rule, benchmark, options.seed)
     pools = {split: Reservoir(sizes[split], options.seed) for split in SPLITS}
     files = list(question_files(inputs, exclusions))  # names only: some 27,000 in SSG-VQA
+    _check_graphs(inputs)
     for question in builder.questions(tqdm(files, desc="question files", unit="file", mininterval=1, disable=None)):
         pools[rule.of(question.cluster) or "train"].add(question)
+    if (graphs := inputs.folders.get("scene_graph")) and 0 < builder.frames == exclusions.excluded[NO_GRAPH]:
+        raise DataError(f"{graphs}: {_NO_GRAPHS}")
     for split, pool in pools.items():
         if pool.capacity and not pool.counts:
             fix = "check that its videos are there, choose another --split, or ask for 0 of it"
@@ -87,10 +97,18 @@ def prepare(options: SggOptions) -> Exclusions:
         "sizes_inferred": not generated,
         "pool": {split: sum(pool.counts.values()) for split, pool in pools.items()},
         "rationales": dict(builder.rationales),
+        "scene_graphs": "not used" if options.no_scene_graphs else "used",
         "sources": inputs.sources(options.out),
     }
     prepared.write(options.out, drawn, inputs.folders["frames"], manifest, inputs.sha256)
     return exclusions
+
+
+def _check_graphs(inputs: Inputs) -> None:
+    """Stop before anything is read if there are no scene graphs at all."""
+    folder = inputs.folders.get("scene_graph")
+    if folder is not None and not PARTS["scene_graph"].holds(folder):
+        raise DataError(f"{folder}: {_NO_GRAPHS}")
 
 
 def _split_rule(options: SggOptions, inputs: Inputs) -> SplitRule:
@@ -120,6 +138,8 @@ class QuestionBuilder:
     """Number of rationales, by what they are based on."""
     also_right: dict[str, list[str]] = field(default_factory=dict)
     """Question id -> other options that would be right too. A curriculum that changes options must not use them."""
+    frames: int = 0
+    """Frames that were asked about."""
 
     def questions(self, files: Iterable[QuestionFile]) -> Iterator[Question]:
         """All questions of the files whose video is in a split."""
@@ -143,8 +163,9 @@ class QuestionBuilder:
             where = f"{self.inputs.key('qa_txt', file.path)}:{wanted[0].number}"
             self.exclusions.bad(self.inputs.missing("frames", frame, where))
             return
-        if not graph_path(self.inputs, file.video, file.index).is_file():
-            self.exclusions.exclude("scene graph missing (frame kept)")
+        self.frames += 1
+        if not has_graph(self.inputs, file.video, file.index):
+            self.exclusions.exclude(NO_GRAPH)
         facts = frame_facts(asked, scene_graph(self.inputs, self.exclusions, file.video, file.index))
         for line in wanted:
             if question := self._question(file, line, facts):

@@ -112,6 +112,8 @@ def question_lines(file: QuestionFile, inputs: Inputs, exclusions: Exclusions) -
         if not line.strip():
             continue
         try:
+            if "\ufffd" in line:
+                raise BadRecord(name, number, "no UTF-8 text", "restore the line from the release")
             yield parse_line(line, name, number)
         except BadRecord as bad:
             exclusions.bad(bad)
@@ -153,10 +155,15 @@ class SceneObject:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> SceneObject:
-        """One entry of a file."""
-        name = str(entry["component"])
-        colour = str(entry.get("color") or COLOUR_OF.get(name, ""))
-        return cls(name, str(entry["type"]), str(entry["location"]), colour, str(entry.get("texture") or ""))
+        """One entry of a file; KeyError or TypeError if it is none."""
+        stated = {key: entry[key] for key in ("component", "type", "location")}
+        stated |= {key: entry.get(key) for key in ("color", "texture")}
+        for key, value in stated.items():
+            if not isinstance(value, str) and (value is not None or key in ("component", "type")):
+                raise TypeError(f"{key} {value!r} is no text")
+        name = stated["component"]
+        colour = stated["color"] or COLOUR_OF.get(name, "")
+        return cls(name, stated["type"], str(stated["location"]), colour, stated["texture"] or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +189,7 @@ def parse_graph(content: Any, name: str) -> SceneGraph:
 
 def _table(rows: list[list[int]], size: int) -> tuple[frozenset[int], ...]:
     table = tuple(frozenset(row) for row in rows)
-    if len(table) != size or any(not 0 <= i < size for row in table for i in row):
+    if len(table) != size or any(type(i) is not int or not 0 <= i < size for row in table for i in row):
         raise ValueError(f"a relation has {len(table)} rows or foreign indices for {size} objects")
     return table
 
@@ -213,16 +220,20 @@ def matches(graph: SceneGraph, stem: ParsedStem) -> tuple[SceneObject, ...]:
     return tuple(graph.objects[i] for i in sorted(found))
 
 
-def graph_path(inputs: Inputs, video: str, index: int) -> Path:
-    """Path of the scene graph of a frame, whether or not it exists."""
+def has_graph(inputs: Inputs, video: str, index: int) -> bool:
+    """Whether a frame has a scene graph."""
+    return "scene_graph" in inputs.folders and _graph_path(inputs, video, index).is_file()
+
+
+def _graph_path(inputs: Inputs, video: str, index: int) -> Path:
     return inputs.folders["scene_graph"] / f"{video}_{index}.json"
 
 
 def scene_graph(inputs: Inputs, exclusions: Exclusions, video: str, index: int) -> SceneGraph | None:
     """The scene graph of a frame; None if it is missing, or bad and skipped."""
-    path = graph_path(inputs, video, index)
-    if not path.is_file():
+    if not has_graph(inputs, video, index):
         return None
+    path = _graph_path(inputs, video, index)
     name = inputs.key("scene_graph", path)
     try:
         return parse_graph(read_json(inputs.read("scene_graph", path), name), name)
@@ -234,8 +245,9 @@ def scene_graph(inputs: Inputs, exclusions: Exclusions, video: str, index: int) 
 def frame_readable(inputs: Inputs, exclusions: Exclusions, question: Question) -> bool:
     """Whether a question's frame exists and can be read."""
     try:
-        inputs.image("frames", inputs.folders["frames"] / question.image, question.source)
+        changes = inputs.image("frames", inputs.folders["frames"] / question.image, question.source)
     except BadRecord as bad:
         exclusions.bad(bad)
         return False
+    exclusions.changed.update(changes)
     return True

@@ -136,6 +136,16 @@ def test_everything_missing_is_reported_with_where_to_get_it(tmp_path, no_gpu, m
     assert str(tmp_path / "SSG-VQA" / "qa_txt") not in named
 
 
+def test_case_07_folders_of_other_names_are_not_reported_as_missing(tmp_path, no_gpu, monkeypatch):
+    monkeypatch.setenv("ANATOMY_R1_DATA_ROOT", str(tmp_path))
+    files = ("SSG-VQA/ssg-qa/VID01/0.txt", "SSG-VQA/scene_graph_ssgqa/scene_graph/VID01_0.json")
+    for name in (*files, "CholecT45/CholecT45/data/VID01/000000.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    named = [one.name for one in missing(PAPER, Layout(tmp_path / "run"), select(PAPER))]
+    assert not [name for name in named if "SSG-VQA" in name or "CholecT45" in name]
+
+
 def test_the_arm_as_released_needs_the_files_that_its_methods_are_trained_on(tmp_path, no_gpu, monkeypatch):
     monkeypatch.setenv("ANATOMY_R1_DATA_ROOT", str(tmp_path))
     (tmp_path / "released").mkdir()

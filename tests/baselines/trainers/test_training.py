@@ -2,15 +2,19 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from anatomy_r1.data.prepared import load
+from anatomy_r1.data.shown import LazyImages
 from anatomy_r1.prompts import render
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell, settings
 from baselines.experiment.profile import digest
-from baselines.stages.train import LOG_NAME, completion, last_complete_checkpoint, rl_rows, sft_rows, train
+from baselines.stages.train import LOG_NAME, completion, dataset, last_complete_checkpoint, rl_rows, sft_rows, train
 from tests.helpers.recording import hashed
 from tests.helpers.small_runs import CutError, ignore
 
@@ -95,6 +99,27 @@ def test_rows_show_prompts_and_never_coordinates(smoke_run):
     assert question.rationale in completion(question, "think")
     for row in [*rl_rows(prepared, "think"), *sft_rows(prepared, "direct")]:
         assert "[" not in row["prompt"][0]["content"]
+
+
+IMAGES = {
+    "8 bits, RGB": Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)),
+    "8 bits, grey": Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)),
+    "12 bits": Image.fromarray((np.arange(64) * 60).astype(np.uint16).reshape(8, 8)),
+    "transparent": Image.fromarray(np.arange(256, dtype=np.uint8).reshape(8, 8, 4)),
+    "palette": Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).quantize(8),
+}
+
+
+@pytest.mark.parametrize("words", [[word] for word in IMAGES] + [list(IMAGES)], ids=", ".join)
+def test_case_09_training_shows_the_picture_that_evaluation_shows(smoke_run, tmp_path, words):
+    prepared = load(smoke_run.layout.data("sgg_anatomy_mini"), "train")
+    for number, word in enumerate(words):
+        IMAGES[word].save(tmp_path / f"{number}.png")
+    questions = tuple(replace(q, image=f"{n}.png") for n, q in enumerate(prepared.questions[: len(words)]))
+    prepared = replace(prepared, image_root=tmp_path, questions=questions)
+    shown = [np.asarray(row["image"]) for row in dataset(rl_rows(prepared, "think"))]
+    wanted = [np.asarray(one) for one in LazyImages([str(tmp_path / q.image) for q in questions])]
+    assert all(map(np.array_equal, shown, wanted)) and len(shown) == len(words)
 
 
 def test_report_to_passes_through(smoke_run):

@@ -1,7 +1,10 @@
 """Pictures on the site: generated ones always, real ones on request with their licence, and those shown."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from anatomy_r1.data.images import open_rgb
 from reports.site.build import SiteSources, build
 from reports.site.run import LEFT_OUT, LICENCE, QUESTIONS, Pictures, open_run
 from tests.helpers.site_reader import cell, delivered
@@ -40,7 +43,47 @@ def test_a_swapped_picture_is_the_one_that_was_shown(tmp_path):
     assert shown == [own[(int(row[0][-4:]) + 1) % 5] for row in rows]
 
 
-def test_a_picture_that_no_browser_shows_is_refused(tmp_path, run):
+def test_a_picture_that_cannot_be_read_is_refused(tmp_path, run):
     benchmark = open_run(run).benchmarks[SGG]
-    with pytest.raises(ValueError, match=r"scan\.tiff"):
-        Pictures(tmp_path, False).name(benchmark, "scan.tiff")
+    for name, content in (("missing.tiff", None), ("text.png", b"<html>")):
+        if content:
+            (benchmark.test.image_root / name).write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{name}: the picture cannot be read.* Fix: "):
+            Pictures(tmp_path, False).name(benchmark, name)
+
+
+DEEP = np.arange(6144, dtype=np.uint16).reshape(64, 96)
+PICTURES = {
+    "TIFF": ("scan.tif", Image.new("RGB", (96, 64), "red"), "TIFF"),
+    "TIFF of 16 bits": ("scan.tiff", Image.fromarray(DEEP), "TIFF"),
+    "BMP": ("image.BMP", Image.new("RGB", (96, 64), "red"), "BMP"),
+    "a TIFF that is called PNG": ("scan.png", Image.new("RGB", (96, 64), "red"), "TIFF"),
+    "PNG of 12 bits": ("deep.png", Image.fromarray(DEEP), "PNG"),
+}
+
+
+@pytest.mark.parametrize("word", PICTURES)
+def test_case_13_pictures_that_browsers_do_not_show_become_png(tmp_path, word):
+    world = World(methods=("zero-shot", "grpo"), benchmarks=("sgg_anatomy",), generated=False, steps=1)
+    run = make(tmp_path / "run", world)
+    name, picture, kind = PICTURES[word]
+    benchmark = open_run(run).benchmarks["sgg_anatomy"]
+    picture.save(benchmark.test.image_root / name, kind)
+    found = tmp_path / "site" / Pictures(tmp_path / "site", True).name(benchmark, name)
+    assert found.suffix == ".png"
+    with Image.open(found) as shown:
+        assert (shown.format, shown.mode) == ("PNG", "RGB")
+        assert np.array_equal(np.asarray(shown), np.asarray(open_rgb(benchmark.test.image_root / name)))
+
+
+def test_case_13_a_site_of_tiffs_is_built(tmp_path):
+    world = World(methods=("zero-shot", "grpo"), benchmarks=("sgg_anatomy",), generated=False, steps=1)
+    run = make(tmp_path / "run", world)
+    for path in (run / "world" / "sgg_anatomy").glob("*.png"):
+        with Image.open(path) as picture:
+            picture.load()
+        picture.save(path, "TIFF")
+    build(tmp_path / "site", SiteSources(store=run / "results", run=run, with_images=True))
+    pictures = {row[7] for row in delivered(tmp_path / "site", "questions/sgg_anatomy")}
+    assert len(pictures) == 5
+    assert all((tmp_path / "site" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
