@@ -18,8 +18,10 @@ import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, write_atomic
+from anatomy_r1.provenance import stated
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.scoring.extraction import reason_counts
+from anatomy_r1.scoring.fitness import Fitness, lenient_share, stored_fitness
 from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
 from anatomy_r1.scoring.report import diagnostics
 from anatomy_r1.scoring.score import Scores
@@ -60,6 +62,16 @@ class Result:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
         if self.questions["id"].duplicated().any():
             raise ValueError(f"result {self.key}: a question occurs twice in the table")
+
+    @property
+    def fitness(self) -> Fitness:
+        """Whether its numbers may be used: what was recorded when it was scored, else what its table shows."""
+        return stored_fitness(self.provenance.get("unfit"), self.questions)
+
+    @property
+    def parsed_lenient(self) -> float | None:
+        """Share of the sampled responses that the lenient extractor reads; None if it was not recorded."""
+        return lenient_share(stated(self.provenance, "reasons", "lenient"))
 
     @property
     def has_extraction(self) -> bool:

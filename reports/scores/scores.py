@@ -135,6 +135,21 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
+def parsed_lenient(results: Iterable[Result]) -> dict[SystemKey, float | None]:
+    """Share of its responses that the lenient extractor reads, in percent, of each system: mean over its seeds.
+
+    None unless it was recorded for every seed. It has no interval: stores keep it for a run, not for a question.
+    """
+    shares: dict[SystemKey, list[float | None]] = {}
+    for result in results:
+        shares.setdefault(system_of(result), []).append(result.parsed_lenient)
+    known = {system: [one for one in of if one is not None] for system, of in shares.items()}
+    return {
+        system: 100 * sum(known[system]) / len(of) if len(known[system]) == len(of) else None
+        for system, of in shares.items()
+    }
+
+
 def questions_of(result: Result) -> pd.DataFrame:
     """A result's question table, sorted by question id so that results can be compared row by row."""
     return result.questions.sort_values("id", ignore_index=True)
