@@ -83,7 +83,8 @@ def _record(args: argparse.Namespace) -> int:
 
     systems = load(args.results, args.data)
     write_reference(args.record, systems)
-    _print([*map(recorded, systems), f"reference: {args.record}"], args)
+    unfit = [f"UNFIT: {line}" for system in systems for line in system.unfit]
+    _print([*unfit, *map(recorded, systems), f"reference: {args.record}"], args)
     return PASS
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results.store import Result, load_result
+from anatomy_r1.results.store import Result, load_result, store_in
 from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.fitness import MARK, NOT_RECORDED, Fitness, lenient_share, scored_fitness
 from anatomy_r1.scoring.question_table import LENIENT, question_table, table_metrics
@@ -244,7 +244,7 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
         raise AnatomyR1Error(f"{argument}: an empty name. Fix: NAME=PATH")
     path = Path(rest)
     if path.is_dir():
-        if cells := sorted(path.rglob("seed*.json")):
+        if cells := sorted(store_in(path).rglob("seed*.json")):
             return [_load_cell(cell, name) for cell in cells]
         raise AnatomyR1Error(f"{path}: no results in it. Fix: name a result store, or a folder of one")
     if not path.suffix and not path.exists() and "#" not in path.name:

@@ -19,7 +19,7 @@ from typing import Any
 from anatomy_r1.data.leakage.passport import LEAKS, TITLES
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import stated
-from anatomy_r1.results.store import SUBMITTED, Result
+from anatomy_r1.results.store import RESTORE, SUBMITTED, Result
 from anatomy_r1.scoring.fitness import MARK as MARK_UNFIT
 from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm
 from anatomy_r1.scoring.question_table import LENIENT
@@ -220,9 +220,7 @@ def _certificate(result: Result) -> Certificate | None:
     try:
         return from_dict(recorded)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AnatomyR1Error(
-            f"{result.key}: its certificate cannot be read ({error}). Fix: delete the result and run the cell again"
-        ) from error
+        raise AnatomyR1Error(f"{result.key}: its certificate cannot be read ({error}). Fix: {RESTORE}") from error
 
 
 def _unequal_budgets(results: Iterable[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
@@ -253,6 +251,8 @@ def _submission(recorded: Any) -> Iterator[str]:
         yield "unknown source"
         return
     yield f"from {recorded.get('kind') or 'an unknown source'}, rescored from its responses"
+    if prompts := recorded.get("prompts"):
+        yield f"prompts: {prompts}"
     for words, name in (("not known", "not_known"), ("submitted numbers that differed", "differences")):
         listed = recorded.get(name)
         if listed and isinstance(listed, list):

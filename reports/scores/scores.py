@@ -17,7 +17,7 @@ import pandas as pd
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import stated
-from anatomy_r1.results.store import Result
+from anatomy_r1.results.store import RESTORE, Result
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval, seeded_interval
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import LENIENT, table_metrics
@@ -188,8 +188,7 @@ def not_clean(results: Iterable[Result]) -> tuple[str, ...]:
                 found.update(from_dict(result.provenance["leakage"]).not_clean)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise AnatomyR1Error(
-                    f"{result.key}: its leakage passport cannot be read ({error}). "
-                    "Fix: delete it and run the cell again"
+                    f"{result.key}: its leakage passport cannot be read ({error}). Fix: {RESTORE}"
                 ) from error
     return tuple(kind for kind in LEAKS if kind in found)
 
