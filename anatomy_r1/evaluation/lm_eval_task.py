@@ -59,8 +59,8 @@ class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
 def without_placeholder(prompt: Any) -> Any:
     """The prompt that lm-eval's chat APIs send, without the placeholder for the image; any other one as it is.
 
-    These backends keep the turns as JSON (`JsonChatStr`) and put the image before the text by themselves, without taking
-    the placeholder out: the model would read a literal `<image>` that `evaluate` does not send.
+    These backends keep the turns as JSON (`JsonChatStr`) and put the image before the text by themselves, without
+    taking the placeholder out: the model would read a literal `<image>` that `evaluate` does not send.
     """
     turns = chat_turns(getattr(prompt, "prompt", None))
     if not turns or not hasattr(prompt, "_replace"):

@@ -118,7 +118,7 @@ def load_result(path: Path) -> Result:
 
 
 def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:
-    """All results of the store at `store`, or in it (`store_in`), by path; with `keep`, those with one of these keys."""
+    """All results of the store at `store` or in it (`store_in`), by path; with `keep`, those with one of these keys."""
     store = store_in(store)
     cells = sorted(store.glob(_CELLS))
     if keep is not None:

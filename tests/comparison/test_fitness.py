@@ -150,7 +150,7 @@ def test_case_06_regress_names_unfit_runs_of_both_sides(store, kind, tmp_path, c
     annotations = [one for one in capsys.readouterr().out.splitlines() if one.startswith(("::warning", "::error"))]
     assert "UNFIT: " in annotations[0] and "regression" in annotations[1]
     (suite,) = ET.parse(junit).getroot()
-    assert [child.tag for child in suite][0] == "properties"
+    assert suite[0].tag == "properties"
     assert suite.find("properties/property").get("value").startswith(line)
     assert suite.find("testcase/failure").get("message").startswith(line)
 

@@ -158,7 +158,7 @@ class LmEvalResults:
 
 
 def is_results(path: Path) -> bool:
-    """Whether `path` is a results file of lm-eval, a folder with one, or the `--output_path` of a run that wrote one."""
+    """Whether `path` is a results file of lm-eval, a folder with one, or the `--output_path` of a run with one."""
     return bool(_found(path))
 
 
