@@ -71,8 +71,10 @@ def _table_problems(table: pd.DataFrame) -> Iterator[str]:
         share = f"{100 * truncated:.1f} %"
         yield f"{share} of the sampled responses cut off at the token limit (limit {MAX_TRUNCATED:.0%})"
     if unparsed > MAX_UNPARSED + 1e-12:  # one minus a share of exactly 90 % is a little above 10 %
-        share = f"{100 * unparsed:.1f} %"
-        yield f"{share} of the sampled responses without a readable answer (limit {MAX_UNPARSED:.0%})"
+        yield (
+            f"{100 * unparsed:.1f} % of the sampled responses without an answer that the strict extractor reads (limit "
+            f"{MAX_UNPARSED:.0%})"
+        )
 
 
 def lenient_share(reasons: Any) -> float | None:
