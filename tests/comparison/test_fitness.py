@@ -38,9 +38,8 @@ def recorded(one):
 
 def unread(one):
     """As an older store: no reasons, and a fifth of the responses unreadable."""
-    return replace(
-        one, questions=one.questions.assign(parsed=4)
-    ), "20.0 % of the sampled responses without an answer that"
+    spoilt = one.questions.assign(parsed=4, correct_4=False)
+    return replace(one, questions=spoilt), "20.0 % of the sampled responses without an answer that"
 
 
 def truncated(one):

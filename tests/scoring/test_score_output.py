@@ -106,7 +106,8 @@ def test_case_30_bounds_of_shares_are_within_0_and_100(logs):
     scores = score(folder / "one.sqlite", data)
     once = scores.gold.index("B")
     choices = tuple(("B" if place == once else "A",) * 5 for place in range(len(scores.gold)))
-    spoilt = replace(scores, choices=choices)
+    clusters = tuple(f"c{place // 4}" for place in range(len(scores.gold)))  # each with all four letters
+    spoilt = replace(scores, choices=choices, clusters=clusters)
     bias = position_bias(letter_counts(spoilt))
     assert any(one.recall.low < 0 for one in bias.letters), "nothing to clip shows nothing"
     lines = [line for line in as_text(spoilt).splitlines() if re.match("  [A-D] ", line)]
