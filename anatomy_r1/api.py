@@ -47,7 +47,8 @@ def load_results(
 
     Columns: `benchmark`, `model`, `method`, `arm`, `seed`, `questions`, `clusters`, the metrics (`avg@5`, `pass@1`,
     `major@5`, `greedy`, `parsed`, `truncated` and, where the store has them, `avg@5_lenient`, `malformed`, `several`,
-    `refused`), `unfit` (reasons why it should not be compared; empty if none), `commit`.
+    `refused`), `parsed_lenient` (share that the lenient extractor reads; missing if not recorded), `unfit` (reasons why
+    it should not be compared; empty if none), `commit`.
 
     `store` is a result store, or the folder that holds it (`results/mini`, `runs/mini`). The other arguments select.
 
@@ -72,7 +73,7 @@ def scores(
     another sample of videos might have shown, not another training. These are the numbers of Table 1.
 
     Columns: `benchmark`, `model`, `method`, `arm`, the metric, `low`, `high`, `seeds`, `seed_sd` (standard deviation of
-    the seeds' means, in points), `questions`, `clusters`.
+    the seeds' means, in points), `questions`, `clusters`, `unfit` (reasons against any of the seeds; empty if none).
 
     Raises:
         AnatomyR1Error: as `load_results`; or seeds answered different questions, or a result lacks the metric.
@@ -139,13 +140,16 @@ class Comparison:
     """Ids of the questions that only the baseline answers correctly."""
     caveats: tuple[str, ...]
     """Conditions that differ and were allowed to, and conditions that were not recorded."""
+    reservations: tuple[str, ...] = ()
+    """What to read before the verdict: unfit runs, and that the choice of extractor turns the order of the two."""
 
     def __str__(self) -> str:
         bounds = "" if self.low is None else f" [{self.low:+.2f}, {self.high:+.2f}]"
         weights = " (these weights)" if self.these_weights else ""
         p = "p < 0.0001" if self.p < 1e-4 else f"p = {self.p:.4f}"
+        before = "".join(f"{line} " for line in self.reservations)
         return (
-            f"{self.benchmark}, {self.metric}: {self.other} minus {self.baseline}: "
+            f"{before}{self.benchmark}, {self.metric}: {self.other} minus {self.baseline}: "
             f"{self.difference:+.2f}{bounds} points, {self.verdict}{weights}, {p}"
         )
 
@@ -253,7 +257,8 @@ def _row(result: Result) -> dict[str, object]:
         "questions": len(result.questions),
         "clusters": result.questions["cluster"].nunique(),
         **{name: 100 * float(values.mean()) for name, values in metrics.items()},
-        "unfit": "; ".join(map(str, result.provenance.get("unfit") or ())),
+        "parsed_lenient": _points(result.parsed_lenient),
+        "unfit": "; ".join(result.fitness.reasons),
         "commit": str(result.provenance.get("commit") or ""),
     }
 
@@ -270,7 +275,7 @@ def _score(key: tuple[str, ...], seeds: list[Result], metric: str) -> dict[str, 
     if lacking := [result.key for result, one in zip(seeds, metrics, strict=True) if metric not in one]:
         raise AnatomyR1Error(f"{lacking[0]}: no metric {metric!r}. Fix: one of {', '.join(metrics[0])}")
     seeded = seeded_interval(np.stack([one[metric] for one in metrics]), labels["cluster"].tolist())
-    interval = seeded.interval
+    interval = seeded.interval.within()
     return {
         **dict(zip(SYSTEM, key, strict=True)),
         metric: 100 * interval.mean,
@@ -280,6 +285,7 @@ def _score(key: tuple[str, ...], seeds: list[Result], metric: str) -> dict[str, 
         "seed_sd": _points(seeded.spread),
         "questions": interval.n,
         "clusters": interval.clusters,
+        "unfit": "; ".join(f"seed {one.seed}: {reason}" for one in seeds for reason in one.fitness.reasons),
     }
 
 
@@ -319,4 +325,5 @@ def _flat(full: FullComparison, panel: Panel, metric: str) -> Comparison:
         gained=tuple(flip.id for flip in full.flips.gained),
         lost=tuple(flip.id for flip in full.flips.lost),
         caveats=panel.caveats,
+        reservations=full.reservations,
     )

@@ -58,7 +58,9 @@ def add_commands(commands: Any) -> None:
     for name, table in TABLES.items():
         about = _TABLE.format(name=name, title=table.title)
         parser = _add(commands, name, f"print and write {table.title}", about, _table)
-        parser.add_argument("--store", type=Path, required=True, help="result store, for example runs/mini/results")
+        parser.add_argument(
+            "--store", type=Path, required=True, help="result store, or the folder that contains it (runs/mini)"
+        )
         files = f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}} (default: only print)"
         parser.add_argument("--out", type=Path, help=files)
         parser.set_defaults(table=name)
@@ -77,7 +79,7 @@ def add_commands(commands: Any) -> None:
     )
 
     ledger = _add(commands, "ledger", "every claim of the paper with its verdict", _LEDGER, _ledger)
-    ledger.add_argument("--store", type=Path, required=True, help="result store, for example results/mini/store")
+    ledger.add_argument("--store", type=Path, required=True, help="result store, or the folder that contains it")
     ledger.add_argument("--audit", type=Path, metavar="FILE", help="audit.json; default: of the paper's numbers alone")
     curves = "figure_statements.csv: what training logs say about the paper's figures; default: none"
     ledger.add_argument("--curves", type=Path, metavar="FILE", help=curves)
@@ -155,6 +157,7 @@ def _ledger(options: argparse.Namespace) -> int:
 
 
 def _site(options: argparse.Namespace) -> int:
+    from anatomy_r1.results.store import store_in
     from reports.audit.report import read_document as read_audit
     from reports.ledger.ledger import read_document as read_ledger
     from reports.site.build import SiteSources, build
@@ -163,7 +166,7 @@ def _site(options: argparse.Namespace) -> int:
     if run is None and store is None:
         run, store = (RUN, None) if RUN.is_dir() else (None, STORE)
     store = store or run / "results"
-    beside = [store.parent] if store.name == STORE.name else []  # results/NAME/store
+    beside = [store_in(store).parent] if store_in(store).name == STORE.name else []  # results/NAME/store
     artefacts = tuple(options.artefacts or [*([run / "reports"] if run else []), *beside, AUDIT])
     readers = (read_audit, read_ledger)
     sources = SiteSources(store, run, artefacts=artefacts, readers=readers, with_images=options.with_images)

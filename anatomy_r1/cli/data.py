@@ -223,7 +223,7 @@ def _cross_validated(args: argparse.Namespace) -> int:
         questions = read_questions([path])
         for name, control in ANSWERERS.items():
             right = correct(questions, out_of_fold(control, questions))
-            rows.append((path.name, name, cluster_interval(right, [q.cluster for q in questions])))
+            rows.append((path.name, name, cluster_interval(right, [q.cluster for q in questions]).within()))
     if args.json:
         print(json.dumps([{"file": file, "rule": rule, **asdict(found)} for file, rule, found in rows], indent=1))
         return 0

@@ -133,6 +133,8 @@ def _shard(text: str) -> Shard:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from anatomy_r1.evaluation.evaluate import evaluate
+    from anatomy_r1.scoring.score import score
+    from anatomy_r1.scoring.validity import validity_problems
 
     options = {name: value for name, value in vars(args).items() if name != "run"}
     server = {name: options.pop(name) for name in SERVER_OPTIONS if name in options}
@@ -142,6 +144,11 @@ def _evaluate(args: argparse.Namespace) -> int:
     scope = f"of shard {options['shard']} alone, not of the run:  " if "shard" in options else ""
     print(scope + "  ".join(f"{name} {value:.4f}" for name, value in found.metrics.items()))
     print(f"log: {found.log} (run {found.run})\nresults: {found.results}")
+    if "shard" in options:
+        print("whether the run is fit to be compared is said by `anatomy-r1 score` of the merged log")
+        return 0
+    for reason in validity_problems(score(found.log, args.data, found.run)):
+        print(f"UNFIT: {reason}")
     return 0
 
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 ABOUT = """a gate for CI: fail if a metric fell by more than the noise allows
 
-A result is a folder of a result store, one of its seed*.json, or a response log (all its runs; needs --data). A
-reference is any of these, or a file that --record wrote. Runs with several sampling seeds measure the noise of
-sampling; results of several training seeds, that of training (--mode training). The rules: docs/ci.md.
+A result is a folder of a result store, one of its seed*.json, or a response log (all its runs, or LOG#RUN for one of
+them; needs --data). A reference is any of these, or a file that --record wrote. Runs with several sampling seeds
+measure the noise of sampling; results of several training seeds, that of training (--mode training). The rules:
+docs/ci.md.
 
 Exit status: 0 no regression, 1 regression, 2 refused, 3 a fresh result is missing or incomplete, 4 underpowered (with
 --require-power)."""
@@ -82,7 +83,8 @@ def _record(args: argparse.Namespace) -> int:
 
     systems = load(args.results, args.data)
     write_reference(args.record, systems)
-    _print([*map(recorded, systems), f"reference: {args.record}"], args)
+    unfit = [f"UNFIT: {line}" for system in systems for line in system.unfit]
+    _print([*unfit, *map(recorded, systems), f"reference: {args.record}"], args)
     return PASS
 
 

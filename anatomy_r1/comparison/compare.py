@@ -20,11 +20,15 @@ from anatomy_r1.comparison.family import METRICS, Declaration, Family, Pair
 from anatomy_r1.comparison.panel import ALL, Panel, SystemPair, seeds_of_pair
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm
 from anatomy_r1.scoring.intervals import Interval, cluster_codes, cluster_intervals, cluster_sums
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.scoring.question_table import LENIENT
 
 RESPONSES = ("parsed", "truncated")
 """Shares of the sampled responses from which an answer could be read, and that ended at the token limit."""
+SHOWN = (*METRICS, LENIENT, *RESPONSES)
+"""What is shown of each system, as far as its runs have it."""
 
 AdjustedTest = tuple[statistics.SignFlip, float, float]
 """A test, and its p and the smallest p that it allows, both adjusted by Holm's procedure."""
@@ -93,10 +97,18 @@ class Comparison:
     """Standard deviation of the difference over the common seeds; None for fewer than two."""
     retrained: statistics.RetrainingInterval | None
     """Interval of the family's metric over clusters and seeds; None for fewer than three seeds."""
+    order: str
+    """In words, that the choice of extractor turns the order of the two; empty if it does not, or is not known."""
     differences: tuple[Difference, ...]
     test: HypothesisTest | None
     """None outside the family."""
     flips: Flips
+
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """What must be read before the verdict: unfit runs, and an order that the choice of extractor turns."""
+        unfit = (f"UNFIT: {line}." for system in (self.baseline, self.other) for line in system.unfit)
+        return (*unfit, *([f"ORDER TURNS WITH THE EXTRACTOR: {self.benchmark}, {self.order}."] if self.order else []))
 
     def difference(self, metric: str, category: str = ALL) -> Difference:
         """The difference in a metric and category."""
@@ -131,6 +143,12 @@ class Analysis:
     code: str
     """Commit of the code that compared; empty outside a checkout."""
 
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """Those of all comparisons, each once; unfit runs first."""
+        found = dict.fromkeys(line for one in self.comparisons for line in one.reservations)
+        return tuple(sorted(found, key=lambda line: not line.startswith("UNFIT")))
+
 
 def undeclared_family(panels: Sequence[Panel], metric: str, smallest_points: float | None = None) -> Family:
     """The family if none was declared: all comparisons of the panels, at the default level."""
@@ -154,7 +172,7 @@ def analyse(
 def _system_scores(panel: Panel, metric: str) -> Iterator[SystemScore]:
     """All metrics and shares of responses over all questions, and `metric` by category, of every system."""
     for category in (ALL, *panel.categories):
-        metrics, of = (*METRICS, *RESPONSES) if category == ALL else (metric,), panel.mask(category)
+        metrics, of = SHOWN if category == ALL else (metric,), panel.mask(category)
         cells = [(system, name) for system in panel.systems for name in metrics if panel.has(system, name)]
         values = [panel.seed_shares(system, name, system.seeds).compress(of, axis=1) for system, name in cells]
         intervals = cluster_intervals(np.stack([one.mean(axis=0) for one in values]), panel.clusters[of])
@@ -246,10 +264,22 @@ def _compared(
             seeds=common,
             spread=float(by_seed.mean(axis=1).std(ddof=1)) if len(common) > 1 else None,
             retrained=retrained,
+            order=_order(panel, pair),
             differences=tuple(found),
             test=_judged(family, test, found[at], retrained) if test else None,
             flips=flips(*_mean_shares(panel, pair, flip_metric), panel.questions, flip_metric),
         )
+
+
+def _order(panel: Panel, pair: SystemPair) -> str:
+    if not all(panel.has(system, LENIENT) for system in pair):
+        return ""
+    shares = zip(*(_mean_shares(panel, pair, metric) for metric in (f"avg@{K}", LENIENT)), strict=True)
+    bands = (
+        ExtractorBand(system.short, 100 * float(strict.mean()), 100 * float(lenient.mean()))
+        for system, (strict, lenient) in zip(pair, shares, strict=True)
+    )
+    return order_alarm(*bands)
 
 
 def _intervals(differences: NDArray[np.float64], clusters: NDArray[np.str_]) -> list[tuple[Interval, ...]]:

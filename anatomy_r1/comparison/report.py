@@ -13,6 +13,7 @@ from anatomy_r1.comparison.panel import ALL
 from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS, SeedMean
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.scoring.intervals import Interval
+from anatomy_r1.scoring.question_table import LENIENT
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Document, Row, Table
 
 GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, images or questions."
@@ -36,7 +37,13 @@ def document(analysis: Analysis, named: int = NAMED) -> Document:
     first = (verdict_table, scores_table, metrics_table, categories_table, score_categories_table)
     tables = (*(table(analysis) for table in first), flips_table(analysis, named), origins_table(analysis))
     kept = tuple(table for table in tables if table.blocks)
-    return Document("Comparison of systems", " ".join(_warnings(analysis)), kept, tuple(_notes(analysis)))
+    return Document(
+        "Comparison of systems",
+        " ".join(_warnings(analysis)),
+        kept,
+        tuple(_notes(analysis)),
+        lead=analysis.reservations,
+    )
 
 
 def _warnings(analysis: Analysis) -> Iterator[str]:
@@ -162,7 +169,7 @@ def categories_table(analysis: Analysis) -> Table:
     blocks = []
     for one in analysis.comparisons:
         rows = tuple(Row(of.category, cells(of)) for of in one.differences if of.category != ALL)
-        blocks.append(Block(f"{one.benchmark}: {one.other.short} minus {one.baseline.short}", rows))
+        blocks.append(Block(f"{one.benchmark}: {one.other.marked} minus {one.baseline.marked}", rows))
     heads = columns(f"{analysis.family.metric}, {_UNTESTED}", ("difference", "MDD", "clusters", "questions"))
     title = "Differences by anatomy or question type"
     return Table("categories", title, "Anatomy or type", heads, tuple(blocks))
@@ -192,25 +199,28 @@ def _flip_notes(one: Comparison, limit: int) -> Iterator[str]:
 def scores_table(analysis: Analysis) -> Table:
     """Each system's own scores."""
     metric = analysis.family.metric
+    known = {score.metric for score in analysis.scores}
+    of_answers = [name for name in (*METRICS, LENIENT) if name in known]
     heads = (
-        *columns("percent", (*METRICS, "clusters")),
-        *columns("responses, percent of the five", RESPONSES),
+        *columns("percent", (*of_answers, "clusters")),
+        *columns("responses, percent of the five", (*RESPONSES, "parsed, lenient")),
         *columns(f"{metric} over seeds", ("seeds", "seed SD", "interquartile mean")),
     )
 
     def cells(system: System, scores: Sequence[SystemScore]) -> Iterator[Cell]:
         shown = {score.metric: _score_cell(score.interval) for score in scores}
         main = next(score for score in scores if score.metric == metric)
-        yield from (shown[name] for name in METRICS)
+        yield from (shown.get(name, Cell()) for name in of_answers)
         yield Cell(str(main.interval.clusters))
         yield from (shown.get(name, Cell()) for name in RESPONSES)
+        yield points(system.parsed_lenient)
         yield Cell(", ".join(map(str, system.seeds)))
         yield points(main.spread)
         yield _score_cell(main.over_seeds, "[one seed]")
 
     def rows(scores: Iterator[SystemScore]) -> Iterator[Row]:
         for system, of in groupby(scores, lambda one: one.system):
-            yield Row(system.short, tuple(cells(system, list(of))))
+            yield Row(system.marked, tuple(cells(system, list(of))))
 
     overall = [score for score in analysis.scores if score.category == ALL]
     blocks = [Block(benchmark, tuple(rows(of))) for benchmark, of in groupby(overall, lambda one: one.system.benchmark)]
@@ -222,7 +232,7 @@ def score_categories_table(analysis: Analysis) -> Table:
 
     def row(score: SystemScore) -> Row:
         counts = Cell(str(score.interval.clusters)), Cell(str(score.interval.n))
-        return Row(score.system.short, (_score_cell(score.interval), *counts, points(score.spread)))
+        return Row(score.system.marked, (_score_cell(score.interval), *counts, points(score.spread)))
 
     shown = [score for score in analysis.scores if score.category != ALL]
     blocks = [
@@ -235,7 +245,7 @@ def score_categories_table(analysis: Analysis) -> Table:
 
 def origins_table(analysis: Analysis) -> Table:
     """What each system's numbers were made from."""
-    titles = ("seeds", "commit", "data", "profile", "prompt", "images", "arm")
+    titles = ("seeds", "commit", "data", "profile", "prompt", "images", "arm", "fitness")
     blocks = [
         Block(panel.benchmark, tuple(Row(system.short, tuple(map(Cell, _origin(system)))) for system in panel.systems))
         for panel in analysis.panels
@@ -253,6 +263,7 @@ def _origin(system: System) -> Iterator[str]:
     yield prompts.get("style", missing)
     yield prompts.get("images", missing)
     yield system.conditions["arms"].get("arm", missing)
+    yield ", ".join(sorted({run.fitness.word for run in system.runs}))
 
 
 def columns(group: str, titles: Sequence[str]) -> tuple[Column, ...]:
@@ -262,8 +273,8 @@ def columns(group: str, titles: Sequence[str]) -> tuple[Column, ...]:
 
 def _pair_blocks(analysis: Analysis, cells: Callable[[Comparison], Iterator[Cell]]) -> tuple[Block, ...]:
     """One block per benchmark and baseline, with one row per system."""
-    groups = groupby(analysis.comparisons, lambda one: f"{one.benchmark}: minus {one.baseline.short}")
-    return tuple(Block(title, tuple(Row(one.other.short, tuple(cells(one))) for one in of)) for title, of in groups)
+    groups = groupby(analysis.comparisons, lambda one: f"{one.benchmark}: minus {one.baseline.marked}")
+    return tuple(Block(title, tuple(Row(one.other.marked, tuple(cells(one))) for one in of)) for title, of in groups)
 
 
 def _score_cell(score: Interval | SeedMean, without: str = "[no interval]") -> Cell:
@@ -311,6 +322,7 @@ def as_json(analysis: Analysis) -> str:
         "code": analysis.code,
         "family": {**_plain(family), "pairs": [sorted(pair) for pair in family.pairs]},
         "declaration": analysis.declaration,
+        "reservations": analysis.reservations,
         "systems": {system.name: _system(system) for panel in analysis.panels for system in panel.systems},
         "conditions": {panel.benchmark: panel.caveats for panel in analysis.panels},
         "scores": analysis.scores,
@@ -339,4 +351,6 @@ def _system(system: System) -> dict[str, Any]:
         "benchmark": system.benchmark,
         "conditions": {kind: dict(fields) for kind, fields in system.conditions.items()},
         "runs": {run.seed: dict(run.origin) for run in system.runs},
+        "parsed_lenient": system.parsed_lenient,
+        "unfit": {run.seed: run.fitness.reasons for run in system.runs if run.fitness.reasons},
     }

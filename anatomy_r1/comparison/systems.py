@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results.store import Result, load_result
-from anatomy_r1.scoring.question_table import question_table
+from anatomy_r1.results.store import Result, load_result, store_in
+from anatomy_r1.scoring.extraction import reason_counts
+from anatomy_r1.scoring.fitness import MARK, NOT_RECORDED, Fitness, lenient_share, scored_fitness
+from anatomy_r1.scoring.question_table import LENIENT, question_table, table_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,6 @@ Conditions = Mapping[str, Mapping[str, str]]
 _NOT_SAMPLING = {"benchmark", "questions_sha256", "style", "images", "options", "seed", "weights", "decoding", "opened"}
 """Fields of a run's plan that do not describe its sampling, or, like seed and weights, differ by design. What the chat
 template opened is in the prompts as they were read."""
-_SEPARATE = "Fix: give them different names: old=PATH new=PATH"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,11 @@ class SystemRun:
     conditions: Conditions
     origin: Mapping[str, str]
     """`source` (file), `profile`, `commit`, `trained` (its commit), `data` (hash) and `weights`, as far as known."""
+    fitness: Fitness = NOT_RECORDED
+    parsed_lenient: float | None = None
+    """Share of the sampled responses that the lenient extractor reads; None if it is not known."""
+    avg_lenient: float | None = None
+    """Avg@5 by the lenient extractor, as a share; None if it is not known."""
 
     @classmethod
     def from_result(cls, result: Result, source: str, name: str = "") -> SystemRun:
@@ -70,6 +76,9 @@ class SystemRun:
                 "data": str(data.get("questions_sha256") or ""),
                 "weights": str(plan.get("weights") or ""),
             },
+            fitness=result.fitness,
+            parsed_lenient=result.parsed_lenient,
+            avg_lenient=float(table_metrics(result.questions)[LENIENT].mean()) if result.has_extraction else None,
         )
 
     @classmethod
@@ -89,6 +98,9 @@ class SystemRun:
             questions=question_table(scores).sort_values("id", ignore_index=True),
             conditions=_conditions(plan["questions_sha256"], prompts, plan) | {"arms": {}},
             origin={"source": source, "data": str(plan["questions_sha256"]), "weights": str(plan["weights"])},
+            fitness=scored_fitness(scores),
+            parsed_lenient=lenient_share(reason_counts(scores.extractions)["lenient"]),
+            avg_lenient=scores.overall[LENIENT],
         )
 
     @property
@@ -123,10 +135,10 @@ class System:
         first, labels = self.runs[0], ["id", "cluster", "category"]
         for before, run in zip(self.runs, self.runs[1:], strict=False):
             where = f"{self.name}: {before.origin['source']} and {run.origin['source']}"
-            if run.seed == before.seed:
-                raise AnatomyR1Error(f"{where} both have seed {run.seed}. {_SEPARATE}")
             if differences := _differences(first, run):
-                raise AnatomyR1Error(f"{where} are not seeds of one system: {differences}. {_SEPARATE}")
+                raise AnatomyR1Error(f"{where} are not seeds of one system: {differences}. {_apart(before, run)}")
+            if run.seed == before.seed:
+                raise AnatomyR1Error(f"{where} both have seed {run.seed}. {_apart(before, run)}")
             if not run.questions[labels].equals(first.questions[labels]):
                 raise AnatomyR1Error(f"{where} answer different questions. Fix: evaluate both on the same test set")
 
@@ -150,9 +162,37 @@ class System:
         """The name without the benchmark, for tables of one benchmark."""
         return self.name.removeprefix(f"{self.benchmark}/")
 
+    @property
+    def marked(self) -> str:
+        """The short name, with a mark if at least one of its runs is unfit."""
+        return self.short + (MARK if any(run.fitness.reasons for run in self.runs) else "")
+
+    @property
+    def parsed_lenient(self) -> float | None:
+        """Share of the responses that the lenient extractor reads, mean over seeds; None if one is not known."""
+        known = [run.parsed_lenient for run in self.runs if run.parsed_lenient is not None]
+        return sum(known) / len(known) if len(known) == len(self.runs) else None
+
+    @property
+    def unfit(self) -> tuple[str, ...]:
+        """A line for each unfit run: the system, the seed and the reasons."""
+        return tuple(
+            f"{self.name}, seed {run.seed}: {'; '.join(run.fitness.reasons)}"
+            for run in self.runs
+            if run.fitness.reasons
+        )
+
     def known(self, what: str) -> tuple[str, ...]:
         """Distinct values of `what` in the origin of its runs, such as their commits; empty if nothing is known."""
         return tuple(sorted({run.origin[what] for run in self.runs if run.origin.get(what)}))
+
+
+def _apart(first: SystemRun, second: SystemRun) -> str:
+    """What to do with two runs that are not seeds of one system."""
+    sources = [run.origin["source"] for run in (first, second)]
+    if all("#" in source for source in sources):
+        return f"Fix: name the runs that belong together, each as LOG#RUN: {sources[0]} or {sources[1]}"
+    return "Fix: give them different names: old=PATH new=PATH"
 
 
 def _differences(first: SystemRun, second: SystemRun) -> str:
@@ -204,7 +244,7 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
         raise AnatomyR1Error(f"{argument}: an empty name. Fix: NAME=PATH")
     path = Path(rest)
     if path.is_dir():
-        if cells := sorted(path.rglob("seed*.json")):
+        if cells := sorted(store_in(path).rglob("seed*.json")):
             return [_load_cell(cell, name) for cell in cells]
         raise AnatomyR1Error(f"{path}: no results in it. Fix: name a result store, or a folder of one")
     if not path.suffix and not path.exists() and "#" not in path.name:
@@ -232,13 +272,16 @@ def _load_cell(path: Path, name: str) -> SystemRun:
 
 def _load_log(path: Path, name: str, data: Path | None) -> SystemRun:
     from anatomy_r1.response_log.log import ResponseLog
+    from anatomy_r1.scoring.complete_run import described_runs
     from anatomy_r1.scoring.score import score
 
     file, _, run = str(path).rpartition("#") if "#" in path.name and not path.exists() else (str(path), "", "")
     with ResponseLog(Path(file), read_only=True) as log:
-        names = list(log.runs())
+        logged = log.runs()
+    names = list(logged)
     if not run and len(names) != 1:
-        raise AnatomyR1Error(f"{file}: holds {len(names)} runs ({', '.join(names)}). Fix: name one: {file}#RUN")
+        lines = "".join(f"\n  {file}#{line}" for line in described_runs(logged))
+        raise AnatomyR1Error(f"{file}: holds {len(names)} runs ({', '.join(names)}). Fix: name one: {file}#RUN{lines}")
     if data is None:
         raise AnatomyR1Error(f"{file}: a response log is scored against its questions. Fix: --data DIR")
     scores = score(Path(file), data, run or names[0])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from anatomy_r1.errors import AnatomyR1Error, one_line
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.prompts import WORDINGS, render
 from anatomy_r1.question import Question
+
+IMAGE = "<image>"
+"""lm-eval's placeholder for an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,17 @@ class Item:
 
 def user_turn(prompt: str, path: str) -> str:
     """The user's chat turn, with lm-eval's placeholder for the image."""
-    return ("<image>" if path else "") + prompt
+    return (IMAGE if path else "") + prompt
+
+
+def chat_turns(sent: Any) -> list[dict[str, Any]]:
+    """The turns of a prompt that a chat API was sent as JSON, if that is what it is and all of them are texts."""
+    try:
+        turns = json.loads(sent) if isinstance(sent, str) and sent.lstrip().startswith("[") else []
+    except (ValueError, RecursionError):
+        return []
+    plain = [turn for turn in turns if isinstance(turn, dict) and isinstance(turn.get("content"), str)]
+    return plain if len(plain) == len(turns) else []
 
 
 def build_items(prepared: PreparedSet, config: EvaluationConfig, category: str | None = None) -> list[Item]:

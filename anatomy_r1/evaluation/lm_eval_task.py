@@ -6,6 +6,7 @@ task, so `AnatomyTask` adds the greedy request to each document.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
@@ -18,7 +19,7 @@ from anatomy_r1.data.prepared import find_set
 from anatomy_r1.data.shown import LazyImages, check_pictures
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
-from anatomy_r1.evaluation.items import build_items, check_length, user_turn
+from anatomy_r1.evaluation.items import IMAGE, build_items, chat_turns, check_length, user_turn
 from anatomy_r1.scoring.metrics import question_metrics
 from anatomy_r1.scoring.strict import extract
 
@@ -48,11 +49,24 @@ class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
         """The sampled request (`repeats` responses), then the greedy one."""
         task, number, repeats = kwargs["metadata"]
-        media = {"visual": self.doc_to_image(doc)}
+        media, ctx = {"visual": self.doc_to_image(doc)}, without_placeholder(ctx)
         return [
             Instance("generate_until", doc, (ctx, self._sampled, media), 0, (task, number, repeats)),
             Instance("generate_until", doc, (ctx, self._greedy, media), 1, (task, number, 1)),
         ]
+
+
+def without_placeholder(prompt: Any) -> Any:
+    """The prompt that lm-eval's chat APIs send, without the placeholder for the image; any other one as it is.
+
+    These backends keep the turns as JSON (`JsonChatStr`) and put the image before the text by themselves, without
+    taking the placeholder out: the model would read a literal `<image>` that `evaluate` does not send.
+    """
+    turns = chat_turns(getattr(prompt, "prompt", None))
+    if not turns or not hasattr(prompt, "_replace"):
+        return prompt
+    sent = [{**turn, "content": turn["content"].removeprefix(IMAGE)} for turn in turns]
+    return prompt._replace(prompt=json.dumps(sent, ensure_ascii=False))
 
 
 def greedy_arguments(sampled: dict[str, Any]) -> dict[str, Any]:

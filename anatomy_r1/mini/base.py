@@ -45,7 +45,7 @@ def build_base(out: Path, size: Size = "mini-l", *, progress: bool = True, recip
         FileExistsError: when `out` exists and holds something.
     """
     if out.exists() and any(out.iterdir()):
-        raise FileExistsError(f"{out} is not empty: delete it or choose another folder for the base")
+        raise FileExistsError(f"{out} is not empty: choose another folder for the base")
     import torch
 
     torch.set_num_threads(1)

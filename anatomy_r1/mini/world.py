@@ -107,7 +107,7 @@ def write_world(root: Path, spec: WorldSpec | None = None, *, progress: bool = T
     """
     spec = spec or WorldSpec()
     if root.exists() and any(root.iterdir()):
-        raise FileExistsError(f"{root} is not empty: delete it or choose another folder for the mini world")
+        raise FileExistsError(f"{root} is not empty: choose another folder for the mini world")
     building = root.with_name(root.name + ".building")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)

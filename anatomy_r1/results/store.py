@@ -18,18 +18,26 @@ import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, write_atomic
+from anatomy_r1.provenance import stated
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.scoring.extraction import reason_counts
+from anatomy_r1.scoring.fitness import Fitness, lenient_share, stored_fitness
 from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
 from anatomy_r1.scoring.report import diagnostics
 from anatomy_r1.scoring.score import Scores
 
+RESTORE = (
+    "name the result store itself, whose files are BENCHMARK/MODEL/METHOD/ARM/seed*.json; if this file is one of them, "
+    "restore it from where it came, or move it away and run its cell again"
+)
+"""What to do with a file that cannot be read as a result. We may not have made it, so nothing is to be deleted."""
 MATCHED = "matched"
 """Arm in which all methods train on the same questions, each with its own budget."""
 EQUAL_TOKENS = "equal-tokens"
 """Arm in which all methods with rollouts have sampled the same number of tokens, on the questions of `MATCHED`."""
 AS_RELEASED = "as-released"
 """Arm in which the paper's methods train on the authors' files: GDQA and ASC on their own, the others on GRPO.json."""
+_CELLS = "*/*/*/*/seed*.json"
 SUBMITTED = "submitted"
 """Arm of results made elsewhere and scored by this project. What they were trained on is stated by the submitter."""
 
@@ -60,6 +68,16 @@ class Result:
             raise ValueError(f"result {self.key}: the question table lacks {missing}")
         if self.questions["id"].duplicated().any():
             raise ValueError(f"result {self.key}: a question occurs twice in the table")
+
+    @property
+    def fitness(self) -> Fitness:
+        """Whether its numbers may be used: what was recorded when it was scored, else what its table shows."""
+        return stored_fitness(self.provenance.get("unfit"), self.questions)
+
+    @property
+    def parsed_lenient(self) -> float | None:
+        """Share of the sampled responses that the lenient extractor reads; None if it was not recorded."""
+        return lenient_share(stated(self.provenance, "reasons", "lenient"))
 
     @property
     def has_extraction(self) -> bool:
@@ -96,12 +114,13 @@ def load_result(path: Path) -> Result:
         head = json.loads(path.read_text())
         return Result(**head, questions=pd.read_parquet(path.with_suffix(".parquet")))
     except (TypeError, ValueError, FileNotFoundError) as error:
-        raise ValueError(f"{path}: not a complete result ({error}). Fix: delete it and run the cell again") from error
+        raise ValueError(f"{path}: not a complete result ({error}). Fix: {RESTORE}") from error
 
 
 def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:
-    """All results below `store`, sorted by path; with `keep`, only those with one of these keys."""
-    cells = sorted(store.glob("*/*/*/*/seed*.json"))
+    """All results of the store at `store` or in it (`store_in`), by path; with `keep`, those with one of these keys."""
+    store = store_in(store)
+    cells = sorted(store.glob(_CELLS))
     if keep is not None:
         wanted = set(keep)
         cells = [path for path in cells if path.relative_to(store).with_suffix("").as_posix() in wanted]
@@ -130,14 +149,23 @@ def sampling_cost(log: Path, weights: str) -> dict[str, float | None]:
     return {"tokens": tokens, "seconds": sum(seconds for _, _, seconds in rows)}
 
 
+def store_in(path: Path) -> Path:
+    """The result store in the folder of a run: runs keep theirs in `results/`, committed ones in `store/`.
+
+    `path` itself if it holds neither. That folder may hold files that look like results, such as training curves.
+    """
+    inside = (path / "store", path / "results")
+    return next((folder for folder in inside if next(folder.glob(_CELLS), None)), path)
+
+
 def find_store(path: Path) -> Path:
-    """The result store at `path`, or in it: runs keep theirs in `results/`, committed ones in `store/`.
+    """The result store at `path`, or in it, as `store_in` finds it.
 
     Raises:
         AnatomyR1Error: when there is none, or it is empty.
     """
-    for folder in (path / "store", path / "results", path):
-        if next(folder.glob("*/*/*/*/seed*.json"), None):
-            return folder
+    folder = store_in(path)
+    if next(folder.glob(_CELLS), None):
+        return folder
     problem = "no results in it" if path.is_dir() else "no such folder"
     raise AnatomyR1Error(f"{path}: {problem}. Fix: name a result store, or the folder of a run (runs/mini)")

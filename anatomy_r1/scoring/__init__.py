@@ -14,5 +14,6 @@ Computed from scores, or from the table:
 - `intervals`: the 95 % interval of every reported mean (`cluster_interval`).
 - `position_bias`: does a policy prefer a letter because it is that letter?
 - `validity`: what makes a run unfit to be compared (`validity_problems`).
+- `fitness`: whether a run's numbers may be used, from its scores or as stored: one answer for every command.
 - `report`: scores as text and as JSON, for `anatomy-r1 score`.
 """

@@ -18,6 +18,8 @@ from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Decoding, Response, Sampling
 from anatomy_r1.scoring.metrics import K
 
+_USUAL = ("benchmark", "style", "images", "split", "seed", "limit", "weights", "temperature", "max_new_tokens")
+"""Fields of a plan by which a user knows a run."""
 Slot = tuple[str, str, int]
 """Question id, decoding, repeat."""
 
@@ -89,10 +91,31 @@ def _pick_run(log: Path, runs: dict[str, dict[str, Any]], name: str | None) -> t
         return next(iter(runs.items()))
     if name in runs:
         return str(name), runs[str(name)]
-    shown = ("benchmark", "style", "images", "split", "seed", "limit", "weights")
-    lines = [f"  {run}: " + ", ".join(f"{key} {plan[key]}" for key in shown) for run, plan in runs.items()]
     what = f"no run {name}" if name else f"{len(runs)} runs"
-    raise AnatomyR1Error("\n".join([f"{log}: holds {what}. Fix: name one with --run", *lines]))
+    lines = [f"  {line}" for line in described_runs(runs)]
+    raise AnatomyR1Error("\n".join([f"{log}: holds {what}. Fix: name one with --run, or LOG#RUN", *lines]))
+
+
+def described_runs(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line for each run of a log: the usual fields of its plan, and all those in which the runs differ."""
+    plans = {run: _flat(plan) for run, plan in runs.items()}
+    fields = dict.fromkeys(field for plan in plans.values() for field in plan)
+    differing = [field for field in fields if len({json.dumps(plan.get(field)) for plan in plans.values()}) > 1]
+    shown = dict.fromkeys([*_USUAL, *differing])
+    return [
+        f"{run}: " + ", ".join(f"{field} {_value(plan.get(field))}" for field in shown if field in fields)
+        for run, plan in plans.items()
+    ]
+
+
+def _flat(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan with the arguments of its decoding beside the other fields."""
+    decoding, others = plan.get("decoding"), {name: value for name, value in plan.items() if name != "decoding"}
+    return {**others, **decoding} if isinstance(decoding, Mapping) else dict(plan)
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _belongs(plan: Mapping[str, Any]) -> Callable[[Response], bool]:

@@ -15,7 +15,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,15 @@ class Interval:
     def degenerate(self) -> bool:
         """Whether no cluster deviates from the mean: the zero width then shows a lack of data, not certainty."""
         return self.se == 0.0
+
+    def within(self, least: float = 0.0, most: float = 1.0) -> Interval:
+        """The same, with its bounds clipped to what the quantity can be: for display, near 0 or 1.
+
+        A t interval is symmetric and may leave the range of a share. Clipping does not change what it covers.
+        """
+        if self.low is None or self.high is None:
+            return self
+        return replace(self, low=max(self.low, least), high=min(self.high, most))
 
     @property
     def excludes_zero(self) -> bool:

@@ -88,13 +88,14 @@ class PositionBias:
         return f"prefers by letter: {', '.join(found)}" if found else NONE_PREFERRED
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, unrounded."""
+        """For JSON, unrounded; bounds of a recall are clipped to 0 and 1."""
+        recalls = {one.letter: one.recall.within() if one.recall else None for one in self.letters}
         letters = {
             one.letter: {
                 "chosen": one.chosen,
                 "gold": one.gold,
                 "excess": [one.excess.mean, one.excess.low, one.excess.high],
-                "recall": [one.recall.mean, one.recall.low, one.recall.high] if one.recall else None,
+                "recall": [recall.mean, recall.low, recall.high] if (recall := recalls[one.letter]) else None,
             }
             for one in self.letters
         }

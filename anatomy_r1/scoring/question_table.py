@@ -127,9 +127,9 @@ class RotationScores:
     """By `ALL_RIGHT`: right under every rotation."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, unrounded."""
+        """For JSON, unrounded; bounds are clipped to 0 and 1."""
         intervals = {f"avg@{K}": self.average, **self.all_right}
-        shares = {name: [one.mean, one.low, one.high] for name, one in intervals.items()}
+        shares = {name: [one.mean, one.low, one.high] for name, one in intervals.items() for one in [one.within()]}
         return {"questions": self.questions, "rotations": self.rotations, **shares}
 
 

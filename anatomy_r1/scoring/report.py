@@ -6,15 +6,18 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from anatomy_r1.scoring.extraction import reason_counts, unread_shares
-from anatomy_r1.scoring.intervals import Interval
+from anatomy_r1.scoring.intervals import Interval, cluster_intervals
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.position_bias import position_bias
-from anatomy_r1.scoring.question_table import letter_counts, question_table, rotation_scores
+from anatomy_r1.scoring.question_table import letter_counts, question_table, rotation_scores, table_metrics
 from anatomy_r1.scoring.score import Scores
 from anatomy_r1.scoring.validity import validity_problems
 
 _METRICS = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate", "truncation_rate")
+_WITH_INTERVAL = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", f"avg@{K}_lenient", "parsed", "truncated")
 _EXTRACTION = (f"avg@{K}", f"avg@{K}_lenient", "format_failure_rate", "several_rate", "refusal_rate", "truncation_rate")
 
 
@@ -33,12 +36,29 @@ def as_json(scores: Scores) -> str:
         "clusters": len(set(scores.clusters)),
         "overall": scores.overall,
         "by_category": scores.by_category,
+        "intervals": {
+            name: [one.mean, one.low, one.high]
+            for name, interval in intervals(scores).items()
+            for one in [interval.within()]
+        },
         "reasons": counts["strict"],
         "lenient_reasons": counts["lenient"],
         "unread": unread_shares(scores.extractions),
         **diagnostics(scores),
     }
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
+
+
+def intervals(scores: Scores) -> dict[str, Interval]:
+    """Means over all questions with 95 % intervals, robust to correlation within clusters (docs/statistics.md).
+
+    The metrics that a question table has, as shares: the four metrics, Avg@5 by the lenient extractor, and the shares
+    of responses. The rotations of a question are averaged first, so that it counts once.
+    """
+    table = question_table(scores)
+    found = table_metrics(table)
+    rows = cluster_intervals(np.stack([*found.values()]), table["cluster"].to_numpy())
+    return dict(zip(found, rows, strict=True))
 
 
 def diagnostics(scores: Scores) -> dict[str, Any]:
@@ -55,6 +75,10 @@ def _lines(scores: Scores) -> Iterator[str]:
     note = "; each rotation of a question is a line of its own in n" if scores.rotated else ""
     yield f"{scores.benchmark}, run {scores.run}: {len(set(scores.clusters))} clusters, percent{note}"
     yield from _table(scores, _METRICS)
+    shown = ", ".join(
+        f"{name} {_interval(one.within())}" for name, one in intervals(scores).items() if name in _WITH_INTERVAL
+    )
+    yield f"All, with 95 % intervals over clusters: {shown}"
     yield ""
     yield f"Extraction: avg@{K} by the strict extractor, which decides, and by the lenient one; shares of responses"
     yield from _table(scores, _EXTRACTION)
@@ -81,11 +105,11 @@ def _rotations(scores: Scores) -> Iterator[str]:
     if scores.rotated:
         found = rotation_scores(question_table(scores))
         count = f"{found.questions} questions, {found.rotations} prompts"
-        greedy, major = (_interval(found.all_right[name]) for name in ("all_right_greedy", "all_right_major"))
+        greedy, major = (_interval(found.all_right[name].within()) for name in ("all_right_greedy", "all_right_major"))
         right = f"right under every rotation, greedy response {greedy}, major@{K} {major}"
         yield ""
         yield f"Rotations: {count}; a question's rotations averaged first"
-        yield f"  avg@{K} {_interval(found.average)}; {right}"
+        yield f"  avg@{K} {_interval(found.average.within())}; {right}"
 
 
 def _position_bias(scores: Scores) -> Iterator[str]:
@@ -93,7 +117,7 @@ def _position_bias(scores: Scores) -> Iterator[str]:
         yield ""
         yield "Letters: share of the readable answers, share that is right there, excess, recall [95 % intervals]"
         for one in bias.letters:
-            recall = _interval(one.recall) if one.recall else "none right"
+            recall = _interval(one.recall.within()) if one.recall else "none right"
             shares = f"{100 * one.chosen:6.1f} {100 * one.gold:6.1f}"
             yield f"  {one.letter} {shares}   {_interval(one.excess, '+')}   {recall}"
         yield f"  {bias.preferred}; moved {100 * bias.moved:.1f}, RStd {100 * bias.recall_sd:.1f}"

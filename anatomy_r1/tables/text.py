@@ -1,7 +1,8 @@
 """A document as plain text for a terminal, at most about 150 columns wide.
 
 Column groups (benchmarks) are printed below each other: side by side they would not fit. A document of tables prints
-its first table last, where a terminal still shows it; a document with sections is printed in reading order.
+its first table last, where a terminal still shows it, and its lead just before that table; a document with sections is
+printed in reading order.
 """
 
 from __future__ import annotations
@@ -56,7 +57,11 @@ def _entry(entry: Entry) -> str:
 
 
 def _tables(document: Document) -> Iterator[str]:
-    yield from map(_table, reversed(document.tables))
+    first, *others = document.tables or (None,)
+    yield from map(_table, reversed(others))
+    yield from map(_wrap, document.lead)
+    if first is not None:
+        yield _table(first)
     cells = (cell for table in document.tables for block in table.blocks for row in block.rows for cell in row.cells)
     notes = (*document.notes, _LEGEND if any(cell.emphasis for cell in cells) else "", document.warning)
     yield "\n".join(_wrap(note, WIDTH) for note in notes if note)

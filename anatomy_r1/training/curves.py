@@ -223,7 +223,7 @@ def load_curves(folder: Path) -> list[Curves]:
         try:
             found.append(_load(path))
         except (KeyError, TypeError, ValueError, OSError) as error:
-            fix = "delete it and run `python -m baselines curves` again"
+            fix = "restore it from where it came, or write it again with `python -m baselines curves`"
             raise AnatomyR1Error(f"{path}: incomplete curves ({error}). Fix: {fix}") from error
     return found
 

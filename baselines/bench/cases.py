@@ -154,7 +154,7 @@ def read_result(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text())
         value["case"], value["status"]
     except (ValueError, KeyError, TypeError) as error:
-        raise AnatomyR1Error(f"{path}: no result of the bench ({error}). Fix: remove it and run again") from error
+        raise AnatomyR1Error(f"{path}: no result of the bench ({error}). Fix: move it away and run again") from error
     return dict(value)
 
 
@@ -165,5 +165,5 @@ def has_result(out: Path, case: Case) -> bool:
         return False
     before = read_result(path)["case"]
     if before != dataclasses.asdict(case):
-        raise AnatomyR1Error(f"{path}: made with other settings, {before}. Fix: another --out, or remove the file")
+        raise AnatomyR1Error(f"{path}: made with other settings, {before}. Fix: another --out, or move it away")
     return True

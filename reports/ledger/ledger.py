@@ -197,6 +197,7 @@ def _notes(ledger: Ledger) -> tuple[str, ...]:
     )
     return (
         *([family] if ledger.family else []),
+        *(text for text in ledger.told if text.startswith("UNFIT")),
         *(f"Compared despite a difference: {text}." for text in ledger.told if " differ in " in text),
         *(f"Audit check not made: {title}." for title in ledger.skipped),
         f"Results of commit {', '.join(ledger.commits) or 'none'}.",

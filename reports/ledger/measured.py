@@ -113,7 +113,8 @@ def measure(store: Path, results: Sequence[Result], claims: Sequence[Claim], sca
     family = Family("claims of the paper", METRIC, tuple(sorted(tested, key=sorted)))
     made = {frozenset((c.baseline.name, c.other.name)): c for c in compare(narrowed, family)}
     by_pair = {one: made[frozenset(one.systems)] for one in pairs}
-    told = tuple(f"{panel.benchmark}: {text}" for panel in narrowed for text in panel.caveats)
+    unfit = dict.fromkeys(f"UNFIT: {line}" for panel in narrowed for system in panel.systems for line in system.unfit)
+    told = (*unfit, *(f"{panel.benchmark}: {text}" for panel in narrowed for text in panel.caveats))
     return Measurements(found, by_pair, tuple(narrowed), len(tested), told)
 
 

@@ -16,13 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, groupby
 from typing import Any
 
-import numpy as np
-
 from anatomy_r1.data.leakage.passport import LEAKS, TITLES
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import stated
-from anatomy_r1.results.store import SUBMITTED, Result
-from anatomy_r1.scoring.metrics import K
+from anatomy_r1.results.store import RESTORE, SUBMITTED, Result
+from anatomy_r1.scoring.fitness import MARK as MARK_UNFIT
+from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm
 from anatomy_r1.scoring.question_table import LENIENT
 from anatomy_r1.training.certificate.certificate import Certificate, CertificateCheck, failed, from_dict
 from reports.scores.names import (
@@ -57,8 +56,6 @@ MINI_MEANS = (
 )
 MINI_WARNING = f"{MINI_MEANS} The paper's numbers are shown for orientation only and cannot be compared with them."
 USE = "Research only, not for clinical use."
-UNFIT = " (unfit)"
-"""Behind the name of a row of which at least one run is unfit."""
 CERTIFICATE_FAILED = " (certificate failed)"
 """Behind the name of a row of which at least one training failed a check."""
 Marks = Mapping[SystemKey, str]
@@ -149,7 +146,7 @@ def marks(results: Sequence[Result]) -> Marks:
     without, wrong = unfit(results), _failed_checks(results)
     uncertified = {system_of(result) for result in results if result.key in wrong}
     return {
-        system: (UNFIT if system in without else "") + (CERTIFICATE_FAILED if system in uncertified else "")
+        system: (MARK_UNFIT if system in without else "") + (CERTIFICATE_FAILED if system in uncertified else "")
         for system in without | uncertified
     }
 
@@ -157,7 +154,7 @@ def marks(results: Sequence[Result]) -> Marks:
 def marked(title: str, systems: Iterable[SystemKey], known: Marks) -> str:
     """A row's name, followed by the marks of the systems that it shows, each once."""
     found = [known[system] for system in systems if system in known]
-    return title + "".join(mark for mark in (UNFIT, CERTIFICATE_FAILED) if any(mark in one for one in found))
+    return title + "".join(mark for mark in (MARK_UNFIT, CERTIFICATE_FAILED) if any(mark in one for one in found))
 
 
 def caveat_notes(results: Sequence[Result], found: Mapping[ScoreKey, Score]) -> tuple[str, ...]:
@@ -185,9 +182,8 @@ def unfit_notes(results: Iterable[Result]) -> tuple[str, ...]:
 
 
 def unfit_reasons(result: Result) -> Sequence[str]:
-    """What speaks against a result. A store may hold any value here: one that is not a list counts as one reason."""
-    found = result.provenance.get("unfit") or []
-    return [str(one) for one in found] if isinstance(found, list) else [str(found)]
+    """What speaks against a result, as every command of this project sees it (`anatomy_r1.scoring.fitness`)."""
+    return result.fitness.reasons
 
 
 def certificate_notes(results: Sequence[Result]) -> tuple[str, ...]:
@@ -224,9 +220,7 @@ def _certificate(result: Result) -> Certificate | None:
     try:
         return from_dict(recorded)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AnatomyR1Error(
-            f"{result.key}: its certificate cannot be read ({error}). Fix: delete the result and run the cell again"
-        ) from error
+        raise AnatomyR1Error(f"{result.key}: its certificate cannot be read ({error}). Fix: {RESTORE}") from error
 
 
 def _unequal_budgets(results: Iterable[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
@@ -257,6 +251,8 @@ def _submission(recorded: Any) -> Iterator[str]:
         yield "unknown source"
         return
     yield f"from {recorded.get('kind') or 'an unknown source'}, rescored from its responses"
+    if prompts := recorded.get("prompts"):
+        yield f"prompts: {prompts}"
     for words, name in (("not known", "not_known"), ("submitted numbers that differed", "differences")):
         listed = recorded.get(name)
         if listed and isinstance(listed, list):
@@ -274,19 +270,22 @@ def order_alarms(found: Mapping[ScoreKey, Score]) -> tuple[str, ...]:
         for system, metric, category in found
         if metric == LENIENT and category == ALL and not is_view(system.method)
     ]
-    strict, lenient = (
-        {system: round(found[system, metric, ALL].percent, 2) for system in competing} for metric in (AVG, LENIENT)
+    bands = {system: _band(found, system) for system in competing}
+    ordered = sorted(
+        competing,
+        key=lambda one: (one.benchmark, one.model, -round(bands[one].strict, 2), one.method, one.arm),
     )
-    ordered = sorted(competing, key=lambda one: (one.benchmark, one.model, -strict[one], one.method, one.arm))
     alarms = []
     for (benchmark, model), block in groupby(ordered, key=lambda one: (one.benchmark, one.model)):
         for first, second in combinations(block, 2):
-            if np.sign(strict[first] - strict[second]) != np.sign(lenient[first] - lenient[second]):
-                one, two = (method_title(system.method, system.arm) for system in (first, second))
+            if alarm := order_alarm(bands[first], bands[second]):
                 alarms.append(
                     f"Alarm: the choice of extractor changes the order of methods. {benchmark_title(benchmark)}, "
-                    f"{model_title(model, paper_beside=False)}, Avg@{K}: {one} {strict[first]:.2f} and {two} "
-                    f"{strict[second]:.2f} with the strict extractor, {lenient[first]:.2f} and {lenient[second]:.2f} "
-                    "with the lenient one."
+                    f"{model_title(model, paper_beside=False)}, {alarm}."
                 )
     return tuple(alarms)
+
+
+def _band(found: Mapping[ScoreKey, Score], system: SystemKey) -> ExtractorBand:
+    strict, lenient = (found[system, metric, ALL].percent for metric in (AVG, LENIENT))
+    return ExtractorBand(method_title(system.method, system.arm), strict, lenient)

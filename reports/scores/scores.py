@@ -17,7 +17,7 @@ import pandas as pd
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import stated
-from anatomy_r1.results.store import Result
+from anatomy_r1.results.store import RESTORE, Result
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval, seeded_interval
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import LENIENT, table_metrics
@@ -135,6 +135,21 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
+def parsed_lenient(results: Iterable[Result]) -> dict[SystemKey, float | None]:
+    """Share of its responses that the lenient extractor reads, in percent, of each system: mean over its seeds.
+
+    None unless it was recorded for every seed. It has no interval: stores keep it for a run, not for a question.
+    """
+    shares: dict[SystemKey, list[float | None]] = {}
+    for result in results:
+        shares.setdefault(system_of(result), []).append(result.parsed_lenient)
+    known = {system: [one for one in of if one is not None] for system, of in shares.items()}
+    return {
+        system: 100 * sum(known[system]) / len(of) if len(known[system]) == len(of) else None
+        for system, of in shares.items()
+    }
+
+
 def questions_of(result: Result) -> pd.DataFrame:
     """A result's question table, sorted by question id so that results can be compared row by row."""
     return result.questions.sort_values("id", ignore_index=True)
@@ -173,8 +188,7 @@ def not_clean(results: Iterable[Result]) -> tuple[str, ...]:
                 found.update(from_dict(result.provenance["leakage"]).not_clean)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise AnatomyR1Error(
-                    f"{result.key}: its leakage passport cannot be read ({error}). "
-                    "Fix: delete it and run the cell again"
+                    f"{result.key}: its leakage passport cannot be read ({error}). Fix: {RESTORE}"
                 ) from error
     return tuple(kind for kind in LEAKS if kind in found)
 

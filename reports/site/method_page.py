@@ -18,7 +18,7 @@ from reports.scores.cost import Cost
 from reports.scores.names import METRICS, benchmark_title, method_title, model_title
 from reports.scores.notes import certificate_notes, marked, marks, notes, unfit_notes
 from reports.scores.paper import PaperNumbers
-from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, system_of
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, parsed_lenient, system_of
 from reports.site.page import SitePage, again, facts, slug
 from reports.tables.further import cost_report
 from reports.tables.rows import in_order, score_cell
@@ -132,12 +132,12 @@ def method_page(
 
 
 def _score_tables(results: Sequence[Result], mine: Mapping[ScoreKey, Score], numbers: PaperNumbers) -> list[Table]:
-    flagged = marks(results)
+    flagged, lenient = marks(results), parsed_lenient(results)
     found: dict[str, list[Block]] = {}
     for system in dict.fromkeys(system_of(result) for result in sorted(results, key=in_order)):
         title = f"{model_title(system.model, paper_beside=False)}, {method_title(system.method, system.arm)}"
         found.setdefault(system.benchmark, []).append(
-            Block(marked(title, [system], flagged), _rows(mine, numbers, system))
+            Block(marked(title, [system], flagged), _rows(mine, numbers, system, lenient[system]))
         )
     columns = tuple(Column(title, "", title == "paper") for title in _COLUMNS)
     return [
@@ -146,11 +146,17 @@ def _score_tables(results: Sequence[Result], mine: Mapping[ScoreKey, Score], num
     ]
 
 
-def _rows(mine: Mapping[ScoreKey, Score], numbers: PaperNumbers, system: SystemKey) -> tuple[Row, ...]:
+def _rows(
+    mine: Mapping[ScoreKey, Score], numbers: PaperNumbers, system: SystemKey, lenient: float | None
+) -> tuple[Row, ...]:
     metrics = [(title, mine.get((system, metric, ALL))) for metric, title in _SHOWN.items()]
     categories = sorted(category for of, metric, category in mine if of == system and metric == AVG and category)
     by_category = [(f"Avg@5: {category}", mine[system, AVG, category]) for category in categories]
-    return tuple(Row(title, _cells(score, numbers)) for title, score in (*metrics, *by_category) if score)
+    rows = [Row(title, _cells(score, numbers)) for title, score in (*metrics, *by_category) if score]
+    if lenient is not None:
+        after = 1 + next(place for place, row in enumerate(rows) if row.title == _SHOWN["parsed"])
+        rows.insert(after, Row("Parsed, lenient extractor", (Cell(f"{lenient:.2f}"), *[Cell()] * (len(_COLUMNS) - 1))))
+    return tuple(rows)
 
 
 def _cells(score: Score, numbers: PaperNumbers) -> tuple[Cell, ...]:

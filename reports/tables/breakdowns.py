@@ -29,6 +29,7 @@ from reports.scores.scores import (
     differences,
     differences_between_arms,
     minus,
+    parsed_lenient,
     system_of,
     with_seeds_of_arm,
 )
@@ -45,6 +46,7 @@ _EXTRACTION = (
     "and the two form a band. malformed: not in the format that the prompt asks for; several: more than one answer; "
     "refused: declined to answer, judged by a list of phrases."
 )
+_PARSED = "parsed, lenient: the share that the lenient extractor reads; what it adds to parsed failed in form alone."
 _EQUAL_TOKENS = (
     "Each method's policy at the first step at which it had sampled as many tokens as the profile sets; its own budget "
     "is that of the main table. minus GRPO: paired difference in points, on the questions and seeds that both ran "
@@ -89,8 +91,9 @@ def responses_table(
 
     Where the store has them, also accuracy by the lenient extractor and the ways in which responses failed.
     """
-    styles = {system_of(result): result.style for result in results}
+    styles, lenient_shares = {system_of(result): result.style for result in results}, parsed_lenient(results)
     extraction = any(metric == LENIENT for _, metric, _ in found)
+    any_read = any(value is not None for value in lenient_shares.values())
     failures = ("malformed", "several", "refused")
 
     def share(system: SystemKey, metric: str) -> Cell:
@@ -103,6 +106,7 @@ def responses_table(
         return [
             Cell(styles[system]),
             share(system, "parsed"),
+            *([Cell(number(lenient_shares[system], 1))] if any_read else []),
             share(system, "truncated"),
             score_cell(found[system, "greedy", ALL]),
             Cell(str(average.seeds)),
@@ -110,16 +114,16 @@ def responses_table(
             *(lenient if extraction else []),
         ]
 
-    further = ("lenient", *failures) if extraction else ()
+    further, seeds = ("lenient", *failures) if extraction else (), ("seeds", "seed SD")
     return system_table(
         "responses",
         "Responses: share parsed and truncated (percent of the five), accuracy of the greedy response",
-        ("prompt", "parsed", "truncated", "greedy", "seeds", "seed SD", *further),
+        ("prompt", "parsed", *(["parsed, lenient"] if any_read else []), "truncated", "greedy", *seeds, *further),
         cells,
         found=found,
         marks=marks,
         shown=shown,
-        notes=(_SPREAD, _EXTRACTION) if extraction else (_SPREAD,),
+        notes=(_SPREAD, *([_PARSED] if any_read else []), *([_EXTRACTION] if extraction else [])),
     )
 
 

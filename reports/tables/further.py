@@ -80,6 +80,7 @@ def cost_report(
         MEAN_COST,
         UNKNOWN_COST,
         _TOKENS,
+        *unfit_notes(results),
         *leakage_notes(known.values()),
         f"Seconds: wall-clock time on {machines(results)}, which may have done other work as well.",
         made_from(results, known.values()),
@@ -119,7 +120,8 @@ def _comparison(model: str, results: Sequence[Result]) -> Document | None:
     # the code's own commit would change the page's bytes
     shown = [note for note in document(analysis).notes if not note.startswith("Compared by code")]
     below = (*shown, made_from(kept, scores(kept)), USE)
-    return Document(f"Comparisons with GRPO: {model}", warning(kept), tuple(table(analysis) for table in made), below)
+    tables, title = tuple(table(analysis) for table in made), f"Comparisons with GRPO: {model}"
+    return Document(title, warning(kept), tables, below, lead=analysis.reservations)
 
 
 def untrained_report(results: Sequence[Result]) -> Document:

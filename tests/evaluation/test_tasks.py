@@ -158,3 +158,21 @@ def test_nothing_is_written_over_a_wheel_s_tasks(tmp_path, monkeypatch):
     (tmp_path / "sgg_anatomy.yaml").write_text("include: _question_task\n")
     monkeypatch.setattr(tasks_install, "lm_eval_folder", lambda: tmp_path)
     assert install() == uninstall() == []
+
+
+@pytest.mark.parametrize("column", ["results", "groups"])
+def test_case_33_lm_evals_own_table_has_its_headings(column):
+    """With a `pytablewriter` of before 1.0 they are `A`, `B`, `C`, ..., and no error says so."""
+    from lm_eval.utils import make_table
+
+    report = {
+        column: {"sgg_anatomy_mini": {"alias": "sgg_anatomy_mini", "avg@5,letter": 0.25, "avg@5_stderr,letter": 0.01}},
+        "versions": {"sgg_anatomy_mini": 1.0},
+        "n-shot": {"sgg_anatomy_mini": 0},
+        "higher_is_better": {"sgg_anatomy_mini": {"avg@5": True}},
+    }
+    head, _, row, *_ = make_table(report, column).splitlines()
+    first = "Tasks" if column == "results" else "Groups"
+    headings = [cell.strip() for cell in head.strip("|").split("|")]
+    assert headings == [first, "Version", "Filter", "n-shot", "Metric", "", "Value", "", "Stderr"]
+    assert [cell.strip() for cell in row.strip("|").split("|")][:5] == ["sgg_anatomy_mini", "1", "letter", "0", "avg@5"]

@@ -72,5 +72,5 @@ DAMAGE = {
 def test_a_damaged_result_is_named_with_the_fix(tmp_path, what):
     path = save_result(tmp_path, result())
     DAMAGE[what](path)
-    with pytest.raises(ValueError, match=f"{path}: not a complete result.*delete it and run the cell again"):
+    with pytest.raises(ValueError, match=f"{path}: not a complete result.*restore it from where it came"):
         load_result(path)

@@ -49,6 +49,7 @@ from anatomy_r1.comparison.panel import ALL, Panel, Shares
 from anatomy_r1.comparison.statistics import SMALLEST_DIFFERENCE
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm
 from anatomy_r1.scoring.metrics import K
 
 Mode = Literal["sampling", "training"]
@@ -244,6 +245,8 @@ class JudgedPair:
     lost: FlippedQuestions
     """Right in the reference, wrong now; the largest changes first."""
     gained: FlippedQuestions
+    order: str = ""
+    """In words, that the choice of extractor turns the order of the two by more than the noise allows."""
 
     @property
     def benchmark(self) -> str:
@@ -283,8 +286,27 @@ def judge(panels: Sequence[Panel], rule: GateRule, code: str = "") -> Gate:
         if not rule.by_category:
             shown += [_shown(_runs(panel, category), rule.metrics[0], category) for category in panel.categories]
         lost, gained = _flipped(everything, panel.questions)
-        pairs.append(JudgedPair(panel, reference, fresh, tuple(judged), tuple(shown), lost, gained))
+        order = _order(panel, judged)
+        pairs.append(JudgedPair(panel, reference, fresh, tuple(judged), tuple(shown), lost, gained, order))
     return Gate(rule, tuple(pairs), code)
+
+
+def _order(panel: Panel, judged: Sequence[JudgedMetric]) -> str:
+    """Empty too where a side's lenient score is not known, or both changes are within the noise."""
+    bands, questions = [], len(panel.questions)
+    for side, system in zip(("reference", "fresh"), panel.systems, strict=True):
+        lenient = [run.avg_lenient for run in system.runs if len(run.questions) == questions]
+        known = [share for share in lenient if share is not None]
+        if len(known) < len(system.runs):
+            return ""
+        strict = np.mean([run[AVG].mean() for run in panel.shares[system.name].values()])
+        bands.append(ExtractorBand(side, 100 * float(strict), 100 * float(np.mean(known))))
+    allowed = [
+        100 * one.tolerance.limit for one in judged if one.tolerance and (one.metric, one.category) == (AVG, ALL)
+    ]
+    first, second = bands
+    moved = max(abs(second.strict - first.strict), abs(second.lenient - first.lenient))
+    return order_alarm(first, second) if moved > max(allowed, default=0.0) else ""
 
 
 def _runs(panel: Panel, category: str) -> BothRuns:

@@ -29,8 +29,7 @@ from anatomy_r1.comparison.regression_gate.judge import (
     JudgedPair,
 )
 from anatomy_r1.comparison.report import GENERATED, NAMED, columns, points, signed
-from anatomy_r1.comparison.systems import System
-from anatomy_r1.scoring.validity import MAX_TRUNCATED, MAX_UNPARSED
+from anatomy_r1.comparison.systems import System, SystemRun
 from anatomy_r1.tables.table import Block, Cell, Document, Row, Table
 from anatomy_r1.tables.text import plain, plain_lines
 
@@ -44,7 +43,13 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def headline(gate: Gate) -> str:
-    """The outcome in one line."""
+    """The outcome in one line, which begins with the sides that are unfit."""
+    sides = {"reference": [pair.reference for pair in gate.pairs], "fresh": [pair.fresh for pair in gate.pairs]}
+    unfit = [side for side, of in sides.items() if any(system.unfit for system in of)]
+    return (f"UNFIT ({' and '.join(unfit)}): " if unfit else "") + _outcome(gate)
+
+
+def _outcome(gate: Gate) -> str:
     judged, fell, weak = len(gate.judged), len(gate.of("regression")), len(gate.of("underpowered"))
     of = f"{judged} metric{'s' if judged > 1 else ''} judged"
     if fell:
@@ -85,18 +90,20 @@ def flip_line(one: FlippedQuestion) -> str:
 
 def warnings(gate: Gate) -> Iterator[str]:
     """What a reader must know before any verdict."""
+    yield from (line for pair in gate.pairs for line in before_verdict(pair))
     for pair in gate.pairs:
         yield from (f"{pair.benchmark}: {text}." for text in (*pair.panel.caveats, *_reservations(pair, gate)))
 
 
+def before_verdict(pair: JudgedPair) -> tuple[str, ...]:
+    """What must be read before the verdict: each unfit run of either side, and an order that the extractor turns."""
+    unfit = (f"UNFIT: {line}." for system in (pair.reference, pair.fresh) for line in system.unfit)
+    order = [f"ORDER TURNS WITH THE EXTRACTOR: {pair.benchmark}, {pair.order}."] if pair.order else []
+    return (*unfit, *order)
+
+
 def _reservations(pair: JudgedPair, gate: Gate) -> Iterator[str]:
-    shares = {one.metric: one.fresh for one in (*pair.judged, *pair.shown) if one.category == ALL}
     sampling = gate.rule.mode == "sampling"
-    if (truncated := shares.get("truncated", 0.0)) > MAX_TRUNCATED:
-        yield f"unfit: {_points(truncated)} % of the fresh responses are truncated (limit {MAX_TRUNCATED:.0%})"
-    if 1 - shares["parsed"] > MAX_UNPARSED:
-        unread = _points(1 - shares["parsed"])
-        yield f"unfit: {unread} % of the fresh responses have no readable answer (limit {MAX_UNPARSED:.0%})"
     old, new = ({(run.origin.get("weights"), run.seed) for run in of.runs} for of in (pair.reference, pair.fresh))
     if any(weights for weights, _ in old & new):
         yield "the fresh result has weights and seed of the reference: no fresh draw, so it says little about the noise"
@@ -116,12 +123,13 @@ def _points(share: float) -> str:
 
 def document(gate: Gate, named: int = NAMED) -> Document:
     """The report for readers; it names up to `named` flipped questions in each direction."""
-    caveats = list(warnings(gate))
+    lead = tuple(line for pair in gate.pairs for line in before_verdict(pair))
+    caveats = [line for line in warnings(gate) if line not in lead]
     if any(pair.benchmark.endswith("_mini") for pair in gate.pairs):
         caveats.append(GENERATED)
     tables = (_verdict_table(gate), _flips_table(gate, named), _shown_table(gate), _origins_table(gate))
     kept = tuple(table for table in tables if table.blocks)
-    return Document(f"Regression gate: {headline(gate)}", " ".join(caveats), kept, tuple(_notes(gate)))
+    return Document(f"Regression gate: {headline(gate)}", " ".join(caveats), kept, tuple(_notes(gate)), lead=lead)
 
 
 def _verdict_table(gate: Gate) -> Table:
@@ -175,15 +183,20 @@ def _flip_row(one: FlippedQuestion) -> Row:
 
 def _origins_table(gate: Gate) -> Table:
     blocks = [Block(pair.benchmark, (_origin(pair.reference), _origin(pair.fresh))) for pair in gate.pairs]
-    heads = columns("provenance", ("seeds", "weights", "commit", "data"))
+    heads = columns("provenance", ("seeds", "weights", "commit", "data", "fitness"))
     return Table("origins", "What was compared", "Result", heads, tuple(blocks))
 
 
 def _origin(system: System) -> Row:
-    known = [", ".join(one[:10] for one in system.known(what)) for what in ("weights", "commit", "data")]
-    return Row(
-        system.short, tuple(Cell(text or "not recorded") for text in (", ".join(map(str, system.seeds)), *known))
-    )
+    hashes = [", ".join(one[:10] for one in system.known(what)) for what in ("commit", "data")]
+    weights, seeds = ", ".join(map(weights_name, system.known("weights"))), ", ".join(map(str, system.seeds))
+    fitness = ", ".join(sorted({run.fitness.word for run in system.runs}))
+    return Row(system.short, tuple(Cell(text or "not recorded") for text in (seeds, weights, *hashes, fitness)))
+
+
+def weights_name(weights: str) -> str:
+    """Enough to tell weights apart: all of a name, and ten digits of a hash."""
+    return weights[:10] if re.fullmatch("[0-9a-f]{16,}", weights) else weights
 
 
 def _notes(gate: Gate) -> Iterator[str]:
@@ -229,7 +242,7 @@ def _pair(pair: JudgedPair) -> dict[str, Any]:
     sides = {"reference": pair.reference, "fresh": pair.fresh}
     return {
         "benchmark": pair.benchmark,
-        "runs": {side: [{"seed": run.seed, **run.origin} for run in system.runs] for side, system in sides.items()},
+        "runs": {side: [_run(run) for run in system.runs] for side, system in sides.items()},
         "judged": [{**asdict(one), "fall": one.fall} for one in pair.judged],
         "shown": [{**asdict(one), "fall": one.fall} for one in pair.shown],
         "lost": [asdict(one) for one in pair.lost],
@@ -237,14 +250,24 @@ def _pair(pair: JudgedPair) -> dict[str, Any]:
     }
 
 
+def _run(run: SystemRun) -> dict[str, Any]:
+    fitness = {"unfit": list(run.fitness.reasons), "parsed_lenient": run.parsed_lenient}
+    return {"seed": run.seed, **run.origin, **fitness}
+
+
 def junit_xml(gate: Gate, *, require_power: bool = False, named: int = 10) -> bytes:
     """The JUnit document; with `require_power`, an underpowered metric also fails."""
     root = ElementTree.Element("testsuites", name=TITLE)
     for pair in gate.pairs:
         suite = ElementTree.SubElement(root, "testsuite", name=xml_text(pair.benchmark))
+        before = before_verdict(pair)
+        if before:
+            known = ElementTree.SubElement(suite, "properties")
+            for line in before:
+                ElementTree.SubElement(known, "property", name="reservation", value=xml_text(line))
         for one in pair.judged:
             case = ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=xml_text(label(one)))
-            text = xml_text(sentence(pair, one))
+            text = xml_text(" ".join([*before, sentence(pair, one)]))
             if one.verdict == "regression" or (one.verdict == "underpowered" and require_power):
                 failure = ElementTree.SubElement(case, "failure", type=one.verdict, message=text)
                 failure.text = xml_text("\n".join([text, *_flips("right to wrong", pair.lost, named)]))
@@ -286,13 +309,15 @@ def _bytes(root: ElementTree.Element) -> bytes:
 
 def github_annotations(gate: Gate, *, require_power: bool = False, named: int = 10) -> Iterator[str]:
     """GitHub annotations: an `error` for each metric that fails, a `warning` for each other reservation."""
+    before = [line for pair in gate.pairs for line in before_verdict(pair)]
+    yield from (github_annotation("warning", line, f"{TITLE}: read before the verdict") for line in before)
     for pair, one in gate.of("regression"):
         lines = [sentence(pair, one), *(flip_line(flip) for flip in pair.lost[:named])]
         yield github_annotation("error", "\n".join(lines), f"{TITLE}: regression")
     for pair, one in gate.of("underpowered"):
         kind = "error" if require_power else "warning"
         yield github_annotation(kind, sentence(pair, one), f"{TITLE}: underpowered")
-    yield from (github_annotation("warning", text, TITLE) for text in warnings(gate))
+    yield from (github_annotation("warning", text, TITLE) for text in warnings(gate) if text not in before)
 
 
 def github_annotation(kind: str, message: str, title: str) -> str:

@@ -22,6 +22,7 @@ from anatomy_r1.comparison.systems import System, SystemRun, load_systems, syste
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.files import write_output
 from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.scoring.fitness import stored_fitness
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import table_metrics
 from anatomy_r1.validation import read_validated, validated
@@ -62,6 +63,10 @@ class _Run(_Strict):
     greedy: Flags
     parsed: Counts
     truncated: Counts
+    unfit: list[str] | None = None
+    """Reasons found when it was scored; earlier files state none."""
+    avg_lenient: Annotated[float, Field(ge=0, le=1)] | None = None
+    parsed_lenient: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class _System(_Strict):
@@ -140,6 +145,9 @@ def _recorded_run(run: SystemRun) -> dict[str, Any]:
         "origin": {**run.origin, "source": Path(source).name},  # a committed file names no local folder
         "correct": [digits.pop(name) for name in _CORRECT],
         **digits,
+        "unfit": list(run.fitness.reasons) if run.fitness.recorded else None,
+        "avg_lenient": run.avg_lenient,
+        "parsed_lenient": run.parsed_lenient,
     }
 
 
@@ -159,13 +167,17 @@ def _read_reference(path: Path) -> Iterator[SystemRun]:
             columns: dict[str, Any] = one.questions.model_dump()
             columns |= {name: [digit == "1" for digit in digits] for name, digits in flags.items()}
             columns |= {"parsed": [*map(int, run.parsed)], "truncated": [*map(int, run.truncated)]}
+            questions = pd.DataFrame(columns)
             yield SystemRun(
                 name=one.name,
                 benchmark=one.benchmark,
                 seed=run.seed,
-                questions=pd.DataFrame(columns),
+                questions=questions,
                 conditions=one.conditions.model_dump(),
                 origin={**run.origin, "source": f"{path}#{one.name}/{run.seed}"},
+                fitness=stored_fitness(run.unfit, questions),
+                avg_lenient=run.avg_lenient,
+                parsed_lenient=run.parsed_lenient,
             )
 
 

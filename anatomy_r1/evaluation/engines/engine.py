@@ -26,13 +26,10 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import ENGINES
 from anatomy_r1.evaluation.engines.checkpoint import end_tokens, open_config, open_processor, weights_identity
 from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, complete_jobs, jobs_from_items, jobs_from_requests
-from anatomy_r1.evaluation.items import Item
+from anatomy_r1.evaluation.items import IMAGE, Item
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, Sampling
 from anatomy_r1.scoring.metrics import K
-
-IMAGE = "<image>"
-"""lm-eval's placeholder for an image."""
 
 
 def content_parts(text: str) -> list[dict[str, str]]:

@@ -3,13 +3,19 @@
     results_<date>.json             numbers by task, and the configuration of the run
     samples_<task>_<date>.jsonl     one record per question: document, prompts, responses
 
+With `--output_path DIR` they lie in `DIR/<model>/`. With `--output_path DIR/NAME.json` they lie in `DIR`, and the first
+is called `NAME_<date>.json`. An editor may have added a byte order mark, other line ends or blank lines; a last record
+that is cut off is refused.
+
 The models below hold the fields that we read; lm-eval owns the files, so all other fields are ignored. The files come
 from someone else: sizes are bounded (our limits), JSON is strict, and no name in them becomes a path.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +42,8 @@ MAX_LINE = 64 * 2**20
 """Bytes of one record."""
 MAX_TEXT = 1_000_000
 """Characters of one response. 512 tokens are about 3,000."""
+_DATED = re.compile(r"(?P<name>.*)_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(\.\d{1,6})?)")
+"""Stem of a results file: lm-eval takes the date as `datetime.isoformat` writes it, with `-` for `:`."""
 AGAIN = "Fix: run lm-eval again, with --output_path DIR --log_samples"
 
 T = TypeVar("T")
@@ -111,6 +119,8 @@ class Document(_Model):
 class SampleRecord(_Model):
     """One record of a samples file, without its numbers. The requests are those that the backend received."""
 
+    doc_id: Annotated[int, Field(ge=0)]
+    """Number of the document in its task."""
     doc: Document
     resps: list[list[ResponseText]]
     """Sampled responses, then the greedy one in a list of its own."""
@@ -148,21 +158,31 @@ class LmEvalResults:
 
 
 def is_results(path: Path) -> bool:
-    """Whether `path` is a results file of lm-eval, or a folder with one."""
+    """Whether `path` is a results file of lm-eval, a folder with one, or the `--output_path` of a run with one."""
+    return bool(_found(path))
+
+
+def _found(path: Path) -> list[Path]:
+    """Results files at `path`, below it, or written for `--output_path path`."""
     if path.is_dir():
-        return any(path.rglob("results_*.json"))
-    return path.match("results_*.json")
+        return sorted(file for file in path.rglob("*.json") if _is_dated(file))
+    if path.is_file():
+        return [path] if _is_dated(path) or path.match("results_*.json") else []
+    beside = path.parent.glob("*.json") if path.suffix == ".json" and path.parent.is_dir() else ()
+    return sorted(file for file in beside if (of := _DATED.fullmatch(file.stem)) and of["name"] == path.stem)
+
+
+def _is_dated(file: Path) -> bool:
+    return _DATED.fullmatch(file.stem) is not None
 
 
 def read_results(path: Path, benchmark: str | None) -> LmEvalResults:
     """The results file at `path`, or the only one below that folder, with one of our benchmarks and its samples."""
-    file = path
-    if not path.is_file():
-        found = sorted(path.rglob("results_*.json"))
-        if len(found) != 1:
-            names = ", ".join(one.name for one in found[:5]) or "none"
-            raise AnatomyR1Error(f"{path}: holds {len(found)} results files ({names}). Fix: name one of them")
-        file = found[0]
+    found = _found(path)
+    if len(found) != 1:
+        names = ", ".join(one.name for one in found[:5]) or "none"
+        raise AnatomyR1Error(f"{path}: holds {len(found)} results files ({names}). Fix: name one of them")
+    (file,) = found
     if file.stat().st_size > MAX_RESULTS:
         raise AnatomyR1Error(f"{file}: more than {MAX_RESULTS // 2**20} MiB, which no results file has. {AGAIN}")
     content = _validated(_RESULTS, _parsed(file.read_bytes(), f"{file}", allow_nan=True), f"{file}")
@@ -184,7 +204,9 @@ def _task(file: Path, content: ResultsFile, task: str) -> Task:
     where = f"{file}: task {task}"
     of = _validated(_OBJECT, content.results.get(task), where)
     claimed = _validated(_SHARES, {name: of.get(f"{name},letter") for name in CLAIMED}, where)
-    samples = file.with_name(f"samples_{task}_{file.stem.removeprefix('results_')}.jsonl")
+    dated = _DATED.fullmatch(file.stem)
+    date = dated["date"] if dated else file.stem.removeprefix("results_")
+    samples = file.with_name(f"samples_{task}_{date}.jsonl")
     if not samples.is_file():
         raise AnatomyR1Error(f"{samples}: is missing; numbers without their responses are not accepted. {AGAIN}")
     return Task(_validated(_TASK, content.configs[task], where), content.versions.get(task), claimed, samples)
@@ -207,29 +229,50 @@ class Sample:
 
 
 def read_samples(path: Path, most: int) -> Iterator[Sample]:
-    """Records of a samples file, of which there may be at most `most`."""
+    """Records of a samples file, of which there may be at most `most`; no document may occur twice."""
+    lines: dict[int, str] = {}
+    for number, (where, line) in enumerate(_lines(path), start=1):
+        if number > most:
+            raise AnatomyR1Error(f"{where}: more than the {most} records that the task has questions. {AGAIN}")
+        raw = _parsed(line, where, allow_nan=False)
+        claimed = _validated(_NUMBERS, {name: raw.get(name) for name in CLAIMED}, where)
+        record = _validated(_SAMPLE, raw, where)
+        if (first := lines.setdefault(record.doc_id, where)) != where:
+            problem = f"question {record.doc.id[:80]} a second time: doc_id {record.doc_id} is that of {first}"
+            raise AnatomyR1Error(f"{where}: {problem}, so the file is of several runs or was edited. {AGAIN}")
+        yield Sample(where, record, claimed)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
+    """`file:line` and content of each line that is not blank."""
     with path.open("rb") as file:
-        for number in range(1, most + 2):
-            where, line = f"{path}:{number}", file.readline(MAX_LINE + 1)
-            if not line:
-                return
+        number = 0
+        while line := file.readline(MAX_LINE + 1):
+            number += 1
             if len(line) > MAX_LINE:
-                raise AnatomyR1Error(f"{where}: a record of more than {MAX_LINE // 2**20} MiB. {AGAIN}")
-            if number > most:
-                raise AnatomyR1Error(f"{where}: more than the {most} records that the task has questions. {AGAIN}")
-            record = _parsed(line, where, allow_nan=False)
-            claimed = _validated(_NUMBERS, {name: record.get(name) for name in CLAIMED}, where)
-            yield Sample(where, _validated(_SAMPLE, record, where), claimed)
+                raise AnatomyR1Error(f"{path}:{number}: a record of more than {MAX_LINE // 2**20} MiB. {AGAIN}")
+            if content := (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).strip():
+                yield f"{path}:{number}", content
 
 
 def _parsed(data: bytes, where: str, *, allow_nan: bool) -> dict[str, Any]:
     """A JSON object. lm-eval itself writes NaN into a results file for a standard error that does not exist."""
     try:
-        content = json.loads(data.decode("utf-8"), parse_constant=None if allow_nan else _refuse_nan)
+        text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+        content = json.loads(text, object_pairs_hook=_once, parse_constant=None if allow_nan else _refuse_nan)
     except (ValueError, RecursionError) as error:
         raise AnatomyR1Error(f"{where}: no valid JSON ({type(error).__name__}: {str(error)[:120]}). {AGAIN}") from error
     if not isinstance(content, dict):
         raise AnatomyR1Error(f"{where}: not a JSON object. {AGAIN}")
+    return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, none of whose keys occurs twice: of two values it is not known which one counts."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} twice")
     return content
 
 

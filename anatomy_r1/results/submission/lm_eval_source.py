@@ -12,6 +12,7 @@ import yaml
 
 from anatomy_r1.data.prepared import find_set
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.items import IMAGE, chat_turns
 from anatomy_r1.evaluation.task_files import task_files
 from anatomy_r1.files import file_sha256
 from anatomy_r1.prompts import Style, prompt_hash, render
@@ -48,6 +49,7 @@ def from_lm_eval(path: Path, data: Path, benchmark: str | None = None, seed: int
     prepared = find_set(results.benchmark, data, "test")
     known = {question.id: question for question in prepared.questions}
     by_task = {name: list(_samples(task.samples, known, style)) for name, task in results.tasks.items()}
+    _check_one_frame([one for samples in by_task.values() for one in samples])
     by_question = _check_complete([one for samples in by_task.values() for one in samples], prepared.questions)
     plan = {
         "benchmark": results.benchmark,
@@ -70,6 +72,7 @@ def from_lm_eval(path: Path, data: Path, benchmark: str | None = None, seed: int
             f"{name}/{metric}": value for name, task in results.tasks.items() for metric, value in task.claimed.items()
         },
         differences=tuple(_differences(results, by_task, scores)),
+        literal_image=any(_literal_image(sample) for sample in by_question.values()),
         truncation_known=False,
     )
 
@@ -130,8 +133,31 @@ def _document(question: Question, style: Style) -> Document:
 
 def _contains(sent: str, text: str) -> bool:
     """Whether `sent` contains the text, as it is or inside JSON."""
-    inside = (json.dumps(text, ensure_ascii=plain)[1:-1] for plain in (True, False))
-    return text in sent or any(one in sent for one in inside)
+    return any(one in sent for one in _spelled(text))
+
+
+def _spelled(text: str) -> tuple[str, ...]:
+    return text, *(json.dumps(text, ensure_ascii=plain)[1:-1] for plain in (True, False))
+
+
+def _check_one_frame(samples: Sequence[Sample]) -> None:
+    """Check that all prompts stand in one frame, the chat template's: another one is another run's."""
+    frames: dict[str, str] = {}
+    for sample in samples:
+        text = sample.record.doc.prompt
+        for sent in (sample.record.sampled_prompt, sample.record.greedy_prompt):
+            spelled = next(one for one in _spelled(text) if one in sent)
+            frames.setdefault(sent.replace(spelled, "", 1), sample.where)
+    if len(frames) > 1:
+        first, other = list(frames.values())[:2]
+        problem = f"another chat template or system prompt around the question than in {first}: records of several runs"
+        raise AnatomyR1Error(f"{other}: {problem}. {AGAIN}")
+
+
+def _literal_image(sample: Sample) -> bool:
+    """Whether a chat API was sent lm-eval's placeholder as text. In a rendered template it is the model's own token."""
+    turns = chat_turns(sample.record.sampled_prompt)
+    return any(f"{IMAGE}{sample.record.doc.prompt}" in turn["content"] for turn in turns)
 
 
 def _check_complete(samples: Sequence[Sample], questions: Sequence[Question]) -> dict[str, Sample]:
@@ -150,11 +176,14 @@ def _check_complete(samples: Sequence[Sample], questions: Sequence[Question]) ->
 
 def _decoding(results: LmEvalResults, samples: Sequence[Sample]) -> dict[str, Any]:
     """Decoding arguments, as `anatomy_r1.evaluation.evaluate` records them in a run's plan."""
-    records = (sample.record for sample in samples)
-    kinds = {json.dumps([one.sampled_arguments, one.greedy_arguments], sort_keys=True) for one in records}
+    kinds: dict[str, str] = {}
+    for sample in sorted(samples, key=lambda one: one.where):
+        arguments = [sample.record.sampled_arguments, sample.record.greedy_arguments]
+        kinds.setdefault(json.dumps(arguments, sort_keys=True), sample.where)
     if len(kinds) != 1:
-        problem = f"questions were sampled with {len(kinds)} different sets of arguments"
-        raise AnatomyR1Error(f"{results.path}: {problem}. {AGAIN}")
+        first, other = list(kinds.values())[:2]
+        problem = f"questions were sampled with {len(kinds)} different sets of arguments, such as in {first}"
+        raise AnatomyR1Error(f"{other}: {problem}: records of several runs. {AGAIN}")
     sampled, greedy = json.loads(next(iter(kinds)))
     temperature, most = sampled.pop("temperature", None), sampled.pop("max_gen_toks", None)
     if not sampled.get("do_sample") or not _positive(temperature) or not _positive(most):

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.items import IMAGE
 from anatomy_r1.files import file_sha256
 from anatomy_r1.prompts import Style, canonical_wording, prompt_hash, render_text
 from anatomy_r1.results.store import sampling_cost, sampling_record
@@ -17,6 +18,10 @@ from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import Scores, score
 
+LITERAL_IMAGE = (
+    "each text sent began with a literal <image>, which `evaluate` and this release's task do not send: the wording "
+    "is another one"
+)
 CLAIMED = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", "parse_rate")
 """Metrics that a submission may come with. They are computed again here, and never used."""
 
@@ -36,6 +41,8 @@ class Submission:
     """Where these are not exactly those of our scorer."""
     wording_known: bool = True
     """Whether the prompts are known to have this release's wording."""
+    literal_image: bool = False
+    """Whether each text that was sent began with a literal `<image>`, which `evaluate` does not send."""
     truncation_known: bool = True
     """Whether it is known which responses ended at the token limit."""
     cost: Mapping[str, float | None] | None = None
@@ -50,7 +57,9 @@ class Submission:
         """The provenance of the result, except for code, data and leakage."""
         scores = self.scores
         style: Style = "direct" if scores.plan["style"] == "direct" else "think"
-        wording = prompt_hash(render_text("", ("",), style, canonical_wording(scores.benchmark)))
+        text = render_text("", ("",), style, canonical_wording(scores.benchmark))
+        # a hash of its own keeps such results from being compared with others unnoticed
+        wording = prompt_hash(IMAGE * self.literal_image + text)
         return {
             **sampling_record(scores, truncation_known=self.truncation_known),
             "prompts": scores.prompts,
@@ -61,6 +70,7 @@ class Submission:
                 "said": dict(self.claimed),
                 "differences": list(self.differences),
                 "not_known": list(self.not_known),
+                **({"prompts": LITERAL_IMAGE} if self.literal_image else {}),
             },
         }
 

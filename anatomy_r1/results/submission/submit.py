@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from anatomy_r1.data.prepared import MANIFEST, find_set, load, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locks import locked
 from anatomy_r1.provenance import provenance, stated
-from anatomy_r1.results.store import SUBMITTED, Result, save_result
+from anatomy_r1.results.store import RESTORE, SUBMITTED, Result, save_result, store_in
 from anatomy_r1.results.submission.lm_eval_files import is_results
 from anatomy_r1.results.submission.lm_eval_source import from_lm_eval
-from anatomy_r1.results.submission.submission import CLAIMED, Submission, from_log, from_model
+from anatomy_r1.results.submission.submission import CLAIMED, LITERAL_IMAGE, Submission, from_log, from_model
 from anatomy_r1.scoring.validity import validity_problems
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
@@ -56,7 +56,7 @@ def check_free(store: Path, key: ResultKey) -> None:
     """Check that no result has this key yet."""
     for suffix in (".json", ".parquet"):
         if (path := store / f"{key.path}{suffix}").exists():
-            raise AnatomyR1Error(f"{path}: exists already. Fix: another --method or --seed, or delete it yourself")
+            raise AnatomyR1Error(f"{path}: exists already. Fix: another --method or --seed, or move it away")
 
 
 def profile_of(store: Path, key: ResultKey, questions_sha256: str, asked: str | None) -> str:
@@ -79,7 +79,7 @@ def _head(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AnatomyR1Error(f"{path}: not a complete result ({error}). Fix: delete it") from error
+        raise AnatomyR1Error(f"{path}: not a complete result ({error}). Fix: {RESTORE}") from error
     return content if isinstance(content, Mapping) else {}
 
 
@@ -136,6 +136,7 @@ class StoredSubmission:
         if recorded["said"] and not self.submission.differences:
             lines.append("the submitted numbers equal ours exactly")
         lines += [f"DIFFERS: {one}" for one in self.submission.differences]
+        lines += [f"PROMPTS DIFFER: {LITERAL_IMAGE}"] * self.submission.literal_image
         lines += [f"UNFIT: {one}" for one in validity_problems(scores)]
         if self.passport.not_clean:
             lines.append(f"not clean: {', '.join(self.passport.not_clean)}")
@@ -149,6 +150,7 @@ def submit(request: SubmissionRequest) -> StoredSubmission:
     Raises:
         AnatomyR1Error, DataError: Something is wrong with it; nothing is written then.
     """
+    request = replace(request, store=store_in(request.store))
     ResultKey("x", request.model, request.method, request.seed or 0)  # checks the names before anything is read
     early = _check_before_evaluation(request) if _is_model(request.source) else None
     submission = _score(request)
@@ -182,13 +184,13 @@ def _score(request: SubmissionRequest) -> Submission:
         return from_model(str(request.benchmark), request.data, source, seed=seed or 0, **options)
     if is_results(source):
         return from_lm_eval(source, request.data, request.benchmark, seed or 0)
-    if source.is_file():
+    if source.is_file() and source.suffix not in (".json", ".jsonl"):
         submission = from_log(source, request.data, request.run)
         sampled = submission.scores.plan["seed"]
         if seed not in (None, sampled):
             raise AnatomyR1Error(f"{source}: sampled with seed {sampled}. Fix: leave --seed out")
         return submission
-    fix = "Fix: name a folder with *.safetensors, a response log, or a folder with lm-eval's results_*.json"
+    fix = "Fix: name a folder with *.safetensors, a response log, or lm-eval's --output_path, with --log_samples"
     raise AnatomyR1Error(f"{source}: holds nothing that can be submitted. {fix}")
 
 

@@ -96,7 +96,7 @@ def test_results_of_other_settings_are_not_mixed(clockwork, call):
     with pytest.raises(AnatomyR1Error, match=r"made with other settings.*another --out"):
         run(call, cases(["3b"], ["lora"], ["trl"], completion=512))
     result_path(call.out, THREE[0]).write_text("{")
-    with pytest.raises(AnatomyR1Error, match=r"no result of the bench.*remove it"):
+    with pytest.raises(AnatomyR1Error, match=r"no result of the bench.*move it away"):
         run(call, THREE[:1])
 
 

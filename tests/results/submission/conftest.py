@@ -45,8 +45,11 @@ def said(name, repeat):
     return FORMS[int(digest[:4], 16) % len(FORMS)].format(digest, "ABCD"[int(digest[4:8], 16) % 4])
 
 
-def stock_run(data, out, *, tasks=(TASK,), **options):
-    """lm-eval's own evaluation and writers of results and samples, with a model that answers `said`."""
+def stock_run(data, out, *, tasks=(TASK,), chat=None, **options):
+    """lm-eval's own evaluation and writers of results and samples, with a model that answers `said`.
+
+    `chat` renders the turns; by default a bare template does.
+    """
     from lm_eval import simple_evaluate
     from lm_eval.api.model import LM
     from lm_eval.loggers import EvaluationTracker
@@ -69,7 +72,7 @@ def stock_run(data, out, *, tasks=(TASK,), **options):
             return "none"
 
         def apply_chat_template(self, chat_history, add_generation_prompt=True):
-            return f"<user>{chat_history[0]['content']}"
+            return chat(chat_history) if chat else f"<user>{chat_history[0]['content']}"
 
         def loglikelihood(self, requests):
             raise NotImplementedError
