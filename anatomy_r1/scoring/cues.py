@@ -51,6 +51,11 @@ CUE = re.compile(
 )
 """What announces an answer: it is the text after it. Bounded, so that searching takes linear time."""
 
+WEAK_CUE = re.compile(
+    r"\b(?:(?:would|should|must|will|has to|seems to|appears to) be|to|for|in|of|from|on|with)\b", re.I
+)
+"""In what announces an answer: a sign that the sentence may be about the answer rather than state it."""
+
 COPULA = re.compile(r"(?:\b(?:is|are)\b|(?<=\b[Ii]t)['\u2019]s\b|(?<=\b[Tt]hat)['\u2019]s\b)\s*+:?+\s*+")
 """What may announce one where nothing else does, as in "the organ is the liver"."""
 

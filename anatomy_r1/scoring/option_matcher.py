@@ -17,13 +17,14 @@ _EDGES = (
 """Characters around an answer that carry no meaning. Not `?`, which expresses doubt, nor `~`, which may strike out."""
 _LABEL = re.compile(
     decompose(
-        r"(?:(?:the|la|le|el|il|die|der|das) )?+(?:final )?+(?:(?:option|choice|answer|letter|Antwort|Buchstabe|réponse"
-        r"|lettre|respuesta|opción|letra|resposta|opção|risposta|opzione|lettera|вариант) "
+        r"(?:\d{1,2}[.):]?+ (?=\(?[A-Z][.):] ))?+(?:(?:the|la|le|el|il|die|der|das) )?+(?:final )?+"
+        r"(?:(?:option|choice|answer|letter|Antwort|Buchstabe|réponse|lettre|respuesta|opción|letra"
+        r"|resposta|opção|risposta|opzione|lettera|вариант) "
         r"|(?:选项|選項|選択肢|선택지) ?)?+"
     ),
     re.IGNORECASE,
 )
-"""What may stand before the letter or the text of an option."""
+"""What may stand before the letter or the text of an option; also the number of an item of the prompt."""
 _PARTICLE = re.compile(decompose(r" ?(?:입니다|이다|번|です|である|だ|选?项|選?項)+$"))
 """What Korean, Japanese and Chinese sentences put after the answer: "is", "number", "option"."""
 _LETTER = re.compile(r"[A-Za-z]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from anatomy_r1.scoring.cues import COPULA, CUE, DOUBT, HEDGE, REASON_FOLLOWS, RETRACTION, VERDICT
+from anatomy_r1.scoring.cues import COPULA, CUE, DOUBT, HEDGE, REASON_FOLLOWS, RETRACTION, VERDICT, WEAK_CUE
 from anatomy_r1.scoring.lenient_answer import NOTHING, SEVERAL, UNREADABLE, Found, LenientAnswer
 from anatomy_r1.scoring.option_matcher import OptionMatcher
 
@@ -39,7 +39,8 @@ def finished(text: str) -> str:
 def phrases(text: str, matcher: OptionMatcher) -> Found:
     """The text after a cue such as "the answer is", or before "is correct", sentence by sentence.
 
-    A cue without anything behind it counts only if nothing else does.
+    A cue without anything behind it counts only if nothing else does. So does a weak one, such as "should be", that
+    leads to no option: "the answer must be viewed with care".
     """
     found: list[LenientAnswer] = []
     after, blank = len(text), False
@@ -52,14 +53,31 @@ def phrases(text: str, matcher: OptionMatcher) -> Found:
                 blank = True
                 continue
             one, length = _read_phrase(before, stated, matcher, mark=mark)
+            if one == UNREADABLE and WEAK_CUE.search(cues[-1][0]) and not matcher.named(stated):
+                blank = True
+                continue
             if one.choice and matcher.begun(text[cues[-1].end() : end + matcher.reach]) - {one.choice}:
                 one = SEVERAL  # "A. fumigatus" is no letter A
+            if one.choice and matcher.plain(stated) == one.choice.casefold() and _is_label(text[end:], matcher):
+                one = UNREADABLE  # "D. Cloud cells" where D is another text
             found.append(SEVERAL if matcher.named(between) else one)
             after = cues[-1].end() + length
         elif choice := _verdict(text[start:end], matcher):
             found.append(LenientAnswer(choice, "phrase"))
             after = end
     return Found(found or [UNREADABLE] * blank, text[after:], blank=blank and not found)
+
+
+def _is_label(text: str, matcher: OptionMatcher) -> bool:
+    """Whether the letter before `text`, which begins with a full stop, is the label of a text that is no option's.
+
+    A few words to the end of the line, without a verb that we know: "D. Cloud cells", but "D. The liver is brown".
+    """
+    line = text[: matcher.reach].partition("\n")[0]
+    words = line.removeprefix(".").strip(" *").removesuffix(".")
+    few = 0 < len(words.split()) <= max(len(one.split()) for one in matcher.texts) + 1
+    sentence = CUE.search(words) or re.search(r"[.!?]|\b(?:is|are|was|has|have)\b", words)
+    return line.startswith(".") and few and not sentence and not matcher.named(words)
 
 
 def _read_phrase(before: str, stated: str, matcher: OptionMatcher, *, mark: str) -> tuple[LenientAnswer, int]:

@@ -57,6 +57,37 @@ KINDS = {
         "B": ("The correct choice is therefore B.", "The answer is clearly the liver.", "The answer is thus, B"),
         None: ("The answer is therefore not B.", "The answer is probably B", "The answer is then unclear"),
     },
+    "a sentence about the answer": {
+        "B": (
+            *(
+                "B. Liver\n\nThe answer must be viewed with care.",
+                "Correct answer: B\nThis adds an answer to the question.",
+            ),
+            "The answer is B. Liver. The answer should be placed in tags.",
+        ),
+        None: (
+            "The answer must be viewed with care.",
+            "B. Liver\n\nThe answer should be C.",
+            "B is out. The answer is open",
+        ),
+    },
+    "a letter before another text": {
+        "B": (
+            "The answer is B. The liver is brown.",
+            "The answer is B.",
+            "The answer is B. Liver",
+            "Answer: B.\nCloud cells",
+        ),
+        None: (
+            "The correct answer would be D. Cloud cells.",
+            "The answer is B. Cloud cells",
+            "The answer is B. Other.",
+        ),
+    },
+    "the number of the prompt's item": {
+        "B": ("2 B. Liver", "2\nB) Liver", "2. B. Liver"),
+        None: ("2. B", "2 B. Gallbladder", "1. B. Liver\n2. C. Cystic Plate"),
+    },
     "no option after all": {None: ("The answer is D. None of the above.", "B. None of the options fits")},
     "special tokens around the turn": {
         "B": (
