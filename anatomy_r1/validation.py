@@ -52,7 +52,7 @@ def read_validated(path: Path, model: type[T], *, what: str, fix: str = FIX) -> 
         byte = f"byte {error.object[error.start]:#04x} at position {error.start}"
         raise AnatomyR1Error(f"{where}: not UTF-8 text ({byte}). Fix: save it as UTF-8") from error
     try:
-        content = _json(text) if path.suffix == ".json" else _yaml(text)
+        content = parse_json(text) if path.suffix == ".json" else _yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise AnatomyR1Error(f"{where}: {_in_one_line(error)}. Fix: {fix}") from error
     if content is None or content == {}:
@@ -143,7 +143,7 @@ def _in_one_line(error: Exception) -> str:
     return f"{problem} (line {mark.line + 1}, column {mark.column + 1}){tab}"
 
 
-def _json(text: str) -> object:
+def parse_json(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
 
 
