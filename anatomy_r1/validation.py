@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, PlainValidator, TypeAdapter, ValidationError
 
 from anatomy_r1.errors import AnatomyR1Error
 
@@ -33,6 +33,16 @@ _FEW = 20
 """Keys that an error lists when none is near (our choice)."""
 _MOST_NODES = 100_000
 """Values that a file may have once its aliases are resolved (our choice): a few lines of aliases can mean billions."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"should be text, found {reprlib.repr(value)}")
+    return value
+
+
+Text = Annotated[str, PlainValidator(_text)]
+"""Any text, such as a model's; pydantic's own `str` refuses half a surrogate pair, which JSON may hold."""
 
 
 def read_validated(path: Path, model: type[T], *, what: str, fix: str = FIX) -> T:
