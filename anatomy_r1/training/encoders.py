@@ -37,6 +37,8 @@ from anatomy_r1.training.tokens import (
 MAX_TOKENS = 77  # as in MedCLIP's processor
 STATES = (1, 2, -1)
 """Indices of the hidden states that MedCLIP averages; 0 would be the embeddings."""
+LARGEST = {"num_hidden_layers": 200, "hidden_size": 50_000, "intermediate_size": 500_000, "vocab_size": 5_000_000}
+"""Beyond any BERT (ours): a larger one would fill the memory before it is compared with its weights."""
 BERT, PROJECTION = "text_model.model.", "text_model.projection_head.weight"
 """Tensor names in MedCLIP's checkpoint."""
 MEDCLIP_FILES = ("config.json", "vocab.txt", "tokenizer*.json", "special_tokens_map.json")
@@ -181,6 +183,10 @@ def _bert_config(folder: Path) -> Any:
             raise AnatomyR1Error(
                 f"{folder / 'config.json'}: {found}, but MedCLIP needs a 'bert' with {least} or more. Fix: {fix}"
             )
+    for name, most in LARGEST.items():
+        if not 0 < getattr(config, name) <= most:
+            problem = f"{name} is {getattr(config, name)}, expected 1 to {most}"
+            raise AnatomyR1Error(f"{folder / 'config.json'}: {problem}. Fix: {fix}")
     return config
 
 

@@ -19,7 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.validation import parse_json, validated
 
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
+LARGEST = 1e15
+"""No number of a training is larger (ours); NaN and infinity are none at all."""
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Positive = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -99,23 +101,22 @@ def check_rows(frame: pd.DataFrame, record: type, where: str) -> None:
         empty = column.isna()
         if empty.any() and "None" not in rest:
             raise ValueError(f"{where}.{field.name}: empty in row {int(empty.argmax())}. Fix: train again")
-        fits = isinstance_of(kind)
         for value in column[~empty]:
-            if not fits(value):
+            if not fits(value, kind):
                 raise ValueError(f"{where}.{field.name}: {str(value)[:40]!r} is no {kind}. Fix: train again")
 
 
-def isinstance_of(kind: str) -> Any:
-    """A check of one value by the name of its type, as SQLite gives it back: truth values are 0 and 1."""
+def fits(value: object, kind: str) -> bool:
+    """Whether a value is of a type given by name, as SQLite gives it back: truth values are 0 and 1."""
     if kind == "str":
-        return lambda value: isinstance(value, str)
-    whole = kind in ("int", "bool")
-    return lambda value: (
-        isinstance(value, (int, float, np.number))
-        and bool(np.isfinite(value))
-        and abs(value) <= 1e15
-        and (not whole or value == int(value))
-    )
+        return isinstance(value, str)
+    if not isinstance(value, (int, float, np.number)):
+        return False
+    try:
+        number = float(value)
+    except OverflowError:
+        return False
+    return abs(number) <= LARGEST and (kind == "float" or number == int(number))
 
 
 def read_rewards(values: pd.Series, where: str) -> pd.DataFrame:
@@ -126,8 +127,9 @@ def read_rewards(values: pd.Series, where: str) -> pd.DataFrame:
             rewards = json.loads(text)
         except (ValueError, RecursionError, TypeError):
             rewards = None
-        fits = isinstance_of("float")
-        if not isinstance(rewards, dict) or not all(fits(v) and not isinstance(v, bool) for v in rewards.values()):
+        if not isinstance(rewards, dict) or not all(
+            fits(value, "float") and not isinstance(value, bool) for value in rewards.values()
+        ):
             raise ValueError(f"{where}.rewards: {str(text)[:40]!r} is no object of numbers. Fix: train again")
         found.append(rewards)
     if any(one.keys() != found[0].keys() for one in found):
@@ -150,8 +152,8 @@ def check_columns(table: pd.DataFrame, kinds: Mapping[str, str], where: str) -> 
         raise AnatomyR1Error(f"{where}: no rows. Fix: {fix}")
     for name, stated in kinds.items():
         kind, column = stated.removesuffix("?"), table[name]
-        fits, empty = isinstance_of(kind), column.isna()
-        wrong = [value for value in column[~empty] if not fits(value)]
+        empty = column.isna()
+        wrong = [value for value in column[~empty] if not fits(value, kind)]
         if wrong or (empty.any() and kind == stated):
             found = repr(wrong[0])[:40] if wrong else "an empty cell"
             raise AnatomyR1Error(f"{where}: {name} should be {kind}, found {found}. Fix: {fix}")

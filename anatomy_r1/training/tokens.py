@@ -31,8 +31,8 @@ VOCABULARIES = (
     "tokenizer.model",
 )
 """Files of which a tokenizer needs one."""
-LEAST_SHARE = 0.9
-"""Smallest vocabulary as a share of the rows of the embedding (ours): paddings of real models stay above 0.97."""
+LEAST_SHARE = 90
+"""Smallest vocabulary in percent of the rows of the embedding (ours): paddings of real models stay above 97."""
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -55,7 +55,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 def check_vocabulary(known: int, rows: int, where: Path) -> None:
     """Refuse a tokenizer of `known` tokens for an embedding of `rows` rows: too many, or a part of a vocabulary."""
-    if known > rows or known < LEAST_SHARE * rows:
+    if known > rows or 100 * known < LEAST_SHARE * rows:
         raise AnatomyR1Error(
             f"{where}: the tokenizer knows {known} tokens, but the text tower has {rows}. "
             "Fix: copy the vocabulary (vocab.txt, tokenizer.json) that belongs to these weights"

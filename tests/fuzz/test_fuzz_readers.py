@@ -21,9 +21,13 @@ from anatomy_r1.training.similarity import read_similarity
 from anatomy_r1.training.stored_values import read_record
 from tests.fuzz.budget import FUZZ
 
-KEYS = tuple(
-    ["encoder", "names", "matrix", "identity", "wording", "plan", "arguments", "max_steps", "spent", "steps", "profile", "benchmark", "model", "method", "arm", "seed", "style", "provenance", "unfit", "schema", "own_steps", "commit", "samples", "format_version", "image_root", "questions_sha256", "counts", "inputs", "test", "questions", "category", "name", "declared", "metric", "level", "smallest_difference", "comparisons", "model_cfg", "embed_dim", "vision_cfg", "text_cfg"]
-)
+KEYS = (
+    "encoder", "names", "matrix", "identity", "wording", "plan", "arguments", "max_steps", "spent", "steps", "profile",
+    "benchmark", "model", "method", "arm", "seed", "style", "provenance", "unfit", "schema", "own_steps", "commit",
+    "samples", "format_version", "image_root", "questions_sha256", "counts", "inputs", "test", "questions", "category",
+    "name", "declared", "metric", "level", "smallest_difference", "comparisons", "model_cfg", "embed_dim", "vision_cfg",
+    "text_cfg",
+)  # fmt: skip
 SCALARS = st.one_of(
     *(st.none(), st.booleans(), st.integers(-3, 3), st.integers(), st.floats()),
     st.sampled_from(["", "mini", "avg@5", "2026-11-24", "..", "\ud800"]),

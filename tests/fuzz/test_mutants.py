@@ -1,11 +1,14 @@
 """A short run of `scripts/mutate.py`: no command ends in a traceback, and none takes a file that is broken."""
 
 import random
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 
 from tests.fuzz.formats import FORMATS
-from tests.fuzz.mutations import Rules, mutants
+from tests.fuzz.mutations import Mutant, Rules, mutants
 from tests.fuzz.trial import Bench
 
 COUNT, COSTLY = 20, 5
@@ -46,20 +49,37 @@ def test_the_same_seed_gives_the_same_mutants():
     assert {one.broken for one in made[0]} == {True, False}
 
 
-def test_a_reader_without_checks_is_caught(bench, monkeypatch):
-    """The harness itself: a command that takes everything, and one that breaks off, are faults."""
+@pytest.mark.parametrize(
+    ("ran", "broken", "verdict"),
+    [
+        ((0, "taken", ""), True, "accepted"),
+        ((0, "warning: odd", ""), True, "harmless"),
+        ((0, "taken", ""), False, "harmless"),
+        ((-1, "", "file.py:3 KeyError: 'x'"), False, "traceback"),
+        ((2, "error: no", ""), True, "refused"),
+    ],
+)
+def test_what_counts_as_a_fault(bench, ran, broken, verdict):
     form = next(one for one in FORMATS if one.name == "similarity JSON")
-    for read, verdict in ((lambda path: print("taken"), "accepted"), (lambda path: {}["x"], "traceback")):
-        monkeypatch.setattr(Bench, "_run", lambda self, form, seconds=0, read=read: _ran(read))
-        found = {one.verdict for one in bench.trials(form, random.Random(0), 30)} if verdict == "accepted" else {
-            bench._judged(form, next(mutants(b'{"a": 1}', "json", Rules(), random.Random(0), 1)), _ran(read), "").verdict
-        }  # fmt: skip
-        assert verdict in found
+    assert bench._judged(form, Mutant("delete names", b"", broken), ran, "valid").verdict == verdict
 
 
-def _ran(read):
-    try:
-        read(None)
-    except KeyError as error:
-        return -1, "", repr(error)
-    return 0, "", ""
+def test_a_command_that_breaks_off_is_a_traceback_with_its_place(bench):
+    form = replace(FORMATS[0], main="tests.fuzz.test_mutants", words="x")
+    assert bench._run(form)[2].startswith("tests/fuzz/test_mutants.py:")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[" * 50_000, b'{"names": NaN'])
+def test_a_process_of_its_own_ends_in_one_line(content, tmp_path):
+    path = tmp_path / "similarity.json"
+    path.write_bytes(content)
+    words = [sys.executable, "-m", "anatomy_r1.cli", "similarity", "show", str(path)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {path}: ")
+    assert "Traceback" not in ended.stderr
+
+
+def main(words):
+    return {}[words[0]]
