@@ -66,7 +66,7 @@ class _Head(BaseModel):
 def read_head(path: Path, fix: str) -> dict[str, Any]:
     """The fields of a result besides its table; AnatomyR1Error with `fix` if a key is wrong, missing or unknown."""
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"), constants=True)
     except (OSError, ValueError, RecursionError) as error:
         raise AnatomyR1Error(f"{path}: not a complete result ({error}). Fix: {fix}") from error
     where = f"{path}: not a complete result"

@@ -81,7 +81,7 @@ def read_record(path: Path) -> dict[str, Any]:
         OSError: It cannot be read.
     """
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"), constants=True)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     validated(content, _Record, where=f"{path}: not the record of a training")

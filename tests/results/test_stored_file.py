@@ -12,7 +12,7 @@ from tests.helpers.stores import result
 HEADS = {
     "another type": ({"method": 0.5}, "method: should be text, found 0.5"),
     "an empty name": ({"arm": ""}, "arm: should not be empty"),
-    "a seed in words": ({"seed": "0"}, "seed: .*found '0'"),
+    "a seed in words": ({"seed": "0"}, "seed: .*found the string '0'"),
     "a negative seed": ({"seed": -1}, "seed: .*greater than or equal to 0"),
     "a misspelt key": ({"modle": "x"}, "unknown key 'modle' .did you mean 'model'"),
     "facts that are no object": ({"provenance": {"training": "word"}}, "provenance: training: .*found 'word'"),

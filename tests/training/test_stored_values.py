@@ -60,7 +60,7 @@ def test_a_table_that_lacks_something_is_refused(statement, tmp_path):
     ("arguments", "complaint"),
     [
         ({}, "missing key 'plan.arguments.max_steps'"),
-        ({"max_steps": "9"}, "plan.arguments.max_steps: .*found '9'"),
+        ({"max_steps": "9"}, "plan.arguments.max_steps: .*found the string '9'"),
         ({"max_steps": 9, "num_generations": 0}, "num_generations: .*greater than or equal to 1"),
         ({"max_steps": 9, "epsilon": [0.2]}, "epsilon: .*found .0.2."),
         ({"max_steps": 9, "per_device_train_batch_size": 10**30}, "per_device_train_batch_size"),
