@@ -1,6 +1,6 @@
 """Break a valid example of every file format in many ways, and run the command that reads it.
 
-    python scripts/mutate.py                                 1,000 mutants of each format: about half an hour
+    python scripts/mutate.py                                 1,000 mutants of each format
     python scripts/mutate.py --count 100 --only store log    100 of each format with `store` or `log` in its name
     python scripts/mutate.py --list                          names of the formats
 

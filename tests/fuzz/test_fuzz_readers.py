@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy_r1.comparison.family import load_family
+from anatomy_r1.data.prepare.omnimed import parse_problem
+from anatomy_r1.data.prepare.ssg_vqa import parse_line
 from anatomy_r1.data.prepared import load_manifest
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.errors import AnatomyR1Error
@@ -103,6 +105,28 @@ def test_any_record_of_a_training_is_a_value_error(tmp_path, value):
 @given(st.text(max_size=200))
 def test_any_stem_is_parsed(text):
     parse_stem(text)
+
+
+PARTS = (
+    "A)", "B)", "C)", " A)", ", B)", ", ", "|", "[", "]", "1.0", "nan", "1e999", "liver", "True", "{", "?", "\n", " ", "NA",
+    "What anatomy is at the ", "query_component", "one_hop.json",
+)  # fmt: skip
+LINES = st.lists(st.sampled_from(PARTS) | st.text(max_size=5), max_size=12).map("".join)
+
+
+@FUZZ
+@given(LINES)
+def test_any_line_of_ssg_vqa_is_read_or_refused_in_words(line):
+    with suppress(AnatomyR1Error):
+        parse_line(line, "qa_txt/VID01/1.txt", 1)
+
+
+@FUZZ
+@given(LINES)
+def test_any_problem_of_med_r1_gives_options_or_a_value_error(text):
+    with suppress(ValueError):
+        _, options = parse_problem(text)
+        assert 2 <= len(options) <= 8
 
 
 FIELDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
