@@ -84,7 +84,7 @@ def _report(outcomes: Sequence[Any], names: Sequence[str]) -> str:
         rows.append(f"{name:{width}}  " + "  ".join(numbers))
     for name in names:
         faults = [one for one in outcomes if one.format == name and one.verdict in FAULTS]
-        rows += [f"{one.verdict}: {name}: {one.what}: {one.detail.strip()[-200:]}" for one in faults[:SHOWN]]
+        rows += [f"{one.verdict}: {name}: {one.what}: {' '.join(one.detail.split())[-200:]}" for one in faults[:SHOWN]]
     return "\n".join(rows)
 
 

@@ -18,9 +18,9 @@ def world(folder: Path) -> Path:
     from anatomy_r1.mini.released_twin import twin
     from anatomy_r1.mini.world import WorldSpec, write_world
 
-    counts = {"train_videos": 3, "validation_videos": 1, "test_videos": 2, "frames_per_video": 4, "slides": 24}
+    counts = {"train_videos": 4, "validation_videos": 1, "test_videos": 2, "frames_per_video": 6, "slides": 24}
     write_world(folder / "world", WorldSpec(**counts), progress=False)
-    for name, records in twin(folder / "world", 6).items():
+    for name, records in twin(folder / "world", 12).items():
         (folder / f"{name}.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
     return folder / "world"
 

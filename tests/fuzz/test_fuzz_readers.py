@@ -108,8 +108,8 @@ def test_any_stem_is_parsed(text):
 
 
 PARTS = (
-    "A)", "B)", "C)", " A)", ", B)", ", ", "|", "[", "]", "1.0", "nan", "1e999", "liver", "True", "{", "?", "\n", " ", "NA",
-    "What anatomy is at the ", "query_component", "one_hop.json",
+    "A)", "B)", "C)", " A)", ", B)", ", ", "|", "[", "]", "1.0", "nan", "1e999", "liver", "True", "{", "?", "\n",
+    " ", "NA", "What anatomy is at the ", "query_component", "one_hop.json",
 )  # fmt: skip
 LINES = st.lists(st.sampled_from(PARTS) | st.text(max_size=5), max_size=12).map("".join)
 
