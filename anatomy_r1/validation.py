@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, PlainValidator, TypeAdapter, ValidationError
 
 from anatomy_r1.errors import AnatomyR1Error
 
@@ -33,6 +33,16 @@ _FEW = 20
 """Keys that an error lists when none is near (our choice)."""
 _MOST_NODES = 100_000
 """Values that a file may have once its aliases are resolved (our choice): a few lines of aliases can mean billions."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"should be text, found {reprlib.repr(value)}")
+    return value
+
+
+Text = Annotated[str, PlainValidator(_text)]
+"""Any text, such as a model's; pydantic's own `str` refuses half a surrogate pair, which JSON may hold."""
 
 
 def read_validated(path: Path, model: type[T], *, what: str, fix: str = FIX) -> T:
@@ -52,7 +62,7 @@ def read_validated(path: Path, model: type[T], *, what: str, fix: str = FIX) -> 
         byte = f"byte {error.object[error.start]:#04x} at position {error.start}"
         raise AnatomyR1Error(f"{where}: not UTF-8 text ({byte}). Fix: save it as UTF-8") from error
     try:
-        content = _json(text) if path.suffix == ".json" else _yaml(text)
+        content = parse_json(text) if path.suffix == ".json" else _yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise AnatomyR1Error(f"{where}: {_in_one_line(error)}. Fix: {fix}") from error
     if content is None or content == {}:
@@ -143,8 +153,9 @@ def _in_one_line(error: Exception) -> str:
     return f"{problem} (line {mark.line + 1}, column {mark.column + 1}){tab}"
 
 
-def _json(text: str) -> object:
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+def parse_json(text: str, *, constants: bool = False) -> Any:
+    """JSON with no key twice and, without `constants`, neither NaN nor infinity; ValueError or RecursionError."""
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=None if constants else _no_number)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

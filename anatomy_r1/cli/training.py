@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,10 @@ def _add_make(commands: Any) -> None:
 
 def _make(args: argparse.Namespace) -> int:
     from anatomy_r1.data.prepared import load
-    from anatomy_r1.training.encoders import medclip, open_clip_encoder, write_similarities
+    from anatomy_r1.training.encoders import medclip, write_similarities
     from anatomy_r1.training.hub import snapshot
+    from anatomy_r1.training.open_clip_tower import open_clip_encoder
+    from anatomy_r1.training.tokens import partly_unknown
 
     if args.encoder == "medclip":
         encoder = medclip(Path(args.weights), snapshot(args.bert))
@@ -83,6 +86,9 @@ def _make(args: argparse.Namespace) -> int:
         encoder = open_clip_encoder(snapshot(args.weights))
     options = sorted({option for data in args.data for question in load(data).questions for option in question.options})
     made = write_similarities(encoder, options, args.out, args.wording)
+    if encoder.token_ids and (partial := partly_unknown({one: encoder.token_ids(one) for one in options})):
+        about = f"{len(partial)} of {len(options)} options have words that the tokenizer does not know"
+        print(f"warning: {about}, e.g. {partial[0]!r}; their similarities say less than they seem to", file=sys.stderr)
     print(f"{args.out}: {len(made.names)} option texts by {made.encoder}")
     return 0
 

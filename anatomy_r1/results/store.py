@@ -20,6 +20,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, write_atomic
 from anatomy_r1.provenance import stated
 from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.results.stored_file import read_head, read_table
 from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.fitness import Fitness, lenient_share, stored_fitness
 from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
@@ -109,12 +110,12 @@ def save_result(store: Path, result: Result) -> Path:
 
 
 def load_result(path: Path) -> Result:
-    """Read one result from its JSON file; a `ValueError` if that or its table is not complete."""
+    """Read one result from its JSON file; an `AnatomyR1Error` if that or its table is not complete."""
+    head, table = read_head(path, RESTORE), read_table(path, RESTORE)
     try:
-        head = json.loads(path.read_text())
-        return Result(**head, questions=pd.read_parquet(path.with_suffix(".parquet")))
-    except (TypeError, ValueError, FileNotFoundError) as error:
-        raise ValueError(f"{path}: not a complete result ({error}). Fix: {RESTORE}") from error
+        return Result(**head, questions=table)
+    except ValueError as error:
+        raise AnatomyR1Error(f"{path}: not a complete result ({error}). Fix: {RESTORE}") from error
 
 
 def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:

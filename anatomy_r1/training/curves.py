@@ -28,10 +28,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, write_atomic
+from anatomy_r1.training.stored_values import check_columns
 from anatomy_r1.training.training_log import ACCURACY, read
+from anatomy_r1.validation import Text, parse_json, validated
 
 SCHEMA_VERSION = 1
 COLUMNS = (
@@ -41,6 +44,11 @@ COLUMNS = (
 """`draw` is 0 for the batch's own questions. `reward` is the mean over members of the sum of all reward functions,
 `accuracy` that of the accuracy reward. `similarity` is S(q) of the options served, missing where it is unknown.
 `distinct_texts` is missing for steps whose texts are not logged. `tokens` is the sum over members."""
+_KINDS = {
+    "step": "int", "group": "int", "draw": "int", "anatomy": "str", "level": "int?", "members": "int",
+    "reward": "float", "accuracy": "float", "invalid": "bool", "similarity": "float?", "distinct_choices": "int",
+    "entropy_bits": "float", "distinct_texts": "int?", "tokens": "int",
+}  # fmt: skip
 _WITH_GAPS = {"level": "Int64", "distinct_texts": "Int64"}
 LONGEST, CUT = 2000, " [... cut]"
 """Characters kept of a prompt or completion (our choice), and what ends a text that was cut."""
@@ -222,18 +230,46 @@ def load_curves(folder: Path) -> list[Curves]:
     for path in sorted(folder.glob("*/*/*/seed*.json")):
         try:
             found.append(_load(path))
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except Exception as error:  # pyarrow and pandas raise more than ValueError and OSError
             fix = "restore it from where it came, or write it again with `python -m baselines curves`"
             raise AnatomyR1Error(f"{path}: incomplete curves ({error}). Fix: {fix}") from error
     return found
 
 
+class _SampleFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    step: int
+    group: int
+    anatomy: Text
+    question_id: Text
+    prompt: Text
+    completions: list[Text]
+    choices: list[Text | None]
+    right: list[bool]
+
+
+class _CurvesFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    schema_version: int = Field(alias="schema")
+    profile: Text
+    benchmark: Text
+    model: Text
+    method: Text
+    seed: int
+    own_steps: int
+    commit: Text
+    samples: list[_SampleFile]
+
+
 def _load(path: Path) -> Curves:
-    head = json.loads(path.read_text(encoding="utf-8"))
-    if head.pop("schema", None) != SCHEMA_VERSION:
+    read = validated(parse_json(path.read_text(encoding="utf-8")), _CurvesFile, where=str(path))
+    if read.schema_version != SCHEMA_VERSION:
         raise ValueError(f"another schema than {SCHEMA_VERSION}")
     groups, seconds = pd.read_parquet(path.with_suffix(".parquet")), pd.read_csv(path.with_suffix(".seconds.csv"))
-    if list(groups.columns) != list(COLUMNS):
-        raise ValueError(f"columns {list(groups.columns)}")
-    samples = tuple(SampleGroup.from_dict(sample) for sample in head.pop("samples"))
+    check_columns(groups, _KINDS, str(path.with_suffix(".parquet")))
+    check_columns(seconds, {"step": "int", "seconds": "float"}, str(path.with_suffix(".seconds.csv")))
+    head = read.model_dump(exclude={"schema_version", "samples"})
+    samples = tuple(SampleGroup.from_dict(sample.model_dump()) for sample in read.samples)
     return Curves(**head, samples=samples, groups=groups.astype(_WITH_GAPS), seconds=seconds)

@@ -1,5 +1,7 @@
 """Text encoders for S(q): option texts in, one vector each out, and the file of similarities computed with them.
 
+MedCLIP's tower is here, open_clip's in `anatomy_r1.training.open_clip_tower`.
+
 Each text is encoded alone: an encoder that averages over padding would give it another vector in a batch with longer
 texts. The paper states no wording for the texts; ours is the option alone, and the file records the wording used.
 
@@ -22,19 +24,24 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, identity_of, write_output
-from anatomy_r1.training.similarity import Similarity, from_vectors
+from anatomy_r1.training.similarity import Similarity, check_similarity, from_vectors
+from anatomy_r1.training.tokens import (
+    TokenIds,
+    check_different,
+    check_token_ids,
+    check_vocabulary,
+    ids_of,
+    load_tokenizer,
+)
 
 MAX_TOKENS = 77  # as in MedCLIP's processor
 STATES = (1, 2, -1)
 """Indices of the hidden states that MedCLIP averages; 0 would be the embeddings."""
+LARGEST = {"num_hidden_layers": 200, "hidden_size": 50_000, "intermediate_size": 500_000, "vocab_size": 5_000_000}
+"""Beyond any BERT (ours): a larger one would fill the memory before it is compared with its weights."""
 BERT, PROJECTION = "text_model.model.", "text_model.projection_head.weight"
 """Tensor names in MedCLIP's checkpoint."""
-WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
-"""File names of weights, in the order in which open_clip looks for them."""
 MEDCLIP_FILES = ("config.json", "vocab.txt", "tokenizer*.json", "special_tokens_map.json")
-OPEN_CLIP_FILES = (
-    "open_clip_config.json", "config.json", "vocab.*", "merges.txt", "tokenizer*.json", "special_tok*.json",
-)  # fmt: skip
 """Patterns of the files that determine a vector besides the weights."""
 
 
@@ -48,21 +55,32 @@ class TextEncoder:
     """What determines a vector: SHA-256 of weights, configuration and tokenizer files, 16 hex digits each."""
     encode: Callable[[str], Sequence[float]]
     """One text -> its vector, of any length."""
+    token_ids: Callable[[str], TokenIds] | None = None
+    """One text -> what the tower sees of it; None if the encoder has no tokens to check."""
 
 
 def write_similarities(encoder: TextEncoder, names: Sequence[str], path: Path, wording: str = "{}") -> Similarity:
     """Compute eq. 3 for every pair of `names` and write the file that `read_similarity` reads.
 
     `wording` is what is encoded, with one `{}` for the option.
+
+    Raises:
+        AnatomyR1Error: The encoder does not tell the options apart (`check_token_ids`, `check_similarity`), or a vector
+            has no direction. Nothing is written then.
     """
     if not names:
         raise AnatomyR1Error("no option texts to encode. Fix: name a prepared set that has questions")
     if wording.count("{}") != 1:
         fix = "write it as in 'a photo of the {}'"
         raise AnatomyR1Error(f"wording {wording!r}: needs one {{}} for the option. Fix: {fix}")
-    vectors = {name: list(encoder.encode(wording.replace("{}", name))) for name in dict.fromkeys(names)}
+    texts = {name: wording.replace("{}", name) for name in dict.fromkeys(names)}
+    if encoder.token_ids is not None:
+        check_token_ids({name: encoder.token_ids(name) for name in texts}, encoder.name)
+        check_different({name: encoder.token_ids(text) for name, text in texts.items()}, encoder.name)
+    vectors = {name: list(encoder.encode(text)) for name, text in texts.items()}
     marked = " ".join([encoder.name, *(f"{part} {value}" for part, value in sorted(encoder.identity.items()))])
     similarity = from_vectors(vectors, f"{marked}, wording {wording!r}")
+    check_similarity(similarity)
     content = {
         "encoder": similarity.encoder,
         "identity": dict(encoder.identity),
@@ -121,19 +139,19 @@ def medclip(weights: Path, bert: Path) -> TextEncoder:
         bert: folder with Bio_ClinicalBERT's configuration and tokenizer; its own weights are not needed.
     """
     import torch
-    from transformers import AutoConfig, AutoTokenizer, BertModel
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(bert, trust_remote_code=False)
-        config = AutoConfig.from_pretrained(bert, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise AnatomyR1Error(f"{bert}: no BERT configuration and tokenizer ({error})") from error
-    found = tensors(weights)
-    model = BertModel(config, add_pooling_layer=f"{BERT}pooler.dense.weight" in found).eval()
-    _load(model, found, weights)
+    tokenizer, config, found = load_tokenizer(bert), _bert_config(bert), tensors(weights)
+    check_vocabulary(len(tokenizer), config.vocab_size, bert)
+    model = _bert(config, found, weights, bert)
     if PROJECTION not in found or found[PROJECTION].dim() != 2 or found[PROJECTION].shape[1] != config.hidden_size:
-        raise AnatomyR1Error(f"{weights}: {PROJECTION} is missing, or does not take vectors of {config.hidden_size}")
+        raise AnatomyR1Error(
+            f"{weights}: {PROJECTION} is missing, or does not take vectors of {config.hidden_size}. "
+            "Fix: convert or download MedCLIP's checkpoint again"
+        )
     projection = found[PROJECTION].float()
+
+    def token_ids(text: str) -> TokenIds:
+        return ids_of(tokenizer, text, MAX_TOKENS)
 
     def encode(text: str) -> Sequence[float]:
         read = tokenizer(text, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
@@ -145,71 +163,48 @@ def medclip(weights: Path, bert: Path) -> TextEncoder:
 
     files = [path for pattern in MEDCLIP_FILES for path in bert.glob(pattern)]
     identity = {"weights": identity_of([weights]), "tokenizer": identity_of(files)}
-    return TextEncoder("MedCLIP text tower", identity, encode)
+    return TextEncoder("MedCLIP text tower", identity, encode, token_ids)
 
 
-def _load(model: Any, found: Mapping[str, Any], weights: Path) -> None:
+def _bert_config(folder: Path) -> Any:
+    """BERT's configuration, of a shape that MedCLIP's computation needs."""
+    from transformers import AutoConfig
+
+    fix = "copy config.json of Bio_ClinicalBERT into the folder"
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # transformers raises what its parsers do: TypeError, KeyError, OSError, ...
+        reason = " ".join(str(error).split())[:300]
+        raise AnatomyR1Error(f"{folder / 'config.json'}: no BERT configuration ({reason}). Fix: {fix}") from error
+    lowest = {"num_hidden_layers": max(STATES), "max_position_embeddings": MAX_TOKENS}
+    for name, least in lowest.items():
+        if config.model_type != "bert" or getattr(config, name) < least:
+            found = f"{name} {getattr(config, name, None)} of a {config.model_type!r}"
+            raise AnatomyR1Error(
+                f"{folder / 'config.json'}: {found}, but MedCLIP needs a 'bert' with {least} or more. Fix: {fix}"
+            )
+    for name, most in LARGEST.items():
+        if not 0 < getattr(config, name) <= most:
+            problem = f"{name} is {getattr(config, name)}, expected 1 to {most}"
+            raise AnatomyR1Error(f"{folder / 'config.json'}: {problem}. Fix: {fix}")
+    return config
+
+
+def _bert(config: Any, found: Mapping[str, Any], weights: Path, folder: Path) -> Any:
+    """The tower with every weight from the checkpoint: one that is missing would keep a random value."""
+    from transformers import BertModel
+
     named = {name.removeprefix(BERT): value for name, value in found.items() if name.startswith(BERT)}
+    if not named:
+        some = ", ".join(sorted(found)[:3]) or "no tensors at all"
+        fix = "name MedCLIP's checkpoint, converted by `anatomy-r1 similarity convert`"
+        raise AnatomyR1Error(f"{weights}: no text tower: no tensor begins with {BERT} (found {some}). Fix: {fix}")
     named.pop("embeddings.position_ids", None)  # a buffer that transformers no longer has
     try:
+        model = BertModel(config, add_pooling_layer="pooler.dense.weight" in named).eval()
         model.load_state_dict(named, strict=True)
-    except RuntimeError as error:
-        reason = str(error).replace("\n", " ")[:400]
-        raise AnatomyR1Error(f"{weights}: not MedCLIP's text tower over this BERT ({reason})") from error
-
-
-def open_clip_encoder(folder: Path) -> TextEncoder:
-    """A text tower in open_clip's format, such as `microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224`.
-
-    A folder holds `open_clip_config.json`, the weights as safetensors and, if the text tower is a transformers model,
-    the tokenizer's files. Such a tower's own configuration (`config.json`) is read from the folder if it is there, else
-    from the hub's cache.
-    """
-    try:
-        import open_clip
-        import torch
-    except ImportError as error:
-        raise AnatomyR1Error("open_clip is missing. Fix: pip install 'anatomy-r1[train]'") from error
-    config, weights = _config(folder), _weights(folder)
-    source = f"local-dir:{folder}"
-    try:
-        model = open_clip.create_model(source, pretrained_text=False, text_cfg=_text_config(folder, config)).eval()
-        tokenizer = open_clip.get_tokenizer(source)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        fix = "Fix: put the text tower's config.json and tokenizer into the folder"
-        raise AnatomyR1Error(f"{folder}: open_clip cannot load it ({str(error)[:300]}). {fix}") from error
-
-    def encode(text: str) -> Sequence[float]:
-        with torch.inference_mode():
-            return list(model.encode_text(tokenizer([text]), normalize=True)[0].float().tolist())
-
-    files = [path for pattern in OPEN_CLIP_FILES for path in folder.glob(pattern)]
-    identity = {"weights": identity_of([weights]), "tokenizer": identity_of(files)}
-    name = config["text_cfg"].get("hf_model_name", f"text tower of width {config['text_cfg'].get('width')}")
-    return TextEncoder(f"open_clip {name}".strip(), identity, encode)
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    path = folder / "open_clip_config.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["model_cfg"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnatomyR1Error(f"{path}: no configuration of open_clip ({type(error).__name__}: {error})") from error
-
-
-def _weights(folder: Path) -> Path:
-    """Require safetensors: without them, open_clip would load a pickle."""
-    for name in WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    fix = f"Fix: anatomy-r1 similarity convert {folder}/open_clip_pytorch_model.bin {folder}/{WEIGHTS[0]}"
-    raise AnatomyR1Error(f"{folder}: none of {', '.join(WEIGHTS)}. {fix}")
-
-
-def _text_config(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
-    text = dict(config["text_cfg"])
-    if "hf_model_name" in text:
-        text["hf_model_pretrained"] = False  # its weights are in the checkpoint
-        if (folder / "config.json").is_file():
-            text["hf_model_name"] = str(folder)
-    return text
+    except Exception as error:  # a configuration's values reach PyTorch unchecked
+        reason = " ".join(str(error).split())[:400]
+        fix = f"name the checkpoint that belongs to {folder / 'config.json'}"
+        raise AnatomyR1Error(f"{weights}: not MedCLIP's text tower over this BERT ({reason}). Fix: {fix}") from error
+    return model

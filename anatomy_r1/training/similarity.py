@@ -12,15 +12,17 @@ Example:
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.tokens import same_words
+from anatomy_r1.validation import parse_json, validated
 
 TOLERANCE = 1e-6
 """Ours: files keep eight decimals."""
@@ -68,23 +70,67 @@ def served_difficulty(similarity: Similarity | None, answer: str, options: Seque
 
 
 def from_vectors(vectors: Mapping[str, Sequence[float]], encoder: str) -> Similarity:
-    """Eq. 3 for every pair of option texts, from their vectors, of which none may be zero."""
+    """Eq. 3 for every pair of option texts, from their vectors.
+
+    Raises:
+        AnatomyR1Error: A vector is zero, is not finite or has another length than the rest.
+    """
+    fix = "use weights and a vocabulary that belong together"
+    if len({len(vector) for vector in vectors.values()}) > 1:
+        raise AnatomyR1Error(f"{encoder}: vectors of different lengths. Fix: {fix}")
     rows = np.asarray(list(vectors.values()), dtype=float)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not lengths.all():
-        raise ValueError(f"{encoder}: {list(vectors)[int(lengths.argmin())]!r} has a zero vector")
+    for name, length in zip(vectors, lengths[:, 0], strict=True):
+        if not np.isfinite(length) or length == 0:
+            what = "a zero vector" if length == 0 else "a vector that is not finite"
+            raise AnatomyR1Error(f"{encoder}: {name!r} has {what}. Fix: {fix}")
     cosines = np.clip((rows / lengths) @ (rows / lengths).T, -1.0, 1.0)
     return Similarity(tuple(vectors), tuple(tuple(row) for row in cosines.tolist()), encoder)
 
 
+def check_similarity(similarity: Similarity) -> None:
+    """Refuse similarities that tell nothing: two options with one vector, or all pairs equally alike.
+
+    Options that differ in case and punctuation only may have one vector.
+    """
+    values, names = np.asarray(similarity.matrix), similarity.names
+    fix = "make them again with `anatomy-r1 similarity make`, with the vocabulary and weights that belong together"
+    for i, j in np.argwhere(np.triu(values >= 1 - TOLERANCE, k=1)).tolist():
+        if not same_words(names[i], names[j]):
+            pair = f"{names[i]!r} and {names[j]!r}"
+            raise AnatomyR1Error(f"{similarity.encoder}: {pair} have similarity 1.000, as if one option. Fix: {fix}")
+    pairs = values[np.triu_indices(len(names), k=1)]
+    if len(names) > 2 and np.ptp(pairs) < TOLERANCE:
+        raise AnatomyR1Error(f"{similarity.encoder}: all {len(pairs)} pairs have similarity {pairs[0]:.3f}. Fix: {fix}")
+
+
+class _File(BaseModel):
+    """A file of similarities."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    encoder: str
+    identity: dict[str, str] | None = None
+    wording: str | None = None
+    names: list[str]
+    matrix: list[list[float]]
+
+
 def read_similarity(path: Path) -> Similarity:
-    """Similarities from a file: JSON with `encoder`, `names` and `matrix`."""
+    """Similarities from a file: JSON with `encoder`, `names` and `matrix`, which must tell the options apart."""
     fix = "write JSON with the keys encoder, names and matrix, from a text encoder such as MedCLIP's"
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return Similarity(tuple(raw["names"]), tuple(tuple(row) for row in raw["matrix"]), str(raw["encoder"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        raw = parse_json(path.read_text(encoding="utf-8"))
+        read = validated(raw, _File, where=f"{path}: no similarities", fix=fix)
+        found = Similarity(tuple(read.names), tuple(map(tuple, read.matrix)), read.encoder)
+    except AnatomyR1Error:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
         raise AnatomyR1Error(f"{path}: no similarities ({type(error).__name__}: {error}). Fix: {fix}") from error
+    try:
+        check_similarity(found)
+    except AnatomyR1Error as error:
+        raise AnatomyR1Error(f"{path}: {error}") from error
+    return found
 
 
 def load_similarity(source: str | None, *, needed: bool) -> Similarity | None:

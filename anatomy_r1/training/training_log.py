@@ -33,6 +33,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from anatomy_r1.files import atomic_file
+from anatomy_r1.training.stored_values import check_rows, read_rewards
 
 LOG_NAME, SETTINGS_NAME = "training_log.sqlite", "training.json"
 """In a training's folder: its log, and the record of its plan and its cost."""
@@ -184,20 +185,29 @@ class TrainingLog:
 def read(path: Path, table: str) -> pd.DataFrame:
     """One table as a frame: `steps`, `rollouts` (with a column `reward_<function>` per reward), `served` or `events`.
 
-    ValueError for another table, or a file of another schema version.
+    ValueError for another table, a file of another schema version, or one that is damaged: it names the column.
     """
     order = {**{name: key for name, (_, key) in _TABLES.items()}, "events": "step"}
     if table not in order:
         raise ValueError(f"no table {table!r} in a training log: {', '.join(order)}")
+    try:
+        return _read_table(path, table, order[table])
+    except (sqlite3.Error, pd.errors.DatabaseError) as error:
+        raise ValueError(f"{path}: not a training log ({error}). Fix: train again") from error
+
+
+def _read_table(path: Path, table: str, order: str) -> pd.DataFrame:
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             raise ValueError(f"{path}: training-log schema {version}, not {SCHEMA_VERSION}. Fix: train again")
         if table == "served" and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'served'").fetchone():
             return pd.DataFrame(columns=[f.name for f in fields(Example)])  # an old log
-        frame = pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {order[table]}", db)
+        frame = pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {order}", db)
+    if table in _TABLES:
+        check_rows(frame, _TABLES[table][0], f"{path}: {table}")
     if table == "rollouts" and len(frame):
-        rewards = pd.DataFrame([json.loads(value) for value in frame["rewards"]]).add_prefix("reward_")
+        rewards = read_rewards(frame["rewards"], f"{path}: rollouts").add_prefix("reward_")
         frame = pd.concat([frame.drop(columns="rewards"), rewards], axis=1)
     return frame
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +14,16 @@ from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.curriculum import LevelRule
 from anatomy_r1.training.similarity import Similarity, load_similarity
-from anatomy_r1.training.training_log import BATCHES, LOG_NAME, SETTINGS_NAME, RecordedBatch, read, read_batches
+from anatomy_r1.training.stored_values import read_record
+from anatomy_r1.training.training_log import (
+    ACCURACY,
+    BATCHES,
+    LOG_NAME,
+    SETTINGS_NAME,
+    RecordedBatch,
+    read,
+    read_batches,
+)
 
 CheckOutcome = Literal["passed", "failed", "not checkable"]
 NAMES = ("loss", "advantages", "curriculum", "similarity", "invalid gradients", "budget", "groups", "data")
@@ -155,11 +163,12 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
     folder = folder.parent if folder.is_file() else folder
     log = folder / LOG_NAME
     try:
-        record = json.loads((folder / SETTINGS_NAME).read_text(encoding="utf-8"))
+        record = read_record(folder / SETTINGS_NAME)
         steps, rollouts, served = (read(log, table) for table in ("steps", "rollouts", "served"))
+        if not len(rollouts):
+            rollouts = rollouts.assign(**{ACCURACY: pd.Series(dtype=float)})  # the checks fail in words without rows
         batches = tuple(read_batches(folder / BATCHES))
         evidence = Evidence(record["plan"], record["spent"], steps, rollouts, served, batches, training_set)
-        float(evidence.arguments["max_steps"])
         if evidence.arguments.get("curriculum") in ("levels", "pool"):
             evidence.level_rule  # noqa: B018  (raises if the plan does not state it)
         source = evidence.arguments.get("similarity")

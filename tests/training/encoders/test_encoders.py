@@ -1,6 +1,8 @@
 """Text towers from random weights in the real file layouts, each against a computation of its own."""
 
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ import torch
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.encoders import TextEncoder, convert, medclip, open_clip_encoder, write_similarities
+from anatomy_r1.training.encoders import TextEncoder, convert, medclip, write_similarities
+from anatomy_r1.training.open_clip_tower import open_clip_encoder
 from anatomy_r1.training.similarity import read_similarity
 from tests.helpers.small_set import SIX, write_set
 
@@ -233,3 +236,141 @@ def test_the_command_makes_a_file_that_the_curriculum_takes(released, clip_folde
     other = ["--encoder", "open_clip", "--weights", str(clip_folder[0]), "--data", data, "--out", out]
     assert main(["similarity", "make", *other]) == 0
     assert read_similarity(tmp_path / "s.json").encoder.startswith("open_clip")
+
+
+BROKEN_TOKENIZERS = {
+    "no vocabulary": ({"vocab.txt": None}, r"vocab\.txt or tokenizer\.json .*is missing"),
+    "nothing of the tokenizer": ({"vocab.txt": None, "tokenizer_config.json": None}, r"vocab\.txt .*is missing"),
+    "the vocabulary of another kind": (
+        {"vocab.txt": None, "vocab.json": '{"a": 0}', "merges.txt": "#"}, r"vocab\.txt: missing"
+    ),
+    "an empty vocabulary": ({"vocab.txt": ""}, r"vocab\.txt: empty"),
+    "a blank vocabulary": ({"vocab.txt": " \n\n"}, r"vocab\.txt: empty"),
+    "an empty tokenizer.json": ({"tokenizer.json": ""}, r"tokenizer\.json: empty"),
+    "a damaged tokenizer.json": ({"tokenizer.json": '{"model": {'}, r"no tokenizer can be read from .*tokenizer\.json"),
+    "a vocabulary that is no text": ({"vocab.txt": "\udcff\udcfe"}, r"no tokenizer can be read from .*vocab\.txt"),
+    "a vocabulary cut short": ({"vocab.txt": "\n".join(WORDS[:15])}, "knows 15 tokens, but the text tower has 19"),
+    "a vocabulary that is too long": ({"vocab.txt": "\n".join([*WORDS, "more"])}, "knows 20 tokens, but .* has 19"),
+    "another vocabulary": (
+        {"vocab.txt": "\n".join([*WORDS[:5], *(f"word{i}" for i in range(14))])},
+        "knows nothing of 'Abdominal Wall Cavity', 'Cystic Plate', 'Gallbladder' ... .6 of 6 options",
+    ),
+    "one option unknown": (
+        {"vocab.txt": "\n".join(["x" if w == "gut" else w for w in WORDS])}, "nothing of 'Gut' .1 of 6"
+    ),
+    "a damaged configuration": ({"config.json": "{"}, r"config\.json"),
+    "a configuration that is no object": ({"config.json": "[1]"}, "no tokenizer can be read"),
+    "too few layers": (
+        {"config.json": json.dumps({"model_type": "bert", **SHAPE, "num_hidden_layers": 1})}, "num_hidden_layers 1"
+    ),
+    "too few positions": (
+        {"config.json": json.dumps({"model_type": "bert", **SHAPE, "max_position_embeddings": 40})}, "embeddings 40"
+    ),
+    "another tower": ({"config.json": json.dumps({"model_type": "roberta", **SHAPE})}, "of a 'roberta'"),
+    "heads that do not divide": (
+        {"config.json": json.dumps({"model_type": "bert", **SHAPE, "num_attention_heads": 5})}, "not MedCLIP's text"
+    ),
+}  # fmt: skip
+
+
+def changed_copy(source, target, changes):
+    """A copy of a folder with some files removed (None) or replaced."""
+    shutil.copytree(source, target)
+    for name, text in changes.items():
+        if text is None:
+            (target / name).unlink()
+        else:
+            (target / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    return target
+
+
+def refused(words, tmp_path, capsys):
+    """The one line that `similarity make` ends in; nothing is written."""
+    write_set(tmp_path)
+    data, out = str(tmp_path / "sgg_anatomy_mini"), tmp_path / "s.json"
+    assert main(["similarity", "make", *map(str, words), "--data", data, "--out", str(out)]) == 2
+    assert not out.exists()
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "Fix: " in error
+    return error
+
+
+@pytest.mark.parametrize("what", BROKEN_TOKENIZERS)
+def test_case_05_a_tokenizer_that_does_not_read_the_options(what, released, tmp_path, capsys):
+    folder, _ = released
+    changes, complaint = BROKEN_TOKENIZERS[what]
+    bert_copy = changed_copy(folder / "bert", tmp_path / "bert", changes)
+    error = refused(["--weights", folder / "model.safetensors", "--bert", bert_copy], tmp_path, capsys)
+    assert re.search(complaint, error), error
+
+
+def test_case_05_two_options_of_one_token_sequence_are_named(tmp_path):
+    ids = {"Liver": (7,), "Gut": (8,), "Omentum": (7,)}
+    encoder = TextEncoder("one for all", {}, lambda text: [1.0, len(text)], lambda text: ids[text])
+    with pytest.raises(AnatomyR1Error, match="one for all: its tokenizer reads 'Liver' and 'Omentum' alike"):
+        write_similarities(encoder, list(ids), tmp_path / "s.json")
+    assert not (tmp_path / "s.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("vectors", "complaint"),
+    [
+        ({"Liver": [1, 0], "Gut": [0, 0]}, "'Gut' has a zero vector"),
+        ({"Liver": [1, 0], "Gut": [float("nan"), 0]}, "'Gut' has a vector that is not finite"),
+        ({"Liver": [1, 0], "Gut": [2, 0]}, "'Liver' and 'Gut' have similarity 1.000"),
+        ({"Liver": [1, 0, 0], "Gut": [0, 1, 0], "Omentum": [0, 0, 1]}, "all 3 pairs have similarity 0.000"),
+    ],
+)
+def test_case_05_vectors_that_do_not_tell_the_options_apart(vectors, complaint, tmp_path):
+    with pytest.raises(AnatomyR1Error, match=complaint):
+        write_similarities(TextEncoder("x", {}, vectors.__getitem__), list(vectors), tmp_path / "s.json")
+    assert not (tmp_path / "s.json").exists()
+
+
+def test_case_05_a_word_that_is_unknown_beside_known_ones_is_warned_of(released, tmp_path, capsys):
+    folder, _ = released
+    vocabulary = "\n".join("x" if word == "wall" else word for word in WORDS)
+    bert_copy = changed_copy(folder / "bert", tmp_path / "bert", {"vocab.txt": vocabulary})
+    write_set(tmp_path)
+    words = ["--weights", folder / "model.safetensors", "--bert", bert_copy, "--data", tmp_path / "sgg_anatomy_mini"]
+    assert main(["similarity", "make", *map(str, words), "--out", str(tmp_path / "s.json")]) == 0
+    assert "warning: 1 of 6 options have words that the tokenizer does not know" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("tensors", "complaint"),
+    [
+        (
+            {"vision_model.x": torch.zeros(2)},
+            "no tensor begins with text_model.model. .found vision_model.x",
+        ),
+        ({"embeddings.word_embeddings.weight": torch.zeros(19, 32)}, "no text tower"),
+        ({}, "no text tower.*no tensors at all"),
+        (None, "not valid safetensors"),
+    ],
+)
+def test_case_05_weights_without_the_text_tower(tensors, complaint, released, tmp_path, capsys):
+    from safetensors.torch import save_file
+
+    folder, _ = released
+    weights = tmp_path / "model.safetensors"
+    if tensors is None:
+        weights.write_bytes((folder / "model.safetensors").read_bytes()[:-1000])
+    else:
+        save_file(tensors, weights)
+    error = refused(["--weights", weights, "--bert", folder / "bert"], tmp_path, capsys)
+    assert re.search(complaint, error), error
+
+
+def test_case_05_an_open_clip_folder_without_its_vocabulary(clip_folder, tmp_path, capsys):
+    for name, changes, complaint in [
+        ("lost", {"vocab.txt": None}, "vocab.txt or tokenizer.json"),
+        ("empty", {"vocab.txt": ""}, "vocab.txt: empty"),
+        ("cut", {"vocab.txt": "\n".join(WORDS[:12])}, "knows 12 tokens, but the text tower has 19"),
+        ("other", {"vocab.txt": "\n".join([*WORDS[:5], *(f"w{i}" for i in range(14))])}, "knows nothing of"),
+    ]:
+        folder = changed_copy(clip_folder[0], tmp_path / name, changes)
+        (tmp_path / f"{name}-set").mkdir()
+        words = ["--encoder", "open_clip", "--weights", folder]
+        assert complaint in refused(words, tmp_path / f"{name}-set", capsys)
