@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from anatomy_r1.errors import AnatomyR1Error
+from pydantic import BaseModel, ConfigDict
+
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import Document, Entry, Section, Table, prose_rows, prose_table
+from anatomy_r1.validation import read_validated
 from reports.formats import csv_text, inert
 from reports.scores.notes import USE
 
@@ -170,20 +172,49 @@ def read_document(path: Path) -> Document:
 
 def load(path: Path) -> tuple[Check, ...]:
     """Read `audit.json`; an AnatomyR1Error where the file is not one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return tuple(_check(one) for one in content["checks"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        fix = "write it with `python -m reports audit --out DIR`"
-        raise AnatomyR1Error(f"{path}: not an audit ({type(error).__name__}: {error}). Fix: {fix}") from error
+    kept = read_validated(path, _StoredAudit, what="audit", fix="write it with `python -m reports audit --out DIR`")
+    return tuple(map(_check, kept.checks))
 
 
-def _check(raw: Mapping[str, Any]) -> Check:
-    fields = {name: value for name, value in raw.items() if name not in ("findings", "grids")}
-    found = tuple(Finding(**one) for one in raw["findings"])
-    return Check(**fields, findings=found, tables=tuple(map(_table, raw["grids"])))
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _table(raw: Mapping[str, Any]) -> Table:
-    rows = ([str(cell) for cell in row] for row in raw["rows"])
-    return prose_table(raw["title"], [str(title) for title in raw["head"]], rows, raw["note"])
+class _StoredTable(_Stored):
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+    note: str
+
+
+class _StoredFinding(_Stored):
+    id: str
+    title: str
+    test: str
+    figure: str
+    strength: Strength
+    limits: str
+    question: str
+
+
+class _StoredCheck(_Stored):
+    id: str
+    title: str
+    looked_at: str
+    findings: list[_StoredFinding]
+    skipped: str
+    grids: list[_StoredTable]
+
+
+class _StoredAudit(BaseModel):
+    """`audit.json`; what it says beside the checks is for readers of the file."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    checks: list[_StoredCheck]
+
+
+def _check(kept: _StoredCheck) -> Check:
+    tables = tuple(prose_table(one.title, one.head, one.rows, one.note) for one in kept.grids)
+    found = tuple(Finding(**one.model_dump()) for one in kept.findings)
+    return Check(kept.id, kept.title, kept.looked_at, found, tables, kept.skipped)

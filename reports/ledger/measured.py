@@ -10,6 +10,7 @@ in `claims.csv`).
 from __future__ import annotations
 
 import csv
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -212,7 +213,10 @@ def _row(claim: Claim, of: Measurements, scale: Scale) -> Judgement:
     return Judgement("none", f"Avg@5 here, for orientation only: {'; '.join(told)}.") if told else NONE
 
 
-COLUMNS = ("figure", "statement", "benchmark", "model", "quantity", "estimate", "low", "high", "verdict")
+COLUMNS = (
+    "figure", "statement", "benchmark", "model", "paper", "quantity", "estimate", "low", "high", "seeds", "verdict"
+)  # fmt: skip
+"""Of `figure_statements.csv`, in order."""
 _WORDS: dict[str, ClaimVerdict] = {
     "as in the paper": "confirmed",
     "not resolved": "not confirmed",
@@ -247,14 +251,23 @@ def load_curves(path: Path) -> tuple[CurveStatement, ...]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as handle:
-            return tuple(_curve_statement(row) for row in csv.DictReader(handle))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            head, *rows = csv.reader(handle, strict=True)
+        if tuple(head) != COLUMNS:
+            raise ValueError(f"its columns are {', '.join(head)[:200]}")
+        return tuple(_curve_statement(dict(zip(COLUMNS, row, strict=True))) for row in rows)
+    except (OSError, ValueError, csv.Error) as error:
         fix = f"name figure_statements.csv, with the columns {', '.join(COLUMNS)}"
         raise AnatomyR1Error(f"{path}: no statements of figures ({error}). Fix: {fix}") from error
 
 
 def _curve_statement(row: Mapping[str, str]) -> CurveStatement:
-    name = f"{row['figure']} {row['statement']}"
+    name = f"{int(row['figure'])} {row['statement']}"
+    if empty := [
+        column for column in COLUMNS if not row[column].strip() and column not in ("paper", "estimate", "low", "high")
+    ]:
+        raise ValueError(f"{name}: {empty[0]} is empty")
+    if int(row["seeds"]) < 0 or not all(math.isfinite(float(row[one] or 0)) for one in ("estimate", "low", "high")):
+        raise ValueError(f"{name}: a number that cannot be: {row['seeds']}, {row['estimate']}")
     verdict = next((ours for word, ours in _WORDS.items() if row["verdict"].startswith(word)), None)
     if verdict is None:
         raise ValueError(f"{name}: unknown verdict {row['verdict']!r}")

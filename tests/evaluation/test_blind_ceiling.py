@@ -203,7 +203,7 @@ def test_the_rest_of_a_passport_stands_when_there_are_too_few_clusters(tmp_path,
     assert main(["data", "leakage", "--train-file", one, "--test-file", one]) == 0
     printed = capsys.readouterr().out
     assert "not clean: video, slide or patient" in printed
-    assert "not computed: cross-validation by cluster needs at least two clusters" in printed
+    assert "blind ceiling: not computed: cross-validation by cluster needs at least two clusters" in printed
 
 
 def test_the_text_names_categories():

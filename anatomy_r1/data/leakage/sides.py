@@ -120,7 +120,7 @@ def _of_file(path: Path) -> list[Question]:
     if is_plain(first):
         return read_plain(data, path.name)
     if not isinstance(first, Mapping) or not ({"instruction", "problem"} & first.keys()):
-        what = "neither the authors' release, nor a split file of Med-R1's, nor records of question, options and answer"
+        what = "neither the authors' release nor a split file of Med-R1's, nor records of question, options and answer"
         raise DataError(f"{path}: {what}. Fix: name one of these; docs/blind.md has the last format")
     if "problem" in first:
         return list(read_med_r1(data, path.name, Exclusions()))

@@ -188,6 +188,8 @@ def parse_graph(content: Any, name: str) -> SceneGraph:
 
 
 def _table(rows: list[list[int]], size: int) -> tuple[frozenset[int], ...]:
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise ValueError("a relation is no list of lists")
     table = tuple(frozenset(row) for row in rows)
     if len(table) != size or any(type(i) is not int or not 0 <= i < size for row in table for i in row):
         raise ValueError(f"a relation has {len(table)} rows or foreign indices for {size} objects")

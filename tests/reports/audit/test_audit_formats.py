@@ -70,7 +70,7 @@ def test_hostile_text_stays_text(of_paper):
 def test_a_file_that_is_no_audit_is_refused(tmp_path):
     for content in ("", "[]", '{"checks": [{"id": "x"}]}'):
         (tmp_path / "audit.json").write_text(content)
-        with pytest.raises(AnatomyR1Error, match="not an audit"):
+        with pytest.raises(AnatomyR1Error, match="not a valid audit"):
             load(tmp_path / "audit.json")
 
 
