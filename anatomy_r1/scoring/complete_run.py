@@ -93,7 +93,8 @@ def _pick_run(log: Path, runs: dict[str, dict[str, Any]], name: str | None) -> t
         return str(name), runs[str(name)]
     what = f"no run {name}" if name else f"{len(runs)} runs"
     lines = [f"  {line}" for line in described_runs(runs)]
-    raise AnatomyR1Error("\n".join([f"{log}: holds {what}. Fix: name one with --run, or LOG#RUN", *lines]))
+    fix = "Fix: name one with --run NAME, LOG#NAME, or run= in Python"
+    raise AnatomyR1Error("\n".join([f"{log}: holds {what}. {fix}", *lines]))
 
 
 def described_runs(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
