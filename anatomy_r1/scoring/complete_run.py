@@ -93,7 +93,7 @@ def _pick_run(log: Path, runs: dict[str, dict[str, Any]], name: str | None) -> t
         return str(name), runs[str(name)]
     what = f"no run {name}" if name else f"{len(runs)} runs"
     lines = [f"  {line}" for line in described_runs(runs)]
-    fix = "Fix: name one with --run NAME, LOG#NAME, or run= in Python"
+    fix = "Fix: name one with --run RUN, LOG#RUN, or run= in Python"
     raise AnatomyR1Error("\n".join([f"{log}: holds {what}. {fix}", *lines]))
 
 
