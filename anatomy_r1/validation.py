@@ -153,7 +153,7 @@ def _in_one_line(error: Exception) -> str:
     return f"{problem} (line {mark.line + 1}, column {mark.column + 1}){tab}"
 
 
-def parse_json(text: str, *, constants: bool = False) -> Any:
+def parse_json(text: str | bytes, *, constants: bool = False) -> Any:
     """JSON with no key twice and, without `constants`, neither NaN nor infinity; ValueError or RecursionError."""
     return json.loads(text, object_pairs_hook=_unique, parse_constant=None if constants else _no_number)
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import file_sha256
+from anatomy_r1.validation import parse_json
 
 
 class DataError(AnatomyR1Error):
@@ -145,18 +146,10 @@ def read_bytes(path: Path) -> bytes:
 def read_json(data: bytes, name: str) -> Any:
     """Parsed JSON, with no key twice; `name` is the file, for errors."""
     try:
-        return parse_json(data)
+        return parse_json(data, constants=True)
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise BadRecord(name, None, f"no valid JSON ({reason})", "fetch the file again") from error
-
-
-def parse_json(data: bytes) -> Any:
-    """Parsed JSON; ValueError if it is none or an object has a key twice, RecursionError if it is nested too deeply."""
-    content = json.loads(data, object_pairs_hook=_Object)
-    if key := _repeated(content):
-        raise ValueError(f"key {key!r} twice")
-    return content
 
 
 def read_records(data: bytes, name: str, exclusions: Exclusions) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -20,12 +20,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from anatomy_r1.data.inputs import DataError, parse_json, relative, resolve
+from anatomy_r1.data.inputs import DataError, relative, resolve
 from anatomy_r1.data.splits import SPLITS
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder, file_sha256
 from anatomy_r1.question import Question
-from anatomy_r1.validation import validated
+from anatomy_r1.validation import parse_json, validated
 
 FORMAT_VERSION = 1
 QUESTIONS, MANIFEST, INPUTS = "questions.parquet", "manifest.json", "inputs.sha256"
@@ -126,7 +126,7 @@ def load_manifest(root: Path) -> dict[str, Any]:
     """The manifest of a prepared set; DataError if it is missing, has another version or values of another kind."""
     path = root / MANIFEST
     try:
-        manifest = parse_json(path.read_bytes())
+        manifest = parse_json(path.read_bytes(), constants=True)
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: no manifest of a prepared set ({type(error).__name__}). Fix: {AGAIN}") from error
     version = manifest.get("format_version") if isinstance(manifest, dict) else None
