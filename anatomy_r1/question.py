@@ -10,6 +10,8 @@ Example:
 
 from __future__ import annotations
 
+import html
+import unicodedata
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -17,11 +19,26 @@ LETTERS = "ABCDEFGH"
 
 
 def plain_option(text: str) -> str:
-    """Text by which options are compared: case, runs of white space and one final full stop do not matter.
-
-    A question must not have two options that are equal by it, since the extractor could not tell them apart.
+    """Text by which an answer is compared with an option: case, runs of white space and one final full stop do not
+    matter.
     """
     return " ".join(text.split()).removesuffix(".").casefold()
+
+
+def look_alike(text: str) -> str:
+    """Text by which options are compared with each other: also Unicode forms, invisible characters, dashes, HTML
+    entities, quotes and punctuation at the edges do not matter.
+
+    A question must not have two options that are equal by it: neither a reader nor an extractor could tell them apart.
+    """
+    shown = unicodedata.normalize("NFKC", html.unescape(text))
+    visible = (_PLAIN_CHARACTERS.get(unicodedata.category(one), one) for one in shown)
+    return " ".join("".join(visible).split()).strip(_EDGES).casefold()
+
+
+_PLAIN_CHARACTERS = {"Cf": "", "Pd": "-", "Zs": " "}
+"""Category of a Unicode character (invisible, dash, space) -> what it counts as."""
+_EDGES = " .,:;!\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ class Question:
             raise ValueError(f"question {self.id}: {len(self.options)} options; 2 to {len(LETTERS)} are supported")
         if not all(option.strip() for option in self.options):
             raise ValueError(f"question {self.id}: an option is blank in {self.options}")
-        if len(set(map(plain_option, self.options))) != len(self.options):
+        if len(set(map(look_alike, self.options))) != len(self.options):
             raise ValueError(f"question {self.id}: an option occurs twice in {self.options}, form aside")
         if self.answer not in self.options:
             raise ValueError(f"question {self.id}: the gold answer {self.answer!r} is not among {self.options}")

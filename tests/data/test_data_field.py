@@ -14,6 +14,7 @@ from anatomy_r1.data.leakage.sides import leakage
 from anatomy_r1.data.prepare.image_names import image_group
 from anatomy_r1.data.prepare.omnimed import read_med_r1
 from anatomy_r1.data.prepare.released import read_released
+from anatomy_r1.question import Question
 from tests.data.conftest import png
 
 LEFT = (
@@ -522,3 +523,71 @@ def test_case_34_the_release_with_scene_graphs_that_fit_no_frame_stops(released,
     status, out = released("--scene-graphs", tmp_path / "graphs")
     assert status == 2 and not out.exists()
     assert "no frame has its scene graph" in (error := capsys.readouterr().err) and "leave --scene-graphs out" in error
+
+
+LOOK_ALIKE = {
+    "Unicode forms": ("Sj\u00f6gren", "Sjo\u0308gren"),
+    "an invisible character": ("Polyp", "Polyp\u200b"),
+    "full width": ("Polyp", "\uff30olyp"),
+    "punctuation at the end": ("Polyp", "Polyp,"),
+    "quotes": ("Polyp", '"Polyp"'),
+    "an HTML entity": ("Polyp", "Polyp&nbsp;"),
+    "dashes": ("T-cell", "T\u2010cell"),
+}
+
+
+@pytest.mark.parametrize("kind", LOOK_ALIKE)
+def test_case_10_options_that_look_alike_are_refused(kind):
+    with pytest.raises(ValueError, match="occurs twice"):
+        Question("q", "omnimed_mi", "What?", (*LOOK_ALIKE[kind], "Other"), "Other", "a.png", "c", "p")
+
+
+@pytest.mark.parametrize(
+    "options", [("<5 mg", ">5 mg"), ("ER-", "ER+"), ("T2", "T2*"), ("5", "5 %"), ("Stage I", "Stage II")]
+)
+def test_case_10_signs_tell_options_apart(options):
+    assert Question("q", "omnimed_mi", "What?", options, options[0], "a.png", "c", "p").letter == "A"
+
+
+@pytest.mark.parametrize(
+    ("names", "dataset"),
+    [
+        (("cell/C30P1thinF_a_1.png", "cell/c30P1thinF_b_2.png"), "NLM- Malaria Data"),
+        (("CLL/SJ-05-1000_000.png", "CLL/sj-05-1000_001.png"), "MAlig Lymph"),
+        (("EOSINOPHIL/_12_345.png", "eosinophil/_12_999.png"), "Blood Cell"),
+    ],
+    ids=["a patient", "a slide", "a picture"],
+)
+def test_case_08_the_case_of_a_file_name_makes_no_other_patient(names, dataset):
+    one, other = (image_group(dataset, f"Images/{dataset}/{name}") for name in names)
+    assert one == other
+    assert one.unit != "image"
+
+
+def changed(omnimed, **changes):
+    """The tree with changes to its fourth record, and the arguments of its preparation but for `--out`."""
+    root = omnimed()
+    entries = json.loads((root / TABLE).read_text())
+    entries[3] |= changes
+    (root / TABLE).write_text(json.dumps(entries))
+    return ["prepare", "omnimed", "--root", root]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"option_A": "B", "option_B": "A", "gt_answer": "A"}, "option 'B' is the letter of another one"),
+        ({"option_E": "Something else"}, "option_E: the benchmark has options A to D"),
+    ],
+    ids=["letters as texts", "a fifth option"],
+)
+def test_case_10_options_that_cannot_be_asked_are_refused(omnimed, tmp_path, capsys, changes, said):
+    assert run(*changed(omnimed, **changes), "--out", tmp_path / "out") == 2
+    assert f"BreakHis.json:4: {said}" in capsys.readouterr().err
+
+
+def test_case_10_a_question_again_with_another_answer_is_warned_of(omnimed, tmp_path, capsys):
+    assert run(*changed(omnimed, gt_answer="Polyp"), "--out", tmp_path / "out") == 0
+    warned = prepared.load_manifest(tmp_path / "out")["warned"]
+    assert warned["a question again with another answer, so that one of the two is wrong"] == 1
+    assert "another answer" in capsys.readouterr().out

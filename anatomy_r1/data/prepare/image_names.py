@@ -56,6 +56,8 @@ class NameRule:
     certain: bool
     """Whether the source documents the naming; otherwise it is a guess."""
     reason: str
+    case: Literal["upper", "lower", ""] = ""
+    """Case of the letters in a key, as the source writes them; empty if keys have none."""
 
 
 RULES: dict[str, NameRule] = {
@@ -67,16 +69,26 @@ RULES: dict[str, NameRule] = {
         "SOB_<class>_<type>-<year>-<slide>-<magnification>-<number>; one slide a patient, also if filed in two types",
     ),
     "NLM- Malaria Data": NameRule(
-        r"/(C\d+)", "patient", True, "C<number>[P<number>]ThinF_...: the patient's slide, then date and cell"
+        r"/(C\d+)",
+        "patient",
+        True,
+        "C<number>[P<number>]ThinF_...: the patient's slide, then date and cell",
+        "upper",
     ),
-    "MAlig Lymph": NameRule(r"/(sj-\d+-\d+)", "slide", False, "sj-<year>-<case>[-R<region>]_<field>"),
+    "MAlig Lymph": NameRule(r"/(sj-\d+-\d+)", "slide", False, "sj-<year>-<case>[-R<region>]_<field>", "lower"),
     "BioMediTech": NameRule(
         r"/(\d+_\d+)_\d+_\d+_\d+$", "picture", False, "<culture>_<picture>_<crop>_<class>_1: crops of one picture"
     ),
     "Blood Cell": NameRule(
-        r"([^/]+)/_(\d+)_\d+$", "picture", False, "_<picture>_<random>: augmented copies of one picture of a class"
+        r"([^/]+)/_(\d+)_\d+$",
+        "picture",
+        False,
+        "_<picture>_<random>: augmented copies of one picture of a class",
+        "upper",
     ),
-    "MHSMA": NameRule(r"/((?:train|test|val)\w*_\d+)$", "picture", False, "test_1.jpg and test_1.png: one picture"),
+    "MHSMA": NameRule(
+        r"/((?:train|test|val)\w*_\d+)$", "picture", False, "test_1.jpg and test_1.png: one picture", "lower"
+    ),
 }
 """Source -> how it names its files. Case does not matter."""
 
@@ -114,7 +126,8 @@ def image_group(dataset: str, image: str) -> ImageGroup:
     found = re.search(rule.pattern, f"{path.parent.name}/{path.stem}", re.IGNORECASE) if rule else None
     if rule is None or found is None:
         return ImageGroup(image, "image")
-    return ImageGroup(f"{source}/{'/'.join(found.groups())}", rule.unit)
+    key = "/".join(found.groups())
+    return ImageGroup(f"{source}/{getattr(key, rule.case)() if rule.case else key}", rule.unit)
 
 
 def doubt(dataset: str, image: str) -> str:

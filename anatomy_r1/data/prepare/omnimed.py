@@ -45,7 +45,7 @@ from anatomy_r1.data.prepare.image_names import (
 from anatomy_r1.data.prepare.options import OmniMedOptions
 from anatomy_r1.data.prepare.source_folders import find_folder
 from anatomy_r1.data.splits import SPLITS, Reservoir, split_groups
-from anatomy_r1.question import LETTERS, Question, plain_option
+from anatomy_r1.question import LETTERS, Question, look_alike
 
 BENCHMARK = "omnimed_mi"
 OPTIONS = 4  # two-option records (468 of 5,680) are left out: their chance level differs
@@ -80,6 +80,7 @@ class OmniMedRecord:
 def read_omnimed(inputs: Inputs, exclusions: Exclusions) -> Iterator[OmniMedRecord]:
     """The microscopy records, file by file; records of other modalities are counted."""
     seen: set[str] = set()
+    asked: dict[tuple[str, ...], str] = {}
     finder = ImageFinder(inputs.folders["Images"].parent)
     for path in _question_files(inputs.folders["QA_information"]):
         name = inputs.key("QA_information", path)
@@ -97,15 +98,18 @@ def read_omnimed(inputs: Inputs, exclusions: Exclusions) -> Iterator[OmniMedReco
             else:
                 seen.add(record.question_id)
                 _note(record, entry, exclusions)
+                if why := _contradiction(record, asked):
+                    exclusions.warned[why] += 1
                 yield record
 
 
 def _question_files(folder: Path) -> list[Path]:
     what = "OmniMedVQA's question files (QA_information/Open-access/<dataset>.json)"
     found = existing_folder(folder, what)
-    paths = sorted(path for form in ("*.json", "*/*.json") for path in found.glob(form) if path.name[0] != ".")
+    files = (path for path in found.rglob("*") if path.suffix.casefold() == ".json" and path.is_file())
+    paths = sorted(path for path in files if path.name[0] != "." and "__MACOSX" not in path.parts)
     if not paths:
-        raise DataError(f"{folder}: holds no */*.json. Fix: point it at {what}")
+        raise DataError(f"{folder}: holds no JSON file. Fix: point it at {what}")
     return paths
 
 
@@ -126,8 +130,13 @@ def _record(entry: Mapping[str, Any], path: Path, name: str, position: int) -> O
     if answer not in options:
         fix = "correct gt_answer to the text of one option"
         raise BadRecord(*where, f"gold answer {answer!r} is not among the options {options}", fix)
-    if len(set(map(plain_option, options))) != len(options):
+    if len(set(map(look_alike, options))) != len(options):
         raise BadRecord(*where, f"an option occurs twice in {options}, form aside", "correct the options")
+    if more := [key for key in entry if re.fullmatch("option_[E-Z]", key) and field_text(entry, key, where)]:
+        raise BadRecord(*where, f"{more[0]}: the benchmark has options A to D", "correct the record")
+    if misplaced := [one for letter, one in zip(LETTERS, options, strict=False) if one in LETTERS and one != letter]:
+        problem = f"option {misplaced[0]!r} is the letter of another one"
+        raise BadRecord(*where, f"{problem} in {options}", "write out what the option means")
     image = field_path(entry, "image_path", where)
     return OmniMedRecord(
         dataset=source_name(field_text(entry, "dataset", where) or path.stem, image),
@@ -139,6 +148,15 @@ def _record(entry: Mapping[str, Any], path: Path, name: str, position: int) -> O
         image=image,
         source=f"{name}:{position}",
     )
+
+
+def _contradiction(record: OmniMedRecord, asked: dict[tuple[str, ...], str]) -> str:
+    """A warning if an earlier record has another answer to the same question, image and options in whatever order."""
+    question = (record.image, look_alike(record.question), *sorted(map(look_alike, record.options)))
+    answer = look_alike(record.answer)
+    if asked.setdefault(question, answer) == answer:
+        return ""
+    return "a question again with another answer, so that one of the two is wrong"
 
 
 def _found(record: OmniMedRecord, finder: ImageFinder, where: tuple[str, int]) -> OmniMedRecord:
