@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
+from anatomy_r1.data.prepare.options import SPLIT_RULES
 from anatomy_r1.evaluation.config import ENGINES, EvaluationConfig
 from anatomy_r1.mini.world import WorldSpec
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
@@ -20,12 +21,14 @@ from anatomy_r1.validation import unknown_key
 from baselines.experiment.values import (
     A_LIST,
     UNSET,
+    AboveOne,
     Count,
     Fraction,
     Name,
     Names,
     NotNegative,
     Options,
+    Part,
     Positive,
     Seed,
     Seeds,
@@ -59,6 +62,9 @@ ALSO_CALLED = {
     "cliprange": "epsilon",
 }
 """Names of trainer arguments in other frameworks (verl, OpenRLHF, ms-swift, older TRL) -> theirs in TRL 1.16.0."""
+
+_LOCAL_ENGINES = tuple(name for name in ENGINES if name != "server")
+"""Engines that load the weights of a cell."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,8 @@ class DataSection(Section):
     test: Count | None = None
     split: str | None = None
     seed: Seed | None = None
-    test_fraction: Share | None = None
+    test_fraction: Part | None = None
+    """Every method is evaluated on the test side, so it cannot be empty."""
     validation_fraction: Share | None = None
     questions: str | None = None
     frames: str | None = None
@@ -192,8 +199,9 @@ class EvaluationSection(Section):
 
     @model_validator(mode="after")
     def _can_be_run(self) -> EvaluationSection:
-        if "engine" in self.model_fields_set and self.engine not in ENGINES:
-            raise ValueError(f"engine {self.engine!r}: there are {', '.join(ENGINES)}")
+        if "engine" in self.model_fields_set and self.engine not in _LOCAL_ENGINES:
+            served = ": the grid evaluates weights on this machine" if self.engine in ENGINES else ""
+            raise ValueError(f"engine {self.engine!r}{served}: there are {', '.join(_LOCAL_ENGINES)}")
         EvaluationConfig(**self.model_dump(exclude_unset=True))
         return self
 
@@ -208,7 +216,8 @@ class TrainingSection(BaseModel):
     per_device_train_batch_size: Count = UNSET
     gradient_accumulation_steps: Count = UNSET
     # Optimiser
-    learning_rate: Positive = UNSET
+    learning_rate: Fraction = UNSET
+    """At most 1: our bound, far above any that trains a model."""
     lr_scheduler_type: str = UNSET
     warmup_steps: NotNegative = UNSET
     weight_decay: NotNegative = UNSET
@@ -241,6 +250,8 @@ class TrainingSection(BaseModel):
     beta: NotNegative = UNSET
     epsilon: Positive = UNSET
     epsilon_high: Positive | None = None
+    delta: AboveOne | None = None
+    """Upper bound of the ratio in two-sided clipping; the ratio of an unchanged policy is 1."""
     num_iterations: Count = UNSET
     scale_rewards: str | bool = UNSET
     min_p: Share | None = None
@@ -263,7 +274,7 @@ class TrainingSection(BaseModel):
     level_threshold: Share = UNSET
     augment_text: bool = UNSET
     augment_image: bool = UNSET
-    noise_strength: NotNegative = UNSET
+    noise_strength: Share = UNSET
 
     @model_validator(mode="after")
     def _others_are_arguments_of_trl(self) -> TrainingSection:
@@ -324,8 +335,12 @@ class ProfileFile(Section):
 
     @model_validator(mode="after")
     def _fits_its_data(self) -> ProfileFile:
-        """The mini world's models and its settings go with generated data only."""
+        """The mini world's models and its settings go with generated data only; a world has its own split."""
         if self.generated:
+            for name, data in self.data.items():
+                if data.split not in (None, "file") and data.split in SPLIT_RULES:
+                    told = f"{data.split!r} splits the videos of SSG-VQA, which a generated world has not: write file"
+                    raise ValueError(f"data.{name}.split: {told}")
             return self
         if self.world.model_fields_set:
             raise ValueError("world: has no effect where `generated` is false: write {}")

@@ -38,6 +38,12 @@ def _above(bound: float, *, equal: bool = False) -> Callable[[Any], Any]:
     return check
 
 
+def _below_one(value: Any) -> Any:
+    if value >= 1:
+        raise ValueError(f"should be below 1, found {value}")
+    return value
+
+
 def _share(value: Any) -> Any:
     if value > 1:
         raise ValueError(f"should be a share of at most 1, found {value}")
@@ -80,6 +86,9 @@ Positive = Annotated[Number, AfterValidator(_above(0))]
 NotNegative = Annotated[Number, AfterValidator(_above(0, equal=True))]
 Share = Annotated[NotNegative, AfterValidator(_share)]
 Fraction = Annotated[Positive, AfterValidator(_share)]
+Part = Annotated[Positive, AfterValidator(_below_one)]
+"""Some, and not all."""
+AboveOne = Annotated[Number, AfterValidator(_above(1))]
 Count = Annotated[int, Field(ge=1, lt=_LARGE)]
 Whole = Annotated[int, Field(ge=0, lt=_LARGE)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

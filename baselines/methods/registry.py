@@ -128,6 +128,9 @@ def _check(path: Path, method: Method, known: Sequence[Method], module: ModuleTy
         raise AnatomyR1Error(f"{path}: method id {method.id!r} is not allowed. Fix: use {allowed}")
     if method.id in ids:
         raise AnatomyR1Error(f"{path}: there is a method {method.id!r} already. Fix: choose another id")
+    if alike := [one.id for one in known if _shown(one.label) == _shown(method.label)]:
+        told = f"its label {method.label!r} is that of {alike[0]}: two rows of a table would look alike"
+        raise AnatomyR1Error(f"{path}: method {method.id}: {told}. Fix: choose another label")
     if method.kind == "control":
         raise AnatomyR1Error(f"{path}: method {method.id}: a control needs code in baselines/methods/control.py")
     if method.start not in ("base", *ids):
@@ -141,6 +144,11 @@ def _check(path: Path, method: Method, known: Sequence[Method], module: ModuleTy
         owner, _, name = dotted.rpartition(".")
         if owner == module.__name__ and not hasattr(module, name):
             raise AnatomyR1Error(f"{path}: method {method.id} names {name!r}, which the file does not define. {_FIX}")
+
+
+def _shown(label: str) -> str:
+    """A label as a reader tells it from others: without regard to case and blanks."""
+    return " ".join(label.split()).casefold()
 
 
 def _check_types(path: Path, method: Method) -> None:

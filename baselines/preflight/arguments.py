@@ -8,21 +8,28 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import AS_RELEASED, MATCHED
+from anatomy_r1.training.similarity import read_similarity
 from baselines.experiment.cell import GridRun, arguments
 from baselines.experiment.plan import Selection
 from baselines.experiment.profile import Profile, profile_path
 from baselines.experiment.profile_file import COMMON, OF_THE_RUN
 from baselines.methods.method import Method
-from baselines.methods.registry import all_methods, file_of, find_method
+from baselines.methods.registry import METHODS, all_methods, file_of, find_method
 from baselines.preflight.memory import empty_model, prepared
 from baselines.preflight.names import Problem, refuse
 
 BATCH = "per_device_train_batch_size"
+LENGTH = "max_length"
+WARMUP = 2
+"""Largest number of warm-up steps per step of training (ours): beyond it, most of the learning rate is never used."""
+NEED_GPU = ("fp16", "use_vllm")
+"""Trainer arguments that no training on a CPU can have."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ def _trainings(profile: Profile, file: str, methods: Iterable[Method]) -> Iterat
         else:
             yield from (problem for plan in plans for problem in _arguments(plan))
     yield from _without_effect(profile, file)
+    yield from _of_a_method(profile, file)
 
 
 def _of_the_run(method: Method, own: str) -> Iterator[Problem]:
@@ -147,11 +155,42 @@ def _arguments(plan: Planned) -> Iterator[Problem]:
     if BATCH not in given:
         yield _located(plan, BATCH, "is missing: the batch is the experiment's, not a default")
         return
+    if method.kind == "sft" and LENGTH not in given:
+        yield _located(plan, LENGTH, "is missing: TRL's default of 1,024 may cut off completions: write null")
+        return
     try:
         kind = "sft" if method.kind == "sft" else "rl"
-        build_arguments(kind, given, len(method.rewards), launch.processes)  # type: ignore[arg-type]
+        built = build_arguments(kind, given, len(method.rewards), launch.processes)  # type: ignore[arg-type]
     except ArgumentError as error:
         yield _located(plan, error.key, error.message)
+        return
+    if kind == "rl" and built.curriculum and (told := _similarity_problem(built.similarity, plan.profile.generated)):
+        yield _located(plan, "similarity", told)
+    if (warmup := built.get_warmup_steps(built.max_steps)) > WARMUP * built.max_steps:
+        told = f"{warmup} is more than twice max_steps {built.max_steps}: half of learning_rate would never be reached"
+        yield _located(plan, "warmup_steps", told)
+    yield from _without_gpu(plan)
+
+
+def _similarity_problem(source: str, generated: bool) -> str:
+    """Why a curriculum could not read its similarities; with real data, the file may still be to come (`doctor.py`)."""
+    if source == "mini" or not (generated or Path(source).is_file()):
+        return ""
+    if not Path(source).is_file():
+        return f"there is no file {source}: write mini, or make it with `anatomy-r1 similarity make`"
+    try:
+        read_similarity(Path(source))
+    except AnatomyR1Error as error:
+        return str(error)
+    return ""
+
+
+def _without_gpu(plan: Planned) -> Iterator[Problem]:
+    """What needs a GPU, in a training on the CPU."""
+    given = arguments(plan.profile, plan.method, 0, plan.data)
+    for key in NEED_GPU:
+        if given.get(key) and given.get("use_cpu"):
+            yield _located(plan, key, "needs a GPU, and use_cpu is true")
 
 
 def _given(plan: Planned) -> dict[str, Any]:
@@ -185,3 +224,19 @@ def _without_effect(profile: Profile, file: str) -> Iterator[Problem]:
             if all(key in one.knobs for one in users):
                 told = "has no effect, every method states it itself: use a method file (docs/add-a-method.md)"
                 yield Problem(f"{file}: training.{name}.{key}", told)
+
+
+def _of_a_method(profile: Profile, file: str) -> Iterator[Problem]:
+    """Keys that make one method what it is: in a profile, they would turn other rows into that method, unnamed.
+
+    `beta` is the profile's: a method states it only to have no KL term.
+    """
+    owners = {key: one.id for one in reversed(METHODS) for key in one.knobs if key != "beta"}
+    for name, section in profile.training.items():
+        users = [one for one in METHODS if one.trained and name in (one.budget, COMMON)]
+        for key in section.keys() & owners.keys():
+            changed = [one.id for one in users if key not in one.knobs]
+            if changed:
+                told = f"is a setting of a method ({owners[key]}), and would change {changed[0]} under its old name"
+                fix = "state it in a method file (docs/add-a-method.md)"
+                yield Problem(f"{file}: training.{name}.{key}", f"{told}: {fix}")

@@ -17,9 +17,10 @@ from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT, Gpu, gpus, read_driver, versions
 from anatomy_r1.training.similarity import read_similarity
-from baselines.experiment.cell import Layout
+from baselines.experiment.cell import Layout, arguments
 from baselines.experiment.plan import Selection, cells, stages
 from baselines.experiment.profile import Profile
+from baselines.preflight.arguments import NEED_GPU
 from baselines.preflight.effort import disk, memory_rows
 from baselines.preflight.memory import GB, shape_of
 from baselines.runtime.processes import missing_gpus
@@ -140,6 +141,17 @@ def _gpus(machine: Machine, profile: Profile) -> list[Check]:
     ]
 
 
+def _devices(machine: Machine, profile: Profile, selection: Selection) -> list[Check]:
+    """Settings that need a GPU in a profile that asks for none, where PyTorch can use none."""
+    if machine.gpus and not machine.cuda_error:
+        return []
+    methods = {cell.method.id: cell.method for cell in cells(selection)}.values()
+    given = [arguments(profile, method, 0) for method in methods]
+    keys = [key for key in NEED_GPU if any(one.get(key) for one in given)]
+    fix = "remove it from the profile's section training, or use a machine with a GPU"
+    return [Check(key, False, "true, which needs a GPU", fix) for key in keys]
+
+
 FOLDERS = {
     "sgg_anatomy": {
         "SSG-VQA/qa_txt": "SSG-VQA's questions: on request, https://github.com/CAMMA-public/SSG-VQA",
@@ -170,16 +182,21 @@ def check_inputs(profile: Profile, layout: Layout, selection: Selection) -> list
 
 
 def missing_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
-    """Missing weights, data and similarities; a profile in the mini world generates its own."""
-    if profile.generated:
-        return []
-    absent = [*_absent_weights(profile, layout, selection), *_absent_data(profile, layout, selection)]
-    source = profile.similarity_file()
-    served = any(cell.method.knobs.get("curriculum") for cell in cells(selection))
-    if source is not None and not source.is_file() and served:
-        fix = "anatomy-r1 similarity make, after the data are prepared (README, Real data); needs MedCLIP's weights"
-        absent.append((f"similarities {source}, which ASC-Learning requires", fix))
+    """Missing weights, data and similarities; a profile in the mini world generates its weights and data."""
+    absent = [*_absent_similarities(profile, selection)]
+    if not profile.generated:
+        absent = [*_absent_weights(profile, layout, selection), *_absent_data(profile, layout, selection), *absent]
     return [Check(what, False, "missing", fix) for what, fix in absent]
+
+
+def _absent_similarities(profile: Profile, selection: Selection) -> Iterator[tuple[str, str]]:
+    """(what is missing, where to get it): the files of the methods with a curriculum, each once."""
+    served = [cell.method for cell in cells(selection) if cell.method.knobs.get("curriculum")]
+    sources = dict.fromkeys(arguments(profile, method, 0).get("similarity") for method in served)
+    fix = "anatomy-r1 similarity make, after the data are prepared (README, Real data); needs MedCLIP's weights"
+    for source in sources:
+        if source and source != "mini" and not Path(source).is_file():
+            yield f"similarities {source} (similarity), which ASC-Learning requires", fix
 
 
 def _absent_weights(profile: Profile, layout: Layout, selection: Selection) -> Iterator[tuple[str, str]]:
@@ -286,6 +303,8 @@ def examine(machine: Machine, profile: Profile, layout: Layout, selection: Selec
     found += _packages(machine, profile)
     if profile.needs.gpus:
         found += _gpus(machine, profile)
+    else:
+        found += _devices(machine, profile, selection)
     needed = 3.0  # GB for a generated profile (ours)
     if not profile.generated:
         shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}

@@ -37,6 +37,9 @@ CHOICES: dict[Kind, dict[str, tuple[str, ...]]] = {
     },
 }
 """Arguments with a fixed set of values that TRL reads only in a trainer's constructor or in a step."""
+SHORTEST = 256
+"""Smallest `max_length` of supervised fine-tuning (ours): a prompt has over a hundred words, and an image follows. What
+is longer than a larger one is found by the trainer (`baselines/trainers/sft.py`)."""
 
 
 class ArgumentError(ValueError):
@@ -154,6 +157,7 @@ def _refused_later(kind: Kind, built: Any, rewards: int) -> None:
         raise ArgumentError("use_liger_kernel", "the package liger-kernel is not installed: leave it out")
     _check_checkpointing(built.gradient_checkpointing_kwargs or {})
     if kind == "sft":
+        _check_length(built)
         for key in ("packing", "padding_free", "assistant_only_loss"):
             if getattr(built, key):
                 raise ArgumentError(key, "TRL does not support it for images: leave it out")
@@ -161,10 +165,19 @@ def _refused_later(kind: Kind, built: Any, rewards: int) -> None:
             raise ArgumentError("pad_to_multiple_of", "TRL does not support it for images: leave it out")
         return
     _check_rewards(built, rewards)
+    if built.epsilon_high is not None and built.epsilon_high < built.epsilon:
+        raise ArgumentError("epsilon_high", f"{built.epsilon_high:g} is below epsilon {built.epsilon:g}")
     if built.use_transformers_continuous_batching:
         raise ArgumentError("use_transformers_continuous_batching", "TRL does not support it for images")
     if built.sync_ref_model and built.beta == 0.0:
         raise ArgumentError("sync_ref_model", "there is no reference model where beta is 0")
+
+
+def _check_length(built: Any) -> None:
+    """TRL cuts what is longer than `max_length` at its end, where the completion is."""
+    if built.max_length is not None and built.max_length < SHORTEST:
+        told = f"{built.max_length} cuts off the completion, which follows the image and the prompt"
+        raise ArgumentError("max_length", f"{told}: write null, or {SHORTEST} or more")
 
 
 def _check_checkpointing(given: Mapping[str, Any]) -> None:
@@ -203,3 +216,6 @@ def _check_rewards(built: Any, own: int) -> None:
     if built.reward_weights is not None and len(built.reward_weights) != count:
         told = f"has {len(built.reward_weights)} weights for {count} rewards: accuracy, format, then the method's own"
         raise ArgumentError("reward_weights", told)
+    if built.reward_weights is not None and (min(built.reward_weights) < 0 or not any(built.reward_weights)):
+        told = "should be 0 or more, and not all 0: a penalty is a reward that returns negative values"
+        raise ArgumentError("reward_weights", f"{told}, found {list(built.reward_weights)}")

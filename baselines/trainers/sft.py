@@ -10,6 +10,7 @@ import torch
 from accelerate.utils import gather_object
 from trl import SFTTrainer
 
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.training.training_log import Example, TrainingLog
 from baselines.trainers.serve import GroupSampler, TrainingRow
@@ -44,6 +45,14 @@ class OrderedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         self._place, self._step_of_place = first + len(rows), step
         loss: torch.Tensor = super().training_step(*arguments, **named)
         return loss
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
+        """As TRL's, of whole examples only: TRL cuts a longer one at its end, where the completion is."""
+        limit, found = self.args.max_length, inputs["input_ids"].shape[1]
+        if limit is not None and found >= limit:
+            fix = "write null, or a larger number"
+            raise AnatomyR1Error(f"max_length {limit}: an example is as long or longer, and would be cut. Fix: {fix}")
+        return super().compute_loss(model, inputs, *rest, **named)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> GroupSampler:
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size

@@ -197,6 +197,26 @@ CASE_11 = {
     "the mini world without generated data": (("generated: true", "generated: false"), "world: has no effect where"),
     "a misspelt budget": (("  cot-sft:\n", "  cot_sft:\n"), r"cost: missing key 'cot_sft' .*did you mean 'cot-sft'"),
     "no section for reinforcement learning": (("  rl:\n", "  grpo:\n"), "training: missing key 'rl'"),
+    "no test questions": (("test_fraction: 0.4", "test_fraction: 0.0"), "mi_mini.test_fraction: .*above 0, found 0.0"),
+    "only test questions": (
+        ("test_fraction: 0.4", "test_fraction: 1.0"),
+        "test_fraction: should be below 1, found 1.0",
+    ),
+    "a split of real videos in a generated world": (
+        ("split: file", "split: unused"),
+        "data.sgg_anatomy_mini.split: 'unused' splits the videos of SSG-VQA",
+    ),
+    "another split of real videos": (("split: file", "split: official"), "sgg_anatomy_mini.split: 'official' splits"),
+    "a server, whose address a profile cannot have": (
+        ("repeats: 5", "repeats: 5\n  engine: server"),
+        "engine 'server': the grid evaluates weights on this machine: there are transformers, vllm",
+    ),
+    "noise beyond the range of a picture": ((RL, "noise_strength: 50"), "noise_strength: should be a share of at most"),
+    "a bound of the ratio that would clip everything": ((RL, "delta: -1"), "delta: should be above 1, found -1"),
+    "a learning rate that trains nothing": (
+        ("learning_rate: 2.0e-4", "learning_rate: 2.0"),
+        "learning_rate: should be a share of at most 1, found 2.0",
+    ),
     "a section that is empty": (("needs: {gpus: 0, gpu_memory_gb: 0.0}", "needs:"), "needs: should be a mapping"),
 }
 

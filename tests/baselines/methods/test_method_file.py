@@ -169,6 +169,16 @@ CASE_11 = {
         "knobs.num_generations: 6 does not divide",
     ),
     "an unknown loss": ("knobs={'loss_type': 'grpo2'}", "knobs.loss_type: 'grpo2' is none of grpo, bnpo"),
+    "bounds the wrong way round": ("knobs={'epsilon_high': 0.1}", "knobs.epsilon_high: 0.1 is below epsilon 0.2"),
+    "rewards that count nothing": (
+        "knobs={'reward_weights': (0.0, 0.0)}",
+        "knobs.reward_weights: should be 0 or more, and not all 0",
+    ),
+    "noise beyond the range of a picture": ("knobs={'noise_strength': 50}", "knobs.noise_strength: should be a share"),
+    "similarities in no file": (
+        "knobs={'curriculum': 'levels', 'similarity': 'nowhere.json'}",
+        "knobs.similarity: there is no file nowhere.json",
+    ),
     "weights of other rewards": (
         "knobs={'reward_weights': (1.0,)}",
         "knobs.reward_weights: has 1 weights for 2 rewards",
@@ -224,6 +234,12 @@ def test_case_11_a_method_that_could_not_be_trained_is_refused_by_the_plan(what,
     assert message in said.replace(f"{ROOT}/", "")
     assert said.startswith(f"error: {path}: method mine")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("label", ["GRPO", "grpo ", "SFT+GRPO"], ids=["the same", "but for case and blanks", "another"])
+def test_case_11_two_rows_of_a_table_do_not_look_alike(label, file):
+    with pytest.raises(AnatomyR1Error, match=r"two rows of a table would look alike\. Fix: choose another label"):
+        add_methods([str(file(OWN.replace('"Mine"', repr(label))))])
 
 
 def test_case_11_a_file_that_ends_the_process_is_refused(file):

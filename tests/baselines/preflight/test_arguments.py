@@ -92,6 +92,50 @@ CASE_11 = {
         ("similarity: mini ", "similarity: null "),
         "a curriculum needs similarities",
     ),
+    "a curriculum for the row GRPO": (
+        (RL, "curriculum: levels"),
+        "training.rl.curriculum: is a setting of a method (grpo-asc), and would change ",
+    ),
+    "augmentation for the row GRPO": (
+        (RL, "augment_text: true"),
+        "training.rl.augment_text: is a setting of a method (grpo-gdqa), and would change ",
+    ),
+    "dynamic sampling for the row GRPO": (
+        (RL, "resample_rounds: 3"),
+        "training.rl.resample_rounds: is a setting of a method (dapo), and would change ",
+    ),
+    "a penalty for long completions for the row GRPO": (
+        (RL, "overlong_share: 0.2"),
+        "training.rl.overlong_share: is a setting of a method (dapo), and would change ",
+    ),
+    "another loss for the row SFT": (
+        ("  sft:\n", "  sft:\n    loss_type: dft\n"),
+        "training.sft.loss_type: is a setting of a method (sft-grpo), and would change sft under its old name",
+    ),
+    "similarities in no file": (
+        ("similarity: mini ", "similarity: nowhere.json "),
+        "training.rl.similarity: there is no file nowhere.json: write mini, or make it with",
+    ),
+    "similarities in a file that has none": (
+        ("similarity: mini ", "similarity: pyproject.toml "),
+        "training.rl.similarity: pyproject.toml: no",
+    ),
+    "a completion that is cut off": (
+        ("max_length: null", "max_length: 16"),
+        "training.sft.max_length: 16 cuts off the completion, which follows the image and the prompt: write null",
+    ),
+    "a length that TRL would choose": (
+        ("    warmup_steps: 5\n    max_length: null\n", "    warmup_steps: 5\n"),
+        "training.sft: max_length: is missing: TRL's default of 1,024 may cut off completions: write null",
+    ),
+    "half precision on a CPU": ((COMMON, "fp16: true"), "training.common.fp16: needs a GPU, and use_cpu is true"),
+    "vLLM on a CPU": ((RL, "use_vllm: true"), "training.rl.use_vllm: needs a GPU, and use_cpu is true"),
+    "a warm-up that does not end": (
+        ("warmup_steps: 3", "warmup_steps: 300"),
+        "training.rl.warmup_steps: 300 is more than twice max_steps 4: half of learning_rate would never be reached",
+    ),
+    "weights that count nothing": ((RL, "reward_weights: [0.0, 0.0]"), "reward_weights: should be 0 or more, and not"),
+    "a weight that turns a reward around": ((RL, "reward_weights: [-1.0, 1.0]"), "not all 0: a penalty is a reward"),
     "publication": ((COMMON, "push_to_hub: true"), "training.common.push_to_hub: a run publishes nothing"),
     "an unknown launcher": (
         ('accelerate: ""', "accelerate: zero9"),

@@ -180,6 +180,31 @@ def test_similarities_are_required_by_any_method_with_a_curriculum(tmp_path, no_
     assert [any("which ASC-Learning requires" in what for what in each) for each in told] == [True, False]
 
 
+@pytest.mark.parametrize("section", ["rl", "common"])
+def test_case_11_similarities_of_a_generated_profile_are_required_too(section, tmp_path):
+    smoke_profile = load_profile("smoke")
+    training = {**smoke_profile.training, "rl": {**smoke_profile.training["rl"], "similarity": "mini"}}
+    del training["rl"]["similarity"]
+    training[section] = {**training[section], "similarity": "nowhere.json"}
+    changed = dataclasses.replace(smoke_profile, training=training)
+    told = [[one.name for one in missing(changed, Layout(tmp_path), select(changed, methods=[name]))]
+            for name in ("grpo-asc", "grpo")]  # fmt: skip
+    assert told == [["similarities nowhere.json (similarity), which ASC-Learning requires"], []]
+    assert missing(smoke_profile, Layout(tmp_path), select(smoke_profile, methods=["grpo-asc"])) == []
+
+
+@pytest.mark.parametrize("key", ["fp16", "use_vllm"])
+def test_case_11_what_needs_a_gpu_is_named_by_the_doctor_of_a_machine_without_one(key, tmp_path):
+    smoke_profile = load_profile("smoke")
+    training = {**smoke_profile.training, "rl": {**smoke_profile.training["rl"], key: True}}
+    changed = dataclasses.replace(smoke_profile, training=training)
+    failed = []
+    for machine in (dataclasses.replace(GOOD, gpus=()), GOOD):
+        found = doctor.examine(machine, changed, Layout(tmp_path), select(changed, methods=["grpo"]))
+        failed.append([one.name for one in found if one.passed is False])
+    assert failed == [[key], []]
+
+
 @pytest.mark.parametrize(("command", "of_memory"), [("plan", "  fits\n"), ("doctor", "no GPU to compare with")])
 def test_without_gpus_both_report_what_is_missing_and_exit_with_status_3(command, of_memory, no_gpu, capsys):
     assert main([command, "--profile", "paper", "--benchmarks", "sgg_anatomy"]) == 3

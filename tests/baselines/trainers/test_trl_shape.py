@@ -1,8 +1,11 @@
 """TRL and transformers still have the interfaces that baselines/trainers and baselines/stages/train.py rely on."""
 
 import inspect
+from types import SimpleNamespace
 
 import pytest
+
+from anatomy_r1.errors import AnatomyR1Error
 
 pytest.importorskip("trl")
 
@@ -42,3 +45,23 @@ def test_rewards_are_gathered_and_the_batch_has_the_keys_that_are_logged():
     for key in ("completion_ids", "completion_mask", "advantages"):
         assert f'"{key}"' in scored
     assert "gather(rewards_per_func)" in inspect.getsource(GRPOTrainer._calculate_rewards)
+
+
+def test_case_11_an_example_that_would_be_cut_stops_training(monkeypatch):
+    """TRL cuts each example to `max_length` in the batch, so that a full batch may have lost a completion."""
+    import torch
+    from trl import SFTTrainer
+    from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
+
+    from baselines.trainers import OrderedSFTTrainer
+
+    assert "input_ids[:, : self.max_length]" in inspect.getsource(DataCollatorForVisionLanguageModeling)
+    monkeypatch.setattr(SFTTrainer, "compute_loss", lambda *_: "loss")
+    trainer = object.__new__(OrderedSFTTrainer)
+    batch = {"input_ids": torch.zeros(2, 300)}
+    for limit in (None, 301):
+        trainer.args = SimpleNamespace(max_length=limit)
+        assert trainer.compute_loss(None, batch) == "loss"
+    trainer.args = SimpleNamespace(max_length=300)
+    with pytest.raises(AnatomyR1Error, match=r"max_length 300: an example is as long or longer, .*Fix: write null"):
+        trainer.compute_loss(None, batch)
