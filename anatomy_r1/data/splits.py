@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,11 @@ class SplitRule:
     test: frozenset[str]
     train: frozenset[str] | None = None
     """None: every other video."""
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The videos that a split file names; none of the other rules, which are for any part of CholecT45."""
+        return frozenset() if self.train is None else self.train | self.validation | self.test
 
     def of(self, video: str) -> str | None:
         """Split of a video; None if the rule leaves it out."""
@@ -70,6 +76,8 @@ def rule_file(content: Any, name: str) -> SplitRule:
     videos = Counter(video for split in SPLITS for video in content.get(split, ()))
     if twice := [video for video, count in videos.items() if count > 1]:
         raise DataError(f"{name}: {', '.join(sorted(twice))} occurs twice. Fix: {fix}, each video once")
+    if wrong := sorted(video for video in videos if not re.fullmatch(r"VID\d+", video)):
+        raise DataError(f"{name}: {wrong[0]!r} is no video. Fix: {fix}; a copy VID01_clean goes with VID01")
     parts = {split: frozenset(content.get(split, ())) for split in SPLITS}
     return SplitRule("file", parts["validation"], parts["test"], parts["train"])
 

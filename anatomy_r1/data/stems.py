@@ -52,6 +52,24 @@ def label(shown: str) -> str:
     return "_".join(shown.lower().split())
 
 
+def component(stated: str) -> str:
+    """The label that is stated but for case, blanks, hyphens and underscores; other texts in a label's form."""
+    found = "_".join(re.split(r"[\s_-]+", stated.strip().lower()))
+    return found if found in COMPONENTS else _SOLID.get(found.replace("_", ""), found)
+
+
+_SOLID = {name.replace("_", ""): name for name in sorted(COMPONENTS)}
+
+
+def place(stated: str) -> str:
+    """The position that is stated but for case, blanks and underscores; other texts in a position's form."""
+    found = "-".join(re.split(r"[\s_-]+", stated.strip().lower()))
+    return _PLACE_OF.get(found, found)
+
+
+_PLACE_OF = {name.lower(): name for name in PLACES}
+
+
 def display(label: str) -> str:
     """A label as an option in the release."""
     return " ".join(word.capitalize() for word in label.split("_"))
@@ -69,6 +87,12 @@ RELATIONS = {
     "retracted by": "retract", "coagulated by": "coagulate", "grasped by": "grasp", "dissected by": "dissect",
     "clipped by": "clip", "cut by": "cut", "aspirated by": "aspirate", "irrigated by": "irrigate", "packed by": "pack",
 }  # fmt: skip
+
+
+def relation(stated: str) -> str:
+    """The key of a relation that a scene graph states as `Left`, `left_of` or the like; other texts in a key's form."""
+    found = " ".join(re.split(r"[\s_-]+", stated.strip().lower()))
+    return RELATIONS.get(found, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +130,26 @@ def alternatives(words: Iterable[str]) -> str:
 _WORD = alternatives([*COLOURS, *PLACES, *COMPONENTS])
 _THING = rf"((?:the|a) (?:(?:{_WORD}) )*(?:anatomy|instrument|object|thing))"
 _RELATION = rf"({alternatives(RELATIONS)})"
-_LOCATION = re.compile(rf"What anatomy is at the ({alternatives(PLACES)}) of the frame ?\?")
-_ZERO = re.compile(rf"(?:What is {_THING}\?|There is {_THING}, what is its name\?)")
+_LOCATION = re.compile(rf"What anatomy is at the ({alternatives(PLACES)}) of the frame\?", re.IGNORECASE)
+_ZERO = re.compile(rf"(?:What is {_THING}\?|There is {_THING}, what is its name\?)", re.IGNORECASE)
 _HOPS = re.compile(
     rf"(?:What is the name of|What name is|There is) {_THING}(?: that is)?(?: both)? {_RELATION} {_THING}"
-    rf"(?: and {_RELATION} {_THING})?(?:\?|; what is it\?|\?; what is its name\?|\?; what name is it\?)"
+    rf"(?: and {_RELATION} {_THING})?(?:\?|; what is it\?|\?; what is its name\?|\?; what name is it\?)",
+    re.IGNORECASE,
 )
 
 
+def plain(text: str) -> str:
+    """A stem without what is only spelling: case, and blanks that are doubled or before a mark."""
+    return re.sub(r" (?=[?;,])", "", " ".join(text.split())).lower()
+
+
 def parse_stem(text: str) -> ParsedStem:
-    """What a stem asks; family `other` with an empty target if the grammar does not cover it."""
-    form: Literal["what", "there"] = "there" if text.startswith("There is") else "what"
+    """What a stem asks, spelling aside; family `other` with an empty target if the grammar does not cover it."""
+    text = plain(text)
+    form: Literal["what", "there"] = "there" if text.startswith("there is") else "what"
     if found := _LOCATION.fullmatch(text):
-        return ParsedStem("location", form, Description(place=found[1], kind="anatomy"))
+        return ParsedStem("location", form, Description(place=place(found[1]), kind="anatomy"))
     if found := _ZERO.fullmatch(text):
         return ParsedStem("zero_hop", form, _describe(found[1] or found[2]))
     if found := _HOPS.fullmatch(text):
@@ -132,7 +163,7 @@ def parse_stem(text: str) -> ParsedStem:
 def _describe(text: str) -> Description:
     words = text.split()
     return Description(
-        place=next((w for w in words if w in PLACES), ""),
+        place=next((_PLACE_OF[w] for w in words if w in _PLACE_OF), ""),
         colour=next((w for w in words if w in COLOURS), ""),
         name=next((w for w in words if w in COMPONENTS), ""),
         kind=words[-1] if words[-1] in ("anatomy", "instrument") else "",

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from anatomy_r1.data.prepare.sgg import FrameFacts, also_right, draw_options, frame_facts, surgical
+from anatomy_r1.data.prepare.frame_facts import FrameFacts, also_right, frame_facts
+from anatomy_r1.data.prepare.sgg import draw_options, surgical
 from anatomy_r1.data.prepare.ssg_vqa import parse_graph, parse_line
 from anatomy_r1.data.stems import SIX, display, parse_stem
 

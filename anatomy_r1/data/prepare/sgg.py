@@ -2,9 +2,6 @@
 
 A question keeps its stem and its answer; three distractors are drawn by the seed from the labels that are wrong for it.
 
-Several structures can lie at one position: in the authors' release the same frame and stem occur with different gold
-answers. No such answer may become a distractor.
-
 The authors name no source of their chains of thought. Ours, rule-based, come from the scene graph (locate the
 reference, apply the relation, match the attributes, name the structure), else from what the stem states; otherwise
 there is none.
@@ -17,35 +14,44 @@ Example:
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
 from anatomy_r1.data import prepared
-from anatomy_r1.data.inputs import DataError, Exclusions, Inputs, existing_folder, in_generated_world, read_json
+from anatomy_r1.data.inputs import (
+    BadRecord,
+    DataError,
+    Exclusions,
+    Inputs,
+    existing_folder,
+    in_generated_world,
+    read_json,
+)
+from anatomy_r1.data.prepare.frame_facts import FrameFacts, also_right, frame_facts, graph_doubt, referents
+from anatomy_r1.data.prepare.frame_names import FrameNames
 from anatomy_r1.data.prepare.options import SggOptions
 from anatomy_r1.data.prepare.source_folders import PARTS, sgg_folders
 from anatomy_r1.data.prepare.ssg_vqa import (
     QuestionFile,
     QuestionLine,
     SceneGraph,
-    SceneObject,
     frame_readable,
     has_graph,
-    matches,
     question_files,
     question_lines,
     scene_graph,
 )
 from anatomy_r1.data.splits import SPLITS, Reservoir, SplitRule, rule_file, rule_official, rule_unused
-from anatomy_r1.data.stems import ANATOMIES, COLOUR_OF, SIX, ParsedStem, display, parse_stem
+from anatomy_r1.data.stems import ANATOMIES, SIX, ParsedStem, display, label, parse_stem
 from anatomy_r1.question import Question
 
 BENCHMARK = "sgg_anatomy"
 DISTRACTORS = 3  # every released record has four options
 NO_GRAPH = "scene graph missing (frame kept)"
+OTHER_NAME = "frame found under another spelling of its name"
 _NO_GRAPHS = (
     "no frame has its scene graph there, so nothing shows which options are right too: a question about what is left "
     "of the omentum may have two right options. Fix: name the release's folder (VID01_0.json ...) by --scene-graphs, "
@@ -70,6 +76,8 @@ def prepare(options: SggOptions) -> Exclusions:
     pools = {split: Reservoir(sizes[split], options.seed) for split in SPLITS}
     files = list(question_files(inputs, exclusions))  # names only: some 27,000 in SSG-VQA
     _check_graphs(inputs)
+    if absent := sorted(rule.named - {file.video for file in files}):
+        exclusions.warned[f"video of the split file without question files: {', '.join(absent)}"] = len(absent)
     for question in builder.questions(tqdm(files, desc="question files", unit="file", mininterval=1, disable=None)):
         pools[rule.of(question.cluster) or "train"].add(question)
     if (graphs := inputs.folders.get("scene_graph")) and 0 < builder.frames == exclusions.excluded[NO_GRAPH]:
@@ -82,6 +90,8 @@ def prepare(options: SggOptions) -> Exclusions:
     readable = partial(frame_readable, inputs, exclusions)
     drawn = {split: pool.draw(readable) for split, pool in pools.items() if pool.capacity}
 
+    doubts = (_doubt(inputs, question) for questions in drawn.values() for question in questions)
+    exclusions.warned.update(filter(None, doubts))
     kept = {question.id for questions in drawn.values() for question in questions}
     also = {name: names for name, names in sorted(builder.also_right.items()) if name in kept}
     manifest = {
@@ -102,6 +112,13 @@ def prepare(options: SggOptions) -> Exclusions:
     }
     prepared.write(options.out, drawn, inputs.folders["frames"], manifest, inputs.sha256)
     return exclusions
+
+
+def _doubt(inputs: Inputs, question: Question) -> str:
+    """What is doubtful about a question's options. The graph is read again: no frame's facts are kept."""
+    index = int(question.id.split("/")[1])
+    graph = scene_graph(inputs, Exclusions(skip_bad=True), question.cluster, index)
+    return graph_doubt(parse_stem(question.stem), label(question.answer), graph)
 
 
 def _check_graphs(inputs: Inputs) -> None:
@@ -140,6 +157,10 @@ class QuestionBuilder:
     """Question id -> other options that would be right too. A curriculum that changes options must not use them."""
     frames: int = 0
     """Frames that were asked about."""
+    _frames: FrameNames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._frames = FrameNames(self.inputs.folders["frames"])
 
     def questions(self, files: Iterable[QuestionFile]) -> Iterator[Question]:
         """All questions of the files whose video is in a split."""
@@ -158,17 +179,19 @@ class QuestionBuilder:
         wanted = [line for line in first.values() if line.answer in SIX]
         if not wanted:
             return
-        frame = self.inputs.folders["frames"] / file.image
-        if not frame.is_file():
-            where = f"{self.inputs.key('qa_txt', file.path)}:{wanted[0].number}"
-            self.exclusions.bad(self.inputs.missing("frames", frame, where))
+        where = f"{self.inputs.key('qa_txt', file.path)}:{wanted[0].number}"
+        try:
+            image = self._frames.find(file.image, file.video, file.index, where)
+        except BadRecord as bad:
+            self.exclusions.bad(bad)
             return
+        self.exclusions.changed[OTHER_NAME] += image != file.image
         self.frames += 1
         if not has_graph(self.inputs, file.video, file.index):
             self.exclusions.exclude(NO_GRAPH)
         facts = frame_facts(asked, scene_graph(self.inputs, self.exclusions, file.video, file.index))
         for line in wanted:
-            if question := self._question(file, line, facts):
+            if question := self._question(file, line, image, facts):
                 yield question
 
     def _asks_component(self, line: QuestionLine) -> bool:
@@ -183,7 +206,7 @@ class QuestionBuilder:
             self.exclusions.exclude("answer is an anatomy outside the benchmark's")
         return line.asks_component and bool(line.answer)
 
-    def _question(self, file: QuestionFile, line: QuestionLine, facts: FrameFacts) -> Question | None:
+    def _question(self, file: QuestionFile, line: QuestionLine, image: str, facts: FrameFacts) -> Question | None:
         name = f"{file.id}/{line.number}"
         right = also_right(line.stem, line.answer, facts) & set(SIX)
         self.exclusions.exclude("distractor that is also right", len(right))
@@ -202,7 +225,7 @@ class QuestionBuilder:
             stem=line.stem,
             options=draw_options(line.answer, wrong, name, self.seed),
             answer=display(line.answer),
-            image=file.image,
+            image=image,
             category=display(line.answer),
             cluster=file.video,
             family=stem.family,
@@ -220,60 +243,6 @@ def draw_options(answer: str, wrong: list[str], name: str, seed: int) -> tuple[s
 
 
 @dataclass(frozen=True, slots=True)
-class FrameFacts:
-    """What is known about a frame, whatever question is asked."""
-
-    answers: Mapping[str, Set[str]]
-    """Stem -> all answers that the frame's lines give."""
-    places: Mapping[str, Set[str]]
-    """Position -> labels that location lines put there."""
-    graph: SceneGraph | None
-
-
-def frame_facts(lines: Sequence[QuestionLine], graph: SceneGraph | None) -> FrameFacts:
-    """Facts about a frame from its lines that ask for a component, and from its scene graph if there is one."""
-    answers: dict[str, set[str]] = defaultdict(set)
-    places: dict[str, set[str]] = defaultdict(set)
-    for line in lines:
-        answers[line.stem].add(line.answer)
-        stem = parse_stem(line.stem)
-        if stem.family == "location":
-            places[stem.target.place].add(line.answer)
-    return FrameFacts(dict(answers), dict(places), graph)
-
-
-def also_right(text: str, answer: str, facts: FrameFacts) -> frozenset[str]:
-    """Labels other than `answer` that are right for the stem `text` in this frame, or cannot be shown to be wrong."""
-    stem = parse_stem(text)
-    objects = _referents(stem, answer, facts.graph)
-    found = {*facts.answers.get(text, ()), *(one.name for one in objects)}
-    # A relation can tell apart what lies at one position, but only the graph knows it. Without one, be strict.
-    if not (objects and stem.relations):
-        found |= _at_same_place(stem, answer, facts)
-    return frozenset(found - {answer})
-
-
-def _referents(stem: ParsedStem, answer: str, graph: SceneGraph | None) -> tuple[SceneObject, ...]:
-    """The objects that the stem can refer to by the scene graph; none if the gold answer is not among them."""
-    objects = matches(graph, stem) if graph else ()
-    return objects if any(one.name == answer for one in objects) else ()
-
-
-def _at_same_place(stem: ParsedStem, answer: str, facts: FrameFacts) -> set[str]:
-    target = stem.target
-    if not target.place:
-        return set()
-    here = {name: COLOUR_OF.get(name, "") for name in facts.places.get(target.place, ())}
-    for one in facts.graph.objects if facts.graph else ():
-        if one.place == target.place:
-            here[one.name] = one.colour
-    # The colour rules others out only if these colours agree with the question itself.
-    if not target.colour or here.get(answer, target.colour) != target.colour:
-        return set(here)
-    return {name for name, colour in here.items() if colour in ("", target.colour)}
-
-
-@dataclass(frozen=True, slots=True)
 class Rationale:
     """A rationale and what it is based on."""
 
@@ -284,7 +253,7 @@ class Rationale:
 
 def surgical(stem: ParsedStem, answer: str, graph: SceneGraph | None) -> Rationale:
     """Rationale of an SSG-VQA question whose gold label is `answer`."""
-    targets = {one for one in _referents(stem, answer, graph) if one.name == answer}
+    targets = {one for one in referents(stem, answer, graph) if one.name == answer}
     if len(targets) == 1:
         (target,) = targets
         return Rationale(_compose(target.place, f"{target.colour} {target.texture}".strip(), answer), "scene graph")

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.data.inputs import DataError
+from anatomy_r1.data.prepare.frame_names import FRAME_FILE, video_folder
 from anatomy_r1.data.prepare.options import SggOptions
 
 DEPTH = 5
 """Levels that are searched below a folder (our choice)."""
-_VIDEO = re.compile(r"VID\d+(_clean)?")
+_QUESTION_FILE = re.compile(r"\d+\.txt", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,12 @@ class Part:
     """Whether a folder is one of this part."""
 
 
-def _in_videos(file: str) -> Callable[[Path], bool]:
+def _in_videos(file: re.Pattern[str]) -> Callable[[Path], bool]:
     """Whether a folder has a folder of a video with a file of this form."""
     return lambda folder: any(
-        re.fullmatch(file, one.name)
+        file.fullmatch(one.name)
         for video in _entries(folder)
-        if _VIDEO.fullmatch(video.name) and video.is_dir()
+        if video_folder(video.name) and video.is_dir()
         for one in video.iterdir()
     )
 
@@ -48,8 +49,8 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 PARTS = {
-    "qa_txt": Part("the question files of SSG-VQA (VID01/262.txt ...)", "--questions", _in_videos(r"\d+\.txt")),
-    "frames": Part("the frames of CholecT45 (VID01/000000.png ...)", "--frames", _in_videos(r"\d+\.png")),
+    "qa_txt": Part("the question files of SSG-VQA (VID01/262.txt ...)", "--questions", _in_videos(_QUESTION_FILE)),
+    "frames": Part("the frames of CholecT45 (VID01/000000.png ...)", "--frames", _in_videos(FRAME_FILE)),
     "scene_graph": Part(
         "the scene graphs of SSG-VQA (VID01_0.json ...)",
         "--scene-graphs",
@@ -92,7 +93,7 @@ def _below(folder: Path, holds: Callable[[Path], bool], depth: int) -> Iterator[
         yield folder
     elif depth:
         for one in _entries(folder):
-            if one.is_dir() and not (one.is_symlink() or one.name.startswith((".", "_")) or _VIDEO.fullmatch(one.name)):
+            if one.is_dir() and not (one.is_symlink() or one.name.startswith((".", "_")) or video_folder(one.name)):
                 yield from _below(one, holds, depth - 1)
 
 

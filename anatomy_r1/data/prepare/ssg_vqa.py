@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.inputs import BadRecord, Exclusions, Inputs, existing_folder, read_json
-from anatomy_r1.data.stems import COLOUR_OF, COMPONENTS, Description, ParsedStem
+from anatomy_r1.data.prepare.frame_names import litter, video_folder
+from anatomy_r1.data.stems import COLOUR_OF, COMPONENTS, Description, ParsedStem, component, place, plain, relation
 from anatomy_r1.question import Question
 
 HEADER_LINES = 2
@@ -60,11 +61,15 @@ class QuestionFile:
     @property
     def id(self) -> str:
         """`VID01/262`; for a `_clean` copy, `VID01_clean/262`."""
-        return f"{self.path.parent.name}/{self.index}"
+        found = video_folder(self.path.parent.name)
+        return f"{self.video}{'_clean' if found and found[1] else ''}/{self.index}"
 
 
 def question_files(inputs: Inputs, exclusions: Exclusions) -> Iterator[QuestionFile]:
-    """Question files in order of video and frame; a `_clean` copy is used only if the plain folder lacks it."""
+    """Question files in order of video and frame; a `_clean` copy is used only if the plain folder lacks it.
+
+    Files beside the videos' folders, and what systems leave behind (`.DS_Store`), are passed over.
+    """
     root = existing_folder(inputs.folders["qa_txt"], "the question files of SSG-VQA (qa_txt/VID01/262.txt ...)")
     for video, folders in sorted(_folders(root, inputs, exclusions).items()):
         seen: set[int] = set()
@@ -78,21 +83,28 @@ def question_files(inputs: Inputs, exclusions: Exclusions) -> Iterator[QuestionF
 
 
 def _folders(root: Path, inputs: Inputs, exclusions: Exclusions) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for folder in sorted(root.iterdir()):  # "VID02" sorts before "VID02_clean"
-        if match := re.fullmatch(r"(VID\d+)(_clean)?", folder.name):
-            found.setdefault(match[1], []).append(folder)
-        else:
-            name = inputs.key("qa_txt", folder)
+    found: dict[tuple[str, bool], Path] = {}
+    for folder in sorted(root.iterdir()):
+        if litter(folder) or folder.is_file():
+            continue
+        name, video = inputs.key("qa_txt", folder), video_folder(folder.name)
+        if video is None:
             exclusions.bad(BadRecord(name, None, "no video folder (VID01, VID01_clean)", "move it"))
-    return found
+        elif video in found:
+            problem = f"the same video as {found[video].name}, in another spelling"
+            exclusions.bad(BadRecord(name, None, problem, "keep one of the folders"))
+        else:
+            found[video] = folder
+    return {name: [found[name, clean] for clean in (False, True) if (name, clean) in found] for name, _ in found}
 
 
 def _numbered(folder: Path, inputs: Inputs, exclusions: Exclusions) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for path in sorted(existing_folder(folder, "the question files of this video").iterdir()):
         name = inputs.key("qa_txt", path)
-        if path.suffix != ".txt" or not path.stem.isdecimal():
+        if litter(path):
+            continue
+        if path.suffix.lower() != ".txt" or not path.stem.isdecimal():
             exclusions.bad(BadRecord(name, None, "no question file (such as 262.txt)", "move it elsewhere"))
         elif int(path.stem) in found:
             problem = f"duplicate id: frame {int(path.stem)} twice"
@@ -108,6 +120,10 @@ def question_lines(file: QuestionFile, inputs: Inputs, exclusions: Exclusions) -
     content = inputs.read("qa_txt", file.path).decode("utf-8", errors="replace").splitlines()
     if len(content) < HEADER_LINES:
         exclusions.bad(BadRecord(name, None, "the two header lines are missing", "fetch the file again"))
+    if questions := sum("|" in line for line in content[:HEADER_LINES]):
+        problem = f"the two header lines are missing: {questions} of the first two lines are questions"
+        exclusions.bad(BadRecord(name, None, problem, "put two lines before the questions (structures, then tools)"))
+        return
     for number, line in enumerate(content[HEADER_LINES:], HEADER_LINES + 1):
         if not line.strip():
             continue
@@ -132,7 +148,8 @@ def parse_line(line: str, name: str, number: int) -> QuestionLine:
         raise BadRecord(name, number, "the question is empty or holds coordinates", restore)
     if len(columns) == 3 and not _COORDINATES.fullmatch(columns[2]):
         raise BadRecord(name, number, f"third column {columns[2]!r} is no [cx, cy]", restore)
-    asks = columns[3] == "query_component" if len(columns) == 5 else stem.startswith("What anatomy is at the ")
+    located = plain(stem).startswith("what anatomy is at the ")
+    asks = columns[3].lower() == "query_component" if len(columns) == 5 else located
     if asks and answer and answer not in COMPONENTS:
         raise BadRecord(name, number, f"unknown label {answer!r}", f"use one of {', '.join(sorted(COMPONENTS))}")
     return QuestionLine(number, stem, answer, asks)
@@ -161,9 +178,9 @@ class SceneObject:
         for key, value in stated.items():
             if not isinstance(value, str) and (value is not None or key in ("component", "type")):
                 raise TypeError(f"{key} {value!r} is no text")
-        name = stated["component"]
-        colour = stated["color"] or COLOUR_OF.get(name, "")
-        return cls(name, stated["type"], str(stated["location"]), colour, stated["texture"] or "")
+        name, kind = component(stated["component"]), stated["type"].strip().lower()
+        colour = (stated["color"] or COLOUR_OF.get(name, "")).strip().lower()
+        return cls(name, kind, place(str(stated["location"])), colour, stated["texture"] or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +193,22 @@ class SceneGraph:
 
 
 def parse_graph(content: Any, name: str) -> SceneGraph:
-    """A scene graph from its parsed JSON; `name` is the file, for errors."""
+    """A scene graph from its parsed JSON, case and blanks of labels, positions and relations aside.
+
+    Raises:
+        BadRecord: The content is none, or has several scenes; `name` is the file.
+    """
     try:
-        scene = content["scenes"][0]
+        scene, *others = content["scenes"]
+        if others:
+            raise ValueError(f"{1 + len(others)} scenes in the file of one frame")
         objects = tuple(SceneObject.from_json(entry) for entry in scene["objects"])
-        relations = {str(key): _table(rows, len(objects)) for key, rows in scene["relationships"].items()}
+        stated = [(relation(key), _table(rows, len(objects))) for key, rows in scene["relationships"].items()]
+        relations = dict(stated)
+        if len(relations) < len(stated):
+            raise ValueError("a relation stands there twice, in two spellings")
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        fix = "fetch the file again (scenes[0] has objects and relationships)"
+        fix = "fetch the file again (its one scene has objects and relationships)"
         raise BadRecord(name, None, f"no scene graph ({error!r})", fix) from error
     return SceneGraph(objects, relations)
 
@@ -214,8 +240,8 @@ def matches(graph: SceneGraph, stem: ParsedStem) -> tuple[SceneObject, ...]:
     if stem.family == "other":
         return ()
     found = {i for i, one in enumerate(graph.objects) if fits(one, stem.target)}
-    for relation, reference in stem.relations:
-        table = graph.relations.get(relation)
+    for key, reference in stem.relations:
+        table = graph.relations.get(key)
         if table is None:
             return ()
         found &= {i for j, one in enumerate(graph.objects) if fits(one, reference) for i in table[j]}
