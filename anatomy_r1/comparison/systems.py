@@ -8,13 +8,13 @@ two systems can be checked against each other field by field.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.results.store import Result, load_result, store_in
+from anatomy_r1.results.store import Result, cell_files, load_cell, load_result, store_in
 from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.fitness import MARK, NOT_RECORDED, Fitness, lenient_share, scored_fitness
 from anatomy_r1.scoring.question_table import LENIENT, question_table, table_metrics
@@ -244,8 +244,8 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
         raise AnatomyR1Error(f"{argument}: an empty name. Fix: NAME=PATH")
     path = Path(rest)
     if path.is_dir():
-        if cells := sorted(store_in(path).rglob("seed*.json")):
-            return [_load_cell(cell, name) for cell in cells]
+        if cells := cell_files(store_in(path), "**/seed*"):
+            return [_run(load_cell, cell, name) for cell in cells]
         raise AnatomyR1Error(f"{path}: no results in it. Fix: name a result store, or a folder of one")
     if not path.suffix and not path.exists() and "#" not in path.name:
         raise AnatomyR1Error(f"{path}: no such folder of results and no such response log. {_siblings(path)}")
@@ -264,8 +264,12 @@ def _siblings(path: Path) -> str:
 def _load_cell(path: Path, name: str) -> SystemRun:
     if not path.is_file():
         raise AnatomyR1Error(f"{path}: no such result. {_siblings(path)}")
+    return _run(load_result, path, name)
+
+
+def _run(load: Callable[[Path], Result], path: Path, name: str) -> SystemRun:
     try:
-        return SystemRun.from_result(load_result(path), str(path), name)
+        return SystemRun.from_result(load(path), str(path), name)
     except ValueError as error:
         raise AnatomyR1Error(str(error)) from error
 

@@ -20,7 +20,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, write_atomic
 from anatomy_r1.provenance import stated
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.results.stored_file import read_head, read_table
+from anatomy_r1.results.stored_file import check_agreement, read_head, read_table
 from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.fitness import Fitness, lenient_share, stored_fitness
 from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
@@ -38,7 +38,7 @@ EQUAL_TOKENS = "equal-tokens"
 """Arm in which all methods with rollouts have sampled the same number of tokens, on the questions of `MATCHED`."""
 AS_RELEASED = "as-released"
 """Arm in which the paper's methods train on the authors' files: GDQA and ASC on their own, the others on GRPO.json."""
-_CELLS = "*/*/*/*/seed*.json"
+_CELLS = "*/*/*/*/seed*"
 SUBMITTED = "submitted"
 """Arm of results made elsewhere and scored by this project. What they were trained on is stated by the submitter."""
 
@@ -110,22 +110,57 @@ def save_result(store: Path, result: Result) -> Path:
 
 
 def load_result(path: Path) -> Result:
-    """Read one result from its JSON file; an `AnatomyR1Error` if that or its table is not complete."""
+    """Read one result from its JSON file.
+
+    Raises:
+        AnatomyR1Error: The file or its table is not complete, or the table does not give the metrics in the file.
+    """
     head, table = read_head(path, RESTORE), read_table(path, RESTORE)
     try:
-        return Result(**head, questions=table)
+        result = Result(**head, questions=table)
     except ValueError as error:
         raise AnatomyR1Error(f"{path}: not a complete result ({error}). Fix: {RESTORE}") from error
+    check_agreement(path, result.provenance.get("metrics") or {}, table)
+    return result
+
+
+def load_cell(path: Path, key: str = "") -> Result:
+    """Read a result of a store or of a folder of one, which must be named as it says: by its seed, or by all of `key`.
+
+    Raises:
+        AnatomyR1Error: as `load_result`; or it has another name, as a copy has, which would count as a further seed.
+    """
+    result = load_result(path)
+    if path.stem != f"seed{result.seed}" or (key and key != result.key):
+        raise AnatomyR1Error(
+            f"{path}: says that it is {result.key}, so it is a copy or was renamed; this seed occurs twice, or another "
+            "one is missing. Fix: move it and its Parquet file away, or restore what it replaced"
+        )
+    return result
+
+
+def cell_files(folder: Path, pattern: str) -> list[Path]:
+    """The JSON files of the results in `folder`, by path; an `AnatomyR1Error` if a table has lost its own."""
+    cells = sorted(folder.glob(f"{pattern}.json"))
+    known = {path.with_suffix("") for path in cells}
+    for table in sorted(folder.glob(f"{pattern}.parquet")):
+        if table.with_suffix("") not in known:
+            path = table.with_suffix(".json")
+            fix = "Fix: restore it, or run its cell again; or move the table away"
+            raise AnatomyR1Error(f"{path}: is missing, but its table is there, so a result was lost. {fix}")
+    return cells
 
 
 def load_results(store: Path, keep: Iterable[str] | None = None) -> list[Result]:
-    """All results of the store at `store` or in it (`store_in`), by path; with `keep`, those with one of these keys."""
+    """All results of the store at `store` or in it (`store_in`), by path; with `keep`, those with one of these keys.
+
+    Raises:
+        AnatomyR1Error: as `load_cell`, or a table has no JSON.
+    """
     store = store_in(store)
-    cells = sorted(store.glob(_CELLS))
-    if keep is not None:
-        wanted = set(keep)
-        cells = [path for path in cells if path.relative_to(store).with_suffix("").as_posix() in wanted]
-    return [load_result(path) for path in cells]
+    cells = {path.relative_to(store).with_suffix("").as_posix(): path for path in cell_files(store, _CELLS)}
+    wanted = cells if keep is None else cells.keys() & set(keep)
+    return [load_cell(path, key) for key, path in cells.items() if key in wanted]
 
 
 def sampling_record(scores: Scores, *, truncation_known: bool = True) -> dict[str, Any]:
@@ -156,7 +191,7 @@ def store_in(path: Path) -> Path:
     `path` itself if it holds neither. That folder may hold files that look like results, such as training curves.
     """
     inside = (path / "store", path / "results")
-    return next((folder for folder in inside if next(folder.glob(_CELLS), None)), path)
+    return next((folder for folder in inside if next(folder.glob(f"{_CELLS}.json"), None)), path)
 
 
 def find_store(path: Path) -> Path:
@@ -166,7 +201,7 @@ def find_store(path: Path) -> Path:
         AnatomyR1Error: when there is none, or it is empty.
     """
     folder = store_in(path)
-    if next(folder.glob(_CELLS), None):
+    if next(folder.glob(f"{_CELLS}.json"), None):
         return folder
     problem = "no results in it" if path.is_dir() else "no such folder"
     raise AnatomyR1Error(f"{path}: {problem}. Fix: name a result store, or the folder of a run (runs/mini)")

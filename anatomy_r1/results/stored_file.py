@@ -1,11 +1,13 @@
-"""One result on disk, checked when it is read: the head (JSON), then the question table (Parquet).
+"""One result on disk, checked when it is read: the head (JSON), then the question table (Parquet), then both together.
 
 A table with a word for a number, or with a share beyond 1, is refused by the name of its column: it would end in a
-false score, or in an error that names no file.
+false score, or in an error that names no file. A table that does not give the metrics in the head is that of another
+result, or was changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.scoring.metrics import K
-from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
+from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, LENIENT, ROTATIONS
 from anatomy_r1.validation import Text, parse_json, validated
 
 
@@ -30,6 +32,22 @@ Facts = dict[str, Any] | None
 LABELS = ("id", "cluster", "category")
 COUNTS = ("parsed", "truncated", "malformed", "several", "refused")
 """Columns of counts out of five; the other numbers of `COLUMNS` and `EXTRACTION` are shares."""
+_CORRECT = tuple(f"correct_{repeat}" for repeat in range(K))
+_STATED: Mapping[str, tuple[tuple[str, ...], int]] = {
+    f"avg@{K}": (_CORRECT, K),
+    "pass@1": (_CORRECT[:1], 1),
+    f"major@{K}": (("major",), 1),
+    "greedy": (("greedy",), 1),
+    "parse_rate": (("parsed",), K),
+    "truncation_rate": (("truncated",), K),
+    LENIENT: (tuple(f"lenient_{repeat}" for repeat in range(K)), K),
+    "format_failure_rate": (("malformed",), K),
+    "several_rate": (("several",), K),
+    "refusal_rate": (("refused",), K),
+}
+"""Metric in the head -> the columns whose sum over questions gives it, and what one question can add to that."""
+_ROUNDING = 1e-9
+"""A metric and its table may differ by this much: sums in another order differ in the last bits."""
 
 
 class _Provenance(BaseModel):
@@ -87,6 +105,55 @@ def read_table(path: Path, fix: str) -> pd.DataFrame:
     if wrong:
         raise AnatomyR1Error(f"{path}: not a complete result (its table: {wrong}). Fix: {fix}")
     return table
+
+
+def check_agreement(path: Path, metrics: Mapping[str, Any], table: pd.DataFrame) -> None:
+    """Check that the table of the result at `path` (JSON) is its own: it gives `metrics`, and its columns agree.
+
+    Raises:
+        AnatomyR1Error: It does not. Both files are named, since it is not known which one is wrong.
+    """
+    problem = _unlike(metrics, table) or ("" if "rotations" in table.columns else _wrong_majority(table))
+    if problem:
+        fix = "restore both from where they came, or move both away and run the cell again"
+        raise AnatomyR1Error(f"{path} and {path.with_suffix('.parquet')}: {problem}. Fix: {fix}")
+
+
+def _unlike(metrics: Mapping[str, Any], table: pd.DataFrame) -> str:
+    """The first metric in the head that its table does not give; empty if there is none, or none is stated."""
+    if not metrics:
+        return ""
+    there = set(table.columns)
+    counts = table["rotations"].to_numpy(dtype=float) if "rotations" in there else np.ones(len(table))
+    asked = float(counts.sum())
+    if "n" in metrics and metrics["n"] != asked:
+        return f"not one result: n is {metrics['n']!r} in the metrics of the first, {asked:g} by the table"
+    for name, (columns, most) in _STATED.items():
+        if name not in metrics or columns[0] not in there:
+            continue
+        whole = sum(float(counts @ _numbers(table[column])) for column in columns)
+        found, stated = whole / most / asked, metrics[name]
+        if not isinstance(stated, int | float) or not abs(found - stated) <= _ROUNDING:
+            return f"not one result: {name} is {stated!r} in the metrics of the first, {found!r} by the table"
+    return ""
+
+
+def _numbers(column: pd.Series) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A column as numbers; NaN where it is empty, which of pandas' own conversions only the slow one does."""
+    values = column.to_numpy()
+    return values.astype(float) if values.dtype != object else column.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _wrong_majority(table: pd.DataFrame) -> str:
+    """What is wrong with the majority of a question: three right responses of five decide it, and so does none."""
+    right = table[list(_CORRECT)].to_numpy(dtype=float).sum(axis=1)
+    major = table["major"].to_numpy(dtype=float) > 0
+    wrong = np.flatnonzero((major & (right == 0)) | (~major & (2 * right > K)))
+    if not len(wrong):
+        return ""
+    at = int(wrong[0])
+    told = f"{right[at]:g} of {K} responses right, but the majority {'right' if major[at] else 'wrong'}"
+    return f"the table contradicts itself: question {table['id'].iloc[at]} has {told}"
 
 
 def _fault(column: pd.Series) -> str:
