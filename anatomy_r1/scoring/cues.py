@@ -70,7 +70,9 @@ REASON_FOLLOWS = re.compile(r"[,;(]| (?:because|since|as|which|and)\b| [-\u2013\
 HEDGE = re.compile(
     r"\b(?:not|no|never|neither|nor|none|cannot|without|wrong|incorrect|false|unlikely|except|if|whether|unless|either|"
     r"or|maybe|perhaps|possibly|might|could|may|unclear|unsure|uncertain|worst|(?<!at )least|mistake\w*|distractors?)\b"
-    r"|n['\u2019]t\b|"
+    r"|n['\u2019]t\b|\b(?:doubt|disagree|impossible|hardly|suppos(?:e|ing)|assum(?:e|ing)|imagine|hypothetically"
+    r"|provided|nothing suggests|little evidence|second[ -]best|previous|naive|some (?:may|might|would|people)"
+    r"|at first (?:glance|sight)|I guess|let['\u2019]?s say)\b|"
     + _words(
         r"\b(?-i:ob|ne|pas|ni|ou|si|o|se|né|ej|nie)(?!\w)",  # not in capitals, as in "PAS stain"
         r"\b(?:nicht|kein\w*|weder|oder|falsch\w*|vielleicht|möglicherweise|wenn|falls)(?!\w)",
@@ -104,6 +106,13 @@ RETRACTION = re.compile(
     re.IGNORECASE,
 )
 """Words after an answer that take it back."""
+
+REVISION = re.compile(
+    r"\b(?:however|hmm|on (?:closer|second|further|reflection|reconsider)\w*|let me (?:re|double)"
+    r"|reconsider\w*|re-?check\w*|but maybe|change my (?:answer|mind))\b",
+    re.IGNORECASE,
+)
+"""Words of a response that was cut off which may have been about to take an answer back."""
 
 _HEADING = r"(?m)^[ \t>]*+(?:#++|\d++\.)?+[ \t]*+"
 ANSWER_HEADING = re.compile(

@@ -29,7 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from anatomy_r1.scoring.cues import ANSWER_HEADING, CUE, FIELD, HEDGE, REASON_HEADING
+from anatomy_r1.scoring.cues import ANSWER_HEADING, CUE, DOUBT, FIELD, HEDGE, REASON_HEADING, RETRACTION, REVISION
 from anatomy_r1.scoring.lenient_answer import (
     LENIENT_PARSED,
     NOTHING,
@@ -56,6 +56,11 @@ _BOXED = re.compile(
     r"|(?<!\\)\\++boxed[ \t]++([^{}\n]++)"
 )
 """LaTeX's box, also where a backslash was lost, as in Python's "\\boxed", or the braces were."""
+_SENTENCE = 200
+"""Longest part of a sentence before a box that is looked at (our choice)."""
+_INSTRUCTION = re.compile(
+    r"(?:please |you (?:should|must) )?(?:use|put|write|reply|respond|return|give|output)\b", re.I
+)
 _LIST_MARK = re.compile(r"\(?[A-Za-z][.):](?=\s|$)|\([A-Za-z]\)(?=\s|$)")
 
 
@@ -115,6 +120,8 @@ def _read_section(text: str, matcher: OptionMatcher, truncated: bool) -> Lenient
         return SEVERAL
     prose = finished(text) if truncated else text
     reasoning = bool(REASON_HEADING.search(text))
+    if truncated and (reasoning or RETRACTION.search(text, len(prose)) or REVISION.search(text)):
+        return UNREADABLE  # cut off while thinking, or while taking the answer back
     in_prose = phrases(prose, matcher)
     lines = Found() if reasoning else _lines(text, matcher, truncated)
     present = [one for one in (_fields(text, matcher), _boxes(text, matcher), in_prose, lines) if one.answers]
@@ -148,8 +155,17 @@ def _fields(text: str, matcher: OptionMatcher) -> Found:
 
 def _boxes(text: str, matcher: OptionMatcher) -> Found:
     boxes = list(_BOXED.finditer(text)) if "ox" in text else []
-    read = [answer(one[1] or one[2] or "", "boxed", matcher) for one in boxes]
+    read = [_box(one, text, matcher) for one in boxes]
     return Found(read, text[boxes[-1].end() :] if boxes else "")
+
+
+def _box(box: re.Match[str], text: str, matcher: OptionMatcher) -> LenientAnswer:
+    """What a box states, unless the sentence around it negates, hedges or asks, or says what to put into boxes."""
+    before = re.split(r"[.!?](?=\s)|\n", text[max(0, box.start() - _SENTENCE) : box.start()])[-1]
+    asked = text[box.end() : box.end() + 3].strip("}$ *").startswith("?")
+    if asked or HEDGE.search(before) or DOUBT.search(before) or _INSTRUCTION.match(before.strip()):
+        return LenientAnswer(None, "hedged")
+    return answer(box[1] or box[2] or "", "boxed", matcher)
 
 
 def _lines(text: str, matcher: OptionMatcher, truncated: bool) -> Found:

@@ -46,19 +46,13 @@ def truncated(one):
     return replace(one, questions=one.questions.assign(truncated=1)), "20.0 % of the sampled responses cut off"
 
 
-def stated(one):
-    """A store that anyone wrote: a reason that is not a list."""
-    one.provenance["unfit"] = CUT
-    return one, CUT
-
-
 def empty(one):
     """No reason was recorded, but the question table shows one."""
     one.provenance["unfit"] = []
     return unread(one)
 
 
-UNFIT = {"recorded": recorded, "unreadable": unread, "cut off": truncated, "not a list": stated, "empty list": empty}
+UNFIT = {"recorded": recorded, "unreadable": unread, "cut off": truncated, "empty list": empty}
 
 
 @pytest.fixture(params=UNFIT)

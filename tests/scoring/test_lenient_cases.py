@@ -379,3 +379,50 @@ def test_any_text_and_any_options_have_a_verdict(options, data):
 )
 def test_options_that_look_like_each_other(options, text, choice):
     assert extract_lenient(text, options).choice == choice
+
+
+NOT_STATED = {
+    "a box that is denied": (
+        *("The answer is not \\boxed{B}.", "So it cannot be \\boxed{B}", "I rule out \\boxed{A}."),
+        *("The organ is definitely not <|begin_of_box|>Liver<|end_of_box|>", "The answer may be \\boxed{B}."),
+    ),
+    "a box that is asked for": ("Is it \\boxed{B}?", "Use \\boxed{B} for the final answer."),
+    "a statement that is doubted": (
+        *("I doubt the answer is B.", "I disagree that the answer is B.", "It is impossible that the answer is B."),
+        *("Nothing suggests that the answer is B.", "Hardly anything suggests the answer is B."),
+    ),
+    "a statement that is supposed": (
+        *("Suppose the answer is B.", "Let's say the answer is B.", "Hypothetically the answer is B."),
+        "Provided that it is brown, the answer is B.",
+    ),
+    "another's statement": (
+        "The second best answer is B.",
+        "The previous answer is B.",
+        "At first glance the answer is B.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_STATED)
+def test_case_24_what_is_not_stated_is_not_read(kind):
+    for text in NOT_STATED[kind]:
+        assert extract_lenient(text, OPTIONS).choice is None, text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "## Thinking\n\nIt is green. So the answer is A. But wait, maybe I should check whether",
+        "The answer is A. Wait",
+        "The answer is A. However, the colour",
+        "The answer is A.\n\nHmm, on closer look the brown colour suggests",
+        "The answer is A.\n\nOn reflection, I change my answer to D",
+    ],
+)
+def test_case_22_what_a_cut_off_response_may_take_back_is_not_read(text):
+    assert extract_lenient(text, OPTIONS, truncated=True).choice is None
+
+
+def test_case_22_what_a_cut_off_response_has_finished_is_read():
+    text = "\\boxed{B} The colour is brown. The shape is typical of"
+    assert extract_lenient(text, OPTIONS, truncated=True).choice == "B"
