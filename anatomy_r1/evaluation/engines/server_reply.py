@@ -38,7 +38,7 @@ END_TOKENS = (
 )  # fmt: skip
 """End tokens of common models, which some servers leave at the end of the text (our list)."""
 _TRANSIENT = {408, 409, 425, 429}
-_LASTING = re.compile("invalid|authentication|permission|not_found")
+_LASTING = re.compile("invalid|authentication|permission|not_found|insufficient")
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
 _THINK_TAG = re.compile(r"</?think>")
 
@@ -132,7 +132,7 @@ def _blocked(content: Any) -> Completion | None:
     choices, usage = content.get("choices"), content.get("usage")
     feedback = content.get("promptFeedback") or content.get("prompt_feedback")
     stated = feedback.get("blockReason") or feedback.get("block_reason") if isinstance(feedback, dict) else None
-    blocked = not choices and bool(stated)
+    blocked = not choices and bool(stated) and "UNSPECIFIED" not in str(stated).upper()
     if isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], dict):
         ended = FINISH_REASONS.get(_spelled(str(choices[0].get("finish_reason"))))
         blocked = choices[0].get("message") is None and ended == "content_filter"

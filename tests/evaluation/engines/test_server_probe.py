@@ -281,9 +281,10 @@ def test_a_probe_that_fails_is_one_error_with_a_cure_and_no_question_is_asked(da
         (402, {"message": "Payment required"}),
         (400, {"message": "Your credit balance is too low to access the API"}),
         (200, {"message": "Insufficient credits", "code": 402}),
+        (200, {"message": "no", "code": "insufficient_quota"}),
         (500, {"message": "Insufficient Balance"}),
     ],
-    ids=["OpenAI", "by type", "402", "Anthropic", "OpenRouter", "DeepSeek"],
+    ids=["OpenAI", "by type", "402", "Anthropic", "OpenRouter", "in a body", "DeepSeek"],
 )
 @pytest.mark.parametrize("when", ["the probe", "a question"])
 def test_case_28_a_quota_that_is_used_up_is_told_as_such_and_not_retried(data, tmp_path, status, error, when):

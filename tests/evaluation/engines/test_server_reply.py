@@ -271,9 +271,10 @@ def test_case_15_a_blocked_question_without_a_message_is_a_filtered_response(bod
         {"choices": None},
         {"choices": []},
         {"choices": [], "promptFeedback": {}},
+        {"choices": [], "promptFeedback": {"blockReason": "BLOCK_REASON_UNSPECIFIED"}},
         {"choices": [{"message": None, "finish_reason": "stop"}]},
     ],
-    ids=["choices null", "choices empty", "not blocked", "message null"],
+    ids=["choices null", "choices empty", "not blocked", "no reason", "message null"],
 )
 def test_case_15_a_body_without_a_message_says_where_to_look(body):
     with pytest.raises(Malformed, match=r"no chat completion \(choices.*: the log of the server may say why"):
