@@ -203,6 +203,7 @@ FAULTS = {
     # What does not: asking again would give the same.
     "content null": _said(message={"role": "assistant", "content": None}),
     "tool call": _said(finish_reason="tool_calls", message={"role": "assistant", "content": None, "tool_calls": [{}]}),
+    "cut by the context": _said(finish_reason="model_length"),
     "aborted": _said(finish_reason="abort"),
     "no end": lambda handler: handler._send(
         200, json.dumps({"choices": [{"message": {"content": "B"}, "finish_reason": None}]}).encode()

@@ -18,9 +18,11 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.engines.jobs import Job, response_seed
 from anatomy_r1.evaluation.engines.server_errors import (
     CHECK,
+    LOWER_LIMIT,
     NOT_OPENAI,
     clean,
     cure_refusal,
+    cure_said,
     describe,
     fix,
     is_filtered,
@@ -68,7 +70,12 @@ FILTERED = Reply("", "content_filter", "", "", "", 0, 0)
 
 
 async def check_body(response: httpx2.Response) -> None:
-    """Treat a body that is not a chat completion as a broken connection, but for what asking again would not mend."""
+    """Treat a body that is not a chat completion as a broken connection, but for what asking again would not mend.
+
+    Nor is asked again, whatever the status, where the text of an error says that it would be in vain.
+    """
+    if not response.is_success and cure_said((await response.aread()).decode(errors="replace")):
+        response.headers["x-should-retry"] = "false"  # which the client obeys
     if response.is_success and response.request.method == "POST":
         try:
             read_completion(await response.aread())
@@ -90,13 +97,13 @@ async def request_completion(
         raw = await client.chat.completions.with_raw_response.create(**arguments(job, form))
         reply = read_reply(read_completion(raw.content), limit)
     except Unusable as error:
-        return Failure(question, clean(str(error)), error.fix)
+        return _unusable(question, error)
     except openai.OpenAIError as error:
         if is_filtered(error):
             return FILTERED, 0.0
         if cure := cure_refusal(refused_arguments(error) - form.left_out, form.limit_name):
             return Failure(question, describe(error), cure, "which is another run")
-        return Failure(question, describe(error), fix(error))
+        return _failed(question, describe(error), fix(error))
     return _failure(question, reply, limit, max_length) or (reply, raw.elapsed.total_seconds())
 
 
@@ -129,6 +136,18 @@ def request_arguments(
     more = {name: sent.pop(name) for name in NOT_OPENAI if name in sent}
     required = {"model": form.model, "messages": messages, form.limit_name: limit, "stream": False}
     return {**required, **sent, "extra_body": more or None}
+
+
+def _failed(question: str, reason: str, cure: str) -> Failure:
+    """A failure that comes with every other request, if it has a cure: with a lower limit, the run is another one."""
+    return Failure(question, reason, cure, "which is another run" if cure == LOWER_LIMIT else SAME_COMMAND)
+
+
+def _unusable(question: str, error: Unusable) -> Failure:
+    reason = clean(str(error))
+    if error.alone:
+        return Failure(question, f"{reason}: {error.fix}")
+    return _failed(question, reason, error.fix or cure_said(reason))
 
 
 def _failure(question: str, reply: Reply, limit: int, max_length: int | None) -> Failure | None:

@@ -264,7 +264,9 @@ class FailureTally:
         reasons = Counter(failure.reason for failure in self.failures).most_common()
         yield from ((count, reason) for reason, count in reasons[:8])
         yield sum(count for _, count in reasons[8:]), "other reasons"
-        yield missing - len(self.failures), "not requested: the server had stopped answering"
+        alike = any(failure.fix for failure in self.failures)
+        why = "they would have failed in the same way" if alike else f"{self.in_a_row} requests in a row had failed"
+        yield missing - len(self.failures), f"not requested: {why}"
 
 
 def _find_model(name: str, address: ServerAddress, listed: Sequence[Model] | None) -> Model | None:

@@ -23,6 +23,8 @@ NOT_OPENAI = ("min_p", "repetition_penalty", "skip_special_tokens", "top_k")
 """Arguments that vLLM and SGLang take, and that OpenAI's own API rejects."""
 OPTIONAL = (*NOT_OPENAI, "frequency_penalty", "n", "presence_penalty", "seed", "temperature", "top_p")
 """Arguments that can be left out of the requests."""
+LOWER_LIMIT = "lower --max-new-tokens, or serve the model with a higher limit and a longer context"
+TOP_UP = f"add credit to the account, raise its quota, or put another account's key into {KEY_VARIABLE}"
 CHECK = "check the server and --base-url, then run the same command"
 
 
@@ -34,7 +36,7 @@ def refused_arguments(error: Exception) -> frozenset[str]:
     named = {str(error.param)} & {*_REFUSABLE} or {name for name, form in _REFUSABLE.items() if form.search(said)}
     if re.search(r"\bpenalty\b", said, re.IGNORECASE):  # Gemini's does not say which
         named |= {"frequency_penalty", "presence_penalty"}
-    if re.search(r"too large|context length|exceed|too long|reached", said, re.IGNORECASE):
+    if is_limit_too_large(said) or re.search(r"too large|context length|exceed|too long|reached", said, re.IGNORECASE):
         named -= {"max_tokens"}
     if {"temperature", "top_p"} <= named and re.search(r"\bboth\b|only one", said):  # Anthropic's takes one of them
         named -= {"temperature"}
@@ -43,13 +45,42 @@ def refused_arguments(error: Exception) -> frozenset[str]:
 
 
 def _spellings(name: str) -> re.Pattern[str]:
-    """An argument as errors spell it: `top_k`, `topK`; the short `n` only in quotes."""
+    """An argument as errors spell it: `top_k`, `topK`; the short `n` only in quotes or brackets."""
     first, *rest = name.split("_")
     camel = first + "".join(part.capitalize() for part in rest)
-    return re.compile("[`'\"]n[`'\"]" if name == "n" else rf"(?<!\w)(?:{name}|{camel})(?!\w)")
+    return re.compile(r"[`'\"\[]n[`'\"\]]" if name == "n" else rf"(?<!\w)(?:{name}|{camel})(?!\w)")
 
 
 _REFUSABLE = {name: _spellings(name) for name in (*OPTIONAL, "max_tokens")}
+
+
+_LIMIT = re.compile(
+    r"max[_ ](completion_|new_|output_)?tokens|max(Output|Completion|New)?Tokens|maximum tokens|in the completion"
+    r"|output tokens|completion tokens"
+)
+_TOO_LARGE = re.compile(
+    r"too (large|high|big|many|long)|(greater|larger|higher|more) than|less than or equal|exceed|at most|\brange\b"
+    r"|[<>]=?\s*[`\d]|maximum (allowed|value|context)|must be between",
+    re.IGNORECASE,
+)
+_NO_CREDIT = re.compile(
+    r"insufficient[_ ](quota|balance|credit|fund)|(credit|balance) (is )?(too low|exhausted|insufficient)"
+    r"|(no|out of|not enough|more) credits|credit balance|billing_(hard_limit|not_active)|exceeded_current_quota",
+    re.IGNORECASE,
+)
+
+
+def is_limit_too_large(said: str) -> bool:
+    """Whether a text says that more tokens were asked for than the model gives, not that it needs more of them."""
+    other = re.search(r"higher max|reached|per (minute|hour|day)|rate.?limit", said, re.IGNORECASE)
+    return bool(_LIMIT.search(said) and _TOO_LARGE.search(said) and not other)
+
+
+def cure_said(said: str, status: int = 0) -> str:
+    """The fix that an error's text calls for, whatever its status; empty for any other text."""
+    if status == 402 or _NO_CREDIT.search(said):
+        return TOP_UP
+    return LOWER_LIMIT if is_limit_too_large(said) else ""
 
 
 def is_filtered(error: openai.OpenAIError) -> bool:
@@ -73,6 +104,8 @@ def cure_refusal(refused: frozenset[str], limit_name: str) -> str:
 def fix(error: Exception) -> str:
     """The fix for an error that every request would meet; empty for any other."""
     status = getattr(error, "status_code", 0)
+    if isinstance(error, openai.APIStatusError) and (cure := cure_said(_whole(error), status)):
+        return cure
     if status in (401, 403):
         return f"put the server's key into the environment variable {KEY_VARIABLE}"
     if status == 404 or isinstance(error, Malformed):
@@ -84,6 +117,11 @@ def stated_error(error: openai.APIStatusError) -> str:
     """The text of an error; the whole body if the client found none in it, as in FastAPI's."""
     message = error.message.removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
     return message or (json.dumps(error.body) if error.body else "")
+
+
+def _whole(error: openai.APIStatusError) -> str:
+    """The text of an error with its code and type, which may say more."""
+    return f"{stated_error(error)} {error.code or ''} {error.type or ''}"
 
 
 def describe(error: Exception) -> str:

@@ -15,6 +15,8 @@ from anatomy_r1.evaluation.engines.server_reply import Reply
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 TAGLESS = 100
 """Responses without any tag, though the prompt asks for tags, before the user is warned (our choice)."""
+TEXTLESS = 10
+"""Responses that ended by themselves after reasoning, none with a text, before the user is warned (our choice)."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,10 @@ class Observed:
     uncounted: int = 0
     """Responses whose tokens the server did not count."""
     filtered: int = 0
+    ended: int = 0
+    """Responses that ended by themselves and whose reasoning the server kept apart."""
+    ended_textless: int = 0
+    """Of `ended`: those without any text after the reasoning."""
     asked_for_tags: int = 0
     tagged: int = 0
     shown: set[str] = field(default_factory=set)
@@ -48,6 +54,7 @@ class Observed:
         self.opened += bool(reply.opened)
         self.uncounted += not reply.prompt_tokens
         self.filtered += reply.finish_reason == "content_filter"
+        self._add_ended(reply)
         if "<answer>" in job.prompt:
             self.asked_for_tags += 1
             self.tagged += bool(reply.reasoning) or any(tag in reply.text for tag in TAGS)
@@ -58,20 +65,31 @@ class Observed:
             self.shown |= paths
             self.as_png |= {path: Path(path).suffix.lower() for path in sent_as_png(job)}
 
+    def _add_ended(self, reply: Reply) -> None:
+        if reply.reasoning and reply.finish_reason == "stop":
+            self.ended += 1
+            self.ended_textless += not reply.text.strip()
+            if self.ended == self.ended_textless == TEXTLESS:
+                print(f"warning: {_no_text(TEXTLESS)}", file=sys.stderr)
+
     def as_dict(self) -> dict[str, Any]:
         """For the record of the run: what happened at least once."""
         counts: dict[str, Any] = {
             "reasoning_apart": self.apart,
             "began_inside_reasoning": self.opened,
             "content_filtered": self.filtered,
+            "ended_without_text": self.ended_textless,
             "tokens_unknown": self.uncounted,
             "images_sent_as_png": dict(sorted(Counter(self.as_png.values()).items())),
+            "warning": _no_text(self.ended) if self.ended == self.ended_textless > 0 else "",
         }
         return {name: value for name, value in counts.items() if value}
 
     def notices(self) -> list[str]:
         """For the user, at the end."""
         found = []
+        if self.ended == self.ended_textless and 0 < self.ended < TEXTLESS:  # else it was a warning already
+            found.append(_no_text(self.ended))
         if self.as_png:
             kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(Counter(self.as_png.values()).items()))
             found.append(f"images sent as PNG, not as they are: {kinds}")
@@ -88,4 +106,11 @@ def _no_tags(count: int) -> str:
     return (
         f"none of the first {count} responses has a <think> or <answer> tag, although the prompt asks for them: the "
         "model ignores it, or the server drops its special tokens (docs/servers.md)"
+    )
+
+
+def _no_text(count: int) -> str:
+    return (
+        f"none of the first {count} responses that ended by themselves has text after its reasoning: start the server "
+        "without its reasoning parser, or switch thinking on (docs/servers.md)"
     )

@@ -23,6 +23,7 @@ from anatomy_r1.evaluation.engines.server_errors import (
     CHECK,
     clean,
     cure_refusal,
+    cure_said,
     describe,
     fix,
     refused_arguments,
@@ -191,7 +192,11 @@ def _address(client: openai.AsyncOpenAI) -> str:
 
 
 def _unusable(client: openai.AsyncOpenAI, error: Unusable) -> AnatomyR1Error:
-    cure = error.fix or "docs/servers.md says what is read; report what this server sends, or use another"
+    cure = (
+        error.fix
+        or cure_said(str(error))
+        or "docs/servers.md says what is read; report what this server sends, or use another"
+    )
     return AnatomyR1Error(f"{_address(client)}: answered the probe with {clean(str(error))}. Fix: {cure}")
 
 

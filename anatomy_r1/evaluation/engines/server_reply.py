@@ -38,7 +38,7 @@ END_TOKENS = (
 )  # fmt: skip
 """End tokens of common models, which some servers leave at the end of the text (our list)."""
 _TRANSIENT = {408, 409, 425, 429}
-_LASTING = re.compile("invalid|authentication|permission|not_found")
+_LASTING = re.compile("invalid|authentication|permission|not_found|insufficient")
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
 _THINK_TAG = re.compile(r"</?think>")
 
@@ -48,11 +48,14 @@ class Malformed(Exception):  # noqa: N818
 
 
 class Unusable(Exception):  # noqa: N818
-    """A body from which no response can be taken, however often it is asked for; `fix` if there is one for all."""
+    """A body from which no response can be taken, however often it is asked for; `fix` if there is one.
 
-    def __init__(self, reason: str, fix: str = "") -> None:
+    `alone`: the others may be usable. Else the fix is one for all of them.
+    """
+
+    def __init__(self, reason: str, fix: str = "", *, alone: bool = False) -> None:
         super().__init__(reason)
-        self.fix = fix
+        self.fix, self.alone = fix, alone
 
 
 class Message(BaseModel):
@@ -115,9 +118,32 @@ def read_completion(body: bytes) -> Completion:
     try:
         content = _JSON.validate_json(body)
         _check_error(content)
-        return Completion.model_validate(content)
+        return _blocked(content) or Completion.model_validate(content)
     except ValidationError as error:
-        raise Malformed(f"no chat completion ({first_error(error)})") from None
+        reason = f"no chat completion ({first_error(error)})"
+        cure = ": the log of the server may say why; or ask the model without the gateway in between"
+        raise Malformed(reason + cure * _without_message(error)) from None
+
+
+def _blocked(content: Any) -> Completion | None:
+    """An empty completion, if the provider's filter kept the question: Gemini's `blockReason` in place of choices."""
+    if not isinstance(content, dict):
+        return None
+    choices, usage = content.get("choices"), content.get("usage")
+    feedback = content.get("promptFeedback") or content.get("prompt_feedback")
+    stated = feedback.get("blockReason") or feedback.get("block_reason") if isinstance(feedback, dict) else None
+    blocked = not choices and bool(stated) and "UNSPECIFIED" not in str(stated).upper()
+    if isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], dict):
+        ended = FINISH_REASONS.get(_spelled(str(choices[0].get("finish_reason"))))
+        blocked = choices[0].get("message") is None and ended == "content_filter"
+    empty = {"message": {"content": ""}, "finish_reason": "content_filter"}
+    return Completion.model_validate({"choices": [empty], "usage": usage}) if blocked else None
+
+
+def _without_message(error: ValidationError) -> bool:
+    """Whether a body has nothing where its choices or its message should be."""
+    first = error.errors(include_url=False)[0]
+    return first["input"] in (None, []) and first["loc"][-1:] in (("choices",), ("message",))
 
 
 def first_error(error: ValidationError) -> str:
@@ -182,18 +208,26 @@ def read_reply(completion: Completion, limit: int) -> Reply:
 
 def read_finish_reason(stated: str | None, tokens: int | None, limit: int) -> FinishReason:
     """What a server's spelling means. Where it says nothing, fewer tokens than the limit mean the end (our choice)."""
-    spelling = re.sub(r"[\s-]+", "_", (stated or "").strip().lower())
-    spelling = spelling.removeprefix("finish_reason_").removeprefix("finishreason.")
+    spelling = _spelled(stated or "")
     if spelling in FINISH_REASONS:
         return FINISH_REASONS[spelling]
     if spelling in _CONTEXT_FULL:
         fix = "lower --max-new-tokens, or start the server with a longer context"
-        raise Unusable(f"cut at the end of the model's context (finish_reason {stated!r})", fix)
+        raise Unusable(f"cut at the end of the model's context (finish_reason {stated!r})", fix, alone=True)
     if spelling in ("", "unspecified") and tokens:
         return "length" if tokens >= limit else "stop"
     if spelling in ("", "unspecified"):
         raise Unusable("neither finish_reason nor usage: nothing says whether the response is whole")
-    raise Unusable(f"finish_reason {stated!r}, which is none of those known (docs/servers.md)")
+    unknown = f"finish_reason {stated!r}, which is none of those known (docs/servers.md)"
+    if spelling in ("tool_calls", "tool_call", "tool_use", "function_call"):
+        fix = "start the server without its tool parser (vLLM: no --enable-auto-tool-choice), as no tool was offered"
+        raise Unusable(unknown, fix, alone=True)
+    raise Unusable(unknown)
+
+
+def _spelled(stated: str) -> str:
+    spelling = re.sub(r"[\s-]+", "_", stated.strip().lower())
+    return spelling.removeprefix("finish_reason_").removeprefix("finishreason.")
 
 
 def _may_be_empty(message: Message, usage: Usage, reason: FinishReason, reasoning: str) -> bool:

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from anatomy_r1.cli.main import main
+from anatomy_r1.evaluation.engines.server_errors import cure_said
 from anatomy_r1.response_log.log import ResponseLog
 from tests.helpers.chat_server import FAULTS, MODEL, serving
 
@@ -21,7 +22,7 @@ PASSING = [
 """What the client asks for again."""
 LASTING = [
     "429, wait an hour", "content null", "tool call", "aborted", "no end", "an error that stays", "part without text",
-    "too many tokens", "400",
+    "too many tokens", "400", "cut by the context",
 ]  # fmt: skip
 """What it does not."""
 FATAL = ["401", "404", "redirect", "refuses top_k", "a stream"]
@@ -100,6 +101,7 @@ REASONS = {
     "wrong shape": r"no chat completion .choices: .*valid (array|list)",
     "a list": "no chat completion ", "empty choices": "choices: .*at least 1 item",
     "two choices": "choices: .*at most 1 item", "an error that passes": "an error in place of a response: 502 prov",
+    "cut by the context": "cut at the end of the model's context .finish_reason 'model_length'.: lower --max-new-tok",
     "tool call": "finish_reason 'tool_calls', which is none of those known", "aborted": "finish_reason 'abort', which",
     "no end": "neither finish_reason nor usage", "an error that stays": "an error in place of a response: 400 no such",
     "part without text": "a part of type 'audio' in the content", "refuses top_k": "Unrecognized .*top_k",
@@ -131,6 +133,67 @@ def test_each_failure_is_told_by_its_name(data, tmp_path, capsys, fault):
     assert f"Fix: {CURES.get(fault, 'resolve the reasons listed below')}, {afterwards}" in error
     assert (f"{missing - 1} x not requested" in error) == (fault in FATAL)
     assert sum(server.asked.values()) == (1 if fault in FATAL else 6)
+
+
+TOO_LARGE = {
+    "OpenAI": (400, "max_tokens is too large: 512. This model supports at most 256 completion tokens"),
+    "Anthropic": (400, "max_tokens: 512 > 256, which is the maximum allowed number of output tokens for this model"),
+    "Groq": (400, "`max_tokens` must be less than or equal to `256`, the maximum value for this model"),
+    "DeepSeek": (400, "Invalid max_tokens value, the valid range of max_tokens is [1, 256]"),
+    "Gemini": (400, "it has a maxOutputTokens value of 512 but the supported range is from 1 to 257 (exclusive)"),
+    "Bedrock": (400, "The maximum tokens you requested exceeds the model limit of 256"),
+    "TGI": (422, "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 256"),
+    "vLLM": (400, "max_tokens is too large: 512. This model's maximum context length is 256 tokens (512 > 256-100)"),
+    "gateway": (500, "max_tokens is too large"),
+    "in a body": (200, "max_tokens is too large: 512"),
+}
+
+
+@pytest.mark.parametrize(("status", "said"), TOO_LARGE.values(), ids=TOO_LARGE)
+def test_case_15_a_limit_that_is_too_large_names_its_option_at_once(data, tmp_path, capsys, status, said):
+    """The probe's own limit is a small one."""
+
+    def refuses(asked):
+        sent.append(asked["max_tokens"])
+        return (status, {"error": {"message": said, "code": 400}}) if asked["max_tokens"] > 256 else None
+
+    sent = []
+    arguments = ["evaluate", "sgg_anatomy_mini", "--data", str(data), "--model", MODEL, "--log", str(tmp_path / "log")]
+    arguments += ["--engine", "server", "--max-new-tokens", "512", "--limit", "2", "--concurrency", "1"]
+    with serving(refuses=refuses) as server:
+        assert main([*arguments, "--base-url", server.url]) == 3
+    error = capsys.readouterr().err
+    assert "12 of 12 responses are missing" in error
+    assert "Fix: lower --max-new-tokens" in error
+    assert "which is another run" in error
+    assert "11 x not requested: they would have failed in the same way" in error
+    assert sent == [32, 512], "the probe and one question"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["This request would exceed your rate limit of 8000 output tokens per minute", "Try again with higher max_tokens"],
+)
+def test_case_15_other_words_about_tokens_are_no_limit(said):
+    assert cure_said(said) == ""
+
+
+@pytest.mark.parametrize("fault", ["cut by the context", "tool call"])
+def test_case_15_one_response_that_cannot_be_used_does_not_stop_the_others(data, tmp_path, capsys, fault):
+    with serving(by_turns([fault], always=True)) as server:
+        assert command(server, data, tmp_path / "log", "--limit", "2", "--concurrency", "1") == 3
+    error = capsys.readouterr().err
+    assert "1 of 12 responses are missing" in error
+    cure = "start the server without its tool parser" if fault == "tool call" else "lower --max-new-tokens"
+    assert re.search(rf"^  1 x .*finish_reason '.*: {cure}", error, re.M), error
+    assert "not requested" not in error
+    assert len(texts(tmp_path / "log")) == 11
+
+
+def test_requests_that_were_not_sent_after_many_failures_are_told_as_such(data, tmp_path, capsys):
+    with serving(lambda asked, number: "cut by the context") as server:
+        assert command(server, data, tmp_path / "log", "--limit", "2", "--concurrency", "1") == 3
+    assert "4 x not requested: 8 requests in a row had failed" in capsys.readouterr().err
 
 
 def test_retry_after_is_waited_for(data, tmp_path):

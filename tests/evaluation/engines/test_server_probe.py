@@ -134,6 +134,7 @@ def test_case_15_a_model_without_temperature_is_asked_when_told_to_and_the_key_s
     [
         ("seed", "argument '{}' is not supported"),
         ("n", "argument '{}' is not supported"),
+        ("n", "Malformed input request: #: extraneous key [{}] is not permitted, please reformat your input"),
         ("presence_penalty", "Argument not supported on this model: presencePenalty"),
         ("temperature", "`temperature` must be strictly positive"),
         ("top_p", "`temperature` and `top_p` cannot both be specified for this model. Please use only one."),
@@ -270,6 +271,36 @@ def test_a_probe_that_fails_is_one_error_with_a_cure_and_no_question_is_asked(da
         run(server, data, tmp_path / "log", retries=0)
     assert server.requests == []
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, {"message": "You exceeded your current quota", "code": "insufficient_quota"}),
+        (429, {"message": "no", "type": "insufficient_quota"}),
+        (402, {"message": "Payment required"}),
+        (400, {"message": "Your credit balance is too low to access the API"}),
+        (200, {"message": "Insufficient credits", "code": 402}),
+        (200, {"message": "no", "code": "insufficient_quota"}),
+        (500, {"message": "Insufficient Balance"}),
+    ],
+    ids=["OpenAI", "by type", "402", "Anthropic", "OpenRouter", "in a body", "DeepSeek"],
+)
+@pytest.mark.parametrize("when", ["the probe", "a question"])
+def test_case_28_a_quota_that_is_used_up_is_told_as_such_and_not_retried(data, tmp_path, status, error, when):
+    def refuses(asked):
+        sent.append(is_probe(asked))
+        return (status, {"error": error}) if is_probe(asked) == (when == "the probe") else None
+
+    sent = []
+    with (
+        serving(refuses=refuses) as server,
+        pytest.raises(AnatomyR1Error, match=r"Fix: add credit to the acc") as caught,
+    ):
+        run(server, data, tmp_path / "log", retries=8, concurrency=1)
+    assert "--base-url" not in str(caught.value)
+    assert sent.count(False) == (when == "a question")
+    assert len(sent) <= 2, "but for the probe once more without its image, nothing is asked again"
 
 
 def test_a_probe_is_asked_again_when_the_server_is_busy(data, tmp_path):

@@ -57,6 +57,7 @@ def test_case_15_a_response_cut_by_the_context_is_none(stated):
     with pytest.raises(Unusable, match="context") as caught:
         read_finish_reason(stated, tokens=3, limit=24)
     assert "--max-new-tokens" in caught.value.fix
+    assert caught.value.alone, "the other responses may fit"
 
 
 @pytest.mark.parametrize("stated", [None, "", "FINISH_REASON_UNSPECIFIED"])
@@ -246,3 +247,43 @@ def test_a_stream_is_named():
     with pytest.raises(Unusable, match="stream") as caught:
         read_completion(b'data: {"choices": []}\n\n')
     assert "streams are not read" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": None, "promptFeedback": {"blockReason": "SAFETY"}},
+        {"choices": [], "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usage": {"prompt_tokens": 9}},
+        {"prompt_feedback": {"block_reason": "OTHER"}},
+        {"choices": [{"message": None, "finish_reason": "content_filter"}]},
+        {"choices": [{"finish_reason": "FINISH_REASON_SAFETY"}], "usage": None},
+    ],
+    ids=["null (Gemini)", "empty (Gemini)", "none (Gemini)", "message null", "no message"],
+)
+def test_case_15_a_blocked_question_without_a_message_is_a_filtered_response(body):
+    found = read_reply(read_completion(json.dumps(body).encode()), 24)
+    assert (found.text, found.finish_reason) == ("", "content_filter")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": None},
+        {"choices": []},
+        {"choices": [], "promptFeedback": {}},
+        {"choices": [], "promptFeedback": {"blockReason": "BLOCK_REASON_UNSPECIFIED"}},
+        {"choices": [{"message": None, "finish_reason": "stop"}]},
+    ],
+    ids=["choices null", "choices empty", "not blocked", "no reason", "message null"],
+)
+def test_case_15_a_body_without_a_message_says_where_to_look(body):
+    with pytest.raises(Malformed, match=r"no chat completion \(choices.*: the log of the server may say why"):
+        read_completion(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("stated", ["tool_calls", "tool_use", "function_call"])
+def test_case_15_a_tool_call_names_its_cure(stated):
+    with pytest.raises(Unusable, match="which is none") as caught:
+        read_finish_reason(stated, tokens=3, limit=24)
+    assert "without its tool parser" in caught.value.fix
+    assert caught.value.alone

@@ -129,3 +129,50 @@ def test_case_02_a_server_that_drops_the_tags_is_asked_to_keep_them_and_told_of_
         error = capsys.readouterr().err
     assert error.count("warning: none of the first 100 responses has a <think> or <answer> tag") == 1
     assert {one.text for one in rows(tmp_path / "lost")} == {"B"}
+
+
+def swallowed(empty, cut=0, answered=0):
+    """A parser takes all of the text for reasoning, as vLLM's do where thinking is off; not that of some responses."""
+
+    def answer(asked, text):
+        number = 99 if is_probe(asked) else len(asked_now)
+        asked_now.extend([] if is_probe(asked) else [asked])
+        body = completion("<answer>B</answer>" if number < answered else empty, "length" if number < cut else "stop")
+        body["choices"][0]["message"]["reasoning_content"] = "B"
+        return body
+
+    asked_now = []
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "limit", "said"),
+    [
+        (swallowed(None), 3, "warning: none of the first 10 "),
+        (swallowed(""), 3, "warning: none of the first 10 "),
+        (swallowed("\n\n"), 3, "warning: none of the first 10 "),
+        (swallowed("</think>"), 3, "warning: none of the first 10 "),
+        (swallowed(None, cut=5), 3, "warning: none of the first 10 "),
+        (swallowed(None), 1, "notice: none of the first 6 "),
+    ],
+    ids=["null", "empty", "blank", "the tag alone", "some are cut off", "fewer than ten"],
+)
+def test_case_26_a_parser_that_swallows_every_answer_is_told_of(data, tmp_path, capsys, answer, limit, said):
+    with serving(answer=answer) as server:
+        found = run(server, data, tmp_path / "log", limit=limit, concurrency=1)
+    error = capsys.readouterr().err
+    assert error.count(said) == error.count("has text after its reasoning") == 1, error
+    assert "start the server without its reasoning parser, or switch thinking on" in error
+    with ResponseLog(tmp_path / "log", read_only=True) as log:
+        seen = log.provenance(found.run)[-1]["observed"]
+    assert seen["ended_without_text"] > 5
+    assert "without its reasoning parser" in seen["warning"]
+
+
+@pytest.mark.parametrize(
+    "answer", [swallowed("", answered=1), swallowed("", cut=18)], ids=["one answers", "all are cut"]
+)
+def test_case_26_a_parser_that_leaves_an_answer_is_not_suspected(data, tmp_path, capsys, answer):
+    with serving(answer=answer) as server:
+        run(server, data, tmp_path / "log", concurrency=1)
+    assert "has text after its reasoning" not in capsys.readouterr().err
