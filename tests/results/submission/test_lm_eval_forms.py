@@ -181,7 +181,7 @@ def test_case_27_lm_evals_chat_route_sends_what_evaluate_sends_to_a_server(chat_
     from lm_eval.models.api_models import create_image_prompt
     from PIL import Image
 
-    from anatomy_r1.evaluation.engines.server_client import as_prompt
+    from anatomy_r1.evaluation.engines.server_messages import as_prompt
     from anatomy_r1.evaluation.items import user_turn
 
     first = rows(chat_run)[0]
