@@ -80,17 +80,11 @@ def evaluate(
         Sampling("sample", float(config.temperature), config.max_new_tokens),
         Sampling("greedy", 0.0, config.max_new_tokens),
     ]
-    new = not Path(log).exists()
     with ResponseLog(log, wait=config.wait) as opened, _fewer_collections():
         shared = {name: getattr(config, name) for name in ("seed", "batch_size", "device", "dtype", "progress")}
-        try:
-            engine: Engine = open_engine(
-                config.engine, model, benchmark=task, log=opened, **shared, **(config.engine_args or {})
-            )
-        except AnatomyR1Error:
-            if new:
-                opened.discard()
-            raise
+        engine: Engine = open_engine(
+            config.engine, model, benchmark=task, log=opened, **shared, **(config.engine_args or {})
+        )
         decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
         plan = {**_plan(task, prepared, config), **engine.plan}
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})

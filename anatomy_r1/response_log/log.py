@@ -219,11 +219,6 @@ class ResponseLog:
         self._db.close()
         self._release()
 
-    def discard(self) -> None:
-        """Close a log that was just created, and delete it: a run that was refused leaves nothing behind."""
-        self.close()
-        _discard(self.path)
-
     def _release(self) -> None:
         if self._lock:
             self._lock.release()

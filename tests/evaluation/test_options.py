@@ -8,7 +8,6 @@ from anatomy_r1.cli.main import main
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.evaluate import evaluate
-from anatomy_r1.response_log.log import ResponseLog
 
 REFUSED = [
     ("limit", 0, r"limit 0: must be a whole number of at least 1\. Fix: --limit 1"),
@@ -123,12 +122,3 @@ def test_case_20_a_picture_that_cannot_be_read_is_named(model_folder, tmp_path, 
     with pytest.raises(AnatomyR1Error, match=r"VID01/1\.png: .*picture.*Fix: ") as refused:
         evaluate("sgg_anatomy_mini", tmp_path / "data", model_folder, tmp_path / "log", limit=2, progress=False)
     assert "\n" not in str(refused.value)
-
-
-def test_case_20_a_run_that_is_refused_leaves_no_log_behind(data, tmp_path, capsys):
-    log = tmp_path / "logs" / "log.sqlite"
-    assert command(data, tmp_path / "nowhere", log) == 2
-    assert list(log.parent.iterdir()) == []
-    ResponseLog(log).close()
-    assert command(data, tmp_path / "nowhere", log) == 2
-    assert log.exists(), "a log that was there stays"

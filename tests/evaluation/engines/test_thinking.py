@@ -179,7 +179,8 @@ def test_case_02_a_tokenizer_without_the_tags_stops_before_the_first_response(
     path.write_text(json.dumps(content))
     with pytest.raises(AnatomyR1Error, match="its tokenizer loses <think>, </think>, <answer>, </answer>"):
         run(engine_name, model, data, tmp_path / "log")
-    assert not (tmp_path / "log").exists()
+    with ResponseLog(tmp_path / "log", read_only=True) as log:
+        assert not list(log.rows())
 
 
 def test_case_16_a_template_that_leaves_out_the_image_stops_before_the_first_response(
