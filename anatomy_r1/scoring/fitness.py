@@ -53,13 +53,13 @@ def scored_fitness(scores: Scores) -> Fitness:
 
 
 def stored_fitness(recorded: Any, table: pd.DataFrame) -> Fitness:
-    """The fitness of a stored result: the reasons `recorded` with it or, if it has none, those that its table shows.
+    """The fitness of a stored result: the reasons `recorded` with it or, if it states none, those that its table shows.
 
-    A store may hold any value; one that is not a list counts as one reason.
+    An empty list says that all checks were made. A store may hold any value; one that is no list counts as one reason.
     """
-    listed = recorded if isinstance(recorded, list) else [recorded] if recorded else []
-    reasons = tuple(map(str, listed)) or tuple(_table_problems(table))
-    return Fitness(reasons, recorded=recorded is not None)
+    if recorded is None:
+        return Fitness(tuple(_table_problems(table)), recorded=False)
+    return Fitness(tuple(map(str, recorded if isinstance(recorded, list) else [recorded])), recorded=True)
 
 
 def _table_problems(table: pd.DataFrame) -> Iterator[str]:

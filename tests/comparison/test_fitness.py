@@ -46,13 +46,7 @@ def truncated(one):
     return replace(one, questions=one.questions.assign(truncated=1)), "20.0 % of the sampled responses cut off"
 
 
-def empty(one):
-    """No reason was recorded, but the question table shows one."""
-    one.provenance["unfit"] = []
-    return unread(one)
-
-
-UNFIT = {"recorded": recorded, "unreadable": unread, "cut off": truncated, "empty list": empty}
+UNFIT = {"recorded": recorded, "unreadable": unread, "cut off": truncated}
 
 
 @pytest.fixture(params=UNFIT)
