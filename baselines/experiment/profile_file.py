@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_v
 from anatomy_r1.data.prepare.options import SPLIT_RULES
 from anatomy_r1.evaluation.config import ENGINES, EvaluationConfig
 from anatomy_r1.mini.world import WorldSpec
-from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
+from anatomy_r1.results.store import AS_RELEASED
 from anatomy_r1.validation import unknown_key
 from baselines.experiment.values import (
     A_LIST,
@@ -326,9 +326,6 @@ class ProfileFile(Section):
         _among("default.models", self.default.models, self.models)
         _among("released", self.released, self.data)
         self._check_budgets()
-        budget = {**self.section(COMMON), **self.section("rl")}
-        if EQUAL_TOKENS in self.default.arms and not budget.get("rollout_tokens"):
-            raise ValueError(f"default.arms: {EQUAL_TOKENS!r} needs training.rl.rollout_tokens above 0")
         if AS_RELEASED in self.default.arms and not self.released:
             raise ValueError(f"default.arms: {AS_RELEASED!r} needs the section `released`")
         return self

@@ -130,10 +130,6 @@ CASE_11 = {
         "released: unknown name 'sgg'",
     ),
     "an arm of another name": (("equal-tokens]", "equal]"), r"default.arms\[1\]: .*found 'equal'"),
-    "an arm without its budget": (
-        ("rollout_tokens: 1000", "rollout_tokens: 0"),
-        "default.arms: 'equal-tokens' needs training.rl.rollout_tokens",
-    ),
     "a misspelt option of the evaluation": (
         ("  repeats: 5", "  temprature: 1\n  repeats: 5"),
         r"unknown key 'evaluation.temprature' \(did you mean 'temperature'\?\)",
