@@ -79,7 +79,7 @@ def select(
     """The rows asked for; what is not given comes from the profile's `default`. Unknown ids are an error."""
     _known("benchmark", benchmarks, profile.data)
     _known("model", models, profile.models)
-    _known("arm", arms, profile.arms())
+    _known("arm", arms or profile.default["arms"], profile.arms())
     _known("view", views, (*VIEWS, "all"))
     for seed in seeds:
         if not 0 <= seed < 2**32:

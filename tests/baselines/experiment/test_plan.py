@@ -102,3 +102,11 @@ def test_gpus_are_counted_by_size(cards, complaint, monkeypatch):
 def test_an_unknown_id_ends_with_status_2_and_no_traceback(capsys):
     assert main(["plan", "--methods", "nope"]) == 2
     assert capsys.readouterr().err.startswith("error: no method 'nope'")
+
+
+def test_case_11_a_default_arm_without_its_budget_is_refused_when_it_is_planned():
+    training = {**MINI.training, "rl": {**MINI.training["rl"], "rollout_tokens": 0}}
+    without = replace(MINI, training=training, default={**MINI.default, "arms": ["matched", "equal-tokens"]})
+    with pytest.raises(AnatomyR1Error, match="no arm 'equal-tokens' in this profile; there are: matched"):
+        select(without)
+    assert select(without, arms=["matched"]).arms == ("matched",)
