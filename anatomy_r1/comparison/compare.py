@@ -20,7 +20,7 @@ from anatomy_r1.comparison.family import METRICS, Declaration, Family, Pair
 from anatomy_r1.comparison.panel import ALL, Panel, SystemPair, seeds_of_pair
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm
+from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm, reservations
 from anatomy_r1.scoring.intervals import Interval, cluster_codes, cluster_intervals, cluster_sums
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import LENIENT
@@ -107,8 +107,7 @@ class Comparison:
     @property
     def reservations(self) -> tuple[str, ...]:
         """What must be read before the verdict: unfit runs, and an order that the choice of extractor turns."""
-        unfit = (f"UNFIT: {line}." for system in (self.baseline, self.other) for line in system.unfit)
-        return (*unfit, *([f"ORDER TURNS WITH THE EXTRACTOR: {self.benchmark}, {self.order}."] if self.order else []))
+        return reservations((*self.baseline.unfit, *self.other.unfit), self.benchmark, self.order)
 
     def difference(self, metric: str, category: str = ALL) -> Difference:
         """The difference in a metric and category."""

@@ -191,10 +191,10 @@ def _drawn(control: Control, train: Sequence[Question], test: Sequence[Question]
 
 def percent(interval: Interval) -> str:
     """A share with its interval in percent, bounds cut off at 0 and 100: `97.6 [96.6, 98.5]`."""
-    mean = f"{100 * interval.mean:.1f}"
-    if interval.low is None or interval.high is None:
+    mean, shown = f"{100 * interval.mean:.1f}", interval.within()
+    if shown.low is None or shown.high is None:
         return f"{mean} [one cluster]"
-    return f"{mean} [{100 * max(interval.low, 0):.1f}, {100 * min(interval.high, 1):.1f}]"
+    return f"{mean} [{100 * shown.low:.1f}, {100 * shown.high:.1f}]"
 
 
 def as_text(found: BlindCeiling) -> str:

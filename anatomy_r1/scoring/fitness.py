@@ -10,7 +10,7 @@ Two runs whose order the choice of extractor turns are each fit, but say little 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,12 @@ def stored_fitness(recorded: Any, table: pd.DataFrame) -> Fitness:
     if recorded is None:
         return Fitness(tuple(_table_problems(table)), recorded=False)
     return Fitness(tuple(map(str, recorded if isinstance(recorded, list) else [recorded])), recorded=True)
+
+
+def reservations(unfit: Iterable[str], benchmark: str, order: str) -> tuple[str, ...]:
+    """What must be read before a verdict: a line for each unfit run, and the order that the extractor turns, if any."""
+    turned = [f"ORDER TURNS WITH THE EXTRACTOR: {benchmark}, {order}."] if order else []
+    return (*(f"UNFIT: {line}." for line in unfit), *turned)
 
 
 def _table_problems(table: pd.DataFrame) -> Iterator[str]:

@@ -30,6 +30,7 @@ from anatomy_r1.comparison.regression_gate.judge import (
 )
 from anatomy_r1.comparison.report import GENERATED, NAMED, columns, points, signed
 from anatomy_r1.comparison.systems import System, SystemRun
+from anatomy_r1.scoring.fitness import reservations
 from anatomy_r1.tables.table import Block, Cell, Document, Row, Table
 from anatomy_r1.tables.text import plain, plain_lines
 
@@ -97,9 +98,7 @@ def warnings(gate: Gate) -> Iterator[str]:
 
 def before_verdict(pair: JudgedPair) -> tuple[str, ...]:
     """What must be read before the verdict: each unfit run of either side, and an order that the extractor turns."""
-    unfit = (f"UNFIT: {line}." for system in (pair.reference, pair.fresh) for line in system.unfit)
-    order = [f"ORDER TURNS WITH THE EXTRACTOR: {pair.benchmark}, {pair.order}."] if pair.order else []
-    return (*unfit, *order)
+    return reservations((*pair.reference.unfit, *pair.fresh.unfit), pair.benchmark, pair.order)
 
 
 def _reservations(pair: JudgedPair, gate: Gate) -> Iterator[str]:
