@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from anatomy_r1.evaluation.blind_ceiling import BlindCeiling
 
 
+_BALANCED = "balanced: distractors drawn anew, so that the texts do not give the answer away (docs/blind.md)"
+
+
 def add_data_commands(subparsers: Any) -> None:
     """Add `data` and its subcommands."""
     commands = add_group(subparsers, "data", "make, prepare and check the data", "data mini --out runs/world")
@@ -106,6 +109,7 @@ def _add_sgg(sources: Any) -> None:
     parser.add_argument("--test", type=count, default=SggOptions.test, metavar="N", help=size)
     about = "of the sample, the distractors and their order (default: %(default)s)"
     parser.add_argument("--seed", type=int, default=SggOptions.seed, help=about)
+    parser.add_argument("--variant", choices=("balanced",), help=_BALANCED)
 
 
 def _add_omnimed(sources: Any) -> None:
@@ -122,6 +126,8 @@ def _add_omnimed(sources: Any) -> None:
         parser.add_argument(f"--{split}", type=count, metavar="N", help="largest number of questions (default: all)")
     about = "of the split and the sample (default: %(default)s)"
     parser.add_argument("--seed", type=int, default=OmniMedOptions.seed, help=about)
+    about = f"{_BALANCED}; confounded, for generated data: distractors that are never right"
+    parser.add_argument("--variant", choices=("balanced", "confounded"), help=about)
 
 
 def _add_released(sources: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from anatomy_r1.data.variants import MINI, original_name
 from anatomy_r1.errors import AnatomyR1Error
 
 FOLDER = "anatomy_r1"
@@ -32,7 +33,7 @@ def task_files() -> dict[str, Path]:
 
 def benchmarks() -> list[str]:
     """Tasks with all questions of a benchmark, which are those that `anatomy-r1 evaluate` accepts."""
-    return [name for name in task_files() if name.removesuffix("_mini") in ("sgg_anatomy", "omnimed_mi")]
+    return [name for name in task_files() if original_name(name).removesuffix(MINI) in ("sgg_anatomy", "omnimed_mi")]
 
 
 def install() -> list[Path]:

@@ -8,22 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from anatomy_r1.data import variants
 from anatomy_r1.errors import AnatomyR1Error
 
 PLAIN = "plain"
 NO_IMAGE = "no-image"
 WRONG_IMAGE = "wrong-image"
 ROTATIONS = "rotations"
+BALANCED = "balanced"
 
 VIEWS: Mapping[str, Mapping[str, str]] = {
     PLAIN: {},
     NO_IMAGE: {"images": "none"},
     WRONG_IMAGE: {"images": "swapped"},  # the image of a question from another cluster
     ROTATIONS: {"options": "rotated"},
+    BALANCED: {},  # asked the benchmark's balanced variant (`asked_benchmark`)
 }
 """View -> its options of `anatomy_r1.evaluation.evaluate.evaluate`."""
 
 _SEPARATOR = "@"
+
+
+def asked_benchmark(benchmark: str, view: str) -> str:
+    """The benchmark whose test questions a policy of this one is asked: its balanced variant, or itself."""
+    original = variants.original_name(benchmark)
+    return variants.variant_name(original, variants.BALANCED) if view == BALANCED else benchmark
 
 
 def row_name(method: str, view: str) -> str:

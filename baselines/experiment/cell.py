@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.evaluation.views import PLAIN, row_name
+from anatomy_r1.evaluation.views import PLAIN, asked_benchmark, row_name
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
 from baselines.experiment.profile import Profile, load_profile
 from baselines.methods import registry
@@ -48,6 +48,11 @@ class Cell:
     def method(self) -> Method:
         """The method that `method_id` names."""
         return registry.find_method(self.method_id)
+
+    @property
+    def asked(self) -> str:
+        """Benchmark whose test questions it is asked."""
+        return asked_benchmark(self.benchmark, self.view)
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import PLAIN, ROTATIONS, VIEWS, parse_row, row_name, split_row
+from anatomy_r1.evaluation.views import BALANCED, PLAIN, ROTATIONS, VIEWS, parse_row, row_name, split_row
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
 from baselines.experiment.cell import Cell, Layout
 from baselines.experiment.profile import Profile
@@ -85,13 +85,23 @@ def select(
         if not 0 <= seed < 2**32:
             raise AnatomyR1Error(f"seed {seed}: should be 0 or more and below 2**32. Fix: --seeds 0")
     default = profile.default
-    return Selection(
+    chosen = Selection(
         methods=rows(methods or default["methods"], tuple(VIEWS) if "all" in views else views),
         benchmarks=tuple(dict.fromkeys(benchmarks or default["benchmarks"])),
         models=tuple(dict.fromkeys(models or default["models"])),
         seeds=tuple(dict.fromkeys(seeds or default["seeds"])),
         arms=tuple(dict.fromkeys(arms or default["arms"])),
     )
+    _check_balanced(profile, chosen, views)
+    return chosen
+
+
+def _check_balanced(profile: Profile, selection: Selection, views: Sequence[str]) -> None:
+    """Refuse the balanced view, where it was asked for by name, if no selected benchmark has that variant."""
+    if BALANCED in views and not any(cell.view == BALANCED for cell, _ in evaluations(profile, selection)):
+        names = ", ".join(selection.benchmarks)
+        fix = "add the variant to the profile's data section (baselines/profiles/mini.yaml has examples)"
+        raise AnatomyR1Error(f"no balanced variant of {names} in profile {profile.name}. Fix: {fix}")
 
 
 def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
@@ -112,10 +122,18 @@ def cells(selection: Selection) -> list[Cell]:
 
 
 def evaluations(profile: Profile, selection: Selection) -> list[tuple[Cell, str]]:
-    """Every cell with each arm that exists for it."""
+    """Every cell with each arm that exists for it, where its view does."""
     return [
-        (cell.in_arm(arm), arm) for cell in cells(selection) for arm in selection.arms if _has_arm(profile, cell, arm)
+        (cell.in_arm(arm), arm)
+        for cell in cells(selection)
+        for arm in selection.arms
+        if _has_arm(profile, cell, arm) and _has_view(profile, cell)
     ]
+
+
+def _has_view(profile: Profile, cell: Cell) -> bool:
+    """The balanced view needs another set, and a balanced benchmark is in that view as it is."""
+    return cell.view != BALANCED or (cell.asked in profile.data and cell.asked != cell.benchmark)
 
 
 def _has_arm(profile: Profile, cell: Cell, arm: str) -> bool:
@@ -129,7 +147,7 @@ def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage
     """Every stage that the selection needs, once, in an order in which they can run."""
     wanted, trained, cost = evaluations(profile, selection), trainings(profile, selection), profile.cost
     found = [Stage("world", "world", layout.world() / "world.json", cost["world"])] if profile.generated else []
-    for name in selection.benchmarks:
+    for name in data_sets(profile, selection):
         found.append(Stage("data", name, layout.data(name) / "manifest.json", cost["data"]))
     for name, file in dict.fromkeys((c.benchmark, c.method.release) for c in trained if c.data == AS_RELEASED):
         output = layout.released(name, file) / "manifest.json"
@@ -143,6 +161,11 @@ def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage
         seconds = times_asked(cell) * cost["data" if cell.method.kind == "control" else "evaluate"]
         found.append(Stage("evaluate", cell.under(arm), layout.result(cell, arm), seconds))
     return found
+
+
+def data_sets(profile: Profile, selection: Selection) -> list[str]:
+    """The benchmarks whose prepared sets the selection needs: those selected, then those that views ask."""
+    return list(dict.fromkeys([*selection.benchmarks, *(cell.asked for cell, _ in evaluations(profile, selection))]))
 
 
 def trainings(profile: Profile, selection: Selection) -> list[Cell]:

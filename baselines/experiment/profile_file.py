@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 from anatomy_r1.data.prepare.options import SPLIT_RULES
+from anatomy_r1.data.variants import original_name, variant_name
 from anatomy_r1.evaluation.config import ENGINES, EvaluationConfig
 from anatomy_r1.mini.world import WorldSpec
 from anatomy_r1.results.store import AS_RELEASED
@@ -163,6 +164,8 @@ class DataSection(Section):
     scene_graphs: str | None = None
     no_scene_graphs: bool | None = None
     med_r1: str | None = None
+    variant: Literal["balanced", "confounded"] | None = None
+    """The benchmark is this variant (`anatomy_r1.data.variants`) and has its name: `omnimed_mi_balanced_mini`."""
 
 
 class ReleasedSection(Section):
@@ -333,6 +336,9 @@ class ProfileFile(Section):
     @model_validator(mode="after")
     def _fits_its_data(self) -> ProfileFile:
         """The mini world's models and its settings go with generated data only; a world has its own split."""
+        for name, data in self.data.items():
+            if name != (right := variant_name(original_name(name), data.variant)):
+                raise ValueError(f"data.{name}: with variant {data.variant or 'null'}, name it {right}")
         if self.generated:
             for name, data in self.data.items():
                 if data.split not in (None, "file") and data.split in SPLIT_RULES:

@@ -31,7 +31,7 @@ from anatomy_r1.evaluation.views import VIEWS
 from anatomy_r1.locks import try_lock
 from anatomy_r1.provenance import ROOT
 from baselines.experiment.cell import GridRun, Layout, settings
-from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, lineage, stages
+from baselines.experiment.plan import Selection, Stage, data_sets, evaluations, gpus_of, lineage, stages
 from baselines.experiment.profile import Profile, digest
 from baselines.grid.pool import pool
 from baselines.methods.registry import add_methods
@@ -89,7 +89,7 @@ def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
         digests[f"train/{name}"] = digest(settings(profile, cell))
     for cell, arm in evaluated:
         evaluation = {**profile.evaluation, **VIEWS[cell.view]}
-        parts = [digests[f"train/{cell.name}"], evaluation, profile.data[cell.benchmark]]
+        parts = [digests[f"train/{cell.name}"], evaluation, profile.data[cell.asked]]
         digests[f"evaluate/{cell.under(arm)}"] = digest(parts)
     return {
         "python": sys.executable,
@@ -104,6 +104,7 @@ def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
             for name, cell in every.items()
         },
         "sets": {name: str(here.learns_from(cell) / "manifest.json") for name, cell in every.items()},
+        "asked": {cell.under(arm): str(here.data(cell.asked) / "manifest.json") for cell, arm in evaluated},
         "policies": {cell.under(arm): str(here.evaluation_input(cell)) for cell, arm in evaluated},
         "digests": digests,
     }
@@ -121,7 +122,7 @@ def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
     return {
         "world": world,
         **{f"base/{model}": found for model, found in bases.items()},
-        **{f"data/{name}": digest([world, profile.data[name]]) for name in selection.benchmarks},
+        **{f"data/{name}": digest([world, profile.data[name]]) for name in data_sets(profile, selection)},
         **{f"released/{name}": digest([world, dict(options)]) for name, options in profile.released.items()},
     }
 

@@ -14,6 +14,7 @@ from typing import Any
 from anatomy_r1.data.inputs import DataError
 from anatomy_r1.data.prepare.source_folders import find_folder
 from anatomy_r1.data.prepared import load
+from anatomy_r1.data.variants import original_name
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT, Gpu, gpus, read_driver, versions
 from anatomy_r1.training.similarity import read_similarity
@@ -222,7 +223,7 @@ def _absent_data(profile: Profile, layout: Layout, selection: Selection) -> Iter
     root = Path(os.environ[ROOT_VARIABLE])
     for benchmark in absent:
         unwanted = {"SSG-VQA/scene_graph"} if profile.data[benchmark].get("no_scene_graphs") else set()
-        for name, where in FOLDERS.get(benchmark, {}).items():
+        for name, where in FOLDERS.get(original_name(benchmark), {}).items():
             if name not in unwanted and not _there(root, name):
                 yield str(root / name), where
     release = "the authors' training files: https://github.com/tomato996/Anatomy-R1 (linked in the paper's abstract)"

@@ -117,7 +117,7 @@ def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequenc
         numbers = [found.states, found.reference, found.step, found.rollout, found.peak]
         cells = "".join(f"{n / GB:{w}.1f}" for n, w in zip(numbers, (8, 11, 7, 7, 7), strict=True))
         yield f"  {name:38}{cells}{'fits' if found.peak / GB <= size else 'TOO BIG':>9}"
-    unstated = {"omnimed_mi": 522}  # 10 % of 5,212 (inferred)
+    unstated = {"omnimed_mi": 522, "omnimed_mi_balanced": 522}  # 10 % of 5,212 (inferred); balanced: at most
     sizes = {name: int(section.get("test", unstated.get(name, 0))) for name, section in profile.data.items()}
     total = effort(profile, selection, every, sizes)
     yield ""

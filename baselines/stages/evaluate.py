@@ -38,7 +38,7 @@ from baselines.runtime.progress import ProgressCallback
 def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) -> None:
     """Answer all test questions, score the answers, and save the cell to the result store."""
     report(0, 1)
-    method, manifest = cell.method, load_manifest(run.layout.data(cell.benchmark))
+    method, manifest = cell.method, load_manifest(run.layout.data(cell.asked))
     questions, particulars = _controlled(run, cell) if method.kind == "control" else _sampled(run, cell, arm)
     made = {
         **provenance(),
@@ -66,7 +66,7 @@ def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) 
 def _sampled(run: GridRun, cell: Cell, arm: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Sample what the log lacks, and score all of it; the question table, and the provenance specific to the cell."""
     profile, layout, style = run.profile, run.layout, cell.method.style
-    data, learnt = layout.data(cell.benchmark), layout.learns_from(cell)
+    data, learnt = layout.data(cell.asked), layout.learns_from(cell)
     options = {**profile.evaluation, **VIEWS[cell.view]}
     log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
     wording, released = None, {}
@@ -75,12 +75,12 @@ def _sampled(run: GridRun, cell: Cell, arm: str) -> tuple[pd.DataFrame, dict[str
         stated = {"questions_sha256": manifest["questions_sha256"], "generated": manifest["generated"]}
         released = {"released": {"file": cell.method.release, "wording": wording, **stated}}
     config = EvaluationConfig(style=style, wording=wording, seed=cell.seed, **options)
-    done = evaluate(cell.benchmark, data, layout.policy(cell, arm), log, config)
+    done = evaluate(cell.asked, data, layout.policy(cell, arm), log, config)
     scores = score(log, data, run=done.run)
     trained = load_evidence(layout.train(cell), load(learnt, "train")) if cell.method.trained else None
     return question_table(scores), {
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
-        "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.benchmark))),
+        "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.asked))),
         **sampling_record(scores),
         "spent": sampling_cost(log, scores.plan["weights"]),
         "leakage": _leakage(layout, cell).as_dict(),
@@ -106,7 +106,7 @@ def _controlled(run: GridRun, cell: Cell) -> tuple[pd.DataFrame, dict[str, Any]]
 
 def _leakage(layout: Layout, cell: Cell) -> Passport:
     """Leakage between test questions and the cell's training questions; an untrained cell has none."""
-    data, learnt = layout.data(cell.benchmark), layout.learns_from(cell)
+    data, learnt = layout.data(cell.asked), layout.learns_from(cell)
     if not cell.method.trained:
         return passport((), load(data, "test").questions, hashes=({}, {}))
     return leakage(data) if learnt == data else leakage(learnt, data)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data import prepared
+from anatomy_r1.data.balance import kinds_by_answers, right_together
 from anatomy_r1.data.inputs import (
     BadRecord,
     DataError,
@@ -45,6 +46,7 @@ from anatomy_r1.data.prepare.image_names import (
 from anatomy_r1.data.prepare.options import OmniMedOptions
 from anatomy_r1.data.prepare.source_folders import find_folder
 from anatomy_r1.data.splits import SPLITS, Reservoir, split_groups
+from anatomy_r1.data.variants import BALANCED, CONFOUNDED, balanced, confounded, variant_name
 from anatomy_r1.question import LETTERS, Question, look_alike
 
 BENCHMARK = "omnimed_mi"
@@ -250,11 +252,13 @@ def prepare(options: OmniMedOptions) -> Exclusions:
         split = _split_by_group(records, options)
     else:
         rule, split = "med-r1", _med_r1_split(records, options.med_r1, inputs, exclusions)
+    drawn, varied = _vary(_draw(records, split, options, benchmark), options, generated, exclusions)
     guess = {True: "", False: " (a guess)"}
     grouped_by = {name: f"{rule.unit}{guess[rule.certain]}: {rule.reason}" for name, rule in RULES.items()}
     manifest = {
         **exclusions.as_manifest(),
-        "benchmark": benchmark,
+        **varied,
+        "benchmark": variant_name(benchmark, options.variant),
         "generated": generated,
         "seed": options.seed,
         "split_rule": rule,
@@ -265,8 +269,28 @@ def prepare(options: OmniMedOptions) -> Exclusions:
         "rationales": {"record": len(records)},
         "sources": inputs.sources(options.out),
     }
-    prepared.write(options.out, _draw(records, split, options, benchmark), root, manifest, inputs.sha256)
+    prepared.write(options.out, drawn, root, manifest, inputs.sha256)
     return exclusions
+
+
+def _vary(
+    drawn: Mapping[str, tuple[Question, ...]], options: OmniMedOptions, generated: bool, exclusions: Exclusions
+) -> tuple[Mapping[str, tuple[Question, ...]], Mapping[str, Any]]:
+    """The splits of the variant asked for, and its entry in the manifest."""
+    every = [question for questions in drawn.values() for question in questions]
+    if options.variant == CONFOUNDED:
+        if not generated:
+            raise DataError("--variant confounded is for generated data: it plants a shortcut. Fix: leave it out")
+        return confounded(drawn, options.seed)
+    if options.variant == BALANCED:
+        return balanced(
+            drawn,
+            options.seed,
+            exclusions,
+            kind=kinds_by_answers(every, lambda one: (one.family, one.category)),
+            never_together=right_together(every),
+        )
+    return drawn, {}
 
 
 def _readable(records: Iterable[OmniMedRecord], inputs: Inputs, exclusions: Exclusions) -> Iterator[OmniMedRecord]:

@@ -53,8 +53,12 @@ class SggOptions(PrepareOptions):
     """Number of test questions; inferred, as `train`."""
     seed: int = 0
     """Seed of the sample, the distractors and their order."""
+    variant: Literal["balanced"] | None = None
+    """`balanced`: the same questions, as many as can be balanced, with distractors drawn anew
+    (`anatomy_r1.data.variants`)."""
 
     def __post_init__(self) -> None:
+        _check_variant(self.variant, ("balanced",))
         _check_sizes(train=self.train, validation=self.validation, test=self.test)
         if self.split not in (None, *SPLIT_RULES):
             raise DataError(f"split: unknown rule {self.split!r}. Fix: choose one of {', '.join(SPLIT_RULES)}")
@@ -93,8 +97,12 @@ class OmniMedOptions(PrepareOptions):
     """Largest number of questions of each split, sampled; default: all."""
     seed: int = 0
     """Seed of the split and the sample."""
+    variant: Literal["balanced", "confounded"] | None = None
+    """`balanced`, as for the anatomy questions; `confounded`, in generated data alone: every distractor is a text that
+    is never right."""
 
     def __post_init__(self) -> None:
+        _check_variant(self.variant, ("balanced", "confounded"))
         _check_sizes(**self.sizes)
         test, validation = self.test_fraction, self.validation_fraction
         if not (test >= 0 and validation >= 0 and test + validation < 1):
@@ -136,6 +144,11 @@ class ReleasedOptions(PrepareOptions):
             raise DataError("the test side is named twice. Fix: give a share or videos, not both")
         if len({path.name for path in self.files}) != len(self.files):
             raise DataError("two of the files have the same name. Fix: rename one")
+
+
+def _check_variant(variant: str | None, known: Sequence[str]) -> None:
+    if variant is not None and variant not in known:
+        raise DataError(f"variant: {variant!r} is unknown. Fix: use {' or '.join(known)}")
 
 
 def _check_sizes(**sizes: int | None) -> None:

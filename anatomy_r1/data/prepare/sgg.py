@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from anatomy_r1.data import prepared
 from anatomy_r1.data.inputs import (
@@ -46,6 +46,7 @@ from anatomy_r1.data.prepare.ssg_vqa import (
 )
 from anatomy_r1.data.splits import SPLITS, Reservoir, SplitRule, rule_file, rule_official, rule_unused
 from anatomy_r1.data.stems import ANATOMIES, SIX, ParsedStem, display, label, parse_stem
+from anatomy_r1.data.variants import balanced, variant_name
 from anatomy_r1.question import Question
 
 BENCHMARK = "sgg_anatomy"
@@ -94,10 +95,16 @@ def prepare(options: SggOptions) -> Exclusions:
     exclusions.warned.update(filter(None, doubts))
     kept = {question.id for questions in drawn.values() for question in questions}
     also = {name: names for name, names in sorted(builder.also_right.items()) if name in kept}
+    varied: dict[str, Any] = {}
+    if options.variant:  # by the stem alone: wordings of one meaning differ in when SSG-VQA asks them
+        drawn, varied = balanced(drawn, options.seed, exclusions, also_right=also)
+        kept = {question.id for questions in drawn.values() for question in questions}
+        also = {name: names for name, names in also.items() if name in kept}
     manifest = {
         **({"also_right": also} if builder.also_right else {}),
         **exclusions.as_manifest(),
-        "benchmark": benchmark,
+        **varied,
+        "benchmark": variant_name(benchmark, options.variant),
         "generated": generated,
         "seed": options.seed,
         "split_rule": rule.name,
