@@ -61,7 +61,8 @@ def add_commands(commands: Any) -> None:
         parser.add_argument(
             "--store", type=Path, required=True, help="result store, or the folder that contains it (runs/mini)"
         )
-        files = f"folder for {name}.{{md,csv,tex,html,txt}} and cost.{{txt,csv}} (default: only print)"
+        more = "; the figure as pdf, svg and png" if table.figure else ""
+        files = f"folder for {name}.{{md,csv,tex,html,txt}}{more} and cost.{{txt,csv}} (default: only print)"
         parser.add_argument("--out", type=Path, help=files)
         parser.set_defaults(table=name)
 
@@ -113,12 +114,13 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
 
 
 def _table(options: argparse.Namespace) -> int:
-    from reports.write import cost_files, table_files
+    from reports.write import cost_files, table_figure_files, table_files
 
     with _naming(options.store):
         files, costs = table_files(options.table, options.store), cost_files(options.store)
+        drawn = table_figure_files(options.table, options.store) if options.out else {}
     shown = f"{costs['cost.txt']}\n{files[f'{options.table}.txt']}"
-    return _print_and_write(shown, {**files, **costs}, options.out)
+    return _print_and_write(shown, {**files, **costs, **drawn}, options.out)
 
 
 def _figures(options: argparse.Namespace) -> int:
@@ -188,7 +190,7 @@ def _naming(store: Path) -> Iterator[None]:
         raise AnatomyR1Error(f"{store}: {error}") from error
 
 
-def _print_and_write(text: str, files: Mapping[str, str], out: Path | None) -> int:
+def _print_and_write(text: str, files: Mapping[str, str | bytes], out: Path | None) -> int:
     """Print `text`, and write the files (name -> content) if there is a folder for them."""
     from reports.write import write_all
 

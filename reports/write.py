@@ -31,6 +31,15 @@ def table_files(name: str, store: Path) -> dict[str, str]:
     }
 
 
+def table_figure_files(name: str, store: Path) -> dict[str, bytes]:
+    """File name -> content of the figure that belongs to the table `name`, if it has one; fails as `table_files`."""
+    if not TABLES[name].figure:
+        return {}
+    results = _results(store, TABLES[name].run_first)
+    made: dict[str, bytes] = import_module(TABLES[name].figure).figure_files(results)
+    return made
+
+
 def cost_files(store: Path) -> dict[str, str]:
     """File name -> content of the recorded costs; unlike `table_files`, they differ from run to run."""
     results = _results(store, "tox -e reproduce-table1")
@@ -46,7 +55,7 @@ def _results(store: Path, run_first: str) -> list[Result]:
     return load_results(store)
 
 
-def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
+def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes] | Mapping[str, str | bytes]) -> None:
     """Write the files below `out`, each atomically."""
     for name, content in files.items():
         write_output(out / name, content)

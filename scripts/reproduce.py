@@ -4,6 +4,7 @@
     python scripts/reproduce.py --profile smoke                    another profile
     python scripts/reproduce.py --table 2                          Table 2, with its methods on its benchmark
     python scripts/reproduce.py --artefact figures                 every figure, with its methods, over three seeds
+    python scripts/reproduce.py --artefact shortcuts               what is learnt from options alone (docs/blind.md)
     python scripts/reproduce.py --artefact all                     everything, one after the other
     python scripts/reproduce.py --artefact all --store results/mini    from a store, without training
     python scripts/reproduce.py --methods zero-shot sft --seeds 0  other options go to `python -m baselines run`
@@ -39,6 +40,8 @@ class Artefact(NamedTuple):
     """Empty for the profile's default."""
     one_benchmark: bool = False
     """Whether it covers only the benchmark of the paper's Table 2 and figures."""
+    benchmarks: tuple[str, ...] = ()
+    """Its own benchmarks; `all` leaves it out in a profile that lacks them."""
     further: tuple[str, ...] = ()
     """Additional arguments of the grid."""
     compares: bool = False
@@ -77,6 +80,11 @@ def trained_and_reported(artefact: Artefact, profile: str, runs: Path, others: S
     data = read_profile(profile).get("data")
     benchmarks = [str(name) for name in data] if isinstance(data, dict) else []
     papers = [name for name in benchmarks if name.removesuffix("_mini") == PAPER_BENCHMARK]
+    if absent := [name for name in artefact.benchmarks if name not in benchmarks]:
+        print(f"profile {profile} has no {' and no '.join(absent)}: nothing to run", file=sys.stderr)
+        return 0, 0
+    if artefact.benchmarks:
+        asked += ["--benchmarks", *artefact.benchmarks]
     if artefact.one_benchmark and papers:
         asked += ["--benchmarks", *papers]
     asked += [*artefact.further, *others]  # the user's arguments come last and take precedence
@@ -159,12 +167,21 @@ CONTROLLED = ("zero-shot", "cot-sft", "grpo", "control-majority", "control-naive
 """One policy of each kind of training, and the untrained one."""
 LINES, THREE_SEEDS = ("grpo", "grpo-asc", "grpo-gdqa"), ("--seeds", "0", "1", "2")
 """Of the paper's figures. Seeds are ours: with one, lines have no band and statements no interval."""
+TWINS = ("omnimed_mi_confounded_mini", "omnimed_mi_balanced_mini")
+"""The slides with distractors that are never right, and with balanced ones (docs/blind.md)."""
+SHORTCUTS = ("zero-shot", "sft", "grpo", "control-majority", "control-naive-bayes")
 ARTEFACTS = {
     "table1": Artefact(of_store("table1"), compares=True),
     "table2": Artefact(of_store("table2"), TABLE_2, one_benchmark=True),
     "figures": Artefact(figures, LINES, one_benchmark=True, further=THREE_SEEDS),
     "cards": Artefact(of_store("cards", "cards")),
     "controls": Artefact(of_store("controls"), CONTROLLED, further=("--views", "all")),
+    "shortcuts": Artefact(
+        of_store("shortcuts", "shortcuts"),
+        SHORTCUTS,
+        benchmarks=TWINS,
+        further=("--views", "plain", "no-image", "balanced", *THREE_SEEDS),
+    ),
     "ledger": Artefact(ledger),
     "site": Artefact(site),
 }

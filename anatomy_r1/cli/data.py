@@ -15,7 +15,10 @@ from anatomy_r1.cli.commands import Command, add_command, add_group, count
 from anatomy_r1.data.prepare.options import SPLIT_RULES, OmniMedOptions, PrepareOptions, ReleasedOptions, SggOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anatomy_r1.evaluation.blind_ceiling import BlindCeiling
+    from anatomy_r1.question import Question
 
 
 _BALANCED = "balanced: distractors drawn anew, so that the texts do not give the answer away (docs/blind.md)"
@@ -49,6 +52,8 @@ def add_data_commands(subparsers: Any) -> None:
     files = "released, Med-R1 or plain files (docs/blind.md), each by itself, cross-validated in folds of other videos"
     controls.add_argument("files", type=Path, nargs="*", metavar="FILE", help=files)
     _add_sides(controls)
+    about = "of the two sides that files name: their balanced variant instead; a prepared set has its own"
+    controls.add_argument("--variant", choices=("balanced",), help=about)
 
 
 def _mini(args: argparse.Namespace) -> int:
@@ -196,7 +201,7 @@ def _ceiling(args: argparse.Namespace) -> BlindCeiling:
     from anatomy_r1.evaluation.blind_ceiling import blind_ceiling
 
     (_, train), (_, test) = (side(name, args.data, getattr(args, f"{name}_file")) for name in ("train", "test"))
-    return blind_ceiling(train, test)
+    return blind_ceiling(*(_balanced(train, test) if getattr(args, "variant", None) else (train, test)))
 
 
 def _controls(args: argparse.Namespace) -> int:
@@ -205,6 +210,9 @@ def _controls(args: argparse.Namespace) -> int:
     from anatomy_r1.errors import AnatomyR1Error
     from anatomy_r1.evaluation.blind_ceiling import as_text
 
+    if args.variant and (args.data or args.files):
+        fix = "use --train-file and --test-file; a prepared set is balanced by `data prepare --variant balanced`"
+        raise AnatomyR1Error(f"--variant is for the sides that two files name. Fix: {fix}")
     sides = bool(args.data or args.train_file or args.test_file)
     if sides == bool(args.files):
         raise AnatomyR1Error("name files, or two sides with --data, --train-file and --test-file. Fix: one of the two")
@@ -213,6 +221,20 @@ def _controls(args: argparse.Namespace) -> int:
     found = _ceiling(args)
     print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if args.json else as_text(found))
     return 0
+
+
+def _balanced(train: Sequence[Question], test: Sequence[Question]) -> tuple[Sequence[Question], Sequence[Question]]:
+    """Both sides balanced; what was kept and dropped goes to stderr, before anything is computed."""
+    import sys
+
+    from anatomy_r1.data.variants import balanced_sides
+
+    found, exclusions = balanced_sides(train, test)
+    for side, before in (("train", train), ("test", test)):
+        print(f"{side}: {len(found[side]):,} of {len(before):,} questions balanced", file=sys.stderr)
+    for reason, number in sorted(exclusions.excluded.items()):
+        print(f"  left out: {number:,} x {reason}", file=sys.stderr)
+    return found["train"], found["test"]
 
 
 def _cross_validated(args: argparse.Namespace) -> int:

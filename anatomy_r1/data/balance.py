@@ -15,8 +15,8 @@ dropped and counted. The construction is ours. It depends on the questions and a
 
 Example:
     >>> names = ["Gut", "Liver", "Omentum", "Duct"]
-    >>> asked = [Question(id=name, benchmark="b", stem="What is it?", options=(name, "Foot"), answer=name,
-    ...                   image=f"{name}.png", category="", cluster=name) for name in names]
+    >>> asked = [Question(id=name, benchmark="b", stem="What is it?", options=(name, "Foot", "Hand", "Eye"),
+    ...                   answer=name, image=f"{name}.png", category="", cluster=name) for name in names]
     >>> found = balance(asked, seed=0)
     >>> sorted({"".join(sorted(option[0] for option in one.options)) for one in found.questions})
     ['DGLO']
@@ -27,7 +27,7 @@ Example:
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from anatomy_r1.data.splits import priority
@@ -38,7 +38,7 @@ VERSION = 1
 SIZE = 4
 """Questions of a block, and options of each."""
 SAME_STEM, SAME_KIND = "same stem", "same kind of stem"
-FEW, RARE = "fewer than four answers to its stem", "no four compatible answers left"
+FEW, RARE, OTHER = "fewer than four answers to its stem", "no four compatible answers left", "not four options"
 Kind = Callable[[Question], Hashable]
 """A question -> the kind of its stem: within a kind, stems are taken to say the same."""
 Pairs = frozenset[frozenset[str]]
@@ -75,7 +75,8 @@ def balance(
     """
     also = _also_right(questions, also_right or {})
     levels = {SAME_STEM: stem_of, **({SAME_KIND: kind} if kind else {})}
-    left, found, kept = list(questions), dict[str, Question](), dict[str, int]()
+    left = [question for question in questions if len(question.options) == SIZE]
+    found, kept = dict[str, Question](), dict[str, int]()
     for level, key in levels.items():
         blocks = [block for group in _groups(left, key) for block in _blocks(group, also, never_together, seed)]
         asked = {one.id: one for block in blocks for one in _options(block, seed)}
@@ -83,15 +84,16 @@ def balance(
         found |= asked
         kept[level] = len(asked)
     ordered = tuple(found[question.id] for question in questions if question.id in found)
-    return Balanced(ordered, kept, _reasons(left, questions, kind or stem_of))
+    return Balanced(ordered, kept, _dropped(questions, found, kind or stem_of))
 
 
-def _reasons(left: Sequence[Question], questions: Sequence[Question], key: Kind) -> dict[str, Counter[str]]:
+def _dropped(questions: Sequence[Question], kept: Container[str], key: Kind) -> dict[str, Counter[str]]:
     """Category -> why its questions were dropped -> how many."""
     answers = {key(group[0]): len({_text(one) for one in group}) for group in _groups(questions, key)}
     dropped: dict[str, Counter[str]] = defaultdict(Counter)
-    for question in left:
-        dropped[question.category][FEW if answers[key(question)] < SIZE else RARE] += 1
+    for question in (one for one in questions if one.id not in kept):
+        reason = OTHER if len(question.options) != SIZE else FEW if answers[key(question)] < SIZE else RARE
+        dropped[question.category][reason] += 1
     return dropped
 
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from anatomy_r1.data.balance import VERSION, Kind, Pairs, balance
+from anatomy_r1.data.balance import VERSION, Kind, Pairs, balance, kinds_by_answers, right_together
 from anatomy_r1.data.inputs import DataError, Exclusions
 from anatomy_r1.data.splits import priority
 from anatomy_r1.question import Question
@@ -65,6 +65,29 @@ def balanced(
     changed = {split: _renamed(one.questions, BALANCED) for split, one in found.items()}
     account = {split: {"kept": dict(one.kept), "dropped": dict(one.dropped)} for split, one in found.items()}
     return changed, {"variant": {"name": BALANCED, "version": VERSION, "splits": account}}
+
+
+def balanced_sides(
+    train: Sequence[Question], test: Sequence[Question], seed: int = 0
+) -> tuple[dict[str, tuple[Question, ...]], Exclusions]:
+    """The two sides of a benchmark that has questions and options alone, each balanced, and what was dropped.
+
+    Stems of OmniMedVQA may also stand for others of their kind (`balance`); those of any other set for themselves.
+    """
+    every, exclusions = [*train, *test], Exclusions()
+    found, _ = balanced({"train": train, "test": test}, seed, exclusions, **omnimed_rules(every))
+    return found, exclusions
+
+
+def omnimed_rules(questions: Sequence[Question]) -> dict[str, Any]:
+    """Arguments of `balanced` for OmniMedVQA's records; empty for those of another benchmark.
+
+    Its stems are written answer by answer in many wordings, and its answers overlap ("Microscopy", "Cancer cells").
+    """
+    if not all(original_name(one.benchmark).startswith("omnimed_mi") for one in questions):
+        return {}
+    kind = kinds_by_answers(questions, lambda one: (one.family, one.category))
+    return {"kind": kind, "never_together": right_together(questions)}
 
 
 def confounded(splits: Splits, seed: int) -> tuple[dict[str, tuple[Question, ...]], dict[str, Any]]:

@@ -31,6 +31,8 @@ class TableCommand(NamedTuple):
     """Where its `export` is; imported only when the table is made, so that `--help` is fast."""
     run_first: str
     """Command that fills a store."""
+    figure: str = ""
+    """Module with `figure_files(results)`, where the table has a figure."""
 
 
 TABLES: Mapping[str, TableCommand] = {
@@ -38,6 +40,12 @@ TABLES: Mapping[str, TableCommand] = {
     "table2": TableCommand("Table 2", "reports.tables.table2", "tox -e reproduce-table2"),
     "controls": TableCommand(
         "the control experiments", "reports.controls.controls", "python -m baselines run --views all"
+    ),
+    "shortcuts": TableCommand(
+        "what policies learnt, the image or the options",
+        "reports.controls.shortcuts",
+        "tox -e reproduce-shortcuts",
+        "reports.controls.shortcut_figure",
     ),
 }
 """Name of the command and of its files -> the table."""

@@ -11,7 +11,8 @@ from tests.helpers.small_set import SIX, manager, questions, write_set
 
 
 def test_names_of_tasks():
-    assert benchmarks() == ["omnimed_mi", "omnimed_mi_mini", "sgg_anatomy", "sgg_anatomy_mini"]
+    real = ["omnimed_mi", "omnimed_mi_balanced", "sgg_anatomy", "sgg_anatomy_balanced"]
+    assert sorted(benchmarks()) == sorted([*real, *(f"{name}_mini" for name in real), "omnimed_mi_confounded_mini"])
     assert {"anatomy_r1", "anatomy_r1_mini", "sgg_anatomy_by_category", "sgg_anatomy_liver"} <= set(task_files())
 
 

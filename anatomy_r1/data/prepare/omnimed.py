@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data import prepared
-from anatomy_r1.data.balance import kinds_by_answers, right_together
 from anatomy_r1.data.inputs import (
     BadRecord,
     DataError,
@@ -46,7 +45,7 @@ from anatomy_r1.data.prepare.image_names import (
 from anatomy_r1.data.prepare.options import OmniMedOptions
 from anatomy_r1.data.prepare.source_folders import find_folder
 from anatomy_r1.data.splits import SPLITS, Reservoir, split_groups
-from anatomy_r1.data.variants import BALANCED, CONFOUNDED, balanced, confounded, variant_name
+from anatomy_r1.data.variants import BALANCED, CONFOUNDED, balanced, confounded, omnimed_rules, variant_name
 from anatomy_r1.question import LETTERS, Question, look_alike
 
 BENCHMARK = "omnimed_mi"
@@ -283,13 +282,7 @@ def _vary(
             raise DataError("--variant confounded is for generated data: it plants a shortcut. Fix: leave it out")
         return confounded(drawn, options.seed)
     if options.variant == BALANCED:
-        return balanced(
-            drawn,
-            options.seed,
-            exclusions,
-            kind=kinds_by_answers(every, lambda one: (one.family, one.category)),
-            never_together=right_together(every),
-        )
+        return balanced(drawn, options.seed, exclusions, **omnimed_rules(every))
     return drawn, {}
 
 
