@@ -68,7 +68,8 @@ def _sampled(run: GridRun, cell: Cell, arm: str) -> tuple[pd.DataFrame, dict[str
     profile, layout, style = run.profile, run.layout, cell.method.style
     data, learnt = layout.data(cell.asked), layout.learns_from(cell)
     options = {**profile.evaluation, **VIEWS[cell.view]}
-    log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm])}.sqlite"
+    asked = [cell.asked] if cell.asked != cell.benchmark else []  # a log of its own: views are evaluated side by side
+    log = layout.responses(cell) / f"{digest([settings(profile, cell), options, arm, *asked])}.sqlite"
     wording, released = None, {}
     if cell.data == AS_RELEASED:  # asked as in training (ours; the paper does not say): it has never seen other wording
         wording, manifest = load(learnt, "train").wording, load_manifest(learnt)
