@@ -48,8 +48,11 @@ def draw(found: Sequence[Shortcut]) -> Figure:
     for axes, (benchmark, of) in zip(places, panels.items(), strict=True):
         _panel(axes, benchmark, of)
     places[-1].set_xlabel("Avg@5, percent, with 95 % interval")
-    handles, labels = places[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=SMALL, columnspacing=1.0)
+    shown = {label: handle for axes in places for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    order = [name for name in ("chance", *SHOWN.values()) if name in shown]
+    figure.legend(
+        [shown[name] for name in order], order, loc="outside upper center", ncols=4, fontsize=SMALL, columnspacing=1.0
+    )
     return figure
 
 
@@ -62,7 +65,8 @@ def _panel(axes: Axes, benchmark: str, found: Sequence[Shortcut]) -> None:
         places, scores = [place + OFFSETS[view] for place, _ in rows], [score for _, score in rows]
         means, errors = [score.percent for score in scores], list(zip(*map(_error, scores), strict=True))
         style: dict[str, Any] = {**STYLES[view], "linestyle": "none", "elinewidth": 1.0, "markersize": 4.0}
-        axes.errorbar(means, places, xerr=errors, label=title, zorder=3, **style)
+        drawn = axes.errorbar(means, places, xerr=errors, label=title, zorder=3, **style)
+        drawn.lines[0].set_clip_on(False)  # a point at 100 % is drawn whole
     names = [method_title(one.policy.method, one.policy.arm) for one in found]
     axes.set_yticks([-row for row in range(len(found))], names)
     axes.set_ylim(-len(found) + 0.5, 0.5)

@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from anatomy_r1.data.variants import BALANCED as BALANCED_VARIANT
+from anatomy_r1.data.variants import CONFOUNDED, original_name, variant_name
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import BALANCED, NO_IMAGE, PLAIN, split_row
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval, seeded_interval
 from anatomy_r1.scoring.question_table import table_metrics
 from anatomy_r1.tables.table import Block, Cell, Column, Document, Row, Table
-from reports.scores.names import CONTROLS, benchmark_title, method_title, model_title
+from reports.scores.names import BENCHMARKS, CONTROLS, MINI, benchmark_title, method_title, model_title, rank
 from reports.scores.notes import USE, Marks, leakage_notes, made_from, marked, marks, unfit_notes, warning
 from reports.scores.scores import (
     ALL,
@@ -70,7 +72,7 @@ def shortcuts(results: Sequence[Result]) -> tuple[Shortcut, ...]:
     """
     check_one_profile(results)
     policies: dict[SystemKey, dict[str, dict[int, Result]]] = {}
-    for result in sorted(results, key=in_order):
+    for result in sorted(results, key=_place):
         method, view = split_row(result.method)
         if view in SHOWN:
             policy = replace(system_of(result), method=method)
@@ -84,6 +86,13 @@ def shortcuts(results: Sequence[Result]) -> tuple[Shortcut, ...]:
     }
     found = {policy: asked.get(policy) or beside.get(policy) for policy in policies}
     return tuple(_shortcut(policy, views) for policy, views in found.items() if views)
+
+
+def _place(result: Result) -> tuple[object, ...]:
+    """Sort key: a benchmark before its variants, the confounded one before the balanced one, then as in all tables."""
+    original = original_name(result.benchmark)
+    variants = [variant_name(original, variant) for variant in (None, CONFOUNDED, BALANCED_VARIANT)]
+    return (rank(BENCHMARKS, original.removesuffix(MINI)), variants.index(result.benchmark), in_order(result))
 
 
 def _shortcut(policy: SystemKey, views: dict[str, dict[int, Result]]) -> Shortcut:
