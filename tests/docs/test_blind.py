@@ -9,6 +9,7 @@ from anatomy_r1.results.store import load_results
 from reports.controls.shortcuts import Shortcut, shortcuts
 
 ROOT = Path(__file__).parents[2]
+DASH = "\N{EN DASH}"
 TITLES = {"zero-shot": "Zero-Shot", "sft": "SFT", "grpo": "GRPO"}
 
 
@@ -30,7 +31,7 @@ def test_every_number_of_the_table_is_that_of_the_store(committed):
     for name, *cells in rows:
         scores = committed[name].scores
         shown = [scores.get(view) for view in ("plain", "no-image", "balanced")]
-        assert cells == [f"{s.percent:.2f} [{s.low:.2f}, {s.high:.2f}]" if s else "–" for s in shown]
+        assert cells == [f"{s.percent:.2f} [{s.low:.2f}, {s.high:.2f}]" if s else DASH for s in shown]
 
 
 def test_the_list_is_learnt_and_exposed_and_undone(committed):
