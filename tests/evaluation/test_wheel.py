@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.small_set import write_set
+
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
@@ -65,6 +67,15 @@ def test_stock_backend_runs_the_task_by_its_name(python, model_folder, data, tmp
     assert report["n-samples"]["sgg_anatomy_mini"]["effective"] == 2
     found = report["results"]["sgg_anatomy_mini"]
     assert {f"{name},letter" for name in ("avg@5", "pass@1", "major@5", "greedy", "parse_rate")} <= set(found)
+
+
+def test_the_balanced_task_by_its_name(python, model_folder, tmp_path):
+    write_set(tmp_path / "data", benchmark="omnimed_mi_balanced_mini")
+    options = ["--apply_chat_template", "--output_path", str(tmp_path / "out")]
+    done = lm_eval(python, model_folder, tmp_path / "data", "omnimed_mi_balanced_mini", *options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (path,) = (tmp_path / "out").rglob("results_*.json")
+    assert json.loads(path.read_text())["n-samples"]["omnimed_mi_balanced_mini"]["effective"] == 2
 
 
 def test_without_chat_template_it_fails_and_says_so(python, model_folder, data):
