@@ -1,5 +1,6 @@
 """Variants: names, prepared sets, and the real records of Med-R1 and of the authors, balanced."""
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +9,7 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.data import prepared
-from anatomy_r1.data.balance import balance
+from anatomy_r1.data.balance import VERSION, balance
 from anatomy_r1.data.inputs import DataError
 from anatomy_r1.data.leakage.sides import read_questions
 from anatomy_r1.data.variants import (
@@ -150,6 +151,14 @@ def test_omnimed_s_real_records_balanced_say_nothing(real_data):
     assert {name: contains(score.accuracy, 0.25) for name, score in ceiling.scores.items()} == dict.fromkeys(
         ceiling.scores, True
     )
+
+
+def test_another_set_needs_another_version(real_data):
+    """What the same records give is fixed; whoever changes it raises `balance.VERSION`, and everyone can tell."""
+    found, _ = balanced_sides(*(files(real_data, f"omnimed_splits/micro_{name}.json") for name in ("train", "test")))
+    listed = json.dumps([[one.id, one.options] for side in ("train", "test") for one in found[side]])
+    assert VERSION == 1
+    assert hashlib.sha256(listed.encode()).hexdigest().startswith("fd8f12e5ca6e173b")
 
 
 def test_what_overlaps_is_never_shown_together_in_omnimed(real_data):
