@@ -36,16 +36,16 @@ class TableCommand(NamedTuple):
 
 
 TABLES: Mapping[str, TableCommand] = {
-    "table1": TableCommand("Table 1", "reports.tables.table1", "tox -e reproduce-table1"),
+    "table1": TableCommand("Table 1", "reports.tables.table1", "tox -e reproduce-table1", "reports.figures.forest"),
     "table2": TableCommand("Table 2", "reports.tables.table2", "tox -e reproduce-table2"),
     "controls": TableCommand(
         "the control experiments", "reports.controls.controls", "python -m baselines run --views all"
     ),
     "shortcuts": TableCommand(
         "what policies learnt, the image or the options",
-        "reports.controls.shortcuts",
+        "reports.tables.shortcuts",
         "tox -e reproduce-shortcuts",
-        "reports.controls.shortcut_figure",
+        "reports.figures.shortcuts",
     ),
 }
 """Name of the command and of its files -> the table."""

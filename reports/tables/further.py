@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from anatomy_r1.comparison import report as comparison_report
-from anatomy_r1.comparison.compare import analyse, undeclared_family
+from anatomy_r1.comparison.compare import Analysis, analyse, undeclared_family
 from anatomy_r1.comparison.panel import panels
 from anatomy_r1.comparison.report import document
 from anatomy_r1.comparison.systems import SystemRun, systems
@@ -103,7 +103,10 @@ def comparisons(results: Sequence[Result]) -> tuple[Document, ...]:
     return tuple(report for report in found if report is not None)
 
 
-def _comparison(model: str, results: Sequence[Result]) -> Document | None:
+def against_baseline(results: Sequence[Result]) -> Analysis | None:
+    """Every other method of one model against GRPO, on the benchmarks that have GRPO; None if there is nothing to
+    compare.
+    """
     with_baseline = {result.benchmark for result in results if result.method == BASELINE}
     kept = [result for result in results if result.benchmark in with_baseline]
     ordered = sorted(kept, key=lambda result: (result.method != BASELINE, result.key))
@@ -111,7 +114,14 @@ def _comparison(model: str, results: Sequence[Result]) -> Document | None:
     if len({system.name for system in named}) <= len(with_baseline):
         return None
     found = panels(named, _DIFFERENT)
-    analysis = analyse(found, undeclared_family(found, AVG))
+    return analyse(found, undeclared_family(found, AVG))
+
+
+def _comparison(model: str, results: Sequence[Result]) -> Document | None:
+    analysis = against_baseline(results)
+    if analysis is None:
+        return None
+    kept = [result for result in results if result.benchmark in {panel.benchmark for panel in analysis.panels}]
     made = (
         comparison_report.verdict_table,
         comparison_report.metrics_table,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.results.store import load_results
-from reports.controls.shortcuts import Shortcut, shortcuts
+from reports.tables.shortcuts import Shortcut, shortcuts
 
 ROOT = Path(__file__).parents[2]
 DASH = "\N{EN DASH}"

@@ -8,8 +8,8 @@ from PIL import Image
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import save_result
 from reports.__main__ import main
-from reports.controls.shortcut_figure import draw, figure_files
-from reports.controls.shortcuts import export, shortcuts
+from reports.figures.shortcuts import draw, figure_files
+from reports.tables.shortcuts import export, shortcuts
 from tests.helpers.stores import named, result, shares
 
 CONFOUNDED, BALANCED = "omnimed_mi_confounded_mini", "omnimed_mi_balanced_mini"

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import BALANCED, NO_IMAGE, PLAIN
 from anatomy_r1.results.store import Result
-from reports.controls.shortcuts import SHOWN, Shortcut, shortcuts
 from reports.figures.draw import COLUMN, SMALL, rendered
 from reports.scores.names import CONTROLS, benchmark_title, method_title
 from reports.scores.scores import Score
+from reports.tables.shortcuts import SHOWN, Shortcut, shortcuts
 
 CHANCE = 25.0
 """Of four options."""

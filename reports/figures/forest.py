@@ -1,0 +1,158 @@
+"""The forest plot of Table 1: each method's Avg@5, and its difference to GRPO with both intervals.
+
+A row of panels for each benchmark, with the table's methods in its order. Left: the mean over seeds with its 95 %
+interval over questions, the seeds as small dots, chance as a line. Right: the paired difference to GRPO; the thick bar
+is for these weights (clusters of questions vary), the thin one for another training too (seeds vary as well; three or
+more seeds). No text is burnt in besides labels; captions belong to the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from anatomy_r1.comparison.compare import Comparison
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results.store import MATCHED, Result
+from anatomy_r1.scoring.question_table import table_metrics
+from reports.figures.draw import COLUMN, SMALL, rendered
+from reports.scores.names import (
+    BASELINE,
+    CONTROLS,
+    METHODS,
+    MODELS,
+    TITLES,
+    benchmark_title,
+    is_view,
+    method_rank,
+    method_title,
+    rank,
+)
+from reports.scores.scores import ALL, AVG, Score, SystemKey, by_key, questions_of, scores
+from reports.tables.further import against_baseline
+from reports.tables.rows import benchmarks
+
+CHANCE = 25.0
+"""Percent, of four options."""
+ROW, FRAME = 0.17, 0.62
+"""Heights in inches: of a row, and of a panel's title and axis."""
+MODEL_COLOUR, CONTROL_COLOUR = "#0072B2", "#7F7F7F"
+THICK, THIN = 2.6, 0.9
+"""Widths of the bars of both intervals, in points."""
+
+
+@dataclass(frozen=True, eq=False)
+class ForestRow:
+    """One method on one benchmark."""
+
+    system: SystemKey
+    score: Score
+    seeds: tuple[float, ...]
+    """Avg@5 of each seed, in percent."""
+    difference: Comparison | None
+    """Against GRPO; None for GRPO itself, and for controls without a model."""
+
+
+def forest_rows(results: Sequence[Result], model: str = "") -> dict[str, list[ForestRow]]:
+    """Benchmark -> rows in the order of Table 1, of the matched arm and one model (default: the paper's larger one).
+
+    Our variants and ablations of the paper's methods are left out; users' own methods are not.
+
+    Raises:
+        AnatomyR1Error: when there are no such results.
+    """
+    further = TITLES.keys() - METHODS.keys() - CONTROLS.keys()
+    wanted = [result for result in results if result.arm == MATCHED and result.method not in further]
+    kept = [result for result in wanted if not is_view(result.method)]
+    names = sorted({result.model for result in kept}, key=lambda name: rank(MODELS, name))
+    kept = [result for result in kept if result.model == (model or names[-1])] if names else []
+    if not kept:
+        raise AnatomyR1Error(f"no result of {model or 'any model'} in the matched arm. Fix: name one of the store")
+    found, analysis = by_key(scores(kept)), against_baseline(kept)
+    compared = {one.other.name: one for one in analysis.comparisons} if analysis else {}
+    rows: dict[str, list[ForestRow]] = {name: [] for name in benchmarks(found)}
+    for system in sorted({key[0] for key in found}, key=lambda one: method_rank(one.method)):
+        own = [result for result in kept if (result.benchmark, result.method) == (system.benchmark, system.method)]
+        seeds = tuple(100 * float(table_metrics(questions_of(result))[AVG].mean()) for result in own)
+        name = f"{system.benchmark}/{system.model}/{system.method}/{system.arm}"  # as `SystemRun.from_result` names it
+        against = None if system.method in CONTROLS else compared.get(name)
+        rows[system.benchmark].append(ForestRow(system, found[system, AVG, ALL], seeds, against))
+    return rows
+
+
+def figure_files(results: Sequence[Result]) -> dict[str, bytes]:
+    """File name -> content of the forest plot as PDF, SVG and PNG; fails as `forest_rows`."""
+    rows = forest_rows(results)
+    return {f"forest.{suffix}": content for suffix, content in rendered(lambda: draw(rows)).items()}
+
+
+def draw(rows: dict[str, list[ForestRow]]) -> Figure:
+    """The figure; it depends only on its argument and the settings."""
+    heights = [ROW * len(of) + FRAME for of in rows.values()]
+    figure = Figure(figsize=(2 * COLUMN, sum(heights) + 0.3), layout="constrained")
+    places = figure.subplots(len(rows), 2, squeeze=False, sharex="col", height_ratios=heights, width_ratios=(1.25, 1))
+    for letters, (left, right), (benchmark, of) in zip(("ab", "cd", "ef", "gh"), places, rows.items(), strict=False):
+        _scores(left, of, f"{letters[0]}  {benchmark_title(benchmark)}")
+        _differences(right, of, f"{letters[1]}  minus {method_title(BASELINE, MATCHED)}")
+    places[-1][0].set_xlabel("Avg@5, percent")
+    places[-1][1].set_xlabel("points")
+    figure.legend(handles=_legend(), loc="outside upper center", ncols=5, fontsize=SMALL, columnspacing=1.0)
+    return figure
+
+
+def _legend() -> list[Line2D]:
+    line: dict[str, Any] = {"color": MODEL_COLOUR, "markersize": 4}
+    return [
+        Line2D([], [], label="mean over seeds, 95 % interval", marker="o", linewidth=1.2, **line),
+        Line2D([], [], label="one seed", marker=".", linestyle="none", alpha=0.5, **line),
+        Line2D([], [], label="these weights", linewidth=THICK, color=MODEL_COLOUR),
+        Line2D([], [], label="another training", linewidth=THIN, color=MODEL_COLOUR),
+        Line2D([], [], label="chance", color=CONTROL_COLOUR, linestyle=(0, (4, 2)), linewidth=0.8),
+    ]
+
+
+def _colour(row: ForestRow) -> str:
+    return CONTROL_COLOUR if row.system.method in CONTROLS else MODEL_COLOUR
+
+
+def _scores(axes: Axes, rows: Sequence[ForestRow], title: str) -> None:
+    axes.axvline(CHANCE, color=CONTROL_COLOUR, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
+    for place, row in enumerate(rows):
+        score, colour = row.score, _colour(row)
+        if score.low is not None and score.high is not None:
+            axes.plot([max(score.low, 0), min(score.high, 100)], [place, place], color=colour, linewidth=1.2, zorder=2)
+        if len(set(row.seeds)) > 1:
+            axes.plot(
+                row.seeds, [place - 0.28] * len(row.seeds), ".", color=colour, alpha=0.5, markersize=2.5, zorder=2
+            )
+        axes.plot([score.percent], [place], "o", color=colour, markersize=3.6, zorder=3, clip_on=False)
+    _frame(axes, rows, title)
+    axes.set_yticks(range(len(rows)), [method_title(row.system.method, MATCHED) for row in rows])
+    axes.set_xlim(0, 100)
+
+
+def _differences(axes: Axes, rows: Sequence[ForestRow], title: str) -> None:
+    axes.axvline(0, color="#000000", linewidth=0.7, zorder=1)
+    for place, row in enumerate(rows):
+        if row.difference is None:
+            continue
+        interval, wide = row.difference.difference(AVG).interval, row.difference.retrained
+        if wide is not None:
+            axes.plot([100 * wide.low, 100 * wide.high], [place, place], color=MODEL_COLOUR, linewidth=THIN, zorder=2)
+        if interval.low is not None and interval.high is not None:
+            bounds = [100 * interval.low, 100 * interval.high]
+            axes.plot(bounds, [place, place], color=MODEL_COLOUR, linewidth=THICK, solid_capstyle="butt", zorder=3)
+        axes.plot([100 * interval.mean], [place], "o", color=MODEL_COLOUR, markersize=3.6, zorder=4)
+    _frame(axes, rows, title)
+    axes.set_yticks(range(len(rows)), [""] * len(rows))
+
+
+def _frame(axes: Axes, rows: Sequence[ForestRow], title: str) -> None:
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_title(title, loc="left")

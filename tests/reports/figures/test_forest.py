@@ -1,0 +1,88 @@
+"""The forest plot of Table 1: which rows, which numbers, and what is drawn."""
+
+import pytest
+
+from anatomy_r1.errors import AnatomyR1Error
+from reports.figures.forest import draw, figure_files, forest_rows
+from reports.scores.scores import ALL, AVG, by_key, scores
+from reports.tables.further import comparisons
+from tests.helpers.stores import grid, result, shares
+
+
+def seeds(method, *rights, benchmark="sgg_anatomy_mini"):
+    """A method under one seed for each tuple of right responses of five."""
+    return [
+        result(method, questions=shares(*right), benchmark=benchmark, seed=seed) for seed, right in enumerate(rights)
+    ]
+
+
+def three_seeds():
+    grpo = seeds("grpo", (5, 0, 3, 2), (4, 1, 3, 2), (5, 1, 2, 2))
+    return [*grpo, *seeds("sft", (5, 5, 3, 2), (5, 5, 4, 2), (5, 4, 4, 3)), *seeds("control-majority", (5, 0, 0, 5))]
+
+
+def test_a_row_has_the_table_s_numbers():
+    results = three_seeds()
+    (rows,) = forest_rows(results).values()
+    known = by_key(scores(results))
+    assert [row.system.method for row in rows] == ["sft", "grpo", "control-majority"]
+    for row in rows:
+        assert row.score == known[row.system, AVG, ALL]
+        assert sum(row.seeds) / len(row.seeds) == pytest.approx(row.score.percent)
+
+
+def test_differences_are_against_grpo_with_both_intervals():
+    (rows,) = forest_rows(three_seeds()).values()
+    sft, grpo, control = rows
+    assert grpo.difference is None
+    assert control.difference is None
+    interval, wide = sft.difference.difference(AVG).interval, sft.difference.retrained
+    assert interval.mean == pytest.approx((sft.score.percent - grpo.score.percent) / 100)
+    assert wide.high - wide.low > 0
+
+
+def test_one_seed_has_no_interval_of_another_training():
+    (rows,) = forest_rows([*seeds("grpo", (5, 0, 3)), *seeds("sft", (5, 5, 3))]).values()
+    assert rows[0].difference.retrained is None
+    assert draw({"sgg_anatomy_mini": rows})
+
+
+def test_our_variants_are_left_out_and_a_user_s_method_is_not():
+    results = [*three_seeds(), *seeds("grpo-asc-pool", (5, 5, 5, 5)), *seeds("my-method", (1, 2, 3, 4))]
+    (rows,) = forest_rows(results).values()
+    names = [row.system.method for row in rows]
+    assert "my-method" in names
+    assert "grpo-asc-pool" not in names
+
+
+def test_the_larger_model_is_shown_unless_another_is_named():
+    assert {row.system.model for rows in forest_rows(grid()).values() for row in rows} == {"mini-l"}
+    assert {row.system.model for rows in forest_rows(grid(), "mini-s").values() for row in rows} == {"mini-s"}
+    with pytest.raises(AnatomyR1Error, match="no result of mini-x"):
+        forest_rows(grid(), "mini-x")
+
+
+def test_a_store_without_grpo_has_scores_and_no_differences():
+    (rows,) = forest_rows(seeds("sft", (5, 5, 3))).values()
+    assert rows[0].difference is None
+
+
+def test_two_panels_for_each_benchmark_and_a_mark_for_each_row():
+    rows = forest_rows(grid())
+    figure = draw(rows)
+    assert len(figure.axes) == 2 * len(rows)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["Zero-Shot", "SFT", "CoT-SFT", "GRPO"]
+
+
+def test_the_same_results_give_the_same_bytes():
+    files = figure_files(three_seeds())
+    assert files == figure_files(three_seeds())
+    assert set(files) == {"forest.pdf", "forest.svg", "forest.png"}
+
+
+def test_comparisons_with_grpo_are_as_before():
+    assert [report.title for report in comparisons(grid())] == [
+        "Comparisons with GRPO: mini-s",
+        "Comparisons with GRPO: mini-l",
+    ]
