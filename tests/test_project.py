@@ -219,8 +219,8 @@ def test_the_readmes_table_is_the_committed_result():
 def test_committed_tables_regenerate_byte_for_byte(tmp_path):
     from reports.__main__ import main
 
-    for table in ("table1", "table2", "controls"):
+    for table in ("table1", "table2", "blind", "controls"):
         assert main([table, "--store", str(ROOT / "results" / "mini" / "store"), "--out", str(tmp_path)]) == 0
-    assert len(list(tmp_path.iterdir())) == 3 * 5 + 2
+    assert len(list(tmp_path.iterdir())) == 4 * 5 + 2
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (ROOT / "results" / "mini" / path.name).read_bytes(), path.name
