@@ -25,6 +25,7 @@ BENCH_EXAMPLE = (
     "example: python -m baselines gpu-bench --out results/gpu --seconds 540     (repeat until nothing is left)"
 )
 CURVES_EXAMPLE = "example: python -m baselines curves --root runs/mini"
+BLIND_EXAMPLE = "example: python -m baselines blind --store results/mini/store --data prepared"
 LAUNCH_EXAMPLE = (
     "example: ANATOMY_R1_LAUNCH_ARGS='--num_machines 2 --machine_rank 1 ...' python -m baselines launch "
     "--profile eight.yaml --root runs/eight sgg_anatomy/qwen2.5-vl-7b/grpo/seed0"
@@ -34,7 +35,7 @@ REPORTERS = ("none", "tensorboard", "wandb", "trackio")
 
 
 def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `run`, `plan`, `doctor` and `curves`."""
+    """Add `run`, `plan`, `doctor`, `curves` and `blind`."""
     for name, function, text in (
         ("run", _run, "train and evaluate what is missing"),
         ("plan", _plan, "print what `run` would do, what it takes and what is missing"),
@@ -60,6 +61,14 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     curves.add_argument("--out", type=Path, help="folder to write to (default: ROOT/curves)")
     curves.add_argument("--methods", nargs="+", default=[], metavar="ID", help="default: all that sample in training")
     curves.set_defaults(function=_curves)
+    text = (
+        "add the best rule that sees no image to the results of a store that lack it; `run` records it (docs/blind.md)"
+    )
+    blind = commands.add_parser("blind", help=text, description=text, epilog=BLIND_EXAMPLE)
+    blind.add_argument("--store", type=Path, required=True, metavar="DIR", help="result store, or its parent folder")
+    about = "prepared sets that were asked, or folders that hold them by benchmark; checked by hash, ids and clusters"
+    blind.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help=about)
+    blind.set_defaults(function=_blind)
 
 
 def add_stage_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -216,6 +225,15 @@ def _curves(arguments: argparse.Namespace) -> int:
         raise AnatomyR1Error(f"{arguments.root}: no train/ in it; name the runs of one profile, for example runs/mini")
     out = arguments.out or root / FOLDER
     print(f"curves of {len(write_curves(root, out, arguments.methods))} trainings written to {out}")
+    return 0
+
+
+def _blind(arguments: argparse.Namespace) -> int:
+    from anatomy_r1.results.blind_record import record_blind
+
+    done = record_blind(arguments.store, arguments.data)
+    print(*done.rules, sep="\n")
+    print(f"{done.store}: {done.written} results written, {done.kept} had this record already")
     return 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from anatomy_r1.data.leakage.passport import as_text, from_dict
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, MATCHED, Result, load_results
 from anatomy_r1.tables.markdown import escape
+from reports.scores.blind import blind_notes
 from reports.scores.cost import Amount, Cost, costs
 from reports.scores.names import (
     BENCHMARKS,
@@ -98,7 +99,7 @@ def _model_card(seeds: Sequence[Result], found: Overall, cost: Cost) -> str:
             "What it is": _listed(_agreed(seeds, _plan)),
             "Intended use": f"{USE} To repeat and examine the paper's experiment; for nothing else.",
             "Training": f"{_listed(arguments)}\n\n{escape(paid)}",
-            "Scores": "\n".join([*head, *rows]),
+            "Scores": "\n".join([*head, *rows]) + _meaning(seeds, [found[system, AVG]]),
             "Overlap of training and test": _overlap(seeds[0]),
             "Validity": _listed({"speaks against the numbers": "; ".join(unfit) or "nothing found by the checks"}),
             "Limits": "\n".join(f"- {escape(line)}" for line in _LIMITS),
@@ -112,11 +113,6 @@ def _data_card(results: Sequence[Result], found: Overall) -> str:
     """The card of one benchmark, from all results on it."""
     first, benchmark = results[0], results[0].benchmark
     sizes = first.questions.groupby("category").size()
-    controls = {
-        f"{title}, {system.model}": _score_text(found[system, AVG])
-        for system in sorted({system_of(one) for one in results}, key=str)
-        if (title := CONTROLS.get(system.method))
-    }
     trained = next((one for one in results if one.provenance.get("training") is not None), first)
     return _card(
         f"Data card: {benchmark_title(benchmark)}",
@@ -129,10 +125,19 @@ def _data_card(results: Sequence[Result], found: Overall) -> str:
                 | {str(name): str(size) for name, size in sizes.items()}
             ),
             "Overlap of training and test": _overlap(trained),
-            "What the wording alone gives away": _listed(controls) if controls else "The controls were not run.",
+            "What the wording alone gives away": _wording(results, found),
             "Limits": _OF_THE_PAPER if benchmark.removesuffix(MINI) in BENCHMARKS else _NOT_OF_THE_PAPER,
         },
     )
+
+
+def _wording(results: Sequence[Result], found: Overall) -> str:
+    """Scores of the controls without a model."""
+    systems = [one for one in sorted({system_of(result) for result in results}, key=str) if one.method in CONTROLS]
+    if not systems:
+        return "The controls were not run."
+    scores_of = {f"{CONTROLS[one.method]}, {one.model}": _score_text(found[one, AVG]) for one in systems}
+    return _listed(scores_of) + _meaning(results, [found[one, AVG] for one in systems])
 
 
 def _card(title: str, mini: bool, sections: Mapping[str, str]) -> str:
@@ -150,6 +155,11 @@ def _score_row(title: str, score: Score) -> str:
     spread = number(score.seed_sd, 2)
     cells = (escape(title), escape(_score_text(score)), score.seeds, spread, score.questions, score.clusters)
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _meaning(results: Sequence[Result], shown: Iterable[Score]) -> str:
+    """What a mark behind a score means, as a paragraph below it."""
+    return "".join(f"\n\n{escape(note)}" for note in blind_notes(results, shown))
 
 
 def _overlap(result: Result) -> str:

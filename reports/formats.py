@@ -37,7 +37,8 @@ def scores_csv(
 ) -> str:
     """A line for each score, with the paper's number and the cost of its system; empty fields are missing numbers.
 
-    `category` is empty for all questions. If any score is not clean, a last column lists the kinds of leakage.
+    `category` is empty for all questions. If any score is not clean, a further column lists the kinds of leakage; if
+    any is not above the best blind rule, a last one says so.
     """
     columns = [
         *(*_SYSTEM, "metric", "category", "percent", "low", "high", "se"),
@@ -58,6 +59,9 @@ def scores_csv(
     if any(score.not_clean for score in shown):
         columns.append("not_clean")
         lines = [[*line, " ".join(score.not_clean)] for line, score in zip(lines, shown, strict=True)]
+    if any(score.not_above_blind for score in shown):
+        columns.append("not_above_blind")
+        lines = [[*line, "yes" * score.not_above_blind] for line, score in zip(lines, shown, strict=True)]
     return csv_text(columns, lines)
 
 
@@ -111,6 +115,7 @@ _SPECIAL = {
     "·": r"\textperiodcentered{}",
     "±": r"\textpm{}",
     "†": r"\textdagger{}",
+    "‡": r"\textdaggerdbl{}",
     "[": "{[}",  # after a row's \\ a bare bracket would be read as its optional argument
     "]": "{]}",
 }

@@ -175,6 +175,7 @@ ARTEFACTS = {
     "table2": Artefact(of_store("table2"), TABLE_2, one_benchmark=True),
     "figures": Artefact(figures, LINES, one_benchmark=True, further=THREE_SEEDS),
     "cards": Artefact(of_store("cards", "cards")),
+    "blind": Artefact(of_store("blind")),
     "controls": Artefact(of_store("controls"), CONTROLLED, further=("--views", "all")),
     "shortcuts": Artefact(
         of_store("shortcuts", "shortcuts"),

@@ -164,6 +164,7 @@ def add_score_command(commands: Any) -> None:
 
 
 def _score(args: argparse.Namespace) -> int:
+    from anatomy_r1.evaluation.blind_difference import beside_blind, blind_json, blind_line, recorded_scores
     from anatomy_r1.scoring.report import as_json, as_text
     from anatomy_r1.scoring.score import score
 
@@ -173,7 +174,9 @@ def _score(args: argparse.Namespace) -> int:
 
         with ResponseLog(args.log, read_only=True) as log:
             log.export(args.parquet)
-    print(as_json(scores) if args.json else as_text(scores))
+    table, record = recorded_scores(scores, args.data)
+    blind = beside_blind([table], [record])
+    print(as_json(scores, {"blind": blind_json(blind)}) if args.json else as_text(scores, [blind_line(blind)]))
     return 0
 
 

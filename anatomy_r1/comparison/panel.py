@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.blind_difference import BesideBlind, beside_blind
 from anatomy_r1.scoring.question_table import table_metrics
 
 ALL = ""
@@ -66,6 +67,12 @@ class Panel:
     def seed_shares(self, system: System, metric: str, seeds: Sequence[int]) -> NDArray[np.float64]:
         """Each question's share under each of the seeds, shape [seeds, n]."""
         return np.asarray([self.shares[system.name][seed][metric] for seed in seeds])
+
+    def beside_blind(self, system: System, metric: str) -> BesideBlind:
+        """A system's difference from the best blind rule in `metric`, over the panel's questions and all its seeds."""
+        ids = set(self.questions["id"])
+        tables = [_only(run.questions, ids) for run in system.runs]
+        return beside_blind(tables, [run.blind for run in system.runs], metric)
 
     def has(self, system: System, metric: str) -> bool:
         """Whether all runs of a system have a metric; some do not record which responses were truncated."""

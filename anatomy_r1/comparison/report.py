@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from anatomy_r1.comparison.beside_blind import NOTE as BLIND_NOTE
+from anatomy_r1.comparison.beside_blind import blind_json, blind_table
+from anatomy_r1.comparison.cells import columns, difference_cell, interval_text, p_text, points, score_cell
 from anatomy_r1.comparison.compare import RESPONSES, Analysis, Comparison, Difference, SystemScore
 from anatomy_r1.comparison.family import METRICS
 from anatomy_r1.comparison.panel import ALL
-from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS, SeedMean
+from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS
 from anatomy_r1.comparison.systems import System
-from anatomy_r1.scoring.intervals import Interval
 from anatomy_r1.scoring.question_table import LENIENT
-from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Document, Row, Table
+from anatomy_r1.tables.table import Block, Cell, Column, Document, Row, Table
 
 GENERATED = "Numbers on generated data (benchmarks in _mini) say nothing about real models, images or questions."
 VERSION = 1
@@ -34,8 +36,15 @@ _BEFORE = {
 
 def document(analysis: Analysis, named: int = NAMED) -> Document:
     """The report for readers; it names up to `named` flipped questions in each direction."""
-    first = (verdict_table, scores_table, metrics_table, categories_table, score_categories_table)
-    tables = (*(table(analysis) for table in first), flips_table(analysis, named), origins_table(analysis))
+    first = (verdict_table, scores_table)
+    further = (metrics_table, categories_table, score_categories_table)
+    tables = (
+        *(table(analysis) for table in first),
+        blind_table([(panel, panel.benchmark) for panel in analysis.panels], analysis.family.metric),
+        *(table(analysis) for table in further),
+        flips_table(analysis, named),
+        origins_table(analysis),
+    )
     kept = tuple(table for table in tables if table.blocks)
     return Document(
         "Comparison of systems",
@@ -84,6 +93,7 @@ def _notes(analysis: Analysis) -> Iterator[str]:
         "seed SD: standard deviation over training seeds, in points. Interquartile mean: over seeds, with its own 95 % "
         "interval (Tukey and McLaughlin) for other seeds. The JSON lists all flipped questions."
     )
+    yield BLIND_NOTE
     if any(interval.clusters < FEW for interval in intervals):
         yield (
             f"Fewer than {FEW} clusters: 95 % intervals cover the truth less often than they state, 93 % with seven "
@@ -208,7 +218,7 @@ def scores_table(analysis: Analysis) -> Table:
     )
 
     def cells(system: System, scores: Sequence[SystemScore]) -> Iterator[Cell]:
-        shown = {score.metric: _score_cell(score.interval) for score in scores}
+        shown = {score.metric: score_cell(score.interval) for score in scores}
         main = next(score for score in scores if score.metric == metric)
         yield from (shown.get(name, Cell()) for name in of_answers)
         yield Cell(str(main.interval.clusters))
@@ -216,7 +226,7 @@ def scores_table(analysis: Analysis) -> Table:
         yield points(system.parsed_lenient)
         yield Cell(", ".join(map(str, system.seeds)))
         yield points(main.spread)
-        yield _score_cell(main.over_seeds, "[one seed]")
+        yield score_cell(main.over_seeds, "[one seed]")
 
     def rows(scores: Iterator[SystemScore]) -> Iterator[Row]:
         for system, of in groupby(scores, lambda one: one.system):
@@ -232,7 +242,7 @@ def score_categories_table(analysis: Analysis) -> Table:
 
     def row(score: SystemScore) -> Row:
         counts = Cell(str(score.interval.clusters)), Cell(str(score.interval.n))
-        return Row(score.system.marked, (_score_cell(score.interval), *counts, points(score.spread)))
+        return Row(score.system.marked, (score_cell(score.interval), *counts, points(score.spread)))
 
     shown = [score for score in analysis.scores if score.category != ALL]
     blocks = [
@@ -266,51 +276,10 @@ def _origin(system: System) -> Iterator[str]:
     yield ", ".join(sorted({run.fitness.word for run in system.runs}))
 
 
-def columns(group: str, titles: Sequence[str]) -> tuple[Column, ...]:
-    """Columns under one heading."""
-    return tuple(Column(title, group) for title in titles)
-
-
 def _pair_blocks(analysis: Analysis, cells: Callable[[Comparison], Iterator[Cell]]) -> tuple[Block, ...]:
     """One block per benchmark and baseline, with one row per system."""
     groups = groupby(analysis.comparisons, lambda one: f"{one.benchmark}: minus {one.baseline.marked}")
     return tuple(Block(title, tuple(Row(one.other.marked, tuple(cells(one))) for one in of)) for title, of in groups)
-
-
-def _score_cell(score: Interval | SeedMean, without: str = "[no interval]") -> Cell:
-    """A share in percent with its interval, which is printed between 0 and 100."""
-    text = without
-    if score.low is not None and score.high is not None:
-        text = f"[{max(100 * score.low, 0.0):.2f}, {min(100 * score.high, 100.0):.2f}]"
-    return Cell(f"{100 * score.mean:.2f}", text)
-
-
-def difference_cell(interval: Interval) -> Cell:
-    """A signed difference in points with its interval."""
-    if interval.low is None or interval.high is None:
-        return Cell(signed(interval.mean), "[no interval]")
-    return Cell(signed(interval.mean), interval_text(interval.low, interval.high))
-
-
-def interval_text(low: float, high: float) -> str:
-    """The interval of a difference, in points; it is printed between -100 and 100."""
-    return f"[{signed(max(low, -1.0))}, {signed(min(high, 1.0))}]"
-
-
-def signed(share: float) -> str:
-    """A share in points with its sign; a value that rounds to zero has none."""
-    points = round(100 * share, 2)
-    return f"{points:+.2f}" if points else "0.00"
-
-
-def points(share: float | None) -> Cell:
-    """A share in points without a sign; a dash if there is none."""
-    return Cell(MISSING if share is None else f"{100 * share:.2f}")
-
-
-def p_text(p: float) -> str:
-    """Four decimals; never zero."""
-    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
 
 
 def as_json(analysis: Analysis) -> str:
@@ -326,6 +295,7 @@ def as_json(analysis: Analysis) -> str:
         "systems": {system.name: _system(system) for panel in analysis.panels for system in panel.systems},
         "conditions": {panel.benchmark: panel.caveats for panel in analysis.panels},
         "scores": analysis.scores,
+        "beside_blind": blind_json(analysis.panels, family.metric),
         "comparisons": analysis.comparisons,
     }
     parts = [f" {json.dumps(key)}: {_value(value)}" for key, value in content.items()]

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.blind_difference import recorded_scores
 from anatomy_r1.results.store import Result, cell_files, load_cell, load_result, store_in
 from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.fitness import MARK, NOT_RECORDED, Fitness, lenient_share, scored_fitness
-from anatomy_r1.scoring.question_table import LENIENT, question_table, table_metrics
+from anatomy_r1.scoring.question_table import LENIENT, table_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,8 @@ class SystemRun:
     """Share of the sampled responses that the lenient extractor reads; None if it is not known."""
     avg_lenient: float | None = None
     """Avg@5 by the lenient extractor, as a share; None if it is not known."""
+    blind: Any = None
+    """What is recorded of the best blind rule (`provenance["blind"]` of a result); its answers are in `questions`."""
 
     @classmethod
     def from_result(cls, result: Result, source: str, name: str = "") -> SystemRun:
@@ -79,12 +82,14 @@ class SystemRun:
             fitness=result.fitness,
             parsed_lenient=result.parsed_lenient,
             avg_lenient=float(table_metrics(result.questions)[LENIENT].mean()) if result.has_extraction else None,
+            blind=recorded.get("blind"),
         )
 
     @classmethod
-    def from_scores(cls, scores: Scores, source: str, name: str) -> SystemRun:
-        """A scored response log. It records neither arm nor commit."""
+    def from_scores(cls, scores: Scores, data: Path, source: str, name: str) -> SystemRun:
+        """A scored response log, with the prepared set that it was asked from. It records neither arm nor commit."""
         plan = scores.plan
+        table, blind = recorded_scores(scores, data)
         prompts = {
             "style": plan["style"],
             "images": plan["images"],
@@ -95,12 +100,13 @@ class SystemRun:
             name=name,
             benchmark=scores.benchmark,
             seed=int(plan["seed"]),
-            questions=question_table(scores).sort_values("id", ignore_index=True),
+            questions=table.sort_values("id", ignore_index=True),
             conditions=_conditions(plan["questions_sha256"], prompts, plan) | {"arms": {}},
             origin={"source": source, "data": str(plan["questions_sha256"]), "weights": str(plan["weights"])},
             fitness=scored_fitness(scores),
             parsed_lenient=lenient_share(reason_counts(scores.extractions)["lenient"]),
             avg_lenient=scores.overall[LENIENT],
+            blind=blind,
         )
 
     @property
@@ -289,4 +295,4 @@ def _load_log(path: Path, name: str, data: Path | None) -> SystemRun:
     if data is None:
         raise AnatomyR1Error(f"{file}: a response log is scored against its questions. Fix: --data DIR")
     scores = score(Path(file), data, run or names[0])
-    return SystemRun.from_scores(scores, f"{file}#{scores.run}", name or f"{scores.benchmark}/{Path(file).stem}")
+    return SystemRun.from_scores(scores, data, f"{file}#{scores.run}", name or f"{scores.benchmark}/{Path(file).stem}")

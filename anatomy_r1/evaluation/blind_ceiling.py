@@ -36,6 +36,8 @@ SIZES = (50, 100, 200, 500, 1000, 2000)
 """Numbers of training questions on the curve, before all of them."""
 DRAWS = 10
 """Random draws of training questions that a point of the curve averages."""
+VERSION = 1
+"""Of the rules and of how the best one is chosen; stored with their answers."""
 
 
 def option_share(train: Sequence[Question], test: Sequence[Question]) -> tuple[str, ...]:
@@ -166,6 +168,17 @@ def blind_ceiling(train: Sequence[Question], test: Sequence[Question], seed: int
     )
 
 
+def best_rule(train: Sequence[Question]) -> tuple[str, float]:
+    """The rule that is best in training, and its accuracy there, cross-validated; errors as `blind_ceiling`."""
+    found = {name: _in_training(control, train) for name, control in ANSWERERS.items()}
+    best_one = max(found, key=lambda name: found[name])  # the first one among equals
+    return best_one, found[best_one]
+
+
+def _in_training(control: Control, train: Sequence[Question]) -> float:
+    return fmean(correct(train, out_of_fold(control, train)))
+
+
 def _score(control: Control, train: Sequence[Question], test: Sequence[Question], seed: int) -> BlindScore:
     right = correct(test, control(train, test))
     sizes = [size for size in SIZES if size < len(train)]
@@ -176,7 +189,7 @@ def _score(control: Control, train: Sequence[Question], test: Sequence[Question]
         accuracy=_interval(test, right, range(len(test))),
         by_category={name: _interval(test, right, by_category[name]) for name in sorted(by_category)},
         curve={size: _drawn(control, train, test, size, seed) for size in sizes} | {len(train): fmean(right)},
-        in_training=fmean(correct(train, out_of_fold(control, train))),
+        in_training=_in_training(control, train),
     )
 
 

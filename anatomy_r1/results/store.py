@@ -17,13 +17,14 @@ from typing import Any
 import pandas as pd
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.blind_difference import BlindRule, read_rule
 from anatomy_r1.files import atomic_file, write_atomic
 from anatomy_r1.provenance import stated
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.stored_file import check_agreement, read_head, read_table
 from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.fitness import Fitness, lenient_share, stored_fitness
-from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
+from anatomy_r1.scoring.question_table import BLIND, COLUMNS, EXTRACTION, ROTATIONS
 from anatomy_r1.scoring.report import diagnostics
 from anatomy_r1.scoring.score import Scores
 
@@ -59,10 +60,12 @@ class Result:
     style: str
     """Prompt style of the evaluation: `think` or `direct`; `none` for a blind control, which has no prompt."""
     questions: pd.DataFrame
-    """One row per question. Columns: `COLUMNS`, and all or none of `EXTRACTION` and of `ROTATIONS`."""
+    """One row per question. Columns: `COLUMNS`, all or none of `EXTRACTION` and of `ROTATIONS`, and `BLIND` if the
+    provenance names the rule."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds; `unfit`: reasons
-    against using the numbers (`anatomy_r1.scoring.validity`)."""
+    against using the numbers (`anatomy_r1.scoring.validity`); `blind`: the best rule that sees no image (`BlindRule`),
+    or `not_computed`: why there is none."""
 
     def __post_init__(self) -> None:
         if missing := [column for column in self._columns if column not in self.questions.columns]:
@@ -91,8 +94,14 @@ class Result:
         return any(column in self.questions.columns for column in ROTATIONS)
 
     @property
+    def has_blind(self) -> bool:
+        """Whether the best blind rule is recorded."""
+        return isinstance(read_rule(self.provenance.get("blind")), BlindRule)
+
+    @property
     def _columns(self) -> tuple[str, ...]:
-        return COLUMNS + (EXTRACTION if self.has_extraction else ()) + (ROTATIONS if self.has_rotations else ())
+        further = (EXTRACTION if self.has_extraction else ()) + (ROTATIONS if self.has_rotations else ())
+        return COLUMNS + further + ((BLIND,) if self.has_blind else ())
 
     @property
     def key(self) -> str:
@@ -120,7 +129,7 @@ def load_result(path: Path) -> Result:
         result = Result(**head, questions=table)
     except ValueError as error:
         raise AnatomyR1Error(f"{path}: not a complete result ({error}). Fix: {RESTORE}") from error
-    check_agreement(path, result.provenance.get("metrics") or {}, table)
+    check_agreement(path, result.provenance, table)
     return result
 
 

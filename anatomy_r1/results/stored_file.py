@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.scoring.metrics import K
-from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, LENIENT, ROTATIONS
+from anatomy_r1.scoring.question_table import BLIND, COLUMNS, EXTRACTION, LENIENT, ROTATIONS
 from anatomy_r1.validation import Text, parse_json, validated
 
 
@@ -28,6 +28,7 @@ def _not_empty(name: str) -> str:
 
 
 Name = Annotated[Text, AfterValidator(_not_empty)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Facts = dict[str, Any] | None
 LABELS = ("id", "cluster", "category")
 COUNTS = ("parsed", "truncated", "malformed", "several", "refused")
@@ -50,6 +51,20 @@ _ROUNDING = 1e-9
 """A metric and its table may differ by this much: sums in another order differ in the last bits."""
 
 
+class _Blind(BaseModel):
+    """The best blind rule, or why there is none."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    rule: Name | None = None
+    in_training: Share | None = None
+    train_questions: Annotated[int, Field(ge=1)] | None = None
+    accuracy: Share | None = None
+    version: int | None = None
+    scikit_learn: Name | None = None
+    not_computed: Name | None = None
+
+
 class _Provenance(BaseModel):
     """What readers look into; a result may state more."""
 
@@ -66,6 +81,7 @@ class _Provenance(BaseModel):
     released: Facts = None
     submitted: Facts = None
     unfit: list[Name] | None = None
+    blind: _Blind | None = None
 
 
 class _Head(BaseModel):
@@ -107,13 +123,15 @@ def read_table(path: Path, fix: str) -> pd.DataFrame:
     return table
 
 
-def check_agreement(path: Path, metrics: Mapping[str, Any], table: pd.DataFrame) -> None:
-    """Check that the table of the result at `path` (JSON) is its own: it gives `metrics`, and its columns agree.
+def check_agreement(path: Path, provenance: Mapping[str, Any], table: pd.DataFrame) -> None:
+    """Check that the table of the result at `path` (JSON) is its own: it gives the metrics and the blind rule's
+    accuracy that the provenance states, and its columns agree.
 
     Raises:
         AnatomyR1Error: It does not. Both files are named, since it is not known which one is wrong.
     """
-    problem = _unlike(metrics, table) or ("" if "rotations" in table.columns else _wrong_majority(table))
+    problem = _unlike(provenance.get("metrics") or {}, table) or _other_rule(provenance.get("blind"), table)
+    problem = problem or ("" if "rotations" in table.columns else _wrong_majority(table))
     if problem:
         fix = "restore both from where they came, or move both away and run the cell again"
         raise AnatomyR1Error(f"{path} and {path.with_suffix('.parquet')}: {problem}. Fix: {fix}")
@@ -136,6 +154,15 @@ def _unlike(metrics: Mapping[str, Any], table: pd.DataFrame) -> str:
         if not isinstance(stated, int | float) or not abs(found - stated) <= _ROUNDING:
             return f"not one result: {name} is {stated!r} in the metrics of the first, {found!r} by the table"
     return ""
+
+
+def _other_rule(recorded: Any, table: pd.DataFrame) -> str:
+    stated = recorded.get("accuracy") if isinstance(recorded, Mapping) else None
+    if stated is None or BLIND not in table.columns:
+        return ""
+    found = float(_numbers(table[BLIND]).mean())
+    told = f"the blind rule's accuracy is {stated!r} in the first, {found!r} by the table"
+    return "" if abs(found - stated) <= _ROUNDING else f"not one result: {told}"
 
 
 def _numbers(column: pd.Series) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -161,12 +188,12 @@ def _fault(column: pd.Series) -> str:
     name = str(column.name)
     if name in LABELS:
         return "" if all(isinstance(value, str) and value for value in column) else f"{name}: should be words"
-    if name not in (*COLUMNS, *EXTRACTION, *ROTATIONS) or (name == "truncated" and column.isna().all()):
+    if name not in (*COLUMNS, *EXTRACTION, *ROTATIONS, BLIND) or (name == "truncated" and column.isna().all()):
         return ""
     if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
         return f"{name}: should be numbers, found {column.iloc[0]!r}" if len(column) else ""
     values = column.to_numpy(dtype=float, na_value=np.nan)
-    highest = K if name in COUNTS else 1.0 if name in (*COLUMNS, *EXTRACTION) else np.inf
+    highest = K if name in COUNTS else 1.0 if name in (*COLUMNS, *EXTRACTION, BLIND) else np.inf
     if not np.isfinite(values).all() or (values < 0).any() or (values > highest).any():
         return f"{name}: should be between 0 and {highest:g} everywhere"
     return ""

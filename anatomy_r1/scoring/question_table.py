@@ -46,6 +46,10 @@ has that letter, those that could be read and those that were right."""
 ROTATIONS = ("rotations", *ALL_RIGHT, *(f"{name}_{letter}" for name in LETTER_COUNTS for letter in LETTERS))
 """Further columns if every rotation of the options was asked. `COLUMNS` and `EXTRACTION` then hold means."""
 
+BLIND = "blind"
+"""Column that a result has if it records the best blind rule (`anatomy_r1.evaluation.blind_difference`): whether that
+rule, which sees no image, is right."""
+
 LENIENT = f"avg@{K}_lenient"
 """Avg@5 by the lenient extractor, reported next to the strict one."""
 

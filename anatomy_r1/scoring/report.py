@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,19 @@ _WITH_INTERVAL = (f"avg@{K}", "pass@1", f"major@{K}", "greedy", f"avg@{K}_lenien
 _EXTRACTION = (f"avg@{K}", f"avg@{K}_lenient", "format_failure_rate", "several_rate", "refusal_rate", "truncation_rate")
 
 
-def as_text(scores: Scores) -> str:
-    """Metrics and extraction rates by category and overall, in percent; reasons; what makes the run unfit."""
-    return "\n".join(_lines(scores))
+def as_text(scores: Scores, further: Sequence[str] = ()) -> str:
+    """Metrics and extraction rates by category and overall, in percent; reasons; what makes the run unfit.
+
+    `further` are lines of other checks; they stand before the reasons against the run.
+    """
+    unfit = [f"UNFIT: {reason}" for reason in validity_problems(scores)]
+    return "\n".join([*_lines(scores), *(["", *further] if further else []), *unfit])
 
 
-def as_json(scores: Scores) -> str:
-    """What was run, metrics overall and by category, how often each extractor gave which reason, and diagnostics."""
+def as_json(scores: Scores, further: Mapping[str, Any] | None = None) -> str:
+    """What was run, metrics overall and by category, how often each extractor gave which reason, and diagnostics;
+    `further` are keys of other checks.
+    """
     counts = reason_counts(scores.extractions)
     content = {
         "benchmark": scores.benchmark,
@@ -45,6 +51,7 @@ def as_json(scores: Scores) -> str:
         "lenient_reasons": counts["lenient"],
         "unread": unread_shares(scores.extractions),
         **diagnostics(scores),
+        **(further or {}),
     }
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
 
@@ -90,7 +97,6 @@ def _lines(scores: Scores) -> Iterator[str]:
         yield f"Reasons, {extractor}: {', '.join(shares)}"
     yield from _rotations(scores)
     yield from _position_bias(scores)
-    yield from (f"UNFIT: {reason}" for reason in validity_problems(scores))
 
 
 def _table(scores: Scores, names: Sequence[str]) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Evaluate one cell: sample responses into a log, score the log, store the result with its leakage passport.
+"""Evaluate one cell: sample responses into a log, score the log, store the result with its leakage passport and the
+best rule that sees no image.
 
 Controls answer without a model.
 """
@@ -22,6 +23,7 @@ from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.evaluation.views import VIEWS, row_name
 from anatomy_r1.prompts import canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance
+from anatomy_r1.results.blind_record import with_blind
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, Result, sampling_cost, sampling_record, save_result
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
@@ -47,20 +49,18 @@ def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) 
     }
     if method.file_sha256:  # a method from a user's file
         made["method"] = {name: getattr(method, name) for name in ("label", "paper", "file_sha256")}
-    save_result(
-        run.layout.store(),
-        Result(
-            profile=run.profile.name,
-            benchmark=cell.benchmark,
-            model=cell.model,
-            method=row_name(cell.method_id, cell.view),
-            arm=arm,
-            seed=cell.seed,
-            style="none" if method.kind == "control" else method.style,
-            questions=questions,
-            provenance={**made, **particulars},
-        ),
+    result = Result(
+        profile=run.profile.name,
+        benchmark=cell.benchmark,
+        model=cell.model,
+        method=row_name(cell.method_id, cell.view),
+        arm=arm,
+        seed=cell.seed,
+        style="none" if method.kind == "control" else method.style,
+        questions=questions,
+        provenance={**made, **particulars},
     )
+    save_result(run.layout.store(), with_blind(result, run.layout.data(cell.asked)))
 
 
 def _sampled(run: GridRun, cell: Cell, arm: str) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -15,6 +15,7 @@ from anatomy_r1.question import LETTERS
 from anatomy_r1.results.store import Result
 from anatomy_r1.tables.table import MISSING, Cell, Document, Table
 from reports.controls.views import ImageAblation, OptionRotation, image_ablations, option_rotations
+from reports.scores.blind import blind_notes
 from reports.scores.names import CONTROLS
 from reports.scores.notes import USE, Marks, leakage_notes, made_from, marked, marks, unfit_notes, warning
 from reports.scores.scores import ALL, AVG, Score, SystemKey, check_one_profile, scores
@@ -55,7 +56,8 @@ def export(results: Sequence[Result]) -> TableExport:
     """The controls as they are written; fails as `controls`."""
     check_one_profile(results)
     ablations, rotations = image_ablations(results), option_rotations(results)
-    of_controls = scores([result for result in results if result.method in CONTROLS])
+    controls_shown = [result for result in results if result.method in CONTROLS]
+    of_controls = scores(controls_shown)
     without_image = [score for score in of_controls if (score.metric, score.category) == (AVG, ALL)]
     if not ablations and not rotations:
         raise AnatomyR1Error(_EMPTY)
@@ -68,7 +70,8 @@ def export(results: Sequence[Result]) -> TableExport:
     used = list({result.key: result for one in measured for result in one.results}.values())
     shown = [*(score for one in measured for score in one.all_scores()), *without_image]
     title = f"Anatomy-R1, controls: profile {results[0].profile}"
-    below = (*unfit_notes(used), *leakage_notes(shown), made_from(used, shown), USE)
+    meant = (*leakage_notes(shown), *blind_notes([*used, *controls_shown], shown))
+    below = (*unfit_notes(used), *meant, made_from(used, shown), USE)
     return TableExport(Document(title, warning(results), tables, below), shown)
 
 

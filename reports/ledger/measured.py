@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from anatomy_r1.comparison.cells import difference_cell, interval_text, p_text, signed
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import METRICS, Family
 from anatomy_r1.comparison.panel import ALL, Panel, difference, panels
-from anatomy_r1.comparison.report import difference_cell, interval_text, p_text, signed
 from anatomy_r1.comparison.statistics import retraining_interval
 from anatomy_r1.comparison.systems import System, load_systems
 from anatomy_r1.errors import AnatomyR1Error

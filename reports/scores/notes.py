@@ -24,6 +24,7 @@ from anatomy_r1.scoring.fitness import MARK as MARK_UNFIT
 from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm
 from anatomy_r1.scoring.question_table import LENIENT
 from anatomy_r1.training.certificate.certificate import Certificate, CertificateCheck, failed, from_dict
+from reports.scores.blind import blind_notes
 from reports.scores.names import (
     BASELINE,
     BENCHMARKS,
@@ -80,6 +81,7 @@ def notes(results: Sequence[Result], found: Iterable[Score], table: int | None =
             else []
         ),
         *leakage_notes(shown),
+        *blind_notes(results, shown),
         made_from(results, shown),
         USE,
     )

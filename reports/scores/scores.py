@@ -2,7 +2,8 @@
 
 A score belongs to one system and covers all its training seeds. Where a leakage passport shows that training and test
 questions overlap, the score lists the kinds of overlap and is printed with `MARK`. Results stored before leakage
-passports existed have none; their scores carry no mark.
+passports existed have none; their scores carry no mark. Avg@5 over all questions is printed with `BLIND_MARK` where it
+is not above the best rule that sees no image; results without a record of that rule carry no mark either.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pandas as pd
 
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.blind_difference import BesideBlind, BlindDifference, beside_blind
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import RESTORE, Result
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval, seeded_interval
@@ -28,6 +30,8 @@ ALL = ""
 """The category of a score over all questions."""
 MARK = "†"
 """Printed behind a score that is not clean."""
+BLIND_MARK = "‡"
+"""Printed behind an Avg@5 that is not above the best rule that sees no image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,13 @@ class Score:
     """Standard deviation of the seeds' means, in points; None for one seed."""
     not_clean: tuple[str, ...] = ()
     """Kinds of leakage between training and test questions, as far as the passports show."""
+    not_above_blind: bool = False
+    """Whether this is Avg@5 over all questions, and known not to be above the best blind rule."""
 
     def shown(self, decimals: int = 2) -> str:
-        """The number as printed, with `MARK` where it is not clean."""
-        return f"{self.percent:.{decimals}f}{MARK if self.not_clean else ''}"
+        """The number as printed, with `MARK` where it is not clean and `BLIND_MARK` where a blind rule does as well."""
+        marks = f"{MARK if self.not_clean else ''}{BLIND_MARK if self.not_above_blind else ''}"
+        return f"{self.percent:.{decimals}f}{marks}"
 
 
 ScoreKey = tuple[SystemKey, str, str]
@@ -102,14 +109,23 @@ def _scores_of_system(system: SystemKey, results: list[Result]) -> Iterable[Scor
     seeds = [table_metrics(table) for table in tables]
     shared = [metric for metric in seeds[0] if all(metric in seed for seed in seeds)]
     values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in shared}  # [seeds, questions]
+    blind = beside_blind_of(results)
+    not_above = isinstance(blind, BlindDifference) and blind.not_above
     for metric, shares in values.items():
-        yield score_of(system, metric, ALL, seeded_interval(shares, clusters), leaks)
+        score = score_of(system, metric, ALL, seeded_interval(shares, clusters), leaks)
+        yield replace(score, not_above_blind=not_above and metric == AVG)
     for category in sorted(set(categories)):
         chosen = categories == category
         for metric in (AVG, LENIENT):
             if metric in values:
                 interval = seeded_interval(values[metric][:, chosen], clusters[chosen])
                 yield score_of(system, metric, str(category), interval, leaks)
+
+
+def beside_blind_of(seeds: Iterable[Result]) -> BesideBlind:
+    """The difference of one system from the best blind rule in Avg@5, from all its seeds on the same questions."""
+    ordered = list(seeds)
+    return beside_blind([questions_of(one) for one in ordered], [one.provenance.get("blind") for one in ordered])
 
 
 def score_of(system: SystemKey, metric: str, category: str, seeded: SeededInterval, leaks: tuple[str, ...]) -> Score:

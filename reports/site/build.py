@@ -22,6 +22,7 @@ from reports.site.artefacts import Reader
 from reports.site.method_page import method_page
 from reports.site.page import HERE, SitePage, again, facts, render, table_page
 from reports.site.run import LICENCE, open_run
+from reports.tables.blind import blind_report
 from reports.tables.further import comparisons, cost_report, untrained_report
 from reports.tables.table1 import table1
 from reports.tables.table2 import of_table2, table2
@@ -132,6 +133,10 @@ def _controls(results: Sequence[Result]) -> tuple[Document, ...]:
 _TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], tuple[Document, ...]]]] = {
     "Table 1": ("All methods on both benchmarks, ours beside the paper's.", lambda of: (table1(of),)),
     "Table 2": ("GDQA without its text, and without its images.", lambda of: (table2(of),)),
+    "Blind": (
+        "What the image adds: each score minus the best rule that sees no image.",
+        lambda of: (blind_report(of),),
+    ),
     "Costs": ("What each method cost, and what that bought.", lambda of: (cost_report(of),)),
     "Controls": ("What is reached without an image, or without training.", _controls),
     "Comparisons": ("Each method against GRPO, on the same questions.", comparisons),

@@ -38,6 +38,7 @@ class TableCommand(NamedTuple):
 TABLES: Mapping[str, TableCommand] = {
     "table1": TableCommand("Table 1", "reports.tables.table1", "tox -e reproduce-table1", "reports.figures.forest"),
     "table2": TableCommand("Table 2", "reports.tables.table2", "tox -e reproduce-table2"),
+    "blind": TableCommand("what the image adds", "reports.tables.blind", "tox -e reproduce-table1"),
     "controls": TableCommand(
         "the control experiments", "reports.controls.controls", "python -m baselines run --views all"
     ),

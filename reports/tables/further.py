@@ -12,6 +12,7 @@ from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.tables.table import Cell, Document, Table
+from reports.scores.blind import blind_notes
 from reports.scores.cost import Cost, costs
 from reports.scores.names import BASELINE, BENCHMARKS, MODELS, is_view, rank
 from reports.scores.notes import USE, leakage_notes, machines, made_from, marks, notes, unfit_notes, warning
@@ -82,6 +83,7 @@ def cost_report(
         _TOKENS,
         *unfit_notes(results),
         *leakage_notes(known.values()),
+        *blind_notes(results, known.values()),
         f"Seconds: wall-clock time on {machines(results)}, which may have done other work as well.",
         made_from(results, known.values()),
         USE,

@@ -11,6 +11,7 @@ from anatomy_r1.prompts import prompt_hash, render
 from anatomy_r1.question import LETTERS, Question
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, ResponseKey, Sampling
+from anatomy_r1.results.blind_record import with_blind
 from anatomy_r1.results.store import MATCHED, Result, save_result
 from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.score import score
@@ -132,20 +133,18 @@ def _cell(root, world, benchmark, model, method, seed):
         opened.add([one for n, q in enumerate(data.questions) for one in _six(q, n, plan, world, rng)])
     table = question_table(score(log, root / "data"))
     trained = not control and policy != "zero-shot"
-    save_result(
-        root / "results",
-        Result(
-            profile="mini",
-            benchmark=benchmark,
-            model=model,
-            method=method,
-            arm=world.arm,
-            seed=seed,
-            style="none" if control else "think",
-            questions=table,
-            provenance=_provenance(root, data, method, seed, {} if control else {"sampling": plan}, trained),
-        ),
+    made = Result(
+        profile="mini",
+        benchmark=benchmark,
+        model=model,
+        method=method,
+        arm=world.arm,
+        seed=seed,
+        style="none" if control else "think",
+        questions=table,
+        provenance=_provenance(root, data, method, seed, {} if control else {"sampling": plan}, trained),
     )
+    save_result(root / "results", with_blind(made, root / "data" / benchmark))
     if trained and view == PLAIN:
         _training(root / "train" / name / "training_log.sqlite", world, root, benchmark, rng)
 

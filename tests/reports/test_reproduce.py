@@ -99,7 +99,7 @@ def test_figures_train_their_methods_with_seeds_and_read_the_folder_of_the_run(r
     assert report == ["reports", "figures", "--store", "runs/mini", "--out", "runs/mini/reports/figures"]
 
 
-REPORTS = ["table1", "table2", "figures", "cards", "controls", "audit", "ledger", "site"]
+REPORTS = ["table1", "table2", "figures", "cards", "blind", "controls", "audit", "ledger", "site"]
 
 
 def test_all_runs_every_artefact_in_turn(reproduce):
@@ -117,6 +117,7 @@ def test_from_a_store_nothing_is_trained(reproduce):
         ["reports", "table2", "--store", "results/mini/store"],
         ["reports", "figures", "--store", "results/mini"],
         ["reports", "cards", "--store", "results/mini/store"],
+        ["reports", "blind", "--store", "results/mini/store"],
         ["reports", "controls", "--store", "results/mini/store"],
         ["reports", "audit", "--out", "results/mini/audit"],
         ["reports", "ledger", "--store", "results/mini/store"],
@@ -126,7 +127,7 @@ def test_from_a_store_nothing_is_trained(reproduce):
 
 @pytest.mark.parametrize(
     ("grid", "reports", "status", "calls"),
-    [(1, 0, 1, 15), (0, 2, 2, 15), (3, 0, 3, 1), (130, 0, 130, 1)],
+    [(1, 0, 1, 17), (0, 2, 2, 17), (3, 0, 3, 1), (130, 0, 130, 1)],
     ids=[
         "a cell failed: all is still reported",
         "a report was refused: the others are made",

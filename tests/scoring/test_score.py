@@ -207,6 +207,7 @@ def test_the_pipeline_stores_why_a_result_is_unfit(data, model_folder, tmp_path,
     cut, unread = found.provenance["unfit"]
     assert f"{100 * found.questions['truncated'].sum() / 120:.1f} % of the sampled responses cut off" in cut
     assert f"{100 - 100 * found.questions['parsed'].sum() / 120:.1f} % of the sampled responses without" in unread
+    assert found.provenance["blind"] == {"not_computed": "the prepared set has no training questions"}
     assert [sum(found.provenance["reasons"][name].values()) for name in ("strict", "lenient")] == [120, 120]
     report = table1([found])
     assert "Zero-Shot (unfit)" in [row.title for row in report.tables[0].blocks[0].rows]

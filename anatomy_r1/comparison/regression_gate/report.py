@@ -19,8 +19,12 @@ from pathlib import Path
 from typing import Any, get_args
 from xml.etree import ElementTree
 
+from anatomy_r1.comparison.beside_blind import NOTE as BLIND_NOTE
+from anatomy_r1.comparison.beside_blind import blind_json, blind_table
+from anatomy_r1.comparison.cells import columns, points, signed
 from anatomy_r1.comparison.panel import ALL
 from anatomy_r1.comparison.regression_gate.judge import (
+    AVG,
     HIGHER_IS_WORSE,
     FlippedQuestion,
     Gate,
@@ -28,7 +32,7 @@ from anatomy_r1.comparison.regression_gate.judge import (
     JudgedMetric,
     JudgedPair,
 )
-from anatomy_r1.comparison.report import GENERATED, NAMED, columns, points, signed
+from anatomy_r1.comparison.report import GENERATED, NAMED
 from anatomy_r1.comparison.systems import System, SystemRun
 from anatomy_r1.scoring.fitness import reservations
 from anatomy_r1.tables.table import Block, Cell, Document, Row, Table
@@ -126,7 +130,8 @@ def document(gate: Gate, named: int = NAMED) -> Document:
     caveats = [line for line in warnings(gate) if line not in lead]
     if any(pair.benchmark.endswith("_mini") for pair in gate.pairs):
         caveats.append(GENERATED)
-    tables = (_verdict_table(gate), _flips_table(gate, named), _shown_table(gate), _origins_table(gate))
+    blind = blind_table([(pair.panel, pair.benchmark) for pair in gate.pairs], AVG)
+    tables = (_verdict_table(gate), blind, _flips_table(gate, named), _shown_table(gate), _origins_table(gate))
     kept = tuple(table for table in tables if table.blocks)
     return Document(f"Regression gate: {headline(gate)}", " ".join(caveats), kept, tuple(_notes(gate)), lead=lead)
 
@@ -216,6 +221,7 @@ def _notes(gate: Gate) -> Iterator[str]:
         "Loss that fires: a true loss of this size fires with 95 %. Underpowered: it is larger than "
         f"{100 * rule.smallest_difference:g} points, the smallest difference of interest."
     )
+    yield BLIND_NOTE
     yield (
         "The verdict is about these questions. What other videos or patients would have shown: `anatomy-r1 compare`. "
         "Rules and error rates: docs/ci.md."
@@ -242,6 +248,7 @@ def _pair(pair: JudgedPair) -> dict[str, Any]:
     return {
         "benchmark": pair.benchmark,
         "runs": {side: [_run(run) for run in system.runs] for side, system in sides.items()},
+        "beside_blind": blind_json([pair.panel], AVG),
         "judged": [{**asdict(one), "fall": one.fall} for one in pair.judged],
         "shown": [{**asdict(one), "fall": one.fall} for one in pair.shown],
         "lost": [asdict(one) for one in pair.lost],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,11 +20,12 @@ from anatomy_r1.comparison.panel import Panel, panels
 from anatomy_r1.comparison.regression_gate.judge import AVG, Mode, noise, overdispersed, tolerance
 from anatomy_r1.comparison.systems import System, SystemRun, load_systems, systems
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
+from anatomy_r1.evaluation.blind_difference import read_rule
 from anatomy_r1.files import write_output
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.scoring.fitness import stored_fitness
 from anatomy_r1.scoring.metrics import K
-from anatomy_r1.scoring.question_table import table_metrics
+from anatomy_r1.scoring.question_table import BLIND, table_metrics
 from anatomy_r1.validation import read_validated, validated
 
 MARK = "anatomy_r1_reference"
@@ -54,6 +55,18 @@ class _Questions(_Strict):
     category: list[str]
 
 
+class _Blind(_Strict):
+    """The best blind rule as a result records it, and the questions on which it is right."""
+
+    rule: str
+    in_training: Annotated[float, Field(ge=0, le=1)]
+    train_questions: int
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    version: int
+    scikit_learn: str
+    right: Flags
+
+
 class _Run(_Strict):
     seed: int
     origin: dict[str, str]
@@ -67,6 +80,8 @@ class _Run(_Strict):
     """Reasons found when it was scored; earlier files state none."""
     avg_lenient: Annotated[float, Field(ge=0, le=1)] | None = None
     parsed_lenient: Annotated[float, Field(ge=0, le=1)] | None = None
+    blind: _Blind | None = None
+    """None if it was not recorded; earlier files have none."""
 
 
 class _System(_Strict):
@@ -86,6 +101,7 @@ class _System(_Strict):
         columns = [("cluster", self.questions.cluster), ("category", self.questions.category)]
         for run in self.runs:
             digits = [*run.correct, run.major, run.greedy, run.parsed, run.truncated]
+            digits += [run.blind.right] if run.blind else []
             columns += [(f"seed {run.seed}", list(one)) for one in digits]
         for what, values in columns:
             if len(values) != len(ids):
@@ -148,7 +164,15 @@ def _recorded_run(run: SystemRun) -> dict[str, Any]:
         "unfit": list(run.fitness.reasons) if run.fitness.recorded else None,
         "avg_lenient": run.avg_lenient,
         "parsed_lenient": run.parsed_lenient,
+        **_recorded_blind(run),
     }
+
+
+def _recorded_blind(run: SystemRun) -> dict[str, Any]:
+    rule = read_rule(run.blind)
+    if isinstance(rule, str):
+        return {}
+    return {"blind": {**asdict(rule), "right": "".join(map(str, run.questions[BLIND].to_numpy(dtype=int)))}}
 
 
 def is_reference(path: Path) -> bool:
@@ -167,6 +191,9 @@ def _read_reference(path: Path) -> Iterator[SystemRun]:
             columns: dict[str, Any] = one.questions.model_dump()
             columns |= {name: [digit == "1" for digit in digits] for name, digits in flags.items()}
             columns |= {"parsed": [*map(int, run.parsed)], "truncated": [*map(int, run.truncated)]}
+            rule = run.blind.model_dump() if run.blind else None
+            if rule:
+                columns[BLIND] = [digit == "1" for digit in rule.pop("right")]
             questions = pd.DataFrame(columns)
             yield SystemRun(
                 name=one.name,
@@ -178,6 +205,7 @@ def _read_reference(path: Path) -> Iterator[SystemRun]:
                 fitness=stored_fitness(run.unfit, questions),
                 avg_lenient=run.avg_lenient,
                 parsed_lenient=run.parsed_lenient,
+                blind=rule,
             )
 
 

@@ -16,8 +16,10 @@ from anatomy_r1.data.leakage.passport import Passport, hash_images, passport, un
 from anatomy_r1.data.leakage.sides import NO_PICTURES, leakage, read_questions
 from anatomy_r1.data.prepared import MANIFEST, find_set, load, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.blind_difference import beside_blind, blind_line
 from anatomy_r1.locks import locked
 from anatomy_r1.provenance import provenance, stated
+from anatomy_r1.results.blind_record import with_blind
 from anatomy_r1.results.store import RESTORE, SUBMITTED, Result, save_result, store_in
 from anatomy_r1.results.submission.lm_eval_files import is_results
 from anatomy_r1.results.submission.lm_eval_source import from_lm_eval
@@ -140,6 +142,7 @@ class StoredSubmission:
         lines += [f"UNFIT: {one}" for one in validity_problems(scores)]
         if self.passport.not_clean:
             lines.append(f"not clean: {', '.join(self.passport.not_clean)}")
+        lines.append(blind_line(beside_blind([self.result.questions], [self.result.provenance.get("blind")])))
         lines.append(f"not known: {'; '.join(recorded['not_known']) or 'nothing that the pipeline records'}")
         return "\n".join(lines)
 
@@ -197,11 +200,12 @@ def _score(request: SubmissionRequest) -> Submission:
 def _result(
     request: SubmissionRequest, submission: Submission, key: ResultKey, profile: str, leaked: Passport
 ) -> Result:
-    manifest = load_manifest(find_set(key.benchmark, request.data, "test").root)
+    root = find_set(key.benchmark, request.data, "test").root
+    manifest = load_manifest(root)
     own = submission.provenance()
     if not request.train_data:
         own["submitted"]["not_known"] = ["training data", *own["submitted"]["not_known"]]
-    return Result(
+    result = Result(
         profile=profile,
         benchmark=key.benchmark,
         model=key.model,
@@ -217,6 +221,7 @@ def _result(
             "leakage": leaked.as_dict(),
         },
     )
+    return with_blind(result, root)
 
 
 def passport_of(benchmark: str, data: Path, train_data: Sequence[Path]) -> Passport:

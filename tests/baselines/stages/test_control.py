@@ -9,6 +9,7 @@ from anatomy_r1.data.leakage.passport import from_dict
 from anatomy_r1.data.leakage.sides import FILE
 from anatomy_r1.data.prepared import load
 from anatomy_r1.evaluation.blind_controls import exclude_test_clusters
+from anatomy_r1.evaluation.blind_difference import answer_blind
 from anatomy_r1.results.store import load_results
 from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import select, stages
@@ -49,6 +50,9 @@ def test_a_control_becomes_a_result(smoke_run, method):
     found = from_dict(result.provenance["leakage"])
     assert found.not_computed["near_duplicate"] == "the control sees no pictures"
     assert found.not_clean == ()
+    blind = answer_blind(learnt, asked)
+    assert result.provenance["blind"] == dataclasses.asdict(blind.rule)
+    assert result.questions["blind"].tolist() == [blind.right[q.id] for q in asked]
     if method == MAJORITY.id:
         by_hand = [max(q.options, key=[p.answer for p in learnt].count) == q.answer for q in asked]
         assert result.questions["greedy"].tolist() == by_hand

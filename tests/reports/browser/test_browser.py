@@ -212,6 +212,7 @@ PAGES = (
     "index",
     "table1",
     "table2",
+    "blind",
     "costs",
     "controls",
     "comparisons",

@@ -30,6 +30,7 @@ def test_tables_on_pages_hold_the_numbers_of_the_reports(run, site):
     [
         ("25.55", "25.55"),
         ("25.55†", "25.55"),  # a leak's mark
+        ("25.55†‡", "25.55"),  # and that of a score that a blind rule reaches
         ("+3.10", "+3.10"),
         ("\N{MINUS SIGN}3.10", "-3.10"),
         ("12,345", "12345"),
@@ -81,6 +82,13 @@ def test_an_unfit_run_and_a_leak_are_marked_where_they_stand(site):
     assert "†" in (site / "table1.html").read_text(encoding="utf-8")
     assert "(unfit)" in (site / "method-zero-shot.html").read_text(encoding="utf-8")
     assert "12.0 % of the responses unparsed" in (site / "method-zero-shot.html").read_text(encoding="utf-8")
+
+
+def test_a_score_that_is_not_above_the_blind_rule_is_marked_and_has_its_page(site):
+    table = (site / "table1.html").read_text(encoding="utf-8")
+    assert "‡ = Avg@5 not above the best rule that sees no image" in table
+    page = (site / "blind.html").read_text(encoding="utf-8")
+    assert "What the image adds: Avg@5 minus the best blind rule" in page and ">not above<" in page
 
 
 def test_every_reason_of_the_extractor_and_every_method_is_explained():

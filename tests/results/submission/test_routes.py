@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from anatomy_r1.cli.main import main
+from anatomy_r1.evaluation.blind_difference import beside_blind, blind_answers, blind_line
 from anatomy_r1.results.store import load_result
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import LENIENT, table_metrics
@@ -81,6 +83,20 @@ def test_a_log_scores_as_the_score_command_does(submitted, log, data, capsys):
     entered = submitted(log)
     assert main(["score", str(log), "--data", str(data), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["overall"] == dict(entered.submission.scores.overall)
+
+
+def test_a_submission_stands_beside_the_best_blind_rule_of_its_prepared_set(submitted, log, stock, data, capsys):
+    for source in (log, stock):
+        entered = submitted(source, method=source.name.split(".")[0])
+        result = load_result(entered.path)
+        found = blind_answers(data / TASK)
+        assert result.provenance["blind"] == asdict(found.rule)
+        assert found.rule.train_questions == 8
+        assert result.questions["blind"].tolist() == [found.right[name] for name in result.questions["id"]]
+        beside = beside_blind([result.questions], [result.provenance["blind"]])
+        assert blind_line(beside) in entered.summary()
+    assert main(["score", str(log), "--data", str(data)]) == 0
+    assert "avg@5 minus the best blind rule (" in capsys.readouterr().out
 
 
 def test_a_model_is_evaluated_and_its_log_kept(data, tmp_path, monkeypatch, capsys):
