@@ -5,6 +5,7 @@ The small version, with fixed seeds, of what `tests/bench/blind_simulations.py` 
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +16,14 @@ from tests.bench.blind_simulations import (
     FAVOURED,
     NEVER,
     PLANTED,
+    SIZES,
     TEXTS,
     outcomes,
     questions,
     rates,
 )
 
+ROOT = Path(__file__).parents[2]
 ONE_PRIOR, HALF_PRIOR, ONE_NEVER, THREE_NEVER, NAMED = PLANTED
 
 
@@ -117,3 +120,28 @@ def test_alarms_are_many_where_clusters_are_not_stated():
     [twenty] = [design for design in CLEAN if design.size == 20 and design.shared]
     [row] = rates(twenty, 60, sizes=(200,), train=100, sides=20)
     assert row.above_without_clusters > 6 >= row.above
+
+
+def table(path, first):
+    """Rows of the Markdown table whose first heading begins like this, as lists of cells, heading first."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {first}"))
+    end = next(number for number, line in enumerate(lines[start:], start) if not line.startswith("|"))
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines[start:end])
+    return [head, *rows]
+
+
+@pytest.mark.parametrize(
+    ("doc", "bench", "rate", "designs"),
+    [("clean set", "clean set", "alarms, %", CLEAN), ("planted", "what is planted", "found, %", PLANTED)],
+    ids=["clean", "planted"],
+)
+def test_the_rates_of_the_docs_are_those_of_the_committed_simulation(doc, bench, rate, designs):
+    head, *rows = table(ROOT / "results/bench/blind_ceiling.md", bench)
+    size, found = head.index("test questions"), head.index(rate)
+    measured = {(row[0], row[size]): row[found] for row in rows}
+    assert len(measured) == len(designs) * len(SIZES)
+    shown, *of_docs = table(ROOT / "docs/blind.md", doc)
+    assert [row[0] for row in of_docs] == [design.name for design in designs]
+    for row in of_docs:
+        assert [measured[row[0], size] for size in shown[-3:]] == row[-3:]
