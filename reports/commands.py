@@ -31,11 +31,11 @@ _CARDS = """Write a model card for each trained policy and a data card for each 
 example:
   python -m reports cards --store results/mini/store --out results/mini/cards
 """
-_AUDIT = """Test the paper's numbers against each other, and the released files if they are given.
-Print the findings, and write them as text, Markdown, JSON, CSV and HTML. How to read them: docs/audit.md.
+_AUDIT = """Test the paper's numbers against each other, and the released files and OmniMedVQA's split files if they are
+given. Print the findings, and write them as text, Markdown, JSON, CSV and HTML. How to read them: docs/audit.md.
 
 example:
-  python -m reports audit --released RELEASED --paper-text paper.txt --out results/audit
+  python -m reports audit --released RELEASED --omnimed-splits SPLITS --paper-text paper.txt --out results/audit
 """
 _LEDGER = """Every claim of the paper, what was done about it, at which scale, and the verdict:
 from a result store and an audit. How to read it: docs/audit.md.
@@ -74,6 +74,8 @@ def add_commands(commands: Any) -> None:
 
     audit = _add(commands, "audit", "what the paper's numbers and the released files say", _AUDIT, _audit)
     audit.add_argument("--released", type=Path, metavar="DIR", help="folder with GRPO.json and the other two files")
+    splits = "folder with Med-R1's split files of OmniMedVQA, micro_train.json and micro_test.json"
+    audit.add_argument("--omnimed-splits", type=Path, metavar="DIR", help=splits)
     audit.add_argument("--paper-text", type=Path, metavar="FILE", help="the paper's text in UTF-8")
     audit.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for audit.{txt,md,json,csv,html} (default: only print)"
@@ -143,7 +145,7 @@ def _audit(options: argparse.Namespace) -> int:
     from reports.audit.audit import audit
     from reports.audit.report import files
 
-    made = files(audit(options.released, options.paper_text))
+    made = files(audit(options.released, options.paper_text, splits=options.omnimed_splits))
     return _print_and_write(made["audit.txt"], made, options.out)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reports.audit import agreement, grim, released, released_chance, resolution, sampling
+from reports.audit import agreement, grim, omnimed, released, released_chance, resolution, sampling
 from reports.audit.paper import Paper, PaperCells, load_paper
 from reports.audit.released import SKIPPED, Released, load
 from reports.audit.report import Check
@@ -54,17 +54,22 @@ def released_checks(files: Sequence[Released] | None) -> tuple[Check, ...]:
     return tuple(check(files) for check in RELEASED.values())
 
 
-def audit(folder: Path | None = None, text: Path | None = None, paper: Paper | None = None) -> tuple[Check, ...]:
+def audit(
+    folder: Path | None = None, text: Path | None = None, paper: Paper | None = None, splits: Path | None = None
+) -> tuple[Check, ...]:
     """All checks.
 
     Args:
         folder: the authors' released files.
         text: the paper's text.
         paper: the paper as data (default: the files of this project).
+        splits: Med-R1's split files of OmniMedVQA's microscopy questions.
 
     Raises:
         AnatomyR1Error: when a file cannot be read.
     """
     paper = paper or load_paper()
     of_text = agreement.check_text_file(text, paper.figures)
-    return (*paper_checks(paper), of_text, *released_checks(load(folder) if folder else None))
+    of_release = released_checks(load(folder) if folder else None)
+    of_splits = omnimed.check(omnimed.load(splits) if splits else None, paper.cells)
+    return (*paper_checks(paper), of_text, *of_release, of_splits)

@@ -14,7 +14,7 @@ from typing import Literal
 from anatomy_r1.comparison.statistics import Verdict
 from reports.audit.agreement import agrees, expected, printed
 from reports.audit.grim import impossible
-from reports.audit.paper import Claim, PaperCells, Quantifier, QuotedFigure, by_address, percent
+from reports.audit.paper import Claim, PaperCell, PaperCells, Quantifier, QuotedFigure, by_address, percent
 from reports.audit.report import Finding
 
 ClaimVerdict = Literal[
@@ -138,10 +138,15 @@ def _comparison(claim: Claim, papers: PaperEvidence) -> Judgement:
     return Judgement(UNTESTABLE, held)
 
 
+def row_cells(claim: Claim, cells: PaperCells) -> list[PaperCell]:
+    """Cells of the row of a table that a claim of kind `row` is about."""
+    table = 2 if claim.id.startswith("table2") else 1
+    return [cell for cell in cells if cell.address[:3] == (table, claim.models[0], claim.left[0])]
+
+
 def _row(claim: Claim, papers: PaperEvidence) -> Judgement:
     """GRIM on a row's cells at the inferred number of questions."""
-    table = 2 if claim.id.startswith("table2") else 1
-    of = [c for c in papers.cells if c.address[:3] == (table, claim.models[0], claim.left[0])]
+    of = row_cells(claim, papers.cells)
     wrong = [
         cell.shown
         for name, n in papers.sizes.items()

@@ -22,16 +22,21 @@ from reports.audit.report import Check, findings
 from reports.formats import csv_text, inert
 from reports.ledger.judgement import MEANINGS, NONE, Judgement, PaperEvidence, judged
 from reports.ledger.measured import CurveStatement, Measurements, Scale, judged_by_curves, measure, measured
+from reports.ledger.remarks import remark
 from reports.scores.names import is_mini
 from reports.scores.notes import MINI_WARNING, USE, commits
 
 TITLE = "Reproduction ledger: every claim of the paper, and what was done about it"
-PAPER, MINI = "paper", "mini world"
-COLUMNS = ("id", "locator", "kind", "claim", "paper_verdict", "paper_why", "mini_verdict", "mini_why")
+PAPER, MINI, REMARK = "paper", "mini world", "remark"
+COLUMNS = ("id", "locator", "kind", "claim", "paper_verdict", "paper_why", "mini_verdict", "mini_why", "remark")
 """Of the CSV file, and the keys of a claim in the JSON file."""
 _RULE = (
     "Each claim has two verdicts. Paper: from the paper's own numbers, its released files, and results on its models "
     "and data if the store has any. Mini world: from a tiny network in a generated world, and about that world only."
+)
+_REMARKS = (
+    "{count} claims have a remark: the audit found something in a benchmark that they rest on. A remark says what such "
+    "numbers can show; it changes neither verdict."
 )
 _NOTHING: dict[ClaimKind, str] = {
     "quoted": "Figures of the paper's own; claims that compare have their own rows.",
@@ -55,6 +60,8 @@ class LedgerRow:
     """At the paper's scale: its numbers, its release, and results on its models and data where there are any."""
     mini: Judgement
     """In the mini world; it says nothing about Qwen2.5-VL."""
+    remark: str = ""
+    """What the audit found in a benchmark that the claim rests on; it changes neither verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,8 @@ def ledger(
         # Measurements on the paper's models and data outrank the printed numbers, unless those contradict themselves.
         if run.verdict != "none" and judgement.verdict != "contradicted":
             judgement = Judgement(run.verdict, f"{run.why} {judgement.why}")
-        rows.append(LedgerRow(claim.id, claim.locator, claim.kind, claim.text, judgement, mini))
+        told = remark(claim, papers.cells, papers.figures, papers.findings)
+        rows.append(LedgerRow(claim.id, claim.locator, claim.kind, claim.text, judgement, mini, told))
     skipped = tuple(check.title for check in checks if check.skipped)
     return Ledger(tuple(rows), made["mini"].family, made["mini"].told, skipped, tuple(commits(results)))
 
@@ -124,7 +132,8 @@ def files(ledger: Ledger) -> dict[str, str]:
     shown, rows = document(ledger), []
     for row in ledger.rows:
         judgements = (row.paper.verdict, row.paper.why, row.mini.verdict, row.mini.why)
-        rows.append(dict(zip(COLUMNS, (row.id, row.locator, row.kind, row.claim, *judgements), strict=True)))
+        values = (row.id, row.locator, row.kind, row.claim, *judgements, row.remark)
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
     content = {"claims": rows, "family": ledger.family, "told": ledger.told, "commits": ledger.commits}
     return {
         "ledger.txt": text.render(shown),
@@ -152,17 +161,19 @@ def read_document(path: Path) -> Document:
 
 
 def _row(raw: Mapping[str, Any]) -> LedgerRow:
-    id_, locator, kind, claim, paper, paper_why, mini, mini_why = (raw[name] for name in COLUMNS)
+    id_, locator, kind, claim, paper, paper_why, mini, mini_why, told = (raw[name] for name in COLUMNS)
     if kind not in get_args(ClaimKind) or not {paper, mini} <= set(MEANINGS):
         raise ValueError(f"claim {id_}: no such kind or verdict")
-    return LedgerRow(id_, locator, kind, claim, Judgement(paper, paper_why), Judgement(mini, mini_why))
+    return LedgerRow(id_, locator, kind, claim, Judgement(paper, paper_why), Judgement(mini, mini_why), told)
 
 
 def document(ledger: Ledger) -> Document:
     """Counts, an overview, and a section for each part of the paper, in the file's order; a part may come twice."""
     sides = [row.paper.verdict for row in ledger.rows], [row.mini.verdict for row in ledger.rows]
     counts = ((word, *(str(side.count(word)) for side in sides)) for word in MEANINGS)
-    overview = ((row.id, row.claim, row.paper.verdict, row.mini.verdict) for row in ledger.rows)
+    overview = (
+        (row.id, row.claim, row.paper.verdict, row.mini.verdict, "yes" if row.remark else "") for row in ledger.rows
+    )
     summary = (
         prose_table(f"{len(ledger.rows)} claims by verdict", ("verdict", PAPER, MINI), counts),
         prose_table("What a verdict means", ("verdict", "meaning"), MEANINGS.items(), "The rules are ours."),
@@ -170,13 +181,17 @@ def document(ledger: Ledger) -> Document:
     parts = groupby(ledger.rows, key=lambda row: row.locator.split(",")[0].split(";")[0])
     sections = (
         Section("summary", "Verdicts", tables=summary),
-        Section("overview", "All claims", tables=(prose_table("Claims", ("id", "claim", PAPER, MINI), overview),)),
+        Section(
+            "overview", "All claims", tables=(prose_table("Claims", ("id", "claim", PAPER, MINI, REMARK), overview),)
+        ),
         *(
             Section(f"part-{number}", name, entries=tuple(map(_entry, rows)))
             for number, (name, rows) in enumerate(parts, start=1)
         ),
     )
-    return Document(TITLE, MINI_WARNING, lead=(_RULE,), sections=sections, notes=_notes(ledger))
+    remarked = sum(bool(row.remark) for row in ledger.rows)
+    lead = (_RULE, *([_REMARKS.format(count=remarked)] if remarked else []))
+    return Document(TITLE, MINI_WARNING, lead=lead, sections=sections, notes=_notes(ledger))
 
 
 def _entry(row: LedgerRow) -> Entry:
@@ -184,7 +199,8 @@ def _entry(row: LedgerRow) -> Entry:
         (scale, f"{of.verdict[:1].upper()}{of.verdict[1:]}. {of.why}")
         for scale, of in ((PAPER, row.paper), (MINI, row.mini))
     )
-    return Entry(row.id, row.claim, f"{PAPER}: {row.paper.verdict}", (("where", row.locator), *judgements))
+    told = ((REMARK, row.remark),) if row.remark else ()
+    return Entry(row.id, row.claim, f"{PAPER}: {row.paper.verdict}", (("where", row.locator), *judgements, *told))
 
 
 def _notes(ledger: Ledger) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import pytest
 
 from anatomy_r1.data.stems import SIX, display
 from anatomy_r1.prompts import render_text
+from reports.audit import omnimed
 from reports.audit.agreement import expected
 from reports.audit.paper import Paper, PaperCell, PassagePair, by_address, load_claims, load_figures
 from reports.audit.released import ASC, GDQA, NAMES
@@ -104,5 +105,47 @@ def write_released(tmp_path):
         for name, entries in files.items():
             (tmp_path / name).write_text(json.dumps(entries))
         return tmp_path
+
+    return write
+
+
+FINDINGS = [f"finding {number}" for number in range(12)]
+
+
+def problem(stem, options, answer, image):
+    """A record as Med-R1's split files word it."""
+    listed = ", ".join(f"{letter}){option}" for letter, option in zip("ABCD", options, strict=False))
+    solution = f"<answer> {'ABCD'[options.index(answer)]} </answer>"
+    return {"image": f"Images/Slides/{image}.png", "problem": f"{stem} {listed}", "solution": solution}
+
+
+def problems(seed, count, side, pools=lambda draw: (FINDINGS, FINDINGS)):
+    """Records, one an image. `pools`: texts that can be right, and texts that distractors are drawn from."""
+    draw, made = random.Random(seed), []
+    for number in range(count):
+        right, others = pools(draw)
+        answer = draw.choice(right)
+        options = [answer, *draw.sample([text for text in others if text != answer], 3)]
+        draw.shuffle(options)
+        made.append(problem("What is shown?", options, answer, f"{side}{number}"))
+    return made
+
+
+@pytest.fixture
+def clean_splits():
+    """File name -> records whose texts say nothing about the answer."""
+    return {omnimed.TRAIN: problems(1, 300, "train"), omnimed.TEST: problems(2, 200, "test")}
+
+
+@pytest.fixture
+def write_splits(tmp_path):
+    """Writes the two files and returns their folder: `write_splits(files)`."""
+
+    def write(files):
+        folder = tmp_path / "splits"
+        folder.mkdir(exist_ok=True)
+        for name, records in files.items():
+            (folder / name).write_text(json.dumps(records))
+        return folder
 
     return write

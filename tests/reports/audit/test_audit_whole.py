@@ -15,10 +15,13 @@ def ids(checks):
     return [finding.id for finding in findings(checks)]
 
 
-def test_a_clean_paper_and_clean_files_pass_without_a_finding(clean_paper, clean_released, write_released):
-    checks = audit(write_released(clean_released), paper=clean_paper)
+def test_a_clean_paper_and_clean_files_pass_without_a_finding(
+    clean_paper, clean_released, write_released, clean_splits, write_splits
+):
+    checks = audit(write_released(clean_released), paper=clean_paper, splits=write_splits(clean_splits))
     assert ids(checks) == []
     assert [check.id for check in checks if check.skipped] == ["paper-text"]
+    assert checks[-1].id == "omnimed-text"
     made = [(check.id, check.title) for check in checks if check.id.startswith("released")]
     assert [(check.id, check.title) for check in released_checks(None)] == made
 
@@ -36,6 +39,8 @@ def test_without_files_their_checks_are_skipped_with_the_reason():
     checks = [check for check in audit() if check.id.startswith("released")]
     assert len(checks) == 10
     assert all("--released DIR" in check.skipped and not check.findings for check in checks)
+    [of_splits] = [check for check in audit() if check.id == "omnimed-text"]
+    assert "--omnimed-splits DIR" in of_splits.skipped and not of_splits.findings
 
 
 def test_a_folder_without_the_files_is_refused_with_the_cure(tmp_path, capsys):

@@ -16,7 +16,7 @@ from reports.__main__ import main
 from reports.audit.audit import paper_checks
 from reports.audit.paper import load_paper
 from reports.audit.report import load
-from reports.ledger.ledger import files, ledger
+from reports.ledger.ledger import files, ledger, read_document
 from reports.ledger.measured import load_curves
 
 ROOT = Path(__file__).parents[3]
@@ -141,6 +141,61 @@ def test_a_finding_that_is_gone_changes_the_verdict(tmp_path, checks):
     clean = [replace(check, findings=()) for check in checks]
     assert lines(ledger(path, checks))["ablation-each"].paper.verdict == "underpowered"
     assert lines(ledger(path, clean))["ablation-each"].paper.verdict == "not testable without the real data"
+
+
+METHODS = ("zero-shot", "sft", "cot-sft", "sft-grpo", "cot-sft-grpo", "grpo", "gpg", "dapo", "grpo-gdqa")
+TOUCHED = ["abstract-gdqa", "sft-most", "sft-s4", "sft-s7", "sft-consistent", "rl-best-omnimed", "size-gain", "size-s6",
+           "table1-best", *(f"table1-{size}-{method}" for size in ("3b", "7b") for method in METHODS)]  # fmt: skip
+"""Claims with a printed number on OmniMedVQA: not the curriculum's, which has none there, and no curve."""
+
+
+@pytest.fixture(scope="module")
+def with_splits(checks):
+    """The checks, and the committed one of OmniMedVQA's split files."""
+    return (*checks, *(one for one in load(COMMITTED / "audit.json") if one.id == "omnimed-text"))
+
+
+def test_what_omnimeds_texts_give_away_is_a_remark_and_changes_no_verdict(tmp_path, checks, with_splits):
+    path = _empty(tmp_path / "none")
+    before, after = ledger(path, checks), ledger(path, with_splits)
+    assert [row.id for row in after.rows if row.remark] == TOUCHED
+    assert not any(row.remark for row in before.rows), "without the split files there is nothing to say"
+    assert tuple(replace(row, remark="") for row in after.rows) == before.rows
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        ("table1-7b-zero-shot", ("3 of 6 printed numbers are on OmniMedVQA (MI)", "was not trained on such questions")),
+        (
+            "table1-7b-grpo-gdqa",
+            ("3 of 6 printed numbers", "the score does not by itself show that it uses the images"),
+        ),
+        ("size-gain", ("3 of 6 printed numbers", "Zero-Shot was not trained on them")),
+        ("rl-best-omnimed", ("18 of 18 printed numbers", "does not by itself show that one sees more")),
+        ("table1-best", ("48 of 102 printed numbers", "Zero-Shot was not trained", "that one sees more")),
+        (
+            "sft-s7",
+            ("2 of 2 printed numbers", "Audit (strong): Rules that never see", "Audit (suggestive): The paper's"),
+        ),
+    ],
+)
+def test_a_remark_says_how_the_finding_touches_the_claim(tmp_path, with_splits, claim, words):
+    found = lines(ledger(_empty(tmp_path / "none"), with_splits))[claim].remark
+    assert [one for one in words if one not in found] == []
+
+
+def test_a_remark_is_in_every_format_and_read_back(tmp_path, with_splits):
+    made = files(ledger(_empty(tmp_path / "none"), with_splits))
+    for name in ("ledger.txt", "ledger.md", "ledger.html"):
+        shown = " ".join(made[name].split())
+        assert f"{len(TOUCHED)} claims have a remark" in shown
+        assert shown.count("printed numbers are on OmniMedVQA") == len(TOUCHED)
+    as_csv = csv.DictReader(io.StringIO(made["ledger.csv"]))
+    assert [line["id"] for line in as_csv if line["remark"]] == TOUCHED
+    (tmp_path / "ledger.json").write_text(made["ledger.json"], encoding="utf-8")
+    entries = [entry for section in read_document(tmp_path / "ledger.json").sections for entry in section.entries]
+    assert sum("remark" in dict(entry.facts) for entry in entries) == len(TOUCHED)
 
 
 def test_a_store_that_is_not_there_is_refused(tmp_path, capsys):
