@@ -1,17 +1,18 @@
 """The balanced variant of a multiple-choice set: same images, questions and answers, other distractors.
 
-Questions are put into *blocks* of four that have the same stem and four different answers. All four questions of a
-block show these four answers as their options, and the right one is at each letter once. So the texts of a block do not
-say which option is right where: a rule that reads a stem and its set of options is right in exactly one question of
-the four, whatever it has learnt. Each text is right in a quarter of the questions that show it.
+Questions are put into *blocks* of four that have one stem and four different answers. All four questions of a block
+show these four answers as their options, and the right one is at each letter once. So the texts of a block do not say
+which option is right where: a rule that reads a stem and its set of options is right in exactly one question of the
+four, whatever it has learnt; one that reads their order too, in one of four on average over the seeded orders. Each
+text is right in a quarter of the questions that show it.
 
 No text becomes an option of a question if it may be right for it too. That is what the source says of the image (its
-scene graph, its other questions), and texts that are both right for one image somewhere in the set, as a genus and its
-species are.
+scene graph, its other questions), texts that are both right for one image somewhere in the set, as a genus and its
+species are, and texts that contain one another, word for word.
 
-Stems of one meaning come in many wordings. A question that finds no block with its own stem may join one with stems of
-its *kind*; the wording can then say something, and docs/blind.md has what it says, measured. What fits into no block is
-dropped and counted. The construction is ours. It depends on the questions and a seed alone.
+Stems of one meaning come in many wordings, and a wording can hint at an answer. A question that finds no block with its
+own stem may join one of its *kind*; all of these are asked in the kind's most frequent wording. What fits into no block
+is dropped and counted. The construction is ours. It depends on the questions and a seed alone.
 
 Example:
     >>> names = ["Gut", "Liver", "Omentum", "Duct"]
@@ -26,6 +27,7 @@ Example:
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +39,7 @@ VERSION = 1
 """Raised with any change to what the same questions and seed give."""
 SIZE = 4
 """Questions of a block, and options of each."""
-SAME_STEM, SAME_KIND = "same stem", "same kind of stem"
+SAME_STEM, SAME_KIND = "own wording", "most frequent wording of its kind"
 FEW, RARE, OTHER = "fewer than four answers to its stem", "no four compatible answers left", "not four options"
 Kind = Callable[[Question], Hashable]
 """A question -> the kind of its stem: within a kind, stems are taken to say the same."""
@@ -70,21 +72,34 @@ def balance(
         questions: the split, with unique ids.
         seed: of the blocks and of the order of options.
         also_right: question id -> texts that are right for it besides its answer, or cannot be shown to be wrong.
-        kind: for questions that find no block with their own stem; default: they are dropped.
+        kind: for questions that find no block with their own stem; default: they are dropped. Only questions of one
+            kind share a block.
         never_together: pairs of which neither is a distractor for the other (`right_together`).
     """
     also = _also_right(questions, also_right or {})
-    levels = {SAME_STEM: stem_of, **({SAME_KIND: kind} if kind else {})}
+    own: Kind = stem_of if kind is None else lambda question: (kind(question), stem_of(question))
+    levels: dict[str, Kind] = {SAME_STEM: own, **({SAME_KIND: kind} if kind else {})}
+    usual = _wordings(questions, kind) if kind else {}
     left = [question for question in questions if len(question.options) == SIZE]
     found, kept = dict[str, Question](), dict[str, int]()
     for level, key in levels.items():
         blocks = [block for group in _groups(left, key) for block in _blocks(group, also, never_together, seed)]
         asked = {one.id: one for block in blocks for one in _options(block, seed)}
+        if level == SAME_KIND and kind:
+            asked = {one.id: replace(one, stem=usual[kind(one)]) for one in asked.values()}
         left = [question for question in left if question.id not in asked]
         found |= asked
         kept[level] = len(asked)
     ordered = tuple(found[question.id] for question in questions if question.id in found)
     return Balanced(ordered, kept, _dropped(questions, found, kind or stem_of))
+
+
+def _wordings(questions: Sequence[Question], kind: Kind) -> dict[Hashable, str]:
+    """Kind -> its most frequent stem, the first in the alphabet among equals."""
+    counts: dict[Hashable, Counter[str]] = defaultdict(Counter)
+    for question in questions:
+        counts[kind(question)][question.stem] += 1
+    return {name: min(of, key=lambda stem: (-of[stem], stem)) for name, of in counts.items()}
 
 
 def _dropped(questions: Sequence[Question], kept: Container[str], key: Kind) -> dict[str, Counter[str]]:
@@ -194,7 +209,8 @@ def _block(
 
     def fits(one: Question, other: Question) -> bool:
         pair = _text(one), _text(other)
-        return pair[1] not in also[one.id] and pair[0] not in also[other.id] and frozenset(pair) not in never
+        told = pair[1] in also[one.id] or pair[0] in also[other.id] or frozenset(pair) in never
+        return not (told or contain(*pair))
 
     block = [first]
     for of_answer in others:
@@ -206,10 +222,22 @@ def _block(
 
 
 def _options(block: Sequence[Question], seed: int) -> Iterator[Question]:
-    """The block's questions with their options: one cyclic order, turned so that each is right at another letter."""
-    name = f"{VERSION}/{min(one.id for one in block)}"
-    members = sorted(block, key=lambda one: priority(seed, f"{name}/letter/{one.id}"))
-    texts = sorted((one.answer for one in block), key=lambda text: priority(seed, f"{name}/order/{text}"))
+    """The block's questions with their options: right at one letter each, the other options in seeded order."""
+    members = sorted(block, key=lambda one: priority(seed, f"{VERSION}/letter/{one.id}"))
     for letter, question in enumerate(members):
-        first = texts.index(question.answer) - letter
-        yield replace(question, options=tuple(texts[(first + place) % SIZE] for place in range(SIZE)))
+        others = [one.answer for one in block if one.id != question.id]
+        others.sort(key=lambda text: priority(seed, f"{VERSION}/order/{question.id}/{text}"))
+        yield replace(question, options=(*others[:letter], question.answer, *others[letter:]))
+
+
+def contain(one: str, other: str) -> bool:
+    """Whether the words of one text are all in the other, plural or not: neither is then clearly wrong for the other.
+
+    Example:
+        >>> contain("Fusiform cells", "Mixed cells (fusiform, round)"), contain("Lymphocyte", "lymphocytes")
+        (True, True)
+        >>> contain("Fusiform cells", "Round cells")
+        False
+    """
+    words = [{word.removesuffix("s") for word in re.findall(r"\w+", text.casefold())} for text in (one, other)]
+    return words[0] <= words[1] or words[1] <= words[0]

@@ -57,11 +57,18 @@ def balanced(
     """Every split balanced by itself, and the manifest's entry; what is dropped goes to `exclusions`.
 
     The other arguments are those of `balance`.
+
+    Raises:
+        DataError: a split has questions, and none of them can be balanced.
     """
     found = {split: balance(of, seed, also_right, kind, never_together) for split, of in splits.items()}
     for split, one in found.items():
         for reason, count in sum(map(Counter, one.dropped.values()), Counter[str]()).items():
             exclusions.exclude(f"{split}: cannot be balanced, {reason}", count)
+    if empty := [split for split, of in splits.items() if of and not found[split].questions]:
+        why = "; ".join(f"{count:,} x {reason}" for reason, count in sorted(exclusions.excluded.items()))
+        fix = "Fix: take more questions (--train, --test), with four options and four answers to one stem"
+        raise DataError(f"{' and '.join(empty)}: no question can be balanced ({why}). {fix}")
     changed = {split: _renamed(one.questions, BALANCED) for split, one in found.items()}
     account = {split: {"kept": dict(one.kept), "dropped": dict(one.dropped)} for split, one in found.items()}
     return changed, {"variant": {"name": BALANCED, "version": VERSION, "splits": account}}
@@ -72,7 +79,10 @@ def balanced_sides(
 ) -> tuple[dict[str, tuple[Question, ...]], Exclusions]:
     """The two sides of a benchmark that has questions and options alone, each balanced, and what was dropped.
 
-    Stems of OmniMedVQA may also stand for others of their kind (`balance`); those of any other set for themselves.
+    Stems of OmniMedVQA may be asked in the wording of their kind (`balance`); those of any other set in their own.
+
+    Raises:
+        DataError: on one of the sides, no question can be balanced.
     """
     every, exclusions = [*train, *test], Exclusions()
     found, _ = balanced({"train": train, "test": test}, seed, exclusions, **omnimed_rules(every))

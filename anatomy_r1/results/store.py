@@ -182,13 +182,14 @@ def sampling_record(scores: Scores, *, truncation_known: bool = True) -> dict[st
     }
 
 
-def sampling_cost(log: Path, weights: str) -> dict[str, float | None]:
-    """Tokens generated and seconds spent by these weights; the log may also hold responses of earlier weights.
+def sampling_cost(log: Path, weights: str, benchmark: str) -> dict[str, float | None]:
+    """Tokens generated and seconds spent by these weights on a benchmark; the log may hold other responses too.
 
     `tokens` is None where a server did not count those of every response.
     """
     with ResponseLog(log, read_only=True) as opened:
-        rows = [(one.prompt_tokens, one.tokens, one.seconds) for one in opened.rows() if one.key.weights == weights]
+        mine = [one for one in opened.rows() if (one.key.weights, one.key.benchmark) == (weights, benchmark)]
+    rows = [(one.prompt_tokens, one.tokens, one.seconds) for one in mine]
     known = all(prompt or tokens for prompt, tokens, _ in rows)
     tokens = sum(tokens for _, tokens, _ in rows) if known else None
     return {"tokens": tokens, "seconds": sum(seconds for _, _, seconds in rows)}

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import BALANCED, PLAIN, ROTATIONS, VIEWS, parse_row, row_name, split_row
+from anatomy_r1.evaluation.views import (
+    BALANCED,
+    PLAIN,
+    ROTATIONS,
+    VIEWS,
+    asked_benchmark,
+    parse_row,
+    row_name,
+    split_row,
+)
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS
 from baselines.experiment.cell import Cell, Layout
 from baselines.experiment.profile import Profile
@@ -101,6 +110,8 @@ def _check_balanced(profile: Profile, selection: Selection, views: Sequence[str]
     if BALANCED in views and not any(cell.view == BALANCED for cell, _ in evaluations(profile, selection)):
         names = ", ".join(selection.benchmarks)
         fix = "add the variant to the profile's data section (baselines/profiles/mini.yaml has examples)"
+        if all(asked_benchmark(name, BALANCED) == name for name in selection.benchmarks):
+            fix = "leave that view out: it is balanced itself"
         raise AnatomyR1Error(f"no balanced variant of {names} in profile {profile.name}. Fix: {fix}")
 
 

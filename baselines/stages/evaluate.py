@@ -83,7 +83,7 @@ def _sampled(run: GridRun, cell: Cell, arm: str) -> tuple[pd.DataFrame, dict[str
         "training": _training(layout.train(cell) / SETTINGS_NAME, arm),
         "prompt": prompt_hash(render_text("", ("",), style, wording or canonical_wording(cell.asked))),
         **sampling_record(scores),
-        "spent": sampling_cost(log, scores.plan["weights"]),
+        "spent": sampling_cost(log, scores.plan["weights"], scores.benchmark),
         "leakage": _leakage(layout, cell).as_dict(),
         "certificate": certify(trained).as_dict() if trained else None,
         **released,

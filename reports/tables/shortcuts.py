@@ -115,9 +115,12 @@ def _average(policy: SystemKey, results: Sequence[Result], leaks: tuple[str, ...
 def _change(policy: SystemKey, given: Sequence[Result], balanced: Sequence[Result]) -> Score:
     """Balanced minus given on the questions of both, averaged over seeds first."""
     tables = [[_indexed(result) for result in side] for side in (balanced, given)]
-    common = tables[0][0].index
+    common = tables[0][0].index.intersection(tables[1][0].index)  # the balanced set may be of a larger sample
+    if common.empty:
+        where = f"{policy.benchmark}, {policy.method}"
+        raise AnatomyR1Error(f"{where}: no question in both views. Fix: balance the benchmark's own sample")
     shares = [np.stack([table_metrics(table.loc[common].reset_index())[AVG] for table in side]) for side in tables]
-    clusters = tables[0][0]["cluster"].to_numpy()
+    clusters = tables[0][0].loc[common, "cluster"].to_numpy()
     spread = float((shares[0] - shares[1]).mean(axis=1).std(ddof=1)) if len(given) > 1 else None
     interval = paired_interval(shares[0].mean(axis=0), shares[1].mean(axis=0), clusters)
     seeded = SeededInterval(interval, len(given), spread)

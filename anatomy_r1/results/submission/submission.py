@@ -86,7 +86,7 @@ def from_log(log: Path, data: Path, run: str | None = None) -> Submission:
         origin={"kind": "response log", "files": {log.name: file_sha256(log)}, "run": scores.run},
         not_known=unknown if verified else ("weights", *unknown),
         wording_known=False,
-        cost=sampling_cost(log, scores.plan["weights"]),
+        cost=sampling_cost(log, scores.plan["weights"], scores.benchmark),
     )
 
 
@@ -110,7 +110,7 @@ def from_model(task: str, data: Path, model: Path, log: Path, **options: Any) ->
             for name in CLAIMED
             if claimed.get(name) != ours[name]
         ),
-        cost=sampling_cost(log, scores.plan["weights"]),
+        cost=sampling_cost(log, scores.plan["weights"], scores.benchmark),
     )
 
 

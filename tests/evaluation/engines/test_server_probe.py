@@ -187,14 +187,17 @@ def test_case_29_a_server_that_never_says_usage_is_asked_once_and_told_once(data
     assert capsys.readouterr().err.count("warning: the server does not count tokens (no usage)") == 1
     logged = rows(tmp_path / "log")
     assert {(one.prompt_tokens, one.tokens) for one in logged} == {(0, 0)}
-    assert sampling_cost(tmp_path / "log", logged[0].key.weights)["tokens"] is None, "unknown is not 0"
+    assert sampling_cost(tmp_path / "log", logged[0].key.weights, logged[0].key.benchmark)["tokens"] is None, (
+        "unknown is not 0"
+    )
     assert provenance(tmp_path / "log", found)[-1]["observed"] == {"tokens_unknown": 24}
 
 
 def test_tokens_that_are_counted_are_a_cost(data, tmp_path):
     with serving() as server:
         run(server, data, tmp_path / "log", limit=1)
-    assert sampling_cost(tmp_path / "log", rows(tmp_path / "log")[0].key.weights)["tokens"] == 18
+    first = rows(tmp_path / "log")[0].key
+    assert sampling_cost(tmp_path / "log", first.weights, first.benchmark)["tokens"] == 18
 
 
 def test_case_15_penalties_refused_without_their_names_are_named(data, tmp_path):
