@@ -13,6 +13,7 @@ from anatomy_r1.data.balance import (
     SAME_KIND,
     SAME_STEM,
     balance,
+    contain,
     kinds_by_answers,
     right_together,
     stem_of,
@@ -131,6 +132,31 @@ def test_what_was_dropped_is_counted_by_category_and_reason():
     assert found.dropped == {"few": {FEW: 9}, "rare": {RARE: 3}}
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("Lymphocyte", "lymphocytes", True),
+        ("Fusiform cells", "Mixed cells of several classes (Fusiform, Epithelioid)", True),
+        ("Normal", "Normal colonic mucosa", True),
+        ("Benign breast", "Malignant breast", False),
+        ("Cystic Plate", "Abdominal Wall Cavity", False),
+    ],
+    ids=["plural", "part", "longer", "shared word", "different"],
+)
+def test_texts_that_contain_one_another_are_never_shown_together(one, other, expected):
+    assert contain(one, other) == contain(other, one) == expected
+    answers = (one, other, "Zebra", "Quagga")
+    found = balance([asked(i, answers[i % 4]) for i in range(8)], 0).questions
+    assert bool(found) != expected
+
+
+def test_questions_of_another_kind_share_no_block():
+    """Equal stems of two data sets: an option must not be told from the look of the other set's pictures."""
+    questions = [asked(i, NAMES[i % 4], category="blood" if i % 4 < 2 else "skin") for i in range(16)]
+    assert balance(questions, 0, kind=lambda one: one.category).questions == ()
+    assert len(balance(questions, 0).questions) == 16
+
+
 def test_stems_of_a_kind_are_used_after_equal_stems():
     stems = ("What is it ?", "What is this ?", "What do you see ?", "What is shown ?")
     questions = [asked(i, NAMES[i % 4], stems[0]) for i in range(4)]
@@ -140,6 +166,7 @@ def test_stems_of_a_kind_are_used_after_equal_stems():
     assert found.kept[SAME_STEM] == 4
     assert found.kept[SAME_KIND] == 8
     assert Counter(q.answer for q in found.questions) == dict.fromkeys(NAMES[:4], 3)
+    assert {question.stem for question in found.questions} == {stems[0]}, "in the most frequent wording"
 
 
 def test_kinds_keep_apart_what_shares_no_answer_and_no_stem():
