@@ -55,7 +55,11 @@ def check_trainings(run: GridRun, selection: Selection) -> None:
     """
     file = str(profile_path(run.source))
     refuse(_trainings(run.profile, file, _methods(run.profile, selection)))
-    refuse(_parts(run, file, dict.fromkeys((*selection.models, *run.profile.default["models"]))))
+    models = dict.fromkeys((*selection.models, *run.profile.default["models"]))
+    refuse(_parts(run, file, models))
+    given = [arguments(run.profile, method, 0) for method in _methods(run.profile, selection)]
+    if any(one.get("shared_prefix") for one in given):
+        refuse(_shared_rows(run, file, models))
 
 
 def _methods(profile: Profile, selection: Selection) -> list[Method]:
@@ -85,6 +89,20 @@ def _parts(run: GridRun, file: str, models: Iterable[str]) -> Iterator[Problem]:
             prepared(model, source)
         except AnatomyR1Error as error:
             yield Problem(f"{file}: models.{name}", str(error))
+
+
+def _shared_rows(run: GridRun, file: str, models: Iterable[str]) -> Iterator[Problem]:
+    """Models whose rows cannot be shared. A model of unknown shape is left to training, which checks it too."""
+    from baselines.trainers.shared_scores import attention_of, unsupported
+
+    for name in models:
+        source = run.profile.models[name]
+        try:
+            model = prepared(empty_model(source, run.layout.base(name)), source)
+        except AnatomyR1Error:
+            continue
+        if problem := unsupported(model, source.get("attention") or attention_of(model)):
+            yield Problem(f"{file}: models.{name}", f"training.rl.shared_prefix {problem}")
 
 
 def _trainings(profile: Profile, file: str, methods: Iterable[Method]) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
    L = -1/B sum_i 1/|o_i| sum_t [min(r A_i, clip(r, 1 - epsilon, 1 + epsilon) A_i) - beta (exp(d) - d - 1)],
    d = log pi_ref - log pi. With one update per batch, r is 1 and the clip never acts. *GPG's loss is -A log pi, DAPO's
    a mean over all tokens of the batch without the KL term:* both are TRL's, chosen by the knobs in baselines/methods/.
+   With `shared_prefix`, log-probabilities come from one row a group in place of G (shared_prefix.py).
 8. **Log.** `log_draw` writes every completion to the training log, discarded draws included; `LogSteps` (records.py)
    writes the step: loss, reward, KL, entropy, learning rate, tokens. `Recorder` (records.py) keeps the inputs of the
    loss at step 1 and every tenth, for certificates.
@@ -49,6 +50,7 @@ from anatomy_r1.training.similarity import Similarity
 from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
 from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
+from baselines.trainers.shared_scores import check_model, from_shared_rows
 
 SPREAD = 1e-6
 """A group is constant if its largest and smallest reward differ by no more than this. The standard deviation is not a
@@ -88,6 +90,11 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     augment: Augment | None = None
     """GDQA: changes what each member of a group sees."""
     recorder: Recorder | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        if self.args.shared_prefix:
+            check_model(self.model)
 
     def _generate_and_score_completions(self, inputs: list[TrainingRow]) -> dict[str, Any]:
         """Items 1 to 6 of the step, in the method where TRL performs them."""
@@ -202,7 +209,9 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         return loss
 
     def _get_per_token_logps_and_entropies(self, *arguments: Any, **named: Any) -> Any:
-        found = super()._get_per_token_logps_and_entropies(*arguments, **named)
+        found = from_shared_rows(self, *arguments, **named) if self.args.shared_prefix else None
+        if found is None:
+            found = super()._get_per_token_logps_and_entropies(*arguments, **named)
         self._log_probabilities = found[0].detach()
         return found
 
