@@ -21,7 +21,7 @@ from baselines.experiment.profile import Profile, profile_path
 from baselines.experiment.profile_file import COMMON, OF_THE_RUN
 from baselines.methods.method import Method
 from baselines.methods.registry import METHODS, all_methods, file_of, find_method
-from baselines.preflight.memory import empty_model, prepared
+from baselines.preflight.memory import WHOLE, empty_model, prepared
 from baselines.preflight.names import Problem, refuse
 
 BATCH = "per_device_train_batch_size"
@@ -187,6 +187,9 @@ def _arguments(plan: Planned) -> Iterator[Problem]:
     if (warmup := built.get_warmup_steps(built.max_steps)) > WARMUP * built.max_steps:
         told = f"{warmup} is more than twice max_steps {built.max_steps}: half of learning_rate would never be reached"
         yield _located(plan, "warmup_steps", told)
+    if kind == "rl" and built.shared_rollouts and launch.accelerate in WHOLE:
+        told = f"needs whole weights in each process, and {launch.accelerate} shards them: leave it out"
+        yield _located(plan, "shared_rollouts", told)
     yield from _without_gpu(plan)
 
 

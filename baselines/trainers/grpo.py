@@ -8,7 +8,8 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
 2. **Show them.** All members of a group see the same prompt and image. *GDQA differs here, and only here:* `vary` gives
    each member its own wording and image noise (serve.py).
 3. **Sample.** `draw` lets TRL sample one completion per row from the current policy pi_old, at the profile's
-   temperature, up to `max_completion_length` tokens, with transformers or vLLM.
+   temperature, up to `max_completion_length` tokens, with transformers or vLLM. With `shared_rollouts`, transformers
+   reads a prompt once for its group (shared_rollouts.py).
 4. **Reward.** Each reward function scores each completion, as the text that evaluation would read: accuracy and format
    (anatomy_r1/training/rewards.py), then a method's own (*DAPO adds a penalty for overlong completions*). R_i is their
    weighted sum.
@@ -43,13 +44,16 @@ from typing import Any
 
 import torch
 from accelerate.utils import gather_object
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
 from anatomy_r1.chat import Detokenizer, generation_prompt, opened_by
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.similarity import Similarity
 from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
 from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
+from baselines.trainers.shared_rollouts import sample
 from baselines.trainers.shared_scores import check_model, from_shared_rows
 
 SPREAD = 1e-6
@@ -95,6 +99,9 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         super().__init__(*arguments, **named)
         if self.args.shared_prefix:
             check_model(self.model)
+        if self.args.shared_rollouts and (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
+            told = "shared_rollouts needs whole weights in each process, and they are sharded"
+            raise AnatomyR1Error(f"{told}. Fix: shared_rollouts: false, or another `launch.accelerate`, in the profile")
 
     def _generate_and_score_completions(self, inputs: list[TrainingRow]) -> dict[str, Any]:
         """Items 1 to 6 of the step, in the method where TRL performs them."""
@@ -170,6 +177,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generate_single_turn(self, prompt_ids: Any, images: Any, *rest: Any, **named: Any) -> Any:
         if self.use_vllm and self.vllm_mode == "colocate" and self._image_pad_token_id is not None:
             prompt_ids = [collapse_image_padding(ids, self._image_pad_token_id) for ids in prompt_ids]
+        if self.args.shared_rollouts:
+            return sample(self, prompt_ids, images, rest[0]), None
         return super()._generate_single_turn(prompt_ids, images, *rest, **named)
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids: Any) -> torch.Tensor:

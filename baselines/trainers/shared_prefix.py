@@ -77,7 +77,7 @@ def rows_of(
 
 def groups_of(rows: Rows) -> Groups:
     """Rows with equal prompts, padding aside, and equal images."""
-    prompts = [tuple(tokens) for tokens in _tokens(rows.ids, rows.mask, slice(None, -rows.kept))]
+    prompts = _tokens(rows.ids, rows.mask, slice(rows.ids.size(1) - rows.kept))
     found: dict[tuple[int, ...], list[list[int]]] = {}
     for row, prompt in enumerate(prompts):
         same = found.setdefault(prompt, [])
@@ -89,10 +89,10 @@ def groups_of(rows: Rows) -> Groups:
     return tuple(sorted(tuple(group) for same in found.values() for group in same))
 
 
-def _tokens(ids: torch.Tensor, mask: torch.Tensor, columns: slice) -> list[list[int]]:
+def _tokens(ids: torch.Tensor, mask: torch.Tensor, columns: slice) -> list[tuple[int, ...]]:
     """The tokens of each row in these columns, without padding."""
     pairs = zip(ids[:, columns].tolist(), mask[:, columns].tolist(), strict=True)
-    return [[token for token, real in zip(row, kept, strict=True) if real] for row, kept in pairs]
+    return [tuple(token for token, real in zip(row, kept, strict=True) if real) for row, kept in pairs]
 
 
 def _same_images(rows: Rows, one: int, other: int) -> bool:

@@ -20,7 +20,7 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
-def start(world, root, out, shared="false"):
+def start(world, root, out, shared_rows="false"):
     """All processes of one world, to their end."""
     shared = {**os.environ, "PYTHONPATH": str(ROOT), "ACCELERATE_USE_CPU": "true"}
     shared |= {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
@@ -28,7 +28,7 @@ def start(world, root, out, shared="false"):
         {"RANK": str(r), "LOCAL_RANK": str(r), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world)}
         for r in range(world)
     ]
-    command = [sys.executable, str(ROOT / "tests" / "helpers" / "one_of_several.py"), str(root), str(out), shared]
+    command = [sys.executable, str(ROOT / "tests" / "helpers" / "one_of_several.py"), str(root), str(out), shared_rows]
     running = [
         subprocess.Popen(command, env={**shared, **(rank if world > 1 else {})}, stderr=subprocess.PIPE, text=True)
         for rank in ranks
