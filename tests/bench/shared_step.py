@@ -1,0 +1,244 @@
+"""A training step of each method with and without what a group shares, in processor seconds and memory.
+
+python -m tests.bench.shared_step mini [STEPS]            every method at the mini shape, in one process, in turn
+python -m tests.bench.shared_step paper [METHOD ...]      one step at the paper's lengths, each case in its own process
+
+One thread. Random weights, whose completions all have the full length: 24 tokens, or 190. `paper` is a Qwen2.5-VL of
+some 160 million weights in float32 with the proportions of the 3B and a small vocabulary (on a CPU, TRL scores every
+position; with Qwen's 151,936 tokens that would be half of the work, which it is not on a GPU). One group of eight,
+frames of 854 x 480 (510 tokens), gradient checkpointing, the vision tower frozen; plain gradient descent, which has no
+state. `usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too.
+"""
+
+import dataclasses
+import gc
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+METHODS = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-gdqa-no-image")
+WAYS = {
+    "usual": {},
+    "prefix": {"shared_prefix": True},
+    "both": {"shared_prefix": True, "shared_rollouts": True},
+}
+COMPLETION = {"mini": 24, "paper": 190}
+PAPER = {"width": 1024, "layers": 6, "inner": 5504, "vision": 512, "depth": 8, "vision_inner": 1368, "words": 8192}
+"""Of the language model and the vision tower; the 3B has 2048, 36, 11008, 1280, 32, 3420 and 151,936."""
+
+
+def data(folder, frame):
+    """A prepared set over the bench's questions."""
+    import numpy as np
+    from PIL import Image
+
+    from anatomy_r1.data.prepared import load, write
+    from baselines.bench.cases import BENCHMARK
+    from baselines.bench.inputs import questions
+
+    asked, rng = questions(), np.random.default_rng(0)
+    for one in asked:
+        coarse = rng.integers(0, 256, (frame[1] // 8 or 1, frame[0] // 8 or 1, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize(frame).save(folder / one.image)
+    write(folder / "set", {"train": asked}, folder, {"benchmark": BENCHMARK, "generated": True, "seed": 0})
+    return load(folder / "set", "train")
+
+
+def config(processor):
+    """Qwen2.5-VL-3B's configuration, smaller."""
+    from baselines.bench.inputs import model_config
+    from baselines.preflight.memory import ARCHITECTURES
+
+    raw = json.loads((ARCHITECTURES / "Qwen2.5-VL-3B-Instruct.json").read_text())
+    made, size = model_config(raw, processor.tokenizer), PAPER
+    text, vision = made.get_text_config(), made.vision_config
+    text.hidden_size, text.intermediate_size, text.vocab_size = size["width"], size["inner"], size["words"]
+    text.num_hidden_layers, text.num_attention_heads, text.num_key_value_heads = size["layers"], 8, 2
+    text.layer_types = text.layer_types[: size["layers"]]
+    vision.hidden_size, vision.intermediate_size, vision.depth = size["vision"], size["vision_inner"], size["depth"]
+    vision.out_hidden_size, vision.num_heads, vision.fullatt_block_indexes = size["width"], 8, [3, 7]
+    return made
+
+
+def policy(shape, folder):
+    """Model and processor, saved and loaded as training loads them."""
+    import torch
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    from anatomy_r1.mini import architecture
+    from baselines.bench.inputs import build_processor
+
+    if folder.is_dir():
+        return
+    torch.manual_seed(0)
+    if shape == "mini":
+        processor = architecture.build_processor()
+        model = architecture.build_model("mini-l", processor)
+    else:
+        processor = build_processor((3136, 451584))
+        model = Qwen2_5_VLForConditionalGeneration(config(processor))
+        tokens = {"eos_token_id": processor.tokenizer.eos_token_id, "pad_token_id": processor.tokenizer.pad_token_id}
+        model.generation_config.update(**tokens)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def budget(shape, method, way, steps):
+    """Trainer arguments: the mini profile's, or one group of the profile `paper`'s on a CPU."""
+    from baselines.experiment.cell import arguments
+    from baselines.experiment.profile import load_profile
+    from baselines.methods.registry import find_method
+
+    profile = load_profile(shape)
+    changed = {"max_steps": steps, "own_steps": steps, "rollout_tokens": 0, "warmup_steps": 0, "use_vllm": False}
+    changed |= {"max_completion_length": COMPLETION[shape], "similarity": "mini" if "asc" in method else None}
+    common = {**profile.training["common"], "save_strategy": "no", "use_cpu": True, "bf16": False}
+    if shape == "paper":
+        changed |= {"per_device_train_batch_size": 8, "optim": "sgd", "vllm_enable_sleep_mode": False}
+    training = {"common": common, "rl": {**profile.training["rl"], **changed, **WAYS[way]}}
+    return arguments(dataclasses.replace(profile, training=training), find_method(method), 0)
+
+
+def build(shape, method, way, steps, folder, prepared):
+    """The trainer as the grid builds it; no completion ends early."""
+    from baselines.bench.inputs import forbidden
+    from baselines.methods.registry import find_method
+    from baselines.stages.policy import load_policy
+    from baselines.stages.train import assemble
+    from baselines.trainers import RLConfig
+
+    entry = {"dtype": "float32", "frozen": ["model.visual"] if shape == "paper" else []}
+    model, processor = load_policy(folder / shape, folder / shape, entry)
+    length = {"min_new_tokens": COMPLETION[shape], "suppress_tokens": forbidden(processor.tokenizer)}
+    given = {**budget(shape, method, way, steps), "output_dir": str(folder / "out"), "report_to": "none"}
+    args = RLConfig(**given, generation_kwargs=length)
+    return assemble(find_method(method), prepared, (model, processor), entry, args)
+
+
+class Saved:
+    """Bytes that the loss keeps for its gradient, each storage once, weights left out."""
+
+    def __init__(self, trainer):
+        self.trainer, self.compute, self.most = trainer, trainer.compute_loss, 0
+        self.weights = {one.untyped_storage().data_ptr() for one in trainer.model.parameters()}
+
+    def __call__(self, *given, **named):
+        import torch
+
+        seen, kept = {}, []
+
+        def note(tensor):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in self.weights:
+                seen[storage.data_ptr()] = storage.nbytes()
+                kept.append(tensor)  # or its place could be another's
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda one: one):
+            loss = self.compute(*given, **named)
+        self.most = max(self.most, sum(seen.values()))
+        return loss
+
+
+def one(shape, method, way, steps, folder, prepared):
+    """Processor seconds of a step by span, median over all but the first (the only one, if there is one); memory."""
+    import statistics
+
+    from baselines.bench.measure import StepTimer
+
+    trainer, timer = build(shape, method, way, steps, folder, prepared), StepTimer()
+    saved = Saved(trainer) if shape == "mini" else None
+    trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
+    trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
+    trainer.compute_loss = timer.timed("forward", saved or trainer.compute_loss)
+    trainer.accelerator.backward = timer.timed("backward", trainer.accelerator.backward)
+    trainer.add_callback(timer)
+    gc.collect()
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    trainer.train()
+    counted = timer.steps[1:] or timer.steps
+    found = {name: statistics.median(step[name] for step in counted) for name in ("seconds", "rollout", "scoring")}
+    found |= {name: statistics.median(step[name] for step in counted) for name in ("forward", "backward")}
+    found |= {"prompt": max(timer.prompts), "losses": [e["loss"] for e in trainer.state.log_history if "loss" in e]}
+    if saved:
+        return {**found, "saved": saved.most}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {**found, "weights": sum(w.numel() for w in trainer.model.parameters()), "before": before, "peak": peak}
+
+
+def ratios(cases):
+    """Of each way to the usual one."""
+    found = {}
+    for name, case in cases.items():
+        method, way = name.split(" ")
+        if way == "usual":
+            continue
+        usual = cases[f"{method} usual"]
+        learn = (case["forward"] + case["backward"]) / (usual["forward"] + usual["backward"])
+        memory = (
+            case["saved"] / usual["saved"]
+            if "saved" in case
+            else ((case["peak"] - case["before"]) / (usual["peak"] - usual["before"]))
+        )
+        values = {"step": case["seconds"] / usual["seconds"], "forward and backward": learn, "memory": memory}
+        values |= {name: case[name] / usual[name] for name in ("rollout", "scoring")}
+        found[name] = {key: round(value, 3) for key, value in values.items()}
+    return found
+
+
+def alone(shape, method, way):
+    """One case in a process of its own, whose memory is then its own."""
+    words = [sys.executable, "-m", "tests.bench.shared_step", "one", shape, method, way]
+    return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+
+
+def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS)):
+    """Every method in every way."""
+    import torch
+
+    torch.set_num_threads(1)
+    cases = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for method in methods:
+            for way in ways:
+                name = f"{method} {way}"
+                cases[name] = alone(shape, method, way) if shape == "paper" else run(shape, method, way, steps, folder)
+                print(name, json.dumps(cases[name]), file=sys.stderr, flush=True)
+    return {"ratios": ratios(cases), "cases": cases}
+
+
+def run(shape, method, way, steps, folder):
+    """One case in this process."""
+    from baselines.bench.inputs import FRAME, MINI_FRAME
+
+    folder = Path(folder)
+    pictures = folder / "pictures"
+    if not pictures.is_dir():
+        pictures.mkdir()
+        data(pictures, MINI_FRAME if shape == "mini" else FRAME)
+    from anatomy_r1.data.prepared import load
+
+    policy(shape, folder / shape)
+    return one(shape, method, way, steps, folder, load(pictures / "set", "train"))
+
+
+def main(what, *words):
+    """Measure and print."""
+    if what == "one":
+        import torch
+
+        torch.set_num_threads(1)
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(run(*words, 1, folder)))
+        return
+    steps = int(words[0]) if what == "mini" and words else 6
+    methods = METHODS if what == "mini" or not words else words
+    ways = tuple(WAYS) if what == "mini" else ("both", "usual")
+    print(json.dumps(measure(what, methods, steps if what == "mini" else 1, ways), indent=1))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
