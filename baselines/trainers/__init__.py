@@ -9,6 +9,7 @@ checks against TRL 1.16.0:
   with one prefill a prompt (shared_rollouts.py);
 - `_calculate_rewards` (grpo.py): has rewards read the text that evaluation reads, and keeps them by function, for the
   log, GPG and DAPO;
+- `_prepare_inputs` (grpo.py): with `shared_prefix`, puts the rows of a group into one batch (batches.py);
 - `_compute_loss` and `_get_per_token_logps_and_entropies` (grpo.py): keep the loss's inputs for `Recorder`; with
   `shared_prefix`, the latter computes rows with the same prompt and image once (shared_prefix.py, shared_scores.py);
 - `training_step` (sft.py): writes the examples trained on to the training log.

@@ -51,6 +51,7 @@ from anatomy_r1.chat import Detokenizer, generation_prompt, opened_by
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.similarity import Similarity
 from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
+from baselines.trainers.batches import together
 from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 from baselines.trainers.shared_rollouts import sample
@@ -94,6 +95,7 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     augment: Augment | None = None
     """GDQA: changes what each member of a group sees."""
     recorder: Recorder | None = None
+    _buffered_inputs: Any
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -216,6 +218,24 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.recorder is not None and self.model.training:
             self.recorder.record(self, inputs, self._log_probabilities, loss)
         return loss
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        before = self._buffered_inputs
+        inputs = super()._prepare_inputs(generation_batch)
+        if self._buffered_inputs is before or not self._rows_may_move:
+            return inputs
+        self._buffered_inputs = together(self._buffered_inputs, self._tokenizer.pad_token_id)
+        return self._buffered_inputs[self._step % self.args.steps_per_generation]
+
+    @property
+    def _rows_may_move(self) -> bool:
+        """Whether rows are shared, and in whichever batch of its generation a row is, the update is the same: all of
+        them end in one update, and none is normalised by its own tokens.
+        """
+        given = self.args
+        one_update = given.gradient_accumulation_steps % given.steps_per_generation == 0
+        split = given.steps_per_generation > 1
+        return bool(given.shared_prefix and split and one_update and self.loss_type != "bnpo")
 
     def _get_per_token_logps_and_entropies(self, *arguments: Any, **named: Any) -> Any:
         found = from_shared_rows(self, *arguments, **named) if self.args.shared_prefix else None

@@ -2,12 +2,14 @@
 
 python -m tests.bench.shared_step mini [STEPS]            every method at the mini shape, in one process, in turn
 python -m tests.bench.shared_step paper [METHOD ...]      one step at the paper's lengths, each case in its own process
+python -m tests.bench.shared_step saved                   what GRPO's loss keeps at these lengths, in two layers
 
 One thread. Random weights, whose completions all have the full length: 24 tokens, or 190. `paper` is a Qwen2.5-VL of
 some 160 million weights in float32 with the proportions of the 3B and a small vocabulary (on a CPU, TRL scores every
 position; with Qwen's 151,936 tokens that would be half of the work, which it is not on a GPU). One group of eight,
 frames of 854 x 480 (510 tokens), gradient checkpointing, the vision tower frozen; plain gradient descent, which has no
-state. `usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too.
+state. `usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too. `saved` has two layers and
+no gradient checkpointing: a layer's activations are then all there.
 """
 
 import dataclasses
@@ -25,7 +27,7 @@ WAYS = {
     "prefix": {"shared_prefix": True},
     "both": {"shared_prefix": True, "shared_rollouts": True},
 }
-COMPLETION = {"mini": 24, "paper": 190}
+COMPLETION = {"mini": 24, "paper": 190, "saved": 190}
 PAPER = {"width": 1024, "layers": 6, "inner": 5504, "vision": 512, "depth": 8, "vision_inner": 1368, "words": 8192}
 """Of the language model and the vision tower; the 3B has 2048, 36, 11008, 1280, 32, 3420 and 151,936."""
 
@@ -47,7 +49,7 @@ def data(folder, frame):
     return load(folder / "set", "train")
 
 
-def config(processor):
+def config(processor, layers):
     """Qwen2.5-VL-3B's configuration, smaller."""
     from baselines.bench.inputs import model_config
     from baselines.preflight.memory import ARCHITECTURES
@@ -56,8 +58,8 @@ def config(processor):
     made, size = model_config(raw, processor.tokenizer), PAPER
     text, vision = made.get_text_config(), made.vision_config
     text.hidden_size, text.intermediate_size, text.vocab_size = size["width"], size["inner"], size["words"]
-    text.num_hidden_layers, text.num_attention_heads, text.num_key_value_heads = size["layers"], 8, 2
-    text.layer_types = text.layer_types[: size["layers"]]
+    text.num_hidden_layers, text.num_attention_heads, text.num_key_value_heads = layers, 8, 2
+    text.layer_types = text.layer_types[:layers]
     vision.hidden_size, vision.intermediate_size, vision.depth = size["vision"], size["vision_inner"], size["depth"]
     vision.out_hidden_size, vision.num_heads, vision.fullatt_block_indexes = size["width"], 8, [3, 7]
     return made
@@ -79,7 +81,7 @@ def policy(shape, folder):
         model = architecture.build_model("mini-l", processor)
     else:
         processor = build_processor((3136, 451584))
-        model = Qwen2_5_VLForConditionalGeneration(config(processor))
+        model = Qwen2_5_VLForConditionalGeneration(config(processor, 2 if shape == "saved" else PAPER["layers"]))
         tokens = {"eos_token_id": processor.tokenizer.eos_token_id, "pad_token_id": processor.tokenizer.pad_token_id}
         model.generation_config.update(**tokens)
     model.save_pretrained(folder)
@@ -92,11 +94,12 @@ def budget(shape, method, way, steps):
     from baselines.experiment.profile import load_profile
     from baselines.methods.registry import find_method
 
-    profile = load_profile(shape)
+    profile = load_profile("mini" if shape == "mini" else "paper")
     changed = {"max_steps": steps, "own_steps": steps, "rollout_tokens": 0, "warmup_steps": 0, "use_vllm": False}
     changed |= {"max_completion_length": COMPLETION[shape], "similarity": "mini" if "asc" in method else None}
     common = {**profile.training["common"], "save_strategy": "no", "use_cpu": True, "bf16": False}
-    if shape == "paper":
+    common["gradient_checkpointing"] = shape == "paper"
+    if shape != "mini":
         changed |= {"per_device_train_batch_size": 8, "optim": "sgd", "vllm_enable_sleep_mode": False}
     training = {"common": common, "rl": {**profile.training["rl"], **changed, **WAYS[way]}}
     return arguments(dataclasses.replace(profile, training=training), find_method(method), 0)
@@ -110,7 +113,7 @@ def build(shape, method, way, steps, folder, prepared):
     from baselines.stages.train import assemble
     from baselines.trainers import RLConfig
 
-    entry = {"dtype": "float32", "frozen": ["model.visual"] if shape == "paper" else []}
+    entry = {"dtype": "float32", "frozen": [] if shape == "mini" else ["model.visual"]}
     model, processor = load_policy(folder / shape, folder / shape, entry)
     length = {"min_new_tokens": COMPLETION[shape], "suppress_tokens": forbidden(processor.tokenizer)}
     given = {**budget(shape, method, way, steps), "output_dir": str(folder / "out"), "report_to": "none"}
@@ -150,7 +153,7 @@ def one(shape, method, way, steps, folder, prepared):
     from baselines.bench.measure import StepTimer
 
     trainer, timer = build(shape, method, way, steps, folder, prepared), StepTimer()
-    saved = Saved(trainer) if shape == "mini" else None
+    saved = None if shape == "paper" else Saved(trainer)
     trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
     trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
     trainer.compute_loss = timer.timed("forward", saved or trainer.compute_loss)
@@ -236,6 +239,7 @@ def main(what, *words):
         return
     steps = int(words[0]) if what == "mini" and words else 6
     methods = METHODS if what == "mini" or not words else words
+    methods = ("grpo",) if what == "saved" else methods
     ways = tuple(WAYS) if what == "mini" else ("both", "usual")
     print(json.dumps(measure(what, methods, steps if what == "mini" else 1, ways), indent=1))
 

@@ -13,6 +13,7 @@ from anatomy_r1.training.certificate.certify import certify
 from baselines.experiment.cell import Cell
 from baselines.stages.train import train
 from baselines.trainers import shared_prefix, shared_scores
+from baselines.trainers.batches import merge, together
 from baselines.trainers.shared_prefix import groups_of, pack, positions, rows_of, visible
 from tests.helpers.double import make_double
 from tests.helpers.recording import BENCHMARK, GROUP, hashed_reward, shift_weights
@@ -267,8 +268,10 @@ def test_rows_without_a_twin_take_trl_s_path(trainer):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("accumulation", [1, 2])
-def test_whole_trainings_with_gradient_accumulation(accumulation, trainer):
-    """Three steps of gradient descent from the same completions, the rows of groups spread over two batches."""
+def test_whole_trainings_with_gradient_accumulation(accumulation, trainer, monkeypatch):
+    """Three steps of gradient descent from the same completions; of TRL's two batches, each gets whole groups."""
+    packed, original = [], shared_scores.pack
+    monkeypatch.setattr(shared_scores, "pack", lambda *given: packed.append(original(*given)) or packed[-1])
     ends = []
     for shared in (True, False):
         size = {"per_device_train_batch_size": 2 * GROUP, "gradient_accumulation_steps": accumulation}
@@ -286,9 +289,31 @@ def test_whole_trainings_with_gradient_accumulation(accumulation, trainer):
         torch.manual_seed(0)
         made.train()
         ends.append({name: w.detach() - before[name] for name, w in made.model.named_parameters()})
+    assert {len(one.ids) for one in packed} == {2}
     size = max(float(w.abs().max()) for w in ends[1].values())
     assert size > 1e-4
     assert max(float((ends[0][name] - ends[1][name]).abs().max()) for name in ends[0]) < CLOSE * size
+
+
+def test_rows_of_a_group_come_together(trainer):
+    """As TRL buffers them, with the unequal groups that its shuffle leaves."""
+    made = trainer()
+    given = batch_of(made)
+    order = torch.randperm(3 * GROUP, generator=torch.Generator().manual_seed(1)).tolist()
+    halves = [merge([given], [(0, row) for row in order[i : i + 12]], 0) for i in (0, 12)]
+    halves = [{**half, "num_items_in_batch": given["num_items_in_batch"]} for half in halves]
+    found = together(halves, 0)
+    assert [len(one["prompt_ids"]) for one in found] == [12, 12]
+    assert len({tuple(ids) for ids in found[0]["prompt_ids"].tolist()}) == 2
+    for one in found:
+        assert one.keys() == given.keys()
+        assert torch.equal(one["num_items_in_batch"], given["num_items_in_batch"])
+
+    def rows(batches):
+        names = ("prompt_ids", "completion_ids", "completion_mask", "advantages", "ref_per_token_logps")
+        return sorted(tuple(str(b[name][row].tolist()) for name in names) for b in batches for row in range(12))
+
+    assert rows(found) == rows(halves)
 
 
 @pytest.mark.slow

@@ -62,6 +62,9 @@ def test_log_probabilities_are_asked_for_as_shared_rows_answer():
     head = inspect.getsource(add_fused_lm_head)
     assert "labels = shift_labels" in head
     assert "masked_fill(~mask, 0)" in head  # 0 at padding, as `Packed.unpack` has it
+    buffered = inspect.getsource(GRPOTrainer._prepare_inputs)  # `LoggedGRPOTrainer._prepare_inputs`
+    assert "inputs = self._buffered_inputs[self._step % self.args.steps_per_generation]" in buffered
+    assert "self._buffered_inputs = [unsplit_pixel_values_by_grid(batch) for batch in generation_batches]" in buffered
     positions = list(inspect.signature(Qwen2_5_VLModel.get_rope_index).parameters)
     assert {"input_ids", "mm_token_type_ids", "image_grid_thw", "attention_mask"} < {*positions}
     four, text = torch.ones(1, 1, 2, 2, dtype=torch.bool), Qwen2_5_VLConfig().get_text_config()
