@@ -55,7 +55,7 @@ from baselines.trainers.batches import together
 from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 from baselines.trainers.shared_rollouts import sample
-from baselines.trainers.shared_scores import check_model, from_shared_rows
+from baselines.trainers.shared_scores import check_model, from_shared_rows, without_graph
 
 SPREAD = 1e-6
 """A group is constant if its largest and smallest reward differ by no more than this. The standard deviation is not a
@@ -99,6 +99,7 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        without_graph(self.model)
         if self.args.shared_prefix:
             check_model(self.model)
         if self.args.shared_rollouts and (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):

@@ -60,6 +60,17 @@ def check_model(model: Any) -> None:
         raise AnatomyR1Error(f"shared_prefix {problem}. Fix: that, or shared_prefix: false in the profile")
 
 
+def without_graph(model: Any) -> None:
+    """Let a frozen vision tower run without a graph, which changes no gradient.
+
+    It has one where adapters are trained with gradient checkpointing: TRL then calls `enable_input_require_grads`,
+    which transformers 5.17.0 applies to the patches too, and every step goes back through the whole tower for nothing.
+    """
+    tower = next((part.visual for part in model.modules() if hasattr(part, "get_rope_index")), None)
+    if tower is not None and not any(weight.requires_grad for weight in tower.parameters()):
+        tower.forward = torch.no_grad()(tower.forward)
+
+
 def attention_of(model: Any) -> str:
     """The attention implementation of the text model."""
     return str(model.config.get_text_config()._attn_implementation)

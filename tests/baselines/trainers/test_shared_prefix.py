@@ -229,6 +229,23 @@ def test_adapters(trainer):
     check_same(shared, usual)
 
 
+def test_a_frozen_vision_tower_has_no_graph_and_gradients_stay(trainer, monkeypatch):
+    """Adapters with gradient checkpointing: TRL's own call gives the tower a graph."""
+    lora = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.0, "target_modules": LAYERS}
+    found, calls = [], []
+    for frozen in (True, False):
+        if not frozen:
+            monkeypatch.setattr("baselines.trainers.grpo.without_graph", lambda _: None)
+        made = trainer(lora=lora, gradient_checkpointing=True)
+        tower = next(part.visual for part in made.model.modules() if hasattr(part, "get_rope_index"))
+        tower.register_forward_hook(lambda _, __, out: calls.append(out.pooler_output.requires_grad))
+        given = written(made, *CASES["two groups of eight"])
+        found.append(scored(made, given, False))
+    assert calls == [False, True]
+    assert torch.equal(found[0][0], found[1][0])
+    assert found[0][2] and all(torch.equal(found[0][2][name], found[1][2][name]) for name in found[1][2])
+
+
 def test_bfloat16_is_as_close_to_the_truth(trainer, monkeypatch):
     made, (prompts, lengths) = trainer(), CASES["two groups of eight"]
     given = written(made, prompts, lengths)
