@@ -1,15 +1,18 @@
 """A training step of each method with and without what a group shares, in processor seconds and memory.
 
-python -m tests.bench.shared_step mini [STEPS]            every method at the mini shape, in one process, in turn
-python -m tests.bench.shared_step paper [METHOD ...]      one step at the paper's lengths, each case in its own process
-python -m tests.bench.shared_step saved                   what GRPO's loss keeps at these lengths, in two layers
+python -m tests.bench.shared_step mini [STEPS [MODEL DATA]]    every method at the mini shape, in one process, in turn
+python -m tests.bench.shared_step paper [METHOD ...]     a step at the paper's lengths, each case in its own process
+python -m tests.bench.shared_step saved                  what GRPO's loss keeps at these lengths, in two layers
 
-One thread. Random weights, whose completions all have the full length: 24 tokens, or 190. `paper` is a Qwen2.5-VL of
-some 160 million weights in float32 with the proportions of the 3B and a small vocabulary (on a CPU, TRL scores every
-position; with Qwen's 151,936 tokens that would be half of the work, which it is not on a GPU). One group of eight,
-frames of 854 x 480 (510 tokens), gradient checkpointing, the vision tower frozen; plain gradient descent, which has no
-state. `usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too. `saved` has two layers and
-no gradient checkpointing: a layer's activations are then all there.
+One thread. Random weights, whose completions all have the full length: 24 tokens, or 190. With MODEL (the mini
+profile's base) and DATA (a prepared set) they end by themselves.
+
+`paper` is a Qwen2.5-VL of 158 million weights in float32, with the proportions of the 3B and a small vocabulary (on a
+CPU, TRL scores every position; with Qwen's 151,936 tokens that would be half of the work, which it is not on a GPU).
+One group of eight, frames of 854 x 480 (510 tokens), gradient checkpointing, the vision tower frozen; plain gradient
+descent, which has no state. `saved` has no gradient checkpointing: a layer's activations are then all there.
+
+`usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too.
 """
 
 import dataclasses
@@ -105,8 +108,8 @@ def budget(shape, method, way, steps):
     return arguments(dataclasses.replace(profile, training=training), find_method(method), 0)
 
 
-def build(shape, method, way, steps, folder, prepared):
-    """The trainer as the grid builds it; no completion ends early."""
+def build(shape, method, way, steps, folder, prepared, model=None):
+    """The trainer as the grid builds it; of random weights, no completion ends early."""
     from baselines.bench.inputs import forbidden
     from baselines.methods.registry import find_method
     from baselines.stages.policy import load_policy
@@ -114,11 +117,12 @@ def build(shape, method, way, steps, folder, prepared):
     from baselines.trainers import RLConfig
 
     entry = {"dtype": "float32", "frozen": [] if shape == "mini" else ["model.visual"]}
-    model, processor = load_policy(folder / shape, folder / shape, entry)
-    length = {"min_new_tokens": COMPLETION[shape], "suppress_tokens": forbidden(processor.tokenizer)}
+    start = Path(model or folder / shape)
+    policy_and_processor = load_policy(start, start, entry)
+    length = {"min_new_tokens": COMPLETION[shape], "suppress_tokens": forbidden(policy_and_processor[1].tokenizer)}
     given = {**budget(shape, method, way, steps), "output_dir": str(folder / "out"), "report_to": "none"}
-    args = RLConfig(**given, generation_kwargs=length)
-    return assemble(find_method(method), prepared, (model, processor), entry, args)
+    args = RLConfig(**given, generation_kwargs=None if model else length)
+    return assemble(find_method(method), prepared, policy_and_processor, entry, args)
 
 
 class Saved:
@@ -143,16 +147,17 @@ class Saved:
         with torch.autograd.graph.saved_tensors_hooks(note, lambda one: one):
             loss = self.compute(*given, **named)
         self.most = max(self.most, sum(seen.values()))
+        kept.clear()
         return loss
 
 
-def one(shape, method, way, steps, folder, prepared):
+def one(shape, method, way, steps, folder, prepared, model=None):
     """Processor seconds of a step by span, median over all but the first (the only one, if there is one); memory."""
     import statistics
 
     from baselines.bench.measure import StepTimer
 
-    trainer, timer = build(shape, method, way, steps, folder, prepared), StepTimer()
+    trainer, timer = build(shape, method, way, steps, folder, prepared, model), StepTimer()
     saved = None if shape == "paper" else Saved(trainer)
     trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
     trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
@@ -165,7 +170,12 @@ def one(shape, method, way, steps, folder, prepared):
     counted = timer.steps[1:] or timer.steps
     found = {name: statistics.median(step[name] for step in counted) for name in ("seconds", "rollout", "scoring")}
     found |= {name: statistics.median(step[name] for step in counted) for name in ("forward", "backward")}
-    found |= {"prompt": max(timer.prompts), "losses": [e["loss"] for e in trainer.state.log_history if "loss" in e]}
+    length = statistics.mean(step["tokens"] / step["completions"] for step in counted)
+    found |= {
+        "prompt": max(timer.prompts),
+        "tokens a completion": length,
+        "losses": [e["loss"] for e in trainer.state.log_history if "loss" in e],
+    }
     if saved:
         return {**found, "saved": saved.most}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -198,7 +208,7 @@ def alone(shape, method, way):
     return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
 
 
-def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS)):
+def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS), given=()):
     """Every method in every way."""
     import torch
 
@@ -208,22 +218,26 @@ def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS)):
         for method in methods:
             for way in ways:
                 name = f"{method} {way}"
-                cases[name] = alone(shape, method, way) if shape == "paper" else run(shape, method, way, steps, folder)
+                cases[name] = (
+                    alone(shape, method, way) if shape == "paper" else run(shape, method, way, steps, folder, *given)
+                )
+                gc.collect()
                 print(name, json.dumps(cases[name]), file=sys.stderr, flush=True)
     return {"ratios": ratios(cases), "cases": cases}
 
 
-def run(shape, method, way, steps, folder):
+def run(shape, method, way, steps, folder, model=None, prepared=None):
     """One case in this process."""
+    from anatomy_r1.data.prepared import load
     from baselines.bench.inputs import FRAME, MINI_FRAME
 
+    if model:
+        return one(shape, method, way, steps, Path(folder), load(Path(prepared), "train"), model)
     folder = Path(folder)
     pictures = folder / "pictures"
     if not pictures.is_dir():
         pictures.mkdir()
         data(pictures, MINI_FRAME if shape == "mini" else FRAME)
-    from anatomy_r1.data.prepared import load
-
     policy(shape, folder / shape)
     return one(shape, method, way, steps, folder, load(pictures / "set", "train"))
 
@@ -241,7 +255,8 @@ def main(what, *words):
     methods = METHODS if what == "mini" or not words else words
     methods = ("grpo",) if what == "saved" else methods
     ways = tuple(WAYS) if what == "mini" else ("both", "usual")
-    print(json.dumps(measure(what, methods, steps if what == "mini" else 1, ways), indent=1))
+    given = words[1:] if what == "mini" else ()
+    print(json.dumps(measure(what, methods, steps if what == "mini" else 1, ways, given), indent=1))
 
 
 if __name__ == "__main__":

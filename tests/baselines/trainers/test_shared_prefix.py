@@ -167,14 +167,14 @@ CASES = {
 }
 
 
-def scored(trainer, given, shared, **more):
+def scored(trainer, given, shared, model=None, **more):
     """Log-probabilities, entropies, and the gradient of a sum with a weight of its own for each token."""
     trainer.args.shared_prefix = shared
     trainer.model.zero_grad()
     rest = {key: value for key, value in given.items() if key not in ("input_ids", "attention_mask", "logits_to_keep")}
     first = [given[key] for key in ("input_ids", "attention_mask", "logits_to_keep")]
     named = {**rest, "compute_entropy": True, **more}
-    logps, entropies, aux = trainer._get_per_token_logps_and_entropies(trainer.model, *first, **named)
+    logps, entropies, aux = trainer._get_per_token_logps_and_entropies(model or trainer.model, *first, **named)
     assert aux is None
     weight = torch.linspace(-1, 2, logps.numel(), dtype=logps.dtype).view_as(logps)
     if logps.requires_grad:
@@ -226,6 +226,20 @@ def test_adapters(trainer):
     batch = batch_of(made)
     shared, usual = learned(made, batch, True), learned(made, batch, False)
     assert all("lora" in name for name in shared[2])
+    check_same(shared, usual)
+
+
+def test_inside_the_wrapper_of_several_processes(trainer, tmp_path):
+    """DDP calls the model; what is asked about the model is asked without the wrapper."""
+    made = trainer()
+    given = written(made, *CASES["groups of one, two and eight"])
+    usual, own = scored(made, given, False), made.model
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        wrapped = torch.nn.parallel.DistributedDataParallel(own, find_unused_parameters=True)
+        shared = scored(made, given, True, model=wrapped)
+    finally:
+        torch.distributed.destroy_process_group()
     check_same(shared, usual)
 
 
