@@ -55,7 +55,7 @@ from baselines.trainers.batches import together
 from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 from baselines.trainers.shared_rollouts import sample
-from baselines.trainers.shared_scores import check_model, from_shared_rows, without_graph
+from baselines.trainers.shared_scores import check_model, from_shared_rows, share_images, without_graph
 
 SPREAD = 1e-6
 """A group is constant if its largest and smallest reward differ by no more than this. The standard deviation is not a
@@ -102,6 +102,9 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         without_graph(self.model)
         if self.args.shared_prefix:
             check_model(self.model)
+            for model in (self.model, self.ref_model):
+                if model is not None:
+                    share_images(model)
         if self.args.shared_rollouts and (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
             told = "shared_rollouts needs whole weights in each process, and they are sharded"
             raise AnatomyR1Error(f"{told}. Fix: shared_rollouts: false, or another `launch.accelerate`, in the profile")

@@ -13,7 +13,8 @@ test_shared_prefix.py: to 1e-10 in float64). Attention that shares a prefix is k
 arXiv:2402.05099) and from training of language models on several completions of one prompt.
 
 Rows are grouped by what they hold, not by their place: TRL shuffles rows before it splits them into batches, and GDQA's
-members differ. Rows with equal prompts and pixels share a row; where no two are equal, TRL's own path is taken.
+members differ. Rows with equal prompts and pixels share a row; where no two are equal, TRL's own path is taken. There,
+too, the vision tower runs once for each image (`distinct_images`): GDQA without noise shows a group one image.
 """
 
 from __future__ import annotations
@@ -100,6 +101,27 @@ def _same_images(rows: Rows, one: int, other: int) -> bool:
     if not rows.pixels:
         return True
     return torch.equal(rows.grids[one], rows.grids[other]) and torch.equal(rows.pixels[one], rows.pixels[other])
+
+
+def distinct_images(pixels: torch.Tensor, grid: torch.Tensor) -> tuple[list[int], list[int]]:
+    """Of images as the model gets them: the first of each kind, and for each image the number of its kind.
+
+    Example:
+        >>> distinct_images(torch.tensor([[1.0], [2.0], [1.0]]), torch.ones(3, 3, dtype=torch.long))
+        ([0, 1], [0, 1, 0])
+    """
+    parts, first, kinds = torch.split(pixels, grid.prod(-1).tolist()), list[int](), list[int]()
+    for number, part in enumerate(parts):
+        known = (
+            kind
+            for kind, one in enumerate(first)
+            if torch.equal(grid[one], grid[number]) and torch.equal(parts[one], part)
+        )
+        kind = next(known, len(first))
+        if kind == len(first):
+            first.append(number)
+        kinds.append(kind)
+    return first, kinds
 
 
 @dataclass(frozen=True)

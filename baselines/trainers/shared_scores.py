@@ -2,7 +2,7 @@
 
 What is relied on in TRL 1.16.0 and transformers 5.17.0, which tests/baselines/trainers/test_trl_shape.py checks: the
 arguments and the result of `GRPOTrainer._get_per_token_logps_and_entropies`, the head's `shift_labels`, the model's
-`get_rope_index`, and that a mask of four dimensions reaches the attention as it is.
+`get_rope_index` and `get_image_features`, and that a mask of four dimensions reaches the attention as it is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from baselines.trainers.shared_prefix import (
     Packed,
     Rows,
     as_bias,
+    distinct_images,
     groups_of,
     pack,
     positions,
@@ -69,6 +70,23 @@ def without_graph(model: Any) -> None:
     tower = next((part.visual for part in model.modules() if hasattr(part, "get_rope_index")), None)
     if tower is not None and not any(weight.requires_grad for weight in tower.parameters()):
         tower.forward = torch.no_grad()(tower.forward)
+
+
+def share_images(model: Any) -> None:
+    """Let the vision tower of a model run once for each distinct image of a call, whatever the rows are."""
+    inner = next(part for part in model.modules() if hasattr(part, "get_rope_index"))
+    every = inner.get_image_features
+
+    def distinct(pixel_values: torch.Tensor, image_grid_thw: torch.Tensor, **named: Any) -> Any:
+        first, kinds = distinct_images(pixel_values, image_grid_thw)
+        if len(first) < len(kinds):
+            parts = torch.split(pixel_values, image_grid_thw.prod(-1).tolist())
+            pixel_values, image_grid_thw = torch.cat([parts[one] for one in first]), image_grid_thw[first]
+        found = every(pixel_values, image_grid_thw, **named)
+        found.pooler_output = tuple(found.pooler_output[kind] for kind in kinds)
+        return found
+
+    inner.get_image_features = distinct
 
 
 def attention_of(model: Any) -> str:

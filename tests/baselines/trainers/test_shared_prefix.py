@@ -81,14 +81,17 @@ def batch_of(trainer, groups=3):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_loss_and_gradient_are_those_of_a_row_each(method, trainer, monkeypatch):
-    made = trainer(method)
-    packed, original = [], shared_scores.pack
+    made, whole = trainer(method), trainer(method, shared_prefix=False)
+    packed, original, seen = [], shared_scores.pack, []
     monkeypatch.setattr(shared_scores, "pack", lambda *given: packed.append(original(*given)) or packed[-1])
     batch = batch_of(made)
+    made.model.model.visual.register_forward_hook(
+        lambda _, given, named, __: seen.append(len(named["grid_thw"])), with_kwargs=True
+    )
     lengths = batch["completion_mask"].sum(1)
     assert len(lengths.unique()) > 1 and lengths.max() == made.args.max_completion_length  # cut off
-    shared, usual = learned(made, batch, True), learned(made, batch, False)
-    check_same(shared, usual)
+    check_same(learned(made, batch, True), learned(whole, batch, False))
+    assert seen == [3 * GROUP] if made.args.augment_image else max(seen) <= 3
     if "gdqa" in method:
         assert not packed  # no two members see the same
     else:
@@ -361,6 +364,13 @@ def test_certificates_of_shared_trainings_pass(method, smoke_run, with_budget, m
 
 
 # The parts, by hand
+
+
+def test_images_that_are_the_same_by_hand():
+    """Equal pixels in another shape are another image."""
+    pixels = torch.tensor([[1.0], [2.0], [3.0], [4.0], [1.0], [2.0], [1.0], [2.0]])
+    grid = torch.tensor([[1, 1, 2], [1, 2, 1], [1, 2, 1], [1, 1, 2]])
+    assert shared_prefix.distinct_images(pixels, grid) == ([0, 1, 2], [0, 1, 2, 0])
 
 
 def by_hand():

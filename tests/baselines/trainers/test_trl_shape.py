@@ -67,6 +67,8 @@ def test_log_probabilities_are_asked_for_as_shared_rows_answer():
     assert "self._buffered_inputs = [unsplit_pixel_values_by_grid(batch) for batch in generation_batches]" in buffered
     positions = list(inspect.signature(Qwen2_5_VLModel.get_rope_index).parameters)
     assert {"input_ids", "mm_token_type_ids", "image_grid_thw", "attention_mask"} < {*positions}
+    forward = inspect.getsource(Qwen2_5_VLModel.forward)
+    assert "self.get_image_features(pixel_values, image_grid_thw, **kwargs).pooler_output" in forward
     four, text = torch.ones(1, 1, 2, 2, dtype=torch.bool), Qwen2_5_VLConfig().get_text_config()
     assert create_causal_mask(text, torch.ones(1, 2, 4), four, past_key_values=None) is four
 
