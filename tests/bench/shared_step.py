@@ -15,6 +15,7 @@ descent, which has no state. `saved` has no gradient checkpointing: a layer's ac
 `usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too.
 """
 
+import contextlib
 import dataclasses
 import gc
 import json
@@ -166,7 +167,8 @@ def one(shape, method, way, steps, folder, prepared, model=None):
     trainer.add_callback(timer)
     gc.collect()
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    trainer.train()
+    with contextlib.redirect_stdout(sys.stderr):
+        trainer.train()
     counted = timer.steps[1:] or timer.steps
     found = {name: statistics.median(step[name] for step in counted) for name in ("seconds", "rollout", "scoring")}
     found |= {name: statistics.median(step[name] for step in counted) for name in ("forward", "backward")}
@@ -205,7 +207,7 @@ def ratios(cases):
 def alone(shape, method, way):
     """One case in a process of its own, whose memory is then its own."""
     words = [sys.executable, "-m", "tests.bench.shared_step", "one", shape, method, way]
-    return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    return json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS), given=()):
