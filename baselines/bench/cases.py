@@ -31,7 +31,9 @@ MODELS = {"3b": "qwen2.5-vl-3b", "7b": "qwen2.5-vl-7b"}
 TUNINGS = {"lora": "paper-1gpu", "full": "paper"}
 """Tuning -> profile that defines it: LoRA adapters, or all weights except the vision tower."""
 PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.measure.PlainGRPOTrainer")
-METHODS = ("trl", "grpo", "grpo-gdqa", "dapo", "gpg")
+SHARING = {"shared_prefix": True, "shared_rollouts": True}
+SHARED = GRPO.but("grpo-shared", "GRPO, a group computed once", knobs=SHARING)
+METHODS = ("trl", "grpo", "grpo-shared", "grpo-gdqa", "dapo", "gpg")
 COMPLETION = ROLLOUT_TOKENS
 """Tokens per completion, as in the plan. Every completion is this long: random weights do not stop by themselves."""
 STEPS = 5
@@ -82,8 +84,9 @@ def cases(
 
 
 def bench_method(name: str) -> Method:
-    """A method of the registry, or `trl`."""
-    return PLAIN if name == PLAIN.id else find_method(name)
+    """A method of the registry, `trl` or `grpo-shared`."""
+    own = {one.id: one for one in (PLAIN, SHARED)}
+    return own[name] if name in own else find_method(name)
 
 
 def model_entry(case: Case) -> Mapping[str, Any]:

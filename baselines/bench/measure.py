@@ -32,7 +32,7 @@ from baselines.trainers.serve import GroupSampler
 
 SETTINGS = (
     *("per_device_train_batch_size", "gradient_accumulation_steps", "steps_per_generation", "num_generations"),
-    *("beta", "bf16", "gradient_checkpointing"),
+    *("beta", "bf16", "gradient_checkpointing", "shared_prefix", "shared_rollouts"),
 )
 """Trainer arguments that are stored with its numbers."""
 

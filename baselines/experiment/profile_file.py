@@ -278,6 +278,8 @@ class TrainingSection(BaseModel):
     augment_text: bool = UNSET
     augment_image: bool = UNSET
     noise_strength: Share = UNSET
+    shared_prefix: bool = UNSET
+    shared_rollouts: bool = UNSET
 
     @model_validator(mode="after")
     def _others_are_arguments_of_trl(self) -> TrainingSection:

@@ -21,7 +21,7 @@ from baselines.experiment.profile import Profile, profile_path
 from baselines.experiment.profile_file import COMMON, OF_THE_RUN
 from baselines.methods.method import Method
 from baselines.methods.registry import METHODS, all_methods, file_of, find_method
-from baselines.preflight.memory import empty_model, prepared
+from baselines.preflight.memory import WHOLE, empty_model, prepared
 from baselines.preflight.names import Problem, refuse
 
 BATCH = "per_device_train_batch_size"
@@ -55,7 +55,11 @@ def check_trainings(run: GridRun, selection: Selection) -> None:
     """
     file = str(profile_path(run.source))
     refuse(_trainings(run.profile, file, _methods(run.profile, selection)))
-    refuse(_parts(run, file, dict.fromkeys((*selection.models, *run.profile.default["models"]))))
+    models = dict.fromkeys((*selection.models, *run.profile.default["models"]))
+    refuse(_parts(run, file, models))
+    given = [arguments(run.profile, method, 0) for method in _methods(run.profile, selection)]
+    if any(one.get("shared_prefix") for one in given):
+        refuse(_shared_rows(run, file, models))
 
 
 def _methods(profile: Profile, selection: Selection) -> list[Method]:
@@ -85,6 +89,20 @@ def _parts(run: GridRun, file: str, models: Iterable[str]) -> Iterator[Problem]:
             prepared(model, source)
         except AnatomyR1Error as error:
             yield Problem(f"{file}: models.{name}", str(error))
+
+
+def _shared_rows(run: GridRun, file: str, models: Iterable[str]) -> Iterator[Problem]:
+    """Models whose rows cannot be shared. A model of unknown shape is left to training, which checks it too."""
+    from baselines.trainers.shared_scores import attention_of, unsupported
+
+    for name in models:
+        source = run.profile.models[name]
+        try:
+            model = prepared(empty_model(source, run.layout.base(name)), source)
+        except AnatomyR1Error:
+            continue
+        if problem := unsupported(model, source.get("attention") or attention_of(model)):
+            yield Problem(f"{file}: models.{name}", f"training.rl.shared_prefix {problem}")
 
 
 def _trainings(profile: Profile, file: str, methods: Iterable[Method]) -> Iterator[Problem]:
@@ -169,6 +187,9 @@ def _arguments(plan: Planned) -> Iterator[Problem]:
     if (warmup := built.get_warmup_steps(built.max_steps)) > WARMUP * built.max_steps:
         told = f"{warmup} is more than twice max_steps {built.max_steps}: half of learning_rate would never be reached"
         yield _located(plan, "warmup_steps", told)
+    if kind == "rl" and built.shared_rollouts and launch.accelerate in WHOLE:
+        told = f"needs whole weights in each process, and {launch.accelerate} shards them: leave it out"
+        yield _located(plan, "shared_rollouts", told)
     yield from _without_gpu(plan)
 
 

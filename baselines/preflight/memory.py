@@ -160,13 +160,20 @@ def states(shape: ModelShape, launch: Launch) -> int:
     return weights + ALONE * own + adapters
 
 
+def _prompts(arguments: Mapping[str, Any], rows: int) -> int:
+    """Prompts in a batch: one a group with `shared_prefix`, unless its members differ or the batch splits groups."""
+    group = int(arguments.get("num_generations", rows))
+    differ = arguments.get("augment_text") or arguments.get("augment_image")
+    return rows // group if arguments.get("shared_prefix") and not differ and rows % group == 0 else rows
+
+
 def training_memory(
     shape: ModelShape, launch: Launch, arguments: Mapping[str, Any], *, prompt: int, gpu: float, kind: str
 ) -> MemoryEstimate:
     """Memory of one training; `prompt` is in tokens, `gpu` in GB, of which vLLM takes a share."""
     rows = int(arguments["per_device_train_batch_size"])
     completion = int(arguments.get("max_completion_length", TRL_COMPLETION)) if kind == "rl" else ANSWER
-    tokens = rows * (prompt + completion)
+    tokens = _prompts(arguments, rows) * prompt + rows * completion
     kept = shape.layers if arguments.get("gradient_checkpointing") else 0
     inner = INNER * shape.width + GATED * shape.inner
     activations = tokens * (BFLOAT16 * shape.width * kept + inner * (1 if kept else shape.layers))

@@ -21,6 +21,7 @@ from anatomy_r1.validation import spelt, unknown_key
 from baselines.experiment.profile_file import OF_THE_RUN, TrainingSection, unknown_argument
 from baselines.experiment.values import exact
 from baselines.trainers.config import RLConfig
+from baselines.trainers.shared_rollouts import unsupported
 
 Kind = Literal["sft", "rl"]
 CONFIGS: dict[Kind, Any] = {"sft": SFTConfig, "rl": RLConfig}
@@ -165,12 +166,19 @@ def _refused_later(kind: Kind, built: Any, rewards: int) -> None:
             raise ArgumentError("pad_to_multiple_of", "TRL does not support it for images: leave it out")
         return
     _check_rewards(built, rewards)
+    _check_reinforcement(built)
+
+
+def _check_reinforcement(built: Any) -> None:
+    """What is at odds among the arguments of reinforcement learning."""
     if built.epsilon_high is not None and built.epsilon_high < built.epsilon:
         raise ArgumentError("epsilon_high", f"{built.epsilon_high:g} is below epsilon {built.epsilon:g}")
     if built.use_transformers_continuous_batching:
         raise ArgumentError("use_transformers_continuous_batching", "TRL does not support it for images")
     if built.sync_ref_model and built.beta == 0.0:
         raise ArgumentError("sync_ref_model", "there is no reference model where beta is 0")
+    if built.shared_rollouts and (problem := unsupported(built)):
+        raise ArgumentError(*problem.split(": ", 1))
 
 
 def _check_length(built: Any) -> None:

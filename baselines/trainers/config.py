@@ -42,6 +42,10 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
     """GDQA: members of a group see the image with different noise."""
     noise_strength: float = 0.05
     """GDQA: standard deviation of the noise as a share of the full range (ours: the paper states none)."""
+    shared_prefix: bool = False
+    """Compute the log-probabilities of rows with the same prompt and image in one row (shared_prefix.py)."""
+    shared_rollouts: bool = False
+    """Without vLLM: read each prompt and its image once for its group's completions (shared_rollouts.py)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,15 +13,10 @@ from typing import Any
 
 import torch
 from accelerate.utils import gather_object
-from torch.nn.utils.rnn import pad_sequence
-from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
+from baselines.trainers.batches import Pick, merge
 from baselines.trainers.grpo import Draw, LoggedGRPOTrainer, nonconstant
 from baselines.trainers.serve import TrainingRow
-
-Batch = dict[str, Any]
-Pick = tuple[int, int]
-"""Number of a draw, and of a row in it."""
 
 
 class DAPOTrainer(LoggedGRPOTrainer):
@@ -90,33 +85,3 @@ class DAPOTrainer(LoggedGRPOTrainer):
         rest = [(0, group) for group in range(wanted) if (0, group) not in signal]
         groups = [*signal, *rest][:wanted]
         return [(number, group * size + member) for number, group in groups for member in range(size)]
-
-
-PADDED = {
-    **dict.fromkeys(("prompt_ids", "prompt_mask"), "left"),
-    **dict.fromkeys(("completion_ids", "completion_mask", "old_per_token_logps", "ref_per_token_logps"), "right"),
-    **dict.fromkeys(("sampling_per_token_logps", "importance_sampling_ratio"), "right"),
-}
-"""Side on which TRL pads each tensor of a batch."""
-PER_ROW = ("advantages", "pixel_values", "image_grid_thw", "num_images")
-OTHER = ("mm_token_type_ids", "num_items_in_batch")
-
-
-def merge(batches: Sequence[Batch], picks: Sequence[Pick], pad: int) -> Batch:
-    """The picked rows of several batches as one, padded as TRL pads; the caller adds `num_items_in_batch`."""
-    unknown = set(batches[0]) - {*PADDED, *PER_ROW, *OTHER}
-    if unknown:
-        raise ValueError(f"cannot merge batches with {sorted(unknown)}. Fix: add the key to baselines/trainers/dapo.py")
-    parts = [split_pixel_values_by_grid(batch) for batch in batches]
-    merged: Batch = {key: [parts[b][key][r] for b, r in picks] for key in parts[0] if key not in OTHER}
-    merged["advantages"] = torch.stack(merged["advantages"])
-    for key in merged.keys() & PADDED.keys():
-        fill = pad if key.endswith("_ids") else 0
-        merged[key] = pad_sequence(merged[key], batch_first=True, padding_value=fill, padding_side=PADDED[key])
-    if "mm_token_type_ids" in batches[0]:
-        types = [batches[b]["mm_token_type_ids"][r, : batches[b]["prompt_ids"].size(1)] for b, r in picks]
-        prompt = pad_sequence(types, batch_first=True, padding_side="left")
-        completion = prompt.new_zeros(merged["completion_ids"].shape)  # image tokens are in the prompt
-        merged["mm_token_type_ids"] = torch.cat([prompt, completion], dim=1)
-    joined: Batch = unsplit_pixel_values_by_grid(merged)
-    return joined

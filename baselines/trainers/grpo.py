@@ -8,7 +8,8 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
 2. **Show them.** All members of a group see the same prompt and image. *GDQA differs here, and only here:* `vary` gives
    each member its own wording and image noise (serve.py).
 3. **Sample.** `draw` lets TRL sample one completion per row from the current policy pi_old, at the profile's
-   temperature, up to `max_completion_length` tokens, with transformers or vLLM.
+   temperature, up to `max_completion_length` tokens, with transformers or vLLM. With `shared_rollouts`, transformers
+   reads a prompt once for its group (shared_rollouts.py).
 4. **Reward.** Each reward function scores each completion, as the text that evaluation would read: accuracy and format
    (anatomy_r1/training/rewards.py), then a method's own (*DAPO adds a penalty for overlong completions*). R_i is their
    weighted sum.
@@ -23,6 +24,7 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
    L = -1/B sum_i 1/|o_i| sum_t [min(r A_i, clip(r, 1 - epsilon, 1 + epsilon) A_i) - beta (exp(d) - d - 1)],
    d = log pi_ref - log pi. With one update per batch, r is 1 and the clip never acts. *GPG's loss is -A log pi, DAPO's
    a mean over all tokens of the batch without the KL term:* both are TRL's, chosen by the knobs in baselines/methods/.
+   With `shared_prefix`, log-probabilities come from one row a group in place of G (shared_prefix.py).
 8. **Log.** `log_draw` writes every completion to the training log, discarded draws included; `LogSteps` (records.py)
    writes the step: loss, reward, KL, entropy, learning rate, tokens. `Recorder` (records.py) keeps the inputs of the
    loss at step 1 and every tenth, for certificates.
@@ -42,13 +44,18 @@ from typing import Any
 
 import torch
 from accelerate.utils import gather_object
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
 from anatomy_r1.chat import Detokenizer, generation_prompt, opened_by
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.similarity import Similarity
 from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
+from baselines.trainers.batches import together
 from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
+from baselines.trainers.shared_rollouts import sample
+from baselines.trainers.shared_scores import check_model, from_shared_rows, share_images, without_graph
 
 SPREAD = 1e-6
 """A group is constant if its largest and smallest reward differ by no more than this. The standard deviation is not a
@@ -88,6 +95,19 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     augment: Augment | None = None
     """GDQA: changes what each member of a group sees."""
     recorder: Recorder | None = None
+    _buffered_inputs: Any
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        without_graph(self.model)
+        if self.args.shared_prefix:
+            check_model(self.model)
+            for model in (self.model, self.ref_model):
+                if model is not None:
+                    share_images(model)
+        if self.args.shared_rollouts and (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
+            told = "shared_rollouts needs whole weights in each process, and they are sharded"
+            raise AnatomyR1Error(f"{told}. Fix: shared_rollouts: false, or another `launch.accelerate`, in the profile")
 
     def _generate_and_score_completions(self, inputs: list[TrainingRow]) -> dict[str, Any]:
         """Items 1 to 6 of the step, in the method where TRL performs them."""
@@ -163,6 +183,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generate_single_turn(self, prompt_ids: Any, images: Any, *rest: Any, **named: Any) -> Any:
         if self.use_vllm and self.vllm_mode == "colocate" and self._image_pad_token_id is not None:
             prompt_ids = [collapse_image_padding(ids, self._image_pad_token_id) for ids in prompt_ids]
+        if self.args.shared_rollouts:
+            return sample(self, prompt_ids, images, rest[0]), None
         return super()._generate_single_turn(prompt_ids, images, *rest, **named)
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids: Any) -> torch.Tensor:
@@ -201,8 +223,28 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             self.recorder.record(self, inputs, self._log_probabilities, loss)
         return loss
 
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        before = self._buffered_inputs
+        inputs = super()._prepare_inputs(generation_batch)
+        if self._buffered_inputs is before or not self._rows_may_move:
+            return inputs
+        self._buffered_inputs = together(self._buffered_inputs, self._tokenizer.pad_token_id)
+        return self._buffered_inputs[self._step % self.args.steps_per_generation]
+
+    @property
+    def _rows_may_move(self) -> bool:
+        """Whether rows are shared, and in whichever batch of its generation a row is, the update is the same: all of
+        them end in one update, and none is normalised by its own tokens.
+        """
+        given = self.args
+        one_update = given.gradient_accumulation_steps % given.steps_per_generation == 0
+        split = given.steps_per_generation > 1
+        return bool(given.shared_prefix and split and one_update and self.loss_type != "bnpo")
+
     def _get_per_token_logps_and_entropies(self, *arguments: Any, **named: Any) -> Any:
-        found = super()._get_per_token_logps_and_entropies(*arguments, **named)
+        found = from_shared_rows(self, *arguments, **named) if self.args.shared_prefix else None
+        if found is None:
+            found = super()._get_per_token_logps_and_entropies(*arguments, **named)
         self._log_probabilities = found[0].detach()
         return found
 

@@ -1,6 +1,7 @@
 """One of several processes: loss and gradient of each method on recorded completions. Started by a test.
 
-python one_of_several.py RUNS_FOLDER OUT_FOLDER; rank and world size come from the environment, as torchrun sets them.
+python one_of_several.py RUNS_FOLDER OUT_FOLDER SHARED_PREFIX (true or false)
+Rank and world size come from the environment, as torchrun sets them.
 """
 
 import dataclasses
@@ -62,15 +63,16 @@ def one(run, method, out):
     np.savez(out / f"{method}-{WORLD}-{RANK}.npz", loss=loss.item(), gradient=flat, shown=shown)
 
 
-def main(root, out):
+def main(root, out, shared):
     torch.set_num_threads(1)
     anatomy_r1.training.rewards.accuracy_reward = accuracy_reward
     profile = load_profile("smoke")
     budget = {**profile.training["rl"], "per_device_train_batch_size": GROUPS * GROUP // WORLD, "max_steps": 9}
+    budget["shared_prefix"] = shared
     profile = dataclasses.replace(profile, training={**profile.training, "rl": budget})
     for method in METHODS:
         one(GridRun(profile, Layout(root), "smoke"), method, out)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "true")

@@ -15,7 +15,7 @@ from baselines.preflight.memory import ARCHITECTURES, ROLLOUT_TOKENS, shape_of
 
 def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_reported():
     every = cases()
-    assert len(every) == 2 * 2 * 5 == len({case.name for case in every})
+    assert len(every) == 2 * 2 * 6 == len({case.name for case in every})
     assert every[0].name == "3b-lora-trl"
     assert [case.name for case in cases(["7b"], ["full"], ["gpg"])] == ["7b-full-gpg"]
     assert {case.model for case in cases(rehearsal=True)} == {"mini"}
@@ -106,7 +106,7 @@ def test_a_rehearsal_fills_every_field_and_trl_and_ours_sample_the_same(tmp_path
     from baselines.bench.inputs import prepare
     from baselines.bench.measure import measure
 
-    wanted = cases(["mini"], ["full"], ["trl", "grpo", "grpo-gdqa", "gpg"], **SHORT)
+    wanted = cases(["mini"], ["full"], ["trl", "grpo", "grpo-shared", "grpo-gdqa", "gpg"], **SHORT)
     wanted += cases(["mini"], ["lora"], ["dapo"], **SHORT)
     found = {}
     for case in wanted:
@@ -120,7 +120,10 @@ def test_a_rehearsal_fills_every_field_and_trl_and_ours_sample_the_same(tmp_path
         assert each["tokens"] == each["completions"] * case.completion, "no completion ends early"
         assert json.loads(json.dumps(one)) == one
     assert found["trl"]["said"] == found["grpo"]["said"] == found["gpg"]["said"] != found["grpo-gdqa"]["said"]
-    assert found["grpo"]["completions"] == 32
+    assert found["grpo"]["completions"] == found["grpo-shared"]["completions"] == 32
+    assert {one for one in found if found[one]["settings"]["shared_prefix"]} == {"grpo-shared"}
+    assert found["grpo-shared"]["losses"][0] == pytest.approx(found["grpo"]["losses"][0], abs=1e-5)
+    assert found["grpo-shared"]["plan"]["step"] < found["grpo"]["plan"]["step"]
     assert {one for one in found if found[one]["own"]["vary"] > 0.001} == {"grpo-gdqa"}
     assert {one for one in found if found[one]["own"]["write"] == 0} == {"trl"}
     assert found["dapo"]["completions"] == 4 * 32, "no answer is correct: all draws are used"

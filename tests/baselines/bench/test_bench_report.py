@@ -63,6 +63,8 @@ def test_aims_are_ratios_of_medians_and_say_when_they_were_not_measured():
     found = verdicts(result("trl", 1.0, least=0.9, most=1.1), result("grpo", 1.0, least=0.9, most=1.1))
     assert found["ours against plain TRL"] == (1.0, "met, but single steps lie on both sides")
     assert found["GDQA against GRPO"] == (None, "not measured (no such case)")
+    found = verdicts(result("grpo"), result("grpo-shared", 0.5))
+    assert found["a group computed once against GRPO"] == (0.5, "met")
     short = result("grpo-gdqa") | {"status": "out of memory", "error": "CUDA out of memory"}
     found = verdicts(result("grpo"), short)
     assert found["GDQA against GRPO"] == (None, "not measured (grpo-gdqa: out of memory)")

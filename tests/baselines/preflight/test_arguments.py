@@ -248,3 +248,29 @@ def test_planned_arguments_are_those_of_training():
     planned, trained = (build_arguments("rl", given, processes=count) for count in (1, None))
     names = [one.name for one in dataclasses.fields(trained)]
     assert {name: getattr(planned, name) for name in names} == {name: getattr(trained, name) for name in names}
+
+
+SHARED = {
+    "no mask of four dimensions": (
+        ("attention: sdpa", "attention: flash_attention_2"),
+        r"models.qwen2.5-vl-3b: training.rl.shared_prefix needs a mask of four dimensions, which attention "
+        r"flash_attention_2 does not take: write attention: sdpa",
+    ),
+    "dropout in the adapters": (("lora_dropout: 0.0 ", "lora_dropout: 0.1 "), "set lora_dropout and attention_dropout"),
+    "a value that is no boolean": (
+        ("shared_prefix: true", "shared_prefix: 1"),
+        "shared_prefix: should be a valid bool",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SHARED)
+def test_a_model_whose_rows_cannot_be_shared_does_not_pass_the_plan(what, tmp_path):
+    (before, after), told = SHARED[what]
+    paper = (PROFILES / "paper-1gpu.yaml").read_text().replace("  rl:\n", "  rl:\n    shared_prefix: true\n")
+    path = tmp_path / "own.yaml"
+    path.write_text(paper)
+    check(str(path))
+    path.write_text(paper.replace(before, after, 1))
+    with pytest.raises(AnatomyR1Error, match=told):
+        check(str(path))

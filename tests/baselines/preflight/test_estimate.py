@@ -149,3 +149,17 @@ def test_a_model_with_an_unknown_configuration_is_reported():
 
     with pytest.raises(AnatomyR1Error, match=r"'x/Unknown'.*Qwen2.5-VL-3B-Instruct, Qwen2.5-VL-7B-Instruct"):
         shape_of({"hub": "x/Unknown"})
+
+
+def test_a_group_computed_once_has_one_prompt():
+    """16 rows in two groups: two prompts of 30 tokens in place of sixteen, 16 completions of 10."""
+    given = {"per_device_train_batch_size": 16, "num_generations": 8, "max_completion_length": 10}
+    logits = 16 * 10 * SMALL.vocabulary * 12
+
+    def tokens(**more):
+        found = training_memory(SMALL, Launch(1, ""), {**given, **more}, prompt=30, gpu=8.0, kind="rl").step - logits
+        return found // (SMALL.layers * (34 * SMALL.width + 6 * SMALL.inner))
+
+    assert tokens() == 16 * 40
+    assert tokens(shared_prefix=True) == 2 * 30 + 16 * 10
+    assert tokens(shared_prefix=True, augment_text=True) == 16 * 40

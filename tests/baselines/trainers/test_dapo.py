@@ -6,7 +6,7 @@ import torch
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell
 from baselines.stages.train import LOG_NAME, train
-from baselines.trainers.dapo import merge
+from baselines.trainers.batches import merge
 from tests.helpers.recording import GROUP, hashed, hashed_reward, trainer_for
 from tests.helpers.small_runs import ignore
 

@@ -20,7 +20,7 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
-def start(world, root, out):
+def start(world, root, out, shared_rows="false"):
     """All processes of one world, to their end."""
     shared = {**os.environ, "PYTHONPATH": str(ROOT), "ACCELERATE_USE_CPU": "true"}
     shared |= {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
@@ -28,7 +28,7 @@ def start(world, root, out):
         {"RANK": str(r), "LOCAL_RANK": str(r), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world)}
         for r in range(world)
     ]
-    command = [sys.executable, str(ROOT / "tests" / "helpers" / "one_of_several.py"), str(root), str(out)]
+    command = [sys.executable, str(ROOT / "tests" / "helpers" / "one_of_several.py"), str(root), str(out), shared_rows]
     running = [
         subprocess.Popen(command, env={**shared, **(rank if world > 1 else {})}, stderr=subprocess.PIPE, text=True)
         for rank in ranks
@@ -53,9 +53,10 @@ def alone(smoke_root, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("world", [2, 4])
-def test_several_processes_learn_what_one_learns(world, alone, smoke_root):
-    start(world, smoke_root, alone)
+@pytest.mark.parametrize(("world", "shared"), [(2, "false"), (4, "false"), (2, "true"), (4, "true")])
+def test_several_processes_learn_what_one_learns(world, shared, alone, smoke_root):
+    """`shared`: rows with the same prompt and image are computed once in each process; the one process shares none."""
+    start(world, smoke_root, alone, shared)
     for method in METHODS:
         loss, gradient, shown = outcome(method, world, alone)
         expected, wanted, same = outcome(method, 1, alone)

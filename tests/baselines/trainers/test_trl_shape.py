@@ -9,6 +9,8 @@ from anatomy_r1.errors import AnatomyR1Error
 
 pytest.importorskip("trl")
 
+from baselines.trainers.shared_scores import NAMES
+
 
 def test_versions_are_the_locked_ones():
     import transformers
@@ -36,6 +38,39 @@ def test_private_methods_that_are_overridden_exist_with_these_parameters():
     assert hasattr(GRPOTrainer, "_get_per_token_logps_and_entropies")
     assert parameters(GRPOTrainer, "_generate_single_turn")[:3] == ["self", "prompt_ids", "images"]
     assert parameters(SFTTrainer, "_get_train_sampler") == ["self", "train_dataset"]
+
+
+def test_log_probabilities_are_asked_for_as_shared_rows_answer():
+    """`baselines/trainers/shared_scores.py`: arguments, result, the head's pre-shifted labels, the prepared mask."""
+    import torch
+    from transformers import Qwen2_5_VLConfig
+    from transformers.masking_utils import create_causal_mask
+    from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
+    from trl import GRPOTrainer
+    from trl.trainer.utils import add_fused_lm_head
+
+    asked = inspect.signature(GRPOTrainer._get_per_token_logps_and_entropies)
+    first = ["self", "model", "input_ids", "attention_mask", "logits_to_keep", "batch_size", "compute_entropy"]
+    assert list(asked.parameters)[:8] == [*first, "compute_aux_loss"]
+    assert {*NAMES} < {*asked.parameters}
+    assert "return logps, entropies, aux_loss" in inspect.getsource(GRPOTrainer._get_per_token_logps_and_entropies)
+    for caller in (GRPOTrainer._compute_loss, GRPOTrainer._generate_and_score_completions):
+        for call in inspect.getsource(caller).split("self._get_per_token_logps_and_entropies(")[1:]:
+            given = [one.strip() for one in call.split(")")[0].split(",")]
+            assert given[3] == "logits_to_keep"  # all that follows has a name
+            assert all("=" in one or "**" in one or not one or one.startswith("#") for one in given[4:6])
+    head = inspect.getsource(add_fused_lm_head)
+    assert "labels = shift_labels" in head
+    assert "masked_fill(~mask, 0)" in head  # 0 at padding, as `Packed.unpack` has it
+    buffered = inspect.getsource(GRPOTrainer._prepare_inputs)  # `LoggedGRPOTrainer._prepare_inputs`
+    assert "inputs = self._buffered_inputs[self._step % self.args.steps_per_generation]" in buffered
+    assert "self._buffered_inputs = [unsplit_pixel_values_by_grid(batch) for batch in generation_batches]" in buffered
+    positions = list(inspect.signature(Qwen2_5_VLModel.get_rope_index).parameters)
+    assert {"input_ids", "mm_token_type_ids", "image_grid_thw", "attention_mask"} < {*positions}
+    forward = inspect.getsource(Qwen2_5_VLModel.forward)
+    assert "self.get_image_features(pixel_values, image_grid_thw, **kwargs).pooler_output" in forward
+    four, text = torch.ones(1, 1, 2, 2, dtype=torch.bool), Qwen2_5_VLConfig().get_text_config()
+    assert create_causal_mask(text, torch.ones(1, 2, 4), four, past_key_values=None) is four
 
 
 def test_rewards_are_gathered_and_the_batch_has_the_keys_that_are_logged():

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.engines.transformers_engine import GenerationRequest, decode, next_tokens, uniforms
+from anatomy_r1.evaluation.engines.decoding import GenerationRequest, decode, next_tokens
+from anatomy_r1.evaluation.engines.transformers_engine import uniforms
 from anatomy_r1.prompts import render
 from tests.helpers.small_set import questions
 

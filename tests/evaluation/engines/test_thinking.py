@@ -61,12 +61,13 @@ def with_template(model_folder, folder, end):
 def say(monkeypatch, text, *, end=True):
     """Let both engines generate these tokens as every response, the end token included."""
     from anatomy_r1.evaluation.engines import transformers_engine
+    from anatomy_r1.evaluation.engines.decoding import Generated
     from anatomy_r1.mini.tokenizer import build_tokenizer
 
     tokenizer = build_tokenizer()
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id] * end
     monkeypatch.setattr(FakeVllm, "said", tokens)
-    made = transformers_engine.Generated(tokens, "stop")
+    made = Generated(tokens, "stop")
     monkeypatch.setattr(transformers_engine, "decode", lambda model, inputs, requests, *_: [made] * len(requests))
     return tokens
 

@@ -1,0 +1,265 @@
+"""A training step of each method with and without what a group shares, in processor seconds and memory.
+
+python -m tests.bench.shared_step mini [STEPS [MODEL DATA]]    every method at the mini shape, in one process, in turn
+python -m tests.bench.shared_step paper [METHOD ...]     a step at the paper's lengths, each case in its own process
+python -m tests.bench.shared_step saved                  what GRPO's loss keeps at these lengths, in two layers
+
+One thread. Random weights, whose completions all have the full length: 24 tokens, or 190. With MODEL (the mini
+profile's base) and DATA (a prepared set) they end by themselves.
+
+`paper` is a Qwen2.5-VL of 158 million weights in float32, with the proportions of the 3B and a small vocabulary (on a
+CPU, TRL scores every position; with Qwen's 151,936 tokens that would be half of the work, which it is not on a GPU).
+One group of eight, frames of 854 x 480 (510 tokens), gradient checkpointing, the vision tower frozen; plain gradient
+descent, which has no state. `saved` has no gradient checkpointing: a layer's activations are then all there.
+
+`usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too.
+"""
+
+import contextlib
+import dataclasses
+import gc
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+METHODS = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-gdqa-no-image")
+WAYS = {
+    "usual": {},
+    "prefix": {"shared_prefix": True},
+    "both": {"shared_prefix": True, "shared_rollouts": True},
+}
+COMPLETION = {"mini": 24, "paper": 190, "saved": 190}
+PAPER = {"width": 1024, "layers": 6, "inner": 5504, "vision": 512, "depth": 8, "vision_inner": 1368, "words": 8192}
+"""Of the language model and the vision tower; the 3B has 2048, 36, 11008, 1280, 32, 3420 and 151,936."""
+
+
+def data(folder, frame):
+    """A prepared set over the bench's questions."""
+    import numpy as np
+    from PIL import Image
+
+    from anatomy_r1.data.prepared import load, write
+    from baselines.bench.cases import BENCHMARK
+    from baselines.bench.inputs import questions
+
+    asked, rng = questions(), np.random.default_rng(0)
+    for one in asked:
+        coarse = rng.integers(0, 256, (frame[1] // 8 or 1, frame[0] // 8 or 1, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize(frame).save(folder / one.image)
+    write(folder / "set", {"train": asked}, folder, {"benchmark": BENCHMARK, "generated": True, "seed": 0})
+    return load(folder / "set", "train")
+
+
+def config(processor, layers):
+    """Qwen2.5-VL-3B's configuration, smaller."""
+    from baselines.bench.inputs import model_config
+    from baselines.preflight.memory import ARCHITECTURES
+
+    raw = json.loads((ARCHITECTURES / "Qwen2.5-VL-3B-Instruct.json").read_text())
+    made, size = model_config(raw, processor.tokenizer), PAPER
+    text, vision = made.get_text_config(), made.vision_config
+    text.hidden_size, text.intermediate_size, text.vocab_size = size["width"], size["inner"], size["words"]
+    text.num_hidden_layers, text.num_attention_heads, text.num_key_value_heads = layers, 8, 2
+    text.layer_types = text.layer_types[:layers]
+    vision.hidden_size, vision.intermediate_size, vision.depth = size["vision"], size["vision_inner"], size["depth"]
+    vision.out_hidden_size, vision.num_heads, vision.fullatt_block_indexes = size["width"], 8, [3, 7]
+    return made
+
+
+def policy(shape, folder):
+    """Model and processor, saved and loaded as training loads them."""
+    import torch
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    from anatomy_r1.mini import architecture
+    from baselines.bench.inputs import build_processor
+
+    if folder.is_dir():
+        return
+    torch.manual_seed(0)
+    if shape == "mini":
+        processor = architecture.build_processor()
+        model = architecture.build_model("mini-l", processor)
+    else:
+        processor = build_processor((3136, 451584))
+        model = Qwen2_5_VLForConditionalGeneration(config(processor, 2 if shape == "saved" else PAPER["layers"]))
+        tokens = {"eos_token_id": processor.tokenizer.eos_token_id, "pad_token_id": processor.tokenizer.pad_token_id}
+        model.generation_config.update(**tokens)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def budget(shape, method, way, steps):
+    """Trainer arguments: the mini profile's, or one group of the profile `paper`'s on a CPU."""
+    from baselines.experiment.cell import arguments
+    from baselines.experiment.profile import load_profile
+    from baselines.methods.registry import find_method
+
+    profile = load_profile("mini" if shape == "mini" else "paper")
+    changed = {"max_steps": steps, "own_steps": steps, "rollout_tokens": 0, "warmup_steps": 0, "use_vllm": False}
+    changed |= {"max_completion_length": COMPLETION[shape], "similarity": "mini" if "asc" in method else None}
+    common = {**profile.training["common"], "save_strategy": "no", "use_cpu": True, "bf16": False}
+    common["gradient_checkpointing"] = shape == "paper"
+    if shape != "mini":
+        changed |= {"per_device_train_batch_size": 8, "optim": "sgd", "vllm_enable_sleep_mode": False}
+    training = {"common": common, "rl": {**profile.training["rl"], **changed, **WAYS[way]}}
+    return arguments(dataclasses.replace(profile, training=training), find_method(method), 0)
+
+
+def build(shape, method, way, steps, folder, prepared, model=None):
+    """The trainer as the grid builds it; of random weights, no completion ends early."""
+    from baselines.bench.inputs import forbidden
+    from baselines.methods.registry import find_method
+    from baselines.stages.policy import load_policy
+    from baselines.stages.train import assemble
+    from baselines.trainers import RLConfig
+
+    entry = {"dtype": "float32", "frozen": [] if shape == "mini" else ["model.visual"]}
+    start = Path(model or folder / shape)
+    policy_and_processor = load_policy(start, start, entry)
+    length = {"min_new_tokens": COMPLETION[shape], "suppress_tokens": forbidden(policy_and_processor[1].tokenizer)}
+    given = {**budget(shape, method, way, steps), "output_dir": str(folder / "out"), "report_to": "none"}
+    args = RLConfig(**given, generation_kwargs=None if model else length)
+    return assemble(find_method(method), prepared, policy_and_processor, entry, args)
+
+
+class Saved:
+    """Bytes that the loss keeps for its gradient, each storage once, weights left out."""
+
+    def __init__(self, trainer):
+        self.trainer, self.compute, self.most = trainer, trainer.compute_loss, 0
+        self.weights = {one.untyped_storage().data_ptr() for one in trainer.model.parameters()}
+
+    def __call__(self, *given, **named):
+        import torch
+
+        seen, kept = {}, []
+
+        def note(tensor):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in self.weights:
+                seen[storage.data_ptr()] = storage.nbytes()
+                kept.append(tensor)  # or its place could be another's
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda one: one):
+            loss = self.compute(*given, **named)
+        self.most = max(self.most, sum(seen.values()))
+        kept.clear()
+        return loss
+
+
+def one(shape, method, way, steps, folder, prepared, model=None):
+    """Processor seconds of a step by span, median over all but the first (the only one, if there is one); memory."""
+    import statistics
+
+    from baselines.bench.measure import StepTimer
+
+    trainer, timer = build(shape, method, way, steps, folder, prepared, model), StepTimer()
+    saved = None if shape == "paper" else Saved(trainer)
+    trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
+    trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
+    trainer.compute_loss = timer.timed("forward", saved or trainer.compute_loss)
+    trainer.accelerator.backward = timer.timed("backward", trainer.accelerator.backward)
+    trainer.add_callback(timer)
+    gc.collect()
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    with contextlib.redirect_stdout(sys.stderr):
+        trainer.train()
+    counted = timer.steps[1:] or timer.steps
+    found = {name: statistics.median(step[name] for step in counted) for name in ("seconds", "rollout", "scoring")}
+    found |= {name: statistics.median(step[name] for step in counted) for name in ("forward", "backward")}
+    length = statistics.mean(step["tokens"] / step["completions"] for step in counted)
+    found |= {
+        "prompt": max(timer.prompts),
+        "tokens a completion": length,
+        "losses": [e["loss"] for e in trainer.state.log_history if "loss" in e],
+    }
+    if saved:
+        return {**found, "saved": saved.most}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {**found, "weights": sum(w.numel() for w in trainer.model.parameters()), "before": before, "peak": peak}
+
+
+def ratios(cases):
+    """Of each way to the usual one."""
+    found = {}
+    for name, case in cases.items():
+        method, way = name.split(" ")
+        if way == "usual":
+            continue
+        usual = cases[f"{method} usual"]
+        learn = (case["forward"] + case["backward"]) / (usual["forward"] + usual["backward"])
+        memory = (
+            case["saved"] / usual["saved"]
+            if "saved" in case
+            else ((case["peak"] - case["before"]) / (usual["peak"] - usual["before"]))
+        )
+        values = {"step": case["seconds"] / usual["seconds"], "forward and backward": learn, "memory": memory}
+        values |= {name: case[name] / usual[name] for name in ("rollout", "scoring")}
+        found[name] = {key: round(value, 3) for key, value in values.items()}
+    return found
+
+
+def alone(shape, method, way):
+    """One case in a process of its own, whose memory is then its own."""
+    words = [sys.executable, "-m", "tests.bench.shared_step", "one", shape, method, way]
+    return json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS), given=()):
+    """Every method in every way."""
+    import torch
+
+    torch.set_num_threads(1)
+    cases = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for method in methods:
+            for way in ways:
+                name = f"{method} {way}"
+                cases[name] = (
+                    alone(shape, method, way) if shape == "paper" else run(shape, method, way, steps, folder, *given)
+                )
+                gc.collect()
+                print(name, json.dumps(cases[name]), file=sys.stderr, flush=True)
+    return {"ratios": ratios(cases), "cases": cases}
+
+
+def run(shape, method, way, steps, folder, model=None, prepared=None):
+    """One case in this process."""
+    from anatomy_r1.data.prepared import load
+    from baselines.bench.inputs import FRAME, MINI_FRAME
+
+    if model:
+        return one(shape, method, way, steps, Path(folder), load(Path(prepared), "train"), model)
+    folder = Path(folder)
+    pictures = folder / "pictures"
+    if not pictures.is_dir():
+        pictures.mkdir()
+        data(pictures, MINI_FRAME if shape == "mini" else FRAME)
+    policy(shape, folder / shape)
+    return one(shape, method, way, steps, folder, load(pictures / "set", "train"))
+
+
+def main(what, *words):
+    """Measure and print."""
+    if what == "one":
+        import torch
+
+        torch.set_num_threads(1)
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(run(*words, 1, folder)))
+        return
+    steps = int(words[0]) if what == "mini" and words else 6
+    methods = METHODS if what == "mini" or not words else words
+    methods = ("grpo",) if what == "saved" else methods
+    ways = tuple(WAYS) if what == "mini" else ("both", "usual")
+    given = words[1:] if what == "mini" else ()
+    print(json.dumps(measure(what, methods, steps if what == "mini" else 1, ways, given), indent=1))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
