@@ -96,15 +96,15 @@ def hashes(processor: Processor, *, whole: bool, name: str = "") -> dict[str, st
     spent = after.children_user + after.children_system - before.children_user - before.children_system
     print(f"{name}: {spent:.0f} CPU seconds, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     lines = [line.split(" ") for line in done.stdout.splitlines() if line.startswith("portable:")]
-    return {} if done.returncode else {label.removeprefix("portable:"): value for label, value in lines}
+    return {} if done.returncode else {name.removeprefix("portable:"): value for name, value in lines}
 
 
 def compare(found: Mapping[str, Mapping[str, str]]) -> int:
     """Print which hashes differ from the first processor's; returns the exit status."""
     first, *others = found
-    print(*(f"{label:<12} {value}" for label, value in found[first].items()), sep="\n")
+    print(*(f"{stage:<24} {value}" for stage, value in found[first].items()), sep="\n")
     for name in others:
-        unequal = [label for label, value in found[first].items() if found[name].get(label) != value]
+        unequal = [stage for stage, value in found[first].items() if found[name].get(stage) != value]
         told = f"differ: {', '.join(unequal)}" if found[name] else "could not be run"
         print(f"{name} and {first}: {told if unequal or not found[name] else 'the same bytes'}")
     if not all(found.values()):
@@ -129,7 +129,12 @@ def _run_stages(folder: Path) -> None:
     run = GridRun(load_profile(source), Layout(folder / "runs"), source)
     for stage, name in STAGES:
         run_stage(stage, name, run)
-        print(f"portable:{stage}-{name.split('/')[-2] if '/' in name else name} {_hash(run, stage, name)}", flush=True)
+        print(f"portable:{label(stage, name)} {stage_hash(run, stage, name)}", flush=True)
+
+
+def label(stage: str, name: str) -> str:
+    """The name of a stage's hash, such as `train-grpo`."""
+    return f"{stage}-{name.split('/')[2] if '/' in name else name}"
 
 
 def write_profile(folder: Path) -> Path:
@@ -148,7 +153,7 @@ def write_profile(folder: Path) -> Path:
     return path
 
 
-def _hash(run: Any, stage: str, name: str) -> str:
+def stage_hash(run: Any, stage: str, name: str) -> str:
     """What a stage made, in 16 hex digits: pixels, questions, weights with losses and rewards, or responses."""
     from anatomy_r1.response_log.log import ResponseLog
     from anatomy_r1.training.training_log import LOG_NAME, read

@@ -88,10 +88,11 @@ def evaluate(
             config.engine, model, benchmark=task, log=opened, **shared, **(config.engine_args or {})
         )
         decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
-        plan = {**_plan(task, prepared, config), **engine.plan, **_portable(arithmetic.mode())}
+        plan = {**_plan(task, prepared, config), **engine.plan}
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
         opened.add_provenance(run, engine.provenance)
-        opened.add_provenance(run, _portable(arithmetic.record()))
+        if arithmetic.mode() == "portable":
+            opened.add_provenance(run, {"arithmetic": arithmetic.record()})
         longest = max(items, key=lambda item: len(item.turn))
         prompt = engine.prompt(longest)  # checked before the first response
         check_length(engine, longest.question.id, prompt, longest.pictures, config.max_new_tokens)
@@ -116,11 +117,6 @@ def _check_files(log: Path, results: Path | None) -> None:
         if path is not None and Path(path).is_dir():
             name = "log.sqlite" if option == "log" else "results.json"
             raise AnatomyR1Error(f"{path}: a folder, not a file. Fix: --{option} {Path(path) / name}")
-
-
-def _portable(stated: object) -> dict[str, Any]:
-    """An entry that only portable arithmetic makes, so that earlier runs keep their names; never both in one run."""
-    return {"arithmetic": stated} if arithmetic.mode() == "portable" else {}
 
 
 def _check_portable(config: EvaluationConfig) -> None:
