@@ -93,10 +93,11 @@ def restart_portable(module: str, words: Sequence[str]) -> None:
     Raises:
         AnatomyR1Error: The process was replaced once, and the environment still does not stand.
     """
+    again = os.environ.pop(_RESTARTED, "")  # what this process starts may have to restart itself, too
     missing = missing_variables()
     if not missing:
         return
-    if os.environ.get(_RESTARTED):
+    if again:
         _refuse(f"these variables do not reach Python: {', '.join(sorted(missing))}")
     sys.stdout.flush()
     sys.stderr.flush()

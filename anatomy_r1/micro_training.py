@@ -1,7 +1,7 @@
 """A small fixed training, sampling and statistics: what computes other bytes here computes other bytes in a run.
 
 Its parts are those of the mini base and of GRPO. All random numbers come from generators of its own, so that it leaves
-the random states of the process as they are. It takes about a tenth of a second, and a second the first time.
+the random states of the process as they are. It takes a few hundredths of a second.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def test_the_fingerprint_is_the_committed_one_whatever_a_library_finds():
 @pytest.mark.slow
 @needs_avx2
 def test_without_fma_only_the_c_library_computes_otherwise():
-    """No processor with AVX2 lacks FMA; glibc's exp, log, pow and cos would differ on one."""
+    """No processor with AVX2 lacks FMA; glibc's exp, pow and cos would differ on one."""
     plain = printed("--portable")
     other = printed("--portable", GLIBC_TUNABLES="glibc.cpu.hwcaps=-AVX512F,-AVX2,-FMA")
     assert [name for name in plain if plain[name] != other.get(name)] in ([], ["portable", "libm"])
