@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1 import arithmetic
+
 PACKAGES = ("torch", "transformers", "trl", "lm-eval", "datasets", "accelerate", "peft", "vllm", "deepspeed")
 ROOT = Path(__file__).resolve().parent.parent
 GIT_VARIABLES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"})
@@ -21,13 +23,14 @@ VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 def provenance() -> dict[str, Any]:
-    """Commit, dirty flag, lock hash, package versions and hardware. `commit` is "" outside a git checkout."""
+    """Commit, dirty flag, lock hash, packages, hardware and arithmetic. `commit` is "" outside a git checkout."""
     lock = ROOT / "constraints.txt"
     return {
         **git_state(),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         "packages": versions(PACKAGES),
         "python": platform.python_version(),
+        "arithmetic": arithmetic.record(),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "processor": processor(),

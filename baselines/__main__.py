@@ -12,6 +12,7 @@ from baselines.commands import EXAMPLE, add_bench_command, add_grid_commands, ad
 def main(argv: list[str] | None = None) -> int:
     """Returns the exit status: 0 done, 1 a stage failed, 2 bad arguments, 3 something is missing on this machine."""
     arguments = _parser().parse_args(argv)
+    arguments.words = sys.argv[1:] if argv is None else argv
     try:
         return int(arguments.function(arguments))
     except AnatomyR1Error as error:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anatomy_r1.arithmetic import EXPECTED, MODES, machine_note, restart_portable, use_portable
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.bench.cases import COMPLETION, METHODS, MODELS, STEPS, TUNINGS, cases
 
@@ -125,6 +126,7 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
     add("--arms", nargs="+", default=[], metavar="ID", help="matched, equal-tokens, as-released (default: matched)")
     add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
     add("--jobs", type=int, default=0, help="number of concurrent processes (default: one per core)")
+    _add_arithmetic(command)
     add("--report-to", default="none", choices=REPORTERS, help="tensorboard, wandb or trackio (default: none)")
 
 
@@ -132,7 +134,13 @@ def _run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", required=True)
     command.add_argument("--root", type=Path, required=True)
     command.add_argument("--report-to", default="none")
+    _add_arithmetic(command)
     _add_method_file(command)
+
+
+def _add_arithmetic(command: argparse.ArgumentParser) -> None:
+    text = "portable: the same bytes on every x86-64 machine with AVX2, in about twice the time (docs/portable.md); "
+    command.add_argument("--arithmetic", choices=MODES, help=text + "default: the profile's, native in all of ours")
 
 
 def _add_method_file(command: argparse.ArgumentParser) -> None:
@@ -151,6 +159,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from baselines.stages.curves import FOLDER, write_curves
 
     run, selection = _asked(arguments)
+    _start_portable(run, arguments)
     problems = missing_gpus(run.profile) if arguments.executor == "local" else []  # a cluster's head has no GPU
     if problems:
         _plan(arguments)
@@ -163,6 +172,18 @@ def _run(arguments: argparse.Namespace) -> int:
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"grid {'done' if done else 'not done'} in {minutes} min {seconds} s: {root}", file=sys.stderr)
     return 0 if done else 1
+
+
+def _start_portable(run: GridRun, arguments: argparse.Namespace) -> None:
+    """In portable arithmetic: start this process again if need be, and say what its numbers are before they are made.
+
+    The stages inherit the environment.
+    """
+    if run.profile.arithmetic != "portable":
+        return
+    restart_portable("baselines", arguments.words)
+    use_portable()
+    print(machine_note() or f"portable arithmetic, fingerprint {EXPECTED} as expected", file=sys.stderr)
 
 
 def _plan(arguments: argparse.Namespace) -> int:
@@ -206,7 +227,8 @@ def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
     from baselines.preflight.arguments import check_trainings
     from baselines.preflight.names import check_profile
 
-    profile, files = load_profile(arguments.profile), _method_files(arguments)
+    profile = load_profile(arguments.profile).in_arithmetic(arguments.arithmetic)
+    files = _method_files(arguments)
     own = [method.id for method in add_methods(files)]
     check_profile(profile, arguments.profile)
     asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
@@ -264,12 +286,15 @@ def _stage(arguments: argparse.Namespace) -> int:
     if arguments.pool:
         from baselines.grid.pool import submit
 
-        asked = {name: getattr(arguments, name) for name in ("profile", "report_to", "stage", "name")}
+        asked = {name: getattr(arguments, name) for name in ("profile", "report_to", "arithmetic", "stage", "name")}
         asked |= {"root": str(arguments.root.resolve()), "method_files": _method_files(arguments)}
         return submit(arguments.pool, asked)
     from baselines.stages.stages import run_stage
 
-    run_stage(arguments.stage, arguments.name, _opened(arguments))
+    run = _opened(arguments)
+    if run.profile.arithmetic == "portable":  # a job of a cluster may not have the grid's environment
+        restart_portable("baselines", arguments.words)
+    run_stage(arguments.stage, arguments.name, run)
     return 0
 
 
@@ -283,4 +308,5 @@ def _training(arguments: argparse.Namespace) -> int:
 def _opened(arguments: argparse.Namespace) -> GridRun:
     from baselines.experiment.cell import open_run
 
-    return open_run(arguments.profile, arguments.root.resolve(), arguments.report_to, _method_files(arguments))
+    words = (arguments.report_to, _method_files(arguments), arguments.arithmetic)
+    return open_run(arguments.profile, arguments.root.resolve(), *words)

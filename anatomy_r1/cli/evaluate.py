@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.arithmetic import MODES, machine_note, use_portable
 from anatomy_r1.cli.commands import add_command, add_group
 from anatomy_r1.evaluation.config import ENGINES, EvaluationConfig, Shard
 
@@ -88,6 +90,8 @@ def add_evaluate_command(commands: Any) -> None:
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: cuda if available)")
     parser.add_argument("--dtype", help="float32, bfloat16 ... (default: the checkpoint's)")
     parser.add_argument("--wait", type=float, metavar="S", help="seconds to wait for another writer of the log")
+    about = "portable: the same bytes on every x86-64 machine with AVX2, in about twice the time (docs/portable.md)"
+    parser.add_argument("--arithmetic", choices=MODES, help=f"{about}; default: native")
     parser.add_argument("--engine", choices=ENGINES, help=f"what generates the responses (default: {default.engine})")
     _add_server_options(parser)
 
@@ -136,7 +140,9 @@ def _evaluate(args: argparse.Namespace) -> int:
     from anatomy_r1.scoring.score import score
     from anatomy_r1.scoring.validity import validity_problems
 
-    options = {name: value for name, value in vars(args).items() if name != "run"}
+    options = {name: value for name, value in vars(args).items() if name not in ("run", "arithmetic")}
+    if getattr(args, "arithmetic", "native") == "portable":  # `main` has seen to the environment
+        _start_portable()
     server = {name: options.pop(name) for name in SERVER_OPTIONS if name in options}
     options["engine_args"] = dict(options["engine_args"]) | server
     found = evaluate(**options)
@@ -150,6 +156,12 @@ def _evaluate(args: argparse.Namespace) -> int:
     for reason in validity_problems(score(found.log, args.data, found.run)):
         print(f"UNFIT: {reason}")
     return 0
+
+
+def _start_portable() -> None:
+    use_portable()
+    if note := machine_note():
+        print(note, file=sys.stderr)
 
 
 def add_score_command(commands: Any) -> None:

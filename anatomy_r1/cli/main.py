@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from anatomy_r1 import __version__
+from anatomy_r1.arithmetic import restart_portable
 from anatomy_r1.cli.compare import add_compare_command
 from anatomy_r1.cli.data import add_data_commands
 from anatomy_r1.cli.evaluate import add_evaluate_command, add_log_commands, add_score_command, add_tasks_commands
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from anatomy_r1.tables.text import plain_lines
 
     try:
+        if getattr(args, "arithmetic", "native") == "portable":
+            restart_portable("anatomy_r1.cli", sys.argv[1:] if arguments is None else arguments)
         return int(args.run(args))
     except AnatomyR1Error as error:
         print(f"error: {plain_lines(str(error))}", file=sys.stderr)

@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
+from anatomy_r1 import arithmetic
 from anatomy_r1.data.prepared import PreparedSet, find_set
 from anatomy_r1.data.shown import check_pictures
 from anatomy_r1.errors import AnatomyR1Error
@@ -74,6 +75,7 @@ def evaluate(
     if task not in benchmarks():
         raise AnatomyR1Error(f"task {task!r}: unknown. Fix: one of {', '.join(benchmarks())}")
     _check_files(log, config.results)
+    _check_portable(config)
     prepared = find_set(task, data, config.split)
     items = _items(prepared, config)
     sampling = [
@@ -89,6 +91,8 @@ def evaluate(
         plan = {**_plan(task, prepared, config), **engine.plan}
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
         opened.add_provenance(run, engine.provenance)
+        if arithmetic.mode() == "portable":
+            opened.add_provenance(run, {"arithmetic": arithmetic.record()})
         longest = max(items, key=lambda item: len(item.turn))
         prompt = engine.prompt(longest)  # checked before the first response
         check_length(engine, longest.question.id, prompt, longest.pictures, config.max_new_tokens)
@@ -113,6 +117,13 @@ def _check_files(log: Path, results: Path | None) -> None:
         if path is not None and Path(path).is_dir():
             name = "log.sqlite" if option == "log" else "results.json"
             raise AnatomyR1Error(f"{path}: a folder, not a file. Fix: --{option} {Path(path) / name}")
+
+
+def _check_portable(config: EvaluationConfig) -> None:
+    """Raise where portable arithmetic would say nothing about the numbers."""
+    if arithmetic.mode() == "portable" and (config.engine != "transformers" or config.device not in (None, "cpu")):
+        told = f"portable arithmetic is for --engine transformers on a CPU, not {config.engine} on {config.device}"
+        raise AnatomyR1Error(f"{told}. Fix: leave out --arithmetic portable")
 
 
 def _items(prepared: PreparedSet, config: EvaluationConfig) -> list[Item]:

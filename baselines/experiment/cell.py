@@ -14,11 +14,13 @@ logs/<stage>/...                                     output of each stage
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.arithmetic import OPTIMISER, Mode
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import PLAIN, asked_benchmark, row_name
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
 from baselines.experiment.profile import Profile, load_profile
@@ -165,10 +167,13 @@ class GridRun:
     """Absolute paths of the user's method files, which each stage loads again."""
 
 
-def open_run(source: str, root: Path, report_to: str, method_files: Sequence[str]) -> GridRun:
+def open_run(
+    source: str, root: Path, report_to: str, method_files: Sequence[str], arithmetic: Mode | None = None
+) -> GridRun:
     """The run that another process started: load its profile, and register the methods of its files."""
     registry.add_methods(method_files)
-    return GridRun(load_profile(source), Layout(root), source, report_to, tuple(method_files))
+    profile = load_profile(source).in_arithmetic(arithmetic)
+    return GridRun(profile, Layout(root), source, report_to, tuple(method_files))
 
 
 def arguments(profile: Profile, method: Method, seed: int, data: str = MATCHED) -> dict[str, Any]:
@@ -181,7 +186,17 @@ def arguments(profile: Profile, method: Method, seed: int, data: str = MATCHED) 
         own = dict(method.release_knobs)
         if "own_steps" in budget:  # no arm of equal tokens: the run ends with its own steps
             own |= {"max_steps": budget["own_steps"], "rollout_tokens": 0}
-    return {**budget, **method.knobs, **own, "seed": seed}
+    return {**budget, **method.knobs, **own, **_optimiser(profile, {**budget, **method.knobs}), "seed": seed}
+
+
+def _optimiser(profile: Profile, given: Mapping[str, Any]) -> dict[str, str]:
+    """The optimiser of portable arithmetic, which allows no other: what others compute was not tested."""
+    if profile.arithmetic != "portable":
+        return {}
+    if given.get("optim", OPTIMISER) != OPTIMISER:
+        fix = f"leave optim out, or run with --arithmetic native (portable: {OPTIMISER})"
+        raise AnatomyR1Error(f"profile {profile.name}: optim {given['optim']!r} is not portable. Fix: {fix}")
+    return {"optim": OPTIMISER}
 
 
 def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
@@ -201,4 +216,5 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
         "data": data,
         "model": dict(profile.models[cell.model]),
         "parent": settings(profile, parent) if parent else None,
+        **profile.portable,
     }

@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.arithmetic import Mode
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
 from anatomy_r1.validation import read_validated
-from baselines.experiment.profile_file import COMMON, Launch, Needs, ProfileFile
+from baselines.experiment.profile_file import COMMON, Launch, Needs, ProfileFile, not_portable
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 
@@ -42,6 +43,22 @@ class Profile:
     training: Mapping[str, Mapping[str, Any]]
     cost: Mapping[str, float]
     released: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    arithmetic: Mode = "native"
+
+    @property
+    def portable(self) -> dict[str, str]:
+        """What portable arithmetic adds to settings that are hashed; empty in native mode, so old digests stay."""
+        return {"arithmetic": self.arithmetic} if self.arithmetic == "portable" else {}
+
+    def in_arithmetic(self, mode: Mode | None) -> Profile:
+        """The profile in that arithmetic; None leaves it as the file says.
+
+        Raises:
+            AnatomyR1Error: Portable arithmetic is asked for, and the profile cannot have it.
+        """
+        if mode == "portable" and (reason := not_portable(self.needs, self.launch, self.evaluation)):
+            raise AnatomyR1Error(f"profile {self.name}: {reason}. Fix: leave out --arithmetic portable")
+        return replace(self, arithmetic=mode) if mode else self
 
     def arms(self) -> tuple[str, ...]:
         """Arms that this profile supports: equal tokens needs a token budget, as released needs the released files."""

@@ -323,6 +323,15 @@ class ProfileFile(Section):
     """Budget -> trainer arguments; those in `common` apply to all budgets."""
     cost: dict[str, NotNegative]
     """Stage, budget or method -> rough seconds, only for estimates of time."""
+    arithmetic: Literal["native", "portable"] = "native"
+    """How all stages compute (docs/portable.md); `--arithmetic` replaces it."""
+
+    @model_validator(mode="after")
+    def _can_be_portable(self) -> ProfileFile:
+        evaluation = self.evaluation.model_dump(exclude_unset=True)
+        if self.arithmetic == "portable" and (reason := not_portable(self.needs, self.launch, evaluation)):
+            raise ValueError(f"arithmetic: {reason}: write native")
+        return self
 
     @model_validator(mode="after")
     def _sections_agree(self) -> ProfileFile:
@@ -371,6 +380,18 @@ class ProfileFile(Section):
         """The keys that a training section states."""
         found = self.training.get(name)
         return found.model_dump(exclude_unset=True) if found else {}
+
+
+def not_portable(needs: Needs, launch: Launch, evaluation: Mapping[str, Any]) -> str:
+    """Why a profile cannot be run in portable arithmetic (docs/portable.md); "" if it can."""
+    engine, device = evaluation.get("engine", "transformers"), evaluation.get("device") or "cpu"
+    if needs.gpus:
+        return "portable arithmetic is for CPUs, and the profile needs GPUs"
+    if launch.processes > 1:
+        return "portable arithmetic was tested with one process a training only, and the profile has several"
+    if engine != "transformers" or device != "cpu":
+        return "portable arithmetic is for the transformers engine on a CPU, and the profile evaluates with another"
+    return ""
 
 
 def _among(at: str, names: Iterable[str], known: Iterable[str]) -> None:

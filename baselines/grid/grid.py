@@ -95,6 +95,7 @@ def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
         "python": sys.executable,
         "profile": str(Path(run.source).resolve()) if run.source.endswith((".yaml", ".yml")) else run.source,
         "report_to": run.report_to,
+        "arithmetic": profile.arithmetic,
         "method_files": list(run.method_files),
         "own": [method.id for method in add_methods(run.method_files)],
         "world": ["world/world.json"] if profile.generated else [],
@@ -119,6 +120,8 @@ def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
 
         world = world_hash(WorldSpec(**profile.world))
         bases = {model: digest([recipe_hash(source["mini"]), dict(source)]) for model, source in sources.items()}
+    if own := profile.portable:
+        world, bases = digest([world, own]), {model: digest([found, own]) for model, found in bases.items()}
     return {
         "world": world,
         **{f"base/{model}": found for model, found in bases.items()},

@@ -81,7 +81,8 @@ def _stage(asked: dict[str, Any]) -> None:
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(handle, stream)
-    run = open_run(asked["profile"], root, asked["report_to"], asked.get("method_files", ()))
+    words = (asked["report_to"], asked.get("method_files", ()), asked.get("arithmetic"))
+    run = open_run(asked["profile"], root, *words)
     run_stage(asked["stage"], asked["name"], run)
 
 

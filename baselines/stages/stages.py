@@ -8,6 +8,7 @@ import signal
 import traceback
 from dataclasses import replace
 
+from anatomy_r1.arithmetic import use_portable
 from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.locks import locked
 from anatomy_r1.provenance import ROOT
@@ -39,6 +40,8 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
     try:
         with locked(lock):  # waits for a process of a killed grid that still does the same work
             _limit_threads(run.profile)
+            if run.profile.arithmetic == "portable":
+                use_portable()
             _run(stage, name, run, reporter(progress, name))
     except BaseException as error:
         traceback.print_exc()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from lm_eval.api.registry import register_model
 
+from anatomy_r1 import arithmetic
 from anatomy_r1.errors import AnatomyR1Error, one_line
 from anatomy_r1.evaluation.engines.checkpoint import unusable
 from anatomy_r1.evaluation.engines.decoding import GenerationRequest, decode
@@ -56,6 +57,8 @@ class TransformersEngine(LocalEngine):
         self.model = _load(self.folder, dtype).to(self._device).eval()
         self.batch_size = batch_size
         self.settings = {"engine": "transformers", "dtype": str(self.model.dtype).removeprefix("torch.")}
+        if arithmetic.mode() == "portable":  # native runs keep their names
+            self.settings["arithmetic"] = "portable"
 
     def _generate(self, questions: Iterable[Sequence[Job]]) -> Iterator[list[Response]]:
         waiting = iter(questions)
