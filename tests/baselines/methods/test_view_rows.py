@@ -1,5 +1,6 @@
 """Control rows in the grid: what a word stands for, what they share with their policy, and what they leave alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
 from baselines.experiment.cell import Cell, GridRun, Layout
-from baselines.experiment.plan import VIEWED, cells, rows, select, stages
+from baselines.experiment.plan import VIEWED, cells, evaluations, rows, select, stages
 from baselines.experiment.profile import PROFILES, load_profile
 from baselines.grid.grid import configuration
 from baselines.methods.control import MAJORITY
@@ -15,7 +16,7 @@ from baselines.methods.registry import METHODS
 from baselines.stages.stages import parse_evaluation
 
 MINI = load_profile("mini")
-CONTROLS = ("no-image", "wrong-image", "rotations")
+CONTROLS = ("no-image", "wrong-image", "rotations", "balanced")
 
 
 @pytest.mark.parametrize(
@@ -60,12 +61,18 @@ def test_views_share_the_training_of_their_policy_and_move_no_digest_of_it():
     layout = Layout(Path("r"))
     alone, viewed = (select(MINI, methods=["grpo"], views=views) for views in ([], list(VIEWS)))
     added = [stage for stage in stages(MINI, layout, viewed) if stage not in stages(MINI, layout, alone)]
-    assert {stage.stage for stage in added} == {"evaluate"}
-    assert {stage.name.split("/")[2] for stage in added} == {f"grpo@{view}" for view in CONTROLS}
+    evaluated = [stage for stage in added if stage.stage == "evaluate"]
+    assert {stage.name for stage in added if stage not in evaluated} == {
+        "sgg_anatomy_balanced_mini",
+        "omnimed_mi_balanced_mini",
+    }, "the sets that the balanced view asks"
+    assert {stage.name.split("/")[2] for stage in evaluated} == {f"grpo@{view}" for view in CONTROLS}
     before, after = (configuration(GridRun(MINI, layout, "mini"), chosen) for chosen in (alone, viewed))
     assert before["digests"].items() <= after["digests"].items()
     of = "sgg_anatomy_mini/mini-l/{}/matched/seed0"
-    assert len({after["digests"]["evaluate/" + of.format(row)] for row in rows(["grpo"], list(VIEWS))}) == 4
+    assert len({after["digests"]["evaluate/" + of.format(row)] for row in rows(["grpo"], list(VIEWS))}) == 5
+    asked = after["asked"][of.format("grpo@balanced")]
+    assert asked == "data/sgg_anatomy_balanced_mini/manifest.json"
     assert after["policies"][of.format("grpo@rotations")] == before["policies"][of.format("grpo")]
 
 
@@ -80,4 +87,19 @@ def test_a_rows_path_round_trips():
 @pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("*.yaml")))
 def test_the_rows_that_a_profile_runs_by_default_exist(name):
     profile = load_profile(name)
-    assert {cell.view for cell in cells(select(profile))} == ({*VIEWS} if name == "smoke" else {"plain"})
+    smoke = {*VIEWS} - {"balanced"}  # its sets are too small to balance
+    assert {cell.view for cell in cells(select(profile))} == (smoke if name == "smoke" else {"plain"})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fix"),
+    [("omnimed_mi_balanced_mini", "it is balanced itself"), ("sgg_anatomy_mini", "add the variant to the profile")],
+    ids=["balanced itself", "no such set"],
+)
+def test_a_balanced_view_that_does_not_exist_is_refused_by_name_and_left_out_of_all(chosen, fix):
+    data = {name: of for name, of in MINI.data.items() if name in (chosen, "omnimed_mi_mini")}
+    profile = replace(MINI, data=data)
+    with pytest.raises(AnatomyR1Error, match=fix):
+        select(profile, methods=["grpo"], views=["balanced"], benchmarks=[chosen])
+    found = select(profile, methods=["grpo"], views=["all"], benchmarks=[chosen])
+    assert not any(cell.view == "balanced" for cell, _ in evaluations(profile, found))
