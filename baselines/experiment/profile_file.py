@@ -278,6 +278,9 @@ class TrainingSection(BaseModel):
     augment_text: bool = UNSET
     augment_image: bool = UNSET
     noise_strength: Share = UNSET
+    perception_weight: Share = UNSET
+    double_entropy_weight: Share = UNSET
+    masked_share: Share = UNSET
 
     @model_validator(mode="after")
     def _others_are_arguments_of_trl(self) -> TrainingSection:

@@ -11,13 +11,15 @@ checks against TRL 1.16.0:
 - `_compute_loss` and `_get_per_token_logps_and_entropies` (grpo.py): keep the loss's inputs for `Recorder`;
 - `training_step` (sft.py): writes the examples trained on to the training log.
 
-GPG (gpg.py) overrides our own `draw`, DAPO (dapo.py) our own `collect`; ASC and GDQA are settings in `RLConfig`.
+GPG (gpg.py) overrides our own `draw`, DAPO (dapo.py) our own `collect`, PAPO (papo.py) `draw` and `add_terms`; ASC and
+GDQA are settings in `RLConfig`.
 """
 
 from baselines.trainers.config import RLConfig
 from baselines.trainers.dapo import DAPOTrainer
 from baselines.trainers.gpg import GPGTrainer
 from baselines.trainers.grpo import LoggedGRPOTrainer
+from baselines.trainers.papo import PAPOTrainer
 from baselines.trainers.records import COMPLETE, KeepPolicies, LogSteps, Recorder, TrainingBar
 from baselines.trainers.sft import OrderedSFTTrainer
 
@@ -29,6 +31,7 @@ __all__ = [
     "LogSteps",
     "LoggedGRPOTrainer",
     "OrderedSFTTrainer",
+    "PAPOTrainer",
     "RLConfig",
     "Recorder",
     "TrainingBar",
