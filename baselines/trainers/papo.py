@@ -63,7 +63,8 @@ def perception_kl(policy: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
 
 def mean_over_completions(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Mean over the tokens of each completion, then over completions; one without tokens counts 0, as in TRL."""
-    return ((values * mask).sum(1) / mask.sum(1).clamp(min=1)).mean()
+    mean: torch.Tensor = ((values * mask).sum(1) / mask.sum(1).clamp(min=1)).mean()
+    return mean
 
 
 class PAPOTrainer(LoggedGRPOTrainer):
@@ -112,7 +113,8 @@ class PAPOTrainer(LoggedGRPOTrainer):
         entropies = mean_over_completions(-policy - masked, mask)
         self._metrics["train"]["papo/kl"].append(self.accelerator.gather(divergence.detach()).mean().item())
         terms = self.args.double_entropy_weight * entropies - self.args.perception_weight * divergence
-        return loss + terms / self.current_gradient_accumulation_steps
+        total: torch.Tensor = loss + terms / self.current_gradient_accumulation_steps
+        return total
 
     def _of_masked_images(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """(B, T) log-probabilities of the same tokens after the same prompts, with the masked images."""

@@ -174,3 +174,15 @@ def check_the_batch_was_worth_it(method, trainer, seen, picks, old, new, moved):
         ratios = torch.cat([(n - o).exp() for n, o in zip(new, old, strict=True)])
         assert ratios.max() > 1.28
         assert ratios.min() < 0.8
+
+
+def test_with_one_update_a_rollout_gspo_is_grpo_without_its_kl_term():
+    """As its docs say: one loss and gradient, whatever the lengths; once the weights have moved, another."""
+    generator = torch.Generator().manual_seed(0)
+    advantage = torch.tensor([1.2, -0.7, 0.0, 0.4]).double()
+    new = [(-torch.rand(n, generator=generator).double()).requires_grad_() for n in (5, 1, 8, 3)]
+    for shift, same in ((0.0, True), (0.01, False)):
+        old = [n.detach() - shift * torch.arange(len(n)) for n in new]
+        losses = (gspo_loss(new, old, advantage), grpo_loss(new, old, old, advantage, beta=0.0))
+        one, other = (torch.cat(torch.autograd.grad(loss, new)) for loss in losses)
+        assert torch.allclose(one, other, atol=1e-12) == same
