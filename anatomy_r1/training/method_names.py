@@ -36,11 +36,19 @@ BEYOND: dict[str, str] = {
 }
 """Trained methods that the paper does not report (ours); short, so that Table 1 still fits a terminal."""
 
+FURTHER: dict[str, str] = {
+    "dr-grpo": "Dr. GRPO",
+    "gspo": "GSPO",
+    "papo": "PAPO",
+    "grpo-overlong": "GRPO + soft overlong",
+}
+"""Methods of other papers that users ask for; the paper does not report them (docs/choices.md)."""
+
 CONTROLS: dict[str, str] = {
     "control-majority": "Majority class (control)",
     "control-naive-bayes": "Naive Bayes (control)",
 }
 """Controls that use neither a model nor the image."""
 
-TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND, **CONTROLS}
+TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND, **FURTHER, **CONTROLS}
 """Every method of this project, in the order of rows."""

@@ -44,6 +44,9 @@ class _Arguments(BaseModel):
     reward_weights: list[Number] | None = None
     similarity: str | None = None
     curriculum: str | None = None
+    max_completion_length: Positive | None = None
+    perception_weight: Number | None = None
+    double_entropy_weight: Number | None = None
     scale_rewards: str | bool | None = None
     loss_type: str | None = None
     level_count: Positive | None = None

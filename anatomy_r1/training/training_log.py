@@ -234,13 +234,15 @@ class RecordedBatch:
     """(B,)"""
     mask: Floats
     """(B, T), 1 for tokens that count."""
+    masked: Floats | None = None
+    """(B, T), under the policy with masked images; None in methods without them."""
 
 
 def write_batch(folder: Path, batch: RecordedBatch) -> None:
     """Write a batch atomically, under the name of its step."""
     from safetensors.numpy import save_file
 
-    named = {name: getattr(batch, name) for name in ("policy", "old", "reference", "advantages", "mask")}
+    named = {name: getattr(batch, name) for name in ("policy", "old", "reference", "advantages", "mask", "masked")}
     arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in named.items() if a is not None}
     facts = {name: getattr(batch, name) for name in ("step", "loss", "tokens", "accumulation", "processes")}
     with atomic_file(folder / f"{batch.step:06d}.safetensors") as temporary:

@@ -280,6 +280,9 @@ class TrainingSection(BaseModel):
     noise_strength: Share = UNSET
     shared_prefix: bool = UNSET
     shared_rollouts: bool = UNSET
+    perception_weight: Share = UNSET
+    double_entropy_weight: Share = UNSET
+    masked_share: Share = UNSET
 
     @model_validator(mode="after")
     def _others_are_arguments_of_trl(self) -> TrainingSection:

@@ -26,18 +26,23 @@ from anatomy_r1.errors import AnatomyR1Error
 from baselines.methods.asc import ASC, ASC_GDQA, ASC_POOL, ASC_RELEASED, ASC_SHUFFLED
 from baselines.methods.control import MAJORITY, NAIVE_BAYES
 from baselines.methods.dapo import DAPO
+from baselines.methods.dr_grpo import DR_GRPO
 from baselines.methods.gdqa import GDQA, GDQA_NO_IMAGE, GDQA_NO_TEXT
 from baselines.methods.gpg import GPG
 from baselines.methods.grpo import COT_SFT_GRPO, GRPO, SFT_GRPO
+from baselines.methods.gspo import GSPO
 from baselines.methods.method import Method
+from baselines.methods.overlong import OVERLONG
+from baselines.methods.papo import PAPO
 from baselines.methods.sft import COT_SFT, SFT
 from baselines.methods.zero_shot import ZERO_SHOT
 
 TABLE_1 = (ZERO_SHOT, SFT, COT_SFT, SFT_GRPO, COT_SFT_GRPO, GRPO, GPG, DAPO, ASC, GDQA)
 TABLE_2 = (GDQA_NO_TEXT, GDQA_NO_IMAGE)
 OURS = (ASC_GDQA, ASC_SHUFFLED, ASC_POOL, ASC_RELEASED)
+FURTHER = (DR_GRPO, GSPO, PAPO, OVERLONG)
 CONTROLS = (MAJORITY, NAIVE_BAYES)
-METHODS: tuple[Method, ...] = (*TABLE_1, *TABLE_2, *OURS, *CONTROLS)
+METHODS: tuple[Method, ...] = (*TABLE_1, *TABLE_2, *OURS, *FURTHER, *CONTROLS)
 """In the order of `anatomy_r1.training.method_names.TITLES`."""
 _added: dict[str, tuple[Method, ...]] = {}
 """File -> its methods. Global, because a cell stores its method by id only; filled once, when a process starts."""

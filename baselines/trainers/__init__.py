@@ -14,13 +14,15 @@ checks against TRL 1.16.0:
   `shared_prefix`, the latter computes rows with the same prompt and image once (shared_prefix.py, shared_scores.py);
 - `training_step` (sft.py): writes the examples trained on to the training log.
 
-GPG (gpg.py) overrides our own `draw`, DAPO (dapo.py) our own `collect`; ASC and GDQA are settings in `RLConfig`.
+GPG (gpg.py) overrides our own `draw`, DAPO (dapo.py) our own `collect`, PAPO (papo.py) `draw` and `add_terms`; ASC and
+GDQA are settings in `RLConfig`.
 """
 
 from baselines.trainers.config import RLConfig
 from baselines.trainers.dapo import DAPOTrainer
 from baselines.trainers.gpg import GPGTrainer
 from baselines.trainers.grpo import LoggedGRPOTrainer
+from baselines.trainers.papo import PAPOTrainer
 from baselines.trainers.records import COMPLETE, KeepPolicies, LogSteps, Recorder, TrainingBar
 from baselines.trainers.sft import OrderedSFTTrainer
 
@@ -32,6 +34,7 @@ __all__ = [
     "LogSteps",
     "LoggedGRPOTrainer",
     "OrderedSFTTrainer",
+    "PAPOTrainer",
     "RLConfig",
     "Recorder",
     "TrainingBar",

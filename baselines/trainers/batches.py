@@ -22,7 +22,7 @@ PADDED = {
     **dict.fromkeys(("sampling_per_token_logps", "importance_sampling_ratio"), "right"),
 }
 """Side on which TRL pads each tensor of a batch."""
-PER_ROW = ("advantages", "pixel_values", "image_grid_thw", "num_images")
+PER_ROW = ("advantages", "pixel_values", "image_grid_thw", "num_images", "masked_pixel_values")
 OTHER = ("mm_token_type_ids", "num_items_in_batch")
 
 

@@ -46,6 +46,12 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
     """Compute the log-probabilities of rows with the same prompt and image in one row (shared_prefix.py)."""
     shared_rollouts: bool = False
     """Without vLLM: read each prompt and its image once for its group's completions (shared_rollouts.py)."""
+    perception_weight: float = 0.0
+    """PAPO, gamma: weight of the KL divergence between the policy with the image and with a masked one."""
+    double_entropy_weight: float = 0.0
+    """PAPO, eta: weight of both entropies."""
+    masked_share: float = 0.0
+    """PAPO: probability with which a patch of the masked image is black."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,6 +72,8 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
             rows = self.per_device_train_batch_size * self.steps_per_generation
             told = f"{rows} completions are not whole groups of num_generations {self.num_generations}"
             raise ValueError(f"dynamic sampling needs whole groups in each process, and {told}")
+        if (self.perception_weight or self.double_entropy_weight) and not 0 < self.masked_share <= 1:
+            raise ValueError(f"masked_share {self.masked_share:g}: a masked image needs a share above 0, at most 1")
         if self.augments and self.use_vllm and self.vllm_mode == "server":
             raise ValueError("vLLM's server mode samples a whole group from one prompt (TRL 1.16), which undoes GDQA")
 

@@ -25,6 +25,7 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
    d = log pi_ref - log pi. With one update per batch, r is 1 and the clip never acts. *GPG's loss is -A log pi, DAPO's
    a mean over all tokens of the batch without the KL term:* both are TRL's, chosen by the knobs in baselines/methods/.
    With `shared_prefix`, log-probabilities come from one row a group in place of G (shared_prefix.py).
+   *PAPO adds two terms* with the same images, masked: its `add_terms` is in papo.py.
 8. **Log.** `log_draw` writes every completion to the training log, discarded draws included; `LogSteps` (records.py)
    writes the step: loss, reward, KL, entropy, learning rate, tokens. `Recorder` (records.py) keeps the inputs of the
    loss at step 1 and every tenth, for certificates.
@@ -83,7 +84,7 @@ def nonconstant(values: torch.Tensor, group: int) -> torch.Tensor:
 
 
 class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
-    """GRPO. `draw`, `collect` and `vary` are the extension points of other methods (docs/add-a-method.md)."""
+    """GRPO. Other methods extend `draw`, `collect`, `vary` and `add_terms` (docs/add-a-method.md)."""
 
     training_log: TrainingLog | None = None
     rollout_tokens: int = 0
@@ -219,6 +220,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         loss: torch.Tensor = super()._compute_loss(model, inputs)
+        if self.model.training:
+            loss = self.add_terms(loss, model, inputs)
         if self.recorder is not None and self.model.training:
             self.recorder.record(self, inputs, self._log_probabilities, loss)
         return loss
@@ -240,6 +243,10 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         one_update = given.gradient_accumulation_steps % given.steps_per_generation == 0
         split = given.steps_per_generation > 1
         return bool(given.shared_prefix and split and one_update and self.loss_type != "bnpo")
+
+    def add_terms(self, loss: torch.Tensor, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """The batch's loss with a method's further terms; GRPO has none."""
+        return loss
 
     def _get_per_token_logps_and_entropies(self, *arguments: Any, **named: Any) -> Any:
         found = from_shared_rows(self, *arguments, **named) if self.args.shared_prefix else None

@@ -69,7 +69,7 @@ class Recorder:
             return
         self.last = step
         old, reference = inputs.get("old_per_token_logps"), inputs.get("ref_per_token_logps")
-        items = inputs.get("num_items_in_batch")
+        masked, items = inputs.get("masked_per_token_logps"), inputs.get("num_items_in_batch")
         mask = inputs["completion_mask"] * inputs.get("tool_mask", 1)
         batch = RecordedBatch(
             step=step,
@@ -80,6 +80,7 @@ class Recorder:
             policy=_array(policy),
             old=_array(policy if old is None else old),
             reference=None if reference is None or not trainer.beta else _array(reference),
+            masked=None if masked is None else _array(masked),
             advantages=_array(inputs["advantages"]),
             mask=_array(mask),
         )

@@ -86,6 +86,25 @@ METHODS: dict[str, About] = {
     "grpo-asc-released": About(
         "ASC-Learning that re-orders questions and leaves their options, as the released file suggests.", "ours"
     ),
+    "dr-grpo": About(
+        "GRPO without its two biases: no division by a completion's length, none by the deviation of a group's "
+        "rewards; no KL term.",
+        "Liu et al. 2025, arXiv:2503.20783",
+    ),
+    "gspo": About(
+        "The importance ratio and its clip are of the whole completion. With one update per rollout, as here, that "
+        "ratio is 1: what remains is GRPO without the KL term.",
+        "Zheng et al. 2025, arXiv:2507.18071",
+    ),
+    "papo": About(
+        "GRPO with a further term: the policy should say something else when most patches of the image are black. A "
+        "second term keeps both answers from becoming random.",
+        "Wang et al. 2025, arXiv:2507.06448",
+    ),
+    "grpo-overlong": About(
+        "GRPO with DAPO's penalty for overlong completions, and nothing else of DAPO.",
+        "Yu et al. 2025, arXiv:2503.14476, section 3.4",
+    ),
     "control-majority": About(
         "A control without model and image: the option that is right most often in training.", "docs/controls.md"
     ),

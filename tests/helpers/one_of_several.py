@@ -18,7 +18,7 @@ from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.profile import load_profile
 from tests.helpers.recording import GROUP, hashed, trainer_for
 
-METHODS = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa")
+METHODS = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "dr-grpo", "papo")
 GROUPS = 4
 RANK, WORLD = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 

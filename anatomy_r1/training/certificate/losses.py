@@ -1,7 +1,9 @@
 """Check of the loss: recorded batches, recomputed in float64 by the method's published formula.
 
 Written from the formulas, independently of TRL: DeepSeekMath eq. 3 (`grpo`), DAPO eq. 8 (`dapo`), the token mean of the
-device batch (`bnpo`), and GPG (`cispo` with a bound that is never reached: -A log pi).
+device batch (`bnpo`), Dr. GRPO (`dr_grpo`: arXiv:2503.20783, sec. 3.2), and GPG (`cispo` with a bound that is never
+reached: -A log pi); the ratio of tokens, or of sequences (GSPO: arXiv:2507.18071, eq. 7); and PAPO's perception terms
+(arXiv:2507.06448, eq. 2).
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from anatomy_r1.training.training_log import Floats, RecordedBatch
 
 TOLERANCE = 1e-5
 """Ours: training sums hundreds of terms of size one in float32, exact to about 1e-7; a wrong term is 1e-3 or more."""
+
+LARGEST_KL, FARTHEST = 10.0, 20.0
+"""Bounds of PAPO's estimate of a token's KL and of the difference in its exponent (baselines/trainers/papo.py)."""
 
 
 def check_loss(evidence: Evidence) -> CertificateCheck:
@@ -37,25 +42,59 @@ def check_loss(evidence: Evidence) -> CertificateCheck:
 
 def recomputed_loss(batch: RecordedBatch, arguments: Mapping[str, Any]) -> float | None:
     """The loss by formula; None if the arguments ask for a loss that is not implemented here."""
-    kind = arguments.get("loss_type")
-    if kind not in ("grpo", "dapo", "bnpo", "cispo") or arguments.get("importance_sampling_level", "token") != "token":
+    if not _has_formula(batch, arguments):
         return None
     if arguments.get("use_bias_correction_kl", False) and arguments.get("beta"):
         return None
     if arguments.get("use_vllm", False) and arguments.get("vllm_importance_sampling_correction", True):
         return None  # the loss is weighted by another ratio, which is not recorded
     terms = _policy_terms(batch, arguments) + float(arguments.get("beta") or 0.0) * _divergence(batch)
-    return float(_mean(terms, batch, arguments))
+    return float(_mean(terms, batch, arguments)) + _perception(batch, arguments)
+
+
+def _has_formula(batch: RecordedBatch, arguments: Mapping[str, Any]) -> bool:
+    """Whether the loss is one of those above, and what it needs was stated and recorded."""
+    kind, level = arguments.get("loss_type"), arguments.get("importance_sampling_level", "token")
+    if kind not in ("grpo", "dapo", "bnpo", "cispo", "dr_grpo") or level not in ("token", "sequence"):
+        return False
+    if kind == "dr_grpo" and not arguments.get("max_completion_length"):
+        return False  # the constant by which it divides
+    return batch.masked is not None or not _perceives(arguments)
 
 
 def _policy_terms(batch: RecordedBatch, arguments: Mapping[str, Any]) -> Floats:
     """(B, T): minus the clipped ratio times the advantage; for GPG minus the advantage times log pi."""
-    ratio, advantage = np.exp(batch.policy - batch.old), batch.advantages[:, None]
+    ratio, advantage = _ratio(batch, arguments), batch.advantages[:, None]
     low = float(arguments.get("epsilon", 0.2))
     high = float(arguments.get("epsilon_high") or low)
     if arguments["loss_type"] == "cispo":
         return np.asarray(-np.minimum(ratio, high) * advantage * batch.policy)
     return np.asarray(-np.minimum(ratio * advantage, np.clip(ratio, 1 - low, 1 + high) * advantage))
+
+
+def _ratio(batch: RecordedBatch, arguments: Mapping[str, Any]) -> Floats:
+    """(B, T): pi / pi_old of each token; in GSPO, at every token the geometric mean of its completion's."""
+    gap = np.where(batch.mask > 0, batch.policy - batch.old, 0.0)
+    if arguments.get("importance_sampling_level", "token") == "sequence":
+        mean = gap.sum(1, keepdims=True) / np.maximum(batch.mask.sum(1, keepdims=True), 1)
+        gap = np.broadcast_to(mean, gap.shape)
+    return np.asarray(np.exp(gap))
+
+
+def _perceives(arguments: Mapping[str, Any]) -> bool:
+    return bool(arguments.get("perception_weight") or arguments.get("double_entropy_weight"))
+
+
+def _perception(batch: RecordedBatch, arguments: Mapping[str, Any]) -> float:
+    """PAPO's terms: minus gamma KL(pi || pi_masked), plus eta times both sampled entropies; 0 in other methods."""
+    if batch.masked is None or not _perceives(arguments):
+        return 0.0
+    gap = np.clip(batch.masked - batch.policy, -FARTHEST, FARTHEST)
+    divergence = np.minimum(np.exp(gap) - gap - 1, LARGEST_KL)
+    entropies = -batch.policy - batch.masked
+    gamma, eta = (float(arguments.get(name) or 0.0) for name in ("perception_weight", "double_entropy_weight"))
+    kept = np.where(batch.mask > 0, eta * entropies - gamma * divergence, 0.0)
+    return float((kept.sum(1) / np.maximum(batch.mask.sum(1), 1)).mean() / batch.accumulation)
 
 
 def _divergence(batch: RecordedBatch) -> Floats:
@@ -70,6 +109,8 @@ def _mean(terms: Floats, batch: RecordedBatch, arguments: Mapping[str, Any]) -> 
     kept, kind = np.where(batch.mask > 0, terms, 0.0), arguments["loss_type"]
     if kind == "grpo":  # over a completion's tokens, then over completions
         return np.asarray((kept.sum(1) / np.maximum(batch.mask.sum(1), 1)).mean() / batch.accumulation)
+    if kind == "dr_grpo":  # over completions of one constant length
+        return np.asarray(kept.sum() / len(kept) / float(arguments["max_completion_length"]) / batch.accumulation)
     if kind == "bnpo":  # over the tokens of the device batch
         return np.asarray(kept.sum() / max(batch.mask.sum(), 1) / batch.accumulation)
     share = batch.accumulation / float(arguments.get("steps_per_generation") or batch.accumulation)

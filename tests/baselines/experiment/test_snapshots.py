@@ -63,3 +63,7 @@ def test_each_method_differs_from_grpo_in_what_its_file_says():
     assert differing["grpo-gdqa"] == {"augment_text", "augment_image"}
     assert differing["grpo-gdqa-no-text"] == {"augment_image"}
     assert differing["grpo-gdqa-no-image"] == {"augment_text"}
+    assert differing["dr-grpo"] == {"loss_type", "scale_rewards", "beta"}
+    assert differing["gspo"] == {"importance_sampling_level", "epsilon", "epsilon_high", "beta"}
+    assert differing["papo"] == {"perception_weight", "double_entropy_weight", "masked_share"}
+    assert differing["grpo-overlong"] == {"overlong_share"}

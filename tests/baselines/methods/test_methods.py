@@ -7,11 +7,13 @@ import pytest
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.method_names import TITLES
 from baselines.experiment.cell import arguments
+from baselines.experiment.plan import rows
 from baselines.experiment.profile import PROFILES, load_profile
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
-from baselines.methods.registry import METHODS, find_method
+from baselines.methods.registry import FURTHER, METHODS, TABLE_1, find_method
 
 
 def test_but_merges_knobs_and_leaves_the_original_alone():
@@ -29,6 +31,19 @@ def test_a_trained_method_needs_a_trainer():
 def test_unknown_method_lists_the_known_ones():
     with pytest.raises(AnatomyR1Error, match="zero-shot, sft, cot-sft, sft-grpo, cot-sft-grpo, grpo"):
         find_method("nope")
+
+
+def test_methods_of_other_papers_are_in_all_and_in_no_default():
+    """They follow the other methods in tables, before the controls."""
+    further = [one.id for one in FURTHER]
+    assert further == ["dr-grpo", "gspo", "papo", "grpo-overlong"]
+    ids = list(TITLES)
+    assert ids[-6:] == [*further, "control-majority", "control-naive-bayes"]
+    assert [one.id for one in METHODS][-6:] == ids[-6:]
+    assert set(further) <= set(rows(["all"], []))
+    assert not set(further) & {one.id for one in TABLE_1}
+    for path in PROFILES.glob("*.yaml"):
+        assert not set(further) & set(load_profile(path.stem).default["methods"])
 
 
 def test_ids_are_unique():

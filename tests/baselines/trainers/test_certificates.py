@@ -16,9 +16,10 @@ from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.losses import recomputed_loss
 from anatomy_r1.training.training_log import BATCHES, LOG_NAME
 
-pytestmark = pytest.mark.slow  # nine short trainings
+pytestmark = pytest.mark.slow  # thirteen short trainings
 
 SGG = "sgg_anatomy_mini"
+FURTHER = ("dr-grpo", "gspo", "papo", "grpo-overlong")
 METHODS = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-asc-pool", "grpo-asc-released", "grpo-gdqa", "sft", "cot-sft")
 
 
@@ -44,7 +45,7 @@ def changed(evidence, table="rollouts", **columns):
     return dataclasses.replace(evidence, **{table: frame})
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, *FURTHER])
 def test_a_clean_log_passes_every_check_that_its_method_has(method, evidence):
     found = outcomes(evidence(method))
     checked = {"budget", "data"} if "sft" in method else set(NAMES)
@@ -68,7 +69,7 @@ def test_the_loss_is_recomputed_on_batches_that_show_something(evidence):
     assert recomputed_loss(last, evidence("grpo").arguments) == pytest.approx(np.mean(by_hand), abs=1e-12)
 
 
-@pytest.mark.parametrize("method", ["grpo", "gpg", "dapo"])
+@pytest.mark.parametrize("method", ["grpo", "gpg", "dapo", *FURTHER])
 def test_a_loss_off_by_a_thousandth(method, evidence):
     clean = evidence(method)
     last = clean.batches[-1]
@@ -93,6 +94,22 @@ def test_an_advantage_of_the_wrong_sign(method, evidence):
     place = int(np.flatnonzero(clean.rollouts["advantage"].abs() > 0.1)[-1])
     turned = clean.rollouts["advantage"].mul(np.where(np.arange(len(clean.rollouts)) == place, -1, 1))
     assert "advantages" in broken(changed(clean, advantage=turned))
+
+
+def test_masked_images_that_papo_left_out(evidence):
+    """Probabilities recorded as if the masked image were the image: the terms are then other terms."""
+    clean = evidence("papo")
+    assert all(np.abs(batch.masked - batch.policy)[batch.mask > 0].max() > 1e-3 for batch in clean.batches)
+    unmasked = tuple(dataclasses.replace(batch, masked=batch.policy) for batch in clean.batches)
+    assert broken(dataclasses.replace(clean, batches=unmasked)) == {"loss"}
+    unrecorded = tuple(dataclasses.replace(batch, masked=None) for batch in clean.batches)
+    assert outcomes(dataclasses.replace(clean, batches=unrecorded))["loss"] == "not checkable"
+
+
+def test_a_deviation_that_dr_grpo_does_not_have(evidence):
+    clean = evidence("dr-grpo")
+    divided = clean.rollouts.groupby(["step", "group_index"])["advantage"].transform(lambda a: a / (a.std() + 1e-4))
+    assert "advantages" in broken(changed(clean, advantage=divided))
 
 
 def test_an_alpha_that_gpg_left_out(evidence):

@@ -1,13 +1,24 @@
 """Loss and gradient of every method, on a recorded batch, against the formula in float64 over rows one by one."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.helpers.recording import GROUP, hashed_reward, log_probabilities, shift_weights, spy_on_samples
 from tests.helpers.recording import trainer_for as make
 
-RL = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-asc-gdqa")
-OFF_POLICY = ("grpo", "dapo", "grpo-gdqa")  # GPG is defined on-policy; a curriculum allows one step a batch
+RL = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-asc-gdqa", "dr-grpo", "gspo", "papo", "grpo-overlong")
+OFF_POLICY = (
+    "grpo",
+    "dapo",
+    "grpo-gdqa",
+    "dr-grpo",
+    "gspo",
+    "papo",
+)  # GPG is defined on-policy; a curriculum allows one step a batch
 
 
 @pytest.fixture
@@ -43,6 +54,39 @@ def gpg_loss(new, advantage, totals):
     return sum((-alpha * a * n).sum() for n, a in zip(new, advantage, strict=True)) / sum(len(n) for n in new)
 
 
+def dr_grpo_loss(new, old, advantage, longest):
+    """Sum over all tokens, divided by completions times the generation budget."""
+    return sum(-clipped(n, o, a, 0.2).sum() for n, o, a in zip(new, old, advantage, strict=True)) / len(new) / longest
+
+
+def gspo_loss(new, old, advantage):
+    """Mean over completions; the ratio is the geometric mean of the tokens' ratios."""
+    total = 0.0
+    for n, o, a in zip(new, old, advantage, strict=True):
+        ratio = torch.prod((n - o).exp()) ** (1 / len(n))
+        total = total - torch.minimum(ratio * a, ratio.clamp(1 - 3e-4, 1 + 4e-4) * a)
+    return total / len(new)
+
+
+def papo_terms(trainer, seen, picks, new):
+    """gamma 0.02 times minus the KL to the policy with masked images, eta 0.05 times the two sampled entropies."""
+    rows = [seen[d][0][r] for d, r in picks]
+    completions = [seen[d][1][r] for d, r in picks]
+    total = 0.0
+    for row, completion, n in zip(rows, completions, new, strict=True):
+        masked = log_probabilities(trainer, trainer.model, {**row, "image": blackened(row)}, completion)
+        assert (masked - n).abs().max() > 1e-4
+        total = total + (-0.02 * ((masked - n).exp() - (masked - n) - 1) + 0.05 * (-n - masked)).mean()
+    return total / len(new)
+
+
+def blackened(row):
+    """The first step's mask, written out: one number a patch of 14 x 14 pixels, row by row."""
+    rng, pixels = random.Random(f"0/0/{row['question_id']}/mask"), np.asarray(row["image"]).copy()
+    kept = np.array([[rng.random() >= 0.6 for _ in range(84 // 14)] for _ in range(84 // 14)])
+    return Image.fromarray(pixels * np.kron(kept, np.ones((14, 14), bool))[..., None])
+
+
 def clipped(new, old, advantage, high):
     ratio = (new - old).exp()
     return torch.minimum(ratio * advantage, ratio.clamp(0.8, 1 + high) * advantage)
@@ -59,7 +103,11 @@ def kept_rows(method, seen):
 
 
 def formula(method, trainer, new, old, reference, totals):
-    advantage = grouped_advantages(totals, deviation=method != "gpg")
+    advantage = grouped_advantages(totals, deviation=method not in ("gpg", "dr-grpo"))
+    if method == "dr-grpo":
+        return dr_grpo_loss(new, old, advantage, trainer.args.max_completion_length)
+    if method == "gspo":
+        return gspo_loss(new, old, advantage)
     if method == "gpg":
         return gpg_loss(new, advantage, totals)
     if method == "dapo":
@@ -97,6 +145,8 @@ def test_loss_and_gradient_equal_the_formula(method, moved, small, tmp_path):
         reference = by_rows(trainer, trainer.ref_model, seen, picks) if trainer.ref_model else None
     totals = torch.stack([seen[d][2][r].sum() for d, r in picks])
     expected = formula(method, trainer, new, old, reference, totals)
+    if method == "papo":
+        expected = expected + papo_terms(trainer, seen, picks, new)
     wanted = torch.autograd.grad(expected, weights, allow_unused=True)
 
     # On-policy the terms cancel: then the yardstick is an advantage, of size one.
@@ -124,3 +174,15 @@ def check_the_batch_was_worth_it(method, trainer, seen, picks, old, new, moved):
         ratios = torch.cat([(n - o).exp() for n, o in zip(new, old, strict=True)])
         assert ratios.max() > 1.28
         assert ratios.min() < 0.8
+
+
+def test_with_one_update_a_rollout_gspo_is_grpo_without_its_kl_term():
+    """As its docs say: one loss and gradient, whatever the lengths; once the weights have moved, another."""
+    generator = torch.Generator().manual_seed(0)
+    advantage = torch.tensor([1.2, -0.7, 0.0, 0.4]).double()
+    new = [(-torch.rand(n, generator=generator).double()).requires_grad_() for n in (5, 1, 8, 3)]
+    for shift, same in ((0.0, True), (0.01, False)):
+        old = [n.detach() - shift * torch.arange(len(n)) for n in new]
+        losses = (gspo_loss(new, old, advantage), grpo_loss(new, old, old, advantage, beta=0.0))
+        one, other = (torch.cat(torch.autograd.grad(loss, new)) for loss in losses)
+        assert torch.allclose(one, other, atol=1e-12) == same

@@ -56,6 +56,6 @@ def test_resume_is_bitwise(method, smoke_run, with_budget, tmp_path, monkeypatch
     assert outcome(again)[1].equals(steps)
     assert outcome(again)[2].equals(rollouts)
     assert read(again / LOG_NAME, "events")["kind"].tolist() == ["start", "resume", "end"]
-    assert steps["loss"].abs().max() > 0
+    assert steps["grad_norm"].max() > 0  # the loss of Dr. GRPO is 0 on-policy, and still has a gradient
     has_kl = cell.method.knobs.get("beta") != 0.0
     assert (steps["kl"].fillna(0).iloc[-1] > 0) == has_kl
