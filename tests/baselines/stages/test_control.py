@@ -29,7 +29,7 @@ def test_controls_alone_need_world_and_data_but_no_model():
     assert [stage.stage for stage in every] == ["world", "data", "data", *["evaluate"] * 4]
     assert {stage.name.split("/")[3] for stage in every if stage.stage == "evaluate"} == {"matched"}
     config = configuration(GridRun(MINI, Layout(Path("r")), "mini"), ONLY)
-    assert set(config["policies"].values()) == {f"data/{name}/manifest.json" for name in MINI.data}
+    assert set(config["policies"].values()) == {f"data/{name}/manifest.json" for name in MINI.default["benchmarks"]}
     both = stages(MINI, Layout(Path("r")), dataclasses.replace(ONLY, methods=(MAJORITY.id, "zero-shot")))
     assert [stage.name for stage in both if stage.stage == "base"] == ["mini-l"]
 
