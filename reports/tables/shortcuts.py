@@ -16,7 +16,7 @@ import pandas as pd
 from anatomy_r1.data.variants import BALANCED as BALANCED_VARIANT
 from anatomy_r1.data.variants import CONFOUNDED, original_name, variant_name
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import BALANCED, NO_IMAGE, PLAIN, split_row
+from anatomy_r1.evaluation.views import BALANCED, NO_IMAGE, PLAIN, row_name, split_row
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval, seeded_interval
 from anatomy_r1.scoring.question_table import table_metrics
@@ -101,15 +101,16 @@ def _shortcut(policy: SystemKey, views: dict[str, dict[int, Result]]) -> Shortcu
         raise AnatomyR1Error(f"{policy.benchmark}, {policy.method}: its views share no seed. Fix: run the same seeds")
     kept = {view: [views[view][seed] for seed in shared] for view in SHOWN if view in views}
     every = tuple(result for of in kept.values() for result in of)
-    found = {view: _average(policy, of, not_clean(every)) for view, of in kept.items()}
+    found = {view: _average(policy, view, of, not_clean(every)) for view, of in kept.items()}
     change = _change(policy, kept[PLAIN], kept[BALANCED]) if {PLAIN, BALANCED} <= set(kept) else None
     return Shortcut(policy, found, change, every)
 
 
-def _average(policy: SystemKey, results: Sequence[Result], leaks: tuple[str, ...]) -> Score:
+def _average(policy: SystemKey, view: str, results: Sequence[Result], leaks: tuple[str, ...]) -> Score:
+    row = replace(policy, method=row_name(policy.method, view))
     tables = [questions_of(result) for result in results]
     shares = np.stack([table_metrics(table)[AVG] for table in tables])
-    return score_of(policy, AVG, ALL, seeded_interval(shares, tables[0]["cluster"].to_numpy()), leaks)
+    return score_of(row, AVG, ALL, seeded_interval(shares, tables[0]["cluster"].to_numpy()), leaks)
 
 
 def _change(policy: SystemKey, given: Sequence[Result], balanced: Sequence[Result]) -> Score:
@@ -124,7 +125,8 @@ def _change(policy: SystemKey, given: Sequence[Result], balanced: Sequence[Resul
     spread = float((shares[0] - shares[1]).mean(axis=1).std(ddof=1)) if len(given) > 1 else None
     interval = paired_interval(shares[0].mean(axis=0), shares[1].mean(axis=0), clusters)
     seeded = SeededInterval(interval, len(given), spread)
-    return score_of(policy, minus(AVG, "given"), ALL, seeded, not_clean([*given, *balanced]))
+    row = replace(policy, method=row_name(policy.method, BALANCED))
+    return score_of(row, minus(AVG, "given"), ALL, seeded, not_clean([*given, *balanced]))
 
 
 def _indexed(result: Result) -> pd.DataFrame:
@@ -142,7 +144,14 @@ def export(results: Sequence[Result]) -> TableExport:
         for (benchmark, model), rows in _rows(found, known).items()
     )
     titles = (*SHOWN.values(), "balanced minus given", "questions", "seeds")
-    table = Table("shortcuts", "The image or the options?", "Policy", tuple(map(Column, titles)), blocks, (_NOTE,))
+    table = Table(
+        "shortcuts",
+        "The image or the options?",
+        "Policy",
+        tuple(Column(one, "Avg@5, percent") for one in titles),
+        blocks,
+        (_NOTE,),
+    )
     scores = [score for one in found for score in (*one.scores.values(), one.change) if score]
     used = list({result.key: result for one in found for result in one.results}.values())
     below = (*unfit_notes(used), *leakage_notes(scores), made_from(used, scores), USE)
