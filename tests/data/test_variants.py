@@ -201,6 +201,17 @@ def test_the_command_balances_two_sides(real_data, capsys):
     assert "test: 156 of 1,110 questions balanced" in shown.err
 
 
+def test_sides_that_cannot_be_balanced_are_refused_with_what_was_dropped(tmp_path, capsys):
+    names = ["Gut", "Liver", "Duct", "Bile"]
+    records = [{"question": "What ?", "options": names, "answer": names[i % 2], "image": f"{i}.png"} for i in range(8)]
+    (tmp_path / "two.json").write_text(json.dumps(records))
+    sides = ["--train-file", str(tmp_path / "two.json"), "--test-file", str(tmp_path / "two.json")]
+    assert main(["data", "controls", *sides, "--variant", "balanced"]) != 0
+    shown = capsys.readouterr().err
+    assert "train and test: no question can be balanced (8 x test: cannot be balanced, fewer than four" in shown
+    assert "Fix: take more questions" in shown
+
+
 def test_the_command_balances_no_prepared_set(tmp_path, capsys):
     assert main(["data", "controls", "--data", str(tmp_path), "--variant", "balanced"]) != 0
     assert "data prepare --variant balanced" in capsys.readouterr().err

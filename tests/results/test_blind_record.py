@@ -70,6 +70,20 @@ def test_every_result_gets_the_rule_and_nothing_else_changes(store, data):
         assert one.provenance["blind"]["accuracy"] == found.rule.accuracy
 
 
+def test_the_balanced_view_gets_the_rule_of_the_set_that_it_was_asked(store, data, tmp_path):
+    name = "sgg_anatomy_balanced_mini"
+    learnt = [replace(one, id=f"T/{one.id}", cluster=f"T{one.cluster}") for one in small_set.questions(12)]
+    write(
+        tmp_path / name, {"train": learnt, "test": ASKED}, tmp_path, {"benchmark": name, "generated": True, "seed": 0}
+    )
+    stated = {"questions_sha256": load_manifest(tmp_path / name)["questions_sha256"]}
+    save_result(store, result(data, "grpo@balanced", provenance={"commit": "c0ffee", "data": stated}))
+    done = record_blind(store, [data, tmp_path])
+    assert done.written == 4
+    learnt_from = {one.method: one.provenance["blind"]["train_questions"] for one in load_results(store)}
+    assert learnt_from == {"grpo": 24, "grpo@rotations": 24, "grpo@balanced": 12}
+
+
 def test_a_second_time_changes_no_byte(store, data):
     record_blind(store, [data])
     before = bytes_of(store)

@@ -198,6 +198,7 @@ def test_tokens_that_are_counted_are_a_cost(data, tmp_path):
         run(server, data, tmp_path / "log", limit=1)
     first = rows(tmp_path / "log")[0].key
     assert sampling_cost(tmp_path / "log", first.weights, first.benchmark)["tokens"] == 18
+    assert sampling_cost(tmp_path / "log", first.weights, "another")["tokens"] == 0, "a log may hold two benchmarks"
 
 
 def test_case_15_penalties_refused_without_their_names_are_named(data, tmp_path):

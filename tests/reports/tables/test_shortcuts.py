@@ -42,6 +42,20 @@ def test_numbers_by_hand():
     assert found.scores["balanced"].questions == 3
 
 
+def test_a_balanced_set_of_a_larger_sample_is_compared_on_the_questions_of_both():
+    results = policy("sft", (5, 5), (5, 5), (1, 2, 1))
+    (found,) = shortcuts(results)
+    assert found.change.questions == 2
+    assert found.change.percent == pytest.approx(100 * (3 / 10 - 1))
+    assert found.scores["balanced"].questions == 3
+
+
+def test_each_score_names_its_view():
+    (found,) = shortcuts(learnt_the_list())
+    names = {view: score.system.method for view, score in found.scores.items()}
+    assert names == {"plain": "sft", "no-image": "sft@no-image", "balanced": "sft@balanced"}
+
+
 def test_only_seeds_that_ran_under_all_views_count():
     results = [*learnt_the_list(), *policy("sft", (0, 0, 0, 0), seed=1)]
     (found,) = shortcuts(results)
