@@ -105,7 +105,8 @@ REPORTS = ["table1", "table2", "figures", "cards", "blind", "controls", "audit",
 def test_all_runs_every_artefact_in_turn(reproduce):
     assert reproduce.main(["--artefact", "all", "--profile", "smoke"]) == 0
     assert [words[1] for words in reproduce.called if words[0] == "reports"] == REPORTS
-    assert sum(words[0] == "baselines" for words in reproduce.called) == len(reproduce.ARTEFACTS)
+    others = [one for one in reproduce.ARTEFACTS.values() if not one.benchmarks]  # smoke has none of their benchmarks
+    assert sum(words[0] == "baselines" for words in reproduce.called) == len(others) == len(reproduce.ARTEFACTS) - 1
     assert reproduce.called[-1] == ["reports", "site", "--out", "runs/smoke/reports/site", "--run", "runs/smoke"]
 
 
@@ -119,6 +120,7 @@ def test_from_a_store_nothing_is_trained(reproduce):
         ["reports", "cards", "--store", "results/mini/store"],
         ["reports", "blind", "--store", "results/mini/store"],
         ["reports", "controls", "--store", "results/mini/store"],
+        ["reports", "shortcuts", "--store", "results/mini/store"],
         ["reports", "audit", "--out", "results/mini/audit"],
         ["reports", "ledger", "--store", "results/mini/store"],
         ["reports", "site", "--out", "results/mini/site"],
@@ -127,7 +129,7 @@ def test_from_a_store_nothing_is_trained(reproduce):
 
 @pytest.mark.parametrize(
     ("grid", "reports", "status", "calls"),
-    [(1, 0, 1, 17), (0, 2, 2, 17), (3, 0, 3, 1), (130, 0, 130, 1)],
+    [(1, 0, 1, 19), (0, 2, 2, 19), (3, 0, 3, 1), (130, 0, 130, 1)],
     ids=[
         "a cell failed: all is still reported",
         "a report was refused: the others are made",
@@ -172,3 +174,12 @@ def test_tox_has_an_environment_for_each_table():
             section["commands"] == f"{{[testenv]shared}} python scripts/reproduce.py --artefact {artefact} {{posargs}}"
         )
         assert section["set_env"] == two["set_env"] == "{[testenv:reproduce-table1]set_env}"
+
+
+def test_shortcuts_runs_its_own_benchmarks_and_views(reproduce):
+    assert reproduce.main(["--artefact", "shortcuts"]) == 0
+    run, report = reproduce.called
+    assert run[:2] == ["baselines", "run"]
+    assert run[run.index("--benchmarks") + 1 :][:2] == list(reproduce.TWINS)
+    assert run[run.index("--views") + 1 :][:3] == ["plain", "no-image", "balanced"]
+    assert report[:2] == ["reports", "shortcuts"]

@@ -23,7 +23,7 @@ KINDS = ["<think> left </think> <answer> {} </answer>", "<answer> {} </answer>",
 def answering(monkeypatch):
     """The engine, with a model whose varied answers can be parsed or not."""
     from anatomy_r1.evaluation.engines import transformers_engine
-    from anatomy_r1.evaluation.engines.transformers_engine import Generated
+    from anatomy_r1.evaluation.engines.decoding import Generated
 
     class Answers:
         """Stands in for generation: the tokens are those of a text that depends on the row's random numbers."""

@@ -125,7 +125,9 @@ def test_the_same_store_gives_the_same_bytes(store, tmp_path, capsys):
         assert main(["table1", "--store", str(store), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     names = sorted(path.name for path in outs[0].iterdir())
-    assert names == ["cost.csv", "cost.txt", "table1.csv", "table1.html", "table1.md", "table1.tex", "table1.txt"]
+    drawn = [f"forest.{suffix}" for suffix in ("pdf", "png", "svg")]
+    written = [f"table1.{suffix}" for suffix in ("csv", "html", "md", "tex", "txt")]
+    assert names == ["cost.csv", "cost.txt", *drawn, *written]
     for name in names:
         assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes()
     assert (outs[0] / "table1.txt").read_text() in printed
