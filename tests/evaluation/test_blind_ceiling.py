@@ -164,6 +164,7 @@ def test_the_microscopy_questions_of_med_r1s_split_are_answered_without_the_imag
     assert sum(right(majority, draw, test) for draw in draws) / DRAWS == pytest.approx(0.797, abs=0.01)
 
 
+@pytest.mark.slow
 def test_controls_and_leakage_print_the_ceiling_of_two_files(med_r1, capsys):
     sides = ["--train-file", str(med_r1["train"]), "--test-file", str(med_r1["test"])]
     assert main(["data", "controls", *sides]) == 0

@@ -95,6 +95,7 @@ def test_an_outcome_is_that_of_the_blind_ceiling():
             assert found.below == (whole.ceiling.high < CHANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("design", "size", "least"),
     [(HALF_PRIOR, 500, 8), (THREE_NEVER, 100, 10), (NAMED, 500, 8)],

@@ -79,6 +79,7 @@ def batch_of(trainer, groups=3):
     return trainer.collect(trainer.vary(trainer.choose(rows)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_loss_and_gradient_are_those_of_a_row_each(method, trainer, monkeypatch):
     made, whole = trainer(method), trainer(method, shared_prefix=False)

@@ -132,6 +132,7 @@ def med_r1():
     return Path(stated) / "omnimed_splits"
 
 
+@pytest.mark.slow
 def test_the_committed_audit_is_of_the_public_files(med_r1):
     [committed] = [one for one in load_audit(COMMITTED / "audit.json") if one.id == omnimed.ID]
     assert check(load(med_r1), load_cells()) == committed
