@@ -214,7 +214,7 @@ def test_without_fma_only_the_c_library_computes_otherwise():
 def test_natively_the_kernels_of_another_processor_give_other_bytes():
     """So the test above can fail: the same training as on a processor without AVX-512."""
     here, there = printed(), printed(ATEN_CPU_CAPABILITY="avx2", NPY_DISABLE_CPU_FEATURES=arithmetic.AVX512)
-    assert all(here[name] != there[name] for name in ("native", "training", "unfused", "sampling", "libm"))
+    assert all(here[name] != there[name] for name in ("native", "training"))  # which others differ depends on it
 
 
 @pytest.mark.slow
