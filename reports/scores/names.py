@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from anatomy_r1.data.variants import original_name
+from anatomy_r1.data import variants
 from anatomy_r1.evaluation.views import BALANCED, NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, split_row
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.training import method_names
@@ -29,7 +29,7 @@ METRICS: dict[str, str] = {"avg@5": "Avg@5", "pass@1": "Pass@1", "major@5": "Maj
 BENCHMARKS: dict[str, str] = {"sgg_anatomy": "SGG-VQA (Anatomy)", "omnimed_mi": "OmniMedVQA (MI)"}
 """The paper's two; variants of them (`anatomy_r1.data.variants`) are named after these."""
 
-MINI = "_mini"
+MINI = variants.MINI
 """Suffix of the benchmarks whose data are generated."""
 
 
@@ -55,7 +55,7 @@ def is_mini(benchmark: str) -> bool:
 
 def benchmark_title(benchmark: str) -> str:
     """Heading of a benchmark, which says so where the data are generated."""
-    name, original = benchmark.removesuffix(MINI), original_name(benchmark).removesuffix(MINI)
+    name, original = benchmark.removesuffix(MINI), variants.original_name(benchmark).removesuffix(MINI)
     variant = "" if name == original else f", {name.removeprefix(original).strip('_')}"
     title = f"{BENCHMARKS.get(original, original)}{variant}"
     return f"{title}, mini world" if is_mini(benchmark) else title
