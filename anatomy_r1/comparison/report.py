@@ -12,6 +12,7 @@ from anatomy_r1.comparison.beside_blind import blind_json, blind_table
 from anatomy_r1.comparison.cells import columns, difference_cell, interval_text, p_text, points, score_cell
 from anatomy_r1.comparison.compare import RESPONSES, Analysis, Comparison, Difference, SystemScore
 from anatomy_r1.comparison.family import METRICS
+from anatomy_r1.comparison.headlines import headlines
 from anatomy_r1.comparison.panel import ALL
 from anatomy_r1.comparison.statistics import DRAWS, EXACT_CLUSTERS
 from anatomy_r1.comparison.systems import System
@@ -52,6 +53,7 @@ def document(analysis: Analysis, named: int = NAMED) -> Document:
         kept,
         tuple(_notes(analysis)),
         lead=analysis.reservations,
+        headlines=headlines(analysis),
     )
 
 

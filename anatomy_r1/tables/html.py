@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from anatomy_r1.tables.picture import pictures
 from anatomy_r1.tables.table import MISSING, Document, Table, groups
 
 
@@ -15,7 +16,7 @@ def render(document: Document) -> str:
 
 
 def environment(*folders: Path) -> Environment:
-    """The templates of this package and of other folders, with `spans` and `starts` as functions.
+    """The templates of this package and of other folders, with `spans`, `starts` and `pictures` as functions.
 
     Automatic escaping is on for every template, whatever its suffix. Where two folders have a template of one name,
     that of the first folder is taken, and those of this package last.
@@ -28,7 +29,7 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.globals |= {"spans": _spans, "starts": _starts}
+    made.globals |= {"spans": _spans, "starts": _starts, "pictures": pictures}
     return made
 
 

@@ -44,6 +44,8 @@ class Row:
 
     title: str
     cells: tuple[Cell, ...]
+    about: tuple[str, ...] = ()
+    """Model, method and arm of its numbers, for pages that link them to their evidence; may be unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,24 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Headline:
+    """A finding in one sentence, and the estimate that it rests on, which HTML draws."""
+
+    group: str
+    """What shares an axis: a benchmark and what is subtracted."""
+    label: str
+    sentence: str
+    value: float
+    """In points."""
+    inner: tuple[float, float] | None = None
+    """95 % interval of `value`."""
+    outer: tuple[float, float] | None = None
+    """A further interval that allows for more, such as another training."""
+    about: tuple[str, ...] = ()
+    """Benchmark, name of the baseline, name of the other: for pages that link to the evidence."""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One report: the content of one file."""
 
@@ -114,6 +134,8 @@ class Document:
     lead: tuple[str, ...] = ()
     """Paragraphs before the first section."""
     sections: tuple[Section, ...] = ()
+    headlines: tuple[Headline, ...] = ()
+    """What came out, before any table; HTML alone shows them, and folds the tables."""
 
 
 def prose_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> Table:

@@ -17,8 +17,14 @@ from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import MISSING, Document, Entry, Section, Table, prose_table
-from reports.site.page import SitePage, slug
+from reports.site.page import ABOUT, CLAIMS, TRAINING, SitePage, slug
 
+NamedDocument = tuple[str, str, Document]
+"""Name of its page, what must be read before it (may be empty), and the document."""
+SECTION_OF = {"ledger": CLAIMS, "audit": CLAIMS, "figure_statements": TRAINING}
+"""Name of a JSON file -> its section; any other is in that of the claims."""
+FIRST = ("ledger", "audit")
+"""Pages that come first in their section."""
 Reader = Callable[[Path], Document]
 """Reads a JSON file that has a document of its own; raises AnatomyR1Error for any other file."""
 DRAWN = (".svg", ".png")
@@ -41,8 +47,9 @@ class Figure:
 
 def figures(folders: Sequence[Path], site: Path) -> tuple[Figure, ...]:
     """Copy the figures of the first folder that has any into the site, with their downloads; sorted by name."""
-    for folder in (place for one in folders for place in (one, one / "figures")):
-        drawn = {path.stem: path for suffix in reversed(DRAWN) for path in sorted(folder.glob(f"*{suffix}"))}
+    for folder in folders:
+        places = [path for suffix in reversed(DRAWN) for where in (folder, folder / "figures") for path in sorted(where.glob(f"*{suffix}"))]
+        drawn = {path.stem: path for path in places}
         if drawn:
             return tuple(_figure(drawn[stem], site) for stem in sorted(drawn))
     return ()
@@ -59,17 +66,29 @@ def _figure(path: Path, site: Path) -> Figure:
     return Figure(words(path.stem), f"figures/{path.name}", caption, downloads)
 
 
-def pages(folders: Sequence[Path], readers: Sequence[Reader] = ()) -> Iterator[SitePage]:
-    """One page for each JSON file, and one for all cards; where two folders have the same name, the first counts."""
+def pages(
+    folders: Sequence[Path], readers: Sequence[Reader] = (), documents: Sequence[NamedDocument] = ()
+) -> Iterator[SitePage]:
+    """One page for each document and JSON file, and one for all cards; of a name the first counts, documents before
+    files.
+    """
     found = [path for folder in folders for pattern in ("*.json", "*/*.json") for path in sorted(folder.glob(pattern))]
     named: dict[str, Path] = {}
     for path in found:
         named.setdefault(path.stem, path)
-    yield from (json_page(named[stem], readers) for stem in sorted(named))
+    given = {name: _document_page(name, document.title, document, caveat) for name, caveat, document in documents}
+    for name in sorted({*named, *given}, key=lambda name: (name not in FIRST, name != FIRST[0], name)):
+        yield given[name] if name in given else json_page(named[name], readers)
     cards = next((sorted(folder.glob("cards/*.md")) for folder in folders if list(folder.glob("cards/*.md"))), [])
     if cards:
         shown = [(words(path.stem), path.read_text(encoding="utf-8")) for path in cards]
-        yield SitePage("cards.html", "Cards", "cards.html.j2", {"cards": shown})
+        yield SitePage("cards.html", "Cards", "cards.html.j2", {"cards": shown}, section=ABOUT)
+
+
+def _document_page(name: str, title: str, document: Document, caveat: str = "") -> SitePage:
+    section, content = SECTION_OF.get(name, CLAIMS), {"document": document}
+    page = SitePage(f"{slug(name)}.html", title, "document.html.j2", content, ("tables.js", "sort.js"))
+    return replace(page, section=section, caveat=caveat, short=words(name))
 
 
 def json_page(path: Path, readers: Sequence[Reader] = ()) -> SitePage:
@@ -80,7 +99,7 @@ def json_page(path: Path, readers: Sequence[Reader] = ()) -> SitePage:
         raise AnatomyR1Error(f"{path}: no JSON ({error}). Fix: make it again, or move it away") from error
     title = str(content.get("title") or words(path.stem)) if isinstance(content, dict) else words(path.stem)
     document = _read(path, readers) or Document(title, "", sections=_numbered(_sections("", content)))
-    return SitePage(f"{slug(path.stem)}.html", title, "document.html.j2", {"document": document}, ("sort.js",))
+    return _document_page(path.stem, title, document)
 
 
 def _read(path: Path, readers: Sequence[Reader]) -> Document | None:

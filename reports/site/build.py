@@ -7,28 +7,48 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from anatomy_r1.comparison.compare import Analysis
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder
-from anatomy_r1.results.store import Result, load_results
+from anatomy_r1.results.store import Result, load_results, store_in
 from anatomy_r1.tables.table import Document
 from reports.controls.controls import controls
+from reports.figures.forest import figure_files
 from reports.scores import paper
 from reports.scores.cost import costs
-from reports.scores.names import method_rank
+from reports.scores.names import benchmark_title, method_rank
 from reports.scores.notes import made_from, warning
 from reports.scores.scores import by_key, scores
 from reports.site import artefacts, data
 from reports.site.artefacts import Reader
+from reports.site.evidence import ROLLOUTS_FILE, SAMPLES_FILE, Evidence
+from reports.site.findings import findings
+from reports.site.front import example, group_example
 from reports.site.method_page import method_page
-from reports.site.page import HERE, SitePage, again, facts, render, table_page
-from reports.site.run import LICENCE, open_run
+from reports.site.page import (
+    ABOUT,
+    COMPARE,
+    HERE,
+    RESULTS,
+    SAMPLES,
+    TRAINING,
+    SitePage,
+    again,
+    facts,
+    render,
+    table_page,
+)
+from reports.site.run import LICENCE, Pictures, RunFolder, open_run
 from reports.tables.blind import blind_report
-from reports.tables.further import comparisons, cost_report, untrained_report
+from reports.tables.further import analyses, comparisons, cost_report, untrained_report
 from reports.tables.table1 import table1
 from reports.tables.table2 import of_table2, table2
 
 MARK = ".anatomy-r1-site"
 """File that marks a folder as a site, so that only a site is ever overwritten."""
+DEMO = "Demo"
+"""How the note of a demo's results begins (`scripts/demo.py` writes it)."""
+OTHER_RUN = "The results of this site are of another run: "
 
 
 @dataclass(frozen=True)
@@ -42,6 +62,20 @@ class SiteSources:
     readers: tuple[Reader, ...] = ()
     """For JSON files that have a document of their own, such as the audit and the ledger."""
     with_images: bool = False
+    demo: Path | None = None
+    """Without a run: the folder of another whose samples and rollouts are shown, marked as a demo."""
+    documents: tuple[artefacts.NamedDocument, ...] = ()
+    """Pages that take the place of JSON files of the same name."""
+
+
+@dataclass(frozen=True)
+class _Viewed:
+    """What the samples and rollouts of a site are of: the run of its results, or a demo."""
+
+    results: Sequence[Result]
+    run: RunFolder | None
+    caveat: str
+    """Says that it is not the run of the results; empty where it is."""
 
 
 def build(out: Path, sources: SiteSources) -> data.Written:
@@ -62,56 +96,142 @@ def _fill(site: Path, sources: SiteSources) -> data.Written:
     results = load_results(sources.store)
     if not results:
         raise AnatomyR1Error(f"{sources.store}: no results in it. Run `tox -e reproduce-table1` first")
-    written = data.write(site, results, open_run(sources.run), with_images=sources.with_images)
-    drawn = artefacts.figures(sources.artefacts, site)
-    pages = [*_pages(results, written, drawn), *artefacts.pages(sources.artefacts, sources.readers)]
+    viewed, pictures = _viewed(results, sources), Pictures(site, sources.with_images)
+    methods = frozenset(one.method for one in results)
+    written = data.write(site, viewed.results, viewed.run, pictures, methods)
+    pages = [
+        *_pages(results, viewed, written, pictures, _figures(site, results, sources)),
+        *artefacts.pages(sources.artefacts, sources.readers, sources.documents),
+    ]
     names = [page.file for page in pages]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise AnatomyR1Error(f"{', '.join(twice)}: two pages of that name. Fix: name the JSON file differently")
-    navigation = tuple(page for page in pages if not page.section)
     licence = LICENCE if LICENCE in written.notices else ""
+    of_demo = "" if viewed.caveat else _demo_note(results)
+    alarm = " ".join(filter(None, (of_demo, warning(results), licence)))
+    evidence = Evidence(
+        {benchmark_title(one.benchmark): one.benchmark for one in results},
+        methods,
+        frozenset() if viewed.caveat else written.logged,
+    )
     for page in pages:
         # A page that has no provenance of its own shows that of all results.
         kept = of_table2(results) if page.file == "table2.html" else results
         whole = page if page.facts else replace(page, facts=facts(kept), commands=again(kept))
-        text = render(whole, navigation, " ".join(filter(None, (warning(results), licence))))
+        text = render(whole, pages, alarm, {"evidence": evidence})
         (site / page.file).write_bytes(text.encode("utf-8", "replace"))
     shutil.copytree(HERE / "static", site / "static")
     (site / MARK).write_text("Made by `python -m reports site`, which may replace this folder.\n", encoding="utf-8")
     return written
 
 
-def _pages(results: Sequence[Result], written: data.Written, drawn: Sequence[artefacts.Figure]) -> list[SitePage]:
-    tables, absent = _tables(results)
+def _viewed(results: Sequence[Result], sources: SiteSources) -> _Viewed:
+    if sources.run is not None or sources.demo is None:
+        return _Viewed(results, open_run(sources.run), "")
+    shown = load_results(store_in(sources.demo))
+    note = _demo_note(shown) or f"{DEMO}: the run in {sources.demo.name}."
+    return _Viewed(shown, open_run(sources.demo), f"{OTHER_RUN}this page shows a demo. {note}")
+
+
+def _demo_note(results: Sequence[Result]) -> str:
+    """The note of results that are a demo's; empty for any others."""
+    said = {str(one.provenance.get("note") or "") for one in results}
+    return " ".join(sorted(said)) if all(note.startswith(DEMO) for note in said) else ""
+
+
+def _figures(site: Path, results: Sequence[Result], sources: SiteSources) -> tuple[artefacts.Figure, ...]:
+    """The figures that were drawn already, and the forest plot, drawn if it was not."""
+    drawn = artefacts.figures(sources.artefacts, site)
+    if any(one.file == FOREST for one in drawn):
+        return drawn
+    try:
+        content = figure_files(results)["forest.svg"]
+    except AnatomyR1Error:
+        return drawn  # no method in the matched arm
+    (site / FOREST).parent.mkdir(exist_ok=True)
+    (site / FOREST).write_bytes(content)
+    return (artefacts.Figure("Forest", FOREST, "", ()), *drawn)
+
+
+FOREST = "figures/forest.svg"
+
+
+def _pages(
+    results: Sequence[Result],
+    viewed: _Viewed,
+    written: data.Written,
+    pictures: Pictures,
+    drawn: Sequence[artefacts.Figure],
+) -> list[SitePage]:
     every, numbers, spent = scores(results), paper.load(), costs(results)
-    found = by_key(every)
+    found, compared = by_key(every), analyses(results)
+    tables, absent = _tables(results, compared)
     methods = [
         method_page(name, [result for result in results if result.method == name], found, spent, numbers)
         for name in sorted({result.method for result in results}, key=method_rank)
     ]
-    viewer = {"written": written, "notices": written.notices}
-    scripts = ("shards.js", "dom.js", "data/index.js")
-    sampling = (*scripts, "virtual.js", "filters.js", "sample.js", "samples.js")
-    content = {"tables": tables, "absent": absent, "written": written, "made_from": made_from(results, every)}
-    return [
-        SitePage("index.html", "Overview", "index.html.j2", {**content, "figures": drawn}),
+    inner = [
         *tables,
-        SitePage("methods.html", "Methods", "methods.html.j2", {"methods": methods}),
+        SitePage("methods.html", "Methods", "methods.html.j2", {"methods": methods}, section=RESULTS),
         *methods,
-        SitePage("samples.html", "Samples", "samples.html.j2", viewer, sampling),
-        SitePage("rollouts.html", "Rollouts", "rollouts.html.j2", viewer, (*scripts, "chart.js", "rollouts.js")),
-        *([SitePage("figures.html", "Figures", "figures.html.j2", {"figures": drawn})] if drawn else []),
+        *_viewers(viewed, written),
+        *([_gallery(drawn)] if drawn else []),
+    ]
+    shown = made_from(results, every)
+    files = [page.file for page in inner]
+    front = {
+        "findings": findings(results, found, compared, files),
+        "forest": next((one for one in drawn if one.file == FOREST), None),
+        "example": example(viewed.results, viewed.run, pictures) if viewed.run else None,
+        "group": group_example(viewed.run, pictures) if viewed.run else None,
+        "viewed": viewed.caveat,
+        "made_from": shown,
+        "files": files,
+    }
+    about = {"absent": absent, "notices": written.notices, "made_from": shown}
+    return [
+        SitePage("index.html", "anatomy-r1", "index.html.j2", front, ("tables.js",)),
+        *inner,
+        SitePage("about.html", "About", "about.html.j2", about, section=ABOUT),
     ]
 
 
-def _tables(results: Sequence[Result]) -> tuple[list[SitePage], list[tuple[str, str]]]:
+def _viewers(viewed: _Viewed, written: data.Written) -> list[SitePage]:
+    """The pages of samples and rollouts, as far as there is something to read."""
+    # A run's own rows are pages of the site; those of a demo may lack one, so that its viewer links to none.
+    scripts = ("shards.js", "dom.js", "data/index.js")
+    sampling = (*scripts, "pages.js", "filters.js", "sample.js", "samples.js")
+    training = (*scripts, "tables.js", "chart.js", "rollouts.js")
+    content = {"notices": written.notices}
+    origin = (facts(viewed.results), again(viewed.results)) if viewed.caveat else ((), ())
+    samples = SitePage(
+        SAMPLES_FILE, "Samples", "samples.html.j2", content, sampling, *origin, section=SAMPLES, caveat=viewed.caveat
+    )
+    rollouts = SitePage(
+        ROLLOUTS_FILE, "Rollouts", "rollouts.html.j2", content, training, *origin, section=TRAINING, caveat=viewed.caveat
+    )
+    return [*([samples] if written.responses else []), *([rollouts] if written.trainings else [])]
+
+
+def _gallery(drawn: Sequence[artefacts.Figure]) -> SitePage:
+    return SitePage("figures.html", "Figures", "figures.html.j2", {"figures": drawn}, section=TRAINING)
+
+
+def _tables(
+    results: Sequence[Result], compared: dict[str, tuple[list[Result], Analysis]]
+) -> tuple[list[SitePage], list[tuple[str, str]]]:
     """Pages of tables, and (title, reason) for each that could not be made."""
     pages, absent = [], {}
-    for title, (lead, make) in _TABLES.items():
+    for title, (file, lead, make) in _TABLES.items():
         try:
-            pages.append(table_page(f"{title.lower().replace(' ', '')}.html", title, lead, make(results)))
+            pages.append(table_page(file, title, lead, make(results), RESULTS))
         except AnatomyR1Error as error:
             absent[title] = str(error)
+    try:
+        made, lead = comparisons(compared), "Each method against GRPO, on the same questions: the verdict first."
+        pages.append(table_page("comparisons.html", "Compare", lead, made, COMPARE, "compare.html.j2"))
+    except AnatomyR1Error as error:
+        absent["Compare"] = str(error)
     if "Table 1" in absent:
         raise AnatomyR1Error(absent["Table 1"])
     return pages, list(absent.items())
@@ -130,15 +250,19 @@ def _controls(results: Sequence[Result]) -> tuple[Document, ...]:
     return tuple(found)
 
 
-_TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], tuple[Document, ...]]]] = {
-    "Table 1": ("All methods on both benchmarks, ours beside the paper's.", lambda of: (table1(of),)),
-    "Table 2": ("GDQA without its text, and without its images.", lambda of: (table2(of),)),
-    "Blind": (
+_TABLES: dict[str, tuple[str, str, Callable[[Sequence[Result]], tuple[Document, ...]]]] = {
+    "Table 1": (
+        "table1.html",
+        "All methods on both benchmarks, ours beside the paper's.",
+        lambda of: (table1(of),),
+    ),
+    "Table 2": ("table2.html", "GDQA without its text, and without its images.", lambda of: (table2(of),)),
+    "Without the image": (
+        "blind.html",
         "What the image adds: each score minus the best rule that sees no image.",
         lambda of: (blind_report(of),),
     ),
-    "Costs": ("What each method cost, and what that bought.", lambda of: (cost_report(of),)),
-    "Controls": ("What is reached without an image, or without training.", _controls),
-    "Comparisons": ("Each method against GRPO, on the same questions.", comparisons),
+    "Controls": ("controls.html", "What is reached without an image, or without training.", _controls),
+    "Costs": ("costs.html", "What each method cost, and what that bought.", lambda of: (cost_report(of),)),
 }
-"""Title of a page of tables -> its first sentence, and what makes its tables."""
+"""Title of a page of tables -> its file, its first sentence, and what makes its tables."""

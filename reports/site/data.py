@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -24,22 +24,25 @@ from anatomy_r1.training.training_log import read
 from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
 from reports.scores.notes import unfit
 from reports.scores.scores import not_clean
-from reports.site.method_page import method_file
+from reports.site.evidence import method_file, row_name
 from reports.site.page import slug
 from reports.site.run import LEFT_OUT, LICENCE, QUESTIONS, Benchmark, Pictures, RunFolder
 from reports.site.samples import REASON_CODES, REASONS, marks, question_rows, texts
 from reports.tables.rows import in_order
 
-NO_RUN = "Built from the result store alone: what is right and wrong is known; questions, images and responses are not."
+NO_RUN = (
+    "Built from a result store alone: questions, images, responses and training logs are not in it. Name the run's "
+    "folder to see them: python -m reports site --out site --run runs/mini"
+)
 NO_LOG = "There is no log of these responses: what is right and wrong is known, what was said is not."
-NO_TRAINING = "Built without the run's folder (--run): training logs are not here."
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 """Nothing can end a script or open a comment; all non-ASCII is escaped too, including U+2028 and lone surrogates."""
 
 
-SERIES = ("step", "reward", "distinct", "entropy", "idle", "seconds", "tokens")
+SERIES = ("step", "reward", "distinct", "entropy", "idle", "seconds", "tokens", "discarded")
 """Numbers of a step: mean reward; distinct choices per group; entropy of a group's choices in bits; share of groups
-with constant reward, which give no gradient; wall-clock seconds; completion tokens so far."""
+with constant reward, which give no gradient; wall-clock seconds; completion tokens so far; groups that were drawn and
+discarded (DAPO). All but the last count discarded groups as well."""
 _REWARD = "reward_"
 
 
@@ -52,15 +55,23 @@ class Written:
     """Sampled responses with text."""
     trainings: int
     notices: tuple[str, ...]
+    logged: frozenset[tuple[str, str, str]] = frozenset()
+    """(benchmark, model, method as viewers call it) of the systems whose responses are here."""
 
 
-def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_images: bool) -> Written:
-    """Write `data/` and `images/` below the site.
+def write(
+    site: Path, results: Sequence[Result], run: RunFolder | None, pictures: Pictures, pages: Container[str]
+) -> Written:
+    """Write `data/` and `images/` below the site; nothing without a run, since there is then nothing to read.
+
+    `pages` are the methods that have a page, to which the viewers link.
 
     Raises:
         AnatomyR1Error: when a log and the store disagree, or a log or image cannot be read.
     """
-    pictures, known = Pictures(site, with_images), run.benchmarks if run else {}
+    if run is None:
+        return Written(0, 0, 0, (NO_RUN,))
+    known = run.benchmarks
     # The mean over orders of the options is neither right nor wrong, so the viewer has no mark for it.
     ordered = sorted((result for result in results if not result.has_rotations), key=in_order)
     benchmarks, ids = [], {}
@@ -71,9 +82,9 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
         notice = "" if benchmark is None or pictures.allowed(benchmark) else LEFT_OUT
         benchmarks.append({"name": name, "title": benchmark_title(name), "shard": shard_name, "notice": notice})
         ids[name] = list(rows)
-    cells = [_cell(site, result, ids[result.benchmark], run, pictures) for result in ordered]
-    trained = _trainings(site, run, pictures) if run else []
-    notices = _notices(run, with_images)
+    cells = [_cell(site, result, ids[result.benchmark], run, pictures, pages) for result in ordered]
+    trained = _trainings(site, run, pictures, pages)
+    notices = _notices(run, pictures.with_real)
     models = dict.fromkeys(result.model for result in ordered)
     index = {
         "benchmarks": benchmarks,
@@ -87,24 +98,25 @@ def write(site: Path, results: Sequence[Result], run: RunFolder | None, *, with_
     responses = sum(
         len(ids[result.benchmark]) * K for result, cell in zip(ordered, cells, strict=True) if cell["logged"]
     )
-    return Written(len(cells), responses, len(trained), tuple(notices))
+    logged = frozenset((cell["benchmark"], cell["model"], cell["method"]) for cell in cells if cell["logged"])
+    return Written(len(cells), responses, len(trained), tuple(notices), logged)
 
 
-def _notices(run: RunFolder | None, with_images: bool) -> list[str]:
-    if run is None:
-        return [NO_RUN, NO_TRAINING]
+def _notices(run: RunFolder, with_images: bool) -> list[str]:
     real = any(not benchmark.generated for benchmark in run.benchmarks.values())
     return [LICENCE if with_images else QUESTIONS] if real else []
 
 
-def _cell(site: Path, result: Result, ids: Sequence[str], run: RunFolder | None, pictures: Pictures) -> dict[str, Any]:
-    answers = run.answers(result) if run else None
+def _cell(
+    site: Path, result: Result, ids: Sequence[str], run: RunFolder, pictures: Pictures, pages: Container[str]
+) -> dict[str, Any]:
+    answers = run.answers(result)
     name = slug(result.key)
     _put(site, f"cells/{name}", marks(result, ids, answers))
-    if run and answers:
+    if answers:
         _put(site, f"texts/{name}", texts(ids, answers, run.benchmarks[result.benchmark], pictures))
     return {
-        **_names(result.benchmark, result.model, result.method, result.arm, result.seed),
+        **_names(result.benchmark, result.model, result.method, result.arm, result.seed, pages),
         "shard": f"cells/{name}",
         "texts": f"texts/{name}" if answers else "",
         "logged": answers is not None,
@@ -112,35 +124,37 @@ def _cell(site: Path, result: Result, ids: Sequence[str], run: RunFolder | None,
         "images": str(answers.plan.get("images", "real")) if answers else "",
         "unfit": bool(unfit([result])),
         "leaks": list(not_clean([result])),
-        "notice": "" if answers or result.style == "none" or run is None else NO_LOG,
+        "notice": "" if answers or result.style == "none" else NO_LOG,
     }
 
 
-def _names(benchmark: str, model: str, method: str, arm: str, seed: int) -> dict[str, Any]:
+def _names(
+    benchmark: str, model: str, method: str, arm: str, seed: int, pages: Container[str]
+) -> dict[str, Any]:
     return {
         "benchmark": benchmark,
         "model": model,
-        "method": method if arm == MATCHED else f"{method}/{arm}",
+        "method": row_name(method, arm),
         "title": method_title(method, arm),
-        "page": method_file(method),
+        "page": method_file(method) if method in pages else "",
         "seed": seed,
     }
 
 
-def _trainings(site: Path, run: RunFolder, pictures: Pictures) -> list[dict[str, Any]]:
+def _trainings(site: Path, run: RunFolder, pictures: Pictures, pages: Container[str]) -> list[dict[str, Any]]:
     logs, entries = run.training_logs(), []
     for benchmark, model, method, seed in sorted(
         logs, key=lambda of: (rank(BENCHMARKS, of[0].removesuffix(MINI)), rank(MODELS, of[1]), method_rank(of[2]), of)
     ):
-        content = _rollouts(logs[benchmark, model, method, seed], run.benchmarks.get(benchmark), pictures)
+        content = rollouts_of(logs[benchmark, model, method, seed], run.benchmarks.get(benchmark), pictures)
         if content is not None:
             name = f"rollouts/{slug(f'{benchmark}/{model}/{method}/seed{seed}')}"
             _put(site, name, content)
-            entries.append({**_names(benchmark, model, method, MATCHED, seed), "shard": name})
+            entries.append({**_names(benchmark, model, method, MATCHED, seed, pages), "shard": name})
     return entries
 
 
-def _rollouts(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any] | None:
+def rollouts_of(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any] | None:
     """Numbers for every step of a training run, and whole groups where the log kept their texts.
 
     None where it sampled nothing, as in supervised fine-tuning. The paper's Fig. 2 shows a few selected groups; this
@@ -173,6 +187,8 @@ def _series(steps: pd.DataFrame, rollouts: pd.DataFrame) -> list[list[float | No
     )
     means = by_group.astype(float).groupby(level=0).mean()
     means["reward"] = rollouts.groupby("step")["reward"].mean()
+    discarded = rollouts[~rollouts["kept"].astype(bool)].groupby("step")["group_index"].nunique()
+    means["discarded"] = discarded.reindex(means.index, fill_value=0)
     means["seconds"] = steps.set_index("step")["seconds"]
     means["tokens"] = steps.set_index("step")["rollout_tokens"]
     means["step"] = means.index

@@ -19,7 +19,8 @@ from reports.scores.names import METRICS, benchmark_title, method_title, model_t
 from reports.scores.notes import certificate_notes, marked, marks, notes, unfit_notes
 from reports.scores.paper import PaperNumbers
 from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, parsed_lenient, system_of
-from reports.site.page import SitePage, again, facts, slug
+from reports.site.evidence import method_file, row_name
+from reports.site.page import RESULTS, SitePage, again, facts, slug
 from reports.tables.further import cost_report
 from reports.tables.rows import in_order, score_cell
 
@@ -122,11 +123,6 @@ _SHOWN = {
 _COLUMNS = ("percent", "paper", "clusters", "questions", "seeds", "seed SD")
 
 
-def method_file(method: str) -> str:
-    """File name of the page."""
-    return f"method-{slug(method)}.html"
-
-
 def method_page(
     method: str,
     results: Sequence[Result],
@@ -138,7 +134,9 @@ def method_page(
     mine = {key: score for key, score in found.items() if key[0].method == method}
     said = (*certificate_notes(results), *notes(results, mine.values(), 1))
     title = method_title(method, MATCHED)
+    shown = dict.fromkeys((one.benchmark, one.model, row_name(method, one.arm)) for one in sorted(results, key=in_order))
     content = {
+        "systems": [(f"{benchmark_title(of[0])}, {model_title(of[1], paper_beside=False)}", of) for of in shown],
         "about": METHODS.get(split_row(method)[0], About("No description is kept of this method here.", "")),
         "report": Document("Scores", "", tuple(_score_tables(results, mine, numbers)), said),
         "cost": cost_report(results, mine, spent),
@@ -147,7 +145,8 @@ def method_page(
         "knobs": knob_rows(results),
     }
     file, made_from = method_file(method), (facts(results), again(results))
-    return SitePage(file, title, "method.html.j2", content, ("sort.js",), *made_from, section="methods.html")
+    scripts = ("tables.js", "sort.js")
+    return SitePage(file, title, "method.html.j2", content, scripts, *made_from, section=RESULTS, listed=False)
 
 
 def _score_tables(results: Sequence[Result], mine: Mapping[ScoreKey, Score], numbers: PaperNumbers) -> list[Table]:

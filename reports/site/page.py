@@ -1,5 +1,7 @@
 """Pages rendered from templates, with what their numbers were made from and the commands that reproduce them.
 
+A page belongs to one of six sections, which are the site's menu; a section without pages is not in it.
+
 All text is escaped: stores may come from anyone.
 """
 
@@ -8,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +21,19 @@ from jinja2 import Environment
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import MATCHED, SUBMITTED, Result
 from anatomy_r1.tables.html import environment
-from anatomy_r1.tables.table import MISSING, Cell, Document, Table
+from anatomy_r1.tables.table import MISSING, Cell, Document, Table, groups
 from reports.scores.names import ABLATION, benchmark_title
 from reports.scores.notes import commit, machines
 
 HERE = Path(__file__).parent
+RESULTS, COMPARE, SAMPLES, TRAINING, CLAIMS, ABOUT = SECTIONS = (
+    "Results",
+    "Compare",
+    "Samples",
+    "Training",
+    "Claims",
+    "About",
+)
 ProvenanceFacts = tuple[tuple[str, tuple[str, ...]], ...]
 """(name, values), in reading order."""
 _LONGEST = 120
@@ -44,23 +54,45 @@ class SitePage:
     facts: ProvenanceFacts = ()
     commands: tuple[str, ...] = ()
     section: str = ""
-    """File of the navigation entry that it belongs to, if it has none of its own."""
+    """Entry of the menu that it belongs to; empty for the front page."""
+    listed: bool = True
+    """Whether it is in its section's own menu."""
+    caveat: str = ""
+    """What must be read before this page, such as that it shows a demo."""
+    short: str = ""
+    """Its name in menus, if not its title."""
 
 
-def render(page: SitePage, navigation: tuple[SitePage, ...], warning: str) -> str:
-    """The page as HTML; `navigation` are the pages that its menu links to."""
-    here = page.section or page.file
-    return (
-        _environment()
-        .get_template(page.template)
-        .render(page=page, navigation=navigation, here=here, warning=warning, **page.content)
-    )
+class Link(NamedTuple):
+    """An entry of a menu."""
+
+    title: str
+    file: str
+    here: bool
+
+
+def menu(pages: Sequence[SitePage], page: SitePage) -> list[Link]:
+    """The sections that have a page; each leads to its first."""
+    first = {one.section: one.file for one in reversed(pages) if one.listed}
+    return [Link(name, first[name], name == page.section) for name in SECTIONS if name in first]
+
+
+def submenu(pages: Sequence[SitePage], page: SitePage) -> list[Link]:
+    """The pages of this page's section; none where it is alone."""
+    found = [one for one in pages if page.section and one.section == page.section and one.listed]
+    return [Link(one.short or one.title, one.file, one.file == page.file) for one in found] if len(found) > 1 else []
+
+
+def render(page: SitePage, pages: Sequence[SitePage], warning: str, context: Mapping[str, Any]) -> str:
+    """The page as HTML, with menus of `pages`; `context` is what templates of all pages may need."""
+    shown = {**context, **page.content, "menu": menu(pages, page), "submenu": submenu(pages, page)}
+    return _environment().get_template(page.template).render(page=page, warning=warning, **shown)
 
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     made = environment(HERE / "templates")
-    made.globals |= {"wordy": wordy}
+    made.globals |= {"wordy": wordy, "parts": parts}
     made.filters |= {"sortable": sortable, "counted": counted}
     return made
 
@@ -87,10 +119,30 @@ def counted(title: str) -> bool:
     return _NUMBER.fullmatch(title) is not None
 
 
-def table_page(file: str, title: str, lead: str, reports: tuple[Document, ...]) -> SitePage:
+def parts(table: Table, apart: Container[str]) -> list[tuple[str, Table]]:
+    """A table whose column groups are those in `apart` (benchmarks), as one table for each; any other as it is."""
+    found = list(groups(table))
+    if len(found) < 2 or not all(name in apart for name, _ in found):
+        return [("", table)]
+    return [(name, _columns(table, indices, f"-{place}" if place else "")) for place, (name, indices) in enumerate(found)]
+
+
+def _columns(table: Table, indices: Sequence[int], suffix: str) -> Table:
+    """A table with some of its columns, whose group's name is then its title."""
+    rows = [
+        replace(block, rows=tuple(replace(row, cells=tuple(row.cells[i] for i in indices)) for row in block.rows))
+        for block in table.blocks
+    ]
+    kept = tuple(table.columns[i] for i in indices)
+    return replace(table, name=f"{table.name}{suffix}", columns=kept, blocks=tuple(rows))
+
+
+def table_page(
+    file: str, title: str, lead: str, reports: tuple[Document, ...], section: str, template: str = "tables.html.j2"
+) -> SitePage:
     """A page of one or several reports; tables of several get names of their own."""
     content = {"lead": lead, "reports": reports, "many": len(reports) > 1}
-    return SitePage(file, title, "tables.html.j2", content, ("sort.js",))
+    return SitePage(file, title, template, content, ("tables.js", "sort.js"), section=section)
 
 
 def slug(name: str) -> str:

@@ -6,15 +6,26 @@ from collections.abc import Mapping, Sequence
 
 from anatomy_r1.comparison import report as comparison_report
 from anatomy_r1.comparison.compare import Analysis, analyse, undeclared_family
+from anatomy_r1.comparison.headlines import headlines
 from anatomy_r1.comparison.panel import panels
 from anatomy_r1.comparison.report import document
 from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Cell, Document, Table
+from anatomy_r1.tables.table import Cell, Document, Headline, Table
 from reports.scores.blind import blind_notes
 from reports.scores.cost import Cost, costs
-from reports.scores.names import BASELINE, BENCHMARKS, MODELS, is_view, rank
+from reports.scores.names import (
+    BASELINE,
+    BENCHMARKS,
+    MINI,
+    MODELS,
+    benchmark_title,
+    is_view,
+    method_rank,
+    method_title,
+    rank,
+)
 from reports.scores.notes import USE, leakage_notes, machines, made_from, marks, notes, unfit_notes, warning
 from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, scores
 from reports.tables.breakdowns import MEAN_COST, UNKNOWN_COST, categories_table
@@ -91,18 +102,26 @@ def cost_report(
     return Document(f"Anatomy-R1, costs: profile {results[0].profile}", warning(results), (table,), below)
 
 
-def comparisons(results: Sequence[Result]) -> tuple[Document, ...]:
+def analyses(results: Sequence[Result]) -> dict[str, tuple[list[Result], Analysis]]:
+    """Model -> its results in the matched arm and their comparison with GRPO, where there is one; the paper's larger
+    model, which README reports, comes first.
+    """
+    kept = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
+    names = sorted({result.model for result in kept}, key=lambda name: rank(MODELS, name), reverse=True)
+    of_model = {name: [result for result in kept if result.model == name] for name in names}
+    made = {name: (of, against_baseline(of)) for name, of in of_model.items()}
+    return {name: (of, analysis) for name, (of, analysis) in made.items() if analysis is not None}
+
+
+def comparisons(made: Mapping[str, tuple[Sequence[Result], Analysis]]) -> tuple[Document, ...]:
     """Every method of the matched arm against GRPO, as `anatomy-r1 compare` shows it: a report for each model.
 
     Raises:
-        AnatomyR1Error: when no model has results of both GRPO and another method, or they cannot be compared.
+        AnatomyR1Error: when no model has results of both GRPO and another method.
     """
-    kept = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
-    names = sorted({result.model for result in kept}, key=lambda name: rank(MODELS, name))
-    found = [_comparison(name, [result for result in kept if result.model == name]) for name in names]
-    if not any(found):
+    if not made:
         raise AnatomyR1Error(f"nothing to compare: no model has {BASELINE} and another method in the matched arm")
-    return tuple(report for report in found if report is not None)
+    return tuple(_comparison(name, results, analysis) for name, (results, analysis) in made.items())
 
 
 def against_baseline(results: Sequence[Result]) -> Analysis | None:
@@ -119,10 +138,7 @@ def against_baseline(results: Sequence[Result]) -> Analysis | None:
     return analyse(found, undeclared_family(found, AVG))
 
 
-def _comparison(model: str, results: Sequence[Result]) -> Document | None:
-    analysis = against_baseline(results)
-    if analysis is None:
-        return None
+def _comparison(model: str, results: Sequence[Result], analysis: Analysis) -> Document:
     kept = [result for result in results if result.benchmark in {panel.benchmark for panel in analysis.panels}]
     made = (
         comparison_report.verdict_table,
@@ -133,7 +149,21 @@ def _comparison(model: str, results: Sequence[Result]) -> Document | None:
     shown = [note for note in document(analysis).notes if not note.startswith("Compared by code")]
     below = (*shown, made_from(kept, scores(kept)), USE)
     tables, title = tuple(table(analysis) for table in made), f"Comparisons with GRPO: {model}"
-    return Document(title, warning(kept), tables, below, lead=analysis.reservations)
+    said = headlines_of(analysis, results)
+    return Document(title, warning(kept), tables, below, lead=analysis.reservations, headlines=said)
+
+
+def headlines_of(analysis: Analysis, results: Sequence[Result]) -> tuple[Headline, ...]:
+    """The headlines of an analysis in the order of Table 1, with the titles of methods and benchmarks."""
+    methods = {f"{one.benchmark}/{one.model}/{one.method}/{one.arm}": one for one in results}
+    found = headlines(
+        analysis, lambda system: method_title(methods[system.name].method, methods[system.name].arm), benchmark_title
+    )
+    places = list(dict.fromkeys(one.about[0] for one in found))
+    order = sorted(places, key=lambda name: (rank(BENCHMARKS, name.removesuffix(MINI)), name))
+    return tuple(
+        sorted(found, key=lambda one: (order.index(one.about[0]), method_rank(methods[one.about[2]].method)))
+    )
 
 
 def untrained_report(results: Sequence[Result]) -> Document:

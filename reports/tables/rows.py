@@ -108,7 +108,7 @@ def model_blocks(
     return tuple(
         Block(
             model_title(model, paper_beside=False),
-            tuple(Row(title(model, name), tuple(cells(model, name))) for name in row_names(keys, model)),
+            tuple(Row(title(model, name), tuple(cells(model, name)), (model, *name)) for name in row_names(keys, model)),
         )
         for model in models(keys)
     )
@@ -172,7 +172,8 @@ def accuracy_block(
             by_column.append(_paper([paper.load().beside(system, metric, table) for system in systems]))
         averages = [found.get((system, AVG, ALL)) for system in systems]
         by_column.append([Cell(str(score.clusters)) if score else Cell() for score in averages])
-    return Block(model_title(model), tuple(map(Row, titles, zip(*by_column, strict=True))))
+    about = [(model, *name) for name in names]
+    return Block(model_title(model), tuple(map(Row, titles, zip(*by_column, strict=True), about)))
 
 
 def _ours(column: Sequence[Score | None]) -> list[Cell]:

@@ -41,6 +41,13 @@
   };
   site.needsOther = (show) => ["flips", "gained", "lost"].includes(show);
 
+  // Whether any of the six responses has the words; texts are there only if responses are searched.
+  function said(texts, place, find) {
+    if (!texts) return false;
+    const of = texts.at.slice(place * SIX, place * SIX + SIX);
+    return of.some((at) => at >= 0 && texts.texts[at].toLowerCase().includes(find));
+  }
+
   // Samples of these cells that pass: {cell, place, one, other}, in the order of questions within each cell.
   site.samples = function (questions, cells, other, want) {
     const passes = SHOWN[want.show] || SHOWN.all;
@@ -48,12 +55,14 @@
     const kept = [];
     questions.forEach(function (question, place) {
       if (want.category && question[2] !== want.category) return;
-      if (find && !(question[0] + " " + question[4]).toLowerCase().includes(find)) return;
       kept.push(place);
     });
+    const asked = (place) => (questions[place][0] + " " + questions[place][4]).toLowerCase().includes(find);
+    const matches = (cell, place) => !find || asked(place) || said(cell.said, place, find);
     const found = [];
     cells.forEach(function (cell) {
       kept.forEach(function (place) {
+        if (!matches(cell, place)) return;
         const one = site.outcome(cell.marks, place);
         const beside = one && other ? site.outcome(other.marks, place) : null;
         if (one && passes(one, beside)) found.push({ cell: cell, place: place, one: one, other: beside });

@@ -11,7 +11,9 @@
     ["Share of groups that teach nothing", 4, 2],
     ["Seconds a step", 5, 2],
     ["Tokens sampled so far", 6, 0],
+    ["Groups drawn and discarded", 7, 0],
   ];
+  const DISCARDED = 7;
   let turn = 0;
 
   const values = () => Object.fromEntries(FIELDS.map((name) => [name, form[name].value]));
@@ -33,6 +35,18 @@
   const idle = (group) => new Set(group.members.map((member) => total(member))).size === 1;
   const total = (member) => member[3].reduce((sum, value) => sum + (value || 0), 0);
 
+  const SHOWN = {
+    all: () => true,
+    teach: (group) => !idle(group),
+    idle: idle,
+    discarded: (group) => !group.kept,
+  };
+
+  function goTo(step) {
+    form.step.value = String(step);
+    update(values()).catch(site.failed);
+  }
+
   async function update(wanted) {
     const mine = ++turn;
     const training = offer(wanted);
@@ -42,13 +56,17 @@
     const steps = Array.from(new Set(data.groups.map((group) => group.step)));
     const step = Number(site.choose(form.step, steps.map((one) => [one, one]), wanted.step));
     const groups = data.groups.filter((group) => group.step === step);
-    const kept = groups.filter((group) => form.show.value === "all" || idle(group) === (form.show.value === "idle"));
-    const charts = SERIES.map(([title, column, digits]) =>
-      site.chart(title, data.series.map((row) => [row[0], row[column]]), digits, step)
+    const kept = groups.filter(SHOWN[form.show.value] || SHOWN.all);
+    const curves = SERIES.filter(([, column]) => column !== DISCARDED || data.series.some((row) => row[DISCARDED] > 0));
+    const charts = curves.map(([title, column, digits]) =>
+      site.chart(title, data.series.map((row) => [row[0], row[column]]), digits, step, steps, goTo)
     );
     document.getElementById("charts").replaceChildren(...charts.filter(Boolean));
     document.getElementById("groups").replaceChildren(...kept.map((group) => drawn(group, data.rewards, training)));
-    say(kept.length + " of " + groups.length + " groups at step " + step + "; " + groups.filter(idle).length + " teach nothing.");
+    window.dispatchEvent(new Event("resize")); // the new tables are measured
+    const discarded = groups.filter((group) => !group.kept).length;
+    const lost = discarded ? "; " + discarded + " were drawn and discarded" : "";
+    say(kept.length + " of " + groups.length + " groups at step " + step + "; " + groups.filter(idle).length + " teach nothing" + lost + ".");
     site.hash.write({ ...values(), show: form.show.value === "all" ? "" : form.show.value });
   }
 
@@ -69,7 +87,7 @@
     ].filter(Boolean);
     const badges = facts.map((text) => site.el("li", {}, text));
     if (idle(group)) badges.push(site.el("li", { class: "alarm" }, "teaches nothing"));
-    if (!group.kept) badges.push(site.el("li", { class: "alarm" }, "not learned from"));
+    if (!group.kept) badges.push(site.el("li", { class: "alarm" }, "drawn and discarded: not learned from"));
     return site.el(
       "section",
       { class: "group", "aria-label": "Group " + (group.group + 1) },

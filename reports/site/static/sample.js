@@ -54,7 +54,7 @@
   function responses(cell, one, texts, place, reasons) {
     const text = (index) => (texts ? texts.texts[texts.at[place * 6 + index]] : null);
     const all = NAMES.map((_, index) => response(one, index, text(index), reasons));
-    const title = site.el("h3", {}, site.el("a", { href: cell.page }, cell.title), ", seed " + cell.seed, " ", site.marks(one));
+    const title = site.el("h3", {}, cell.page ? site.el("a", { href: cell.page }, cell.title) : cell.title, ", seed " + cell.seed, " ", site.marks(one));
     const why = cell.notice ? site.el("p", { class: "absent" }, cell.notice) : null;
     return site.el("section", { class: "responses", "data-method": cell.method }, title, why, site.el("ol", {}, all));
   }

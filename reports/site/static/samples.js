@@ -6,7 +6,7 @@
   const box = document.getElementById("sample");
   const reasons = new Map(index.reasons);
   const ALL = "*";
-  const FIELDS = ["benchmark", "model", "seed", "method", "other", "category", "show", "find"];
+  const FIELDS = ["benchmark", "model", "seed", "method", "other", "category", "show", "find", "in"];
   const list = site.list(document.getElementById("list"), drawn, chosen);
   let questions = [];
   let question = ""; // id of the one that is shown
@@ -43,6 +43,14 @@
     return some.map((cell, place) => ({ ...cell, marks: marks[place] }));
   }
 
+  // The same with their texts, which are needed only to find words in responses.
+  async function searched(some) {
+    const cells = await loaded(some);
+    if (form.in.value !== "responses" || !form.find.value.trim()) return cells;
+    const texts = await Promise.all(cells.map((cell) => (cell.texts ? site.need(cell.texts) : null)));
+    return cells.map((cell, place) => ({ ...cell, said: texts[place] }));
+  }
+
   function drawn(item) {
     const [id, , category, , stem] = questions[item.place];
     const many = form.method.value === ALL;
@@ -62,7 +70,7 @@
     const picked = now.method === ALL ? all : all.filter((cell) => cell.method === now.method);
     const [rows, first, other] = await Promise.all([
       site.need(benchmark.shard),
-      loaded(picked),
+      searched(picked),
       loaded(all.filter((cell) => cell.method === now.other)),
     ]);
     if (mine !== turn) return;
@@ -154,6 +162,8 @@
     form.show.value = wanted.show || "all";
     if (!form.show.value) form.show.value = "all";
     form.find.value = wanted.find;
+    form.in.value = wanted.in;
+    if (form.in.selectedIndex < 0) form.in.value = "";
     return update(wanted);
   }
 
