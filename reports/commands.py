@@ -47,10 +47,11 @@ _SITE = """Write a static site that opens from disk: tables, methods, single ans
 It is one folder and needs no server or network. The same store and run give the same bytes.
 
 examples:
-  python -m reports site --out site --run runs/mini                  store, responses and rollouts of a run
-  python -m reports site --out site --store results/mini/store       from a store alone; the viewer says what is missing
+  python -m reports site --out site --run runs/mini           store, responses and rollouts of a run
+  python -m reports site --out site --store results/demo      of the committed demo: no page is empty, nothing is trained
+  python -m reports site --out site --store results/mini      the committed results, with the demo's samples and rollouts
 """
-RUN, STORE, AUDIT = Path("runs/mini"), Path("results/mini/store"), Path("results/audit")
+RUN, STORE, AUDIT, DEMO = Path("runs/mini"), Path("results/mini/store"), Path("results/audit"), Path("results/demo")
 
 
 def add_commands(commands: Any) -> None:
@@ -94,7 +95,9 @@ def add_commands(commands: Any) -> None:
     replaces = "folder to make; replaces an older site there"
     site.add_argument("--out", type=Path, required=True, metavar="DIR", help=replaces)
     site.add_argument("--run", type=Path, metavar="DIR", help="a run's folder: response logs, data, training logs")
-    site.add_argument("--store", type=Path, metavar="DIR", help="result store (default: the run's)")
+    site.add_argument("--store", type=Path, metavar="DIR", help="result store, or a run (default: the run's)")
+    demo = "without a run: a run whose samples and rollouts are shown as a demo (default, for results/mini: results/demo)"
+    site.add_argument("--demo", type=Path, metavar="DIR", help=demo)
     artefacts = "folders of figures, cards and JSON (default: the run's reports, beside NAME/store, results/audit)"
     site.add_argument("--artefacts", type=Path, nargs="+", metavar="DIR", help=artefacts)
     site.add_argument("--with-images", action="store_true", help="also copy real images; read DATA_LICENSES.md first")
@@ -165,15 +168,30 @@ def _site(options: argparse.Namespace) -> int:
     from reports.audit.report import read_document as read_audit
     from reports.ledger.ledger import read_document as read_ledger
     from reports.site.build import SiteSources, build
+    from reports.site.claims import claims
+    from reports.site.run import is_run
 
     run, store = options.run, options.store
     if run is None and store is None:
         run, store = (RUN, None) if RUN.is_dir() else (None, STORE)
-    store = store or run / "results"
-    beside = [store_in(store).parent] if store_in(store).name == STORE.name else []  # results/NAME/store
-    artefacts = tuple(options.artefacts or [*([run / "reports"] if run else []), *beside, AUDIT])
-    readers = (read_audit, read_ledger)
-    sources = SiteSources(store, run, artefacts=artefacts, readers=readers, with_images=options.with_images)
+    if run is None and is_run(store):
+        run = store
+    store = store_in(store or run)
+    committed = store.resolve() == STORE.resolve()
+    beside = [store.parent] if store.name == STORE.name else []  # results/NAME/store
+    artefacts = tuple(options.artefacts or [*([run / "reports"] if run else []), *beside])
+    demo = options.demo or (DEMO if committed and run is None and DEMO.is_dir() else None)
+    shown = claims(store, artefacts, AUDIT, committed)
+    sources = SiteSources(
+        store,
+        run,
+        artefacts=artefacts,
+        readers=(read_audit, read_ledger),
+        with_images=options.with_images,
+        demo=demo,
+        documents=shown.documents,
+        absent=shown.absent,
+    )
     written = build(options.out, sources)
     print(f"{written.cells} cells, {written.responses:,} responses, {written.trainings} trainings with rollouts")
     print(*written.notices, sep="\n", end="\n" if written.notices else "")

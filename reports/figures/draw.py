@@ -196,7 +196,7 @@ def _series(axes: Axes, series: str, line: pd.DataFrame) -> None:
     axes.plot(pooled["x"], pooled["value"], gid=MEAN, zorder=4, **style._asdict())
 
 
-def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:
+def rendered(draw: Callable[[], Figure], suffixes: Sequence[str] = ("pdf", "svg", "png")) -> dict[str, bytes]:
     """Suffix -> content of the figure that `draw` makes, drawn and saved under `SETTINGS` alone."""
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -204,9 +204,9 @@ def rendered(draw: Callable[[], Figure]) -> dict[str, bytes]:
         figure = draw()
         settle(figure)
         files = {}
-        for suffix, metadata in _METADATA.items():
+        for suffix in suffixes:
             target = BytesIO()
-            figure.savefig(target, format=suffix, dpi=DOTS_PER_INCH, metadata=metadata)
+            figure.savefig(target, format=suffix, dpi=DOTS_PER_INCH, metadata=_METADATA[suffix])
             files[suffix] = target.getvalue()
     return files
 

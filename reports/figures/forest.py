@@ -91,6 +91,12 @@ def figure_files(results: Sequence[Result]) -> dict[str, bytes]:
     return {f"forest.{suffix}": content for suffix, content in rendered(lambda: draw(rows)).items()}
 
 
+def svg(results: Sequence[Result]) -> bytes:
+    """The forest plot for a page; fails as `forest_rows`."""
+    rows = forest_rows(results)
+    return rendered(lambda: draw(rows), ("svg",))["svg"]
+
+
 def draw(rows: dict[str, list[ForestRow]]) -> Figure:
     """The figure; it depends only on its argument and the settings."""
     heights = [ROW * len(of) + FRAME for of in rows.values()]

@@ -13,7 +13,7 @@ from anatomy_r1.files import atomic_folder
 from anatomy_r1.results.store import Result, load_results, store_in
 from anatomy_r1.tables.table import Document
 from reports.controls.controls import controls
-from reports.figures.forest import figure_files
+from reports.figures import forest
 from reports.scores import paper
 from reports.scores.cost import costs
 from reports.scores.names import benchmark_title, method_rank
@@ -66,6 +66,8 @@ class SiteSources:
     """Without a run: the folder of another whose samples and rollouts are shown, marked as a demo."""
     documents: tuple[artefacts.NamedDocument, ...] = ()
     """Pages that take the place of JSON files of the same name."""
+    absent: tuple[tuple[str, str], ...] = ()
+    """Title and reason of what could not be made before."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _fill(site: Path, sources: SiteSources) -> data.Written:
     methods = frozenset(one.method for one in results)
     written = data.write(site, viewed.results, viewed.run, pictures, methods)
     pages = [
-        *_pages(results, viewed, written, pictures, _figures(site, results, sources)),
+        *_pages(results, viewed, written, pictures, _figures(site, results, sources), sources.absent),
         *artefacts.pages(sources.artefacts, sources.readers, sources.documents),
     ]
     names = [page.file for page in pages]
@@ -145,7 +147,7 @@ def _figures(site: Path, results: Sequence[Result], sources: SiteSources) -> tup
     if any(one.file == FOREST for one in drawn):
         return drawn
     try:
-        content = figure_files(results)["forest.svg"]
+        content = forest.svg(results)
     except AnatomyR1Error:
         return drawn  # no method in the matched arm
     (site / FOREST).parent.mkdir(exist_ok=True)
@@ -162,6 +164,7 @@ def _pages(
     written: data.Written,
     pictures: Pictures,
     drawn: Sequence[artefacts.Figure],
+    lacking: Sequence[tuple[str, str]],
 ) -> list[SitePage]:
     every, numbers, spent = scores(results), paper.load(), costs(results)
     found, compared = by_key(every), analyses(results)
@@ -188,7 +191,7 @@ def _pages(
         "made_from": shown,
         "files": files,
     }
-    about = {"absent": absent, "notices": written.notices, "made_from": shown}
+    about = {"absent": [*absent, *lacking], "notices": written.notices, "made_from": shown}
     return [
         SitePage("index.html", "anatomy-r1", "index.html.j2", front, ("tables.js",)),
         *inner,

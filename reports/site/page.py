@@ -36,6 +36,8 @@ RESULTS, COMPARE, SAMPLES, TRAINING, CLAIMS, ABOUT = SECTIONS = (
 )
 ProvenanceFacts = tuple[tuple[str, tuple[str, ...]], ...]
 """(name, values), in reading order."""
+PROFILE_FILES = {"demo": "results/demo/profile.yaml"}
+"""Name of a profile that is not among `baselines/profiles` -> its file."""
 _LONGEST = 120
 """Characters of a file name; file systems take 255 bytes."""
 _NUMBER = re.compile(r"[<>]?\s*([+\-\N{MINUS SIGN}]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)")
@@ -186,7 +188,7 @@ def commands(results: Sequence[Result]) -> tuple[str, ...]:
     for place in range(4):
         entries = _merged(entries, place)
     profile = results[0].profile if results else ""
-    return tuple(_command(profile, entry) for entry in entries)
+    return tuple(_command(PROFILE_FILES.get(profile, profile), entry) for entry in entries)
 
 
 def again(results: Sequence[Result]) -> tuple[str, ...]:

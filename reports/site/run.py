@@ -91,6 +91,11 @@ class RunFolder:
         return found
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run: it has response or training logs besides its results."""
+    return any((folder / name).is_dir() for name in ("responses", "train"))
+
+
 def open_run(root: Path | None) -> RunFolder | None:
     """Open a run's folder; None where none is given."""
     if root is not None and not root.is_dir():

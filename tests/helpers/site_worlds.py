@@ -2,7 +2,7 @@
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anatomy_r1.data.leakage.passport import passport
 from anatomy_r1.data.prepared import load, write
@@ -146,7 +146,7 @@ def _cell(root, world, benchmark, model, method, seed):
     )
     save_result(root / "results", with_blind(made, root / "data" / benchmark))
     if trained and view == PLAIN:
-        _training(root / "train" / name / "training_log.sqlite", world, root, benchmark, rng)
+        _training(root / "train" / name / "training_log.sqlite", world, root, benchmark, rng, discards=policy == "dapo")
 
 
 def _provenance(root, data, method, seed, more, trained):
@@ -197,11 +197,14 @@ def _said(question, world, rng):
     return f"<think> {thought} </think> <answer> {letter} </answer>", "stop"
 
 
-def _training(path, world, root, benchmark, rng):
+def _training(path, world, root, benchmark, rng, discards=False):
+    """With `discards`, each step first draws a group that is all right, as DAPO does, and discards it."""
     train = load(root / "data" / benchmark, "train").questions
     log, tokens = TrainingLog(path), 0
     for step in range(1, world.steps + 1):
         rows = [one for group in range(world.groups) for one in _group(step, group, train, world, rng)]
+        if discards:
+            rows = [replace(one, draw=int(one.group_index > 0), kept=one.group_index > 0) for one in rows]
         tokens += sum(one.tokens for one in rows)
         log.add_rollouts(rows)
         log.add_step(Step(step, loss=0.1, reward=1.2, seconds=0.5, rollout_tokens=tokens))

@@ -141,7 +141,8 @@
     const head = site.el("tr", {}, site.el("th", { scope: "col", class: "text" }, "Response"), heads.map((name) => site.el("th", { scope: "col" }, name)));
     const table = site.el("table", { class: "data plain members" }, site.el("thead", {}, head), site.el("tbody", {}, rows));
     const label = "Responses of group " + (group.group + 1);
-    return site.el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table);
+    const hint = site.el("p", { class: "hint", hidden: true }, "Wider than this window: scroll sideways →");
+    return [hint, site.el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table)];
   }
 
   function fromAddress() {

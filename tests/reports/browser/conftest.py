@@ -22,7 +22,7 @@ FLAGS = (
     "--no-first-run",
     "--disable-dev-shm-usage",  # a container's is small
 )
-METHODS = ("zero-shot", "grpo", "grpo-gdqa", "grpo-gdqa-no-text", "control-majority")
+METHODS = ("zero-shot", "grpo", "grpo-gdqa", "grpo-gdqa-no-text", "control-majority", "dapo")
 
 
 def pytest_collection_modifyitems(items):

@@ -159,7 +159,7 @@ def test_the_sample_viewer_by_keyboard_alone(visit, site):
         page.keyboard.press("Tab")
         names.append(page.evaluate("document.activeElement.name || document.activeElement.id"))
         assert len(names) < 12, names
-    order = ["benchmark", "model", "seed", "method", "other", "category", "show", "find", "list"]
+    order = ["benchmark", "model", "seed", "method", "other", "category", "show", "find", "in", "list"]
     assert names == [name for name in order if name in names] and {"method", "show", "find"} <= set(names)
     for key, place in (
         ("ArrowDown", 2),
@@ -206,8 +206,14 @@ def test_colours_follow_the_system_and_the_button_and_are_remembered(visit, site
     assert background(visit(site, "index.html", color_scheme="light")) > 200
 
 
-RULES = {"light": {"preload": False}, "dark": {"preload": False, "runOnly": ["color-contrast"]}}
-"""axe would fetch style sheets, which the page's policy forbids. In the dark only colours differ."""
+RULES = {
+    (1300, "light"): {"preload": False},
+    (390, "light"): {"preload": False},
+    (1300, "dark"): {"preload": False, "runOnly": ["color-contrast"]},
+}
+"""Width and colours -> what axe looks for. It would fetch style sheets, which the page's policy forbids. In the dark only
+colours differ."""
+WIDTHS = (1300, 1024, 390)
 PAGES = (
     "index",
     "table1",
@@ -223,31 +229,113 @@ PAGES = (
     "figures",
     "audit",
     "cards",
+    "about",
 )
+FAULTS = """() => {
+  const width = document.documentElement.clientWidth, found = [];
+  const name = (one) => one.tagName.toLowerCase() + "." + one.className + " " + one.textContent.trim().slice(0, 40);
+  if (document.documentElement.scrollWidth > width) found.push("the page is wider than its window");
+  for (const one of document.querySelectorAll("body *")) {
+    const style = getComputedStyle(one), box = one.getBoundingClientRect();
+    if (!box.width || !box.height || one.closest(".skip, .sr")) continue;
+    if (["auto", "scroll"].includes(style.overflowY) && one.scrollHeight > one.clientHeight + 1)
+      found.push("scrolls on its own: " + name(one));
+    if (style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && one.scrollWidth > one.clientWidth + 1)
+      found.push("cut off in its box: " + name(one));
+    if (!one.closest(".scroll:not(.fits)") && !one.closest("svg") && (box.right > width + 1 || box.left < -1))
+      found.push("runs over the edge: " + name(one));
+  }
+  for (const one of document.querySelectorAll(".scroll")) {
+    const hint = one.previousElementSibling;
+    if (one.clientWidth && one.scrollWidth > one.clientWidth + 1 && !(hint && hint.matches(".hint:not([hidden])")))
+      found.push("wide without a hint: " + name(one));
+  }
+  return found;
+}"""
+"""What a reader would see as cut off, and boxes with a vertical scroll bar of their own."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(visit, site, scheme):
+def test_no_page_is_cut_off_or_scrolls_twice_and_axe_finds_nothing_serious(visit, site, scheme):
+    """One visit to each page, at three widths."""
     page = visit(site, "index.html", color_scheme=scheme)
-    found = []
+    faults, serious = [], []
     for name in PAGES:
         page.goto(f"{site.as_uri()}/{name}.html")
         if name in ("samples", "rollouts"):
             until(page, LOADED)
-        violations = Axe().run(page, options=RULES[scheme]).response["violations"]
-        found += [(name, v["id"], v["impact"], v["nodes"][0]["html"][:120]) for v in violations]
-    assert [one for one in found if one[2] in ("serious", "critical")] == []
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.evaluate("new Promise(requestAnimationFrame)")
+            faults += [(name, width, fault) for fault in page.evaluate(FAULTS)]
+            if (width, scheme) in RULES:
+                violations = Axe().run(page, options=RULES[width, scheme]).response["violations"]
+                found = [(name, width, v["id"], v["impact"], v["nodes"][0]["html"][:120]) for v in violations]
+                serious += [one for one in found if one[3] in ("serious", "critical")]
+    assert (faults, serious) == ([], [])
 
 
-@pytest.mark.parametrize("width", [400, 768, 1280])
-def test_nothing_runs_over_the_edge(visit, site, width):
-    page = visit(site, "index.html", viewport={"width": width, "height": 800})
-    for name in PAGES:
-        page.goto(f"{site.as_uri()}/{name}.html")
-        if name in ("samples", "rollouts"):
-            until(page, LOADED)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+FAULTY = [
+    ("scrolls on its own", "<div style='height:2em;overflow:auto'>one<br>two<br>three<br>four</div>"),
+    ("runs over the edge", "<div style='width:200vw'>wide</div>"),
+    ("cut off in its box", "<div style='width:4em;overflow:hidden;white-space:nowrap'>a long line of words</div>"),
+    ("wide without a hint", "<div class='scroll'><div style='width:3000px'>wide</div></div>"),
+]
+
+
+@pytest.mark.parametrize(("fault", "body"), FAULTY, ids=[fault for fault, _ in FAULTY])
+def test_each_kind_of_fault_would_be_found(visit, tmp_path, fault, body):
+    style = "<style>.scroll{overflow-x:auto}</style>"
+    (tmp_path / "page.html").write_text(f"<!doctype html><html lang='en'><title>t</title>{style}<body>{body}</body>")
+    found = visit(tmp_path, "page.html").evaluate(FAULTS)
+    assert any(one.startswith(fault) for one in found), found
+
+
+def test_the_heading_of_a_table_stays_in_sight(visit, site):
+    page = visit(site, "table1.html", viewport={"width": 1300, "height": 500})
+    page.evaluate("document.querySelector('#table1-table tbody tr:nth-child(8)').scrollIntoView()")
+    top = "document.querySelector('{}').getBoundingClientRect().{}"
+    until(page, f"{top.format('.top', 'bottom')} - {top.format('#table1-table thead', 'top')} < 2")
+    assert page.evaluate(top.format("#table1-table thead", "top")) >= 0
+
+
+def test_a_click_on_a_curve_goes_to_the_nearest_recorded_step(visit, site):
+    page = visit(site, f"rollouts.html#benchmark={SGG}&method=grpo&step=1")
+    page.wait_for_selector("section.group")
+    box = page.locator("#charts svg").first.bounding_box()
+    page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
+    until(page, "document.getElementById('count').textContent.includes('step 10;')")
+    assert page.input_value("[name=step]") == "10"
+    assert "step" in page.locator("#charts svg text").all_text_contents()
+
+
+def test_draws_that_dapo_discarded_are_shown(visit, site):
+    page = visit(site, f"rollouts.html#benchmark={SGG}&method=dapo&step=10&show=discarded")
+    page.wait_for_selector("section.group")
+    assert "1 of 2 groups at step 10" in page.inner_text("#count")
+    assert "1 were drawn and discarded" in page.inner_text("#count")
+    assert "not learned from" in page.locator("section.group").inner_text()
+    assert "Groups drawn and discarded" in page.inner_text("#charts")
+
+
+def test_words_are_found_in_responses(visit, site):
+    page = samples(visit, site, "method=grpo&find=owned")
+    assert count(page) == 0
+    page.select_option("[name=in]", "responses")
+    until(page, "document.getElementById('count').textContent.startsWith('1 ')")
+    assert page.locator("#list .row-about").inner_text().endswith("V01/0001")
+
+
+def test_a_number_leads_to_its_samples_and_a_verdict_to_the_questions_that_flipped(visit, site):
+    page = visit(site, "table1.html")
+    page.locator("#table1-table a.number", has_text=re.compile(r"^\d")).nth(3).click()
+    until(page, SETTLED)
+    assert page.input_value("[name=method]") == "grpo"
+    page.goto(f"{site.as_uri()}/comparisons.html")
+    page.locator(".verdicts a", has_text="gained").first.click()
+    until(page, SETTLED)
+    assert page.input_value("[name=show]") == "gained" and page.input_value("[name=method]") == "grpo"
 
 
 def test_rollouts_show_groups_rewards_and_advantages(visit, site):
@@ -268,15 +356,18 @@ def test_rollouts_show_groups_rewards_and_advantages(visit, site):
 
 
 @pytest.mark.slow
-def test_20000_responses_draw_only_what_is_in_sight(visit, large_site):
+def test_20000_responses_draw_a_page_at_a_time(visit, large_site):
     page = samples(visit, large_site, "method=*")
     assert "20,000 responses" in page.inner_text("#count")
-    assert page.evaluate("document.getElementById('list').querySelectorAll('.row').length") < 60
+    assert page.evaluate("document.getElementById('list').querySelectorAll('.row').length") == 12
     assert page.evaluate("document.getElementsByTagName('*').length") < 2000
-    page.evaluate("document.getElementById('list').scrollTop = 1e9")
-    until(page, "document.querySelector('#list [aria-posinset=\"4000\"]') !== null")
-    assert page.evaluate("document.getElementById('list').querySelectorAll('.row').length") < 60
     loaded = page.evaluate(
         "performance.getEntriesByType('resource').map(one => one.name).filter(one => one.includes('/texts/'))"
     )
     assert len(loaded) <= 1  # texts of the sample in sight, not of four methods
+    page.focus("#list")
+    page.keyboard.press("End")
+    until(page, "document.querySelector('#list [aria-posinset=\"4000\"]') !== null")
+    assert page.evaluate("document.getElementById('list').querySelectorAll('.row').length") <= 12
+    page.click("#before")
+    until(page, "document.querySelector('#list [aria-posinset=\"4000\"]') === null")

@@ -1,14 +1,16 @@
 """The site as files: the same bytes twice, links that lead somewhere, what is missing said, one replaced by another."""
 
+import html
 import re
 import shutil
+from urllib.parse import parse_qsl
 
 import pytest
 
 from anatomy_r1.results.store import load_results, save_result
 from reports.__main__ import main
 from reports.site.build import MARK, SiteSources, build
-from tests.helpers.site_reader import files, read
+from tests.helpers.site_reader import cell, delivered, files, read
 
 
 def test_the_same_run_gives_the_same_bytes(run, site, tmp_path):
@@ -27,7 +29,42 @@ def test_every_link_leads_to_a_file_of_the_site_and_nothing_is_inline(site):
         for link in page.links:
             file, _, place = link.partition("#")
             assert (site / (file or name)).is_file(), f"{name}: {link}"
-            assert not place or place in pages[file or name].ids, f"{name}: {link}"
+            assert leads_somewhere(site, file, place) or place in pages[file or name].ids, f"{name}: {link}"
+
+
+def leads_somewhere(site, file, place):
+    """Whether a viewer has what the address asks it for; True without an address."""
+    asked, index = dict(parse_qsl(place)), delivered(site, "index")
+    known = {"samples.html": [one for one in index["cells"] if one["logged"]], "rollouts.html": index["trainings"]}
+    names = [name for name in ("benchmark", "model", "method") if name in asked]
+    return not place or any(names and all(one[name] == asked[name] for name in names) for one in known.get(file, []))
+
+
+def test_numbers_link_to_their_samples_and_flips_to_their_questions(site):
+    """The number in the table is the share that the samples behind its link have."""
+    table = (site / "table1.html").read_text(encoding="utf-8")
+    links = re.findall(r'<a class="number" href="samples\.html#([^"]*)">(?:<span[^>]*>)?([\d.]+)', table)
+    asked, number = next((dict(parse_qsl(html.unescape(to))), number) for to, number in links if "method=grpo&" in f"{to}&")
+    marks = delivered(site, cell(site, asked["method"], benchmark=asked["benchmark"])["shard"])["right"]
+    share = sum(marks[place] == "1" for place in range(len(marks)) if place % 6 < 5) / (len(marks) / 6 * 5)
+    assert float(number) == pytest.approx(100 * share, abs=0.005)
+    flips = [dict(parse_qsl(link.partition("#")[2])) for link in read(site / "comparisons.html").links if "show=" in link]
+    assert {one["show"] for one in flips} == {"gained", "lost"}
+    assert all(one["method"] == "grpo" and one["other"] != "grpo" for one in flips)
+
+
+def test_the_menu_has_six_entries_and_none_that_is_empty(site, tmp_path, run):
+    def entries(folder):
+        text = (folder / "index.html").read_text(encoding="utf-8")
+        return re.findall(r"<li><a [^>]*>([^<]*)</a>", text[text.index("<nav") : text.index("</nav>")])
+
+    artefacts = tmp_path / "told"
+    artefacts.mkdir()
+    (artefacts / "audit.json").write_text("{}")
+    build(tmp_path / "full", SiteSources(run / "results", run, artefacts=(artefacts,)))
+    assert entries(tmp_path / "full") == ["Results", "Compare", "Samples", "Training", "Claims", "About"]
+    build(tmp_path / "bare", SiteSources(run / "results"))
+    assert entries(tmp_path / "bare") == ["Results", "Compare", "Training", "About"]  # Training: the figures
 
 
 def test_every_page_forbids_the_network_and_says_what_it_was_made_from(site):
@@ -70,7 +107,7 @@ def test_what_the_store_cannot_show_is_named(tmp_path, run):
         if result.method == "zero-shot":
             save_result(store, result)
     build(tmp_path / "site", SiteSources(store=store))
-    page = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    page = (tmp_path / "site" / "about.html").read_text(encoding="utf-8")
     assert all(title in page for title in ("Table 2", "no control ran", "nothing to compare"))
     assert not (tmp_path / "site" / "table2.html").exists()
 

@@ -32,7 +32,9 @@ def test_figures_and_documents_that_are_there_get_pages(tmp_path, run):
     assert 'data-value="0.5"' in page["ledger.html"] and "<dt>Made</dt><dd>yes</dd>" in page["ledger.html"]
     assert all(text in page["audit.html"] for text in ("grim", "Cell", "a1", '<td data-value="2"'))
     assert "# &lt;u&gt;Card" in page["cards.html"]
-    assert all(f'href="{name}.html"' in page["index.html"] for name in ("ledger", "audit", "cards", "figures"))
+    menus = {"ledger": "audit", "cards": "about", "figures": "rollouts"}  # page -> another of its section
+    assert all(f'href="{name}.html"' in page[f"{beside}.html"] for name, beside in menus.items())
+    assert 'href="ledger.html">Claims' in page["index.html"], "the ledger comes first in its section"
 
 
 def test_an_artefact_never_takes_the_place_of_a_page(tmp_path, run):

@@ -17,7 +17,7 @@ from reports.site import data
 from reports.site.build import SiteSources, build
 from reports.site.data import SERIES, shard
 from reports.site.page import slug
-from tests.helpers.site_reader import cell, delivered
+from tests.helpers.site_reader import cell, delivered, read
 from tests.helpers.site_worlds import HOSTILE, SGG, World, make
 
 HARD = ["</script>", "<!--", "<script", "\u2028", "\u2029", "&amp;", "\udc80", "]]>", '"\\', "\x00"]
@@ -56,8 +56,12 @@ def test_the_viewers_data_are_the_logs(run, site):
     assert HOSTILE in texts["texts"]
 
 
-def test_a_hostile_response_is_in_no_page(site):
-    assert all(b"onerror" not in path.read_bytes() for path in site.glob("*.html"))
+def test_a_hostile_response_is_text_wherever_a_page_has_it(site):
+    """The front page shows the responses of a rollout group; no other page has any."""
+    found = [path for path in site.glob("*.html") if "owned" in path.read_text(encoding="utf-8")]
+    assert [path.name for path in found] == ["index.html"]
+    assert html.escape(HOSTILE).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in found[0].read_text("utf-8")
+    assert read(found[0]).inline == []
 
 
 def test_a_log_that_says_other_than_the_store_stops_the_build(tmp_path, run):
@@ -72,14 +76,28 @@ def test_a_log_that_says_other_than_the_store_stops_the_build(tmp_path, run):
     assert not (tmp_path / "site").exists() and not list(tmp_path.glob(".site*"))
 
 
-def test_without_a_run_the_viewer_says_what_is_missing(tmp_path, run, capsys):
+def test_without_a_run_there_is_no_empty_viewer_and_the_site_says_why(tmp_path, run, capsys):
     assert main(["site", "--store", str(run / "results"), "--out", str(tmp_path / "site")]) == 0
-    page = html.unescape((tmp_path / "site" / "samples.html").read_text(encoding="utf-8"))
-    assert data.NO_RUN in page and data.NO_TRAINING in page and data.NO_RUN in capsys.readouterr().out
-    of = cell(tmp_path / "site", "grpo")
-    assert (of["logged"], of["texts"]) == (False, "")
-    assert set(delivered(tmp_path / "site", of["shard"])) == {"right", "major", "read"}
-    assert not (tmp_path / "site" / "images").exists()
+    page = html.unescape((tmp_path / "site" / "about.html").read_text(encoding="utf-8"))
+    assert data.NO_RUN in page and data.NO_RUN in capsys.readouterr().out
+    absent = ("samples.html", "rollouts.html", "data", "images")
+    assert not any((tmp_path / "site" / name).exists() for name in absent)
+    links = read(tmp_path / "site" / "index.html").links
+    assert "table1.html" in links and not any(link.startswith(("samples", "rollouts")) for link in links)
+
+
+def test_a_demo_is_shown_beside_other_results_and_is_no_evidence_of_them(tmp_path, run):
+    store = tmp_path / "store"
+    for result in load_results(run / "results"):
+        if result.method != "grpo-gdqa":
+            save_result(store, result)
+    build(tmp_path / "site", SiteSources(store, demo=run))
+    for name in ("samples", "rollouts"):
+        assert "this page shows a demo" in (tmp_path / "site" / f"{name}.html").read_text(encoding="utf-8")
+    assert cell(tmp_path / "site", "grpo")["page"] == "method-grpo.html"
+    assert cell(tmp_path / "site", "grpo-gdqa")["page"] == "", "the results have no such method"
+    numbers = [link for link in read(tmp_path / "site" / "table1.html").links if link.startswith("samples.html#")]
+    assert numbers == [], "a number of one run is no link to the responses of another"
 
 
 def test_a_missing_log_is_said_of_its_method_alone(tmp_path, run):
@@ -105,7 +123,7 @@ def test_means_over_rotated_options_are_no_marks(tmp_path, run):
     (plain, *_) = [r for r in load_results(store) if r.method == "grpo"]
     means = plain.questions.assign(**dict.fromkeys(ROTATIONS, 0), correct_0=0.75, major=0.5, parsed=4.75)
     save_result(store, replace(plain, method="grpo@rotations", questions=means))
-    build(tmp_path / "site", SiteSources(store=store))
+    build(tmp_path / "site", SiteSources(store=store, run=run))
     assert "grpo@rotations" not in {one["method"] for one in delivered(tmp_path / "site", "index")["cells"]}
 
 
@@ -131,7 +149,7 @@ def test_the_steps_numbers_by_hand(site):
     for values in found["series"]:
         row = dict(zip(SERIES, values, strict=True))
         group = next((g for g in found["groups"] if (g["step"], g["group"]) == (row["step"], 1)), None)
-        assert row["tokens"] == 12 * 16 * row["step"] and row["seconds"] == 0.5
+        assert row["tokens"] == 12 * 16 * row["step"] and row["seconds"] == 0.5 and row["discarded"] == 0
         if group is None:
             continue
         right = sum(m[3][0] for m in group["members"])
