@@ -47,9 +47,9 @@ _SITE = """Write a static site that opens from disk: tables, methods, single ans
 It is one folder and needs no server or network. The same store and run give the same bytes.
 
 examples:
-  python -m reports site --out site --run runs/mini           store, responses and rollouts of a run
-  python -m reports site --out site --store results/demo      of the committed demo: no page is empty, nothing is trained
-  python -m reports site --out site --store results/mini      the committed results, with the demo's samples and rollouts
+  python -m reports site --out site --run runs/mini         store, responses and rollouts of a run
+  python -m reports site --out site --store results/demo    of the committed demo: no page is empty, nothing is trained
+  python -m reports site --out site --store results/mini    the committed results, with the demo's samples and rollouts
 """
 RUN, STORE, AUDIT, DEMO = Path("runs/mini"), Path("results/mini/store"), Path("results/audit"), Path("results/demo")
 
@@ -96,7 +96,7 @@ def add_commands(commands: Any) -> None:
     site.add_argument("--out", type=Path, required=True, metavar="DIR", help=replaces)
     site.add_argument("--run", type=Path, metavar="DIR", help="a run's folder: response logs, data, training logs")
     site.add_argument("--store", type=Path, metavar="DIR", help="result store, or a run (default: the run's)")
-    demo = "without a run: a run whose samples and rollouts are shown as a demo (default, for results/mini: results/demo)"
+    demo = "without a run: one whose samples and rollouts are shown as a demo (of results/mini: results/demo)"
     site.add_argument("--demo", type=Path, metavar="DIR", help=demo)
     artefacts = "folders of figures, cards and JSON (default: the run's reports, beside NAME/store, results/audit)"
     site.add_argument("--artefacts", type=Path, nargs="+", metavar="DIR", help=artefacts)
@@ -180,7 +180,7 @@ def _site(options: argparse.Namespace) -> int:
     committed = store.resolve() == STORE.resolve()
     beside = [store.parent] if store.name == STORE.name else []  # results/NAME/store
     artefacts = tuple(options.artefacts or [*([run / "reports"] if run else []), *beside])
-    demo = options.demo or (DEMO if committed and run is None and DEMO.is_dir() else None)
+    demo = options.demo or (DEMO if committed and run is None and is_run(DEMO) else None)
     shown = claims(store, artefacts, AUDIT, committed)
     sources = SiteSources(
         store,

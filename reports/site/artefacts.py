@@ -48,7 +48,12 @@ class Figure:
 def figures(folders: Sequence[Path], site: Path) -> tuple[Figure, ...]:
     """Copy the figures of the first folder that has any into the site, with their downloads; sorted by name."""
     for folder in folders:
-        places = [path for suffix in reversed(DRAWN) for where in (folder, folder / "figures") for path in sorted(where.glob(f"*{suffix}"))]
+        places = [
+            path
+            for suffix in reversed(DRAWN)
+            for where in (folder, folder / "figures")
+            for path in sorted(where.glob(f"*{suffix}"))
+        ]
         drawn = {path.stem: path for path in places}
         if drawn:
             return tuple(_figure(drawn[stem], site) for stem in sorted(drawn))

@@ -101,8 +101,9 @@ def _fill(site: Path, sources: SiteSources) -> data.Written:
     viewed, pictures = _viewed(results, sources), Pictures(site, sources.with_images)
     methods = frozenset(one.method for one in results)
     written = data.write(site, viewed.results, viewed.run, pictures, methods)
+    drawn = _figures(site, results, sources)
     pages = [
-        *_pages(results, viewed, written, pictures, _figures(site, results, sources), sources.absent),
+        *_pages(results, viewed, written, pictures=pictures, drawn=drawn, lacking=sources.absent),
         *artefacts.pages(sources.artefacts, sources.readers, sources.documents),
     ]
     names = [page.file for page in pages]
@@ -162,6 +163,7 @@ def _pages(
     results: Sequence[Result],
     viewed: _Viewed,
     written: data.Written,
+    *,
     pictures: Pictures,
     drawn: Sequence[artefacts.Figure],
     lacking: Sequence[tuple[str, str]],
@@ -201,7 +203,6 @@ def _pages(
 
 def _viewers(viewed: _Viewed, written: data.Written) -> list[SitePage]:
     """The pages of samples and rollouts, as far as there is something to read."""
-    # A run's own rows are pages of the site; those of a demo may lack one, so that its viewer links to none.
     scripts = ("shards.js", "dom.js", "data/index.js")
     sampling = (*scripts, "pages.js", "filters.js", "sample.js", "samples.js")
     training = (*scripts, "tables.js", "chart.js", "rollouts.js")
@@ -211,7 +212,14 @@ def _viewers(viewed: _Viewed, written: data.Written) -> list[SitePage]:
         SAMPLES_FILE, "Samples", "samples.html.j2", content, sampling, *origin, section=SAMPLES, caveat=viewed.caveat
     )
     rollouts = SitePage(
-        ROLLOUTS_FILE, "Rollouts", "rollouts.html.j2", content, training, *origin, section=TRAINING, caveat=viewed.caveat
+        ROLLOUTS_FILE,
+        "Rollouts",
+        "rollouts.html.j2",
+        content,
+        training,
+        *origin,
+        section=TRAINING,
+        caveat=viewed.caveat,
     )
     return [*([samples] if written.responses else []), *([rollouts] if written.trainings else [])]
 
@@ -227,12 +235,12 @@ def _tables(
     pages, absent = [], {}
     for title, (file, lead, make) in _TABLES.items():
         try:
-            pages.append(table_page(file, title, lead, make(results), RESULTS))
+            pages.append(table_page(file, title, lead, make(results), section=RESULTS))
         except AnatomyR1Error as error:
             absent[title] = str(error)
     try:
         made, lead = comparisons(compared), "Each method against GRPO, on the same questions: the verdict first."
-        pages.append(table_page("comparisons.html", "Compare", lead, made, COMPARE, "compare.html.j2"))
+        pages.append(table_page("comparisons.html", "Compare", lead, made, section=COMPARE, template="compare.html.j2"))
     except AnatomyR1Error as error:
         absent["Compare"] = str(error)
     if "Table 1" in absent:

@@ -82,7 +82,7 @@ def write(
         notice = "" if benchmark is None or pictures.allowed(benchmark) else LEFT_OUT
         benchmarks.append({"name": name, "title": benchmark_title(name), "shard": shard_name, "notice": notice})
         ids[name] = list(rows)
-    cells = [_cell(site, result, ids[result.benchmark], run, pictures, pages) for result in ordered]
+    cells = [_cell(site, result, ids[result.benchmark], run, pictures=pictures, pages=pages) for result in ordered]
     trained = _trainings(site, run, pictures, pages)
     notices = _notices(run, pictures.with_real)
     models = dict.fromkeys(result.model for result in ordered)
@@ -108,7 +108,7 @@ def _notices(run: RunFolder, with_images: bool) -> list[str]:
 
 
 def _cell(
-    site: Path, result: Result, ids: Sequence[str], run: RunFolder, pictures: Pictures, pages: Container[str]
+    site: Path, result: Result, ids: Sequence[str], run: RunFolder, *, pictures: Pictures, pages: Container[str]
 ) -> dict[str, Any]:
     answers = run.answers(result)
     name = slug(result.key)
@@ -116,7 +116,7 @@ def _cell(
     if answers:
         _put(site, f"texts/{name}", texts(ids, answers, run.benchmarks[result.benchmark], pictures))
     return {
-        **_names(result.benchmark, result.model, result.method, result.arm, result.seed, pages),
+        **_names(result.benchmark, result.model, result.method, result.arm, result.seed, pages=pages),
         "shard": f"cells/{name}",
         "texts": f"texts/{name}" if answers else "",
         "logged": answers is not None,
@@ -128,9 +128,7 @@ def _cell(
     }
 
 
-def _names(
-    benchmark: str, model: str, method: str, arm: str, seed: int, pages: Container[str]
-) -> dict[str, Any]:
+def _names(benchmark: str, model: str, method: str, arm: str, seed: int, *, pages: Container[str]) -> dict[str, Any]:
     return {
         "benchmark": benchmark,
         "model": model,
@@ -150,7 +148,7 @@ def _trainings(site: Path, run: RunFolder, pictures: Pictures, pages: Container[
         if content is not None:
             name = f"rollouts/{slug(f'{benchmark}/{model}/{method}/seed{seed}')}"
             _put(site, name, content)
-            entries.append({**_names(benchmark, model, method, MATCHED, seed, pages), "shard": name})
+            entries.append({**_names(benchmark, model, method, MATCHED, seed, pages=pages), "shard": name})
     return entries
 
 

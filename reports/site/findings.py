@@ -110,9 +110,8 @@ def _first(found: Mapping[ScoreKey, Score], model: str, compared: Compared) -> I
             f"on {benchmark_title(benchmark)}"
         )
     if parts:
-        names = " and ".join(dict.fromkeys(first))
-        verb = "is" if len(set(first)) == 1 else "are"
-        yield SiteFinding(f"{names} {verb} ahead of all other methods.", f"Avg@5: {'; '.join(parts)}.", "table1.html", "Table 1")
+        leads = f"{first[0]} leads" if len(set(first)) == 1 else f"{' and '.join(first)} lead, each on one benchmark"
+        yield SiteFinding(f"{leads}.", f"Avg@5: {'; '.join(parts)}.", "table1.html", "Table 1")
 
 
 def _competes(method: str) -> bool:
@@ -132,7 +131,8 @@ def _blind(results: Sequence[Result], model: str) -> Iterator[SiteFinding]:
             f"{sum(flags)} of {len(flags)} rows on {benchmark_title(name)}" for name, flags in by_benchmark.items()
         )
         below = len(counted) - sum(counted)
-        title = f"{below or 'None'} of {len(counted)} scores {'is' if below < 2 else 'are'} not above the best rule that sees no image."
+        verb = "is" if below == 1 else "are"
+        title = f"{below} of {len(counted)} scores {verb} not above the best rule that sees no image."
         text = f"Such a score has not been shown to need the image. Above the rule: {shown}."
         yield SiteFinding(title, text, "blind.html", "Without the image")
 

@@ -129,7 +129,9 @@ def group_example(run: RunFolder, pictures: Pictures) -> GroupExample | None:
     for key in sorted(logs, key=lambda of: (of[2] != BASELINE, *_order(of[0], of[1]), of[2], of[3])):
         benchmark, model, method, seed = key
         content = rollouts_of(logs[key], run.benchmarks.get(benchmark), pictures)
-        mixed = [group for group in (content or {"groups": []})["groups"] if len(set(map(_reward, group["members"]))) > 1]
+        mixed = [
+            group for group in (content or {"groups": []})["groups"] if len(set(map(_reward, group["members"]))) > 1
+        ]
         if mixed:
             last = max(group["step"] for group in mixed)
             group = next(one for one in mixed if one["step"] == last)

@@ -134,7 +134,9 @@ def method_page(
     mine = {key: score for key, score in found.items() if key[0].method == method}
     said = (*certificate_notes(results), *notes(results, mine.values(), 1))
     title = method_title(method, MATCHED)
-    shown = dict.fromkeys((one.benchmark, one.model, row_name(method, one.arm)) for one in sorted(results, key=in_order))
+    shown = dict.fromkeys(
+        (one.benchmark, one.model, row_name(method, one.arm)) for one in sorted(results, key=in_order)
+    )
     content = {
         "systems": [(f"{benchmark_title(of[0])}, {model_title(of[1], paper_beside=False)}", of) for of in shown],
         "about": METHODS.get(split_row(method)[0], About("No description is kept of this method here.", "")),

@@ -126,7 +126,9 @@ def parts(table: Table, apart: Container[str]) -> list[tuple[str, Table]]:
     found = list(groups(table))
     if len(found) < 2 or not all(name in apart for name, _ in found):
         return [("", table)]
-    return [(name, _columns(table, indices, f"-{place}" if place else "")) for place, (name, indices) in enumerate(found)]
+    return [
+        (name, _columns(table, indices, f"-{place}" if place else "")) for place, (name, indices) in enumerate(found)
+    ]
 
 
 def _columns(table: Table, indices: Sequence[int], suffix: str) -> Table:
@@ -140,7 +142,7 @@ def _columns(table: Table, indices: Sequence[int], suffix: str) -> Table:
 
 
 def table_page(
-    file: str, title: str, lead: str, reports: tuple[Document, ...], section: str, template: str = "tables.html.j2"
+    file: str, title: str, lead: str, reports: tuple[Document, ...], *, section: str, template: str = "tables.html.j2"
 ) -> SitePage:
     """A page of one or several reports; tables of several get names of their own."""
     content = {"lead": lead, "reports": reports, "many": len(reports) > 1}

@@ -161,9 +161,7 @@ def headlines_of(analysis: Analysis, results: Sequence[Result]) -> tuple[Headlin
     )
     places = list(dict.fromkeys(one.about[0] for one in found))
     order = sorted(places, key=lambda name: (rank(BENCHMARKS, name.removesuffix(MINI)), name))
-    return tuple(
-        sorted(found, key=lambda one: (order.index(one.about[0]), method_rank(methods[one.about[2]].method)))
-    )
+    return tuple(sorted(found, key=lambda one: (order.index(one.about[0]), method_rank(methods[one.about[2]].method))))
 
 
 def untrained_report(results: Sequence[Result]) -> Document:

@@ -108,7 +108,9 @@ def model_blocks(
     return tuple(
         Block(
             model_title(model, paper_beside=False),
-            tuple(Row(title(model, name), tuple(cells(model, name)), (model, *name)) for name in row_names(keys, model)),
+            tuple(
+                Row(title(model, name), tuple(cells(model, name)), (model, *name)) for name in row_names(keys, model)
+            ),
         )
         for model in models(keys)
     )

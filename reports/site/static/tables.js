@@ -3,9 +3,9 @@
 (function () {
 
   function measure(box) {
-    const content = box.firstElementChild;
-    if (!content || !box.clientWidth) return; // in a folded part
-    const fits = content.scrollWidth <= box.clientWidth + 1 && content.offsetWidth <= box.clientWidth + 1;
+    if (!box.clientWidth) return; // in a folded part
+    box.classList.remove("fits");
+    const fits = box.scrollWidth <= box.clientWidth + 1;
     box.classList.toggle("fits", fits);
     if (fits) box.removeAttribute("tabindex");
     else box.setAttribute("tabindex", "0");

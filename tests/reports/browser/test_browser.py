@@ -211,8 +211,8 @@ RULES = {
     (390, "light"): {"preload": False},
     (1300, "dark"): {"preload": False, "runOnly": ["color-contrast"]},
 }
-"""Width and colours -> what axe looks for. It would fetch style sheets, which the page's policy forbids. In the dark only
-colours differ."""
+"""Width and colours -> what axe looks for. It would fetch style sheets, which the page's policy forbids. In the dark
+only colours differ."""
 WIDTHS = (1300, 1024, 390)
 PAGES = (
     "index",

@@ -44,11 +44,15 @@ def test_numbers_link_to_their_samples_and_flips_to_their_questions(site):
     """The number in the table is the share that the samples behind its link have."""
     table = (site / "table1.html").read_text(encoding="utf-8")
     links = re.findall(r'<a class="number" href="samples\.html#([^"]*)">(?:<span[^>]*>)?([\d.]+)', table)
-    asked, number = next((dict(parse_qsl(html.unescape(to))), number) for to, number in links if "method=grpo&" in f"{to}&")
+    asked, number = next(
+        (dict(parse_qsl(html.unescape(to))), number) for to, number in links if "method=grpo&" in f"{to}&"
+    )
     marks = delivered(site, cell(site, asked["method"], benchmark=asked["benchmark"])["shard"])["right"]
     share = sum(marks[place] == "1" for place in range(len(marks)) if place % 6 < 5) / (len(marks) / 6 * 5)
     assert float(number) == pytest.approx(100 * share, abs=0.005)
-    flips = [dict(parse_qsl(link.partition("#")[2])) for link in read(site / "comparisons.html").links if "show=" in link]
+    flips = [
+        dict(parse_qsl(link.partition("#")[2])) for link in read(site / "comparisons.html").links if "show=" in link
+    ]
     assert {one["show"] for one in flips} == {"gained", "lost"}
     assert all(one["method"] == "grpo" and one["other"] != "grpo" for one in flips)
 

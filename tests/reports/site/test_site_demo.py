@@ -41,7 +41,10 @@ def test_a_demo_has_what_a_site_shows_and_nothing_else(made, run):
     assert (made / "README.md").read_text() == "kept"
     assert not {"model.safetensors", "unused.png"} & names and not any(name.endswith("-wal") for name in names)
     for log in run.glob("responses/**/*.sqlite"):
-        first, second = load_complete_run(log, run / "data"), load_complete_run(made / log.relative_to(run), made / "data")
+        first, second = (
+            load_complete_run(log, run / "data"),
+            load_complete_run(made / log.relative_to(run), made / "data"),
+        )
         assert (first.questions, first.responses, first.plan) == (second.questions, second.responses, second.plan)
 
 
@@ -56,7 +59,9 @@ def test_the_site_of_a_demo_is_that_of_its_run(made, run, tmp_path):
 
 def test_the_folder_of_a_run_is_enough_to_name_it(made, tmp_path):
     assert main(["site", "--store", str(made), "--out", str(tmp_path / "site")]) == 0
-    assert {"samples.html", "rollouts.html", "ledger.html"} <= {path.name for path in (tmp_path / "site").glob("*.html")}
+    assert {"samples.html", "rollouts.html", "ledger.html"} <= {
+        path.name for path in (tmp_path / "site").glob("*.html")
+    }
 
 
 def test_a_large_file_and_a_run_without_results_are_refused(demo, run, tmp_path, capsys, monkeypatch):

@@ -21,7 +21,9 @@ def test_tables_on_pages_hold_the_numbers_of_the_reports(run, site):
     cells = [c for block in table.blocks for row in block.rows for c in row.cells if c.aside]
     assert len(cells) == 15  # three metrics of five methods
     for one in cells:
-        assert re.search(rf'data-value="{re.escape(sortable(one))}"[^>]*>(<a [^>]*>)?(<span[^>]*>)?{re.escape(one.text)}', page)
+        assert re.search(
+            rf'data-value="{re.escape(sortable(one))}"[^>]*>(<a [^>]*>)?(<span[^>]*>)?{re.escape(one.text)}', page
+        )
         assert one.aside in page
 
 
