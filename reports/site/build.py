@@ -20,7 +20,7 @@ from reports.scores.names import benchmark_title, method_rank
 from reports.scores.notes import made_from, warning
 from reports.scores.scores import by_key, scores
 from reports.site import artefacts, data
-from reports.site.artefacts import Reader
+from reports.site.artefacts import NamedDocument, Reader
 from reports.site.evidence import ROLLOUTS_FILE, SAMPLES_FILE, Evidence
 from reports.site.findings import findings
 from reports.site.front import example, group_example
@@ -64,7 +64,7 @@ class SiteSources:
     with_images: bool = False
     demo: Path | None = None
     """Without a run: the folder of another whose samples and rollouts are shown, marked as a demo."""
-    documents: tuple[artefacts.NamedDocument, ...] = ()
+    documents: tuple[NamedDocument, ...] = ()
     """Pages that take the place of JSON files of the same name."""
     absent: tuple[tuple[str, str], ...] = ()
     """Title and reason of what could not be made before."""
