@@ -30,7 +30,12 @@ OUTSIDE = {
     "tasks.md": "tasks/README.md",
 }
 """Page of the book -> file of the repository."""
-IMAGES = ("results/mini/forest.png", "results/shortcuts/shortcuts.png")
+FIGURES = ("figure1", "figure2", "figure2_samples", "figure5", "figure6", "training_curves")
+IMAGES = (
+    "results/mini/forest.png",
+    "results/shortcuts/shortcuts.png",
+    *(f"results/mini/figures/{name}.svg" for name in FIGURES),
+)
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 CODE = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
