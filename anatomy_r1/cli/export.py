@@ -40,6 +40,8 @@ def add_export_commands(subparsers: Any) -> None:
     parser = add_command(commands, "croissant", CROISSANT, "export croissant prepared/sgg", _croissant)
     parser.add_argument("folder", type=Path, metavar="PREPARED", help="folder of the prepared set")
     parser.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: PREPARED/croissant.json)")
+    about = "date of publication, such as 2026-01-31, which Croissant recommends to state"
+    parser.add_argument("--date", metavar="DATE", help=about)
 
 
 def _add_every_eval_ever(commands: Any) -> None:
@@ -136,19 +138,22 @@ def _inspect(args: argparse.Namespace) -> int:
 def _croissant(args: argparse.Namespace) -> int:
     from anatomy_r1.exports.croissant import write_croissant
 
-    print(write_croissant(args.folder, args.out))
+    print(write_croissant(args.folder, args.out, _date(args.date)))
     return 0
 
 
 def _date(text: str | None) -> str | None:
+    """A date as it was typed, if it is one."""
     from datetime import datetime
 
     from anatomy_r1.errors import AnatomyR1Error
 
     try:
-        return text and datetime.fromisoformat(text) and text
+        if text is not None:
+            datetime.fromisoformat(text)
     except ValueError as error:
         raise AnatomyR1Error(f"--date {text!r}: no date of ISO 8601. Fix: --date 2026-01-31") from error
+    return text
 
 
 def _report(written: Sequence[Path], found: Sequence[Evidence]) -> None:

@@ -24,9 +24,29 @@ FILE = "croissant.json"
 BY_NC_SA = "https://creativecommons.org/licenses/by-nc-sa/4.0/"
 APACHE = "https://www.apache.org/licenses/LICENSE-2.0"
 _TERMS = (
-    *("citeAs", "column", "extract", "field", "fileProperty", "fileObject", "fileSet", "format", "includes", "jsonPath"),
+    *(
+        "citeAs",
+        "column",
+        "extract",
+        "field",
+        "fileProperty",
+        "fileObject",
+        "fileSet",
+        "format",
+        "includes",
+        "jsonPath",
+    ),
     *("key", "md5", "parentField", "path", "recordSet", "references", "regex", "repeated", "replace", "separator"),
-    *("source", "subField", "transform", "isLiveDataset", "arrayShape", "isArray", "equivalentProperty"),
+    *(
+        "source",
+        "subField",
+        "transform",
+        "isLiveDataset",
+        "arrayShape",
+        "isArray",
+        "equivalentProperty",
+        "samplingRate",
+    ),
 )
 """Terms of Croissant that need no type."""
 NO_IMAGE_HASHES = "the pictures were not compared for these metadata: run `anatomy-r1 data leakage`"
@@ -72,9 +92,12 @@ _GENERATED = Terms(
 )
 
 
-def write_croissant(root: Path, out: Path | None = None) -> Path:
-    """Write the metadata beside the set at `root`, or at `out`; its files are checked against its manifest first."""
-    content = croissant(root)
+def write_croissant(root: Path, out: Path | None = None, published: str | None = None) -> Path:
+    """Write the metadata beside the set at `root`, or at `out`; its files are checked against its manifest first.
+
+    `published`: date of publication in ISO 8601, which Croissant recommends to state.
+    """
+    content = {**croissant(root), **({"datePublished": published} if published else {})}
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     return write_output(out or root / FILE, text + "\n")
 
@@ -96,7 +119,6 @@ def croissant(root: Path) -> dict[str, Any]:
         "citeAs": terms.cite,
         "version": f"{manifest['format_version']}.0.0",
         "inLanguage": "en",
-        "isAccessibleForFree": True,
         "keywords": ["visual question answering", "medical images", "multiple choice"],
         "rai:dataLimitations": RESEARCH,
         "rai:dataBiases": leakage_of(splits),
@@ -167,7 +189,7 @@ def leakage_of(splits: Mapping[str, tuple[Question, ...]]) -> str:
         return f"leakage report: nothing to compare, the set has {' and '.join(splits)} alone"
     found = passport(train, test, no_hashes=NO_IMAGE_HASHES)
     shared = "; ".join(f"{kind} {found.overlaps[kind].shared}" for kind in LEAKS if kind in found.overlaps)
-    return f"{leakage_line(found.as_dict())}. Shared: {shared}"
+    return f"leakage report, {leakage_line(found.as_dict())}. Shared: {shared}"
 
 
 def _file(root: Path, name: str, kind: str) -> dict[str, Any]:

@@ -71,8 +71,11 @@ class Evidence:
 
     @property
     def title(self) -> str:
-        """The benchmark, and the view if it is a control."""
-        return self.benchmark if self.view == PLAIN else f"{self.benchmark}@{self.view}"
+        """The benchmark, with everything that makes it another one: a control's view, another split, a part of it."""
+        parts = [self.benchmark if self.view == PLAIN else f"{self.benchmark}@{self.view}"]
+        parts += [f"{self.plan['split']} split"] if self.plan.get("split", "test") != "test" else []
+        parts += [f"first {self.plan['limit']} questions"] if self.plan.get("limit") else []
+        return ", ".join(parts)
 
     @property
     def wording(self) -> str | None:
@@ -160,7 +163,9 @@ def load_evidence(request: Request) -> tuple[Evidence, ...]:
     if request.log is None:
         return tuple(_with_questions(one, request.data) for one in found)
     if len(found) > 1:
-        raise AnatomyR1Error(f"--log {request.log}: is the log of one result, not of {len(found)}. Fix: name one result")
+        raise AnatomyR1Error(
+            f"--log {request.log}: is the log of one result, not of {len(found)}. Fix: name one result"
+        )
     return (with_log(found[0], request.log, request),)
 
 
@@ -260,7 +265,9 @@ def _with_questions(evidence: Evidence, data: Path | None) -> Evidence:
     """A result with the texts of its questions, if a prepared set is named; AnatomyR1Error if it is another one."""
     if data is None or "rotations" in evidence.table.columns:
         return evidence
-    prepared = find_set(asked_benchmark(evidence.benchmark, evidence.view), data, str(evidence.plan.get("split", "test")))
+    prepared = find_set(
+        asked_benchmark(evidence.benchmark, evidence.view), data, str(evidence.plan.get("split", "test"))
+    )
     asked = stated(evidence.provenance, "data", "questions_sha256")
     if asked not in (None, prepared.manifest["questions_sha256"]):
         fix = f"Fix: --data with questions_sha256 {asked}"

@@ -72,16 +72,17 @@ def _check_one_model(found: Sequence[Evidence]) -> None:
 
 
 def eval_results(found: Sequence[Evidence], options: HubOptions) -> list[dict[str, Any]]:
-    """The entries of an `.eval_results` file: one for each result that asked its questions as they are.
+    """The entries of an `.eval_results` file: one for each result that asked all test questions as they are.
 
-    A control, such as `@no-image`, is no score of the benchmark, and no leaderboard could tell.
+    A control, such as `@no-image`, or a part of the questions is no score of the benchmark, and no leaderboard could
+    tell.
     """
     if options.dataset is None or options.dataset.count("/") != 1:
         raise AnatomyR1Error(f"--dataset {options.dataset}: no data set of the Hub. Fix: --dataset ORG/NAME")
     plain = [one for one in found if one.title == one.benchmark]
     if not plain:
-        fix = "Fix: name the result of its plain view, or leave --dataset out"
-        raise AnatomyR1Error(f"{found[0].title}: a control is no score of a benchmark. {fix}")
+        fix = "Fix: name the result of all test questions in the plain view, or leave --dataset out"
+        raise AnatomyR1Error(f"{found[0].title}: a control, or a part, is no score of a benchmark. {fix}")
     return [_entry(one, options) for one in plain]
 
 

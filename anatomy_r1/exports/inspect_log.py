@@ -48,7 +48,7 @@ def write_inspect(folder: Path, evidence: Evidence, created: datetime) -> list[P
     written = []
     for decoding in decodings:
         content = inspect_log(evidence, decoding, created)
-        stamp = created.astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%S+00-00")
+        stamp = created.astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%S-00-00")
         spec = content["eval"]
         task = re.sub(r"[^A-Za-z0-9]+", "-", spec["task"]).strip("-")
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
@@ -81,7 +81,12 @@ def _spec(evidence: Evidence, decoding: Decoding, created: datetime, config: dic
     run = evidence.run
     ids = [question.id for question in run.questions] if run else []
     commit = str(evidence.provenance.get("commit") or "")
-    revision = {"type": "git", "origin": "anatomy-r1", "commit": commit, "dirty": bool(evidence.provenance.get("dirty"))}
+    revision = {
+        "type": "git",
+        "origin": "anatomy-r1",
+        "commit": commit,
+        "dirty": bool(evidence.provenance.get("dirty")),
+    }
     return {
         "run_id": digest[:22],
         "eval_id": digest[22:44],

@@ -21,6 +21,7 @@ from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import table_metrics
 
 RESEARCH = "Research only, not for clinical use."
+_BASE = "what the base model was trained on is not known"
 
 
 def statements(evidence: Evidence) -> dict[str, str]:
@@ -31,7 +32,7 @@ def statements(evidence: Evidence) -> dict[str, str]:
         "failures": failures_line(evidence),
         "fitness": "; ".join(f"UNFIT: {one}" for one in evidence.fitness.reasons) or evidence.fitness.word,
         "interval": interval_line(evidence),
-        "leakage": leakage_line(evidence.provenance.get("leakage")),
+        "leakage": f"{leakage_line(evidence.provenance.get('leakage'))}; {_BASE}",
         "blind": blind_line(beside_blind([evidence.table], [evidence.provenance.get("blind")])),
         "made by": _made_by(evidence.provenance),
         "note": " ".join(filter(None, (str(evidence.provenance.get("note") or ""), RESEARCH))),
@@ -107,11 +108,11 @@ def interval_line(evidence: Evidence) -> str:
 def leakage_line(recorded: Any) -> str:
     """The verdict of a leakage passport, as it is recorded."""
     if not isinstance(recorded, Mapping):
-        return "leakage report: not recorded"
+        return "no leakage report is recorded"
     against = f"test against {stated(recorded, 'train', 'name') or 'training data'}"
     if found := [TITLES.get(str(kind), str(kind)) for kind in recorded.get("not_clean") or ()]:
-        return f"leakage report, {against}: NOT CLEAN: {'; '.join(found)}"
-    return f"leakage report, {against}: {'; '.join(_clean(recorded))}"
+        return f"{against}: NOT CLEAN: {'; '.join(found)}"
+    return f"{against}: {'; '.join(_clean(recorded))}"
 
 
 def _clean(recorded: Mapping[str, Any]) -> Iterator[str]:
