@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,17 @@ def inspect_log(evidence: Evidence, decoding: Decoding, created: datetime) -> di
         "eval": _spec(evidence, decoding, created, config),
         "plan": {"name": "plan", "steps": [{"solver": "generate", "params": {}}], "config": config},
         "results": _results(evidence, decoding, asked),
-        "stats": {"started_at": "", "completed_at": "", "model_usage": usage},
+        "stats": {**_duration(asked, created), "model_usage": usage},
         "samples": samples,
         "reductions": [{"scorer": SCORER, "reducer": "mean", "samples": _reduced(asked)}],
     }
+
+
+def _duration(asked: Sequence[Row], created: datetime) -> dict[str, str]:
+    """The seconds that the sampling took, from a start that is not known: the viewer shows the difference."""
+    spent = sum(row.response.seconds for row in asked if row.response)
+    ends = {"started_at": created, "completed_at": created + timedelta(seconds=spent)}
+    return {name: at.astimezone(UTC).isoformat() for name, at in ends.items()}
 
 
 def _spec(evidence: Evidence, decoding: Decoding, created: datetime, config: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +114,7 @@ def _spec(evidence: Evidence, decoding: Decoding, created: datetime, config: dic
             "leakage": evidence.provenance.get("leakage"),
             "provenance": {name: value for name, value in evidence.provenance.items() if name != "leakage"},
             "source": evidence.source,
-            "created": "time of the export; when the responses were sampled is not recorded",
+            "created": "time of the export; when the responses were sampled is not recorded, only how long it took",
             "prompt": template_of(evidence),
         },
     }
