@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.data.conftest import real_data  # noqa: F401  (a fixture)
 from tests.helpers.deterministic import HashEngine, weights_folder
 from tests.helpers.small_set import questions, write_set
 

@@ -32,8 +32,9 @@ def read(paths):
     content = json.loads(paths[0].read_text())
     lines = [json.loads(line) for line in paths[1].read_text().splitlines()] if len(paths) > 1 else []
     schema("eval").validate(content)
+    rows = schema("instance_level_eval")
     for line in lines:
-        schema("instance_level_eval").validate(line)
+        rows.validate(line)
     return content, lines
 
 
