@@ -1,4 +1,4 @@
-"""Croissant metadata: read back by `mlcroissant` where it is installed; files, columns and leakage checked everywhere."""
+"""Croissant metadata: read back by `mlcroissant` where it is installed; files, columns and leakage everywhere."""
 
 import json
 from collections import Counter
@@ -33,7 +33,10 @@ def released(real_data, tmp_path_factory):
     data = (real_data / "released/GRPO-GDQA.json").read_bytes()
     asked = [one.question for one in read_released(data, "GRPO-GDQA.json", Exclusions())]
     root = tmp_path_factory.mktemp("released") / "sgg"
-    sides = {"train": [one for one in asked if one.cluster < "VID50"], "test": [one for one in asked if one.cluster >= "VID50"]}
+    sides = {
+        "train": [one for one in asked if one.cluster < "VID50"],
+        "test": [one for one in asked if one.cluster >= "VID50"],
+    }
     stated = {"benchmark": "sgg_anatomy", "generated": False, "seed": 0, "split_rule": "by video", "skipped": []}
     write(root, sides, root / "images", stated, {})
     return root

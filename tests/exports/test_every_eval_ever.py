@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.exports.evidence import Request, load_evidence, numbers
 from anatomy_r1.exports.every_eval_ever import AVAILABILITY, RELATIONSHIPS, VERSION, Publisher, write_every_eval_ever
+from anatomy_r1.exports.evidence import Request, load_evidence, numbers
 
 SCHEMAS = Path(__file__).parent / "schemas"
 NOW = 1_800_000_000

@@ -1,4 +1,4 @@
-"""`.eval_results` and `model-index`, read back by huggingface_hub's own classes; cards that are there keep their text."""
+"""`.eval_results` and `model-index`, read back by huggingface_hub's classes; cards that are there keep their text."""
 
 from dataclasses import replace
 

@@ -25,8 +25,10 @@ for path in sys.argv[2:]:
         "status": log.status, "task": log.eval.task, "model": log.eval.model, "epochs": log.eval.config.epochs,
         "metrics": {one.name: {name: m.value for name, m in one.metrics.items()} for one in log.results.scores},
         "rights": sum(s.scores["anatomy_r1_strict"].value for s in log.samples), "samples": len(log.samples),
-        "answers": [s.output.completion for s in log.samples], "ended": sorted({s.output.stop_reason for s in log.samples}),
-        "reduced": [one.value for one in log.reductions[0].samples], "summaries": len(read_eval_log_sample_summaries(path)),
+        "answers": [s.output.completion for s in log.samples],
+        "ended": sorted({s.output.stop_reason for s in log.samples}),
+        "reduced": [one.value for one in log.reductions[0].samples],
+        "summaries": len(read_eval_log_sample_summaries(path)),
         "leakage": log.eval.metadata["statements"]["leakage"],
     })
 print(json.dumps({"logs": found, "listed": len(list_eval_logs(sys.argv[1]))}))
