@@ -25,6 +25,8 @@ LM_EVAL_NAMES = {f"anatomy-{name}": path for name, path in ENGINES.items()}
 """Name for lm-eval -> path of the class."""
 _OURS = ("batch_size", "device")
 """What lm-eval adds to the arguments of a model, and an engine may take."""
+_DEFAULT_DEVICE = "cuda:0"
+"""lm-eval's own when no --device is given, also where there is no GPU; an engine then chooses."""
 
 
 def register() -> None:
@@ -55,6 +57,8 @@ def arguments_of(engine: type, stated: Mapping[str, Any], added: Mapping[str, An
     if (foreign := sorted(set(stated) - set(known))) and not open_ended:
         raise AnatomyR1Error(f"--model_args {foreign[0]}: unknown. Fix: one of {', '.join(known)}")
     usable = {name: (added or {}).get(name) for name in _OURS if name in known}
+    if usable.get("device") == _DEFAULT_DEVICE:
+        del usable["device"]
     arguments = {**{name: value for name, value in usable.items() if value is not None}, **stated}
     if isinstance(batch := arguments.get("batch_size"), str):
         arguments["batch_size"] = _whole(batch)

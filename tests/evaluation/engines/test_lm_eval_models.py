@@ -44,6 +44,10 @@ def test_the_log_is_opened_and_lm_evals_own_arguments_are_sorted(tmp_path):
     with found.pop("log") as log:
         assert isinstance(log, ResponseLog)
     assert found == {"pretrained": "m", "batch_size": 8}
+    with arguments_of(Engine, stated, {"device": "cuda:0"}).pop("log"):
+        """lm-eval's default, also without a GPU."""
+    assert "device" not in arguments_of(Engine, {**stated, "log": log}, {"device": "cuda:0"})
+    assert arguments_of(Engine, {**stated, "log": log}, {"device": "cpu"})["device"] == "cpu"
 
 
 @pytest.mark.parametrize(
