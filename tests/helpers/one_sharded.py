@@ -25,8 +25,6 @@ from tests.helpers.one_of_several import accuracy_reward, replay
 from tests.helpers.recording import trainer_for
 
 RANK = int(os.environ["RANK"])
-DEEPSPEED = bool(os.environ.get("ACCELERATE_USE_DEEPSPEED"))
-"""It shards the model while it is loaded, in float32; then float64 is out of reach."""
 BUDGET = {
     **{"per_device_train_batch_size": 4, "num_generations": 4, "gradient_accumulation_steps": 2},
     **{"steps_per_generation": 2, "max_steps": 2, "own_steps": 2, "rollout_tokens": 0, "beta": 0.1, "optim": "sgd"},
@@ -37,14 +35,13 @@ BUDGET = {
 
 
 def shard_on_cpus():
-    """accelerate lets FSDP and DeepSpeed shard between GPUs alone; they can do without."""
+    """accelerate lets FSDP shard between GPUs alone; PyTorch's can do without."""
     original = PartialState.__init__
 
     def changed(self, *given, **named):
         original(self, *given, **named)
-        if self.distributed_type == DistributedType.MULTI_CPU:  # with GPUs, FSDP's settings come into effect
-            kind = DistributedType.DEEPSPEED if DEEPSPEED else DistributedType.MULTI_GPU
-            self._shared_state["distributed_type"] = kind
+        if self.distributed_type == DistributedType.MULTI_CPU:
+            self._shared_state["distributed_type"] = DistributedType.MULTI_GPU
 
     PartialState.__init__ = changed
 
@@ -58,9 +55,9 @@ def planned(root, shared):
 def learn(root, out, shared):
     """Losses and KL terms of the steps, and how far each weight moved."""
     work = out / f"work-{shared}-{RANK}"
-    trainer, _ = trainer_for(planned(root, shared), "grpo", work, precise=not DEEPSPEED)
+    trainer, _ = trainer_for(planned(root, shared), "grpo", work)
     replay(trainer)
-    before = {name: whole(weight) for name, weight in trainer.model.named_parameters()}
+    before = {name: weight.detach().clone() for name, weight in trainer.model.named_parameters()}
     packed, original = [], shared_scores.pack
     with patch.object(shared_scores, "pack", lambda *given: packed.append(original(*given)) or packed[-1]):
         trainer.train()
@@ -73,28 +70,17 @@ def learn(root, out, shared):
         np.savez(out / f"{shared}.npz", **logged, moved=moved, packed=len(packed), share=parts / len(moved))
 
 
-def whole(weight):
-    """A copy of all of it, gathered if DeepSpeed has sharded it."""
-    if not DEEPSPEED:
-        return weight.detach().clone()
-    from deepspeed.zero import GatheredParameters
-
-    with GatheredParameters([weight]):
-        return weight.detach().clone()
-
-
 def here(model):
-    """What this process holds of each weight: DeepSpeed's part, FSDP's, or all."""
+    """What this process holds of each weight: its part, or all."""
     for weight in model.parameters():
-        yield getattr(weight, "ds_tensor", getattr(weight, "_local_tensor", weight))
+        yield getattr(weight, "_local_tensor", weight)
 
 
 def main(root, out):
     torch.set_num_threads(1)
     anatomy_r1.training.rewards.accuracy_reward = accuracy_reward
     accuracy_reward.constant = ""
-    if not DEEPSPEED:
-        make_double(pytest.MonkeyPatch())
+    make_double(pytest.MonkeyPatch())
     shard_on_cpus()
     for shared in (True, False):
         learn(root, out, shared)
