@@ -61,8 +61,8 @@ def learned(trainer, batch, shared):
 
 
 def off(found, wanted):
-    """Largest difference, as a share of the largest value."""
-    return float((found - wanted).abs().max() / wanted.abs().max())
+    """Largest difference, as a share of the largest value; where all are zero (a loss of GSPO), the difference."""
+    return float((found - wanted).abs().max() / (wanted.abs().max() if wanted.any() else 1))
 
 
 def check_same(one, other, close=CLOSE):
