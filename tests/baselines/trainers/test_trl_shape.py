@@ -74,7 +74,7 @@ def test_log_probabilities_are_asked_for_as_shared_rows_answer():
 
 
 def test_vllm_s_prefix_cache_is_left_on_and_emptied_with_each_new_policy():
-    """vLLM has it on where nothing is stated, and pictures are told apart (tests/with_vllm/test_prefix_cache.py)."""
+    """vLLM has it on where nothing is stated, and pictures are told apart."""
     from trl.generation.vllm_generation import VLLMGeneration
     from trl.scripts.vllm_serve import ScriptArguments
 
