@@ -73,6 +73,17 @@ def test_log_probabilities_are_asked_for_as_shared_rows_answer():
     assert create_causal_mask(text, torch.ones(1, 2, 4), four, past_key_values=None) is four
 
 
+def test_vllm_s_prefix_cache_is_left_on_and_emptied_with_each_new_policy():
+    """vLLM has it on where nothing is stated, and pictures are told apart."""
+    from trl.generation.vllm_generation import VLLMGeneration
+    from trl.scripts.vllm_serve import ScriptArguments
+
+    assert "enable_prefix_caching" not in inspect.getsource(VLLMGeneration)
+    assert ScriptArguments(model="any").enable_prefix_caching is None
+    emptied = inspect.getsource(VLLMGeneration.sync_weights)
+    assert "self.llm.reset_prefix_cache()" in emptied and "self.vllm_client.reset_prefix_cache()" in emptied
+
+
 def test_rewards_are_gathered_and_the_batch_has_the_keys_that_are_logged():
     from trl import GRPOTrainer
 
