@@ -1,9 +1,9 @@
 """The plan's estimates beside what the bench measured, as `results/bench/plan_estimates.{json,md}`.
 
-python -m tests.bench.plan_estimates MEASURED.json [MEASURED.json ...]
+python -m tests.bench.plan_estimates [NAME=MEASURED.json ...]
 
-MEASURED are outputs of `tests.bench.shared_step` or `shared_prefix.json`, which has several under their shapes' names.
-Each shape is calibrated by GRPO's step on TRL's path alone; every other case is then estimated.
+NAME is one of `NETWORKS`, and MEASURED the output of `tests.bench.shared_step` for it; the shapes that the committed
+file has already stay. Each shape is calibrated by GRPO's step on TRL's path alone; every other case is then estimated.
 """
 
 import dataclasses
@@ -132,7 +132,7 @@ def of_seconds(cases):
         parts = [error(own[name], one["measured"][name]) for name in ("rollout", "scoring")]
         learning = [one_["forward"] + one_["backward"] for one_ in (own, one["measured"])]
         beside = [f"{step / one['usual']:.2f}", f"{one['estimated'] / usual[method]:.2f}"]
-        numbers = [f"{step:.3g}", f"{one['estimated']:.3g}", error(one["estimated"], step)]
+        numbers = [f"{step:#.3g}", f"{one['estimated']:#.3g}", error(one["estimated"], step)]
         rows.append([one["name"], *numbers, *beside, *parts, error(*learning)])
     return table(headings, rows)
 
@@ -154,29 +154,33 @@ def as_markdown(found):
 
 
 INTRODUCTION = """\
-Written by `python -m tests.bench.plan_estimates` from the measurements of `shared_prefix.md` (processor seconds of one
-thread); a test computes every number again. `baselines/preflight/work.py` counts the operations of a step. GRPO's step
-on TRL's path alone says how fast the machine computes one model: seconds for an image and prompt, for a token of every
-row, for an operation forward and backward, and for the rest. Everything else is estimated. *Error* is the estimate's,
-of the whole step; the last columns have that of its parts (learning is forward and backward). *To usual* is the step
-over the same method's on TRL's path, measured, then estimated.
+Written by `python -m tests.bench.plan_estimates` from the measurements of `shared_prefix.md`, and of the mini shape
+with random weights (24 tokens a completion; commit `1407274`, five steps each, two cores busy with twenty processes,
+which nearly triples a step's processor seconds); a test computes every number again. Seconds are processor seconds of
+one thread.
 
-Parts are less exact than steps. `scoring` of a small model is mostly the processing of images and prompts, which a step
-of GRPO does not tell from the reference's pass; at the paper's lengths it is all reference. Nothing here was run on a
-GPU, where the plan uses a data sheet's numbers and needs only ratios."""
+`baselines/preflight/work.py` counts the operations of a step. GRPO's step on TRL's path alone says how fast the machine
+computes one model: seconds for an image and prompt, for a token of every row, for an operation forward and backward,
+and for the rest. Everything else is estimated. *Error* is the estimate's, of the whole step; the last columns have that
+of its parts (learning is forward and backward). *To usual* is the step over the same method's on TRL's path, measured,
+then estimated.
+
+- Parts are less exact than steps. `scoring` of a small model is mostly the processing of images and prompts, which
+  GRPO's step does not tell from the reference's pass; at the paper's lengths it is all reference.
+- DAPO is not here: how often it drew was not recorded. The plan takes the most that it may draw.
+- The two paths of the 158 million weights were measured at two commits and times (`shared_prefix.md`).
+- Nothing was run on a GPU, where the plan uses a data sheet's numbers and needs only ratios."""
 
 
-def main(*paths):
+def main(*given):
     """Estimate, and write both files."""
-    measured = {}
-    for path in paths:
-        read = json.loads(Path(path).read_text())
-        measured |= {name: one["cases"] for name, one in read.items() if isinstance(one, dict) and "cases" in one}
-    named = {"paper": "paper, 158 million weights", "saved": "paper, two layers"}
-    shapes = {named.get(name, name): cases for name, cases in measured.items()}
-    shapes = {name: cases for name, cases in shapes.items() if "grpo usual" in cases and len(cases) > 1}
-    estimates = [one for shape, cases in shapes.items() for one in estimate(shape, cases)]
-    found = {"seconds": estimates, "memory": list(kept(shapes["paper, two layers"]))}
+    before = OUT / "plan_estimates.json"
+    measured = json.loads(before.read_text())["measured"] if before.is_file() else {}
+    for one in given:
+        name, _, path = one.partition("=")
+        measured[name] = json.loads(Path(path).read_text())["cases"]
+    estimates = [one for shape in NETWORKS if shape in measured for one in estimate(shape, measured[shape])]
+    found = {"measured": measured, "seconds": estimates, "memory": list(kept(measured["paper, two layers"]))}
     write_json(OUT / "plan_estimates.json", found)
     write_atomic(OUT / "plan_estimates.md", as_markdown(found))
 

@@ -23,7 +23,21 @@ from baselines.preflight.work import (
 
 ESTIMATES = json.loads((Path(__file__).parents[3] / "results/bench/plan_estimates.json").read_text())
 SMALL = Network(8, 16, 2, 4, 32, 4, 8, 2, 1, 2)
-USUAL = Setting(8, 1, 8, 1, True, False, False, False, False, False, True, False, True)
+USUAL = Setting(
+    rows=8,
+    batches=1,
+    group=8,
+    draws=1,
+    reference=True,
+    checkpointing=True,
+    shared_prefix=False,
+    shared_rollouts=False,
+    own_text=False,
+    own_image=False,
+    language_trained=True,
+    vision_trained=False,
+    every_position=True,
+)
 LENGTHS = Lengths(prompt=10, completion=4, longest=6, patches=8)
 
 
