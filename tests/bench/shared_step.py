@@ -1,16 +1,18 @@
 """A training step of each method with and without what a group shares, in processor seconds and memory.
 
 python -m tests.bench.shared_step mini [STEPS [MODEL DATA]]    every method at the mini shape, in one process, in turn
-python -m tests.bench.shared_step paper [METHOD ...]     a step at the paper's lengths, each case in its own process
+python -m tests.bench.shared_step paper FOLDER [METHOD ...]      a step at the paper's lengths, in a process of its own
 python -m tests.bench.shared_step saved                  what GRPO's loss keeps at these lengths, in two layers
 
 One thread. Random weights, whose completions all have the full length: 24 tokens, or 190. With MODEL (the mini
 profile's base) and DATA (a prepared set) they end by themselves.
 
-`paper` is a Qwen2.5-VL of 158 million weights in float32, with the proportions of the 3B and a small vocabulary (on a
-CPU, TRL scores every position; with Qwen's 151,936 tokens that would be half of the work, which it is not on a GPU).
-One group of eight, frames of 854 x 480 (510 tokens), gradient checkpointing, the vision tower frozen; plain gradient
-descent, which has no state. `saved` has no gradient checkpointing: a layer's activations are then all there.
+`paper` is a Qwen2.5-VL of 305 million weights in float32: the 3B at half its width and a third of its layers, in both
+towers, and a small vocabulary (on a CPU, TRL scores every position; with Qwen's 151,936 tokens that would be half of
+the work, which it is not on a GPU). One group of eight, frames of 854 x 480 (510 tokens), gradient checkpointing, the
+vision tower frozen; plain gradient descent, which has no state. Each case is a file in FOLDER; a case with a file is
+not measured again, and the files are removed by hand. `saved` has no gradient checkpointing: a layer's activations are
+then all there.
 
 `usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too.
 """
@@ -19,7 +21,6 @@ import contextlib
 import dataclasses
 import gc
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,8 +33,11 @@ WAYS = {
     "both": {"shared_prefix": True, "shared_rollouts": True},
 }
 COMPLETION = {"mini": 24, "paper": 190, "saved": 190}
-PAPER = {"width": 1024, "layers": 6, "inner": 5504, "vision": 512, "depth": 8, "vision_inner": 1368, "words": 8192}
+PAPER = {"width": 1024, "layers": 12, "inner": 5504, "vision": 640, "depth": 11, "vision_inner": 1710, "words": 8192}
 """Of the language model and the vision tower; the 3B has 2048, 36, 11008, 1280, 32, 3420 and 151,936."""
+WHOLE_ATTENTION = (4, 10)
+"""Layers of the vision tower that see the whole image, not a window; the 3B has 4 of 32."""
+SPANS = ("rollout", "scoring", "forward", "backward", "optimiser")
 
 
 def data(folder, frame):
@@ -65,7 +69,7 @@ def config(processor, layers):
     text.num_hidden_layers, text.num_attention_heads, text.num_key_value_heads = layers, 8, 2
     text.layer_types = text.layer_types[:layers]
     vision.hidden_size, vision.intermediate_size, vision.depth = size["vision"], size["vision_inner"], size["depth"]
-    vision.out_hidden_size, vision.num_heads, vision.fullatt_block_indexes = size["width"], 8, [3, 7]
+    vision.out_hidden_size, vision.num_heads, vision.fullatt_block_indexes = size["width"], 8, list(WHOLE_ATTENTION)
     return made
 
 
@@ -152,6 +156,36 @@ class Saved:
         return loss
 
 
+def resident(name):
+    """Bytes of this process: `VmRSS` now, `VmHWM` the most since `forget_peak`."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def forget_peak():
+    """Let the most be what is in use now."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+class Peaks:
+    """Bytes in use at the start and the most of each span, of the spans that are not within another."""
+
+    def __init__(self):
+        self.found = {}
+
+    def watched(self, name, function):
+        """The function, its memory noted; the most of a step is that of its spans."""
+
+        def noted(*given, **named):
+            forget_peak()
+            before = resident("VmRSS")
+            out = function(*given, **named)
+            self.found[name] = {"before": before, "peak": resident("VmHWM")}
+            return out
+
+        return noted
+
+
 def one(shape, method, way, steps, folder, prepared, model=None):
     """Processor seconds of a step by span, median over all but the first (the only one, if there is one); memory."""
     import statistics
@@ -159,29 +193,29 @@ def one(shape, method, way, steps, folder, prepared, model=None):
     from baselines.bench.measure import StepTimer
 
     trainer, timer = build(shape, method, way, steps, folder, prepared, model), StepTimer()
-    saved = None if shape == "paper" else Saved(trainer)
+    saved, peaks = None if shape == "paper" else Saved(trainer), Peaks()
+    score, backward = trainer._generate_and_score_completions, trainer.accelerator.backward
     trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
-    trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
-    trainer.compute_loss = timer.timed("forward", saved or trainer.compute_loss)
-    trainer.accelerator.backward = timer.timed("backward", trainer.accelerator.backward)
+    trainer._generate_and_score_completions = timer.timed("scoring", peaks.watched("scoring", score))
+    trainer.compute_loss = timer.timed("forward", saved or peaks.watched("forward", trainer.compute_loss))
+    trainer.accelerator.backward = timer.timed("backward", peaks.watched("backward", backward))
     trainer.add_callback(timer)
     gc.collect()
-    before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    before = resident("VmRSS")
     with contextlib.redirect_stdout(sys.stderr):
         trainer.train()
     counted = timer.steps[1:] or timer.steps
-    found = {name: statistics.median(step[name] for step in counted) for name in ("seconds", "rollout", "scoring")}
-    found |= {name: statistics.median(step[name] for step in counted) for name in ("forward", "backward")}
-    length = statistics.mean(step["tokens"] / step["completions"] for step in counted)
+    found = {name: statistics.median(step[name] for step in counted) for name in ("seconds", *SPANS)}
     found |= {
         "prompt": max(timer.prompts),
-        "tokens a completion": length,
+        "tokens a completion": statistics.mean(step["tokens"] / step["completions"] for step in counted),
+        "completions": statistics.median(step["completions"] for step in counted),
         "losses": [e["loss"] for e in trainer.state.log_history if "loss" in e],
+        "weights": sum(w.numel() for w in trainer.model.parameters()),
     }
     if saved:
         return {**found, "saved": saved.most}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {**found, "weights": sum(w.numel() for w in trainer.model.parameters()), "before": before, "peak": peak}
+    return {**found, "before": before, "peak": max(one["peak"] for one in peaks.found.values()), "spans": peaks.found}
 
 
 def ratios(cases):
@@ -204,14 +238,32 @@ def ratios(cases):
     return found
 
 
-def alone(shape, method, way):
-    """One case in a process of its own, whose memory is then its own."""
-    words = [sys.executable, "-m", "tests.bench.shared_step", "one", shape, method, way]
-    return json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout)
+def alone(folder, method, way):
+    """One case at the paper's lengths in a process of its own, whose memory is then its own; read if it has a file."""
+    from anatomy_r1.files import write_atomic
+
+    found = Path(folder) / f"{method}-{way}.json"
+    if not found.is_file():
+        words = [sys.executable, "-m", "tests.bench.shared_step", "one", "paper", method, way, str(folder)]
+        write_atomic(found, subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return json.loads(found.read_text())
+
+
+def paper(folder, methods=METHODS, ways=("both", "usual")):
+    """Every method in every way at the paper's lengths, the cases of an earlier call included."""
+    for method in methods:
+        for way in ways:
+            alone(folder, method, way)
+    known = {path.stem.rpartition("-"): path for path in sorted(Path(folder).glob("*.json"))}
+    cases = {f"{method} {way}": json.loads(path.read_text()) for (method, _, way), path in known.items()}
+    return {
+        "ratios": ratios({name: case for name, case in cases.items() if f"{name.split()[0]} usual" in cases}),
+        "cases": cases,
+    }
 
 
 def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS), given=()):
-    """Every method in every way."""
+    """Every method in every way, in this process."""
     import torch
 
     torch.set_num_threads(1)
@@ -220,9 +272,7 @@ def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS), given=()):
         for method in methods:
             for way in ways:
                 name = f"{method} {way}"
-                cases[name] = (
-                    alone(shape, method, way) if shape == "paper" else run(shape, method, way, steps, folder, *given)
-                )
+                cases[name] = run(shape, method, way, steps, folder, *given)
                 gc.collect()
                 print(name, json.dumps(cases[name]), file=sys.stderr, flush=True)
     return {"ratios": ratios(cases), "cases": cases}
@@ -238,7 +288,7 @@ def run(shape, method, way, steps, folder, model=None, prepared=None):
     folder = Path(folder)
     pictures = folder / "pictures"
     if not pictures.is_dir():
-        pictures.mkdir()
+        pictures.mkdir(parents=True)
         data(pictures, MINI_FRAME if shape == "mini" else FRAME)
     policy(shape, folder / shape)
     return one(shape, method, way, steps, folder, load(pictures / "set", "train"))
@@ -250,15 +300,14 @@ def main(what, *words):
         import torch
 
         torch.set_num_threads(1)
-        with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(run(*words, 1, folder)))
-        return
-    steps = int(words[0]) if what == "mini" and words else 6
-    methods = METHODS if what == "mini" or not words else words
-    methods = ("grpo",) if what == "saved" else methods
-    ways = tuple(WAYS) if what == "mini" else ("both", "usual")
-    given = words[1:] if what == "mini" else ()
-    print(json.dumps(measure(what, methods, steps if what == "mini" else 1, ways, given), indent=1))
+        shape, method, way, folder = words
+        print(json.dumps(run(shape, method, way, 1, Path(folder) / "work"), indent=1))
+    elif what == "paper":
+        print(json.dumps(paper(words[0], words[1:] or METHODS), indent=1))
+    elif what == "saved":
+        print(json.dumps(measure(what, ("grpo",), 1, ("both", "usual")), indent=1))
+    else:
+        print(json.dumps(measure(what, METHODS, int(words[0]) if words else 6, tuple(WAYS), words[1:]), indent=1))
 
 
 if __name__ == "__main__":
