@@ -12,13 +12,15 @@ CPU, TRL scores every position; with Qwen's 151,936 tokens that would be half of
 One group of eight, frames of 854 x 480 (510 tokens), gradient checkpointing, the vision tower frozen; plain gradient
 descent, which has no state. `saved` has no gradient checkpointing: a layer's activations are then all there.
 
-`usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too.
+`usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too, `kept` also keeps inputs and
+features. METHODS=grpo,gpg in the environment measures these alone.
 """
 
 import contextlib
 import dataclasses
 import gc
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -30,6 +32,7 @@ WAYS = {
     "usual": {},
     "prefix": {"shared_prefix": True},
     "both": {"shared_prefix": True, "shared_rollouts": True},
+    "kept": {"shared_prefix": True, "shared_rollouts": True, "kept_inputs_mb": 64, "kept_features_mb": 64},
 }
 COMPLETION = {"mini": 24, "paper": 190, "saved": 190}
 PAPER = {"width": 1024, "layers": 6, "inner": 5504, "vision": 512, "depth": 8, "vision_inner": 1368, "words": 8192}
@@ -254,7 +257,8 @@ def main(what, *words):
             print(json.dumps(run(*words, 1, folder)))
         return
     steps = int(words[0]) if what == "mini" and words else 6
-    methods = METHODS if what == "mini" or not words else words
+    named = tuple(os.environ.get("METHODS", "").split(","))
+    methods = (METHODS if named == ("",) else named) if what == "mini" or not words else words
     methods = ("grpo",) if what == "saved" else methods
     ways = tuple(WAYS) if what == "mini" else ("both", "usual")
     given = words[1:] if what == "mini" else ()
