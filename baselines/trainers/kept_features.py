@@ -30,7 +30,7 @@ SUMS = 4
 """Sums of 64 bits in a fingerprint (ours). A sum of different pixels is equal by chance at most once in 2^31, which is
 where they differ in a sign alone; four of them, once in 2^124."""
 WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int32}
-"""Bytes of a number -> integers of the same bits. Not of 64: 2^63 times any odd number is 2^63, and a sign has no weight."""
+"""Bytes of a number -> integers of the same bits; not of 64, where a sign would be 2^63 whatever its weight."""
 
 
 def keep_features(trainer: Any) -> None:
