@@ -135,7 +135,11 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             self.train_dataset = rows
 
     def train(self, *arguments: Any, **named: Any) -> Any:
-        """As TRL's. What exists already lives as long as training: the garbage collector need not look through it."""
+        """TRL's. With `kept_inputs_mb`, what exists before is taken for permanent: Trainer begins with a whole garbage
+        collection, which looks through every imported module.
+        """
+        if not self._keeps_inputs:
+            return super().train(*arguments, **named)
         gc.freeze()
         try:
             return super().train(*arguments, **named)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import gc
 from types import SimpleNamespace
 
 import numpy as np
@@ -404,6 +405,7 @@ def test_a_training_that_keeps_resumes_bitwise(smoke_run, with_budget, tmp_path)
     whole = whole.rename(tmp_path / "whole")
     with pytest.raises(InterruptedError):
         train(run, cell, cut)
+    gc.collect()  # a killed process has closed its log
     again = train(run, cell, ignore)
     assert (again / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     assert read(again / LOG_NAME, "rollouts").equals(read(whole / LOG_NAME, "rollouts"))
