@@ -1,6 +1,7 @@
 """A training step of each method with and without what a group shares, in processor seconds and memory.
 
 python -m tests.bench.shared_step mini [STEPS [MODEL DATA]]    every method at the mini shape, in one process, in turn
+python -m tests.bench.shared_step turns METHOD STEPS MODEL DATA    a method's ways step by step in turn: seconds only
 python -m tests.bench.shared_step paper [METHOD ...]     a step at the paper's lengths, each case in its own process
 python -m tests.bench.shared_step saved                  what GRPO's loss keeps at these lengths, in two layers
 
@@ -247,8 +248,64 @@ def run(shape, method, way, steps, folder, model=None, prepared=None):
     return one(shape, method, way, steps, folder, load(pictures / "set", "train"))
 
 
+def in_turn(method, steps, model, prepared):
+    """Seconds of each step of each way, which take turns step by step: a machine that is busy is so for all of them."""
+    import statistics
+    import threading
+
+    from transformers import TrainerCallback
+
+    from anatomy_r1.data.prepared import load
+    from baselines.bench.measure import StepTimer, now
+
+    class Turns(TrainerCallback):
+        def __init__(self, timer):
+            self.timer, self.mine, self.done = timer, threading.Semaphore(0), threading.Semaphore(0)
+
+        def wait(self):
+            self.done.release()
+            self.mine.acquire()
+            self.timer.began = now()
+
+        def on_train_begin(self, *_, **__):
+            self.wait()
+
+        def on_step_end(self, *_, **__):
+            self.wait()
+
+    found, running = {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        for way in WAYS:
+            trainer = build("mini", method, way, steps, Path(folder), load(Path(prepared), "train"), model)
+            timer = StepTimer()
+            turns, found[way] = Turns(timer), timer.steps
+            trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
+            trainer.add_callback(timer)
+            trainer.add_callback(turns)
+            running.append((threading.Thread(target=trainer.train, daemon=True), turns))
+        for thread, turns in running:
+            thread.start()
+            turns.done.acquire()
+        for _ in range(steps):
+            for _, turns in running:
+                turns.mine.release()
+                turns.done.acquire()
+    length = {way: [one["tokens"] / one["completions"] for one in each] for way, each in found.items()}
+    seconds = {way: [one["seconds"] for one in each] for way, each in found.items()}
+    middle = {way: statistics.median(each[1:]) for way, each in seconds.items()}
+    return {"median": middle, "seconds": seconds, "tokens a completion": length}
+
+
 def main(what, *words):
     """Measure and print."""
+    if what == "turns":
+        import torch
+
+        torch.set_num_threads(1)
+        with contextlib.redirect_stdout(sys.stderr):
+            found = in_turn(words[0], int(words[1]), *words[2:])
+        print(json.dumps(found, indent=1))
+        return
     if what == "one":
         import torch
 
