@@ -272,6 +272,7 @@ def test_a_frozen_tower_runs_once_an_image(shared, trainer):
     assert len(calls) == 3
 
 
+@pytest.mark.slow
 def test_noisy_images_have_features_of_their_own(trainer):
     made = trainer("grpo-gdqa")
     calls = towers(made)
@@ -282,6 +283,7 @@ def test_noisy_images_have_features_of_their_own(trainer):
     assert len(calls) == 2 * GROUP + 2 * (GROUP - 1)  # the first member keeps the original
 
 
+@pytest.mark.slow
 def test_log_probabilities_and_gradient_are_those_without(trainer, monkeypatch):
     make_double(monkeypatch)
     found = []
