@@ -1,6 +1,7 @@
 """A training step of each method with and without what a group shares, in processor seconds and memory.
 
 python -m tests.bench.shared_step mini [STEPS [MODEL DATA]]    every method at the mini shape, in one process, in turn
+python -m tests.bench.shared_step turns METHOD STEPS MODEL DATA  a method's ways step by step in turn: seconds only
 python -m tests.bench.shared_step paper FOLDER [METHOD ...]      a step at the paper's lengths, in a process of its own
 python -m tests.bench.shared_step saved                  what GRPO's loss keeps at these lengths, in two layers
 
@@ -14,13 +15,15 @@ vision tower frozen; plain gradient descent, which has no state. Each case is a 
 not measured again, and the files are removed by hand. `saved` has no gradient checkpointing: a layer's activations are
 then all there.
 
-`usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too.
+`usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too, `kept` also keeps inputs and
+features. METHODS=grpo,gpg in the environment measures these alone at the mini shape.
 """
 
 import contextlib
 import dataclasses
 import gc
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,6 +34,7 @@ WAYS = {
     "usual": {},
     "prefix": {"shared_prefix": True},
     "both": {"shared_prefix": True, "shared_rollouts": True},
+    "kept": {"shared_prefix": True, "shared_rollouts": True, "kept_inputs_mb": 64, "kept_features_mb": 64},
 }
 COMPLETION = {"mini": 24, "paper": 190, "saved": 190}
 PAPER = {"width": 1024, "layers": 12, "inner": 5504, "vision": 640, "depth": 11, "vision_inner": 1710, "words": 8192}
@@ -294,20 +298,73 @@ def run(shape, method, way, steps, folder, model=None, prepared=None):
     return one(shape, method, way, steps, folder, load(pictures / "set", "train"))
 
 
+def in_turn(method, steps, model, prepared):
+    """Seconds of each step of each way, which take turns step by step: a machine that is busy is so for all of them."""
+    import statistics
+    import threading
+
+    from transformers import TrainerCallback
+
+    from anatomy_r1.data.prepared import load
+    from baselines.bench.measure import StepTimer, now
+
+    class Turns(TrainerCallback):
+        def __init__(self, timer):
+            self.timer, self.mine, self.done = timer, threading.Semaphore(0), threading.Semaphore(0)
+
+        def wait(self):
+            self.done.release()
+            self.mine.acquire()
+            self.timer.began = now()
+
+        def on_train_begin(self, *_, **__):
+            self.wait()
+
+        def on_step_end(self, *_, **__):
+            self.wait()
+
+    found, running = {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        for way in WAYS:
+            trainer = build("mini", method, way, steps, Path(folder), load(Path(prepared), "train"), model)
+            timer = StepTimer()
+            turns, found[way] = Turns(timer), timer.steps
+            trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
+            trainer.add_callback(timer)
+            trainer.add_callback(turns)
+            running.append((threading.Thread(target=trainer.train, daemon=True), turns))
+        for thread, turns in running:
+            thread.start()
+            turns.done.acquire()
+        for _ in range(steps):
+            for _, turns in running:
+                turns.mine.release()
+                turns.done.acquire()
+    length = {way: [one["tokens"] / one["completions"] for one in each] for way, each in found.items()}
+    seconds = {way: [one["seconds"] for one in each] for way, each in found.items()}
+    middle = {way: statistics.median(each[1:]) for way, each in seconds.items()}
+    return {"median": middle, "seconds": seconds, "tokens a completion": length}
+
+
 def main(what, *words):
     """Measure and print."""
-    if what == "one":
-        import torch
+    import torch
 
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
+    if what == "turns":
+        with contextlib.redirect_stdout(sys.stderr):
+            found = in_turn(words[0], int(words[1]), *words[2:])
+    elif what == "one":
         shape, method, way, folder = words
-        print(json.dumps(run(shape, method, way, 1, Path(folder) / "work"), indent=1))
+        found = run(shape, method, way, 1, Path(folder) / "work")
     elif what == "paper":
-        print(json.dumps(paper(words[0], words[1:] or METHODS), indent=1))
+        found = paper(words[0], words[1:] or METHODS)
     elif what == "saved":
-        print(json.dumps(measure(what, ("grpo",), 1, ("both", "usual")), indent=1))
+        found = measure(what, ("grpo",), 1, ("both", "usual"))
     else:
-        print(json.dumps(measure(what, METHODS, int(words[0]) if words else 6, tuple(WAYS), words[1:]), indent=1))
+        methods = tuple(os.environ.get("METHODS", ",".join(METHODS)).split(","))
+        found = measure(what, methods, int(words[0]) if words else 6, tuple(WAYS), words[1:])
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
