@@ -71,6 +71,7 @@ def add_commands(commands: Any) -> None:
     _add_folders(figures)
     figures.add_argument("--benchmark", metavar="ID", help="default: the paper's choice, SGG-VQA")
     figures.add_argument("--model", metavar="ID", help="default: the paper's choice, the larger one")
+    figures.add_argument("--seconds", action="store_true", help="also draw each over wall-clock time")
     _add_folders(_add(commands, "cards", "model and data cards", _CARDS, _cards))
 
     audit = _add(commands, "audit", "what the paper's numbers and the released files say", _AUDIT, _audit)
@@ -132,7 +133,7 @@ def _figures(options: argparse.Namespace) -> int:
     from reports.figures.figures import figure_files
 
     with _naming(options.store):
-        made = figure_files(options.store, options.benchmark, options.model)
+        made = figure_files(options.store, options.benchmark, options.model, seconds=options.seconds)
     return _write(options.out, made)
 
 

@@ -32,8 +32,10 @@ TUNINGS = {"lora": "paper-1gpu", "full": "paper"}
 """Tuning -> profile that defines it: LoRA adapters, or all weights except the vision tower."""
 PLAIN = GRPO.but("trl", "TRL's own GRPO", trainer="baselines.bench.measure.PlainGRPOTrainer")
 SHARING = {"shared_prefix": True, "shared_rollouts": True}
-SHARED = GRPO.but("grpo-shared", "GRPO, a group computed once", knobs=SHARING)
-METHODS = ("trl", "grpo", "grpo-shared", "grpo-gdqa", "dapo", "gpg")
+ONCE = "-shared"
+"""End of the name of a method whose groups are computed once, as far as their members share anything."""
+OURS = ("grpo", "grpo-gdqa", "dapo", "gpg", "grpo-asc")
+METHODS = ("trl", *(name for method in OURS for name in (method, method + ONCE)))
 COMPLETION = ROLLOUT_TOKENS
 """Tokens per completion, as in the plan. Every completion is this long: random weights do not stop by themselves."""
 STEPS = 5
@@ -84,9 +86,11 @@ def cases(
 
 
 def bench_method(name: str) -> Method:
-    """A method of the registry, `trl` or `grpo-shared`."""
-    own = {one.id: one for one in (PLAIN, SHARED)}
-    return own[name] if name in own else find_method(name)
+    """A method of the registry, the same with its groups computed once, or `trl`."""
+    if name == PLAIN.id:
+        return PLAIN
+    method = find_method(name.removesuffix(ONCE))
+    return method.but(name, f"{method.label}, a group computed once", knobs=SHARING) if name.endswith(ONCE) else method
 
 
 def model_entry(case: Case) -> Mapping[str, Any]:
@@ -103,7 +107,8 @@ def bench_profile(case: Case) -> Profile:
     from baselines.experiment.profile import load_profile
 
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
-    changed: dict[str, Any] = {"max_steps": case.steps, "own_steps": case.steps, "use_vllm": False, "similarity": None}
+    changed: dict[str, Any] = {"max_steps": case.steps, "own_steps": case.steps, "use_vllm": False}
+    changed["similarity"] = "mini" if bench_method(case.method).knobs.get("curriculum") else None
     changed |= {"rollout_tokens": 0, "warmup_steps": 0, "max_completion_length": case.completion}
     common = {**profile.training["common"], "save_strategy": "no"}
     training = {"common": common, "rl": {**profile.training["rl"], **changed}}

@@ -280,6 +280,8 @@ class TrainingSection(BaseModel):
     noise_strength: Share = UNSET
     shared_prefix: bool = UNSET
     shared_rollouts: bool = UNSET
+    kept_inputs_mb: Whole = UNSET
+    kept_features_mb: Whole = UNSET
     perception_weight: Share = UNSET
     double_entropy_weight: Share = UNSET
     masked_share: Share = UNSET

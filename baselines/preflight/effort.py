@@ -1,16 +1,24 @@
-"""What a selection takes (samples, tokens, hours, disk, memory of each kind of training), and the plan as text."""
+"""What a selection takes (samples, tokens, hours, disk, memory of each kind of training), and the plan as text.
+
+Hours come from the profile's `cost`. Its `rl` is GRPO's on TRL's own path; what another method or a shared group takes
+beside it is computed (work.py). A cost under a method's own name is that method's on TRL's path.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from anatomy_r1.scoring.metrics import K
 from baselines.experiment.cell import Cell, Layout, arguments
 from baselines.experiment.plan import Selection, Stage, evaluations, gpus_of, times_asked, trainings
 from baselines.experiment.profile import Profile
+from baselines.methods.registry import find_method
 from baselines.preflight.memory import (
+    ARCHITECTURES,
     BFLOAT16,
     FLOAT32,
     GB,
@@ -18,10 +26,35 @@ from baselines.preflight.memory import (
     ROLLOUT_TOKENS,
     MemoryEstimate,
     ModelShape,
+    config_of,
     shape_of,
     training_memory,
 )
+from baselines.preflight.work import (
+    Lengths,
+    Network,
+    Rates,
+    Setting,
+    mini_network,
+    network_of,
+    seconds,
+    setting_of,
+    work,
+)
 from baselines.runtime.processes import gpu_memory_gb
+
+PATCHES = 4 * 510
+"""Of a frame of 854 x 480: four for each of its tokens."""
+USUAL = {"shared_prefix": False, "shared_rollouts": False}
+"""TRL's own path."""
+MINI_LENGTHS = Lengths(prompt=41, completion=13, longest=16, patches=36)
+"""Of the mini world's base (`results/bench/shared_prefix.md`); the longest completion is a guess."""
+MINI_RATES = Rates(row=7.4e-5, call=6.0e-3, forward=2.9e10, backward=4.7e10, rest=1.2e-2)
+"""Of one x86-64 thread, from GRPO's step there (`results/bench/plan_estimates.md`)."""
+OPERATIONS, BANDWIDTH = 312e12, 2.039e12
+"""Of an A100 or A800 of 80 GB: bfloat16 operations and bytes a second (NVIDIA's data sheet)."""
+REACHED = 0.4
+"""Share of both that a training reaches (our guess)."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +83,62 @@ def effort(
     profile: Profile, selection: Selection, stages: Sequence[Stage], test_questions: Mapping[str, int]
 ) -> Effort:
     """What the selection takes; hours from the profile's `cost` of each stage that is to do."""
-    every = trainings(profile, selection)
+    every, factors = trainings(profile, selection), cost_factors(profile, selection)
     asked = [cell for cell, _ in evaluations(profile, selection) if cell.method.kind != "control"]
     todo = [stage for stage in stages if not stage.output.exists()]
     return Effort(
         trainings=len(every),
         rollouts=sum(rollouts(profile, cell) for cell in every),
         responses=(K + 1) * sum(times_asked(cell) * test_questions.get(cell.benchmark, 0) for cell in asked),
-        gpu_hours=sum(stage.seconds * gpus_of(profile, stage.stage) for stage in todo) / 3600,
+        gpu_hours=sum(estimated(stage, factors) * gpus_of(profile, stage.stage) for stage in todo) / 3600,
     )
+
+
+def estimated(stage: Stage, factors: Mapping[str, float]) -> float:
+    """Seconds of a stage: the profile's cost, a training's times its factor."""
+    return stage.seconds * (factors.get(stage.name, 1.0) if stage.stage == "train" else 1.0)
+
+
+def cost_factors(profile: Profile, selection: Selection) -> dict[str, float]:
+    """Name of each training that samples -> its time beside the one that the profile's `cost` states."""
+    cells = [cell for cell in trainings(profile, selection) if cell.method.kind == "rl"]
+    return {cell.name: cost_factor(profile, cell) for cell in cells}
+
+
+def cost_factor(profile: Profile, cell: Cell) -> float:
+    """Time of a step of the cell beside GRPO's on TRL's path; where the profile has a cost for the method, its own."""
+    stated = cell.method if cell.method_id in profile.cost else find_method("grpo")
+    own = arguments(profile, cell.method, cell.seed, cell.data)
+    other = {**arguments(profile, stated, cell.seed), **USUAL}
+    return step_seconds(profile, cell.model, own) / step_seconds(profile, cell.model, other)
+
+
+def step_seconds(profile: Profile, model: str, given: Mapping[str, Any]) -> float:
+    """A step with these trainer arguments, in seconds of the machine that `_machine` stands for: good for ratios."""
+    network, lengths, rates, cpu = _machine(profile, model)
+    setting: Setting = setting_of(given, profile.models[model], every_position=cpu)
+    return seconds(work(network, lengths, setting), rates).step
+
+
+@cache
+def _network(name: str, mini: bool) -> Network:
+    """A model's sizes; those of the 3B where we have none, for ratios hardly depend on them."""
+    if mini:
+        return mini_network(name)
+    known = (ARCHITECTURES / f"{name.rpartition('/')[2]}.json").is_file()
+    return network_of(config_of({"hub": name if known else "Qwen/Qwen2.5-VL-3B-Instruct"}))
+
+
+def _machine(profile: Profile, model: str) -> tuple[Network, Lengths, Rates, bool]:
+    """Sizes, lengths, rates, and whether a CPU computes: the mini world's as measured, or an A800's as guessed."""
+    entry = profile.models[model]
+    if profile.generated:
+        return _network(str(entry["mini"]), mini=True), MINI_LENGTHS, MINI_RATES, True
+    network = _network(str(entry.get("hub", "")), mini=False)
+    weights = network.layer * network.layers + network.width * network.vocabulary
+    speed, call = REACHED * OPERATIONS, BFLOAT16 * weights / (REACHED * BANDWIDTH)
+    rates = Rates(row=0.0, call=call, forward=speed, backward=speed, rest=0.0)
+    return network, Lengths(PROMPT, ROLLOUT_TOKENS, ROLLOUT_TOKENS, PATCHES), rates, False
 
 
 def disk(profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape]) -> int:
@@ -98,7 +178,8 @@ def as_text(profile: Profile, layout: Layout, selection: Selection, every: Seque
     """Stages; for a profile with real models also memory, effort and disk."""
     lines = [f"profile {profile.name}: {profile.note.strip()}"]
     lines += [f"  {'done' if one.output.exists() else 'to do':5}  {one.stage:8}  {one.name}" for one in every]
-    left = sum(stage.seconds for stage in every if not stage.output.exists())
+    factors = cost_factors(profile, selection)
+    left = sum(estimated(stage, factors) for stage in every if not stage.output.exists())
     lines += [f"{len(every)} stages, about {left / 60:.0f} process-minutes to do"]
     return "\n".join([*lines, *(_real(profile, layout, selection, every) if not profile.generated else ())])
 
@@ -124,6 +205,7 @@ def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequenc
     yield f"samples: {total.trainings} trainings with {total.rollouts:,} completions (upper bound for DAPO), about"
     tokens = f"{total.rollouts * ROLLOUT_TOKENS / 1e6:,.0f} million tokens ({ROLLOUT_TOKENS} per completion: a guess)"
     yield f"  {tokens}; {total.responses:,} responses"
-    yield f"GPU-hours: about {total.gpu_hours:,.0f} (from `cost` in profile {profile.name}, which states its sources)"
+    yield f"GPU-hours: about {total.gpu_hours:,.0f} (`cost` in profile {profile.name}, which states its sources, times"
+    yield "  what a method and a shared group compute beside GRPO: baselines/preflight/work.py; upper bound for DAPO)"
     yield f"disk: about {disk(profile, selection, shapes) / GB:,.0f} GB for models, policies and checkpoints below"
     yield f"  {root.relative_to(Path.cwd()) if root.is_relative_to(Path.cwd()) else root}"

@@ -1,8 +1,9 @@
 """Memory of a training on each GPU, part by part, in bytes.
 
 Model states are exact: DeepSpeed's estimators (`estimate_zero2_model_states_mem_needs` and its counterpart for stage 3,
-DeepSpeed 0.19.8) when everything is trained; frozen weights count two bytes. The rest of a step is our own estimate,
-which the GPU bench checks.
+DeepSpeed 0.19.8) when everything is trained; frozen weights count two bytes. What the layers keep for the gradient is
+counted tensor by tensor (results/bench/plan_estimates.md compares it with what is kept on a CPU). The rest of a step is
+our own estimate, which the GPU bench checks.
 
 Parameters are counted on the model itself, built without memory (meta device). `baselines/preflight/architectures/` has
 the hub's `config.json` of each model, so that a plan needs neither weights nor a network.
@@ -41,6 +42,8 @@ class ModelShape:
     inner: int
     """Width of the feed-forward layers."""
     vocabulary: int
+    keys: int
+    """Width of the keys of all heads, and of the values."""
 
 
 def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShape:
@@ -51,8 +54,22 @@ def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShap
     text = model.config.get_text_config()
     model = prepared(model, source)
     trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size)
+    keys = text.hidden_size // text.num_attention_heads * text.num_key_value_heads
+    sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size, keys)
     return ModelShape(total, trainable, trainable if source.get("lora") else 0, largest, *sizes)
+
+
+def config_of(source: Mapping[str, Any], folder: Path | None = None) -> Any:
+    """Configuration of a profile's model from the hub: the fetched one's, or the one that the repository has."""
+    from transformers import AutoConfig
+
+    path = ARCHITECTURES / f"{str(source.get('hub', '')).rpartition('/')[2]}.json"
+    if folder and (folder / "config.json").is_file():
+        path = folder / "config.json"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in ARCHITECTURES.glob("*.json")))
+        raise AnatomyR1Error(f"no configuration of {source.get('hub')!r} to count its parameters; known: {known}")
+    return AutoConfig.for_model(**json.loads(path.read_text()))
 
 
 def empty_model(source: Mapping[str, Any], folder: Path | None = None) -> Any:
@@ -62,16 +79,10 @@ def empty_model(source: Mapping[str, Any], folder: Path | None = None) -> Any:
 
         return build_model(source["mini"], build_processor())
     import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    from transformers import AutoModelForImageTextToText
 
-    path = ARCHITECTURES / f"{str(source.get('hub', '')).rpartition('/')[2]}.json"
-    if folder and (folder / "config.json").is_file():
-        path = folder / "config.json"
-    if not path.is_file():
-        known = ", ".join(sorted(one.stem for one in ARCHITECTURES.glob("*.json")))
-        raise AnatomyR1Error(f"no configuration of {source.get('hub')!r} to count its parameters; known: {known}")
     with torch.device("meta"):
-        return AutoModelForImageTextToText.from_config(AutoConfig.for_model(**json.loads(path.read_text())))
+        return AutoModelForImageTextToText.from_config(config_of(source, folder))
 
 
 def prepared(model: Any, source: Mapping[str, Any]) -> Any:
@@ -108,13 +119,8 @@ WHOLE = ("zero3", "fsdp2")
 """Launchers that also shard the weights."""
 OVERHEAD = 2 * GB
 """CUDA context, NCCL and fragmentation (our guess)."""
-LOGITS = 12
-"""Bytes per logit: bfloat16 and float32, each for value and gradient (ours)."""
-INNER = 34
-"""Bytes per token and unit of width for one recomputed layer's activations (Korthikanti et al. 2022, arXiv:2205.05198,
-eq. 2, without its attention scores: `sdpa` does not store them)."""
-GATED = 3 * BFLOAT16
-"""Bytes per token and unit of feed-forward width: gate, up and their product, which eq. 2 lacks (ours)."""
+HEAD_TILE = (4096, 32_768)
+"""Tokens and words whose logits exist at one time (TRL 1.16.0, `TOKEN_CHUNK_SIZE`, `_CHUNKED_LOGPROB_CHUNK_SIZE`)."""
 PROMPT = 640
 """Tokens per prompt, rounded up: a frame of 854 x 480 has 30 x 17 = 510 (28 x 28 pixels per token), the question and
 its instruction about 115 (counted over the released files)."""
@@ -160,11 +166,58 @@ def states(shape: ModelShape, launch: Launch) -> int:
     return weights + ALONE * own + adapters
 
 
-def _prompts(arguments: Mapping[str, Any], rows: int) -> int:
-    """Prompts in a batch: one a group with `shared_prefix`, unless its members differ or the batch splits groups."""
+@dataclass(frozen=True)
+class Rows:
+    """What the layers see at one time."""
+
+    count: int
+    length: int
+    shared: bool = False
+    """A group in each row (`shared_prefix`), under a mask of its own."""
+
+    @property
+    def tokens(self) -> int:
+        """Of all rows."""
+        return self.count * self.length
+
+
+def rows_of(arguments: Mapping[str, Any], *, prompt: int, completion: int) -> Rows:
+    """The rows of a batch: one a group with `shared_prefix`, unless its members differ or the batch splits groups."""
+    rows = int(arguments["per_device_train_batch_size"])
     group = int(arguments.get("num_generations", rows))
     differ = arguments.get("augment_text") or arguments.get("augment_image")
-    return rows // group if arguments.get("shared_prefix") and not differ and rows % group == 0 else rows
+    if not arguments.get("shared_prefix") or differ or rows % group:
+        return Rows(rows, prompt + completion)
+    return Rows(rows // group, prompt - 1 + group * completion, shared=True)
+
+
+def layer_kept(shape: ModelShape, rows: Rows, precision: int) -> int:
+    """Bytes that one layer of transformers 5.17.0 keeps for the gradient; `sdpa` stores no scores.
+
+    Two norms: the input in float32, normalised, and scaled. Attention: queries, keys, values, and its output as the
+    kernel and as the projection has it; under a mask, also the mask as numbers, and keys and values of every head.
+    Feed-forward: gate, its activation, up, and their product.
+    """
+    norms = 2 * (FLOAT32 + 2 * precision) * shape.width
+    attention = precision * (3 * shape.width + 2 * (shape.width if rows.shared else shape.keys))
+    mask = precision * rows.count * rows.length**2 if rows.shared else 0
+    return rows.tokens * (norms + attention + 4 * precision * shape.inner) + mask
+
+
+def activations(shape: ModelShape, rows: Rows, *, precision: int, checkpointing: bool) -> int:
+    """Bytes that the layers keep for the gradient; with checkpointing, each layer's input, and one layer recomputed."""
+    one = layer_kept(shape, rows, precision)
+    return rows.tokens * precision * shape.width * shape.layers + one if checkpointing else one * shape.layers
+
+
+def head(shape: ModelShape, scored: int) -> int:
+    """Bytes of TRL's head over so many scored tokens: one tile, float32 gradients of the hidden states and, where it is
+    trained, of its weight, which is then copied to the weight's own precision.
+    """
+    tokens, words = HEAD_TILE
+    tile = BFLOAT16 * min(scored, tokens) * min(shape.vocabulary, words)
+    trained = 0 if shape.adapters else (FLOAT32 + BFLOAT16) * shape.vocabulary * shape.width
+    return tile + FLOAT32 * scored * shape.width + trained
 
 
 def training_memory(
@@ -173,18 +226,17 @@ def training_memory(
     """Memory of one training; `prompt` is in tokens, `gpu` in GB, of which vLLM takes a share."""
     rows = int(arguments["per_device_train_batch_size"])
     completion = int(arguments.get("max_completion_length", TRL_COMPLETION)) if kind == "rl" else ANSWER
-    tokens = _prompts(arguments, rows) * prompt + rows * completion
-    kept = shape.layers if arguments.get("gradient_checkpointing") else 0
-    inner = INNER * shape.width + GATED * shape.inner
-    activations = tokens * (BFLOAT16 * shape.width * kept + inner * (1 if kept else shape.layers))
-    logits = rows * (completion if kind == "rl" else prompt + completion) * shape.vocabulary * LOGITS
+    batch, again = (
+        rows_of(arguments, prompt=prompt, completion=completion),
+        bool(arguments.get("gradient_checkpointing")),
+    )
     has_reference = kind == "rl" and arguments.get("beta", 0.0) > 0 and not shape.adapters
     sharing = launch.processes if launch.accelerate in WHOLE else 1
     share = float(arguments.get("vllm_gpu_memory_utilization", 0.0)) if arguments.get("use_vllm") else 0.0
     return MemoryEstimate(
         states=states(shape, launch),
         reference=BFLOAT16 * shape.parameters // sharing if has_reference else 0,
-        step=activations + logits,
+        step=activations(shape, batch, precision=BFLOAT16, checkpointing=again) + head(shape, rows * completion),
         rollout=round(share * gpu * GB),
         overhead=OVERHEAD,
         asleep=bool(arguments.get("vllm_enable_sleep_mode")),

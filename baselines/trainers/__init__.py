@@ -12,6 +12,8 @@ checks against TRL 1.16.0:
 - `_prepare_inputs` (grpo.py): with `shared_prefix`, puts the rows of a group into one batch (batches.py);
 - `_compute_loss` and `_get_per_token_logps_and_entropies` (grpo.py): keep the loss's inputs for `Recorder`; with
   `shared_prefix`, the latter computes rows with the same prompt and image once (shared_prefix.py, shared_scores.py);
+- `processing_class`, which TRL asks for a batch's inputs: with `kept_inputs_mb`, it is another object while a batch is
+  drawn (grpo.py, kept_inputs.py); and `get_image_features` of the model (shared_scores.py, kept_features.py);
 - `training_step` (sft.py): writes the examples trained on to the training log.
 
 GPG (gpg.py) overrides our own `draw`, DAPO (dapo.py) our own `collect`, PAPO (papo.py) `draw` and `add_terms`; ASC and

@@ -46,6 +46,10 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
     """Compute the log-probabilities of rows with the same prompt and image in one row (shared_prefix.py)."""
     shared_rollouts: bool = False
     """Without vLLM: read each prompt and its image once for its group's completions (shared_rollouts.py)."""
+    kept_inputs_mb: int = 0
+    """Megabytes in which processed images and prompts are kept, within a step and over steps (kept_inputs.py)."""
+    kept_features_mb: int = 0
+    """Megabytes in which the features of a frozen vision tower are kept over steps (kept_features.py)."""
     perception_weight: float = 0.0
     """PAPO, gamma: weight of the KL divergence between the policy with the image and with a masked one."""
     double_entropy_weight: float = 0.0

@@ -9,7 +9,8 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
    each member its own wording and image noise (serve.py).
 3. **Sample.** `draw` lets TRL sample one completion per row from the current policy pi_old, at the profile's
    temperature, up to `max_completion_length` tokens, with transformers or vLLM. With `shared_rollouts`, transformers
-   reads a prompt once for its group (shared_rollouts.py).
+   reads a prompt once for its group (shared_rollouts.py); with `kept_inputs_mb`, so does the processor, and once for
+   sampling and scoring (kept_inputs.py).
 4. **Reward.** Each reward function scores each completion, as the text that evaluation would read: accuracy and format
    (anatomy_r1/training/rewards.py), then a method's own (*DAPO adds a penalty for overlong completions*). R_i is their
    weighted sum.
@@ -35,9 +36,11 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
 
 from __future__ import annotations
 
+import gc
 import json
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import groupby
@@ -53,6 +56,8 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.similarity import Similarity
 from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
 from baselines.trainers.batches import together
+from baselines.trainers.kept_features import keep_features
+from baselines.trainers.kept_inputs import KeptInputs, RowsOnce, one_object_each
 from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 from baselines.trainers.shared_rollouts import sample
@@ -97,6 +102,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     """GDQA: changes what each member of a group sees."""
     recorder: Recorder | None = None
     _buffered_inputs: Any
+    processing_class: Any
+    train_dataset: Any
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -109,6 +116,35 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.args.shared_rollouts and (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
             told = "shared_rollouts needs whole weights in each process, and they are sharded"
             raise AnatomyR1Error(f"{told}. Fix: shared_rollouts: false, or another `launch.accelerate`, in the profile")
+        if self.args.kept_features_mb:
+            keep_features(self)
+        self._kept_inputs = KeptInputs(self.processing_class, self.args.kept_inputs_mb) if self._keeps_inputs else None
+
+    @property
+    def _keeps_inputs(self) -> bool:
+        return bool(self.args.kept_inputs_mb)
+
+    def get_train_dataloader(self) -> Any:
+        """TRL's; with `kept_inputs_mb`, a row is read from the dataset once for its group."""
+        rows = self.train_dataset
+        if self._keeps_inputs:
+            self.train_dataset = RowsOnce(rows)
+        try:
+            return super().get_train_dataloader()
+        finally:
+            self.train_dataset = rows
+
+    def train(self, *arguments: Any, **named: Any) -> Any:
+        """TRL's. With `kept_inputs_mb`, what exists before is taken for permanent: Trainer begins with a whole garbage
+        collection, which looks through every imported module.
+        """
+        if not self._keeps_inputs:
+            return super().train(*arguments, **named)
+        gc.freeze()
+        try:
+            return super().train(*arguments, **named)
+        finally:
+            gc.unfreeze()
 
     def _generate_and_score_completions(self, inputs: list[TrainingRow]) -> dict[str, Any]:
         """Items 1 to 6 of the step, in the method where TRL performs them."""
@@ -172,7 +208,9 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def draw(self, rows: Sequence[TrainingRow]) -> Draw:
         """Let TRL sample and score the rows; set the advantages of constant groups to exactly 0."""
-        batch: dict[str, Any] = super()._generate_and_score_completions(list(rows))
+        with self._inputs_kept():
+            rows = one_object_each(rows) if self._keeps_inputs else list(rows)
+            batch: dict[str, Any] = super()._generate_and_score_completions(rows)
         totals = (self._rewards * self.reward_weights.to(self._rewards.device)).nansum(1)
         first = self.accelerator.process_index * len(rows)
         live = nonconstant(totals, self.num_generations).repeat_interleave(self.num_generations)
@@ -180,6 +218,16 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         # Rounding makes float32 means inexact, and TRL divides by a deviation near zero: eight rewards of 1.8 get 1e-3.
         batch["advantages"] = torch.where(live, batch["advantages"], torch.zeros_like(batch["advantages"]))
         return Draw(rows, batch, self._completions, self._rewards, totals)
+
+    @contextmanager
+    def _inputs_kept(self) -> Iterator[None]:
+        """TRL asks `processing_class` for a batch's inputs twice: meanwhile it is the one that keeps them."""
+        own = self.processing_class
+        self.processing_class = self._kept_inputs or own
+        try:
+            yield
+        finally:
+            self.processing_class = own
 
     def _generate_single_turn(self, prompt_ids: Any, images: Any, *rest: Any, **named: Any) -> Any:
         if self.use_vllm and self.vllm_mode == "colocate" and self._image_pad_token_id is not None:

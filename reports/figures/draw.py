@@ -1,8 +1,9 @@
 """Drawing: points -> a figure with panels -> PDF, SVG and PNG, with the same bytes each time.
 
-A line is the mean, with markers; a band reaches from the lowest to the highest seed; thin lines are single seeds.
-Methods differ in colour (Okabe and Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/), marker and
-dash, so that figures can be printed in grey. Files contain no date and no random ids, and use matplotlib's fonts.
+A thick line is the mean, with markers; thin lines are single seeds. A panel has a letter, and a dashed line at chance
+where its quantity has one. Captions stand beside the figure, in a file of their own. Methods differ in colour (Okabe
+and Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/), marker and dash, so that figures can be
+printed in grey. Files contain no date and no random ids, and use matplotlib's fonts.
 """
 
 from __future__ import annotations
@@ -11,15 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from math import ceil
+from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.font_manager import FontProperties
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Bbox
 
 from anatomy_r1.results.store import MATCHED
@@ -84,11 +84,9 @@ SETTINGS: Mapping[str, Any] = {
 """matplotlib settings of every figure, on top of its defaults."""
 
 
-MEAN, SEED, CONTEXT = "mean", "seed", "context"
+MEAN, SEED, CONTEXT, CHANCE = "mean", "seed", "context", "chance"
 """Kinds of lines, as their `gid`, which identifies them in tests and in an SVG."""
 AXIS_TITLES = {"kilotokens": "Rollout tokens (thousands)", "seconds": "Wall-clock time of training (s)"}
-NOTE_WIDTH = COLUMN - 0.1
-"""Width in inches of a line of the note."""
 LINE, LEGEND = 0.118, 0.2
 """Heights in inches of a line of text and of the legend."""
 _METADATA: Mapping[str, dict[str, Any]] = {
@@ -112,6 +110,8 @@ class Panel:
     label: str = ""
     """Label of its y axis."""
     limits: tuple[float, float] | None = None
+    chance: float | None = None
+    """Where guessing would be; None if the quantity has no such place."""
 
 
 def draw(
@@ -120,7 +120,6 @@ def draw(
     context: Mapping[str, pd.DataFrame],
     *,
     axis: str,
-    note: str,
     label: str,
     legend: bool,
 ) -> Figure:
@@ -132,56 +131,34 @@ def draw(
     columns, panel_height = (2, 1.1) if label else (1, 1.05)
     rows, series = ceil(len(panels) / columns), list(dict.fromkeys(points["series"]))
     legend_height = LEGEND * ceil(len(series) / 2) if legend else 0.0
-    above = figure_above(rows * panel_height + legend_height + 0.25, wrapped(note))
-    places = list(above.subplots(rows, columns, squeeze=False, sharex=True, sharey=bool(label)).flat)
-    for axes, panel in zip(places, panels, strict=False):
+    figure = Figure(figsize=(COLUMN, rows * panel_height + legend_height + 0.25), layout="constrained")
+    places = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=bool(label)).flat)
+    for letter, axes, panel in zip(ascii_lowercase, places, panels, strict=False):
         _panel(axes, panel, points[points["panel"] == panel.name], context.get(panel.name))
+        axes.set_title(f"{letter}  {panel.title}".rstrip(), loc="left")
     for axes in places[len(panels) :]:
         axes.set_visible(False)
     for axes in places[max(0, len(panels) - columns) : len(panels)]:
         axes.tick_params(labelbottom=True)
     places[0].set_xlim(0, 1.04 * points["x"].max() if len(points) else 1)
-    above.supxlabel(AXIS_TITLES[axis], fontsize=TEXT)
+    figure.supxlabel(AXIS_TITLES[axis], fontsize=TEXT)
     if label:
-        above.supylabel(label, fontsize=TEXT)
+        figure.supylabel(label, fontsize=TEXT)
     if legend:
         styles = {name: STYLES.get(name, OTHER_STYLE)._asdict() for name in series}
         handles = [Line2D([], [], label=method_title(name, MATCHED), **style) for name, style in styles.items()]
-        above.legend(handles=handles, loc="outside upper center", ncols=2, columnspacing=1.2, handlelength=2.2)
-    return above.figure
-
-
-def wrapped(note: str) -> list[str]:
-    """The note in lines of a column's width, measured in its font."""
-    font = FontProperties(family=SETTINGS["font.family"], size=SMALL)
-    lines = [""]
-    for word in note.split():
-        longer = f"{lines[-1]} {word}".strip()
-        width = text_to_path.get_text_width_height_descent(longer, font, ismath=False)[0] / 72
-        if lines[-1] and width > NOTE_WIDTH:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
-
-
-def figure_above(height: float, note: Sequence[str]) -> SubFigure:
-    """The empty upper part, `height` inches high, of a figure with a note below; `.figure` is the whole figure."""
-    below = LINE * len(note) + 0.06
-    whole = Figure(figsize=(COLUMN, height + below), layout="constrained")
-    parts: Any = whole.subfigures(2, 1, height_ratios=[height, below], hspace=0)
-    above: SubFigure = parts[0]
-    parts[1].text(0.04 / COLUMN, 0.04 / below, "\n".join(note), fontsize=SMALL, va="bottom", linespacing=1.15)
-    return above
+        figure.legend(handles=handles, loc="outside upper center", ncols=2, columnspacing=1.2, handlelength=2.2)
+    return figure
 
 
 def _panel(axes: Axes, panel: Panel, points: pd.DataFrame, context: pd.DataFrame | None) -> None:
+    if panel.chance is not None:
+        axes.axhline(panel.chance, color="#7F7F7F", linestyle=(0, (4, 2)), linewidth=0.8, gid=CHANCE, zorder=1)
     if context is not None:
         for _, line in context.groupby(["panel", "series"]):
             axes.plot(line["x"], line["value"], color=CONTEXT_COLOUR, linewidth=0.7, gid=CONTEXT, zorder=1)
     for series, line in points.groupby("series", sort=False):
         _series(axes, str(series), line)
-    axes.set_title(panel.title, loc="left")
     axes.set_ylabel(panel.label)
     if panel.limits:
         axes.set_ylim(*panel.limits)
@@ -190,7 +167,6 @@ def _panel(axes: Axes, panel: Panel, points: pd.DataFrame, context: pd.DataFrame
 def _series(axes: Axes, series: str, line: pd.DataFrame) -> None:
     style = STYLES.get(series, OTHER_STYLE)
     pooled, seeds = line[line["seed"] == POOLED], line[line["seed"] != POOLED]
-    axes.fill_between(pooled["x"], pooled["low"], pooled["high"], color=style.color, alpha=0.18, linewidth=0, zorder=2)
     for _, seed in seeds.groupby("seed"):
         axes.plot(seed["x"], seed["value"], color=style.color, alpha=0.35, linewidth=0.5, gid=SEED, zorder=3)
     axes.plot(pooled["x"], pooled["value"], gid=MEAN, zorder=4, **style._asdict())
@@ -215,10 +191,8 @@ def settle(figure: Figure) -> None:
     """Lay out once and round every position: the layout solver's last bits differ between processes."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    for part in figure.subfigs:
-        part.bbox_relative.set_points(part.bbox_relative.get_points().round(PLACES))
-        for label in (getattr(part, "_supxlabel", None), getattr(part, "_supylabel", None)):
-            if label is not None:
-                label.set_position(tuple(round(float(place), PLACES) for place in label.get_position()))
-        for axes in part.axes:
-            axes.set_position(Bbox(axes.get_position().get_points().round(PLACES)))
+    for label in (getattr(figure, "_supxlabel", None), getattr(figure, "_supylabel", None)):
+        if label is not None:
+            label.set_position(tuple(round(float(place), PLACES) for place in label.get_position()))
+    for axes in figure.axes:
+        axes.set_position(Bbox(axes.get_position().get_points().round(PLACES)))

@@ -1,7 +1,9 @@
 """Figure 2's sample groups: what GRPO answered to one question at the beginning, middle and end of training.
 
 A rule selects the groups (`anatomy_r1/training/curves.py`), for the lowest seed. Equal texts are shown once,
-with their number, so a uniform group is one line. `visible` replaces characters that the font lacks, that control a
+with their number, so a uniform group is one line. Beside a group stands its picture: one that was saved
+(`pictures/BENCHMARK/ID.png` beside the curves), or that of the run's prepared set; real images are never drawn.
+`visible` replaces characters that the font lacks, that control a
 terminal, or that change the direction of text.
 """
 
@@ -11,21 +13,28 @@ import json
 import textwrap
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
+from anatomy_r1.data.images import open_rgb
+from anatomy_r1.data.prepared import MANIFEST, load
 from anatomy_r1.training.curves import Curves, SampleGroup
-from reports.figures.draw import LINE, SMALL, figure_above, wrapped
+from reports.figures.draw import COLUMN, LINE, SMALL
 from reports.figures.points import Scope
 from reports.scores.names import is_mini
 
 METHOD = "grpo"
+FOLDER = "pictures"
+"""Beside the curves: pictures of the questions of their sample groups."""
+PICTURE = 0.95
+"""Side of a picture in inches."""
 WIDTH, MOST_LINES = 54, 3
 """Characters per line and lines per text; longer texts end in three dots."""
 FONT = "DejaVu Sans Mono"
@@ -55,20 +64,50 @@ def table(groups: Sequence[SampleGroup]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(names))
 
 
-def figure(groups: Sequence[SampleGroup], seed: int | None, scope: Scope) -> Figure:
-    """The groups, one below the other."""
-    lines = [line for group in groups for line in [*_block(group), ("", "black")]][:-1]
+def caption(seed: int | None, scope: Scope, shown: int) -> str:
+    """What a reader of the drawing must know; `shown` pictures were found."""
     words = (
         f"{scope.title}; GRPO, seed {seed}. First, middle and last step with texts: the first all-wrong group, else "
         "the first group. \N{MULTIPLICATION SIGN}: number of responses with this text."
     )
+    without = "" if shown else " Without their pictures, which are not beside the curves."
     mini = " Mini world: says nothing about Qwen2.5-VL." if is_mini(scope.benchmark) else ""
-    height = LINE * (len(lines) + 0.5)
-    above = figure_above(height, wrapped(words + mini))
-    for number, (text, colour) in enumerate(lines):
-        top = 1 - LINE * (number + 0.4) / height
-        above.text(0.012, top, text, color=colour, family=FONT, fontsize=SMALL, va="top", parse_math=False)
-    return above.figure
+    return words + without + mini
+
+
+def pictures(groups: Sequence[SampleGroup], scope: Scope, folder: Path | None) -> dict[str, Any]:
+    """Question id -> its picture, of generated questions only; those that are not found are left out."""
+    if folder is None or not is_mini(scope.benchmark):
+        return {}
+    saved = {group.question_id: folder / FOLDER / scope.benchmark / f"{group.question_id}.png" for group in groups}
+    root = (folder / FOLDER).resolve()
+    found = {name: path for name, path in saved.items() if path.is_file() and path.resolve().is_relative_to(root)}
+    data = folder / "data" / scope.benchmark
+    if len(found) < len(saved) and (data / MANIFEST).is_file():
+        prepared = load(data)
+        found |= {one.id: prepared.image_root / one.image for one in prepared.questions if one.id in saved}
+    return {name: open_rgb(path) for name, path in found.items()}
+
+
+def figure(groups: Sequence[SampleGroup], shown: Mapping[str, Any]) -> Figure:
+    """The groups, one below the other, each with its picture on the left."""
+    blocks = [list(_block(group)) for group in groups]
+    least = PICTURE / LINE if shown else 0
+    rows = [max(len(block), least) + 1.0 for block in blocks]
+    beside, height = (PICTURE + 0.1 if shown else 0.0), LINE * sum(rows)
+    whole = Figure(figsize=(COLUMN + beside, height))
+    width, top = COLUMN + beside, 1.0
+    for group, block, row in zip(groups, blocks, rows, strict=True):
+        if group.question_id in shown:
+            side = PICTURE / width, PICTURE / height
+            axes = whole.add_axes((0.03 / width, top - 0.04 / height - side[1], *side))
+            axes.imshow(shown[group.question_id], interpolation="nearest")
+            axes.set_axis_off()
+        for number, (text, colour) in enumerate(block):
+            place = ((beside + 0.04) / width, top - LINE * (number + 0.4) / height)
+            whole.text(*place, text, color=colour, family=FONT, fontsize=SMALL, va="top", parse_math=False)
+        top -= LINE * row / height
+    return whole
 
 
 def _block(group: SampleGroup) -> Iterator[tuple[str, str]]:

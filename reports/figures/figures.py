@@ -1,7 +1,7 @@
-"""The figures: Figures 1, 2, 5 and 6 of the paper and curves of all methods, over rollout tokens and over seconds.
+"""The figures: Figures 1, 2, 5 and 6 of the paper and curves of all methods, over rollout tokens or over seconds.
 
 A figure over training curves is a value: which methods and quantities it shows, its panels, and what its caption says.
-Below are the files of every figure and of the figures' statements, from a folder of training curves.
+Below are the files of every figure, its caption (NAME.txt) and the figures' statements, from a folder of curves.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class CurveFigure:
     """What the caption says besides what all captions say."""
     panel: str | None = None
     """Column with the name of the panel; None for a panel for each quantity."""
+    pooled: str = ""
+    """Title of a first panel over all groups, for a figure whose claim is about all; empty for none."""
     label: str = ""
     """One y label for all panels."""
     legend: bool = True
@@ -46,34 +48,47 @@ class CurveFigure:
     def table(self, frame: pd.DataFrame, scope: Scope, axis: str) -> pd.DataFrame:
         """The points that are drawn, from `groups_frame`'s frame."""
         rows = rows_of(frame, scope, self.methods)
-        parts = [points(rows, quantity, panel=self.panel, axis=axis) for quantity in self.quantities]
-        return pd.concat(parts, ignore_index=True)
+        whole = rows.assign(whole=self.pooled)
+        parts = [points(whole, quantity, panel="whole", axis=axis) for quantity in self.quantities if self.pooled]
+        parts += [points(rows, quantity, panel=self.panel, axis=axis) for quantity in self.quantities]
+        return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
     def figure(self, frame: pd.DataFrame, scope: Scope, axis: str) -> Figure:
         """The drawing."""
         found = self.table(frame, scope, axis)
-        note = caption(rows_of(frame, scope, self.methods), found, scope, self.words)
-        context = self.context(found)
-        return draw(found, self.panels(found), context, axis=axis, note=note, label=self.label, legend=self.legend)
+        return draw(found, self.panels(found), self.context(found), axis=axis, label=self.label, legend=self.legend)
+
+    def caption(self, frame: pd.DataFrame, scope: Scope, axis: str) -> str:
+        """What a reader of the drawing must know."""
+        return caption(rows_of(frame, scope, self.methods), self.table(frame, scope, axis), scope, self.words)
 
 
 def _pooled(found: pd.DataFrame) -> pd.DataFrame:
     return found[found["seed"] == POOLED]
 
 
-def _best_first(found: pd.DataFrame) -> list[Panel]:
-    last = _pooled(found).groupby("panel").tail(1).sort_values("value", ascending=False, kind="stable")
-    return [Panel(str(name), str(name), limits=(0, 1)) for name in last["panel"]]
+EVERY = "All anatomies"
+CHANCE = 0.25
+"""Of four options."""
+
+
+def _anatomies(found: pd.DataFrame) -> list[str]:
+    """Names of the panels of a figure by anatomy: all together, then each by name, in every figure the same."""
+    return sorted(set(found["panel"]), key=lambda name: (name != EVERY, name))
+
+
+def _accuracies(found: pd.DataFrame) -> list[Panel]:
+    return [Panel(name, name, limits=(0, 1), chance=CHANCE) for name in _anatomies(found)]
 
 
 def _all_wrong(found: pd.DataFrame) -> list[Panel]:
-    top = 1.05 * max(0.2, found["high"].max() if len(found) else 0)
-    return [Panel(name, name, limits=(0, top)) for name in sorted(set(found["panel"]))]
+    top = 1.05 * max(0.2, found["value"].max() if len(found) else 0)
+    return [Panel(name, name, limits=(0, top)) for name in _anatomies(found)]
 
 
 def _by_method(found: pd.DataFrame) -> list[Panel]:
     shown = set(found["panel"])
-    return [Panel(name, method_title(name, MATCHED), limits=(0, 1)) for name in METHODS if name in shown]
+    return [Panel(name, method_title(name, MATCHED), limits=(0, 1), chance=CHANCE) for name in METHODS if name in shown]
 
 
 _REWARD = {"reward": "Reward:\naccuracy, format", "accuracy": "Reward:\naccuracy alone", "similarity": "S(q)"}
@@ -89,12 +104,15 @@ CURVE_FIGURES = {
     "figure1": CurveFigure(  # does GRPO learn some anatomies and leave others?
         methods=("grpo",),
         quantities=("accuracy",),
-        panels=_best_first,
-        words="GRPO; panels in the order of their last point; grey: the other panels",
+        panels=_accuracies,
+        words="GRPO; grey: the other anatomies; dashed: chance",
         panel="anatomy",
+        pooled=EVERY,
         label="Accuracy in training",
         legend=False,
-        context=lambda found: {name: _pooled(found)[_pooled(found)["panel"] != name] for name in set(found["panel"])},
+        context=lambda found: {
+            name: _pooled(found)[~_pooled(found)["panel"].isin((name, EVERY))] for name in set(found["panel"]) - {EVERY}
+        },
     ),
     "figure2": CurveFigure(  # how diverse the responses of a group are; groups themselves: `figure2_samples`
         methods=("grpo", "grpo-gdqa"),
@@ -105,8 +123,10 @@ CURVE_FIGURES = {
     "figure5": CurveFigure(  # reward and S(q) in training
         methods=("grpo", "grpo-asc"),
         quantities=tuple(_REWARD),
-        panels=lambda _: [Panel(name, label=label) for name, label in _REWARD.items()],
-        words="S(q): of the options served, where known",
+        panels=lambda _: [
+            Panel(name, label=label, chance=CHANCE if name == "accuracy" else None) for name, label in _REWARD.items()
+        ],
+        words="S(q): of the options served, where known; dashed: chance",
     ),
     "figure6": CurveFigure(  # share of all-wrong groups by anatomy, which the paper calls invalid
         methods=("grpo", "grpo-gdqa"),
@@ -114,13 +134,14 @@ CURVE_FIGURES = {
         panels=_all_wrong,
         words="all-wrong: no response is right, by accuracy alone",
         panel="anatomy",
+        pooled=EVERY,
         label="Share of all-wrong groups",
     ),
     "training_curves": CurveFigure(  # not in the paper
         methods=tuple(METHODS),
         quantities=("accuracy",),
         panels=_by_method,
-        words="grey: GRPO; each method's own budget and questions",
+        words="grey: GRPO; dashed: chance; each method's own budget and questions",
         panel="method",
         label="Accuracy in training",
         legend=False,
@@ -133,7 +154,7 @@ CURVE_FIGURES = {
 
 FOLDER = "curves"
 AXES = {"kilotokens": "", "seconds": "_seconds"}
-"""Column of the x axis -> end of the file's name. Seconds are separate, because they differ from run to run."""
+"""Column of the x axis -> end of the file's name. Seconds are asked for, because they differ from run to run."""
 
 
 @dataclass(frozen=True)
@@ -145,13 +166,16 @@ class Drawing:
     draw: Callable[[], Figure]
     table: pd.DataFrame
     """What it shows, as in its CSV."""
+    caption: str
 
 
-def figure_files(store: Path, benchmark: str | None = None, model: str | None = None) -> dict[str, bytes]:
-    """File name -> content: each figure as PDF, SVG, PNG and CSV over either axis, and all statements.
+def figure_files(
+    store: Path, benchmark: str | None = None, model: str | None = None, *, seconds: bool = False
+) -> dict[str, bytes]:
+    """File name -> content: each figure as PDF, SVG, PNG, CSV and caption, and all statements.
 
     The curves are in `curves/` in the given folder, or beside it if that is a result store. Figures whose methods did
-    not run are left out.
+    not run are left out. `seconds` draws every figure over wall-clock time too.
 
     Raises:
         AnatomyR1Error: when there are no curves, or none of that benchmark and model.
@@ -160,7 +184,7 @@ def figure_files(store: Path, benchmark: str | None = None, model: str | None = 
     if folder is None:
         raise AnatomyR1Error(f"no {FOLDER}/ in it or beside it. Run `tox -e reproduce-figures` first")
     curves = load_curves(folder)
-    found = drawings(curves, benchmark, model)
+    found = drawings(curves, benchmark, model, seconds=seconds, pictures=folder.parent)
     files = data_files(curves, found)
     for drawing in found:
         files |= {f"{drawing.name}.{suffix}": content for suffix, content in rendered(drawing.draw).items()}
@@ -168,24 +192,36 @@ def figure_files(store: Path, benchmark: str | None = None, model: str | None = 
 
 
 def data_files(curves: Sequence[Curves], found: Sequence[Drawing]) -> dict[str, bytes]:
-    """File name -> content of the files without drawings: the CSV of each figure, and the statements."""
+    """File name -> content of the files without drawings: CSV and caption of each figure, and the statements."""
     stated = statements(groups_frame(curves))
     files = {"figure_statements.csv": as_csv(stated).encode(), "figure_statements.json": as_json(stated).encode()}
     for drawing in found:
         files[f"{drawing.name}.csv"] = drawing.table.to_csv(index=False, lineterminator="\n").encode()
+        files[f"{drawing.name}.txt"] = f"{drawing.caption}\n".encode()
     return files
 
 
-def drawings(curves: Sequence[Curves], benchmark: str | None = None, model: str | None = None) -> list[Drawing]:
-    """Every figure for which there is data."""
+def drawings(
+    curves: Sequence[Curves],
+    benchmark: str | None = None,
+    model: str | None = None,
+    *,
+    seconds: bool = False,
+    pictures: Path | None = None,
+) -> list[Drawing]:
+    """Every figure for which there is data; `pictures` is the folder with the pictures of Figure 2's questions."""
     frame = groups_frame(curves)
     scope = chosen(frame, benchmark, model)
     found = [
-        Drawing(name + end, partial(one.figure, frame, scope, axis), one.table(frame, scope, axis))
+        Drawing(name + end, partial(one.figure, frame, scope, axis), table, one.caption(frame, scope, axis))
         for name, one in CURVE_FIGURES.items()
         for axis, end in AXES.items()
+        if (seconds or not end) and len(table := one.table(frame, scope, axis))
     ]
     seed, groups = figure2_samples.samples(curves, scope)
-    draw_samples = partial(figure2_samples.figure, groups, seed, scope)
-    found.append(Drawing("figure2_samples", draw_samples, figure2_samples.table(groups)))
-    return [drawing for drawing in found if len(drawing.table)]
+    if groups:
+        shown = figure2_samples.pictures(groups, scope, pictures)
+        draw_samples = partial(figure2_samples.figure, groups, shown)
+        told = figure2_samples.caption(seed, scope, len(shown))
+        found.append(Drawing("figure2_samples", draw_samples, figure2_samples.table(groups), told))
+    return found

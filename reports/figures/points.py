@@ -165,7 +165,7 @@ def _rows(binned: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def caption(rows: pd.DataFrame, points: pd.DataFrame, scope: Scope, words: str) -> str:
-    """What a reader must know: data, seeds, groups and steps per point, what the band is, and `words`."""
+    """What a reader must know: data, seeds, groups and steps per point, what the lines are, and `words`."""
     seeds, members = rows.groupby("method")["seed"].nunique(), sorted(set(rows["members"]))
     pooled = points[points["seed"] == POOLED]
     parts = [
@@ -173,7 +173,7 @@ def caption(rows: pd.DataFrame, points: pd.DataFrame, scope: Scope, words: str) 
         f"{_span(seeds.tolist())} {'seeds' if seeds.max() > 1 else 'seed'}",
         f"each point averages {_span(pooled['groups'].tolist())} groups of {_span(members)} responses over "
         f"{_span((pooled['last_step'] - pooled['first_step'] + 1).tolist())} steps",
-        *(["line: mean; band: lowest to highest seed; thin: single seeds"] if seeds.max() > 1 else []),
+        *(["thick: mean; thin: single seeds"] if seeds.max() > 1 else []),
         words,
         *(["mini world: says nothing about Qwen2.5-VL"] if is_mini(scope.benchmark) else []),
     ]

@@ -1,25 +1,29 @@
 """A training step of each method with and without what a group shares, in processor seconds and memory.
 
 python -m tests.bench.shared_step mini [STEPS [MODEL DATA]]    every method at the mini shape, in one process, in turn
-python -m tests.bench.shared_step paper [METHOD ...]     a step at the paper's lengths, each case in its own process
+python -m tests.bench.shared_step turns METHOD STEPS MODEL DATA  a method's ways step by step in turn: seconds only
+python -m tests.bench.shared_step paper FOLDER [METHOD ...]      a step at the paper's lengths, in a process of its own
 python -m tests.bench.shared_step saved                  what GRPO's loss keeps at these lengths, in two layers
 
 One thread. Random weights, whose completions all have the full length: 24 tokens, or 190. With MODEL (the mini
 profile's base) and DATA (a prepared set) they end by themselves.
 
-`paper` is a Qwen2.5-VL of 158 million weights in float32, with the proportions of the 3B and a small vocabulary (on a
-CPU, TRL scores every position; with Qwen's 151,936 tokens that would be half of the work, which it is not on a GPU).
-One group of eight, frames of 854 x 480 (510 tokens), gradient checkpointing, the vision tower frozen; plain gradient
-descent, which has no state. `saved` has no gradient checkpointing: a layer's activations are then all there.
+`paper` is a Qwen2.5-VL of 305 million weights in float32: the 3B at half its width and a third of its layers, in both
+towers, and a small vocabulary (on a CPU, TRL scores every position; with Qwen's 151,936 tokens that would be half of
+the work, which it is not on a GPU). One group of eight, frames of 854 x 480 (510 tokens), gradient checkpointing, the
+vision tower frozen; plain gradient descent, which has no state. Each case is a file in FOLDER; a case with a file is
+not measured again, and the files are removed by hand. `saved` has no gradient checkpointing: a layer's activations are
+then all there.
 
-`usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too.
+`usual` is TRL's path, `prefix` has `shared_prefix`, `both` has `shared_rollouts` too, `kept` also keeps inputs and
+features. METHODS=grpo,gpg in the environment measures these alone at the mini shape.
 """
 
 import contextlib
 import dataclasses
 import gc
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -30,10 +34,14 @@ WAYS = {
     "usual": {},
     "prefix": {"shared_prefix": True},
     "both": {"shared_prefix": True, "shared_rollouts": True},
+    "kept": {"shared_prefix": True, "shared_rollouts": True, "kept_inputs_mb": 64, "kept_features_mb": 64},
 }
 COMPLETION = {"mini": 24, "paper": 190, "saved": 190}
-PAPER = {"width": 1024, "layers": 6, "inner": 5504, "vision": 512, "depth": 8, "vision_inner": 1368, "words": 8192}
+PAPER = {"width": 1024, "layers": 12, "inner": 5504, "vision": 640, "depth": 11, "vision_inner": 1710, "words": 8192}
 """Of the language model and the vision tower; the 3B has 2048, 36, 11008, 1280, 32, 3420 and 151,936."""
+WHOLE_ATTENTION = (4, 10)
+"""Layers of the vision tower that see the whole image, not a window; the 3B has 4 of 32."""
+SPANS = ("rollout", "scoring", "forward", "backward", "optimiser")
 
 
 def data(folder, frame):
@@ -65,7 +73,7 @@ def config(processor, layers):
     text.num_hidden_layers, text.num_attention_heads, text.num_key_value_heads = layers, 8, 2
     text.layer_types = text.layer_types[:layers]
     vision.hidden_size, vision.intermediate_size, vision.depth = size["vision"], size["vision_inner"], size["depth"]
-    vision.out_hidden_size, vision.num_heads, vision.fullatt_block_indexes = size["width"], 8, [3, 7]
+    vision.out_hidden_size, vision.num_heads, vision.fullatt_block_indexes = size["width"], 8, list(WHOLE_ATTENTION)
     return made
 
 
@@ -152,6 +160,36 @@ class Saved:
         return loss
 
 
+def resident(name):
+    """Bytes of this process: `VmRSS` now, `VmHWM` the most since `forget_peak`."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def forget_peak():
+    """Let the most be what is in use now."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+class Peaks:
+    """Bytes in use at the start and the most of each span, of the spans that are not within another."""
+
+    def __init__(self):
+        self.found = {}
+
+    def watched(self, name, function):
+        """The function, its memory noted; the most of a step is that of its spans."""
+
+        def noted(*given, **named):
+            forget_peak()
+            before = resident("VmRSS")
+            out = function(*given, **named)
+            self.found[name] = {"before": before, "peak": resident("VmHWM")}
+            return out
+
+        return noted
+
+
 def one(shape, method, way, steps, folder, prepared, model=None):
     """Processor seconds of a step by span, median over all but the first (the only one, if there is one); memory."""
     import statistics
@@ -159,29 +197,29 @@ def one(shape, method, way, steps, folder, prepared, model=None):
     from baselines.bench.measure import StepTimer
 
     trainer, timer = build(shape, method, way, steps, folder, prepared, model), StepTimer()
-    saved = None if shape == "paper" else Saved(trainer)
+    saved, peaks = None if shape == "paper" else Saved(trainer), Peaks()
+    score, backward = trainer._generate_and_score_completions, trainer.accelerator.backward
     trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
-    trainer._generate_and_score_completions = timer.timed("scoring", trainer._generate_and_score_completions)
-    trainer.compute_loss = timer.timed("forward", saved or trainer.compute_loss)
-    trainer.accelerator.backward = timer.timed("backward", trainer.accelerator.backward)
+    trainer._generate_and_score_completions = timer.timed("scoring", peaks.watched("scoring", score))
+    trainer.compute_loss = timer.timed("forward", saved or peaks.watched("forward", trainer.compute_loss))
+    trainer.accelerator.backward = timer.timed("backward", peaks.watched("backward", backward))
     trainer.add_callback(timer)
     gc.collect()
-    before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    before = resident("VmRSS")
     with contextlib.redirect_stdout(sys.stderr):
         trainer.train()
     counted = timer.steps[1:] or timer.steps
-    found = {name: statistics.median(step[name] for step in counted) for name in ("seconds", "rollout", "scoring")}
-    found |= {name: statistics.median(step[name] for step in counted) for name in ("forward", "backward")}
-    length = statistics.mean(step["tokens"] / step["completions"] for step in counted)
+    found = {name: statistics.median(step[name] for step in counted) for name in ("seconds", *SPANS)}
     found |= {
         "prompt": max(timer.prompts),
-        "tokens a completion": length,
+        "tokens a completion": statistics.mean(step["tokens"] / step["completions"] for step in counted),
+        "completions": statistics.median(step["completions"] for step in counted),
         "losses": [e["loss"] for e in trainer.state.log_history if "loss" in e],
+        "weights": sum(w.numel() for w in trainer.model.parameters()),
     }
     if saved:
         return {**found, "saved": saved.most}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {**found, "weights": sum(w.numel() for w in trainer.model.parameters()), "before": before, "peak": peak}
+    return {**found, "before": before, "peak": max(one["peak"] for one in peaks.found.values()), "spans": peaks.found}
 
 
 def ratios(cases):
@@ -204,14 +242,32 @@ def ratios(cases):
     return found
 
 
-def alone(shape, method, way):
-    """One case in a process of its own, whose memory is then its own."""
-    words = [sys.executable, "-m", "tests.bench.shared_step", "one", shape, method, way]
-    return json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout)
+def alone(folder, method, way):
+    """One case at the paper's lengths in a process of its own, whose memory is then its own; read if it has a file."""
+    from anatomy_r1.files import write_atomic
+
+    found = Path(folder) / f"{method}-{way}.json"
+    if not found.is_file():
+        words = [sys.executable, "-m", "tests.bench.shared_step", "one", "paper", method, way, str(folder)]
+        write_atomic(found, subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return json.loads(found.read_text())
+
+
+def paper(folder, methods=METHODS, ways=("both", "usual")):
+    """Every method in every way at the paper's lengths, the cases of an earlier call included."""
+    for method in methods:
+        for way in ways:
+            alone(folder, method, way)
+    known = {path.stem.rpartition("-"): path for path in sorted(Path(folder).glob("*.json"))}
+    cases = {f"{method} {way}": json.loads(path.read_text()) for (method, _, way), path in known.items()}
+    return {
+        "ratios": ratios({name: case for name, case in cases.items() if f"{name.split()[0]} usual" in cases}),
+        "cases": cases,
+    }
 
 
 def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS), given=()):
-    """Every method in every way."""
+    """Every method in every way, in this process."""
     import torch
 
     torch.set_num_threads(1)
@@ -220,9 +276,7 @@ def measure(shape, methods=METHODS, steps=1, ways=tuple(WAYS), given=()):
         for method in methods:
             for way in ways:
                 name = f"{method} {way}"
-                cases[name] = (
-                    alone(shape, method, way) if shape == "paper" else run(shape, method, way, steps, folder, *given)
-                )
+                cases[name] = run(shape, method, way, steps, folder, *given)
                 gc.collect()
                 print(name, json.dumps(cases[name]), file=sys.stderr, flush=True)
     return {"ratios": ratios(cases), "cases": cases}
@@ -238,27 +292,79 @@ def run(shape, method, way, steps, folder, model=None, prepared=None):
     folder = Path(folder)
     pictures = folder / "pictures"
     if not pictures.is_dir():
-        pictures.mkdir()
+        pictures.mkdir(parents=True)
         data(pictures, MINI_FRAME if shape == "mini" else FRAME)
     policy(shape, folder / shape)
     return one(shape, method, way, steps, folder, load(pictures / "set", "train"))
 
 
+def in_turn(method, steps, model, prepared):
+    """Seconds of each step of each way, which take turns step by step: a machine that is busy is so for all of them."""
+    import statistics
+    import threading
+
+    from transformers import TrainerCallback
+
+    from anatomy_r1.data.prepared import load
+    from baselines.bench.measure import StepTimer, now
+
+    class Turns(TrainerCallback):
+        def __init__(self, timer):
+            self.timer, self.mine, self.done = timer, threading.Semaphore(0), threading.Semaphore(0)
+
+        def wait(self):
+            self.done.release()
+            self.mine.acquire()
+            self.timer.began = now()
+
+        def on_train_begin(self, *_, **__):
+            self.wait()
+
+        def on_step_end(self, *_, **__):
+            self.wait()
+
+    found, running = {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        for way in WAYS:
+            trainer = build("mini", method, way, steps, Path(folder), load(Path(prepared), "train"), model)
+            timer = StepTimer()
+            turns, found[way] = Turns(timer), timer.steps
+            trainer._generate = timer.timed("rollout", timer.counted(trainer._generate))
+            trainer.add_callback(timer)
+            trainer.add_callback(turns)
+            running.append((threading.Thread(target=trainer.train, daemon=True), turns))
+        for thread, turns in running:
+            thread.start()
+            turns.done.acquire()
+        for _ in range(steps):
+            for _, turns in running:
+                turns.mine.release()
+                turns.done.acquire()
+    length = {way: [one["tokens"] / one["completions"] for one in each] for way, each in found.items()}
+    seconds = {way: [one["seconds"] for one in each] for way, each in found.items()}
+    middle = {way: statistics.median(each[1:]) for way, each in seconds.items()}
+    return {"median": middle, "seconds": seconds, "tokens a completion": length}
+
+
 def main(what, *words):
     """Measure and print."""
-    if what == "one":
-        import torch
+    import torch
 
-        torch.set_num_threads(1)
-        with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(run(*words, 1, folder)))
-        return
-    steps = int(words[0]) if what == "mini" and words else 6
-    methods = METHODS if what == "mini" or not words else words
-    methods = ("grpo",) if what == "saved" else methods
-    ways = tuple(WAYS) if what == "mini" else ("both", "usual")
-    given = words[1:] if what == "mini" else ()
-    print(json.dumps(measure(what, methods, steps if what == "mini" else 1, ways, given), indent=1))
+    torch.set_num_threads(1)
+    if what == "turns":
+        with contextlib.redirect_stdout(sys.stderr):
+            found = in_turn(words[0], int(words[1]), *words[2:])
+    elif what == "one":
+        shape, method, way, folder = words
+        found = run(shape, method, way, 1, Path(folder) / "work")
+    elif what == "paper":
+        found = paper(words[0], words[1:] or METHODS)
+    elif what == "saved":
+        found = measure(what, ("grpo",), 1, ("both", "usual"))
+    else:
+        methods = tuple(os.environ.get("METHODS", ",".join(METHODS)).split(","))
+        found = measure(what, methods, int(words[0]) if words else 6, tuple(WAYS), words[1:])
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from anatomy_r1.cli.main import main
 COMMANDS = [
     (), ("data",), ("data", "mini"), ("data", "prepare"), ("data", "prepare", "sgg"), ("data", "check"), ("tasks",),
     ("tasks", "list"), ("tasks", "install"), ("tasks", "uninstall"), ("evaluate",), ("score",), ("compare",),
-    ("regress",), ("certify",), ("submit",), ("log",), ("log", "salvage"), ("log", "merge"), ("similarity",),
+    ("regress",), ("certify",), ("submit",), ("export",), ("export", "every-eval-ever"), ("export", "hub"),
+    ("export", "inspect"), ("export", "croissant"), ("log",), ("log", "salvage"), ("log", "merge"), ("similarity",),
     ("similarity", "make"), ("similarity", "convert"), ("similarity", "show"),
 ]  # fmt: skip
 

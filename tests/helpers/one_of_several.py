@@ -1,4 +1,4 @@
-"""One of several processes: loss and gradient of each method on recorded completions. Started by a test.
+"""One of several processes: what each method learns from recorded completions, in float64. Started by a test.
 
 python one_of_several.py RUNS_FOLDER OUT_FOLDER SHARED_PREFIX (true or false)
 Rank and world size come from the environment, as torchrun sets them.
@@ -11,14 +11,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 import anatomy_r1.training.rewards
 from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.profile import load_profile
+from tests.helpers.double import make_double
 from tests.helpers.recording import GROUP, hashed, trainer_for
 
-METHODS = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "dr-grpo", "papo")
+METHODS = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-gdqa-no-image", "dr-grpo", "papo")
 GROUPS = 4
 RANK, WORLD = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
@@ -60,11 +62,14 @@ def one(run, method, out):
     found = torch.autograd.grad(loss, weights, allow_unused=True)
     flat = torch.cat([g.flatten() for g in found if g is not None]).double().numpy()
     shown = [f"{row['question_id']} {row['prompt'][-1]['content'][-80:]}" for row in served]
-    np.savez(out / f"{method}-{WORLD}-{RANK}.npz", loss=loss.item(), gradient=flat, shown=shown)
+    real = batch["completion_mask"].bool()
+    logps = trainer._log_probabilities[real].numpy()  # in the order of rows, whatever their padding
+    np.savez(out / f"{method}-{WORLD}-{RANK}.npz", loss=loss.item(), gradient=flat, shown=shown, logps=logps)
 
 
 def main(root, out, shared):
     torch.set_num_threads(1)
+    make_double(pytest.MonkeyPatch())
     anatomy_r1.training.rewards.accuracy_reward = accuracy_reward
     profile = load_profile("smoke")
     budget = {**profile.training["rl"], "per_device_train_batch_size": GROUPS * GROUP // WORLD, "max_steps": 9}

@@ -6,5 +6,6 @@ jobs.py                 one job per response: its key, its seed, and which jobs 
 decoding.py             one prefill per prompt; sampling from a model of transformers, here and in training
 transformers_engine.py  transformers, with a random stream per response
 vllm_engine.py          vLLM in process
+lm_eval_models.py       the engines as models of lm-eval's own command
 server_engine.py        an OpenAI-compatible server; server_client.py sends its requests and reads its answers
 """

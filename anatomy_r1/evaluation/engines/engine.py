@@ -20,12 +20,14 @@ from pkgutil import resolve_name
 from typing import Any
 
 from lm_eval.api.model import LM
+from lm_eval.utils import simple_parse_args_string
 
 from anatomy_r1.chat import Detokenizer, check_template, generation_prompt, opened_by
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import ENGINES
 from anatomy_r1.evaluation.engines.checkpoint import end_tokens, open_config, open_processor, weights_identity
 from anatomy_r1.evaluation.engines.jobs import Job, JobBuilder, complete_jobs, jobs_from_items, jobs_from_requests
+from anatomy_r1.evaluation.engines.lm_eval_models import arguments_of
 from anatomy_r1.evaluation.items import IMAGE, Item
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Response, Sampling
@@ -56,6 +58,16 @@ class Engine(LM):  # type: ignore[misc]  # lm-eval is untyped
     def __init__(self, log: ResponseLog, seed: int, *, progress: bool) -> None:
         super().__init__()
         self.log, self.seed, self._progress = log, seed, progress
+
+    @classmethod
+    def create_from_arg_obj(cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None) -> Engine:
+        """The engine from the arguments of lm-eval's command (`lm_eval_models.arguments_of`)."""
+        return cls(**arguments_of(cls, arg_dict, additional_config))
+
+    @classmethod
+    def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> Engine:
+        """The same from `pretrained=DIR,log=FILE`."""
+        return cls.create_from_arg_obj(simple_parse_args_string(arg_string), additional_config)
 
     @property
     def provenance(self) -> Mapping[str, Any]:

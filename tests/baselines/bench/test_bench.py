@@ -6,7 +6,7 @@ import json
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.bench.cases import COMPLETION, METHODS, Case, bench_method, bench_profile, cases, model_entry
+from baselines.bench.cases import COMPLETION, METHODS, OURS, Case, bench_method, bench_profile, cases, model_entry
 from baselines.bench.report import aims
 from baselines.experiment.cell import arguments
 from baselines.experiment.profile import load_profile
@@ -15,7 +15,7 @@ from baselines.preflight.memory import ARCHITECTURES, ROLLOUT_TOKENS, shape_of
 
 def test_cases_are_every_model_tuning_and_method_and_a_wrong_name_is_reported():
     every = cases()
-    assert len(every) == 2 * 2 * 6 == len({case.name for case in every})
+    assert len(every) == 2 * 2 * 11 == len({case.name for case in every})
     assert every[0].name == "3b-lora-trl"
     assert [case.name for case in cases(["7b"], ["full"], ["gpg"])] == ["7b-full-gpg"]
     assert {case.model for case in cases(rehearsal=True)} == {"mini"}
@@ -40,6 +40,15 @@ def test_settings_are_the_paper_s_profile_s_but_for_what_the_bench_says_it_chang
     full = model_entry(Case("7b", "full", method))
     assert "lora" not in full
     assert full["frozen"] == ["model.visual"]
+
+
+@pytest.mark.parametrize("method", OURS)
+def test_a_group_computed_once_is_the_same_method_with_two_more_keys(method):
+    usual, once = bench_method(method), bench_method(f"{method}-shared")
+    assert once.knobs == {**usual.knobs, "shared_prefix": True, "shared_rollouts": True}
+    assert (once.trainer, once.budget, once.rewards) == (usual.trainer, usual.budget, usual.rewards)
+    assert "curriculum" in bench_method("grpo-asc-shared").knobs
+    assert bench_profile(Case("7b", "lora", "grpo-asc-shared")).training["rl"]["similarity"] == "mini"
 
 
 @pytest.mark.parametrize("architecture", sorted(path.stem for path in ARCHITECTURES.glob("*.json")))
@@ -107,7 +116,7 @@ def test_a_rehearsal_fills_every_field_and_trl_and_ours_sample_the_same(tmp_path
     from baselines.bench.measure import measure
 
     wanted = cases(["mini"], ["full"], ["trl", "grpo", "grpo-shared", "grpo-gdqa", "gpg"], **SHORT)
-    wanted += cases(["mini"], ["lora"], ["dapo"], **SHORT)
+    wanted += cases(["mini"], ["lora"], ["dapo"], **SHORT) + cases(["mini"], ["full"], ["grpo-asc-shared"], **SHORT)
     found = {}
     for case in wanted:
         prepare(tmp_path, case, "cpu")
@@ -121,7 +130,7 @@ def test_a_rehearsal_fills_every_field_and_trl_and_ours_sample_the_same(tmp_path
         assert json.loads(json.dumps(one)) == one
     assert found["trl"]["said"] == found["grpo"]["said"] == found["gpg"]["said"] != found["grpo-gdqa"]["said"]
     assert found["grpo"]["completions"] == found["grpo-shared"]["completions"] == 32
-    assert {one for one in found if found[one]["settings"]["shared_prefix"]} == {"grpo-shared"}
+    assert {one for one in found if found[one]["settings"]["shared_prefix"]} == {"grpo-shared", "grpo-asc-shared"}
     assert found["grpo-shared"]["losses"][0] == pytest.approx(found["grpo"]["losses"][0], abs=1e-5)
     assert found["grpo-shared"]["plan"]["step"] < found["grpo"]["plan"]["step"]
     assert {one for one in found if found[one]["own"]["vary"] > 0.001} == {"grpo-gdqa"}

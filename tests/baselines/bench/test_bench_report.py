@@ -64,7 +64,13 @@ def test_aims_are_ratios_of_medians_and_say_when_they_were_not_measured():
     assert found["ours against plain TRL"] == (1.0, "met, but single steps lie on both sides")
     assert found["GDQA against GRPO"] == (None, "not measured (no such case)")
     found = verdicts(result("grpo"), result("grpo-shared", 0.5))
-    assert found["a group computed once against GRPO"] == (0.5, "met")
+    assert found["grpo, a group computed once"] == (0.5, "met")
+    assert found["grpo-gdqa, a group computed once"] == (None, "not measured (no such case)")
+    found = verdicts(
+        result("trl", 2.0), result("grpo-shared", 0.5), result("grpo-gdqa"), result("grpo-gdqa-shared", 1.03)
+    )
+    assert found["a group computed once against plain TRL"] == (0.25, "met")
+    assert found["grpo-gdqa, a group computed once"] == (1.03, "missed")
     short = result("grpo-gdqa") | {"status": "out of memory", "error": "CUDA out of memory"}
     found = verdicts(result("grpo"), short)
     assert found["GDQA against GRPO"] == (None, "not measured (grpo-gdqa: out of memory)")

@@ -1,13 +1,16 @@
 """Estimates of memory, samples and disk, against arithmetic by hand and DeepSpeed's own estimators."""
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from baselines.experiment.cell import Cell, Layout, arguments
 from baselines.experiment.plan import select, stages, trainings
 from baselines.experiment.profile import load_profile
 from baselines.experiment.profile_file import Launch
-from baselines.preflight.effort import disk, effort, rollouts
-from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, ModelShape, shape_of, states, training_memory
+from baselines.preflight.effort import cost_factor, disk, effort, rollouts
+from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, ModelShape, head, shape_of, states, training_memory
 
 PAPER, ONE = load_profile("paper"), load_profile("paper-1gpu")
 SIZES = {"qwen2.5-vl-3b": (2048, 11008, 36, 2, True, 151_936), "qwen2.5-vl-7b": (3584, 18944, 28, 4, False, 152_064)}
@@ -53,7 +56,14 @@ def test_adapters_are_two_thin_matrices_to_each_projection():
     assert found.adapters == found.trainable == layers * sum(16 * (into + out) for into, out in pairs)
 
 
-SMALL = ModelShape(1_000_000, 1_000_000, 0, 50_000, 4, 64, 256, 1000)
+SMALL = ModelShape(1_000_000, 1_000_000, 0, 50_000, 4, 64, 256, 1000, 16)
+TOKEN = 22 * 64 + 4 * 16 + 8 * 256
+"""Bytes that a layer of `SMALL` keeps for a token: 16 of each unit of width for norms, 6 for attention, and so on."""
+
+
+def tiles(scored, words=1000, width=64):
+    """Bytes of the head over so few tokens and words that they are one tile."""
+    return 2 * scored * words + 4 * scored * width + 6 * words * width
 
 
 def test_model_states_equal_deepspeed_s_where_all_is_trained():
@@ -70,9 +80,9 @@ def test_model_states_equal_deepspeed_s_own_estimators():
 
 
 def test_what_is_frozen_costs_its_two_bytes_and_adapters_are_kept_in_float32():
-    frozen = ModelShape(1_000_000, 400_000, 0, 50_000, 4, 64, 256, 1000)
+    frozen = ModelShape(1_000_000, 400_000, 0, 50_000, 4, 64, 256, 1000, 16)
     assert states(frozen, Launch(1, "zero3")) == 200_000 + 2_000_000 + 16 * 400_000
-    adapted = ModelShape(1_000_000, 10_000, 10_000, 50_000, 4, 64, 256, 1000)
+    adapted = ModelShape(1_000_000, 10_000, 10_000, 50_000, 4, 64, 256, 1000, 16)
     assert states(adapted, Launch(1, "")) == 2_000_000 + ADAPTER * 10_000
 
 
@@ -85,7 +95,7 @@ def test_a_sleeping_vllm_and_a_step_never_need_memory_at_once():
     )
     assert awake.rollout == asleep.rollout == 2 * GB
     tokens = 2 * (30 + 10)
-    assert awake.step == tokens * (2 * 64 * 4 + 34 * 64 + 6 * 256) + 2 * 10 * 1000 * 12
+    assert awake.step == tokens * (2 * 64 * 4 + TOKEN) + tiles(2 * 10)
     assert awake.reference == 2_000_000
     assert awake.peak - asleep.peak == awake.step
     assert training_memory(SMALL, Launch(1, ""), {**given, "beta": 0.0}, prompt=30, gpu=8.0, kind="rl").reference == 0
@@ -151,15 +161,65 @@ def test_a_model_with_an_unknown_configuration_is_reported():
         shape_of({"hub": "x/Unknown"})
 
 
-def test_a_group_computed_once_has_one_prompt():
-    """16 rows in two groups: two prompts of 30 tokens in place of sixteen, 16 completions of 10."""
+def test_a_group_computed_once_has_one_prompt_and_a_mask():
+    """16 rows in two groups: two rows of 29 + 8 x 10 tokens in place of sixteen of 40."""
     given = {"per_device_train_batch_size": 16, "num_generations": 8, "max_completion_length": 10}
-    logits = 16 * 10 * SMALL.vocabulary * 12
 
-    def tokens(**more):
-        found = training_memory(SMALL, Launch(1, ""), {**given, **more}, prompt=30, gpu=8.0, kind="rl").step - logits
-        return found // (SMALL.layers * (34 * SMALL.width + 6 * SMALL.inner))
+    def layers(**more):
+        found = training_memory(SMALL, Launch(1, ""), {**given, **more}, prompt=30, gpu=8.0, kind="rl").step
+        return (found - tiles(16 * 10)) // SMALL.layers
 
-    assert tokens() == 16 * 40
-    assert tokens(shared_prefix=True) == 2 * 30 + 16 * 10
-    assert tokens(shared_prefix=True, augment_text=True) == 16 * 40
+    assert layers() == 16 * 40 * TOKEN
+    every_head = 2 * 2 * (64 - 16)  # keys and values are repeated under a mask
+    assert layers(shared_prefix=True) == 2 * 109 * (TOKEN + every_head) + 2 * 2 * 109**2
+    assert layers(shared_prefix=True, augment_text=True) == 16 * 40 * TOKEN
+
+
+def test_the_head_holds_one_tile_and_no_gradient_of_a_frozen_weight():
+    """Of 20,000 tokens and 152,064 words, 4,096 and 32,768 at a time (TRL 1.16.0)."""
+    whole = ModelShape(1, 1, 0, 1, 1, 64, 256, 152_064, 16)
+    assert head(whole, 20_000) == 2 * 4096 * 32_768 + 4 * 20_000 * 64 + 6 * 152_064 * 64
+    assert head(dataclasses.replace(whole, adapters=1), 20_000) == 2 * 4096 * 32_768 + 4 * 20_000 * 64
+
+
+def with_keys(profile, **more):
+    return dataclasses.replace(profile, training={**profile.training, "rl": {**profile.training["rl"], **more}})
+
+
+def factor(profile, method):
+    return cost_factor(profile, Cell("sgg_anatomy", "qwen2.5-vl-3b", method, 0))
+
+
+def test_hours_are_the_profile_s_for_grpo_and_follow_what_a_method_computes():
+    assert factor(ONE, "grpo") == factor(ONE, "grpo-asc") == 1.0
+    assert 0.7 < factor(ONE, "gpg") < 0.9, "no reference"
+    assert 1.3 < factor(ONE, "dapo") < 4, "four draws, but one update and no reference"
+    assert 1.0 < factor(ONE, "grpo-gdqa") < 1.3, "vLLM finds no prefix in its cache"
+
+
+def test_hours_follow_a_shared_group_and_gdqa_s_do_not():
+    shared = with_keys(ONE, shared_prefix=True)
+    assert 0.3 < factor(shared, "grpo") < 0.6
+    assert factor(shared, "grpo-gdqa") == factor(ONE, "grpo-gdqa")
+    assert factor(shared, "grpo-gdqa-no-image") < factor(ONE, "grpo-gdqa-no-image"), "one image in place of eight"
+    chosen = select(shared, methods=["grpo"], benchmarks=["sgg_anatomy"], models=["qwen2.5-vl-3b"])
+    every = stages(shared, Layout(Path("nowhere")), chosen)
+    rest = sum(one.seconds for one in every if one.stage == "evaluate")  # data and weights need no GPU
+    found = effort(shared, chosen, every, {"sgg_anatomy": 1000}).gpu_hours
+    cost = ONE.cost["rl"] * factor(shared, "grpo")
+    assert found == pytest.approx((rest + cost) / 3600)
+
+
+def test_a_method_s_own_cost_is_its_own_on_trl_s_path():
+    stated = dataclasses.replace(ONE, cost={**ONE.cost, "dapo": 100_000.0})
+    assert factor(stated, "dapo") == 1.0
+    shared = factor(with_keys(stated, shared_prefix=True), "dapo")
+    assert shared == pytest.approx(factor(with_keys(ONE, shared_prefix=True), "dapo") / factor(ONE, "dapo"))
+
+
+def test_a_generated_world_s_minutes_follow_too():
+    """Measured in processor seconds: 0.53 with both keys (results/bench/shared_prefix.md)."""
+    mini, cell = load_profile("mini"), Cell("omnimed_mi_mini", "mini-l", "grpo", 0)
+    both = with_keys(mini, shared_prefix=True, shared_rollouts=True)
+    assert cost_factor(mini, cell) == 1.0
+    assert cost_factor(both, cell) == pytest.approx(0.53, rel=0.15)

@@ -73,6 +73,31 @@ def test_log_probabilities_are_asked_for_as_shared_rows_answer():
     assert create_causal_mask(text, torch.ones(1, 2, 4), four, past_key_values=None) is four
 
 
+def test_vllm_s_prefix_cache_is_left_on_and_emptied_with_each_new_policy():
+    """vLLM has it on where nothing is stated, and pictures are told apart."""
+    from trl.generation.vllm_generation import VLLMGeneration
+    from trl.scripts.vllm_serve import ScriptArguments
+
+    assert "enable_prefix_caching" not in inspect.getsource(VLLMGeneration)
+    assert ScriptArguments(model="any").enable_prefix_caching is None
+    emptied = inspect.getsource(VLLMGeneration.sync_weights)
+    assert "self.llm.reset_prefix_cache()" in emptied and "self.vllm_client.reset_prefix_cache()" in emptied
+
+
+def test_inputs_are_asked_for_as_kept_inputs_answer():
+    """`baselines/trainers/kept_inputs.py`: other arguments would go to the processor itself, and nothing be kept."""
+    from transformers import ProcessorMixin
+    from trl import GRPOTrainer
+
+    to_sample = inspect.getsource(GRPOTrainer._tokenize_prompts)
+    assert "tokenized = self.processing_class.apply_chat_template(\n                conversation=prompts," in to_sample
+    to_score = inspect.getsource(GRPOTrainer._generate_and_score_completions)
+    call = 'self.processing_class(images=images, text=prompts_text, padding=True, return_tensors="pt")'
+    assert call in to_score
+    assert "dataset = self.train_dataset" in inspect.getsource(GRPOTrainer.get_train_dataloader)
+    assert "self.image_processor(images, **kwargs)" in inspect.getsource(ProcessorMixin._process_images)
+
+
 def test_rewards_are_gathered_and_the_batch_has_the_keys_that_are_logged():
     from trl import GRPOTrainer
 

@@ -39,11 +39,37 @@ def test_what_is_drawn_is_what_the_csv_has(frame, module):
         drawn = sorted(line.get_xydata().tolist() for line in lines if line.get_gid() == gid)
         listed = sorted(part[["x", "value"]].values.tolist() for _, part in rows.groupby(["panel", "series", "seed"]))
         assert drawn == listed
-    bands = [band for axes in figure.findobj(panels.Axes) for band in axes.collections]
-    edges = {tuple(edge) for band in bands for edge in band.get_paths()[0].vertices.tolist()}
-    pooled = table[table["seed"] == POOLED]
-    assert edges >= set(zip(pooled["x"], pooled["low"], strict=True))
-    assert edges >= set(zip(pooled["x"], pooled["high"], strict=True))
+    assert not [band for axes in figure.findobj(panels.Axes) for band in axes.collections]  # seeds, so no band
+
+
+def test_every_figure_by_anatomy_has_its_panels_in_one_order_all_first(frame):
+    for name in ("figure1", "figure6"):
+        figure = CURVE_FIGURES[name].figure(frame, SCOPE, "kilotokens")
+        titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
+        assert titles == ["a  All anatomies", "b  Gut", "c  Liver"]
+
+
+def test_the_pooled_panel_is_the_mean_over_all_groups(frame):
+    table = CURVE_FIGURES["figure1"].table(frame, SCOPE, "kilotokens")
+    whole = table[(table["panel"] == "All anatomies") & (table["seed"] == POOLED)]
+    grpo = frame[frame["method"] == "grpo"]
+    assert (whole["value"] * whole["groups"]).sum() / whole["groups"].sum() == pytest.approx(grpo["accuracy"].mean())
+
+
+def test_accuracies_have_a_line_at_chance_and_shares_have_none(frame):
+    def lines(name):
+        figure = CURVE_FIGURES[name].figure(frame, SCOPE, "kilotokens")
+        found = [line for axes in figure.axes for line in axes.get_lines() if line.get_gid() == panels.CHANCE]
+        return [line.get_ydata()[0] for line in found]
+
+    assert lines("figure1") == [0.25] * 3 and lines("figure5") == [0.25] and lines("figure6") == []
+
+
+def test_the_caption_is_a_file_and_not_in_the_drawing(frame):
+    figure = CURVE_FIGURES["figure1"].figure(frame, SCOPE, "kilotokens")
+    told = CURVE_FIGURES["figure1"].caption(frame, SCOPE, "kilotokens")
+    assert "3 seeds" in told and "says nothing about Qwen2.5-VL" in told
+    assert not [text for text in figure.findobj(Text) if "seeds" in text.get_text()]
 
 
 def test_nothing_is_smaller_than_seven_points_or_outside_its_column(frame):
@@ -88,8 +114,12 @@ def test_the_same_points_give_the_same_bytes_whatever_was_drawn_before(frame):
 
 
 def test_a_store_with_one_method_gives_the_figures_that_it_can():
-    names = {drawing.name for drawing in drawings([training("gpg", accuracies=[0.5] * 30)])}
-    assert names == {"training_curves", "training_curves_seconds"}
+    curves = [training("gpg", accuracies=[0.5] * 30)]
+    assert {drawing.name for drawing in drawings(curves)} == {"training_curves"}
+    assert {drawing.name for drawing in drawings(curves, seconds=True)} == {
+        "training_curves",
+        "training_curves_seconds",
+    }
 
 
 def test_no_curves_says_what_to_do(tmp_path, capsys):
@@ -109,20 +139,22 @@ def test_the_command_finds_curves_beside_a_store_and_writes_all_files(tmp_path, 
     assert main(["figures", "--store", str(tmp_path / "results"), "--out", str(tmp_path / "out")]) == 0
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == set(figure_files(tmp_path))
-    assert {"figure1.pdf", "figure1.svg", "figure1.png", "figure1.csv", "figure1_seconds.svg"} <= names
+    assert {f"figure1.{suffix}" for suffix in ("pdf", "svg", "png", "csv", "txt")} <= names
+    assert not [name for name in names if "seconds" in name]
     assert {"figure2_samples.png", "figure_statements.csv", "figure_statements.json"} <= names
 
 
 @pytest.mark.slow
 def test_the_committed_curves_give_the_committed_data_and_statements():
     curves = load_curves(MINI / "curves")
-    made = data_files(curves, drawings(curves))
-    assert set(made) == {path.name for path in (MINI / "figures").glob("*.csv")} | {"figure_statements.json"}
+    made = data_files(curves, drawings(curves, pictures=MINI))
+    kept = {path.name for suffix in ("csv", "txt") for path in (MINI / "figures").glob(f"*.{suffix}")}
+    assert set(made) == kept | {"figure_statements.json"}
     changed = [name for name, content in made.items() if (MINI / "figures" / name).read_bytes() != content]
     assert not changed
 
 
 @pytest.mark.slow
 def test_the_committed_curves_give_the_committed_drawings():
-    for drawing in drawings(load_curves(MINI / "curves")):
+    for drawing in drawings(load_curves(MINI / "curves"), pictures=MINI):
         assert rendered(drawing.draw)["svg"] == (MINI / "figures" / f"{drawing.name}.svg").read_bytes(), drawing.name

@@ -1,0 +1,90 @@
+"""One of several processes that train with sharded weights, with shared rows and without. Started by a test.
+
+python one_sharded.py RUNS_FOLDER OUT_FOLDER
+Rank, world size and accelerate's settings come from the environment, as `accelerate launch` sets them.
+"""
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import torch
+from accelerate import PartialState
+from accelerate.utils import DistributedType
+
+import anatomy_r1.training.rewards
+from baselines.experiment.cell import GridRun, Layout
+from baselines.experiment.profile import load_profile
+from baselines.trainers import shared_scores
+from tests.helpers.double import make_double
+from tests.helpers.one_of_several import accuracy_reward, replay
+from tests.helpers.recording import trainer_for
+
+RANK = int(os.environ["RANK"])
+BUDGET = {
+    **{"per_device_train_batch_size": 4, "num_generations": 4, "gradient_accumulation_steps": 2},
+    **{"steps_per_generation": 2, "max_steps": 2, "own_steps": 2, "rollout_tokens": 0, "beta": 0.1, "optim": "sgd"},
+    **{"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}},
+    **{"learning_rate": 0.1, "warmup_steps": 0, "max_grad_norm": 0.0, "save_strategy": "no"},
+}
+"""Two steps of gradient descent: weights move by gradients. After the first, the policy is no longer the reference."""
+
+
+def shard_on_cpus():
+    """accelerate lets FSDP shard between GPUs alone; PyTorch's can do without."""
+    original = PartialState.__init__
+
+    def changed(self, *given, **named):
+        original(self, *given, **named)
+        if self.distributed_type == DistributedType.MULTI_CPU:
+            self._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+
+    PartialState.__init__ = changed
+
+
+def planned(root, shared):
+    profile = load_profile("smoke")
+    training = {**profile.training, "rl": {**profile.training["rl"], **BUDGET, "shared_prefix": shared}}
+    return GridRun(dataclasses.replace(profile, training=training), Layout(root), "smoke")
+
+
+def learn(root, out, shared):
+    """Losses and KL terms of the steps, and how far each weight moved."""
+    work = out / f"work-{shared}-{RANK}"
+    trainer, _ = trainer_for(planned(root, shared), "grpo", work)
+    replay(trainer)
+    before = {name: weight.detach().clone() for name, weight in trainer.model.named_parameters()}
+    packed, original = [], shared_scores.pack
+    with patch.object(shared_scores, "pack", lambda *given: packed.append(original(*given)) or packed[-1]):
+        trainer.train()
+    parts = sum(weight.numel() for weight in here(trainer.model))
+    after = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if RANK == 0:
+        steps = [entry for entry in trainer.state.log_history if "loss" in entry]
+        logged = {name: [step.get(name, 0.0) for step in steps] for name in ("loss", "kl")}
+        moved = np.concatenate([(after[name].cpu() - weight).flatten().numpy() for name, weight in before.items()])
+        np.savez(out / f"{shared}.npz", **logged, moved=moved, packed=len(packed), share=parts / len(moved))
+
+
+def here(model):
+    """What this process holds of each weight: its part, or all."""
+    for weight in model.parameters():
+        yield getattr(weight, "_local_tensor", weight)
+
+
+def main(root, out):
+    torch.set_num_threads(1)
+    anatomy_r1.training.rewards.accuracy_reward = accuracy_reward
+    accuracy_reward.constant = ""
+    make_double(pytest.MonkeyPatch())
+    shard_on_cpus()
+    for shared in (True, False):
+        learn(root, out, shared)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
