@@ -104,11 +104,9 @@ def _first(found: Mapping[ScoreKey, Score], model: str, compared: Compared) -> I
         here = {of.method: score for of, score in averages.items() if of.benchmark == benchmark}
         best = max(here, key=lambda name: here[name].percent)
         first.append(method_title(best, MATCHED))
-        theirs = f"{here[BASELINE].percent:.2f}" if BASELINE in here else "unknown"
-        parts.append(
-            f"{method_title(best, MATCHED)} {here[best].percent:.2f} % against GRPO's {theirs} % "
-            f"on {benchmark_title(benchmark)}"
-        )
+        against = f" against GRPO's {here[BASELINE].percent:.2f} %" if best != BASELINE and BASELINE in here else ""
+        shown = f"{method_title(best, MATCHED)} {here[best].percent:.2f} %{against}"
+        parts.append(f"{shown} on {benchmark_title(benchmark)}")
     if parts:
         leads = f"{first[0]} leads" if len(set(first)) == 1 else f"{' and '.join(first)} lead, each on one benchmark"
         yield SiteFinding(f"{leads}.", f"Avg@5: {'; '.join(parts)}.", "table1.html", "Table 1")
@@ -133,6 +131,8 @@ def _blind(results: Sequence[Result], model: str) -> Iterator[SiteFinding]:
         below = len(counted) - sum(counted)
         verb = "is" if below == 1 else "are"
         title = f"{below} of {len(counted)} scores {verb} not above the best rule that sees no image."
+        if not below:
+            title = f"All {len(counted)} scores are above the best rule that sees no image."
         text = f"Such a score has not been shown to need the image. Above the rule: {shown}."
         yield SiteFinding(title, text, "blind.html", "Without the image")
 

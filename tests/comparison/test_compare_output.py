@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import escape
 
 import numpy as np
 import pytest
@@ -175,3 +176,14 @@ def test_means_over_rotations_are_compared_as_shares():
     (found,) = shown.comparisons
     assert found.difference("major@5").interval.se > 0
     assert "a@rotations" in text.render(document(shown))
+
+
+def test_html_says_the_verdict_first_and_folds_the_tables():
+    shown = analysis(*pair(clusters=20, n=400, shift=0.3))
+    (headline,), page = document(shown).headlines, html.render(document(shown))
+    interval = shown.comparisons[0].difference("avg@5").interval
+    assert headline.inner == (100 * interval.low, 100 * interval.high) and headline.outer is None, "one seed"
+    assert headline.sentence.startswith(f"is better: {100 * interval.mean:+.2f} points, p ")
+    assert "For these weights only" in headline.sentence
+    assert page.index(escape(headline.sentence)) < page.index('<svg class="bars"') < page.index("<table>")
+    assert page.count("<details><summary>") == len(document(shown).tables) + 1, "and how to read them"
