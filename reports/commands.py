@@ -169,7 +169,7 @@ def _site(options: argparse.Namespace) -> int:
     from reports.audit.report import read_document as read_audit
     from reports.ledger.ledger import read_document as read_ledger
     from reports.site.build import SiteSources, build
-    from reports.site.claims import claims
+    from reports.ledger.shown import claims
     from reports.site.run import is_run
 
     run, store = options.run, options.store
