@@ -6,6 +6,7 @@ Only argparse is imported at the top, so that `--help` is quick.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,18 @@ def add_command(commands: Any, name: str, about: str, example: str, run: Command
 
 def add_group(commands: Any, name: str, about: str, example: str, metavar: str = "COMMAND") -> Any:
     """Add a command that has commands of its own; returns what these are added to."""
-    return _add(commands, name, about, example).add_subparsers(required=True, metavar=metavar)
+    return add_subcommands(_add(commands, name, about, example), metavar)
+
+
+def add_subcommands(parser: argparse.ArgumentParser, metavar: str) -> Any:
+    """What commands are added to. Without one, `parser` prints its help, which lists them, with exit status 2."""
+
+    def show(_: argparse.Namespace) -> int:
+        print(f"{parser.format_help()}\n{parser.prog}: error: name a {metavar}", file=sys.stderr)
+        return 2
+
+    parser.set_defaults(run=show)
+    return parser.add_subparsers(metavar=metavar)
 
 
 def count(text: str) -> int:
