@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 EXTRAS = {
-    "eval": ("datasets", "httpx", "httpx2", "huggingface_hub", "lm_eval", "openai", "tokenizers", "torch", "torchvision",
-             "transformers"),
+    "eval": (
+        *("datasets", "httpx", "httpx2", "huggingface_hub", "lm_eval", "openai"),
+        *("tokenizers", "torch", "torchvision", "transformers"),
+    ),
     "figures": ("matplotlib",),
     "train": ("accelerate", "open_clip", "peft", "snakemake", "tensorboard", "trl"),
     "gpu": ("deepspeed", "vllm"),
-}  # fmt: skip
+}
 """Extra -> the packages, as they are imported, that the light core does without."""
 
 

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from anatomy_r1.tables.table import Document
@@ -48,6 +48,14 @@ def count(text: str) -> int:
     if (number := int(text)) < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
     return number
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors end in the example of its help, in place of all options."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, the example and where the rest is; exit status 2."""
+        self.exit(2, f"{self.prog}: error: {message}\n\n{self.epilog}\n\nall options: {self.prog} --help\n")
 
 
 def _add(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:

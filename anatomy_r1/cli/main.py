@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from anatomy_r1 import __version__
 from anatomy_r1.arithmetic import restart_portable
-from anatomy_r1.cli.commands import add_subcommands
+from anatomy_r1.cli.commands import Parser, add_subcommands
 from anatomy_r1.cli.compare import add_compare_command
 from anatomy_r1.cli.data import add_data_commands
 from anatomy_r1.cli.evaluate import add_evaluate_command, add_log_commands, add_score_command, add_tasks_commands
@@ -29,7 +29,8 @@ example: a tiny model on generated data (extra `eval`; the model is trained in m
   anatomy-r1 evaluate sgg_anatomy_mini --data prepared --model models/mini-l --log log.sqlite --max-new-tokens 24
   anatomy-r1 score log.sqlite --data prepared
 
-`anatomy-r1 COMMAND --help` has an example of each command."""
+`anatomy-r1 COMMAND --help` has an example of each command. Training, tables and the site are commands of a checkout:
+`python -m baselines --help`, `python -m reports --help`."""
 ADDERS = (
     *(add_data_commands, add_tasks_commands, add_evaluate_command, add_score_command, add_compare_command),
     *(add_certify_command, add_regress_command, add_submit_command, add_log_commands, add_similarity_commands),
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="anatomy-r1",
         description="Research only, not for clinical use.",
         epilog=EXAMPLE,

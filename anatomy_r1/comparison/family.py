@@ -86,7 +86,7 @@ def holm(values: Sequence[float]) -> list[float]:
     order = np.argsort(raw, kind="stable")
     adjusted = np.empty(len(raw))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1)))
-    return adjusted.tolist()
+    return [float(p) for p in adjusted]
 
 
 class _File(BaseModel):
