@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -161,6 +162,8 @@ def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Coll
     if refused := [(kind, text) for kind, text, serious in found if serious and kind not in allowed]:
         kinds = " ".join(dict.fromkeys(kind for kind, _ in refused))
         fix = f"Fix: evaluate them under the same conditions, or allow the difference: --allow-different {kinds}"
+        if len(systems) > 2 and (two := _alike(systems)):
+            fix += f"; or name some that agree: anatomy-r1 compare {two[0]} {two[1]}"
         lines = [f"{benchmark}: these systems cannot be compared as they are. {fix}"]
         raise AnatomyR1Error("\n".join([*lines, *(f"  {text}" for _, text in refused)]))
     questions = _common_questions(systems)
@@ -168,6 +171,16 @@ def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Coll
     for system in systems:
         shares[system.name] = {run.seed: table_metrics(_only(run.questions, ids)) for run in system.runs}
     return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(text for _, text, _ in found))
+
+
+def _alike(systems: Sequence[System]) -> tuple[str, str] | None:
+    """The folders in a result store of two systems that were asked under the same conditions, if there are any."""
+    for first, second in combinations(systems, 2):
+        if first.conditions == second.conditions and _group(first) == _group(second):
+            sources = [Path(system.runs[0].origin["source"]) for system in (first, second)]
+            if all(source.suffix == ".json" for source in sources):
+                return str(sources[0].parent), str(sources[1].parent)
+    return None
 
 
 def _disagreements(systems: Sequence[System], pairs: Sequence[SystemPair]) -> Iterator[Disagreement]:

@@ -55,7 +55,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import chi2, norm, trim_mean
 from scipy.stats import t as student_t
-from statsmodels.stats.robust_compare import TrimmedMean
+from scipy.stats.mstats import winsorize
 
 from anatomy_r1.scoring.intervals import CONFIDENCE, Labels, seeded_interval
 
@@ -194,7 +194,7 @@ def interquartile_mean(values: ArrayLike) -> SeedMean:
     mean, kept = float(trim_mean(x, TRIM)), len(x) - 2 * int(TRIM * len(x))
     if kept < 2:
         return SeedMean(mean, None, None, len(x), kept)
-    error = np.sqrt((len(x) - 1) * TrimmedMean(x, TRIM).var_winsorized / (kept * (kept - 1)))
+    error = np.sqrt((len(x) - 1) * winsorize(x, limits=(TRIM, TRIM)).var(ddof=1) / (kept * (kept - 1)))
     half = float(student_t.ppf(0.5 + CONFIDENCE / 2, kept - 1) * error)
     return SeedMean(mean, mean - half, mean + half, len(x), kept)
 

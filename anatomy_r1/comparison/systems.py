@@ -259,12 +259,27 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
 
 
 def _siblings(path: Path) -> str:
-    """What could have been meant: the entries of the nearest folder that exists."""
+    """What could have been meant: a method of a store below this folder, or what the nearest folder holds."""
+    stores = [store for pattern in ("results/*/store", "runs/*/results") for store in sorted(Path().glob(pattern))]
+    if stores and len(path.parts) == 1 and not path.suffix:
+        return _method_folders(path.name, stores)
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     names = sorted(entry.name for entry in folder.iterdir())
     return (
         f"Fix: name one that exists; {folder} holds {', '.join(names[:12]) or 'nothing'}{', ...' * (len(names) > 12)}"
     )
+
+
+def _method_folders(method: str, stores: Sequence[Path]) -> str:
+    """The folders of a method by its name; the names there are if it has none."""
+    for store in stores:
+        cells = [path.parent.relative_to(store).parts for path in sorted(store.glob("*/*/*/*/seed*.json"))]
+        arms = [(model, arm) for _, model, name, arm in cells if name == method]
+        if arms:
+            model, arm = next((one for one in arms if one[1] == "matched"), arms[0])
+            return f"Fix: a system is a path; that method's are {store}/*/{model}/{method}/{arm}"
+    names = sorted({path.name for path in stores[0].glob("*/*/*")})
+    return f"Fix: a system is a path such as {stores[0]}/*/mini-l/{names[0]}/matched; methods there: {', '.join(names)}"
 
 
 def _load_cell(path: Path, name: str) -> SystemRun:
