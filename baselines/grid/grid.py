@@ -26,6 +26,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from anatomy_r1.bases import model_folder
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
 from anatomy_r1.locks import try_lock
@@ -37,6 +38,7 @@ from baselines.grid.pool import pool
 from baselines.methods.registry import add_methods
 from baselines.runtime.processes import die_with_parent
 from baselines.runtime.progress import Progress, read_progress, share_done
+from baselines.stages.base import base_digest
 
 MARGIN = 3.0
 """Time limit of a job relative to its stage's estimate (ours); a job that exceeds it is started again."""
@@ -112,14 +114,11 @@ def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
 
 
 def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
-    sources, world = {model: profile.models[model] for model in selection.models}, ""
-    bases = {model: digest(source) for model, source in sources.items()}
+    world, bases = "", {model_folder(*one): base_digest(profile, *one) for one in selection.base_models}
     if profile.generated:
-        from anatomy_r1.mini.base import recipe_hash
         from anatomy_r1.mini.world import WorldSpec, world_hash
 
         world = world_hash(WorldSpec(**profile.world))
-        bases = {model: digest([recipe_hash(source["mini"]), dict(source)]) for model, source in sources.items()}
     if own := profile.portable:
         world, bases = digest([world, own]), {model: digest([found, own]) for model, found in bases.items()}
     return {

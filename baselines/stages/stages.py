@@ -9,6 +9,7 @@ import traceback
 from dataclasses import replace
 
 from anatomy_r1.arithmetic import use_portable
+from anatomy_r1.bases import split_model
 from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.locks import locked
 from anatomy_r1.provenance import ROOT
@@ -21,8 +22,10 @@ from baselines.runtime.progress import Progress, ProgressCallback, reporter, sil
 
 def parse_cell(name: str) -> Cell:
     """`benchmark/model/method/seed0` -> Cell; `as-released` may precede the seed."""
-    benchmark, model, method, *data, seed = name.split("/")
-    return Cell(benchmark, model, method, int(seed.removeprefix("seed")), data=data[0] if data else MATCHED)
+    benchmark, folder, method, *data, seed = name.split("/")
+    model, base = split_model(folder)
+    number = int(seed.removeprefix("seed"))
+    return Cell(benchmark, model, method, number, data=data[0] if data else MATCHED, base=base)
 
 
 def parse_evaluation(name: str) -> tuple[Cell, str]:
@@ -80,16 +83,9 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
 
             prepare_released(run, *name.split("/"))
         case "base":
-            from anatomy_r1.mini.base import build_base
-            from anatomy_r1.mini.recipe import toy
-            from baselines.stages.policy import fetch
+            from baselines.stages.base import make_base
 
-            source, out = profile.models[name], layout.base(name)
-            if "mini" in source:
-                shutil.rmtree(out, ignore_errors=True)
-                build_base(out, source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
-            else:
-                fetch(source, out)
+            make_base(profile, *split_model(name), layout.base(name))
         case "train":
             from baselines.stages.train import train
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, groupby
 from typing import Any
 
+from anatomy_r1.bases import RunKey, factors_text
 from anatomy_r1.data.leakage.passport import LEAKS, TITLES
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import stated
@@ -106,7 +107,7 @@ def made_from(results: Sequence[Result], found: Iterable[Score]) -> str:
     parts = [
         f"Profile {results[0].profile}",
         *(f"{benchmark_title(name)}: {n} questions in {clusters} clusters" for name, n, clusters in sizes),
-        f"seeds {', '.join(map(str, sorted({result.seed for result in results})))}",
+        f"seeds {factors_text(result.run for result in results)}",
         f"commit {', '.join(commits(results))}",
     ]
     return " · ".join(parts) + "."
@@ -228,8 +229,8 @@ def _certificate(result: Result) -> Certificate | None:
 def _unequal_budgets(results: Iterable[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
     """Results whose budget differs from GRPO's: steps, and completions that a step learns from."""
 
-    def place(result: Result) -> tuple[str, str, str, int]:
-        return (result.benchmark, result.model, result.arm, result.seed)
+    def place(result: Result) -> tuple[str, str, str, RunKey]:
+        return (result.benchmark, result.model, result.arm, result.run)
 
     found: dict[str, tuple[CertificateCheck, ...]] = {}
     for _, cells in groupby(sorted(results, key=place), key=place):

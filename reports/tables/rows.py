@@ -87,7 +87,7 @@ def in_order(result: Result) -> tuple[object, ...]:
     """Sort key of results: benchmarks, models and methods in the order of tables, the matched arm first, then seeds."""
     benchmark = rank(BENCHMARKS, result.benchmark.removesuffix(MINI))
     arm = (result.arm != MATCHED, result.arm)
-    return (benchmark, rank(MODELS, result.model), method_rank(result.method), arm, result.seed, result.key)
+    return (benchmark, rank(MODELS, result.model), method_rank(result.method), arm, result.run, result.key)
 
 
 def columns(benchmarks: Iterable[str], titles: Sequence[str]) -> tuple[Column, ...]:
