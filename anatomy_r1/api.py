@@ -46,9 +46,9 @@ def load_results(
     """Results of a store, one row per result (a method from one base under one seed), with its metrics in percent.
 
     Columns: `benchmark`, `model`, `method`, `arm`, `base` (empty where the model has one), `seed`, `questions`,
-    `clusters`, the metrics (`avg@5`, `pass@1`, `major@5`, `greedy`, `parsed`, `truncated` and, where the store has them, `avg@5_lenient`, `malformed`, `several`,
-    `refused`), `parsed_lenient` (share that the lenient extractor reads; missing if not recorded), `unfit` (reasons why
-    it should not be compared; empty if none), `commit`.
+    `clusters`, the metrics (`avg@5`, `pass@1`, `major@5`, `greedy`, `parsed`, `truncated` and, where the store has
+    them, `avg@5_lenient`, `malformed`, `several`, `refused`), `parsed_lenient` (share that the lenient extractor reads;
+    missing if not recorded), `unfit` (reasons why it should not be compared; empty if none), `commit`.
 
     `store` is a result store, or the folder that holds it (`results/mini`, `runs/mini`). The other arguments select.
 

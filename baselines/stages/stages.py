@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 import traceback
 from dataclasses import replace
 
@@ -39,7 +40,8 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
     """Run one stage; a failure is recorded in its progress file, where the grid finds it, then raised."""
     layout = run.layout
     progress, lock = layout.progress(stage, name), layout.root / "work" / f"{digest([stage, name])}.lock"
-    write_progress(progress, Progress(name, "running"))
+    began = time.time()
+    write_progress(progress, Progress(name, "running", started=began))
     try:
         with locked(lock):  # waits for a process of a killed grid that still does the same work
             _limit_threads(run.profile)
@@ -52,7 +54,7 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
         near = log.relative_to(ROOT) if log.is_relative_to(ROOT) else log  # shorter, and the same on every machine
         write_progress(progress, Progress(name, "failed", reason=reason, log=str(near)))
         raise
-    write_progress(progress, Progress(name, "done", 1, 1))
+    write_progress(progress, Progress(name, "done", 1, 1, started=began))
 
 
 def _limit_threads(profile: Profile) -> None:

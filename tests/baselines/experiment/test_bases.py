@@ -37,13 +37,13 @@ def test_bases_are_selected_as_seeds_are():
     assert select(SMOKE).bases == {"mini-l": ("",)}
     with pytest.raises(AnatomyR1Error, match="no base 'x' in this profile; there are: toy-1, toy-2, toy-3, all"):
         select(LISTED, bases=["x"])
-    with pytest.raises(AnatomyR1Error, match="no bases of mini-l in profile smoke. Fix: leave out --bases"):
+    with pytest.raises(AnatomyR1Error, match=r"no bases of mini-l in profile smoke. Fix: leave out --bases"):
         select(SMOKE, bases=["toy-1"])
 
 
 def test_a_model_none_of_whose_bases_is_selected_is_refused():
     two = replace(LISTED, models={**LISTED.models, "mini-s": {"mini": "mini-s", "bases": ["small-1"]}})
-    with pytest.raises(AnatomyR1Error, match="no base of mini-s among toy-1. Fix: name one of small-1 as well"):
+    with pytest.raises(AnatomyR1Error, match=r"no base of mini-s among toy-1. Fix: name one of small-1 as well"):
         select(two, models=["mini-l", "mini-s"], bases=["toy-1"])
 
 
