@@ -7,7 +7,7 @@ differences and counts; docs/statistics.md has both beside each other.
 
     >>> spread = Components(cluster=0.08, base=0.02, seed=0.0, training=0.03)
     >>> round(detectable_difference(spread, Design(clusters=40, bases=3, seeds=3)), 3)
-    0.08
+    0.069
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from anatomy_r1.bases import RunKey
 from anatomy_r1.comparison.retraining import FEWEST, retraining_interval
@@ -58,14 +59,23 @@ def expected(spread: Components, design: Design) -> tuple[float, float]:
     trainings = design.bases * design.seeds
     cell = spread.cluster_training**2 / (trainings * design.clusters)
     of_bases = spread.base**2 / design.bases + spread.training**2 / trainings + cell
-    of_seeds = spread.seed**2 / design.seeds
-    parts = [(spread.cluster**2 / design.clusters + cell, design.clusters - 1), (of_seeds, design.seeds - 1)]
+    noise = spread.training**2 / trainings + cell
+    of_seeds = spread.seed**2 / design.seeds + noise
+    parts = [(spread.cluster**2 / design.clusters + cell, design.clusters - 1)]
     if design.bases > 1:
-        parts.append((of_bases, design.bases - 1))
+        parts += [(of_bases, design.bases - 1), (_above_noise(of_seeds, noise, design), design.seeds - 1)]
     else:  # one base: seeds carry the noise of trainings
-        parts[1] = (of_seeds + spread.training**2 / design.seeds + cell, design.seeds - 1)
+        parts.append((of_seeds, design.seeds - 1))
     variance = sum(part for part, _ in parts)
     return variance**0.5, variance**2 / sum(part**2 / of for part, of in parts) if variance else 1.0
+
+
+def _above_noise(of_seeds: float, noise: float, design: Design) -> float:
+    """Mean of the larger of 0 and a variance of seeds' means less one of noise, both estimated from normal values."""
+    grid, freedom = (np.arange(200) + 0.5) / 200, design.seeds - 1
+    seeds = of_seeds * chi2.ppf(grid, freedom) / freedom
+    noises = noise * chi2.ppf(grid, freedom * (design.bases - 1)) / (freedom * (design.bases - 1))
+    return float(np.maximum(0.0, seeds[:, np.newaxis] - noises).mean())
 
 
 def detectable_difference(spread: Components, design: Design, level: float = LEVEL) -> float:

@@ -39,7 +39,7 @@ from reports.scores.names import (
     rank,
     result_title,
 )
-from reports.scores.scores import ALL, AVG, MARK, Score, ScoreKey, SystemKey, system_of
+from reports.scores.scores import ALL, AVG, MARK, Score, ScoreKey, SystemKey, several_bases, system_of
 
 _OURS = (
     "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "
@@ -167,7 +167,19 @@ def caveat_notes(results: Sequence[Result], found: Mapping[ScoreKey, Score]) -> 
         for result in sorted(results, key=lambda result: result.key)
         if result.arm == SUBMITTED
     ]
-    return (*unfit_notes(results), *certificate_notes(results), *submitted, *order_alarms(found))
+    of_results = (*unfit_notes(results), *certificate_notes(results), *submitted)
+    return (*method_notes(found.values()), *of_results, *order_alarms(found))
+
+
+def method_notes(found: Iterable[Score]) -> tuple[str, ...]:
+    """What the two kinds of interval say, if the scores are over several bases."""
+    if not several_bases(found):
+        return ()
+    return (
+        "These weights and the method: an interval beside a score or a difference is over clusters alone, and holds "
+        "for other videos and these weights. The interval of the method is over clusters, seeds and bases as well, and "
+        "holds for other trainings from other bases (docs/statistics.md). Differences are paired within base and seed.",
+    )
 
 
 def unfit(results: Iterable[Result]) -> frozenset[SystemKey]:

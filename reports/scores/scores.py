@@ -71,8 +71,9 @@ class Score:
     bases: int = 1
     """Bases that the runs started from."""
     method: tuple[float, float] | None = None
-    """Bounds of the 95 % interval of a difference for the method: over clusters, seeds and bases
-    (`anatomy_r1.comparison.retraining`). None for a score, and where there are too few seeds or bases."""
+    """Bounds of the 95 % interval for the method: over clusters, seeds and bases, while `low` and `high` are of these
+    weights (`anatomy_r1.comparison.retraining`). None where there are too few seeds or bases, and for the scores of a
+    model with one base; a difference then has that over clusters and seeds."""
     not_above_blind: bool = False
     """Whether this is Avg@5 over all questions, and known not to be above the best blind rule."""
 
@@ -103,6 +104,11 @@ def _place(system: SystemKey) -> str:
     return f"{system.benchmark}/{system.model}/{system.method}/{system.arm}/"  # as paths are sorted
 
 
+def several_bases(found: Iterable[Score]) -> bool:
+    """Whether any score is over several bases: only then do tables tell the method from these weights."""
+    return any(score.bases > 1 for score in found)
+
+
 def by_key(scores: Iterable[Score]) -> dict[ScoreKey, Score]:
     """Scores indexed by system, metric and category."""
     return {(score.system, score.metric, score.category): score for score in scores}
@@ -129,7 +135,8 @@ def _scores_of_system(system: SystemKey, results: list[Result]) -> Iterable[Scor
     not_above = isinstance(blind, BlindDifference) and blind.not_above
     for metric, shares in values.items():
         score = score_of(system, metric, ALL, seeded_interval(shares, clusters), leaks)
-        yield replace(score, not_above_blind=not_above and metric == AVG, bases=bases)
+        method = retraining_interval(shares, clusters, [one.run for one in results]) if bases > 1 else None
+        yield replace(score, not_above_blind=not_above and metric == AVG, bases=bases, method=_bounds(method))
     for category in sorted(set(categories)):
         chosen = categories == category
         for metric in (AVG, LENIENT):
