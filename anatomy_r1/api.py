@@ -69,11 +69,12 @@ def scores(
 ) -> pd.DataFrame:
     """Mean of `metric` for each benchmark, model, method and arm, in percent, with its 95 % interval.
 
-    Each question is averaged over the seeds first. The interval is cluster-robust (`scoring.intervals`): it says what
-    another sample of videos might have shown, not another training. These are the numbers of Table 1.
+    Each question is averaged over bases and seeds first. The interval is cluster-robust (`scoring.intervals`): it says
+    what another sample of videos might have shown, not another training. These are the numbers of Table 1.
 
-    Columns: `benchmark`, `model`, `method`, `arm`, the metric, `low`, `high`, `seeds`, `seed_sd` (standard deviation of
-    the seeds' means, in points), `questions`, `clusters`, `unfit` (reasons against any of the seeds; empty if none).
+    Columns: `benchmark`, `model`, `method`, `arm`, the metric, `low`, `high`, `seeds` (runs), `seed_sd` (standard
+    deviation of their means, in points), `questions`, `clusters`, `unfit` (reasons against any of the seeds; empty if
+    none).
 
     Raises:
         AnatomyR1Error: as `load_results`; or seeds answered different questions, or a result lacks the metric.

@@ -84,8 +84,9 @@ def kind_of(stage: Stage) -> str:
 def measured(stage: Stage, progress: Progress, now: float) -> Work:
     """What the progress file of a stage says of its work."""
     share, running = share_done(progress, stage.seconds, now), progress.state == "running"
-    counted = progress.total > 1 or not running  # a guess from the expected seconds measures nothing
     spent = (now if running else progress.unix_time) - progress.started
+    # A guess from the expected seconds measures nothing, until the stage takes longer than these.
+    counted = progress.total > 1 or not running or spent > stage.seconds
     if not counted or not progress.started or progress.state == "failed":
         return Work(kind_of(stage), stage.seconds, share, running=running)
     before = progress.first / progress.total if running else 0.0

@@ -102,6 +102,12 @@ def test_a_stage_that_was_resumed_is_measured_by_what_it_did_itself():
     assert measured(stage, progress, 30) == Work("train grpo", 100, 0.6, 20, pytest.approx(0.2), True)
 
 
+@pytest.mark.parametrize(("now", "told"), [(60, 0.0), (210, 200)], ids=["as expected", "late"])
+def test_a_stage_that_does_not_count_measures_only_that_it_is_late(now, told):
+    stage, progress = Stage("base", "m", Path("x"), 100), Progress("m", "running", unix_time=10, started=10)
+    assert measured(stage, progress, now).seconds == told
+
+
 def test_a_row_is_told_once_when_every_benchmark_has_it(tmp_path):
     paths = [tmp_path / "a.json", tmp_path / "b.json"]
     todo = [Stage("evaluate", f"{name}/m/grpo/matched/seed0", path, 1) for name, path in zip("ab", paths, strict=True)]

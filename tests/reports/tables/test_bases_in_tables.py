@@ -71,7 +71,7 @@ def test_tables_tell_the_method_from_these_weights(runs):
     assert "Avg@5, the method" in text
     assert "seeds 0, 1, 2 x b-1, b-2, b-3" in text
     one = render(table1([replace(run, base="") for run in runs if run.base == "b-1"]))
-    assert "the method" not in one
+    assert "Avg@5, the method" not in one and "These weights" not in one
 
 
 def test_the_csv_has_the_bounds_of_the_method(runs):
