@@ -126,7 +126,8 @@ def test_coverage_and_power_are_what_the_documentation_says(case):
     assert covered > 92
     assert 100 * smallest == pytest.approx(told, abs=0.051)
     for measured, stated in ((found.covered, covered), (found.covered_by_weights, by_weights), (power, detected)):
-        assert 100 * measured == pytest.approx(stated, abs=400 * math.sqrt(0.2 * 0.8 / 400))
+        error = math.sqrt(stated / 100 * (1 - stated / 100) * (1 / 400 + 1 / 800))
+        assert measured == pytest.approx(stated / 100, abs=3 * error)
 
 
 def test_a_small_simulation_covers_and_detects():
