@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tqdm import tqdm
@@ -60,7 +61,7 @@ def _print_rows(rows: FinishedRows) -> None:
 
 def _show(bar: Any, layout: Layout, todo: Sequence[Stage], jobs: int) -> None:
     known = {(stage.stage, stage.name): stage for stage in todo}
-    work = {place: Work(kind_of(stage), stage.seconds) for place, stage in known.items()}
+    work = {place: waiting(stage) for place, stage in known.items()}
     running = []
     for stage, progress in states(layout):
         if (found := known.get((stage, progress.name))) is not None:
@@ -81,6 +82,15 @@ def kind_of(stage: Stage) -> str:
     return " ".join([stage.stage, *stage.name.split("/")[2:3]])
 
 
+def waiting(stage: Stage) -> Work:
+    """A stage that has not begun. An evaluation is in the chain of its training."""
+    chain = ""
+    if stage.stage in ("train", "evaluate"):
+        parts = stage.name.split("/")
+        chain = "/".join([*parts[:2], *(part.partition("@")[0] for part in parts[2:3]), parts[-1]])
+    return Work(kind_of(stage), stage.seconds, chain=chain)
+
+
 def measured(stage: Stage, progress: Progress, now: float) -> Work:
     """What the progress file of a stage says of its work."""
     share, running = share_done(progress, stage.seconds, now), progress.state == "running"
@@ -88,9 +98,9 @@ def measured(stage: Stage, progress: Progress, now: float) -> Work:
     # A guess from the expected seconds measures nothing, until the stage takes longer than these.
     counted = progress.total > 1 or not running or spent > stage.seconds
     if not counted or not progress.started or progress.state == "failed":
-        return Work(kind_of(stage), stage.seconds, share, running=running)
+        return replace(waiting(stage), share=share, running=running)
     before = progress.first / progress.total if running else 0.0
-    return Work(kind_of(stage), stage.seconds, share, spent, share - before, running)
+    return replace(waiting(stage), share=share, seconds=spent, shared=share - before, running=running)
 
 
 def states(layout: Layout) -> list[tuple[str, Progress]]:

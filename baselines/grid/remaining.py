@@ -8,6 +8,7 @@ kind, and then its own. What is to do is then laid out on the processes in the o
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ class Work:
     shared: float = 0.0
     """The share that was done in this run, for `seconds`; smaller than `share` after a restart."""
     running: bool = False
+    chain: str = ""
+    """Stages of one chain run one after the other, in their order; empty for a stage that follows none."""
 
 
 def factors(every: Sequence[Work]) -> Mapping[str, float]:
@@ -51,13 +54,49 @@ def _factor(of: Sequence[Work], weight: float, guess: float) -> float:
 
 
 def remaining(every: Sequence[Work], processes: int) -> float:
-    """Seconds until all stages are done, on so many processes."""
+    """Seconds until all stages are done, on so many processes; a chain that has begun goes before one that has not."""
     speed = factors(every)
-    left = [(one, (1 - one.share) * one.expected * speed[one.kind]) for one in every if one.share < 1]
-    free = sorted(seconds for one, seconds in left if one.running)
+    left = [at for at, one in enumerate(every) if one.share < 1]
+    seconds = {at: (1 - every[at].share) * every[at].expected * speed[every[at].kind] for at in left}
+    following, heads, ready = _chains(every, left)
+    free = []
+    for at in (at for at in left if every[at].running):
+        free.append(seconds[at])
+        ready += [(seconds[at], following[at])] if at in following else []
     free += [0.0] * (processes - len(free))
     heapq.heapify(free)
-    for one, seconds in left:
-        if not one.running:
-            heapq.heapreplace(free, free[0] + seconds)
-    return max(free, default=0.0)
+    heapq.heapify(ready)
+    end = max(free)
+    while heads or ready:
+        now = heapq.heappop(free)
+        if ready and (ready[0][0] <= now or not heads):
+            earliest, at = heapq.heappop(ready)
+            now = max(now, earliest)
+        else:
+            at = heads.popleft()
+        now += seconds[at]
+        heapq.heappush(free, now)
+        end = max(end, now)
+        if at in following:
+            heapq.heappush(ready, (now, following[at]))
+    return end
+
+
+def _chains(every: Sequence[Work], left: Sequence[int]) -> tuple[dict[int, int], deque[int], list[tuple[float, int]]]:
+    """What follows a stage in its chain; chains that have not begun; and stages whose predecessors are done."""
+    following: dict[int, int] = {}
+    last: dict[str, int] = {}
+    begun = {one.chain for one in every if one.chain and one.share >= 1}
+    heads: deque[int] = deque()
+    ready: list[tuple[float, int]] = []
+    for at in left:
+        chain = every[at].chain
+        if chain in last:
+            following[last[chain]] = at
+        elif chain in begun and not every[at].running:
+            ready.append((0.0, at))
+        elif not every[at].running:
+            heads.append(at)
+        if chain:
+            last[chain] = at
+    return following, heads, ready

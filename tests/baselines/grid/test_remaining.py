@@ -9,7 +9,7 @@ from anatomy_r1.provenance import ROOT
 from baselines.experiment.cell import Layout
 from baselines.experiment.plan import Stage, lineage, select, stages
 from baselines.experiment.profile import load_profile
-from baselines.grid.progress_bar import kind_of, measured
+from baselines.grid.progress_bar import measured, waiting
 from baselines.grid.remaining import Work, factors, remaining
 from baselines.grid.rows import FinishedRows
 from baselines.runtime.progress import Progress
@@ -68,7 +68,7 @@ def state(known, done, running, at, speed):
             progress = Progress(stage.name, "running", steps, 100, unix_time=at + 1, started=running[place] + 1)
             found.append(measured(stage, progress, at + 1))
         else:
-            found.append(Work(kind_of(stage), stage.seconds))
+            found.append(waiting(stage))
     return found
 
 
@@ -96,10 +96,19 @@ def test_processes_share_what_is_left_and_the_longest_stage_bounds_it():
     assert remaining([], 2) == 0
 
 
+def test_an_evaluation_waits_for_its_training_and_goes_before_other_trainings():
+    pair = [Work("t", 50, chain="a"), Work("e", 10, chain="a")]
+    assert remaining(pair, 2) == pytest.approx(60)
+    assert remaining([*pair, Work("t", 50, chain="b"), Work("e", 10, chain="b")], 1) == pytest.approx(120)
+    done = Work("t", 50, 1.0, 50, 1.0, chain="a")
+    assert remaining([done, pair[1]], 2) == pytest.approx(10)
+
+
 def test_a_stage_that_was_resumed_is_measured_by_what_it_did_itself():
     stage = Stage("train", "b/m/grpo/seed0", Path("x"), 100)
     progress = Progress("x", "running", 60, 100, unix_time=30, started=10, first=40)
-    assert measured(stage, progress, 30) == Work("train grpo", 100, 0.6, 20, pytest.approx(0.2), True)
+    found = measured(stage, progress, 30)
+    assert (found.kind, found.share, found.seconds, found.shared) == ("train grpo", 0.6, 20, pytest.approx(0.2))
 
 
 @pytest.mark.parametrize(("now", "told"), [(60, 0.0), (210, 200)], ids=["as expected", "late"])
