@@ -1,4 +1,4 @@
-"""`anatomy-r1`: data, tasks, evaluate, score, compare, regress, certify, submit, export, log, similarity.
+"""`anatomy-r1`: data, tasks, evaluate, score, compare, power, regress, certify, submit, export, log, similarity.
 
 Only argparse is imported at the top, so that `--help` is quick.
 """
@@ -16,6 +16,7 @@ from anatomy_r1.cli.compare import add_compare_command
 from anatomy_r1.cli.data import add_data_commands
 from anatomy_r1.cli.evaluate import add_evaluate_command, add_log_commands, add_score_command, add_tasks_commands
 from anatomy_r1.cli.export import add_export_commands
+from anatomy_r1.cli.power import add_power_command
 from anatomy_r1.cli.regress import add_regress_command
 from anatomy_r1.cli.submit import add_submit_command
 from anatomy_r1.cli.training import add_certify_command, add_similarity_commands
@@ -34,8 +35,8 @@ example: a tiny model on generated data (extra `eval`; the model is trained in m
 `python -m baselines --help`, `python -m reports --help`."""
 ADDERS = (
     *(add_data_commands, add_tasks_commands, add_evaluate_command, add_score_command, add_compare_command),
-    *(add_certify_command, add_regress_command, add_submit_command, add_export_commands, add_log_commands),
-    add_similarity_commands,
+    *(add_power_command, add_certify_command, add_regress_command, add_submit_command, add_export_commands),
+    *(add_log_commands, add_similarity_commands),
 )
 """In the order in which `--help` lists them."""
 
