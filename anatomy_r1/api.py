@@ -37,18 +37,18 @@ from anatomy_r1.scoring.question_table import table_metrics
 Names = str | Iterable[str] | None
 """One name, several, or None for all."""
 SYSTEM = ("benchmark", "model", "method", "arm")
-"""Columns that identify a system: everything about a result but its seed."""
+"""Columns that identify a system: everything about a result but its base and seed."""
 
 
 def load_results(
     store: str | Path, *, benchmark: Names = None, model: Names = None, method: Names = None, arm: Names = None
 ) -> pd.DataFrame:
-    """Results of a store, one row per result (a method under one seed), with its metrics in percent.
+    """Results of a store, one row per result (a method from one base under one seed), with its metrics in percent.
 
-    Columns: `benchmark`, `model`, `method`, `arm`, `seed`, `questions`, `clusters`, the metrics (`avg@5`, `pass@1`,
-    `major@5`, `greedy`, `parsed`, `truncated` and, where the store has them, `avg@5_lenient`, `malformed`, `several`,
-    `refused`), `parsed_lenient` (share that the lenient extractor reads; missing if not recorded), `unfit` (reasons why
-    it should not be compared; empty if none), `commit`.
+    Columns: `benchmark`, `model`, `method`, `arm`, `base` (empty where the model has one), `seed`, `questions`,
+    `clusters`, the metrics (`avg@5`, `pass@1`, `major@5`, `greedy`, `parsed`, `truncated` and, where the store has
+    them, `avg@5_lenient`, `malformed`, `several`, `refused`), `parsed_lenient` (share that the lenient extractor reads;
+    missing if not recorded), `unfit` (reasons why it should not be compared; empty if none), `commit`.
 
     `store` is a result store, or the folder that holds it (`results/mini`, `runs/mini`). The other arguments select.
 
@@ -69,11 +69,12 @@ def scores(
 ) -> pd.DataFrame:
     """Mean of `metric` for each benchmark, model, method and arm, in percent, with its 95 % interval.
 
-    Each question is averaged over the seeds first. The interval is cluster-robust (`scoring.intervals`): it says what
-    another sample of videos might have shown, not another training. These are the numbers of Table 1.
+    Each question is averaged over bases and seeds first. The interval is cluster-robust (`scoring.intervals`): it says
+    what another sample of videos might have shown, not another training. These are the numbers of Table 1.
 
-    Columns: `benchmark`, `model`, `method`, `arm`, the metric, `low`, `high`, `seeds`, `seed_sd` (standard deviation of
-    the seeds' means, in points), `questions`, `clusters`, `unfit` (reasons against any of the seeds; empty if none).
+    Columns: `benchmark`, `model`, `method`, `arm`, the metric, `low`, `high`, `seeds` (runs), `seed_sd` (standard
+    deviation of their means, in points), `questions`, `clusters`, `unfit` (reasons against any of the seeds; empty if
+    none).
 
     Raises:
         AnatomyR1Error: as `load_results`; or seeds answered different questions, or a result lacks the metric.
@@ -89,8 +90,8 @@ def load_questions(
 ) -> pd.DataFrame:
     """The question tables of results: one row per question and seed, with each metric as a share between 0 and 1.
 
-    Columns: `benchmark`, `model`, `method`, `arm`, `seed`, `id`, `cluster`, `category`, and the metrics of
-    `load_results`.
+    Columns: `benchmark`, `model`, `method`, `arm`, `base` (empty where the model has one), `seed`, `id`, `cluster`,
+    `category`, and the metrics of `load_results`.
 
     Raises:
         AnatomyR1Error: as `load_results`.
@@ -99,7 +100,7 @@ def load_questions(
     for result in _selected(store, (benchmark, model, method, arm)):
         labels = result.questions[["id", "cluster", "category"]].reset_index(drop=True)
         table = labels.assign(**table_metrics(result.questions))
-        for place, name in enumerate((*SYSTEM, "seed")):
+        for place, name in enumerate((*SYSTEM, "base", "seed")):
             table.insert(place, name, getattr(result, name))
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -142,6 +143,10 @@ class Comparison:
     """Conditions that differ and were allowed to, and conditions that were not recorded."""
     reservations: tuple[str, ...] = ()
     """What to read before the verdict: unfit runs, and that the choice of extractor turns the order of the two."""
+    bases: tuple[str, ...] = ()
+    """Bases in common; empty where the model has one."""
+    method_verdict: str = ""
+    """The verdict over clusters, seeds and bases; empty where there are too few seeds or bases."""
 
     def __str__(self) -> str:
         bounds = "" if self.low is None else f" [{self.low:+.2f}, {self.high:+.2f}]"
@@ -253,7 +258,7 @@ def _selected(store: str | Path, wanted: Sequence[Names]) -> list[Result]:
 def _row(result: Result) -> dict[str, object]:
     metrics = table_metrics(result.questions)
     return {
-        **{name: getattr(result, name) for name in (*SYSTEM, "seed")},
+        **{name: getattr(result, name) for name in (*SYSTEM, "base", "seed")},
         "questions": len(result.questions),
         "clusters": result.questions["cluster"].nunique(),
         **{name: 100 * float(values.mean()) for name, values in metrics.items()},
@@ -285,7 +290,7 @@ def _score(key: tuple[str, ...], seeds: list[Result], metric: str) -> dict[str, 
         "seed_sd": _points(seeded.spread),
         "questions": interval.n,
         "clusters": interval.clusters,
-        "unfit": "; ".join(f"seed {one.seed}: {reason}" for one in seeds for reason in one.fitness.reasons),
+        "unfit": "; ".join(f"seed {one.run}: {reason}" for one in seeds for reason in one.fitness.reasons),
     }
 
 
@@ -326,4 +331,6 @@ def _flat(full: FullComparison, panel: Panel, metric: str) -> Comparison:
         lost=tuple(flip.id for flip in full.flips.lost),
         caveats=panel.caveats,
         reservations=full.reservations,
+        bases=full.bases,
+        method_verdict=test.method.verdict if test.method else "",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.errors import AnatomyR1Error, missing_extra
 from baselines.commands import EXAMPLE, add_bench_command, add_grid_commands, add_stage_commands
 
 
@@ -17,6 +17,11 @@ def main(argv: list[str] | None = None) -> int:
         return int(arguments.function(arguments))
     except AnatomyR1Error as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if (needed := missing_extra(error, arguments.words)) is None:
+            raise
+        print(f"error: {needed}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; the same command resumes from here", file=sys.stderr)

@@ -123,6 +123,8 @@ def _selection_arguments(command: argparse.ArgumentParser) -> None:
     add("--benchmarks", nargs="+", default=[], metavar="ID", help="default: the profile's")
     add("--models", nargs="+", default=[], metavar="ID", help="default: the profile's")
     add("--seeds", nargs="+", default=[], type=int, metavar="N", help="default: the profile's")
+    about = "of each model, by name, or `all` (default: the profile's; a profile may list none)"
+    add("--bases", nargs="+", default=[], metavar="ID", help=about)
     add("--arms", nargs="+", default=[], metavar="ID", help="matched, equal-tokens, as-released (default: matched)")
     add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
     add("--jobs", type=int, default=0, help="number of concurrent processes (default: one per core)")
@@ -231,7 +233,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
     files = _method_files(arguments)
     own = [method.id for method in add_methods(files)]
     check_profile(profile, arguments.profile)
-    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "arms", "views")}
+    asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "bases", "arms", "views")}
     selection = select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
     layout = Layout((arguments.runs / profile.name).resolve())
     run = GridRun(profile, layout, arguments.profile, arguments.report_to, files)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from anatomy_r1.errors import missing_extra
 from reports.commands import add_commands
 
 
@@ -27,6 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
         from anatomy_r1.tables.text import plain_lines
 
         print(f"error: {plain_lines(str(error))}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if (needed := missing_extra(error, sys.argv[1:] if arguments is None else arguments)) is None:
+            raise
+        print(f"error: {needed}", file=sys.stderr)
         return 2
 
 

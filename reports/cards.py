@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from anatomy_r1.bases import distinct_seeds, named_bases
 from anatomy_r1.data.leakage.passport import as_text, from_dict
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, MATCHED, Result, load_results
@@ -30,7 +30,7 @@ from reports.scores.names import (
     model_title,
 )
 from reports.scores.notes import MINI_MEANS, USE, commits, unfit_reasons
-from reports.scores.scores import ALL, AVG, Score, SystemKey, scores, system_of
+from reports.scores.scores import ALL, AVG, Score, SystemKey, by_system, scores, system_of
 from reports.tables.rows import number, score_cell
 
 UNKNOWN = "not recorded"
@@ -68,8 +68,7 @@ def cards(results: Sequence[Result]) -> dict[str, str]:
     found = {(score.system, score.metric): score for score in scores(ordered) if score.category == ALL}
     spent = costs(ordered)
     files = {}
-    for system, of_system in groupby(ordered, key=system_of):
-        seeds = list(of_system)
+    for system, seeds in by_system(ordered).items():
         if seeds[0].provenance.get("training") is not None:
             name = f"model-{system.benchmark}-{system.model}-{system.method}-{system.arm}.md"
             files[name] = _model_card(seeds, found, spent[system])
@@ -184,7 +183,8 @@ def _reproduce(seeds: Sequence[Result]) -> str:
         "--methods": [first.method],
         "--benchmarks": [first.benchmark],
         "--models": [first.model],
-        "--seeds": [str(one.seed) for one in seeds],
+        "--seeds": [str(seed) for seed in distinct_seeds(one.run for one in seeds)],
+        **({"--bases": list(bases)} if (bases := named_bases(one.run for one in seeds)) else {}),
         "--arms": [MATCHED, EQUAL_TOKENS] if first.arm == EQUAL_TOKENS else [first.arm],
     }
     words = [word for name, values in options.items() for word in (name, *map(shlex.quote, values))]
@@ -212,6 +212,7 @@ def _plan(result: Result) -> Facts:
         "trainer": _text(stated(plan, "method", "trainer")),
         "prompt": f"{result.style}, {_text(result.provenance.get('prompt'))}",
         "seed": str(result.seed),
+        **({"base": result.base} if result.base else {}),
         "note": _text(result.provenance.get("note")),
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from anatomy_r1.tables.table import Cell, Column, Document, Table, groups
 from reports.scores.cost import Amount, Cost
-from reports.scores.scores import Score, SystemKey
+from reports.scores.scores import Score, SystemKey, several_bases
 
 _SYSTEM = ("profile", "benchmark", "model", "method", "arm")
 _TRAINING = ("steps", "steps_with_start", "rollout_tokens", "rollout_tokens_with_start")
@@ -37,8 +37,9 @@ def scores_csv(
 ) -> str:
     """A line for each score, with the paper's number and the cost of its system; empty fields are missing numbers.
 
-    `category` is empty for all questions. If any score is not clean, a further column lists the kinds of leakage; if
-    any is not above the best blind rule, a last one says so.
+    `category` is empty for all questions. `low` and `high` are of these weights; over several bases, three further
+    columns hold their number and the bounds of the method. If any score is not clean, a further column lists the kinds
+    of leakage; if any is not above the best blind rule, a last one says so.
     """
     columns = [
         *(*_SYSTEM, "metric", "category", "percent", "low", "high", "se"),
@@ -56,6 +57,10 @@ def scores_csv(
         ]
         for score in shown
     ]
+    if several_bases(shown):
+        columns += ["bases", "method_low", "method_high"]
+        bounds = ((str(one.bases), *map(_number, one.method or (None, None))) for one in shown)
+        lines = [[*line, *of] for line, of in zip(lines, bounds, strict=True)]
     if any(score.not_clean for score in shown):
         columns.append("not_clean")
         lines = [[*line, " ".join(score.not_clean)] for line, score in zip(lines, shown, strict=True)]

@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--profile", default="mini")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--model", default="mini-l")
+    parser.add_argument("--base", default="", help="which of the model's bases, where the profile lists several")
     parser.add_argument("--method", default="cot-sft")
     parser.add_argument("--seeds", nargs="+", default=FRESH_SEEDS)
     parser.add_argument("--against", type=Path, default=Path("results/mini/store"), help="result store")
@@ -38,18 +39,20 @@ def main(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(others):
         print(__doc__)
         return command("anatomy_r1.cli", "regress", "--help")
-    references = sorted((ROOT / known.against).glob(f"*/{known.model}/{known.method}/matched"))
+    model = f"{known.model}@{known.base}" if known.base else known.model  # its folder (`anatomy_r1.bases`)
+    references = sorted((ROOT / known.against).glob(f"*/{model}/{known.method}/matched"))
     if not references:
-        print(f"error: {known.against}: no results of {known.model}/{known.method} in it", file=sys.stderr)
+        print(f"error: {known.against}: no results of {model}/{known.method} in it", file=sys.stderr)
         return 2
     benchmarks = [path.parts[-4] for path in references]
     run = ("--profile", known.profile, "--runs", str(known.runs))
     cells = ("--models", known.model, "--methods", known.method, "--benchmarks", *benchmarks, "--arms", "matched")
+    cells += ("--bases", known.base) if known.base else ()
     if status := command("baselines", "run", *run, *cells, "--seeds", *known.seeds):
         return INCOMPLETE if status == STAGE_FAILED else status
     store = run_folder(known.runs, known.profile) / "results"
     fresh = [
-        str(store / benchmark / known.model / known.method / "matched" / f"seed{seed}.json")
+        str(store / benchmark / model / known.method / "matched" / f"seed{seed}.json")
         for benchmark in benchmarks
         for seed in known.seeds
     ]

@@ -27,6 +27,8 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 NOT_ALL_CELLS = 1
 """Exit status of a grid in which a cell failed; a higher one means that it did not run at all."""
+COMMITTED = Path("results")
+"""Folder of the committed results, below it one for each profile."""
 PAPER_BENCHMARK = "sgg_anatomy"
 """Benchmark of the paper's Table 2 and figures; the generated one's name has a suffix."""
 
@@ -96,7 +98,17 @@ def trained_and_reported(artefact: Artefact, profile: str, runs: Path, others: S
     asks = artefact.compares and any(word.startswith("--method-file") for word in others)
     own = json.loads((ROOT / run / "grid.json").read_text(encoding="utf-8"))["own"] if asks else []
     compared = [compare(run, method) for method in own]
+    if artefact.compares:
+        tell_agreement(run)
     return status, max(reported, *compared, 0)
+
+
+def tell_agreement(run: Path) -> None:
+    """Say in one line whether seed 0's numbers are the committed ones; that they differ is no failure of the run."""
+    committed = COMMITTED / run.name
+    if (ROOT / committed / "store").is_dir():
+        print(flush=True)
+        command("anatomy_r1.results.agreement", str(run), str(committed), "--seeds", "0")
 
 
 def compare(run: Path, method: str) -> int:

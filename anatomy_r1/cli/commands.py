@@ -6,9 +6,10 @@ Only argparse is imported at the top, so that `--help` is quick.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from anatomy_r1.tables.table import Document
@@ -28,7 +29,18 @@ def add_command(commands: Any, name: str, about: str, example: str, run: Command
 
 def add_group(commands: Any, name: str, about: str, example: str, metavar: str = "COMMAND") -> Any:
     """Add a command that has commands of its own; returns what these are added to."""
-    return _add(commands, name, about, example).add_subparsers(required=True, metavar=metavar)
+    return add_subcommands(_add(commands, name, about, example), metavar)
+
+
+def add_subcommands(parser: argparse.ArgumentParser, metavar: str) -> Any:
+    """What commands are added to. Without one, `parser` prints its help, which lists them, with exit status 2."""
+
+    def show(_: argparse.Namespace) -> int:
+        print(f"{parser.format_help()}\n{parser.prog}: error: name a {metavar}", file=sys.stderr)
+        return 2
+
+    parser.set_defaults(run=show)
+    return parser.add_subparsers(metavar=metavar)
 
 
 def count(text: str) -> int:
@@ -36,6 +48,14 @@ def count(text: str) -> int:
     if (number := int(text)) < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
     return number
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors end in the example of its help, in place of all options."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, the example and where the rest is; exit status 2."""
+        self.exit(2, f"{self.prog}: error: {message}\n\n{self.epilog}\n\nall options: {self.prog} --help\n")
 
 
 def _add(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:

@@ -6,7 +6,8 @@ In the order in which a comparison runs:
     panel            systems of one benchmark, aligned by question; what must agree before they may be compared
     family           the comparisons that were declared, whether before the runs, and Holm's procedure over them
     compare          paired differences with intervals, tests and verdicts; `analyse` does it all
-    statistics       test, minimum detectable difference, uncertainty over seeds, verdict: pure, seeded where it draws
+    statistics       test, minimum detectable difference, verdict: pure, seeded where it draws
+    retraining       base and seed as random factors: the interval and the verdict of the method, and not of the weights
     beside_blind     each system beside the best rule that sees no image
     report           what is printed of it: tables, notes, JSON;  cells: numbers as they are printed
     regression_gate  behind `anatomy-r1 regress`: did a metric fall by more than the noise allows?

@@ -1,23 +1,31 @@
 """Paired comparisons of systems: differences with intervals, tests and verdicts; next to them each system's own scores.
 
-Each question's difference between two systems is averaged over the seeds that both have. Differences get an interval
-over clusters in every metric and category; the family's metric over all questions is also tested (sign-flip test over
-clusters, Holm over the family) and gets a verdict. All functions are pure; `seed` affects only randomly drawn sign
-patterns.
+Each question's difference between two systems is averaged over the bases and seeds that both have. Differences get an
+interval over clusters in every metric and category; the family's metric over all questions is also tested (sign-flip
+test over clusters, Holm over the family) and gets a verdict. All functions are pure; `seed` affects only randomly drawn
+sign patterns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from anatomy_r1.bases import RunKey, distinct_seeds, named_bases
 from anatomy_r1.comparison import statistics
 from anatomy_r1.comparison.family import METRICS, Declaration, Family, Pair
-from anatomy_r1.comparison.panel import ALL, Panel, SystemPair, seeds_of_pair
+from anatomy_r1.comparison.panel import ALL, Panel, SystemPair, runs_of_pair
+from anatomy_r1.comparison.retraining import (
+    RetrainingInterval,
+    method_verdict,
+    of_these_weights,
+    retraining_interval,
+)
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm, reservations
@@ -49,6 +57,17 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class MethodTest:
+    """The test of the methods rather than of these weights, by the interval over clusters, seeds and bases."""
+
+    p: float
+    """Student's t, adjusted by Holm's procedure."""
+    detectable: float
+    """Minimum detectable difference at the family's level over its size."""
+    verdict: statistics.Verdict
+
+
+@dataclass(frozen=True, slots=True)
 class HypothesisTest:
     """The test of a comparison that belongs to the family."""
 
@@ -60,6 +79,8 @@ class HypothesisTest:
     verdict: statistics.Verdict
     of_these_weights: bool
     """Whether the verdict was not shown to hold for another training as well."""
+    method: MethodTest | None = None
+    """The test of the method; None where there is no interval of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +115,19 @@ class Comparison:
     seeds: tuple[int, ...]
     """Seeds in common; empty if there are none and each system was averaged over its own."""
     spread: float | None
-    """Standard deviation of the difference over the common seeds; None for fewer than two."""
-    retrained: statistics.RetrainingInterval | None
-    """Interval of the family's metric over clusters and seeds; None for fewer than three seeds."""
+    """Standard deviation of the difference over the common runs; None for fewer than two."""
+    retrained: RetrainingInterval | None
+    """Interval of the family's metric over clusters, seeds and bases; None for too few (`retraining_interval`)."""
     order: str
     """In words, that the choice of extractor turns the order of the two; empty if it does not, or is not known."""
     differences: tuple[Difference, ...]
     test: HypothesisTest | None
     """None outside the family."""
     flips: Flips
+    bases: tuple[str, ...] = ()
+    """Bases in common; empty where they have no name."""
+    runs: int = 0
+    """Pairs of trainings from the same base under the same seed."""
 
     @property
     def reservations(self) -> tuple[str, ...]:
@@ -121,10 +146,11 @@ class SystemScore:
     metric: str
     category: str
     interval: Interval
-    """Over clusters; each question is averaged over seeds first."""
+    """Over clusters; each question is averaged over bases and seeds first."""
     seeds: int
+    """Runs: every base under every seed."""
     spread: float | None
-    """Standard deviation of the seeds' means; None for one seed."""
+    """Standard deviation of the runs' means; None for one."""
     over_seeds: statistics.SeedMean
     system: System
 
@@ -173,7 +199,7 @@ def _system_scores(panel: Panel, metric: str) -> Iterator[SystemScore]:
     for category in (ALL, *panel.categories):
         metrics, of = SHOWN if category == ALL else (metric,), panel.mask(category)
         cells = [(system, name) for system in panel.systems for name in metrics if panel.has(system, name)]
-        values = [panel.seed_shares(system, name, system.seeds).compress(of, axis=1) for system, name in cells]
+        values = [panel.run_shares(system, name, system.keys).compress(of, axis=1) for system, name in cells]
         intervals = cluster_intervals(np.stack([one.mean(axis=0) for one in values]), panel.clusters[of])
         for (system, name), interval, one in zip(cells, intervals, values, strict=True):
             means = one.mean(axis=1)
@@ -205,11 +231,37 @@ def compare(panels: Sequence[Panel], family: Family, *, seed: int = 0) -> tuple[
         pair: (tests[pair], p, family.adjusted_floor(pair, tests[pair].floor, raw))
         for pair, p in family.adjusted(raw).items()
     }
+    trained = {_names(pair): _trained(panel, pair, family.metric) for panel in panels for pair in panel.pairs}
+    intervals = {pair: one.interval for pair, one in trained.items() if one.interval and pair in family.pairs}
+    for pair, p in family.adjusted({pair: interval.p for pair, interval in intervals.items()}).items():
+        trained[pair] = trained[pair]._replace(p=p)
     return tuple(
         comparison
         for panel, of in zip(panels, differences, strict=True)
-        for comparison in _compared(panel, of, family, adjusted)
+        for comparison in _compared(panel, of, family, adjusted, trained)
     )
+
+
+class _Trained(NamedTuple):
+    """What the trainings of a pair show of the methods."""
+
+    runs: tuple[RunKey, ...]
+    """Those in common; empty if there are none."""
+    spread: float | None
+    interval: RetrainingInterval | None
+    p: float | None = None
+    """Of the interval's t test, adjusted by Holm's procedure; None outside the family."""
+
+
+def _trained(panel: Panel, pair: SystemPair, metric: str) -> _Trained:
+    """Differences within base and seed, so that what these give to both methods cancels out."""
+    runs, others = runs_of_pair(*pair)
+    if runs != others:
+        return _Trained((), None, None)
+    baseline, other = (panel.run_shares(system, metric, runs) for system in pair)
+    by_run = other - baseline
+    spread = float(by_run.mean(axis=1).std(ddof=1)) if len(runs) > 1 else None
+    return _Trained(runs, spread, retraining_interval(by_run, panel.clusters, runs))
 
 
 def _names(pair: SystemPair) -> Pair:
@@ -217,10 +269,10 @@ def _names(pair: SystemPair) -> Pair:
 
 
 def _mean_shares(panel: Panel, pair: SystemPair, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shares of the baseline and of the other, averaged over seeds; shape [n] each."""
+    """Shares of the baseline and of the other, averaged over runs; shape [n] each."""
     first, second = (
-        panel.seed_shares(system, metric, seeds).mean(axis=0)
-        for system, seeds in zip(pair, seeds_of_pair(*pair), strict=True)
+        panel.run_shares(system, metric, runs).mean(axis=0)
+        for system, runs in zip(pair, runs_of_pair(*pair), strict=True)
     )
     return first, second
 
@@ -232,7 +284,11 @@ def _mean_differences(panel: Panel) -> NDArray[np.float64]:
 
 
 def _compared(
-    panel: Panel, differences: NDArray[np.float64], family: Family, tests: Mapping[Pair, AdjustedTest]
+    panel: Panel,
+    differences: NDArray[np.float64],
+    family: Family,
+    tests: Mapping[Pair, AdjustedTest],
+    trained: Mapping[Pair, _Trained],
 ) -> Iterator[Comparison]:
     at = METRICS.index(family.metric)
     overall = _intervals(differences, panel.clusters)
@@ -252,21 +308,20 @@ def _compared(
             for metric, interval in zip(METRICS, overall[index], strict=True)
         ]
         found += [_with_power(family.metric, name, rows[index][0], family.level) for name, rows in by_category.items()]
-        first, second = seeds_of_pair(*pair)
-        common = first if first == second else ()
-        by_seed = panel.seed_shares(other, family.metric, common) - panel.seed_shares(baseline, family.metric, common)
-        retrained = statistics.retraining_interval(by_seed, panel.clusters) if common else None
+        of_methods = trained[_names(pair)]
         yield Comparison(
             benchmark=panel.benchmark,
             baseline=baseline,
             other=other,
-            seeds=common,
-            spread=float(by_seed.mean(axis=1).std(ddof=1)) if len(common) > 1 else None,
-            retrained=retrained,
+            seeds=distinct_seeds(of_methods.runs),
+            spread=of_methods.spread,
+            retrained=of_methods.interval,
             order=_order(panel, pair),
             differences=tuple(found),
-            test=_judged(family, test, found[at], retrained) if test else None,
+            test=_judged(family, test, found[at], of_methods) if test else None,
             flips=flips(*_mean_shares(panel, pair, flip_metric), panel.questions, flip_metric),
+            bases=named_bases(of_methods.runs),
+            runs=len(of_methods.runs),
         )
 
 
@@ -294,12 +349,20 @@ def _with_power(metric: str, category: str, interval: Interval, level: float) ->
 
 
 def _judged(
-    family: Family, test: AdjustedTest, found: Difference, retrained: statistics.RetrainingInterval | None
+    family: Family,
+    test: AdjustedTest,
+    found: Difference,
+    trained: _Trained,
 ) -> HypothesisTest:
     flip, p, floor = test
     smallest, mean = family.smallest_difference, found.interval.mean
     word = statistics.verdict(mean, p, floor, found.detectable, level=family.level, smallest_difference=smallest)
-    return HypothesisTest(flip, p, floor, word, statistics.of_these_weights(word, retrained, smallest))
+    method = None
+    retrained = trained.interval
+    if retrained is not None and trained.p is not None:
+        said = method_verdict(retrained, trained.p, level=family.level, smallest_difference=smallest)
+        method = MethodTest(trained.p, retrained.detectable(family.strictest_level), said)
+    return HypothesisTest(flip, p, floor, word, of_these_weights(word, retrained, smallest), method)
 
 
 def flips(baseline: NDArray[np.float64], other: NDArray[np.float64], questions: pd.DataFrame, metric: str) -> Flips:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from statsmodels.stats.multitest import multipletests
 
 from anatomy_r1.comparison.statistics import LEVEL, SMALLEST_DIFFERENCE
 from anatomy_r1.errors import AnatomyR1Error
@@ -61,12 +61,11 @@ class Family:
         return self.level / len(self.pairs)
 
     def adjusted(self, found: Mapping[Pair, float]) -> dict[Pair, float]:
-        """Holm-adjusted p of each pair in `found` (statsmodels).
+        """Holm-adjusted p of each pair in `found`.
 
         A declared comparison that was not made counts with p = 1: omitting it must not make the others easier.
         """
-        raw = [found.get(pair, 1.0) for pair in self.pairs]
-        values = multipletests(raw, alpha=self.level, method="holm")[1].tolist()
+        values = holm([found.get(pair, 1.0) for pair in self.pairs])
         return {pair: p for pair, p in zip(self.pairs, values, strict=True) if pair in found}
 
     def adjusted_floor(self, pair: Pair, floor: float, found: Mapping[Pair, float]) -> float:
@@ -74,6 +73,20 @@ class Family:
         size, others = len(self.pairs), (found.get(other, 1.0) for other in self.pairs if other != pair)
         below = sorted(p for p in others if p < floor)
         return min(1.0, max((size - rank) * p for rank, p in enumerate([*below, floor])))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Adjusted p values (Holm 1979): the k-th smallest of n times n - k + 1, at least its predecessor, at most 1.
+
+    Example:
+        >>> holm([0.5, 0.01, 0.125])
+        [0.5, 0.03, 0.25]
+    """
+    raw = np.asarray(values, dtype=float)
+    order = np.argsort(raw, kind="stable")
+    adjusted = np.empty(len(raw))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1)))
+    return [float(p) for p in adjusted]
 
 
 class _File(BaseModel):

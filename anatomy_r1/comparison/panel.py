@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from anatomy_r1.bases import RunKey
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import BesideBlind, beside_blind
@@ -43,8 +45,8 @@ class Panel:
     pairs: tuple[SystemPair, ...]
     questions: pd.DataFrame
     """`id`, `cluster` and `category` of the questions that all systems answered."""
-    shares: Mapping[str, Mapping[int, Shares]]
-    """By system name and seed."""
+    shares: Mapping[str, Mapping[RunKey, Shares]]
+    """By system name and run."""
     caveats: tuple[str, ...]
     """Differences between the systems that the user allowed, and conditions that were not recorded."""
 
@@ -64,9 +66,9 @@ class Panel:
             return np.ones(len(self.questions), dtype=bool)
         return np.asarray(self.questions["category"].to_numpy(dtype=str) == category)
 
-    def seed_shares(self, system: System, metric: str, seeds: Sequence[int]) -> NDArray[np.float64]:
-        """Each question's share under each of the seeds, shape [seeds, n]."""
-        return np.asarray([self.shares[system.name][seed][metric] for seed in seeds])
+    def run_shares(self, system: System, metric: str, runs: Sequence[RunKey]) -> NDArray[np.float64]:
+        """Each question's share in each of the runs, shape [runs, n]."""
+        return np.asarray([self.shares[system.name][run][metric] for run in runs])
 
     def beside_blind(self, system: System, metric: str) -> BesideBlind:
         """A system's difference from the best blind rule in `metric`, over the panel's questions and all its seeds."""
@@ -79,16 +81,16 @@ class Panel:
         return all(metric in of for of in self.shares[system.name].values())
 
 
-def difference(panel: Panel, baseline: System, other: System, seed: int, metric: str) -> NDArray[np.float64]:
-    """Other minus baseline of each question under one seed that both have, shape [n]."""
-    before, after = (panel.shares[system.name][seed][metric] for system in (baseline, other))
+def difference(panel: Panel, baseline: System, other: System, run: RunKey, metric: str) -> NDArray[np.float64]:
+    """Other minus baseline of each question, from one base under one seed that both have, shape [n]."""
+    before, after = (panel.shares[system.name][run][metric] for system in (baseline, other))
     return np.asarray(after - before)
 
 
-def seeds_of_pair(first: System, second: System) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The seeds to average over for each: those in common, or its own if there are none in common."""
-    common = tuple(sorted(set(first.seeds) & set(second.seeds)))
-    return (common, common) if common else (first.seeds, second.seeds)
+def runs_of_pair(first: System, second: System) -> tuple[tuple[RunKey, ...], tuple[RunKey, ...]]:
+    """The bases and seeds to average over for each: those in common, or its own if there are none in common."""
+    common = tuple(sorted(set(first.keys) & set(second.keys)))
+    return (common, common) if common else (first.keys, second.keys)
 
 
 def panels(
@@ -161,13 +163,25 @@ def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Coll
     if refused := [(kind, text) for kind, text, serious in found if serious and kind not in allowed]:
         kinds = " ".join(dict.fromkeys(kind for kind, _ in refused))
         fix = f"Fix: evaluate them under the same conditions, or allow the difference: --allow-different {kinds}"
+        if len(systems) > 2 and (two := _alike(systems)):
+            fix += f"; or name some that agree: anatomy-r1 compare {two[0]} {two[1]}"
         lines = [f"{benchmark}: these systems cannot be compared as they are. {fix}"]
         raise AnatomyR1Error("\n".join([*lines, *(f"  {text}" for _, text in refused)]))
     questions = _common_questions(systems)
     ids, shares = set(questions["id"]), {}
     for system in systems:
-        shares[system.name] = {run.seed: table_metrics(_only(run.questions, ids)) for run in system.runs}
+        shares[system.name] = {run.key: table_metrics(_only(run.questions, ids)) for run in system.runs}
     return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(text for _, text, _ in found))
+
+
+def _alike(systems: Sequence[System]) -> tuple[str, str] | None:
+    """The folders in a result store of two systems that were asked under the same conditions, if there are any."""
+    for first, second in combinations(systems, 2):
+        if first.conditions == second.conditions and _group(first) == _group(second):
+            sources = [Path(system.runs[0].origin["source"]) for system in (first, second)]
+            if all(source.suffix == ".json" for source in sources):
+                return str(sources[0].parent), str(sources[1].parent)
+    return None
 
 
 def _disagreements(systems: Sequence[System], pairs: Sequence[SystemPair]) -> Iterator[Disagreement]:
@@ -193,7 +207,7 @@ def _disagreements(systems: Sequence[System], pairs: Sequence[SystemPair]) -> It
         common = len(set.intersection(*sets))
         yield "questions", f"questions differ: {counts}; compared on the {common} in common", True
     for a, b in pairs:
-        if not set(a.seeds) & set(b.seeds):
+        if not set(a.keys) & set(b.keys):
             yield "seeds", f"seeds: {a.short} and {b.short} share none; each is averaged over its own", True
 
 

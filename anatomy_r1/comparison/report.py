@@ -27,6 +27,7 @@ NAMED = 10
 FEW = 20
 """Clusters below which the report warns that intervals are too narrow: with 20, by about one point of coverage
 (docs/statistics.md)."""
+OVER_SEEDS = "over clusters and seeds"
 _UNTESTED = "points; not tested"
 _BEFORE = {
     "yes": "It was identical at the commit of every result: it was declared before the runs.",
@@ -72,7 +73,7 @@ def _notes(analysis: Analysis) -> Iterator[str]:
     yield (
         "Intervals: 95 %, cluster-robust t, each on its own (Holm adjusts p, not intervals); clusters are independent "
         "units (videos, slides, patients or images). Differences are paired: question by question, averaged first over "
-        "the seeds that both systems have."
+        "the bases and seeds that both systems have."
     )
     yield (
         f"Verdict (our rule): better or worse if p (Holm) is at most {family.level}; else underpowered if even the "
@@ -80,9 +81,12 @@ def _notes(analysis: Analysis) -> Iterator[str]:
         "difference."
     )
     yield (
-        "A verdict is about the weights that were compared. Over clusters and seeds: 95 % interval of the difference "
-        "for another training on other clusters, given from three seeds on. Marked (these weights): there is no such "
-        f"interval, or it includes zero (better, worse) or {smallest} (no detectable difference)."
+        "A verdict is about the weights that were compared. Over clusters and seeds (and bases, if there are several): "
+        "95 % interval of the difference for another training on other clusters, given from three seeds (and three "
+        "bases) on. Marked (these weights): there is no such interval, or it includes zero (better, worse) or "
+        f"{smallest} (no detectable difference). The method: by that interval's own t test, with Holm over the family; "
+        f"no detectable difference if the interval stays within {smallest}, else underpowered. (one base): all "
+        "trainings started from the same base, so nothing is said of another."
     )
     yield _family_note(analysis)
     yield _test_note(analysis)
@@ -134,7 +138,8 @@ def verdict_table(analysis: Analysis) -> Table:
     """The tested metric: each difference, its verdict, and what the verdict rests on."""
     metric = analysis.family.metric
     titles = ["difference", "verdict", "p", "p (Holm)", "smallest p (Holm)", "MDD", "clusters"]
-    titles += ["seeds", "seed SD", "over clusters and seeds"]
+    over = "over clusters, seeds and bases" if any(one.bases for one in analysis.comparisons) else OVER_SEEDS
+    titles += ["seeds", "seed SD", over, "the method", "p (Holm), method", "MDD, method"]
 
     def cells(one: Comparison) -> Iterator[Cell]:
         difference, test = one.difference(metric), one.test
@@ -146,12 +151,26 @@ def verdict_table(analysis: Analysis) -> Table:
             yield from (Cell("not in the family"), Cell(), Cell(), Cell())
         yield points(difference.detectable)
         yield Cell(str(difference.interval.clusters))
-        yield Cell(", ".join(map(str, one.seeds)) or "none shared")
+        yield Cell(_factors(one) or "none shared")
         yield points(one.spread)
         yield Cell(interval_text(one.retrained.low, one.retrained.high)) if one.retrained else Cell()
+        yield from _method_cells(one)
 
     heads = columns(f"{metric}, points", titles)
     return Table("verdicts", f"Differences in {metric}, and verdicts", "System", heads, _pair_blocks(analysis, cells))
+
+
+def _factors(one: Comparison) -> str:
+    seeds, bases = ", ".join(map(str, one.seeds)), ", ".join(one.bases)
+    return f"{seeds} x {bases}" if bases else seeds
+
+
+def _method_cells(one: Comparison) -> tuple[Cell, ...]:
+    method = one.test.method if one.test else None
+    if method is None or one.retrained is None:
+        return (Cell(), Cell(), Cell())
+    aside = "" if one.retrained.bases > 1 else "(one base)"
+    return (Cell(method.verdict, aside), Cell(p_text(method.p)), points(method.detectable))
 
 
 def metrics_table(analysis: Analysis) -> Table:
@@ -226,7 +245,7 @@ def scores_table(analysis: Analysis) -> Table:
         yield Cell(str(main.interval.clusters))
         yield from (shown.get(name, Cell()) for name in RESPONSES)
         yield points(system.parsed_lenient)
-        yield Cell(", ".join(map(str, system.seeds)))
+        yield Cell(system.factors)
         yield points(main.spread)
         yield score_cell(main.over_seeds, "[one seed]")
 
@@ -267,7 +286,7 @@ def origins_table(analysis: Analysis) -> Table:
 
 def _origin(system: System) -> Iterator[str]:
     missing, prompts = "not recorded", system.conditions["prompts"]
-    yield ", ".join(map(str, system.seeds))
+    yield system.factors
     commits = ", ".join(commit[:10] for commit in system.known("commit")) or missing
     yield commits + (" + uncommitted changes" if system.known("changes") else "")
     yield ", ".join(data[:10] for data in system.known("data")) or missing
@@ -322,7 +341,7 @@ def _system(system: System) -> dict[str, Any]:
     return {
         "benchmark": system.benchmark,
         "conditions": {kind: dict(fields) for kind, fields in system.conditions.items()},
-        "runs": {run.seed: dict(run.origin) for run in system.runs},
+        "runs": {str(run.key): dict(run.origin) for run in system.runs},
         "parsed_lenient": system.parsed_lenient,
-        "unfit": {run.seed: run.fitness.reasons for run in system.runs if run.fitness.reasons},
+        "unfit": {str(run.key): run.fitness.reasons for run in system.runs if run.fitness.reasons},
     }

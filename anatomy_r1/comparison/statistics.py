@@ -27,21 +27,6 @@ eight (200,000 simulations each); the simpler error of statsmodels covers 92.4 a
 
     >>> round(interquartile_mean([0.1, 0.5, 0.52, 0.54]).mean, 2)     # leaves out the collapsed seed and the best one
     0.51
-
-**Interval over clusters and seeds.** If d(g, s), the difference in cluster g under seed s, has both drawn anew, its
-mean over G clusters and S seeds has variance
-
-    var(clusters) / G + var(seeds) / S + var(interaction) / (G S)
-
-The standard error here is the square root of the cluster-robust variance of the differences averaged over seeds, plus
-the variance of the seeds' means over S (our choice). Each of the two includes the interaction, which is therefore
-counted twice: the interval is too wide rather than too narrow. Student's t has Satterthwaite's (1946) degrees of
-freedom.
-
-    >>> seeds = [[0.1, 0.3, 0.2, 0.0], [0.3, 0.3, 0.4, 0.2], [0.2, 0.4, 0.2, 0.2]]
-    >>> found = retraining_interval(seeds, ["a", "b", "c", "d"])
-    >>> round(found.mean, 3), round(found.se, 3), round(found.freedom, 1)
-    (0.233, 0.062, 4.8)
 """
 
 from __future__ import annotations
@@ -55,9 +40,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import chi2, norm, trim_mean
 from scipy.stats import t as student_t
-from statsmodels.stats.robust_compare import TrimmedMean
+from scipy.stats.mstats import winsorize
 
-from anatomy_r1.scoring.intervals import CONFIDENCE, Labels, seeded_interval
+from anatomy_r1.scoring.intervals import CONFIDENCE
 
 Verdict = Literal["better", "worse", "no detectable difference", "underpowered"]
 
@@ -73,8 +58,6 @@ POWER = 0.8
 """Chance of finding a difference as large as the minimum detectable one, by convention."""
 TRIM = 0.25
 """Share of the seeds left out at either end of the interquartile mean."""
-FEWEST_SEEDS = 3
-"""Seeds that an interval over clusters and seeds requires (our choice): with two, it covered 88 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +136,9 @@ def _drawn_p(table: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=4096)
-def detectable(clusters: int, level: float) -> float:
-    """Minimum detectable difference in standard errors."""
-    if clusters < 2:
+def detectable(clusters: float, level: float) -> float:
+    """Minimum detectable difference in standard errors; degrees of freedom, which need not be whole, are one fewer."""
+    if clusters <= 1:
         raise ValueError(f"{clusters} cluster: a test needs two")
     if not 0 < level < POWER:
         raise ValueError(f"level {level} and power {POWER}: expected 0 < level < power < 1")
@@ -194,37 +177,9 @@ def interquartile_mean(values: ArrayLike) -> SeedMean:
     mean, kept = float(trim_mean(x, TRIM)), len(x) - 2 * int(TRIM * len(x))
     if kept < 2:
         return SeedMean(mean, None, None, len(x), kept)
-    error = np.sqrt((len(x) - 1) * TrimmedMean(x, TRIM).var_winsorized / (kept * (kept - 1)))
+    error = np.sqrt((len(x) - 1) * winsorize(x, limits=(TRIM, TRIM)).var(ddof=1) / (kept * (kept - 1)))
     half = float(student_t.ppf(0.5 + CONFIDENCE / 2, kept - 1) * error)
     return SeedMean(mean, mean - half, mean + half, len(x), kept)
-
-
-@dataclass(frozen=True, slots=True)
-class RetrainingInterval:
-    """A mean difference with its interval for another training on other clusters, in the unit of the values."""
-
-    mean: float
-    low: float
-    high: float
-    se: float
-    freedom: float
-    """Degrees of freedom of Student's t."""
-
-
-def retraining_interval(values: ArrayLike, clusters: Labels) -> RetrainingInterval | None:
-    """Interval over `values`, shape [seeds, n]; None for fewer than 3 seeds or 2 clusters, or if nothing varies."""
-    found = seeded_interval(values, clusters)
-    over_clusters = found.interval
-    if found.spread is None or found.seeds < FEWEST_SEEDS or over_clusters.se is None:
-        return None
-    parts = np.array([over_clusters.se**2, found.spread**2 / found.seeds])
-    variance = float(parts.sum())
-    if variance == 0:
-        return None
-    freedom = variance**2 / float((parts**2 / [over_clusters.clusters - 1, found.seeds - 1]).sum())
-    half = float(student_t.ppf(0.5 + CONFIDENCE / 2, freedom)) * variance**0.5
-    mean = over_clusters.mean
-    return RetrainingInterval(mean, mean - half, mean + half, variance**0.5, freedom)
 
 
 def verdict(
@@ -240,18 +195,3 @@ def verdict(
     if floor > level or (detectable is not None and detectable > smallest_difference):
         return "underpowered"
     return "no detectable difference"
-
-
-def of_these_weights(found: Verdict, retrained: RetrainingInterval | None, smallest_difference: float) -> bool:
-    """Whether the verdict may not hold for another training; False for underpowered, which is no finding.
-
-    Better or worse holds if the interval over clusters and seeds excludes zero, and no detectable difference holds if
-    that interval stays within the smallest difference of interest.
-    """
-    if found == "underpowered":
-        return False
-    if retrained is None:
-        return True
-    if found == "no detectable difference":
-        return max(-retrained.low, retrained.high) > smallest_difference
-    return retrained.low <= 0 <= retrained.high

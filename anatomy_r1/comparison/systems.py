@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anatomy_r1.bases import RunKey, distinct_seeds, factors_text
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import recorded_scores
 from anatomy_r1.results.store import Result, cell_files, load_cell, load_result, store_in
@@ -34,7 +35,7 @@ template opened is in the prompts as they were read."""
 
 @dataclass(frozen=True, eq=False)
 class SystemRun:
-    """The answers of one policy under one seed."""
+    """The answers of one policy, from one base under one seed."""
 
     name: str
     """The system's name: the cell's path without its seed (`benchmark/model/method/arm`), or the user's name for it."""
@@ -52,6 +53,13 @@ class SystemRun:
     """Avg@5 by the lenient extractor, as a share; None if it is not known."""
     blind: Any = None
     """What is recorded of the best blind rule (`provenance["blind"]` of a result); its answers are in `questions`."""
+    base: str = ""
+    """Which of the model's bases it was trained from; empty where the model has one, and for a response log."""
+
+    @property
+    def key(self) -> RunKey:
+        """Which of its system's runs it is."""
+        return RunKey(self.base, self.seed)
 
     @classmethod
     def from_result(cls, result: Result, source: str, name: str = "") -> SystemRun:
@@ -83,6 +91,7 @@ class SystemRun:
             parsed_lenient=result.parsed_lenient,
             avg_lenient=float(table_metrics(result.questions)[LENIENT].mean()) if result.has_extraction else None,
             blind=recorded.get("blind"),
+            base=result.base,
         )
 
     @classmethod
@@ -131,11 +140,11 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """One policy under all its seeds, which must be different and agree in everything else."""
+    """One policy from all its bases under all its seeds; no two runs are the same, and all else agrees."""
 
     name: str
     runs: tuple[SystemRun, ...]
-    """Sorted by seed."""
+    """Sorted by base and seed."""
 
     def __post_init__(self) -> None:
         first, labels = self.runs[0], ["id", "cluster", "category"]
@@ -143,8 +152,10 @@ class System:
             where = f"{self.name}: {before.origin['source']} and {run.origin['source']}"
             if differences := _differences(first, run):
                 raise AnatomyR1Error(f"{where} are not seeds of one system: {differences}. {_apart(before, run)}")
-            if run.seed == before.seed:
-                raise AnatomyR1Error(f"{where} both have seed {run.seed}. {_apart(before, run)}")
+            if run.key == before.key:
+                raise AnatomyR1Error(f"{where} both have seed {run.key}. {_apart(before, run)}")
+            if bool(run.base) != bool(before.base):
+                raise AnatomyR1Error(f"{where}: one names its base and one does not. {_apart(before, run)}")
             if not run.questions[labels].equals(first.questions[labels]):
                 raise AnatomyR1Error(f"{where} answer different questions. Fix: evaluate both on the same test set")
 
@@ -160,8 +171,18 @@ class System:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds of its runs, in order."""
-        return tuple(run.seed for run in self.runs)
+        """The seeds of its runs, each once, in order."""
+        return distinct_seeds(self.keys)
+
+    @property
+    def keys(self) -> tuple[RunKey, ...]:
+        """Bases and seeds of its runs, in order."""
+        return tuple(run.key for run in self.runs)
+
+    @property
+    def factors(self) -> str:
+        """Its seeds and, where they are named, its bases, in words."""
+        return factors_text(self.keys)
 
     @property
     def short(self) -> str:
@@ -183,9 +204,7 @@ class System:
     def unfit(self) -> tuple[str, ...]:
         """A line for each unfit run: the system, the seed and the reasons."""
         return tuple(
-            f"{self.name}, seed {run.seed}: {'; '.join(run.fitness.reasons)}"
-            for run in self.runs
-            if run.fitness.reasons
+            f"{self.name}, seed {run.key}: {'; '.join(run.fitness.reasons)}" for run in self.runs if run.fitness.reasons
         )
 
     def known(self, what: str) -> tuple[str, ...]:
@@ -223,7 +242,7 @@ def systems(runs: Sequence[SystemRun]) -> tuple[System, ...]:
         if run.questions.empty:
             raise AnatomyR1Error(f"{run.origin['source']}: no questions. Fix: run the cell again")
         by_name.setdefault(run.name, []).append(run)
-    return tuple(System(name, tuple(sorted(of, key=lambda run: run.seed))) for name, of in by_name.items())
+    return tuple(System(name, tuple(sorted(of, key=lambda run: run.key))) for name, of in by_name.items())
 
 
 def load_systems(arguments: Sequence[str], data: Path | None) -> tuple[System, ...]:
@@ -259,12 +278,27 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
 
 
 def _siblings(path: Path) -> str:
-    """What could have been meant: the entries of the nearest folder that exists."""
+    """What could have been meant: a method of a store below this folder, or what the nearest folder holds."""
+    stores = [store for pattern in ("results/*/store", "runs/*/results") for store in sorted(Path().glob(pattern))]
+    if stores and len(path.parts) == 1 and not path.suffix:
+        return _method_folders(path.name, stores)
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     names = sorted(entry.name for entry in folder.iterdir())
     return (
         f"Fix: name one that exists; {folder} holds {', '.join(names[:12]) or 'nothing'}{', ...' * (len(names) > 12)}"
     )
+
+
+def _method_folders(method: str, stores: Sequence[Path]) -> str:
+    """The folders of a method by its name; the names there are if it has none."""
+    for store in stores:
+        cells = [path.parent.relative_to(store).parts for path in sorted(store.glob("*/*/*/*/seed*.json"))]
+        arms = [(model, arm) for _, model, name, arm in cells if name == method]
+        if arms:
+            model, arm = next((one for one in arms if one[1] == "matched"), arms[0])
+            return f"Fix: a system is a path; that method's are {store}/*/{model}/{method}/{arm}"
+    names = sorted({path.name for path in stores[0].glob("*/*/*")})
+    return f"Fix: a system is a path such as {stores[0]}/*/mini-l/{names[0]}/matched; methods there: {', '.join(names)}"
 
 
 def _load_cell(path: Path, name: str) -> SystemRun:

@@ -235,7 +235,8 @@ def inside(path: str, where: str, line: int | None) -> str:
 def existing_folder(path: Path, what: str) -> Path:
     """The folder itself, which must hold something."""
     if not path.is_dir():
-        raise DataError(f"{path}: no such folder. Fix: point it at {what}")
+        mini = "generated data in the same formats: `anatomy-r1 data mini --out runs/world`"
+        raise DataError(f"{path}: no such folder. Fix: point it at {what}; {mini}")
     if next(path.iterdir(), None) is None:
         raise DataError(f"{path}: the folder is empty. Fix: unpack {what} into it")
     return path

@@ -69,7 +69,7 @@ def lm_eval_folder() -> Path:
     """The folder of our tasks inside lm-eval."""
     spec = importlib.util.find_spec("lm_eval")
     if spec is None or spec.origin is None:
-        raise AnatomyR1Error("lm-eval is not installed. Fix: pip install lm-eval==0.4.13")
+        raise AnatomyR1Error("lm-eval is not installed. Fix: pip install 'anatomy-r1[eval]'")
     return Path(spec.origin).parent / "tasks" / FOLDER
 
 

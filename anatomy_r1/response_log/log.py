@@ -63,6 +63,9 @@ class ResponseLog:
         self.path = path
         self._lock: FileLock | None = None
         self._rowids: dict[str, int] | None = None
+        if read_only and path.is_dir():
+            fix = "Fix: name the file that `anatomy-r1 evaluate` wrote; results of a store are for `anatomy-r1 compare`"
+            raise AnatomyR1Error(f"{path}: a folder, so no such response log. {fix}")
         if read_only and not path.is_file():
             raise AnatomyR1Error(f"{path}: no such response log. Fix: run `anatomy-r1 evaluate` with --log {path}")
         if not read_only:

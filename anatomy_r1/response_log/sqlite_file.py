@@ -119,7 +119,7 @@ def is_foreign(error: Exception) -> bool:
 def reading_error(path: Path, error: Exception) -> AnatomyR1Error:
     """Why a log cannot be opened or read, with the fix."""
     if is_foreign(error):
-        fix = f"Fix: move it away, or name another --log ({error})"
+        fix = f"Fix: name a file that `anatomy-r1 evaluate` wrote, or a new one as its --log ({error})"
         return AnatomyR1Error(f"{path}: not a response log of format {FORMAT_VERSION}. {fix}")
     return AnatomyR1Error(f"{path}: cannot be read ({error}). Fix: check disk space and permissions, then run it again")
 

@@ -3,6 +3,8 @@
 STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.json     what was run and from what (provenance)
 STORE/<benchmark>/<model>/<method>/<arm>/seed<k>.parquet  the question table (`anatomy_r1.scoring.question_table`)
 
+Where a model has several bases, <model> is <model>@<base> (`anatomy_r1.bases`), and the JSON has the key `base`.
+
 Every metric is recomputed from the table, so that a report needs no model, and every number has its questions.
 """
 
@@ -16,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from anatomy_r1.bases import RunKey, model_folder
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import BlindRule, read_rule
 from anatomy_r1.files import atomic_file, write_atomic
@@ -66,6 +69,8 @@ class Result:
     """Commit, lock, versions, data hash, arguments of training and sampling, tokens, steps, seconds; `unfit`: reasons
     against using the numbers (`anatomy_r1.scoring.validity`); `blind`: the best rule that sees no image (`BlindRule`),
     or `not_computed`: why there is none."""
+    base: str = ""
+    """Which of the model's bases it was trained from; empty where the model has one, as in older files."""
 
     def __post_init__(self) -> None:
         if missing := [column for column in self._columns if column not in self.questions.columns]:
@@ -104,9 +109,14 @@ class Result:
         return COLUMNS + further + ((BLIND,) if self.has_blind else ())
 
     @property
+    def run(self) -> RunKey:
+        """Which run of its system it is."""
+        return RunKey(self.base, self.seed)
+
+    @property
     def key(self) -> str:
         """Path of the result below the store, without suffix."""
-        return f"{self.benchmark}/{self.model}/{self.method}/{self.arm}/seed{self.seed}"
+        return f"{self.benchmark}/{model_folder(self.model, self.base)}/{self.method}/{self.arm}/seed{self.seed}"
 
 
 def save_result(store: Path, result: Result) -> Path:
@@ -114,7 +124,7 @@ def save_result(store: Path, result: Result) -> Path:
     path = store / f"{result.key}.json"
     with atomic_file(path.with_suffix(".parquet")) as temporary:
         result.questions[list(result._columns)].to_parquet(temporary, index=False)
-    head = {key: value for key, value in asdict(result).items() if key != "questions"}
+    head = {key: value for key, value in asdict(result).items() if key != "questions" and (key != "base" or value)}
     return write_atomic(path, json.dumps(head, indent=1, sort_keys=True) + "\n")
 
 

@@ -95,6 +95,8 @@ class _Head(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     style: Name
     provenance: dict[str, Any]
+    base: Text = ""
+    """Absent in files of models with one base."""
 
 
 def read_head(path: Path, fix: str) -> dict[str, Any]:

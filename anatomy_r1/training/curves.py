@@ -4,6 +4,8 @@ FOLDER/<benchmark>/<model>/<method>/seed<k>.parquet       one row per group: `CO
 FOLDER/<benchmark>/<model>/<method>/seed<k>.json          what was trained, by which commit, and a few sample groups
 FOLDER/<benchmark>/<model>/<method>/seed<k>.seconds.csv   wall-clock time of each step, which differs between runs
 
+Where a model has several bases, <model> is <model>@<base> (`anatomy_r1.bases`).
+
 `curves_from_log` is a function of the log and the record beside it only: the same log gives the same bytes, except for
 the seconds. Three quantities describe the G responses of a group: whether all are wrong, the number of distinct ones,
 and the entropy of their choices. The paper calls a group invalid "if all responses within it are incorrect" (Fig. 6);
@@ -30,6 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
+from anatomy_r1.bases import RunKey, model_folder, split_model
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file, write_atomic
 from anatomy_r1.training.stored_values import check_columns
@@ -122,11 +125,18 @@ class Curves:
     """One row per group, columns `COLUMNS`, in the order served."""
     seconds: pd.DataFrame
     """Columns `step` and `seconds`."""
+    base: str = ""
+    """Which of the model's bases it started from; empty where the model has one."""
+
+    @property
+    def run(self) -> RunKey:
+        """Which run of its method it is."""
+        return RunKey(self.base, self.seed)
 
     @property
     def key(self) -> str:
         """Path below the folder, without suffix."""
-        return f"{self.benchmark}/{self.model}/{self.method}/seed{self.seed}"
+        return f"{self.benchmark}/{model_folder(self.model, self.base)}/{self.method}/seed{self.seed}"
 
 
 def curves_from_log(log: Path, record: Mapping[str, Any], profile: str) -> Curves:
@@ -136,7 +146,8 @@ def curves_from_log(log: Path, record: Mapping[str, Any], profile: str) -> Curve
         raise AnatomyR1Error(f"{log}: no sampled groups (supervised training has none), so it has no curves")
     try:
         cell, arguments = record["plan"]["cell"], record["plan"]["arguments"]
-        benchmark, model, method, seed = str(cell).split("/")
+        benchmark, folder, method, seed = str(cell).split("/")
+        model, base = split_model(folder)
     except (KeyError, ValueError) as error:
         raise AnatomyR1Error(f"{log.parent}: its record names no cell ({error!r}). Fix: train it again") from error
     own, provenance = int(arguments.get("own_steps") or arguments["max_steps"]), record.get("provenance", {})
@@ -151,6 +162,7 @@ def curves_from_log(log: Path, record: Mapping[str, Any], profile: str) -> Curve
         samples=sample_groups(rollouts[rollouts["step"] <= own]),
         groups=group_table(rollouts),
         seconds=read(log, "steps")[["step", "seconds"]],
+        base=base,
     )
 
 
@@ -220,7 +232,7 @@ def save_curves(folder: Path, curves: Curves) -> Path:
     seconds = curves.seconds.to_csv(index=False, float_format="%.3f", lineterminator="\n")
     write_atomic(path.with_suffix(".seconds.csv"), seconds)
     head = {**curves.__dict__, "schema": SCHEMA_VERSION, "samples": [asdict(sample) for sample in curves.samples]}
-    head = {key: value for key, value in head.items() if key not in ("groups", "seconds")}
+    head = {key: value for key, value in head.items() if key not in ("groups", "seconds") and (key != "base" or value)}
     return write_atomic(path, json.dumps(head, indent=1, sort_keys=True) + "\n")
 
 
@@ -261,6 +273,7 @@ class _CurvesFile(BaseModel):
     own_steps: int
     commit: Text
     samples: list[_SampleFile]
+    base: Text = ""
 
 
 def _load(path: Path) -> Curves:

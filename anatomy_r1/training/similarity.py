@@ -117,7 +117,7 @@ class _File(BaseModel):
 
 def read_similarity(path: Path) -> Similarity:
     """Similarities from a file: JSON with `encoder`, `names` and `matrix`, which must tell the options apart."""
-    fix = "write JSON with the keys encoder, names and matrix, from a text encoder such as MedCLIP's"
+    fix = "write JSON with the keys encoder, names and matrix, as `anatomy-r1 similarity make` does"
     try:
         raw = parse_json(path.read_text(encoding="utf-8"))
         read = validated(raw, _File, where=f"{path}: no similarities", fix=fix)

@@ -1,4 +1,4 @@
-"""One cell of the grid (benchmark, model, method, seed), and where its files are below `runs/<profile>/`.
+"""One cell of the grid (benchmark, model, base, method, seed), and where its files are below `runs/<profile>/`.
 
 world/  data/<benchmark>/  models/<model>/          shared by all cells
 released/<benchmark>/<file>/                         training sets of the arm as released (and the twin's file.json)
@@ -8,6 +8,8 @@ responses/<benchmark>/<model>/<method>/seed<k>/      response log
 results/...                                          result store (anatomy_r1/results/store.py)
 work/<digest>/                                       unfinished work, keyed by everything that it depends on
 logs/<stage>/...                                     output of each stage
+
+Where a profile lists several bases of a model, <model> is <model>@<base> in all of these (`anatomy_r1.bases`).
 
 `settings` are everything that the result of a training run depends on, computed without training.
 """
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.arithmetic import OPTIMISER, Mode
+from anatomy_r1.bases import model_folder
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import PLAIN, asked_benchmark, row_name
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
@@ -45,6 +48,8 @@ class Cell:
     """What the evaluation shows (`anatomy_r1.evaluation.views`); training does not depend on it."""
     data: str = MATCHED
     """What it is trained on: the `MATCHED` questions, or its file of the arm `AS_RELEASED`."""
+    base: str = ""
+    """Which of the model's bases training starts from; empty where the profile lists none."""
 
     @property
     def method(self) -> Method:
@@ -57,14 +62,19 @@ class Cell:
         return asked_benchmark(self.benchmark, self.view)
 
     @property
+    def base_model(self) -> str:
+        """Name of the weights that it starts from, in paths: the model with its base."""
+        return model_folder(self.model, self.base)
+
+    @property
     def name(self) -> str:
         """Path of its training and responses below a stage's folder; the same in all views."""
         own = "" if self.data == MATCHED else f"{self.data}/"
-        return f"{self.benchmark}/{self.model}/{self.method_id}/{own}seed{self.seed}"
+        return f"{self.benchmark}/{self.base_model}/{self.method_id}/{own}seed{self.seed}"
 
     def under(self, arm: str) -> str:
         """Path of its evaluation in one arm, as in the result store."""
-        return f"{self.benchmark}/{self.model}/{row_name(self.method_id, self.view)}/{arm}/seed{self.seed}"
+        return f"{self.benchmark}/{self.base_model}/{row_name(self.method_id, self.view)}/{arm}/seed{self.seed}"
 
     def in_arm(self, arm: str) -> Cell:
         """The cell that is evaluated in an arm: as released has a training of its own."""
@@ -101,13 +111,13 @@ class Layout:
         return self.data(cell.benchmark)
 
     def base(self, model: str) -> Path:
-        """Base model."""
+        """Base model, by the name that `Cell.base_model` gives."""
         return self.root / "models" / model
 
     def start(self, cell: Cell) -> Path:
         """Weights that training starts from."""
         parent = cell.parent()
-        return self.base(cell.model) if parent is None else self.train(parent)
+        return self.base(cell.base_model) if parent is None else self.train(parent)
 
     def train(self, cell: Cell) -> Path:
         """Trained checkpoint and its log."""
@@ -116,7 +126,7 @@ class Layout:
     def policy(self, cell: Cell, arm: str = MATCHED) -> Path:
         """Weights that are evaluated: the checkpoint, or the base model for an untrained method."""
         if not cell.method.trained:
-            return self.base(cell.model)
+            return self.base(cell.base_model)
         return self.train(cell) / EQUAL_TOKENS if arm == EQUAL_TOKENS else self.train(cell)
 
     def evaluation_input(self, cell: Cell) -> Path:
@@ -214,7 +224,7 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
         },
         "arguments": arguments(profile, method, cell.seed, cell.data),
         "data": data,
-        "model": dict(profile.models[cell.model]),
+        "model": profile.source(cell.model, cell.base),
         "parent": settings(profile, parent) if parent else None,
         **profile.portable,
     }

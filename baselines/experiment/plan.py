@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from anatomy_r1.errors import AnatomyR1Error
@@ -22,6 +22,8 @@ from baselines.experiment.cell import Cell, Layout
 from baselines.experiment.profile import Profile
 from baselines.methods.registry import all_methods, find_method
 
+ALL_BASES = "all"
+"""The word of `--bases` for every base, where the profile's default is fewer."""
 VIEWED = ("zero-shot", "cot-sft", "grpo")
 """Methods whose control views `--methods all` includes: untrained, imitation, reinforcement (ours). `--views` selects
 those of any method; all methods under all views would multiply the evaluation's cost by seven."""
@@ -59,6 +61,13 @@ class Selection:
     models: tuple[str, ...]
     seeds: tuple[int, ...]
     arms: tuple[str, ...]
+    bases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Model -> its bases; a model without an entry has one without a name."""
+
+    @property
+    def base_models(self) -> tuple[tuple[str, str], ...]:
+        """Every model with each of its bases."""
+        return tuple((model, base) for model in self.models for base in self.bases.get(model, ("",)))
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,7 @@ def select(
     benchmarks: Sequence[str] = (),
     models: Sequence[str] = (),
     seeds: Sequence[int] = (),
+    bases: Sequence[str] = (),
     arms: Sequence[str] = (),
     views: Sequence[str] = (),
 ) -> Selection:
@@ -94,12 +104,14 @@ def select(
         if not 0 <= seed < 2**32:
             raise AnatomyR1Error(f"seed {seed}: should be 0 or more and below 2**32. Fix: --seeds 0")
     default = profile.default
+    chosen_models = tuple(dict.fromkeys(models or default["models"]))
     chosen = Selection(
         methods=rows(methods or default["methods"], tuple(VIEWS) if "all" in views else views),
         benchmarks=tuple(dict.fromkeys(benchmarks or default["benchmarks"])),
-        models=tuple(dict.fromkeys(models or default["models"])),
+        models=chosen_models,
         seeds=tuple(dict.fromkeys(seeds or default["seeds"])),
         arms=tuple(dict.fromkeys(arms or default["arms"])),
+        bases=_bases(profile, chosen_models, bases),
     )
     _check_balanced(profile, chosen, views)
     return chosen
@@ -115,6 +127,22 @@ def _check_balanced(profile: Profile, selection: Selection, views: Sequence[str]
         raise AnatomyR1Error(f"no balanced variant of {names} in profile {profile.name}. Fix: {fix}")
 
 
+def _bases(profile: Profile, models: Sequence[str], asked: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The bases of each model: those asked for, else those of the profile's `default`, else all."""
+    every = {model: profile.bases(model) for model in models}
+    names = [name for of in every.values() for name in of if name]
+    if asked and not names:
+        raise AnatomyR1Error(f"no bases of {', '.join(models)} in profile {profile.name}. Fix: leave out --bases")
+    _known("base", asked, [*names, ALL_BASES])
+    default = [name for name in profile.default.get("bases", ()) if name in names]
+    wanted = set(names if ALL_BASES in asked else asked or default or names)
+    chosen = {model: tuple(name for name in of if not name or name in wanted) for model, of in every.items()}
+    if without := [model for model, of in chosen.items() if not of]:
+        fix = f"name one of {', '.join(every[without[0]])} as well, or leave the model out"
+        raise AnatomyR1Error(f"no base of {without[0]} among {', '.join(sorted(wanted))}. Fix: {fix}")
+    return chosen
+
+
 def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in known:
@@ -122,11 +150,11 @@ def _known(what: str, names: Sequence[str], known: Iterable[str]) -> None:
 
 
 def cells(selection: Selection) -> list[Cell]:
-    """One cell per benchmark, model, row and seed."""
+    """One cell per benchmark, model, base, row and seed."""
     return [
-        Cell(benchmark, model, method, seed, view)
+        Cell(benchmark, model, method, seed, view, base=base)
         for benchmark in selection.benchmarks
-        for model in selection.models
+        for model, base in selection.base_models
         for method, view in map(split_row, selection.methods)
         for seed in selection.seeds
     ]
@@ -163,7 +191,7 @@ def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage
     for name, file in dict.fromkeys((c.benchmark, c.method.release) for c in trained if c.data == AS_RELEASED):
         output = layout.released(name, file) / "manifest.json"
         found.append(Stage("released", f"{name}/{file}", output, cost["data"]))
-    for name in dict.fromkeys(cell.model for cell, _ in wanted if cell.method.kind != "control"):
+    for name in dict.fromkeys(cell.base_model for cell, _ in wanted if cell.method.kind != "control"):
         found.append(Stage("base", name, layout.base(name) / "config.json", cost["base"]))
     for cell in trained:  # DAPO samples more per step, so a profile may have an estimate of its own for it
         seconds = cost.get(cell.method_id, cost[cell.method.budget])

@@ -60,6 +60,15 @@ class Profile:
             raise AnatomyR1Error(f"profile {self.name}: {reason}. Fix: leave out --arithmetic portable")
         return replace(self, arithmetic=mode) if mode else self
 
+    def bases(self, model: str) -> tuple[str, ...]:
+        """Bases of a model; one without a name where the profile lists none."""
+        return tuple(self.models[model].get("bases") or ("",))
+
+    def source(self, model: str, base: str) -> dict[str, Any]:
+        """What one base of a model depends on: the model's section, with its own name in place of all."""
+        section = {key: value for key, value in self.models[model].items() if key != "bases"}
+        return {**section, "base": base} if base else section
+
     def arms(self) -> tuple[str, ...]:
         """Arms that this profile supports: equal tokens needs a token budget, as released needs the released files."""
         equal = (EQUAL_TOKENS,) if self.budget("rl").get("rollout_tokens") else ()

@@ -21,6 +21,7 @@ from anatomy_r1.results.store import AS_RELEASED
 from anatomy_r1.validation import unknown_key
 from baselines.experiment.values import (
     A_LIST,
+    NAME,
     UNSET,
     AboveOne,
     Count,
@@ -105,6 +106,9 @@ class ModelSection(Section):
     """Size of the mini world's base, which is trained from scratch."""
     recipe: Literal["toy"] | None = None
     """`toy`: two training steps, for tests."""
+    bases: Names = UNSET
+    """Names of its committed bases, pretrained by one recipe; each is a level of the factor *base*. With the recipe
+    `toy`, the n-th is trained on the spot under seed n."""
     hub: Annotated[str, Field(min_length=1)] = UNSET
     """Id on the Hugging Face Hub, or a local folder."""
     revision: str | None = None
@@ -123,6 +127,11 @@ class ModelSection(Section):
             raise ValueError("has both `mini` and `hub`: its weights come from one place")
         if "hub" in given and self.recipe:
             raise ValueError("recipe: is of `mini`, and this model has `hub`")
+        if "hub" in given and "bases" in self.model_fields_set:
+            raise ValueError("bases: are of `mini`, and this model has `hub`: list its other weights as further models")
+        for name in self.bases or ():
+            if NAME.fullmatch(name) is None:
+                raise ValueError(f"bases: {name!r} cannot be a folder's name: letters, digits, points and hyphens")
         if self.lora == {}:
             raise ValueError("lora: is empty, which would train all weights: write null, or name r and lora_alpha")
         if self.pixels and self.pixels.get("min", 1) > self.pixels.get("max", float("inf")):
@@ -182,6 +191,8 @@ class DefaultSection(Section):
     benchmarks: Names
     models: Names
     seeds: Seeds
+    bases: Names = UNSET
+    """Bases of the default models; all of them where it is not given."""
     arms: Annotated[list[Literal["matched", "equal-tokens", "as-released"]], *A_LIST]
 
 
@@ -343,6 +354,11 @@ class ProfileFile(Section):
         """Names in one section are those of another; nothing is said that would have no effect."""
         _among("default.benchmarks", self.default.benchmarks, self.data)
         _among("default.models", self.default.models, self.models)
+        _among(
+            "default.bases",
+            self.default.bases or (),
+            [base for one in self.models.values() for base in one.bases or ()],
+        )
         _among("released", self.released, self.data)
         self._check_budgets()
         if AS_RELEASED in self.default.arms and not self.released:

@@ -6,6 +6,7 @@ A section's numbers stay as they are written: 0 and 0.0 are different settings, 
 from __future__ import annotations
 
 import math
+import re
 import reprlib
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -93,7 +94,8 @@ Count = Annotated[int, Field(ge=1, lt=_LARGE)]
 Whole = Annotated[int, Field(ge=0, lt=_LARGE)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Options = Annotated[dict[str, Any], AfterValidator(_exact_options)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+Name = Annotated[str, StringConstraints(pattern=rf"^{NAME.pattern}$")]
 """A folder's name and a word of a command line."""
 A_LIST = (BeforeValidator(_a_list), Field(min_length=1), AfterValidator(_each_once))
 Names = Annotated[list[str], *A_LIST]

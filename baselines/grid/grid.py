@@ -9,23 +9,19 @@ dies is submitted again and resumes from its last checkpoint; SLURM may also req
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
-from tqdm import tqdm
-
+from anatomy_r1.bases import model_folder
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import VIEWS
 from anatomy_r1.locks import try_lock
@@ -34,9 +30,10 @@ from baselines.experiment.cell import GridRun, Layout, settings
 from baselines.experiment.plan import Selection, Stage, data_sets, evaluations, gpus_of, lineage, stages
 from baselines.experiment.profile import Profile, digest
 from baselines.grid.pool import pool
+from baselines.grid.progress_bar import show_progress, states
 from baselines.methods.registry import add_methods
 from baselines.runtime.processes import die_with_parent
-from baselines.runtime.progress import Progress, read_progress, share_done
+from baselines.stages.base import base_digest
 
 MARGIN = 3.0
 """Time limit of a job relative to its stage's estimate (ours); a job that exceeds it is started again."""
@@ -75,7 +72,7 @@ def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = L
             asked = {"resources": by_output(run.profile, layout.root, todo)}
             config.write_text(json.dumps({**configuration(run, selection), **asked, "pool": address}, indent=1))
             process = _start(layout, config, where, lock)
-            show_progress(process, layout, todo)
+            show_progress(process, layout, todo, jobs)
     return summary(process.returncode, layout, todo)
 
 
@@ -112,14 +109,11 @@ def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
 
 
 def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
-    sources, world = {model: profile.models[model] for model in selection.models}, ""
-    bases = {model: digest(source) for model, source in sources.items()}
+    world, bases = "", {model_folder(*one): base_digest(profile, *one) for one in selection.base_models}
     if profile.generated:
-        from anatomy_r1.mini.base import recipe_hash
         from anatomy_r1.mini.world import WorldSpec, world_hash
 
         world = world_hash(WorldSpec(**profile.world))
-        bases = {model: digest([recipe_hash(source["mini"]), dict(source)]) for model, source in sources.items()}
     if own := profile.portable:
         world, bases = digest([world, own]), {model: digest([found, own]) for model, found in bases.items()}
     return {
@@ -198,59 +192,9 @@ def _status_command() -> str:
     return "squeue" if kind.rstrip().endswith(("accounting_storage/none", "(null)")) else "sacct"
 
 
-TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
-"""Seconds between updates; a terminal rewrites one line, a file gets a new one each time."""
-
-
-def show_progress(process: subprocess.Popen[bytes], layout: Layout, todo: Sequence[Stage]) -> None:
-    """Show a bar until the process ends. Its unit is seconds of expected work, which gives the time left.
-
-    What an earlier run did is no work of this one: finished stages are left out, and a part of a stage is `initial`.
-    """
-    todo = [stage for stage in todo if not stage.output.exists()]
-    total = round(sum(stage.seconds for stage in todo)) or 1
-    terminal = sys.stderr.isatty()
-    shape = "{percentage:3.0f}% |{bar:20}| {elapsed} elapsed, about {remaining} left{postfix}"
-    with tqdm(total=total, bar_format=shape, file=sys.stderr if terminal else io.StringIO()) as bar:
-        bar.initial = total
-        while process.poll() is None:
-            _show(bar, layout, todo)
-            if not terminal:
-                print(bar, file=sys.stderr, flush=True)
-            try:
-                process.wait(TERMINAL_SECONDS if terminal else FILE_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-            except KeyboardInterrupt:
-                process.send_signal(signal.SIGINT)
-                process.wait()
-                raise
-        _show(bar, layout, todo)
-
-
-def _show(bar: Any, layout: Layout, todo: Sequence[Stage]) -> None:
-    seconds = {(stage.stage, stage.name): stage.seconds for stage in todo}
-    spent, running = 0.0, []
-    for stage, progress in _states(layout):
-        expected = seconds.get((stage, progress.name), 0.0)
-        share = share_done(progress, expected, time.time())
-        spent += share * expected
-        if progress.state == "running":
-            running.append(f"{stage} {progress.name} {share:.0%}")
-    bar.set_postfix_str(" | " + "; ".join(running) if running else "", refresh=False)
-    bar.n = min(round(spent), bar.total)
-    bar.initial = min(bar.initial, bar.n)  # also where a stage begins again
-    bar.refresh()
-
-
-def _states(layout: Layout) -> list[tuple[str, Progress]]:
-    root = layout.root / "progress"
-    return [(folder.name, p) for folder in sorted(root.glob("*")) for p in read_progress(folder)]
-
-
 def summary(code: int, layout: Layout, todo: Sequence[Stage]) -> bool:
     """Print which stages failed, why, and where their logs are; True when every stage is done."""
-    failed = [(stage, p) for stage, p in _states(layout) if p.state == "failed"]
+    failed = [(stage, p) for stage, p in states(layout) if p.state == "failed"]
     missing = [stage for stage in todo if not stage.output.exists()]
     for stage, progress in failed:
         print(f"FAILED {stage} {progress.name}: {progress.reason}\n       log: {progress.log}", file=sys.stderr)

@@ -29,6 +29,10 @@ class Progress:
     reason: str = ""
     log: str = ""
     unix_time: float = 0.0
+    started: float = 0.0
+    """When this run of the stage began, in Unix time; 0 if it did not say."""
+    first: int = 0
+    """`done` when it was first reported: what an earlier run left."""
 
 
 def write_progress(path: Path, progress: Progress) -> None:
@@ -52,12 +56,13 @@ def share_done(progress: Progress, expected: float, now: float) -> float:
 
 def reporter(path: Path, name: str, every: float = 1.0) -> ProgressCallback:
     """A callback that writes at most once in `every` seconds, and always at the end."""
-    last = [0.0]
+    last, began, first = [0.0], time.time(), list[int]()
 
     def report(done: int, total: int) -> None:
         now = time.monotonic()
+        first.extend([] if first else [done])
         if done >= total or now - last[0] >= every:
             last[0] = now
-            write_progress(path, Progress(name, "running", done, total))
+            write_progress(path, Progress(name, "running", done, total, started=began, first=first[0]))
 
     return report

@@ -59,6 +59,7 @@ def evaluate_cell(run: GridRun, cell: Cell, arm: str, report: ProgressCallback) 
         style="none" if method.kind == "control" else method.style,
         questions=questions,
         provenance={**made, **particulars},
+        base=cell.base,
     )
     save_result(run.layout.store(), with_blind(result, run.layout.data(cell.asked)))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 import traceback
 from dataclasses import replace
 
 from anatomy_r1.arithmetic import use_portable
+from anatomy_r1.bases import split_model
 from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.locks import locked
 from anatomy_r1.provenance import ROOT
@@ -21,8 +23,10 @@ from baselines.runtime.progress import Progress, ProgressCallback, reporter, sil
 
 def parse_cell(name: str) -> Cell:
     """`benchmark/model/method/seed0` -> Cell; `as-released` may precede the seed."""
-    benchmark, model, method, *data, seed = name.split("/")
-    return Cell(benchmark, model, method, int(seed.removeprefix("seed")), data=data[0] if data else MATCHED)
+    benchmark, folder, method, *data, seed = name.split("/")
+    model, base = split_model(folder)
+    number = int(seed.removeprefix("seed"))
+    return Cell(benchmark, model, method, number, data=data[0] if data else MATCHED, base=base)
 
 
 def parse_evaluation(name: str) -> tuple[Cell, str]:
@@ -36,7 +40,8 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
     """Run one stage; a failure is recorded in its progress file, where the grid finds it, then raised."""
     layout = run.layout
     progress, lock = layout.progress(stage, name), layout.root / "work" / f"{digest([stage, name])}.lock"
-    write_progress(progress, Progress(name, "running"))
+    began = time.time()
+    write_progress(progress, Progress(name, "running", started=began))
     try:
         with locked(lock):  # waits for a process of a killed grid that still does the same work
             _limit_threads(run.profile)
@@ -49,7 +54,7 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
         near = log.relative_to(ROOT) if log.is_relative_to(ROOT) else log  # shorter, and the same on every machine
         write_progress(progress, Progress(name, "failed", reason=reason, log=str(near)))
         raise
-    write_progress(progress, Progress(name, "done", 1, 1))
+    write_progress(progress, Progress(name, "done", 1, 1, started=began))
 
 
 def _limit_threads(profile: Profile) -> None:
@@ -80,16 +85,9 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
 
             prepare_released(run, *name.split("/"))
         case "base":
-            from anatomy_r1.mini.base import build_base
-            from anatomy_r1.mini.recipe import toy
-            from baselines.stages.policy import fetch
+            from baselines.stages.base import make_base
 
-            source, out = profile.models[name], layout.base(name)
-            if "mini" in source:
-                shutil.rmtree(out, ignore_errors=True)
-                build_base(out, source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
-            else:
-                fetch(source, out)
+            make_base(profile, *split_model(name), layout.base(name))
         case "train":
             from baselines.stages.train import train
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from anatomy_r1.bases import RunKey
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import Family
 from anatomy_r1.comparison.panel import Panel, panels
@@ -46,7 +47,7 @@ VERDICTS: Mapping[Verdict, str] = {
     "underpowered": "underpowered: no use of the image shown",
 }
 """Verdict of the comparison with the wrong image -> what it says about the policy."""
-ResultsByView = Mapping[str, Mapping[int, Result]]
+ResultsByView = Mapping[str, Mapping[RunKey, Result]]
 """View -> seed -> result, of one policy."""
 
 
@@ -75,7 +76,7 @@ class ImageAblation:
         if view not in self.comparisons:
             return None
         found = self.comparisons[view]
-        seeded = SeededInterval(found.difference(AVG).interval, len(found.seeds), found.spread)
+        seeded = SeededInterval(found.difference(AVG).interval, found.runs, found.spread)
         return score_of(self.policy, minus(AVG, view), ALL, seeded, self.leaks)
 
     def all_scores(self) -> Iterator[Score]:
@@ -161,7 +162,7 @@ def _ablation(policy: SystemKey, views: ResultsByView, comparisons: Mapping[str,
     every = [result for seeds in views.values() for result in seeds.values()]
     found = _averages(every)
     averages = {view: found[name] for view in views if (name := row_name(policy.method, view)) in found}
-    seeds = len({result.seed for result in every})
+    seeds = len({result.run for result in every})
     return ImageAblation(tuple(every), policy, averages, comparisons, seeds, not_clean(every))
 
 
@@ -205,12 +206,12 @@ def _by_policy(results: Sequence[Result], wanted: Sequence[str]) -> dict[SystemK
 
     Restricted to the seeds that ran under all of these views, so that views differ only in what was shown.
     """
-    found: dict[SystemKey, dict[str, dict[int, Result]]] = {}
+    found: dict[SystemKey, dict[str, dict[RunKey, Result]]] = {}
     for result in sorted(results, key=lambda one: one.key):
         method, view = split_row(result.method)
         if view in (PLAIN, *wanted):
             policy = replace(system_of(result), method=method)
-            found.setdefault(policy, {}).setdefault(view, {})[result.seed] = result
+            found.setdefault(policy, {}).setdefault(view, {})[result.run] = result
     kept: dict[SystemKey, ResultsByView] = {}
     for policy, views in found.items():
         if any(view in views for view in wanted):

@@ -58,7 +58,7 @@ def _groups(curves: Curves) -> pd.DataFrame:
         benchmark=curves.benchmark,
         model=curves.model,
         method=curves.method,
-        seed=curves.seed,
+        seed=str(curves.run) if curves.base else curves.seed,
         own_steps=curves.own_steps,
         kilotokens=own["step"].map(tokens),
         seconds=own["step"].map(seconds),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -170,7 +170,7 @@ def statements(frame: pd.DataFrame) -> list[Statement]:
 
 def _statement(claim: FigureClaim, rows: pd.DataFrame, scope: Scope) -> Statement:
     values = measured(rows, claim)
-    interval = cluster_interval(values.to_numpy(), [str(seed) for seed in values.index]) if len(values) else None
+    interval = cluster_interval(values.to_numpy(), _levels(values.index)) if len(values) else None
     bounds = (interval.mean, interval.low, interval.high) if interval else (None, None, None)
     estimate, low, high = (None if value is None else round(value, DECIMALS) + 0.0 for value in bounds)
     return Statement(
@@ -186,6 +186,13 @@ def _statement(claim: FigureClaim, rows: pd.DataFrame, scope: Scope) -> Statemen
         seeds=len(values),
         verdict=verdict(claim, interval),
     )
+
+
+def _levels(runs: Iterable[object]) -> list[str]:
+    """What runs are independent by: their base if there are several (`b-1/0`, `b-1/1`, `b-2/0`), else their seed."""
+    names = [str(run) for run in runs]
+    bases = [name.rpartition("/")[0] for name in names]
+    return bases if len(set(bases)) > 1 else names
 
 
 def verdict(claim: FigureClaim, interval: Interval | None) -> str:

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from anatomy_r1.bases import RunKey
 from anatomy_r1.comparison.cells import difference_cell, interval_text, p_text, signed
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import METRICS, Family
 from anatomy_r1.comparison.panel import ALL, Panel, difference, panels
-from anatomy_r1.comparison.statistics import retraining_interval
+from anatomy_r1.comparison.retraining import retraining_interval
 from anatomy_r1.comparison.systems import System, load_systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
@@ -159,7 +160,7 @@ def _text(one: Wanted, found: Comparison) -> str:
     p = f", p (Holm) {p_text(found.test.p)}" if found.test else ""
     power = "" if difference.detectable is None else f", MDD {100 * difference.detectable:.2f}"
     again = found.retrained
-    seeds = f", over clusters and seeds {interval_text(again.low, again.high)}" if again else ""
+    seeds = f", over {again.over} {interval_text(again.low, again.high)}" if again else ""
     return f"{one.text}: {cell.text} {cell.aside}{p}{power}{seeds}"
 
 
@@ -171,12 +172,12 @@ def _gain(asked: Sequence[Wanted], of: Measurements) -> Judgement:
         pairs = [of.by_pair[one] for one in asked if one.benchmark == benchmark and one in of.by_pair]
         if len(pairs) == 2:
             panel = next(panel for panel in of.panels if panel.benchmark == benchmark)
-            seeds = sorted(set(pairs[0].seeds) & set(pairs[1].seeds))
+            runs = [run for run in _runs(pairs[0]) if run in _runs(pairs[1])]
             first, second = (
-                [difference(panel, pair.baseline, pair.other, seed, METRIC) for seed in seeds] for pair in pairs
+                [difference(panel, pair.baseline, pair.other, run, METRIC) for run in runs] for pair in pairs
             )
             values = [a - b for a, b in zip(first, second, strict=True)]
-            gain = retraining_interval(values, panel.clusters) if values else None
+            gain = retraining_interval(values, panel.clusters, runs) if values else None
             shown = (
                 f"{signed(gain.mean)} {interval_text(gain.low, gain.high)}"
                 if gain
@@ -186,6 +187,11 @@ def _gain(asked: Sequence[Wanted], of: Measurements) -> Judgement:
             told.append(f"{benchmark_title(benchmark)}: {shown}")
     why = f"Gain of the larger model minus that of the smaller, Avg@5, by interval alone: {'; '.join(told)}."
     return Judgement(combined(verdicts), why) if told else NONE
+
+
+def _runs(pair: Comparison) -> tuple[RunKey, ...]:
+    """Bases and seeds that both systems have."""
+    return tuple(sorted(set(pair.baseline.keys) & set(pair.other.keys)))
 
 
 def _uneven(asked: Sequence[Wanted], of: Measurements) -> Judgement:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 from anatomy_r1.evaluation.blind_difference import BesideBlind, BlindRule, read_rule
 from anatomy_r1.results.store import Result
 from reports.scores.names import BENCHMARKS, MINI, benchmark_title, rank
-from reports.scores.scores import BLIND_MARK, Score, SystemKey, beside_blind_of, system_of
+from reports.scores.scores import BLIND_MARK, Score, SystemKey, beside_blind_of, by_system
 
 ADD = "python -m baselines blind"
 """The command that adds the record to an older store."""
@@ -20,8 +19,7 @@ ADD = "python -m baselines blind"
 
 def beside_blind_by_system(results: Iterable[Result]) -> dict[SystemKey, BesideBlind]:
     """Each system's difference from the best blind rule, or in words why there is none."""
-    ordered = sorted(results, key=lambda result: result.key)
-    return {system: beside_blind_of(seeds) for system, seeds in groupby(ordered, key=system_of)}
+    return {system: beside_blind_of(runs) for system, runs in by_system(results).items()}
 
 
 def blind_notes(results: Sequence[Result], found: Iterable[Score]) -> list[str]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, Result
-from reports.scores.scores import SystemKey, system_of
+from reports.scores.scores import SystemKey, by_system
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def costs(results: Sequence[Result]) -> dict[SystemKey, Cost]:
         if result.arm != EQUAL_TOKENS:  # no training starts from that arm
             record = result.provenance.get("training")
             records.setdefault(_plan_key(stated(record, "plan")), record)
-    return {system: _cost(system, list(seeds), records) for system, seeds in groupby(ordered, key=system_of)}
+    return {system: _cost(system, list(seeds), records) for system, seeds in by_system(results).items()}
 
 
 def _cost(system: SystemKey, seeds: Sequence[Result], records: Mapping[str, Any]) -> Cost:

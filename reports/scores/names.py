@@ -81,7 +81,7 @@ def method_title(method: str, arm: str) -> str:
 def result_title(result: Result) -> str:
     """A result as notes name it."""
     title, method = benchmark_title(result.benchmark), method_title(result.method, result.arm)
-    return f"{title}, {model_title(result.model, paper_beside=False)}, {method}, seed {result.seed}"
+    return f"{title}, {model_title(result.model, paper_beside=False)}, {method}, seed {result.run}"
 
 
 def is_view(method: str) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, groupby
 from typing import Any
 
+from anatomy_r1.bases import RunKey, factors_text
 from anatomy_r1.data.leakage.passport import LEAKS, TITLES
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import stated
@@ -38,7 +39,7 @@ from reports.scores.names import (
     rank,
     result_title,
 )
-from reports.scores.scores import ALL, AVG, MARK, Score, ScoreKey, SystemKey, system_of
+from reports.scores.scores import ALL, AVG, MARK, Score, ScoreKey, SystemKey, several_bases, system_of
 
 _OURS = (
     "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "
@@ -106,7 +107,7 @@ def made_from(results: Sequence[Result], found: Iterable[Score]) -> str:
     parts = [
         f"Profile {results[0].profile}",
         *(f"{benchmark_title(name)}: {n} questions in {clusters} clusters" for name, n, clusters in sizes),
-        f"seeds {', '.join(map(str, sorted({result.seed for result in results})))}",
+        f"seeds {factors_text(result.run for result in results)}",
         f"commit {', '.join(commits(results))}",
     ]
     return " · ".join(parts) + "."
@@ -166,7 +167,19 @@ def caveat_notes(results: Sequence[Result], found: Mapping[ScoreKey, Score]) -> 
         for result in sorted(results, key=lambda result: result.key)
         if result.arm == SUBMITTED
     ]
-    return (*unfit_notes(results), *certificate_notes(results), *submitted, *order_alarms(found))
+    of_results = (*unfit_notes(results), *certificate_notes(results), *submitted)
+    return (*method_notes(found.values()), *of_results, *order_alarms(found))
+
+
+def method_notes(found: Iterable[Score]) -> tuple[str, ...]:
+    """What the two kinds of interval say, if the scores are over several bases."""
+    if not several_bases(found):
+        return ()
+    return (
+        "These weights and the method: an interval beside a score or a difference is over clusters alone, and holds "
+        "for other videos and these weights. The interval of the method is over clusters, seeds and bases as well, and "
+        "holds for other trainings from other bases (docs/statistics.md). Differences are paired within base and seed.",
+    )
 
 
 def unfit(results: Iterable[Result]) -> frozenset[SystemKey]:
@@ -228,8 +241,8 @@ def _certificate(result: Result) -> Certificate | None:
 def _unequal_budgets(results: Iterable[Result]) -> dict[str, tuple[CertificateCheck, ...]]:
     """Results whose budget differs from GRPO's: steps, and completions that a step learns from."""
 
-    def place(result: Result) -> tuple[str, str, str, int]:
-        return (result.benchmark, result.model, result.arm, result.seed)
+    def place(result: Result) -> tuple[str, str, str, RunKey]:
+        return (result.benchmark, result.model, result.arm, result.run)
 
     found: dict[str, tuple[CertificateCheck, ...]] = {}
     for _, cells in groupby(sorted(results, key=place), key=place):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 import numpy as np
 import pandas as pd
 
+from anatomy_r1.bases import RunKey
+from anatomy_r1.comparison.retraining import RetrainingInterval, retraining_interval
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import BesideBlind, BlindDifference, beside_blind
@@ -62,10 +63,17 @@ class Score:
     clusters: int
     questions: int
     seeds: int
+    """Runs: every base under every seed."""
     seed_sd: float | None
-    """Standard deviation of the seeds' means, in points; None for one seed."""
+    """Standard deviation of the runs' means, in points; None for one."""
     not_clean: tuple[str, ...] = ()
     """Kinds of leakage between training and test questions, as far as the passports show."""
+    bases: int = 1
+    """Bases that the runs started from."""
+    method: tuple[float, float] | None = None
+    """Bounds of the 95 % interval for the method: over clusters, seeds and bases, while `low` and `high` are of these
+    weights (`anatomy_r1.comparison.retraining`). None where there are too few seeds or bases, and for the scores of a
+    model with one base; a difference then has that over clusters and seeds."""
     not_above_blind: bool = False
     """Whether this is Avg@5 over all questions, and known not to be above the best blind rule."""
 
@@ -80,8 +88,25 @@ ScoreKey = tuple[SystemKey, str, str]
 
 
 def system_of(result: Result) -> SystemKey:
-    """The system that a result is one seed of."""
+    """The system that a result is one run of."""
     return SystemKey(result.benchmark, result.model, result.method, result.arm)
+
+
+def by_system(results: Iterable[Result]) -> dict[SystemKey, list[Result]]:
+    """The runs of each system, systems by key, runs by base and seed."""
+    found: dict[SystemKey, list[Result]] = {}
+    for result in sorted(results, key=lambda one: (_place(system_of(one)), one.run)):
+        found.setdefault(system_of(result), []).append(result)
+    return found
+
+
+def _place(system: SystemKey) -> str:
+    return f"{system.benchmark}/{system.model}/{system.method}/{system.arm}/"  # as paths are sorted
+
+
+def several_bases(found: Iterable[Score]) -> bool:
+    """Whether any score is over several bases: only then do tables tell the method from these weights."""
+    return any(score.bases > 1 for score in found)
 
 
 def by_key(scores: Iterable[Score]) -> dict[ScoreKey, Score]:
@@ -97,10 +122,7 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
             one system on different questions).
     """
     check_one_profile(results)
-    ordered = sorted(results, key=lambda result: result.key)
-    return tuple(
-        score for system, seeds in groupby(ordered, key=system_of) for score in _scores_of_system(system, list(seeds))
-    )
+    return tuple(score for system, runs in by_system(results).items() for score in _scores_of_system(system, runs))
 
 
 def _scores_of_system(system: SystemKey, results: list[Result]) -> Iterable[Score]:
@@ -109,17 +131,18 @@ def _scores_of_system(system: SystemKey, results: list[Result]) -> Iterable[Scor
     seeds = [table_metrics(table) for table in tables]
     shared = [metric for metric in seeds[0] if all(metric in seed for seed in seeds)]
     values = {metric: np.stack([seed[metric] for seed in seeds]) for metric in shared}  # [seeds, questions]
-    blind = beside_blind_of(results)
+    blind, bases = beside_blind_of(results), len({result.base for result in results})
     not_above = isinstance(blind, BlindDifference) and blind.not_above
     for metric, shares in values.items():
         score = score_of(system, metric, ALL, seeded_interval(shares, clusters), leaks)
-        yield replace(score, not_above_blind=not_above and metric == AVG)
+        method = retraining_interval(shares, clusters, [one.run for one in results]) if bases > 1 else None
+        yield replace(score, not_above_blind=not_above and metric == AVG, bases=bases, method=_bounds(method))
     for category in sorted(set(categories)):
         chosen = categories == category
         for metric in (AVG, LENIENT):
             if metric in values:
                 interval = seeded_interval(values[metric][:, chosen], clusters[chosen])
-                yield score_of(system, metric, str(category), interval, leaks)
+                yield replace(score_of(system, metric, str(category), interval, leaks), bases=bases)
 
 
 def beside_blind_of(seeds: Iterable[Result]) -> BesideBlind:
@@ -175,7 +198,7 @@ def _aligned(seeds: list[Result]) -> list[pd.DataFrame]:
     """The seeds' question tables, all in the same order of questions."""
     tables = [questions_of(result) for result in seeds]
     for index, (result, table) in enumerate(zip(seeds, tables, strict=True)):
-        if result.seed in {other.seed for other in seeds[:index]}:
+        if result.run in {other.run for other in seeds[:index]}:
             raise AnatomyR1Error(f"{result.key}: this seed occurs twice. Fix: pass one result store at a time")
         if not table[["id", "cluster", "category"]].equals(tables[0][["id", "cluster", "category"]]):
             raise AnatomyR1Error(
@@ -209,8 +232,8 @@ def not_clean(results: Iterable[Result]) -> tuple[str, ...]:
     return tuple(kind for kind in LEAKS if kind in found)
 
 
-ResultsBySeed = Mapping[tuple[SystemKey, int], Result]
-"""(system, seed) -> result."""
+ResultsByRun = Mapping[tuple[SystemKey, RunKey], Result]
+"""(system, base and seed) -> result."""
 
 
 def minus(metric: str, other: str) -> str:
@@ -221,10 +244,10 @@ def minus(metric: str, other: str) -> str:
 def differences(results: Sequence[Result], other: str) -> tuple[Score, ...]:
     """Difference of each method from the method `other`, under the same benchmark, model and arm; views have none.
 
-    Scores are first averaged, question by question, over the seeds that both ran. Two systems that share no seed, or
-    that answered different questions, have no difference.
+    Scores are first averaged, question by question, over the bases and seeds that both ran. Two systems that share
+    none, or that answered different questions, have no difference.
     """
-    known = _by_seed(results)
+    known = _by_run(results)
     systems = dict.fromkeys(system for system, _ in known if system.method != other and not is_view(system.method))
     return tuple(
         score for system in systems for score in _difference(known, system, replace(system, method=other), other)
@@ -233,30 +256,30 @@ def differences(results: Sequence[Result], other: str) -> tuple[Score, ...]:
 
 def differences_of(results: Sequence[Result], system: SystemKey, other: str) -> tuple[Score, ...]:
     """Difference of one system from the method (or view) `other`, in every metric, as in `differences`."""
-    return tuple(_difference(_by_seed(results), system, replace(system, method=other), other))
+    return tuple(_difference(_by_run(results), system, replace(system, method=other), other))
 
 
 def differences_between_arms(results: Sequence[Result], arm: str, other: str) -> tuple[Score, ...]:
     """Difference of each method in `arm` from itself in the arm `other`, as in `differences`."""
-    known = _by_seed(results)
+    known = _by_run(results)
     systems = dict.fromkeys(system for system, _ in known if system.arm == arm)
     return tuple(score for system in systems for score in _difference(known, system, replace(system, arm=other), other))
 
 
 def with_seeds_of_arm(results: Sequence[Result], arm: str) -> list[Result]:
     """Results of all arms, restricted to each method's seeds that ran in `arm`, so that arms can be compared."""
-    ran = {(system_of(result), result.seed) for result in results if result.arm == arm}
-    return [result for result in results if (replace(system_of(result), arm=arm), result.seed) in ran]
+    ran = {(system_of(result), result.run) for result in results if result.arm == arm}
+    return [result for result in results if (replace(system_of(result), arm=arm), result.run) in ran]
 
 
-def _by_seed(results: Iterable[Result]) -> ResultsBySeed:
-    return {(system_of(result), result.seed): result for result in sorted(results, key=lambda result: result.key)}
+def _by_run(results: Iterable[Result]) -> ResultsByRun:
+    return {(system, result.run): result for system, runs in by_system(results).items() for result in runs}
 
 
-def _difference(known: ResultsBySeed, system: SystemKey, base: SystemKey, other: str) -> Iterator[Score]:
+def _difference(known: ResultsByRun, system: SystemKey, base: SystemKey, other: str) -> Iterator[Score]:
     """`system` minus `base` in each metric, named as the difference from `other`."""
-    seeds = sorted(seed for of, seed in known if of == system and (base, seed) in known)
-    pairs = [(known[system, seed], known[base, seed]) for seed in seeds]
+    runs = sorted(run for of, run in known if of == system and (base, run) in known)
+    pairs = [(known[system, run], known[base, run]) for run in runs]
     if not pairs or not all(_same_questions(*pair) for pair in pairs):
         return
     tables = [[questions_of(result) for result in side] for side in zip(*pairs, strict=True)]
@@ -265,9 +288,15 @@ def _difference(known: ResultsBySeed, system: SystemKey, base: SystemKey, other:
     leaks = not_clean(result for pair in pairs for result in pair)
     for metric in METRICS:
         first, second = (np.stack([one[metric] for one in side]) for side in shares)  # [seeds, questions] each
-        spread = float((first - second).mean(axis=1).std(ddof=1)) if len(seeds) > 1 else None
+        spread = float((first - second).mean(axis=1).std(ddof=1)) if len(runs) > 1 else None
         interval = paired_interval(first.mean(axis=0), second.mean(axis=0), clusters)
-        yield score_of(system, minus(metric, other), ALL, SeededInterval(interval, len(seeds), spread), leaks)
+        score = score_of(system, minus(metric, other), ALL, SeededInterval(interval, len(runs), spread), leaks)
+        method = retraining_interval(first - second, clusters, runs)
+        yield replace(score, bases=len({run.base for run in runs}), method=_bounds(method))
+
+
+def _bounds(found: RetrainingInterval | None) -> tuple[float, float] | None:
+    return None if found is None else (100 * found.low, 100 * found.high)
 
 
 def _same_questions(first: Result, second: Result) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from anatomy_r1.bases import RunKey, model_folder
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.training.curves import distinct, entropy_bits
@@ -116,7 +117,7 @@ def _cell(
     if answers:
         _put(site, f"texts/{name}", texts(ids, answers, run.benchmarks[result.benchmark], pictures))
     return {
-        **_names(result.benchmark, result.model, result.method, result.arm, result.seed, pages=pages),
+        **_names(result.benchmark, result.model, result.method, result.arm, result.run, pages=pages),
         "shard": f"cells/{name}",
         "texts": f"texts/{name}" if answers else "",
         "logged": answers is not None,
@@ -128,27 +129,27 @@ def _cell(
     }
 
 
-def _names(benchmark: str, model: str, method: str, arm: str, seed: int, *, pages: Container[str]) -> dict[str, Any]:
+def _names(benchmark: str, model: str, method: str, arm: str, run: RunKey, *, pages: Container[str]) -> dict[str, Any]:
     return {
         "benchmark": benchmark,
-        "model": model,
+        "model": model_folder(model, run.base),  # one choice for readers
         "method": row_name(method, arm),
         "title": method_title(method, arm),
         "page": method_file(method) if method in pages else "",
-        "seed": seed,
+        "seed": run.seed,
     }
 
 
 def _trainings(site: Path, run: RunFolder, pictures: Pictures, pages: Container[str]) -> list[dict[str, Any]]:
     logs, entries = run.training_logs(), []
-    for benchmark, model, method, seed in sorted(
+    for benchmark, model, method, key in sorted(
         logs, key=lambda of: (rank(BENCHMARKS, of[0].removesuffix(MINI)), rank(MODELS, of[1]), method_rank(of[2]), of)
     ):
-        content = rollouts_of(logs[benchmark, model, method, seed], run.benchmarks.get(benchmark), pictures)
+        content = rollouts_of(logs[benchmark, model, method, key], run.benchmarks.get(benchmark), pictures)
         if content is not None:
-            name = f"rollouts/{slug(f'{benchmark}/{model}/{method}/seed{seed}')}"
+            name = f"rollouts/{slug(f'{benchmark}/{model_folder(model, key.base)}/{method}/seed{key.seed}')}"
             _put(site, name, content)
-            entries.append({**_names(benchmark, model, method, MATCHED, seed, pages=pages), "shard": name})
+            entries.append({**_names(benchmark, model, method, MATCHED, key, pages=pages), "shard": name})
     return entries
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from anatomy_r1.bases import split_model
 from anatomy_r1.results.store import MATCHED
 from anatomy_r1.tables.table import Headline
 from reports.site.page import slug
@@ -51,9 +52,11 @@ class Evidence:
 
     def samples(self, benchmark: str, model: str, method: str, **more: str) -> str:
         """The samples of a system; empty where they are not on this site."""
-        if (benchmark, model, method) not in self.logged:
+        logged = sorted(of for of in self.logged if of[::2] == (benchmark, method) and split_model(of[1])[0] == model)
+        if not logged:
             return ""
-        words = {"benchmark": benchmark, "model": model, "method": method, **more}
+        # Of a mean over several bases, the samples of the first are shown; the viewer offers the others.
+        words = {"benchmark": benchmark, "model": logged[0][1], "method": method, **more}
         return f"{SAMPLES_FILE}#{urlencode(words)}"
 
     def flips(self, headline: Headline, direction: str) -> str:

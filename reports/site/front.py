@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from anatomy_r1.bases import model_folder, split_model
 from anatomy_r1.question import LETTERS, Question
 from anatomy_r1.response_log.response import Response
 from anatomy_r1.results.store import MATCHED, Result
@@ -70,7 +71,8 @@ class GroupExample:
 
 def example(results: Sequence[Result], run: RunFolder, pictures: Pictures) -> Example | None:
     """A question that GRPO gets wrong and another method gets right; None where the run shows no such question."""
-    plain = {(one.benchmark, one.model, one.seed, one.method): one for one in results if one.arm == MATCHED}
+    matched = [one for one in results if one.arm == MATCHED]
+    plain = {(one.benchmark, model_folder(one.model, one.run.base), one.seed, one.method): one for one in matched}
     for benchmark, model, seed, method in sorted(plain, key=lambda key: (*_order(key[0], key[1]), key[2])):
         other = next((name for name in OTHERS if (benchmark, model, seed, name) in plain), None)
         if method != BASELINE or other is None:
@@ -102,7 +104,7 @@ def example(results: Sequence[Result], run: RunFolder, pictures: Pictures) -> Ex
 
 def _order(benchmark: str, model: str) -> tuple[object, ...]:
     """The paper's first benchmark and its larger model come first."""
-    place, name = rank(MODELS, model)
+    place, name = rank(MODELS, split_model(model)[0])
     return (rank(BENCHMARKS, benchmark.removesuffix(MINI)), -place, name)
 
 
@@ -127,7 +129,7 @@ def group_example(run: RunFolder, pictures: Pictures) -> GroupExample | None:
     """A group that teaches something, of GRPO if it was trained; None where no log kept such a group's text."""
     logs = run.training_logs()
     for key in sorted(logs, key=lambda of: (of[2] != BASELINE, *_order(of[0], of[1]), of[2], of[3])):
-        benchmark, model, method, seed = key
+        benchmark, model, method, run_key = key
         content = rollouts_of(logs[key], run.benchmarks.get(benchmark), pictures)
         mixed = [
             group for group in (content or {"groups": []})["groups"] if len(set(map(_reward, group["members"]))) > 1
@@ -135,7 +137,8 @@ def group_example(run: RunFolder, pictures: Pictures) -> GroupExample | None:
         if mixed:
             last = max(group["step"] for group in mixed)
             group = next(one for one in mixed if one["step"] == last)
-            asked = {"benchmark": benchmark, "model": model, "method": method, "seed": seed, "step": last}
+            shown = model_folder(model, run_key.base)
+            asked = {"benchmark": benchmark, "model": shown, "method": method, "seed": run_key.seed, "step": last}
             return _shown(group, asked, method)
     return None
 

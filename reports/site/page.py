@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment
 
+from anatomy_r1.bases import RunKey, distinct_seeds, factors_text, named_bases
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import MATCHED, SUBMITTED, Result
 from anatomy_r1.tables.html import environment
@@ -163,7 +164,7 @@ def facts(results: Sequence[Result]) -> ProvenanceFacts:
     trainings = [of for p in provenances if isinstance(of := stated(p, "training", "provenance"), Mapping) and of]
     found = (
         ("Profile", _unique(result.profile for result in results)),
-        ("Seeds", (", ".join(map(str, sorted({result.seed for result in results}))),)),
+        ("Seeds", (factors_text(result.run for result in results),)),
         ("Trained at commit", _unique(map(commit, trainings))),
         ("Scored at commit", _unique(map(commit, provenances))),
         ("Lock (SHA-256)", _unique(str(p.get("lock_sha256") or "")[:16] for p in (*provenances, *trainings))),
@@ -180,12 +181,12 @@ def commands(results: Sequence[Result]) -> tuple[str, ...]:
 
     They are derived from the results: what was typed is not recorded. Submitted results have no command.
     """
-    seeds: dict[tuple[str, str, str, str], list[int]] = {}
+    runs: dict[tuple[str, str, str, str], list[RunKey]] = {}
     for one in sorted((one for one in results if one.arm != SUBMITTED), key=lambda result: result.key):
-        seeds.setdefault((one.method, one.benchmark, one.model, one.arm), []).append(one.seed)
+        runs.setdefault((one.method, one.benchmark, one.model, one.arm), []).append(one.run)
     entries = [
-        _Cells((method,), (benchmark,), (model,), (arm,), tuple(sorted(of)))
-        for (method, benchmark, model, arm), of in seeds.items()
+        _Cells((method,), (benchmark,), (model,), (arm,), distinct_seeds(of), named_bases(of))
+        for (method, benchmark, model, arm), of in runs.items()
     ]
     for place in range(4):
         entries = _merged(entries, place)
@@ -208,6 +209,8 @@ class _Cells(NamedTuple):
     models: tuple[str, ...]
     arms: tuple[str, ...]
     seeds: tuple[int, ...]
+    bases: tuple[str, ...]
+    """Empty where they have no name."""
 
 
 def _merged(entries: Iterable[_Cells], place: int) -> list[_Cells]:
@@ -225,7 +228,9 @@ def _command(profile: str, of: _Cells) -> str:
     table = 2 if set(of.methods) <= set(ABLATION) else 1
     arms = () if of.arms == (MATCHED,) else ("--arms", *of.arms)
     words = ("tox", "-e", f"reproduce-table{table}", "--", "--profile", profile, "--benchmarks", *of.benchmarks)
-    return shlex.join((*words, "--models", *of.models, "--methods", *of.methods, "--seeds", *map(str, of.seeds), *arms))
+    bases = ("--bases", *of.bases) if of.bases else ()
+    seeds = ("--seeds", *map(str, of.seeds), *bases)
+    return shlex.join((*words, "--models", *of.models, "--methods", *of.methods, *seeds, *arms))
 
 
 def _data(result: Result) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from anatomy_r1.bases import RunKey, model_folder, split_model
 from anatomy_r1.data.images import for_the_web
 from anatomy_r1.data.prepared import MANIFEST, PreparedSet, load
 from anatomy_r1.data.shown import image_hash
@@ -73,7 +74,7 @@ class RunFolder:
         if not plan or result.benchmark not in self.benchmarks:
             return None
         method, _ = split_row(result.method)  # all views of a policy share one folder of logs
-        folder = self.root / "responses" / result.benchmark / result.model / method
+        folder = self.root / "responses" / result.benchmark / model_folder(result.model, result.base) / method
         folder = folder / AS_RELEASED if result.arm == AS_RELEASED else folder
         for log in sorted(folder.glob(f"seed{result.seed}/*.sqlite")):
             with ResponseLog(log, read_only=True) as opened:
@@ -82,12 +83,13 @@ class RunFolder:
                 return load_complete_run(log, self.root / "data", run)
         return None
 
-    def training_logs(self) -> dict[tuple[str, str, str, int], Path]:
-        """Training logs by (benchmark, model, method, seed)."""
+    def training_logs(self) -> dict[tuple[str, str, str, RunKey], Path]:
+        """Training logs by (benchmark, model, method, base and seed)."""
         found = {}
         for path in sorted(self.root.glob("train/*/*/*/seed*/training_log.sqlite")):
-            benchmark, model, method, seed = path.parts[-5:-1]
-            found[benchmark, model, method, int(seed.removeprefix("seed"))] = path
+            benchmark, folder, method, seed = path.parts[-5:-1]
+            model, base = split_model(folder)
+            found[benchmark, model, method, RunKey(base, int(seed.removeprefix("seed")))] = path
         return found
 
 

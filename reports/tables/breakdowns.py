@@ -30,10 +30,20 @@ from reports.scores.scores import (
     differences_between_arms,
     minus,
     parsed_lenient,
+    several_bases,
     system_of,
     with_seeds_of_arm,
 )
-from reports.tables.rows import RowName, amount_cell, difference_cell, model_blocks, number, score_cell, system_table
+from reports.tables.rows import (
+    RowName,
+    amount_cell,
+    difference_cell,
+    method_cell,
+    model_blocks,
+    number,
+    score_cell,
+    system_table,
+)
 
 MEAN_COST = (
     "Mean over training seeds. In parentheses: including the training that the method started from, where the store "
@@ -41,6 +51,10 @@ MEAN_COST = (
 )
 UNKNOWN_COST = "— = not run, or not recorded."
 _SPREAD = "seed SD: standard deviation of Avg@5 over training seeds, in points."
+_RUNS = (
+    "runs: every base under every seed; run SD: standard deviation of Avg@5 over them, in points. Avg@5, the method: "
+    "95 % interval over clusters, seeds and bases (docs/statistics.md)."
+)
 _EXTRACTION = (
     "lenient: Avg@5 with the lenient extractor, which also reads answers in the wrong format; the strict one decides, "
     "and the two form a band. malformed: not in the format that the prompt asks for; several: more than one answer; "
@@ -94,7 +108,7 @@ def responses_table(
     styles, lenient_shares = {system_of(result): result.style for result in results}, parsed_lenient(results)
     extraction = any(metric == LENIENT for _, metric, _ in found)
     any_read = any(value is not None for value in lenient_shares.values())
-    failures = ("malformed", "several", "refused")
+    failures, based = ("malformed", "several", "refused"), several_bases(found.values())
 
     def share(system: SystemKey, metric: str) -> Cell:
         score = found.get((system, metric, ALL))
@@ -111,10 +125,12 @@ def responses_table(
             score_cell(found[system, "greedy", ALL]),
             Cell(str(average.seeds)),
             Cell(number(average.seed_sd, 2)),
+            *([Cell(str(average.bases)), method_cell(average)] if based else []),
             *(lenient if extraction else []),
         ]
 
-    further, seeds = ("lenient", *failures) if extraction else (), ("seeds", "seed SD")
+    further = ("lenient", *failures) if extraction else ()
+    seeds = ("runs", "run SD", "bases", "Avg@5, the method") if based else ("seeds", "seed SD")
     return system_table(
         "responses",
         "Responses: share parsed and truncated (percent of the five), accuracy of the greedy response",
@@ -123,7 +139,7 @@ def responses_table(
         found=found,
         marks=marks,
         shown=shown,
-        notes=(_SPREAD, *([_PARSED] if any_read else []), *([_EXTRACTION] if extraction else [])),
+        notes=(_RUNS if based else _SPREAD, *([_PARSED] if any_read else []), *([_EXTRACTION] if extraction else [])),
     )
 
 

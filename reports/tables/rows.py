@@ -35,13 +35,25 @@ def score_cell(score: Score | None, decimals: int = 2, emphasis: Emphasis = "") 
 
 
 def difference_cell(score: Score | None) -> Cell:
-    """A signed difference in points with its interval, which is clipped to -100 to 100 points."""
+    """A signed difference in points with its interval, which is clipped to -100 to 100 points.
+
+    Over several bases, a second interval follows, of the method rather than these weights.
+    """
     if score is None:
         return Cell()
     text = f"{points(score.percent)}{MARK if score.not_clean else ''}"
     if score.low is None or score.high is None:
         return Cell(text, NO_INTERVAL)
-    return Cell(text, f"[{points(max(score.low, -100))}, {points(min(score.high, 100))}]")
+    aside = f"[{points(max(score.low, -100))}, {points(min(score.high, 100))}]"
+    if score.method and score.bases > 1:
+        low, high = score.method
+        aside += f" method [{points(max(low, -100))}, {points(min(high, 100))}]"
+    return Cell(text, aside)
+
+
+def method_cell(score: Score) -> Cell:
+    """The interval of the method, clipped to 0-100 %; a dash where there is none."""
+    return Cell() if score.method is None else Cell(bracketed(*score.method, ".2f", (0, 100)))
 
 
 def points(value: float | None) -> str:
@@ -87,7 +99,7 @@ def in_order(result: Result) -> tuple[object, ...]:
     """Sort key of results: benchmarks, models and methods in the order of tables, the matched arm first, then seeds."""
     benchmark = rank(BENCHMARKS, result.benchmark.removesuffix(MINI))
     arm = (result.arm != MATCHED, result.arm)
-    return (benchmark, rank(MODELS, result.model), method_rank(result.method), arm, result.seed, result.key)
+    return (benchmark, rank(MODELS, result.model), method_rank(result.method), arm, result.run, result.key)
 
 
 def columns(benchmarks: Iterable[str], titles: Sequence[str]) -> tuple[Column, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from anatomy_r1.bases import RunKey
 from anatomy_r1.data.variants import BALANCED as BALANCED_VARIANT
 from anatomy_r1.data.variants import CONFOUNDED, original_name, variant_name
 from anatomy_r1.errors import AnatomyR1Error
@@ -71,12 +72,12 @@ def shortcuts(results: Sequence[Result]) -> tuple[Shortcut, ...]:
     Fails when results of several profiles are mixed.
     """
     check_one_profile(results)
-    policies: dict[SystemKey, dict[str, dict[int, Result]]] = {}
+    policies: dict[SystemKey, dict[str, dict[RunKey, Result]]] = {}
     for result in sorted(results, key=_place):
         method, view = split_row(result.method)
         if view in SHOWN:
             policy = replace(system_of(result), method=method)
-            policies.setdefault(policy, {}).setdefault(view, {})[result.seed] = result
+            policies.setdefault(policy, {}).setdefault(view, {})[result.run] = result
     asked = {policy: views for policy, views in policies.items() if {NO_IMAGE, BALANCED} & set(views)}
     places = {(policy.benchmark, policy.model, policy.arm) for policy in asked}
     beside = {
@@ -95,7 +96,7 @@ def _place(result: Result) -> tuple[object, ...]:
     return (rank(BENCHMARKS, original.removesuffix(MINI)), variants.index(result.benchmark), in_order(result))
 
 
-def _shortcut(policy: SystemKey, views: dict[str, dict[int, Result]]) -> Shortcut:
+def _shortcut(policy: SystemKey, views: dict[str, dict[RunKey, Result]]) -> Shortcut:
     shared = sorted(set.intersection(*(set(seeds) for seeds in views.values())))
     if not shared:
         raise AnatomyR1Error(f"{policy.benchmark}, {policy.method}: its views share no seed. Fix: run the same seeds")

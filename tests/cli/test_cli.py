@@ -1,12 +1,16 @@
 """The command: help, errors without traceback, evaluate and score end to end."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from anatomy_r1.cli.main import main
+from anatomy_r1.cli.main import EXAMPLE, main
+
+ROOT = Path(__file__).resolve().parents[2]
 
 COMMANDS = [
     (), ("data",), ("data", "mini"), ("data", "prepare"), ("data", "prepare", "sgg"), ("data", "check"), ("tasks",),
@@ -37,6 +41,69 @@ def test_an_error_says_the_cure_and_shows_no_traceback(tmp_path, capsys):
     assert error.startswith("error: ")
     assert "Fix: " in error
     assert "Traceback" not in error
+
+
+def test_a_command_without_its_own_command_prints_its_help(capsys):
+    for words in ([], ["data"], ["data", "prepare"], ["log"]):
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert "example" in error
+        assert error.rstrip().endswith(("name a COMMAND", "name a SOURCE"))
+
+
+@pytest.mark.parametrize("words", [["scores"], ["score"], ["compare"], ["evaluate", "x", "--shard", "5"]], ids=" ".join)
+def test_a_wrong_command_line_is_answered_by_an_example(words, capsys):
+    with pytest.raises(SystemExit) as done:
+        main(words)
+    assert done.value.code == 2
+    error = capsys.readouterr().err
+    assert ": error: " in error
+    assert "example" in error
+    assert len(error.splitlines()) < 25
+
+
+STORE = Path("results/mini/store")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["compare", "grpo", "dapo"], f"are {STORE}/*/mini-l/grpo/matched"),
+        (["compare", "grppo", "dapo"], "methods there: control-majority,"),
+        (["compare", f"{STORE}/sgg_anatomy_mini/mini-l/grppo"], "holds control-majority,"),
+        (["score", str(STORE), "--data", "d"], "results of a store are for `anatomy-r1 compare`"),
+        (["score", "results/mini/table1.csv", "--data", "d"], "name a file that `anatomy-r1 evaluate` wrote"),
+        (["submit", "none", "--data", "d", "--store", "s", "--model", "m", "--method", "o"], "no such file or folder"),
+        (["data", "prepare", "sgg", "--root", "none", "--out", "never"], "`anatomy-r1 data mini --out runs/world`"),
+        (["certify", "results/mini"], "no training to certify (no such file)"),
+    ],
+    ids=["methods by name", "no such method", "a typing error", "a store is no log", "a table is no log",
+         "nothing to submit", "no data", "no training"],
+)  # fmt: skip
+def test_an_error_names_the_next_step(words, expected, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "Fix: " in error
+    assert expected in error
+
+
+def test_a_folder_of_several_arms_is_answered_by_two_systems_that_agree(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    cell = STORE / "omnimed_mi_mini" / "mini-l"
+    assert main(["compare", str(cell / "zero-shot"), str(cell / "grpo")]) == 2
+    (command,) = re.findall(r"anatomy-r1 (compare \S+ \S+)", capsys.readouterr().err)
+    assert main([*command.split(), "--format", "json"]) == 0
+
+
+def test_the_first_example_of_the_help_runs(monkeypatch, capsys):
+    """As far as the committed results go; the shell would expand its patterns."""
+    line = next(line.strip() for line in EXAMPLE.splitlines() if line.startswith("  anatomy-r1 compare"))
+    monkeypatch.chdir(ROOT)
+    words = [word for pattern in line.split()[2:] for word in sorted(map(str, Path().glob(pattern)))]
+    assert len(words) == 4
+    assert main(["compare", *words[::2]]) == 0
+    assert "better" in capsys.readouterr().out
 
 
 def test_evaluate_then_score(data, model_folder, tmp_path, capsys):

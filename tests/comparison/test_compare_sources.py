@@ -9,16 +9,14 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.comparison.systems import load_systems
-from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.response_log.response import Response, ResponseKey, Sampling
 from anatomy_r1.results.store import save_result
+from tests.helpers.made_logs import write_log
 from tests.helpers.small_set import write_set
 from tests.helpers.worlds import answers, result, table, unequal
 
 MINI = Path(__file__).resolve().parents[2] / "results" / "mini" / "store"
-DECODING = {"engine": "transformers", "dtype": "float32", "temperature": 1.0, "max_new_tokens": 8}
 
 
 @pytest.fixture(scope="module")
@@ -85,28 +83,6 @@ def test_an_incomplete_result_is_named(tmp_path):
     (tmp_path / "seed0.json").write_text("{}")
     with pytest.raises(AnatomyR1Error, match="not a complete result"):
         load_systems([str(tmp_path / "seed0.json")], None)
-
-
-def write_log(path, data, weights, right, seed=0, style="think"):
-    """A response log as `evaluate` leaves it: question i is answered rightly when right(i, repeat) says so."""
-    prepared = load(data, "test")
-    plan = {
-        "benchmark": "sgg_anatomy_mini", "style": style, "images": "real", "split": "test", "seed": seed,
-        "questions_sha256": prepared.manifest["questions_sha256"], "limit": None, "weights": weights,
-        "decoding": DECODING,
-    }  # fmt: skip
-    rest = {name: value for name, value in DECODING.items() if name not in ("temperature", "max_new_tokens")}
-    with ResponseLog(path) as log:
-        for index, question in enumerate(prepared.questions):
-            for decoding, repeat in [*(("sample", r) for r in range(5)), ("greedy", 0)]:
-                sampling = {**rest, **Sampling(decoding, float(decoding == "sample"), 8).as_dict()}
-                letter = question.letter if right(index, repeat) else "ABCD"["BCDA".index(question.letter)]
-                key = ResponseKey(
-                    "sgg_anatomy_mini", question.id, repeat, decoding, f"prompt {index}", "", weights,
-                    json.dumps(sampling, sort_keys=True), seed,
-                )  # fmt: skip
-                log.add([Response(key, f"<answer> {letter} </answer>", "stop", style=style)])
-        return log.add_run(plan)
 
 
 @pytest.fixture(scope="module")

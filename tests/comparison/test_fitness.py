@@ -11,7 +11,7 @@ import anatomy_r1 as ar
 from anatomy_r1.cli.main import main
 from anatomy_r1.results.store import load_result, save_result
 from anatomy_r1.scoring.fitness import ExtractorBand, lenient_share, order_alarm, stored_fitness
-from tests.comparison.test_compare_sources import write_log
+from tests.helpers.made_logs import write_log
 from tests.helpers.small_set import write_set
 from tests.helpers.worlds import answers, result, table, unequal
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import t as student_t
 
 from anatomy_r1.comparison.report import document
-from anatomy_r1.comparison.statistics import RetrainingInterval, of_these_weights, retraining_interval
+from anatomy_r1.comparison.retraining import RetrainingInterval, of_these_weights, retraining_interval
 from anatomy_r1.scoring.intervals import cluster_interval
 from tests.helpers.worlds import analysis, result, table
 

@@ -13,7 +13,7 @@ from anatomy_r1.scoring.position_bias import position_bias
 from anatomy_r1.scoring.question_table import letter_counts, question_table, table_metrics
 from anatomy_r1.scoring.report import as_json, as_text
 from anatomy_r1.scoring.score import score
-from tests.comparison import test_compare_sources as sources
+from tests.helpers import made_logs as sources
 from tests.helpers.deterministic import HashEngine, weights_folder
 from tests.helpers.small_set import write_set
 

@@ -107,7 +107,7 @@ def before_verdict(pair: JudgedPair) -> tuple[str, ...]:
 
 def _reservations(pair: JudgedPair, gate: Gate) -> Iterator[str]:
     sampling = gate.rule.mode == "sampling"
-    old, new = ({(run.origin.get("weights"), run.seed) for run in of.runs} for of in (pair.reference, pair.fresh))
+    old, new = ({(run.origin.get("weights"), run.key) for run in of.runs} for of in (pair.reference, pair.fresh))
     if any(weights for weights, _ in old & new):
         yield "the fresh result has weights and seed of the reference: no fresh draw, so it says little about the noise"
     if sampling and pair.reference.known("weights") != pair.fresh.known("weights"):
@@ -193,7 +193,7 @@ def _origins_table(gate: Gate) -> Table:
 
 def _origin(system: System) -> Row:
     hashes = [", ".join(one[:10] for one in system.known(what)) for what in ("commit", "data")]
-    weights, seeds = ", ".join(map(weights_name, system.known("weights"))), ", ".join(map(str, system.seeds))
+    weights, seeds = ", ".join(map(weights_name, system.known("weights"))), system.factors
     fitness = ", ".join(sorted({run.fitness.word for run in system.runs}))
     return Row(system.short, tuple(Cell(text or "not recorded") for text in (seeds, weights, *hashes, fitness)))
 
@@ -258,7 +258,7 @@ def _pair(pair: JudgedPair) -> dict[str, Any]:
 
 def _run(run: SystemRun) -> dict[str, Any]:
     fitness = {"unfit": list(run.fitness.reasons), "parsed_lenient": run.parsed_lenient}
-    return {"seed": run.seed, **run.origin, **fitness}
+    return {"seed": run.seed, **({"base": run.base} if run.base else {}), **run.origin, **fitness}
 
 
 def junit_xml(gate: Gate, *, require_power: bool = False, named: int = 10) -> bytes:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from anatomy_r1.bases import RunKey
 from anatomy_r1.comparison.panel import Panel, panels
 from anatomy_r1.comparison.regression_gate.judge import AVG, Mode, noise, overdispersed, tolerance
 from anatomy_r1.comparison.systems import System, SystemRun, load_systems, systems
@@ -69,6 +70,8 @@ class _Blind(_Strict):
 
 class _Run(_Strict):
     seed: int
+    base: str = ""
+    """Absent in files of models with one base."""
     origin: dict[str, str]
     correct: Annotated[list[Flags], Field(min_length=K, max_length=K)]
     """One string for each of the five sampled responses."""
@@ -158,6 +161,7 @@ def _recorded_run(run: SystemRun) -> dict[str, Any]:
     digits = {name: "".join(map(str, table[name].to_numpy(dtype=int))) for name in (*_CORRECT, *_OTHERS)}
     return {
         "seed": run.seed,
+        **({"base": run.base} if run.base else {}),
         "origin": {**run.origin, "source": Path(source).name},  # a committed file names no local folder
         "correct": [digits.pop(name) for name in _CORRECT],
         **digits,
@@ -201,11 +205,12 @@ def _read_reference(path: Path) -> Iterator[SystemRun]:
                 seed=run.seed,
                 questions=questions,
                 conditions=one.conditions.model_dump(),
-                origin={**run.origin, "source": f"{path}#{one.name}/{run.seed}"},
+                origin={**run.origin, "source": f"{path}#{one.name}/{RunKey(run.base, run.seed)}"},
                 fitness=stored_fitness(run.unfit, questions),
                 avg_lenient=run.avg_lenient,
                 parsed_lenient=run.parsed_lenient,
                 blind=rule,
+                base=run.base,
             )
 
 

@@ -193,6 +193,8 @@ def _score(request: SubmissionRequest) -> Submission:
         if seed not in (None, sampled):
             raise AnatomyR1Error(f"{source}: sampled with seed {sampled}. Fix: leave --seed out")
         return submission
+    if not source.exists():
+        raise AnatomyR1Error(f"{source}: no such file or folder. Fix: name a checkpoint, a response log or a folder")
     fix = "Fix: name a folder with *.safetensors, a response log, or lm-eval's --output_path, with --log_samples"
     raise AnatomyR1Error(f"{source}: holds nothing that can be submitted. {fix}")
 

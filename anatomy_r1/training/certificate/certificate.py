@@ -174,6 +174,8 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
         source = evidence.arguments.get("similarity")
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error, pd.errors.DatabaseError) as error:
         fix = f"name the folder of a finished training, with {LOG_NAME} and {SETTINGS_NAME}"
-        reason = f"{type(error).__name__}: {error}"
+        if runs := sorted(folder.glob("train/*/*/*/seed*")):
+            fix += f", such as {runs[0]}"
+        reason = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
         raise AnatomyR1Error(f"{folder}: no training to certify ({reason}). Fix: {fix}") from error
     return replace(evidence, similarity=load_similarity(source, needed=False))

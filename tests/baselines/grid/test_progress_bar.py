@@ -7,7 +7,7 @@ import pytest
 from tqdm import tqdm
 
 from baselines.experiment.cell import Layout
-from baselines.grid import grid
+from baselines.grid import progress_bar
 from baselines.runtime.progress import Progress, write_progress
 from baselines.trainers.records import TrainingBar
 
@@ -39,8 +39,8 @@ def test_case_32_the_time_left_counts_what_is_left(tmp_path, monkeypatch, done, 
 
     state = {"ended": None}
     report(done)
-    monkeypatch.setattr(grid, "tqdm", Recorded)
-    grid.show_progress(SimpleNamespace(poll=lambda: state["ended"], wait=wait), layout, todo)
+    monkeypatch.setattr(progress_bar, "tqdm", Recorded)
+    progress_bar.show_progress(SimpleNamespace(poll=lambda: state["ended"], wait=wait), layout, todo)
     shown = bars[0].format_dict
     assert (shown["total"], shown["n"]) == (100, done + 20)
     assert (shown["n"] - shown["initial"]) / shown["elapsed"] == pytest.approx(1, rel=0.05)

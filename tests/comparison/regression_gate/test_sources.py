@@ -7,7 +7,8 @@ import pytest
 from anatomy_r1.comparison.regression_gate.sources import load
 from anatomy_r1.response_log.log import ResponseLog
 from tests.comparison.regression_gate.conftest import cells, found, regress
-from tests.comparison.test_compare_sources import MINI, write_log
+from tests.comparison.test_compare_sources import MINI
+from tests.helpers.made_logs import write_log
 from tests.helpers.small_set import write_set
 
 

@@ -5,7 +5,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from reports.figures.forest import draw, figure_files, forest_rows
 from reports.scores.scores import ALL, AVG, by_key, scores
-from reports.tables.further import comparisons
+from reports.tables.further import analyses, comparisons
 from tests.helpers.stores import grid, result, shares
 
 
@@ -81,8 +81,8 @@ def test_the_same_results_give_the_same_bytes():
     assert set(files) == {"forest.pdf", "forest.svg", "forest.png"}
 
 
-def test_comparisons_with_grpo_are_as_before():
-    assert [report.title for report in comparisons(grid())] == [
-        "Comparisons with GRPO: mini-s",
+def test_comparisons_with_grpo_begin_with_the_model_that_readme_reports():
+    assert [report.title for report in comparisons(analyses(grid()))] == [
         "Comparisons with GRPO: mini-l",
+        "Comparisons with GRPO: mini-s",
     ]
