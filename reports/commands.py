@@ -168,8 +168,8 @@ def _site(options: argparse.Namespace) -> int:
     from anatomy_r1.results.store import store_in
     from reports.audit.report import read_document as read_audit
     from reports.ledger.ledger import read_document as read_ledger
-    from reports.site.build import SiteSources, build
     from reports.ledger.shown import claims
+    from reports.site.build import SiteSources, build
     from reports.site.run import is_run
 
     run, store = options.run, options.store
