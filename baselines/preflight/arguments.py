@@ -187,9 +187,10 @@ def _arguments(plan: Planned) -> Iterator[Problem]:
     if (warmup := built.get_warmup_steps(built.max_steps)) > WARMUP * built.max_steps:
         told = f"{warmup} is more than twice max_steps {built.max_steps}: half of learning_rate would never be reached"
         yield _located(plan, "warmup_steps", told)
-    if kind == "rl" and built.shared_rollouts and launch.accelerate in WHOLE:
-        told = f"needs whole weights in each process, and {launch.accelerate} shards them: leave it out"
-        yield _located(plan, "shared_rollouts", told)
+    for key in ("shared_rollouts", "kept_features_mb"):
+        if kind == "rl" and getattr(built, key) and launch.accelerate in WHOLE:
+            told = f"needs whole weights in each process, and {launch.accelerate} shards them: leave it out"
+            yield _located(plan, key, told)
     yield from _without_gpu(plan)
 
 

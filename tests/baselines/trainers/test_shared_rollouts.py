@@ -147,9 +147,10 @@ def test_settings_that_they_lack_are_refused(change, told):
         build_arguments("rl", {**given, "shared_rollouts": True, **change}, 0, 1)
 
 
-def test_sharded_weights_do_not_pass_the_plan(tmp_path):
+@pytest.mark.parametrize("key", [{"shared_rollouts": True}, {"kept_features_mb": 64}], ids=str)
+def test_sharded_weights_do_not_pass_the_plan(key):
     profile = load_profile("paper")
-    rl = {**profile.training["rl"], "shared_rollouts": True, "use_vllm": False, "vllm_enable_sleep_mode": False}
+    rl = {**profile.training["rl"], **key, "use_vllm": False, "vllm_enable_sleep_mode": False}
     for launcher, told in (("zero3", "zero3 shards them"), ("zero2", "")):
         training = {**profile.training, "rl": rl}
         changed = dataclasses.replace(profile, training=training, launch=Launch(4, launcher))
