@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from anatomy_r1.comparison.cells import p_text, signed
+from anatomy_r1.comparison.cells import interval_text, p_text, signed
 from anatomy_r1.comparison.compare import Analysis, Comparison, HypothesisTest
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.tables.table import Headline
@@ -35,7 +35,9 @@ def _headline(one: Comparison, metric: str, name: Callable[[System], str], title
 
 def _sentences(one: Comparison, metric: str) -> Iterator[str]:
     interval, test = one.difference(metric).interval, one.test
-    size = f"{signed(interval.mean)} points"
+    known = interval.low is not None and interval.high is not None
+    bounds = f" {interval_text(float(interval.low or 0), float(interval.high or 0))}" if known else ""
+    size = f"{signed(interval.mean)}{bounds} points"
     if test is None:
         yield f"differs by {size}; outside the family, so not tested."
     elif test.verdict in ("better", "worse"):

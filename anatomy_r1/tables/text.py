@@ -1,15 +1,15 @@
 """A document as plain text for a terminal, at most about 150 columns wide.
 
 Column groups (benchmarks) are printed below each other: side by side they would not fit. A document of tables prints
-its first table last, where a terminal still shows it, and its lead just before that table; a document with sections is
-printed in reading order.
+its first table last, where a terminal still shows it, its lead just before that table, and its headlines at the very
+end, if they are few; a document with sections is printed in reading order.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from itertools import chain, zip_longest
+from itertools import chain, groupby, zip_longest
 
 from anatomy_r1.tables.table import Cell, Document, Entry, Row, Section, Table, groups, prose_rows
 
@@ -17,6 +17,8 @@ WIDTH = 132
 """Column at which the notes of tables wrap."""
 PROSE_WIDTH = 118
 """Column at which paragraphs wrap."""
+MOST_HEADLINES = 8
+"""With more of them, the table says it better."""
 _WIDEST = 44
 """Widest column of a table of words."""
 _LEGEND = "Here, where nothing is bold or underlined: *best*, _second_."
@@ -65,6 +67,9 @@ def _tables(document: Document) -> Iterator[str]:
     cells = (cell for table in document.tables for block in table.blocks for row in block.rows for cell in row.cells)
     notes = (*document.notes, _LEGEND if any(cell.emphasis for cell in cells) else "", document.warning)
     yield "\n".join(_wrap(note, WIDTH) for note in notes if note)
+    if len(document.headlines) <= MOST_HEADLINES:
+        for group, of in groupby(document.headlines, lambda one: one.group):
+            yield "\n".join([plain(f"{group}:"), *(_wrap(f"{one.label} {one.sentence}", WIDTH) for one in of)])
 
 
 def _table(table: Table) -> str:

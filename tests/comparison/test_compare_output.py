@@ -183,7 +183,9 @@ def test_html_says_the_verdict_first_and_folds_the_tables():
     (headline,), page = document(shown).headlines, html.render(document(shown))
     interval = shown.comparisons[0].difference("avg@5").interval
     assert headline.inner == (100 * interval.low, 100 * interval.high) and headline.outer is None, "one seed"
-    assert headline.sentence.startswith(f"is better: {100 * interval.mean:+.2f} points, p ")
+    assert headline.sentence.startswith(
+        f"is better: {100 * interval.mean:+.2f} [{100 * interval.low:+.2f}, {100 * interval.high:+.2f}] points, p "
+    )
     assert "For these weights only" in headline.sentence
     assert page.index(escape(headline.sentence)) < page.index('<svg class="bars"') < page.index("<table>")
     assert page.count("<details><summary>") == len(document(shown).tables) + 1, "and how to read them"
