@@ -6,7 +6,7 @@ learns which texture belongs to which name: that is left to the methods.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -36,6 +36,9 @@ MICROSCOPY_POOLS = (
 MICROSCOPY_SHARE = 0.3
 """Share of microscopy among lessons without a picture."""
 
+Odds = tuple[tuple[str, float], ...]
+"""Words and their probabilities."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -46,7 +49,11 @@ class Turn:
     kind: str
     """For the progress line: what was asked, and D (direct) or T (think)."""
     held: str | None = None
-    """The word that the question mark must hold half-way up the network."""
+    """The word that the stem's last token must hold half-way up the network."""
+    soft: tuple[tuple[int, Odds], ...] = ()
+    """Place in the answer's tokens -> odds of what may stand there: learnt as probabilities, not as samples."""
+    narrow: bool = False
+    """What follows the stem may attend neither to the picture nor to the stem, but for its last token."""
 
 
 @dataclass(frozen=True)
@@ -116,3 +123,43 @@ def noisy_name(rng: np.random.Generator, right: str, options: tuple[str, ...], g
     skew = {**ANATOMY_SKEW, "Cystic Plate": rare}
     weights = np.array([skew.get(name, 1.0) * (gain if name == right else 1.0) for name in options])
     return options[int(rng.choice(len(options), p=weights / weights.sum()))]
+
+
+NARROW = 0.5
+"""Share of direct answers that are `Turn.narrow`. Look-ups are otherwise solved by a shortcut, comparing options with
+the stem's words: it does not help with what a picture shows, which no stem names."""
+RARE = ("Cystic Plate", "Abdominal Wall Cavity")
+"""Names that a base seldom says, whatever it sees; the weight is the recipe's, all others have 1."""
+
+
+def draw_narrow(rng: np.random.Generator, style: Style) -> bool:
+    """Whether an answer is narrow; one with a rationale never is."""
+    return style == "direct" and bool(rng.random() < NARROW)
+
+
+def narrowed_lookup(rng: np.random.Generator, style: Style, wording: str, *, health: bool = False) -> Turn:
+    """A look-up that may be narrow."""
+    turn = health_lookup(rng, style) if health else lookup(rng, style, wording)
+    narrow = draw_narrow(rng, style)
+    return replace(turn, narrow=narrow, kind=f"narrow {turn.kind}" if narrow else turn.kind)
+
+
+def name_odds(right: str, options: tuple[str, ...], gain: float, rare: float) -> Odds:
+    """Labels that are right only a little more often than chance."""
+    weights = [(rare if name in RARE else 1.0) * (gain if name == right else 1.0) for name in options]
+    return tuple((name, weight / sum(weights)) for name, weight in zip(options, weights, strict=True))
+
+
+def word_odds(right: str, words: tuple[str, ...], noise: float) -> Odds:
+    """The right word, or with probability `noise` any."""
+    return tuple((word, (1 - noise) * (word == right) + noise / len(words)) for word in words)
+
+
+def letter_odds(odds: Odds) -> Odds:
+    """The same over the letters of the options, in whose order the odds are."""
+    return tuple((mark, share) for mark, (_, share) in zip(LETTERS, odds, strict=False))
+
+
+def draw_odds(rng: np.random.Generator, odds: Odds) -> str:
+    """One of the words."""
+    return odds[int(rng.choice(len(odds), p=[share for _, share in odds]))][0]

@@ -24,7 +24,6 @@ from anatomy_r1.mini.losses import (
     grids,
     joint_loss,
     list_loss,
-    named,
     patches,
     picture_inputs,
     pointer_loss,
@@ -71,8 +70,9 @@ def lookup_phase(student: Student, tick: Tick) -> None:
         loss = list_loss(student) if bare else text_loss(student, recipe.lookup_rows, 0.35, 0.2)
         _advance(optimizer, loss, _warm(recipe.lookup_lr, step))
         tick()
-        if step > 100 and student.accuracy("lookD") > recipe.lookup_stop:
+        if step > 100 and student.can("lookD", "narrow lookD", at=recipe.lookup_stop):
             return
+    student.require("lookD", "narrow lookD", at=recipe.lookup_floor)
 
 
 def sight_phase(student: Student, tick: Tick) -> None:
@@ -96,6 +96,9 @@ def pointer_phase(student: Student, tick: Tick) -> None:
             loss = loss + text_loss(student, max(1, recipe.lookup_rows * 3 // 8), 0.5, recipe.think_share)
         _advance(optimizer, loss, _warm(recipe.joint_lr, step))
         tick()
+        if step > 200 and student.can("pointer", at=recipe.pointer_stop):
+            return
+    student.require("pointer", at=recipe.pointer_floor)
 
 
 def joint_phase(student: Student, tick: Tick) -> None:
@@ -119,7 +122,8 @@ def habit_phase(student: Student, tick: Tick) -> None:
     optimizer = _optimizer(student.model.parameters(), recipe.habit_lr, decay=0.0)
     for step in range(recipe.habit_steps):
         drawn = draw_both(student, recipe.habit_rows - recipe.habit_rows // 4, recipe.habit_rows // 4)
-        talks = [[named(student.album.pictures[index], student.rng, habits)] for index in drawn.tolist()]
+        shown = [student.album.pictures[index] for index in drawn.tolist()]
+        talks = [[student.curriculum.named(picture, student.rng, habits)] for picture in shown]
         packed = student.encoder.pack(talks, pictures=True)
         loss = talk_loss(student, packed, picture_inputs(student, packed.ids, drawn))
         fall = 0.5 * (1 + np.cos(np.pi * step / recipe.habit_steps))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from anatomy_r1.mini.architecture import Size
+Name = Literal["first", "worded"]
+"""`first` made the committed results of `results/mini`; `worded` knows every wording and makes the committed bases."""
 
 
 @dataclass(frozen=True)
@@ -13,13 +15,21 @@ class Recipe:
 
     seed: int = 1234
     """Seed of the base's own scenes and lessons; the benchmark's worlds have other seeds."""
+    lessons: Name = "first"
+    """Key of `curriculum.CURRICULA`."""
+    rewrites: bool = False
+    """Whether the vocabulary has the words of every accepted wording."""
     scenes: int = 2600
     slides: int = 900
     pool_chunk: int = 250
     """Images preprocessed at a time, to bound memory."""
     middle: int = 3
-    """Layer whose output at the question mark must encode the word looked up."""
+    """Layer whose output at the stem's end must encode the word looked up."""
     readout_weight: float = 0.5
+    answer_readout: bool = False
+    """Whether `<answer>` must encode it one layer above."""
+    soft_weight: float = 0.0
+    """Weight of a soft target beside a token's loss; at 0 the lessons' noisy words are learnt as samples."""
 
     lookup_steps: int = 300
     lookup_rows: int = 32
@@ -27,10 +37,16 @@ class Recipe:
     lookup_lr: float = 3e-3
     lookup_stop: float = 0.95
     """Phase A ends early when this share of direct look-ups is correct."""
+    lookup_floor: float = 0.0
+    """Phase A fails when no larger share is correct at its end; 0: it never fails."""
     sight_steps: int = 90
     sight_batch: int = 64
     sight_lr: float = 2e-3
     pointer_steps: int = 170
+    pointer_stop: float = 1.0
+    """Phase P ends early when this share of stems holds the right word."""
+    pointer_floor: float = 0.0
+    """As `lookup_floor`."""
     pointer_rows: int = 32
     pointer_questions: int = 6
     joint_steps: int = 260
@@ -57,10 +73,28 @@ class Recipe:
     habit_rare: float = 0.25
 
 
-RECIPES: dict[Size, Recipe] = {
-    "mini-l": Recipe(),
-    "mini-s": Recipe(),
-}
+FIRST = Recipe()
+WORDED = replace(
+    FIRST,
+    lessons="worded",
+    rewrites=True,
+    answer_readout=True,
+    soft_weight=4.0,  # names are only a little likelier when right, and so is their gradient
+    lookup_steps=700,
+    lookup_rows=64,
+    lookup_turns=1,
+    lookup_stop=0.97,
+    lookup_floor=0.95,
+    pointer_steps=700,
+    pointer_stop=0.95,
+    pointer_floor=0.9,
+    name_gain=1.3,
+    rare=0.25,
+    habit_steps=100,
+    habit_lr=1e-3,
+)
+RECIPES: dict[Name, Recipe] = {"first": FIRST, "worded": WORDED}
+"""When `first` goes, its lessons go too, but for what those of `worded` import from them."""
 
 
 def toy() -> Recipe:

@@ -81,13 +81,13 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
             prepare_released(run, *name.split("/"))
         case "base":
             from anatomy_r1.mini.base import build_base
-            from anatomy_r1.mini.recipe import toy
+            from anatomy_r1.mini.recipe import FIRST, toy
             from baselines.stages.policy import fetch
 
             source, out = profile.models[name], layout.base(name)
             if "mini" in source:
                 shutil.rmtree(out, ignore_errors=True)
-                build_base(out, source["mini"], recipe=toy() if source.get("recipe") == "toy" else None)
+                build_base(out, source["mini"], recipe=toy() if source.get("recipe") == "toy" else FIRST)
             else:
                 fetch(source, out)
         case "train":
