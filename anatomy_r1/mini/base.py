@@ -21,6 +21,8 @@ from tqdm import tqdm
 from anatomy_r1.mini.architecture import SHAPES, Size, build_model, build_processor, save
 from anatomy_r1.mini.recipe import FIRST, RECIPES, Recipe
 
+FACTS = "base.json"
+"""File with the facts of a base, beside its weights."""
 RECIPE_SOURCES = (
     "architecture.py", "ask.py", "atlas.py", "base.py", "classes.py", "curriculum.py", "lessons.py", "losses.py",
     "microscopy.py", "packing.py", "phases.py", "phrasing.py", "scene.py", "scene_lessons.py", "slide_lessons.py",
@@ -56,7 +58,7 @@ def build_base(out: Path, size: Size = "mini-l", *, progress: bool = True, recip
     building = out.with_name(out.name + ".building")
     shutil.rmtree(building, ignore_errors=True)
     save(model, processor, building)
-    _write_facts(building / "base.json", size, recipe, facts)
+    _write_facts(building / FACTS, size, recipe, facts)
     if out.exists():
         out.rmdir()
     building.rename(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,20 @@ def text_loss(student: Student, rows: int, skeletons: float, think_share: float)
     """Loss on rows of lessons without a picture."""
     turns, rng = student.recipe.lookup_turns, student.rng
     talks = [[student.curriculum.text_turn(rng, skeletons, think_share) for _ in range(turns)] for _ in range(rows)]
-    return talk_loss(student, student.encoder.pack(talks, pictures=False), {})
+    packed = student.encoder.pack(talks, pictures=False)
+    positions = {"position_ids": torch.arange(packed.ids.shape[1]).expand(3, *packed.ids.shape)}
+    return talk_loss(student, packed, positions if packed.hidden else {})
 
 
 def talk_loss(student: Student, packed: Packed, inputs: dict[str, Any]) -> Tensor:
     """Loss on what the assistant says, plus the readouts at the stem's end and at `<answer>`."""
     model, recipe = student.model, student.recipe
     out = model.model(
-        input_ids=packed.ids, use_cache=False, output_hidden_states=True, **{**attention(packed), **inputs}
+        input_ids=packed.ids,
+        use_cache=False,
+        output_hidden_states=True,
+        attention_mask=attention_mask(packed),
+        **inputs,
     )
     learnt = packed.labels[:, 1:] != NO_LOSS
     logits = model.lm_head(out.last_hidden_state[:, :-1][learnt])
@@ -64,18 +71,16 @@ def talk_loss(student: Student, packed: Packed, inputs: dict[str, Any]) -> Tenso
     return loss
 
 
-def attention(packed: Packed) -> dict[str, Tensor]:
-    """The attention mask; one for each pair of positions where something is hidden, which needs positions as well."""
+def attention_mask(packed: Packed) -> Tensor:
+    """(rows, length); where something is hidden (rows, 1, length, length), to be added to the attention's logits."""
     if not packed.hidden:
-        return {"attention_mask": packed.mask}
+        return packed.mask
     rows, length = packed.ids.shape
     allowed = torch.ones(length, length, dtype=torch.bool).tril() & packed.mask.bool()[:, None, :]
     for row, later, earlier in packed.hidden:
         allowed[row, later, earlier] = False
     allowed |= torch.eye(length, dtype=torch.bool)  # padding attends to itself, or its softmax would be empty
-    positions = torch.arange(length).expand(3, rows, length)
-    bias = torch.zeros(rows, 1, length, length).masked_fill(~allowed[:, None], torch.finfo(torch.float32).min)
-    return {"attention_mask": bias, "position_ids": positions}
+    return torch.zeros(rows, 1, length, length).masked_fill(~allowed[:, None], torch.finfo(torch.float32).min)
 
 
 def soft_loss(logits: Tensor, packed: Packed, weight: float) -> Tensor:
@@ -143,34 +148,42 @@ def sight_loss(student: Student, tokens: Tensor, drawn: Tensor) -> Tensor:
 
 def pointer_loss(student: Student) -> Tensor:
     """Loss of the lower layers alone: stem's end -> word asked for, and of places below."""
-    recipe, encoder, album, rng = student.recipe, student.encoder, student.album, student.rng
-    drawn = rng.integers(len(album.pictures), size=recipe.pointer_rows)
-    rows: list[list[int]] = []
-    marks: list[tuple[int, int, int]] = []
-    places: list[tuple[int, int, int]] = []
-    for row, index in enumerate(drawn):
-        ids = list(encoder.head)
-        for _ in range(recipe.pointer_questions):
-            picture = album.pictures[index]
-            text, word = student.curriculum.probe(picture, rng)
-            asked = encoder.ids(text)
-            marks.append((row, len(ids) + len(asked) - 1, encoder.id(word)))
-            places += [(row, len(ids) + at, token) for at, token in _named_places(student, picture, asked)]
-            ids += asked
-        rows.append(ids)
-    ids_, mask = pad(rows, 0)
+    recipe, album = student.recipe, student.album
+    drawn = student.rng.integers(len(album.pictures), size=recipe.pointer_rows)
+    packed, places = _probes(student, [album.pictures[index] for index in drawn])
     every = student.language.layers
     student.language.layers = every[: recipe.middle]
     out = student.model.model(
-        input_ids=ids_, attention_mask=mask, use_cache=False, output_hidden_states=True,
-        **picture_inputs(student, ids_, torch.as_tensor(drawn)),
+        input_ids=packed.ids, use_cache=False, output_hidden_states=True, attention_mask=attention_mask(packed),
+        **picture_inputs(student, packed, torch.as_tensor(drawn)),
     )  # fmt: skip
     student.language.layers = every
-    row_, at, token = (torch.tensor(column) for column in zip(*marks, strict=True))
-    logits = student.model.lm_head(out.last_hidden_state[row_, at])
+    row, at, token = (torch.tensor(column) for column in zip(*packed.held, strict=True))
+    logits = student.model.lm_head(out.last_hidden_state[row, at])
     student.right["pointer"].extend((logits.argmax(-1) == token).float().tolist())
     loss = functional.cross_entropy(logits, token)
     return loss + _readout_loss(student, out.hidden_states[recipe.middle - 1], places) if places else loss
+
+
+def _probes(student: Student, pictures: Sequence[Picture]) -> tuple[Packed, list[tuple[int, int, int]]]:
+    """Bare questions about pictures, and (row, position, token id of the look) of the places that they name."""
+    encoder, recipe = student.encoder, student.recipe
+    packed = Packed(torch.empty(0), torch.empty(0), torch.empty(0))
+    rows: list[list[int]] = []
+    places: list[tuple[int, int, int]] = []
+    for row, picture in enumerate(pictures):
+        ids = list(encoder.head)
+        for _ in range(recipe.pointer_questions):
+            text, word = student.curriculum.probe(picture, student.rng)
+            asked = encoder.ids(text)
+            packed.held.append((row, len(ids) + len(asked) - 1, encoder.id(word)))
+            places += [(row, len(ids) + at, token) for at, token in _named_places(student, picture, asked)]
+            if recipe.isolated:
+                encoder.isolate(packed, row, len(ids), len(ids) + len(asked))
+            ids += asked
+        rows.append(ids)
+    packed.ids, packed.mask = pad(rows, 0)
+    return packed, places
 
 
 def _named_places(student: Student, picture: Picture, asked: list[int]) -> list[tuple[int, int]]:
@@ -179,14 +192,13 @@ def _named_places(student: Student, picture: Picture, asked: list[int]) -> list[
     return [(at, student.encoder.id(picture.cells[cell].texture)) for at, cell in student.encoder.places(asked)]
 
 
-def picture_inputs(student: Student, ids: Tensor, drawn: Tensor) -> dict[str, Any]:
+def picture_inputs(student: Student, packed: Packed, drawn: Tensor) -> dict[str, Any]:
     """What a forward pass needs besides ids and mask."""
-    rows, length = ids.shape
     return {
-        "position_ids": student.encoder.positions(length).expand(3, rows, length),
+        "position_ids": student.encoder.row_positions(packed),
         "pixel_values": patches(student.album, drawn),
-        "image_grid_thw": grids(rows),
-        "mm_token_type_ids": (ids == student.encoder.image).int(),
+        "image_grid_thw": grids(len(drawn)),
+        "mm_token_type_ids": (packed.ids == student.encoder.image).int(),
     }
 
 
@@ -198,10 +210,10 @@ def joint_loss(student: Student) -> Tensor:
         [student.curriculum.turn(album.pictures[index], rng, student.habits) for _ in range(recipe.joint_turns)]
         for index in drawn.tolist()
     ]
-    packed = student.encoder.pack(talks, pictures=True)
+    packed = student.encoder.pack(talks, pictures=True, isolated=recipe.isolated)
     seen: list[Tensor] = []
     hook = student.vision.register_forward_hook(lambda *call: seen.append(vision_tokens(call[2])))
-    loss = talk_loss(student, packed, picture_inputs(student, packed.ids, drawn))
+    loss = talk_loss(student, packed, picture_inputs(student, packed, drawn))
     hook.remove()
     return loss + recipe.sight_weight * sight_loss(student, seen[0], drawn)
 

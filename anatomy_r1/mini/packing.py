@@ -36,6 +36,8 @@ class Packed:
     """(row, position of a direct answer's `<answer>`, token id that it must hold one layer above)."""
     soft: list[tuple[int, int, list[int], list[float]]] = field(default_factory=list)
     """(row, position, token ids that may stand there, their probabilities)."""
+    isolated: list[tuple[int, int, int]] = field(default_factory=list)
+    """(row, start, stop) of a turn that neither sees the turns before it nor stands after them: as if asked alone."""
     hidden: list[tuple[int, slice, slice]] = field(default_factory=list)
     """(row, positions that may not attend, positions to which they may not)."""
 
@@ -93,29 +95,33 @@ class Encoder:
             at += max(1, length)
         return found
 
-    def pack(self, conversations: Sequence[Sequence[Turn]], *, pictures: bool) -> Packed:
-        """Lays out conversations; with `pictures`, each begins with one image.
+    def pack(self, conversations: Sequence[Sequence[Turn]], *, pictures: bool, isolated: bool = False) -> Packed:
+        """Lays out conversations; with `pictures`, each begins with one image, and turns may be isolated.
 
         Without a picture nobody can know colours and textures, so these words carry no loss there.
         """
         rows: list[tuple[list[int], list[int]]] = []
         packed = Packed(torch.empty(0), torch.empty(0), torch.empty(0))
         for row, turns in enumerate(conversations):
-            rows.append(self._row(packed, row, turns, pictures))
+            rows.append(self._row(packed, row, turns, pictures, isolated))
         packed.ids, packed.mask = pad([ids for ids, _ in rows], 0)
         packed.labels, _ = pad([labels for _, labels in rows], NO_LOSS)
         return packed
 
-    def _row(self, packed: Packed, row: int, turns: Sequence[Turn], pictures: bool) -> tuple[list[int], list[int]]:
+    def _row(
+        self, packed: Packed, row: int, turns: Sequence[Turn], pictures: bool, isolated: bool
+    ) -> tuple[list[int], list[int]]:
         ids = list(self.head) if pictures else []
         labels = [NO_LOSS] * len(ids)
         for index, turn in enumerate(turns):
-            opening = [] if pictures and index == 0 else self._user
+            opening = [] if pictures and (index == 0 or isolated) else self._user
             asked = [*opening, *self.ids(turn.user), *self._assistant]
             said = [*self.ids(turn.assistant), self._end]
             self._note(packed, row, len(ids), asked, turn)
             if turn.narrow:
                 self._hide(packed, row, range(len(ids), len(ids) + len(asked) + len(said)), asked, pictures)
+            if isolated:
+                self.isolate(packed, row, len(ids), len(ids) + len(asked) + len(said))
             ids += asked + said
             labels += [NO_LOSS] * len(asked)
             labels += said if pictures else [NO_LOSS if token in self._unseen else token for token in said]
@@ -134,6 +140,11 @@ class Encoder:
             words, shares = [self.id(word) for word, _ in odds], [share for _, share in odds]
             packed.soft.append((row, start + len(asked) + at, words, shares))
 
+    def isolate(self, packed: Packed, row: int, start: int, stop: int) -> None:
+        """What stands from `start` to `stop` is as if it came directly after the image."""
+        packed.isolated.append((row, start, stop))
+        packed.hidden.append((row, slice(start, stop), slice(len(self.head), start)))
+
     def _hide(self, packed: Packed, row: int, turn: range, asked: Sequence[int], pictures: bool) -> None:
         """What follows a stem may not see the stem's words, nor the image."""
         begin, end = turn.start + asked.index(self._question) + 2, turn.start + self.stem_end(asked)
@@ -141,6 +152,14 @@ class Encoder:
         packed.hidden.append((row, after, slice(begin, end)))
         if pictures:
             packed.hidden.append((row, after, slice(self.first_image, self.first_image + IMAGE_TOKENS)))
+
+    def row_positions(self, packed: Packed) -> Tensor:
+        """(3, rows, length): as `positions`, an isolated turn's as if it were the first."""
+        rows, length = packed.ids.shape
+        place = self.positions(length).repeat(1, rows, 1)
+        for row, start, stop in packed.isolated:
+            place[:, row, start:stop] -= start - len(self.head)
+        return place
 
     def positions(self, length: int) -> Tensor:
         """(3, 1, length) rotary positions (time, height, width) of a row that begins with one image.

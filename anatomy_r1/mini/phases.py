@@ -125,7 +125,7 @@ def habit_phase(student: Student, tick: Tick) -> None:
         shown = [student.album.pictures[index] for index in drawn.tolist()]
         talks = [[student.curriculum.named(picture, student.rng, habits)] for picture in shown]
         packed = student.encoder.pack(talks, pictures=True)
-        loss = talk_loss(student, packed, picture_inputs(student, packed.ids, drawn))
+        loss = talk_loss(student, packed, picture_inputs(student, packed, drawn))
         fall = 0.5 * (1 + np.cos(np.pi * step / recipe.habit_steps))
         _advance(optimizer, loss, _warm(recipe.habit_lr, step, over=3) * float(fall))
         tick()

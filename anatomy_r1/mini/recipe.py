@@ -49,6 +49,9 @@ class Recipe:
     """As `lookup_floor`."""
     pointer_rows: int = 32
     pointer_questions: int = 6
+    isolated: bool = False
+    """Whether turns about one picture are as if each were asked alone. Else a look-up may find its word among another
+    turn's options, and phase B unlearns direct answers, unless phase A has rows of several turns, too."""
     joint_steps: int = 260
     joint_scene_rows: int = 13
     joint_slide_rows: int = 4
@@ -79,6 +82,7 @@ WORDED = replace(
     lessons="worded",
     rewrites=True,
     answer_readout=True,
+    isolated=True,
     soft_weight=4.0,  # names are only a little likelier when right, and so is their gradient
     lookup_steps=700,
     lookup_rows=64,

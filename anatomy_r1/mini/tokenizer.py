@@ -80,7 +80,7 @@ def vocabulary(*, rewrites: bool = False) -> list[str]:
 
 
 def build_tokenizer(*, rewrites: bool = False) -> Any:
-    """A `PreTrainedTokenizerFast` that pads on the left and carries the chat template; `rewrites` as in `vocabulary`."""
+    """A `PreTrainedTokenizerFast` that pads on the left and has the chat template; `rewrites` as in `vocabulary`."""
     from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
