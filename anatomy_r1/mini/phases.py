@@ -61,6 +61,12 @@ def _warm(rate: float, step: int, over: int = 20) -> float:
     return rate * min(1.0, (step + 1) / over)
 
 
+def _fall(step: int, steps: int) -> float:
+    """1 over the first half, then down to almost 0."""
+    part = step / steps
+    return 1.0 if part < 0.5 else 0.03 + 0.97 * (2 - 2 * part)
+
+
 def lookup_phase(student: Student, tick: Tick) -> None:
     """Phase A. The first steps repeat bare lists, which is where the matching heads learn what they are for."""
     recipe = student.recipe
@@ -87,17 +93,16 @@ def sight_phase(student: Student, tick: Tick) -> None:
 
 
 def pointer_phase(student: Student, tick: Tick) -> None:
-    """Phase P, with look-ups rehearsed every third step."""
+    """Phase P, with look-ups rehearsed now and then."""
     recipe = student.recipe
     optimizer = _optimizer(student.model.parameters(), recipe.joint_lr)
     for step in range(recipe.pointer_steps):
         loss = pointer_loss(student)
-        if step % 3 == 1:
+        if step % recipe.rehearse == 1:
             loss = loss + text_loss(student, max(1, recipe.lookup_rows * 3 // 8), 0.5, recipe.think_share)
-        _advance(optimizer, loss, _warm(recipe.joint_lr, step))
+        fall = _fall(step, recipe.pointer_steps) if recipe.pointer_falls else 1.0
+        _advance(optimizer, loss, _warm(recipe.joint_lr, step) * fall)
         tick()
-        if step > 200 and student.can("pointer", at=recipe.pointer_stop):
-            return
     student.require("pointer", at=recipe.pointer_floor)
 
 
@@ -106,12 +111,10 @@ def joint_phase(student: Student, tick: Tick) -> None:
     recipe = student.recipe
     optimizer = _optimizer(student.model.parameters(), recipe.joint_lr)
     for step in range(recipe.joint_steps):
-        part = step / recipe.joint_steps
-        fall = 1.0 if part < 0.5 else 0.03 + 0.97 * (2 - 2 * part)
         loss = joint_loss(student)
         if step % 2:
             loss = loss + pointer_loss(student)
-        _advance(optimizer, loss, _warm(recipe.joint_lr, step) * fall)
+        _advance(optimizer, loss, _warm(recipe.joint_lr, step) * _fall(step, recipe.joint_steps))
         tick()
 
 

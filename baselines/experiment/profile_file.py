@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_v
 from anatomy_r1.data.prepare.options import SPLIT_RULES
 from anatomy_r1.data.variants import original_name, variant_name
 from anatomy_r1.evaluation.config import ENGINES, EvaluationConfig
+from anatomy_r1.mini import bases
 from anatomy_r1.mini.world import WorldSpec
 from anatomy_r1.results.store import AS_RELEASED
 from anatomy_r1.validation import unknown_key
@@ -102,7 +103,9 @@ class ModelSection(Section):
     """Where a model's weights come from, and how they are loaded (`baselines/stages/policy.py`)."""
 
     mini: Literal["mini-l", "mini-s"] = UNSET
-    """Size of the mini world's base, which is trained from scratch."""
+    """Size of the mini world's base, which is trained from scratch unless `base` names one."""
+    base: str | None = None
+    """A committed base of that size (`anatomy_r1.mini.bases`)."""
     recipe: Literal["toy"] | None = None
     """`toy`: two training steps, for tests."""
     hub: Annotated[str, Field(min_length=1)] = UNSET
@@ -123,11 +126,21 @@ class ModelSection(Section):
             raise ValueError("has both `mini` and `hub`: its weights come from one place")
         if "hub" in given and self.recipe:
             raise ValueError("recipe: is of `mini`, and this model has `hub`")
+        if self.base is not None:
+            self._has_a_base(self.base)
         if self.lora == {}:
             raise ValueError("lora: is empty, which would train all weights: write null, or name r and lora_alpha")
         if self.pixels and self.pixels.get("min", 1) > self.pixels.get("max", float("inf")):
             raise ValueError(f"pixels: min {self.pixels['min']} is above max {self.pixels['max']}")
         return self
+
+    def _has_a_base(self, base: str) -> None:
+        if "mini" not in self.model_fields_set or self.recipe:
+            raise ValueError("base: goes with `mini` alone, without `recipe` and `hub`")
+        if base not in bases.names():
+            raise ValueError(f"base: {base!r} is no committed base: write one of {', '.join(bases.names())}")
+        if bases.facts(base).size != self.mini:
+            raise ValueError(f"base: {base} is a base of {bases.facts(base).size}, and this model is {self.mini}")
 
 
 class WorldSection(Section):

@@ -115,11 +115,11 @@ def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
     sources, world = {model: profile.models[model] for model in selection.models}, ""
     bases = {model: digest(source) for model, source in sources.items()}
     if profile.generated:
-        from anatomy_r1.mini.base import recipe_hash
+        from anatomy_r1.mini.bases import identity
         from anatomy_r1.mini.world import WorldSpec, world_hash
 
         world = world_hash(WorldSpec(**profile.world))
-        bases = {model: digest([recipe_hash(source["mini"]), dict(source)]) for model, source in sources.items()}
+        bases = {model: digest([identity(source), dict(source)]) for model, source in sources.items()}
     if own := profile.portable:
         world, bases = digest([world, own]), {model: digest([found, own]) for model, found in bases.items()}
     return {

@@ -80,12 +80,15 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
 
             prepare_released(run, *name.split("/"))
         case "base":
+            from anatomy_r1.mini import bases
             from anatomy_r1.mini.base import build_base
             from anatomy_r1.mini.recipe import FIRST, toy
             from baselines.stages.policy import fetch
 
             source, out = profile.models[name], layout.base(name)
-            if "mini" in source:
+            if source.get("base"):
+                bases.write(source["base"], out)
+            elif "mini" in source:
                 shutil.rmtree(out, ignore_errors=True)
                 build_base(out, source["mini"], recipe=toy() if source.get("recipe") == "toy" else FIRST)
             else:

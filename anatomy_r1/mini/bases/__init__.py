@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder, file_sha256, write_atomic
 from anatomy_r1.mini.architecture import Size, build_model, build_processor, save
-from anatomy_r1.mini.base import FACTS
+from anatomy_r1.mini.base import FACTS, recipe_hash
 from anatomy_r1.mini.recipe import Recipe
 from anatomy_r1.validation import read_validated
 
@@ -67,6 +67,11 @@ def facts(name: str) -> Facts:
     if name not in names():
         raise AnatomyR1Error(f"no committed base {name!r}. Fix: one of {', '.join(names())}")
     return read_validated(FOLDER / f"{name}.json", Facts, what="facts of a base", fix=FIX)
+
+
+def identity(source: Mapping[str, Any]) -> str:
+    """Changes with anything that can change the base of a profile's model entry: its weights, or what trains them."""
+    return facts(source["base"]).sha256 if source.get("base") else recipe_hash(source["mini"])
 
 
 def recipe(name: str) -> Recipe:
