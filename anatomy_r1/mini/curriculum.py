@@ -17,13 +17,14 @@ from anatomy_r1.mini.lessons import (
     draw_style,
     health_lookup,
     lookup,
-    narrowed_lookup,
 )
 from anatomy_r1.mini.microscopy import Slide
 from anatomy_r1.mini.scene import Scene
+from anatomy_r1.prompts import Style
 
 Rng = np.random.Generator
 Skeleton = Callable[[Rng], Turn]
+LookUp = Callable[[Rng, Style], Turn]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class SceneLessons:
     named: Callable[[Scene, Rng, Habits], Turn]
     probe: Callable[[Scene, Rng], tuple[str, str]]
     skeleton: Skeleton
+    lookup: LookUp
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class SlideLessons:
     named: Callable[[Slide, Rng, Habits], Turn]
     probe: Callable[[Slide, Rng], tuple[str, str]]
     skeleton: Skeleton
+    lookup: LookUp
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,6 @@ class Curriculum:
 
     scenes: SceneLessons
     slides: SlideLessons
-    narrow: bool
-    """Whether direct answers are narrow now and then."""
 
     def turn(self, picture: Scene | Slide, rng: Rng, habits: Habits) -> Turn:
         """One turn of the joint phase."""
@@ -73,37 +74,50 @@ class Curriculum:
 
     def text_turn(self, rng: Rng, skeletons: float, think_share: float) -> Turn:
         """A lesson without a picture: a skeleton with the given probability, or else a look-up."""
-        microscopy = rng.random() < MICROSCOPY_SHARE
+        lessons = self.slides if rng.random() < MICROSCOPY_SHARE else self.scenes
         if rng.random() < skeletons:
-            return (self.slides if microscopy else self.scenes).skeleton(rng)
-        style = draw_style(rng, think_share)
-        health = microscopy and rng.random() < 0.05
-        wording = MICROSCOPY if microscopy else SURGERY
-        if self.narrow:
-            return narrowed_lookup(rng, style, wording, health=health)
-        return health_lookup(rng, style) if health else lookup(rng, style, wording)
+            return lessons.skeleton(rng)
+        return lessons.lookup(rng, draw_style(rng, think_share))
+
+
+def _first_scene_lookup(rng: Rng, style: Style) -> Turn:
+    return lookup(rng, style, SURGERY)
+
+
+def _first_slide_lookup(rng: Rng, style: Style) -> Turn:
+    return health_lookup(rng, style) if rng.random() < 0.05 else lookup(rng, style, MICROSCOPY)
 
 
 FIRST = Curriculum(
-    SceneLessons(scene_lessons.scene_turn, scene_lessons.anatomy, scene_lessons.probe, scene_lessons.skeleton),
-    SlideLessons(
-        slide_lessons.slide_turn, slide_lessons.slide_name, slide_lessons.slide_probe, slide_lessons.slide_skeleton
+    SceneLessons(
+        turn=scene_lessons.scene_turn,
+        named=scene_lessons.anatomy,
+        probe=scene_lessons.probe,
+        skeleton=scene_lessons.skeleton,
+        lookup=_first_scene_lookup,
     ),
-    narrow=False,
+    SlideLessons(
+        turn=slide_lessons.slide_turn,
+        named=slide_lessons.slide_name,
+        probe=slide_lessons.slide_probe,
+        skeleton=slide_lessons.slide_skeleton,
+        lookup=_first_slide_lookup,
+    ),
 )
 WORDED = Curriculum(
     SceneLessons(
-        worded_scene_lessons.scene_turn,
-        worded_scene_lessons.anatomy,
-        worded_scene_lessons.probe,
-        worded_scene_lessons.skeleton,
+        turn=worded_scene_lessons.scene_turn,
+        named=worded_scene_lessons.anatomy,
+        probe=worded_scene_lessons.probe,
+        skeleton=worded_scene_lessons.skeleton,
+        lookup=worded_scene_lessons.scene_lookup,
     ),
     SlideLessons(
-        worded_slide_lessons.slide_turn,
-        worded_slide_lessons.slide_name,
-        worded_slide_lessons.slide_probe,
-        worded_slide_lessons.slide_skeleton,
+        turn=worded_slide_lessons.slide_turn,
+        named=worded_slide_lessons.slide_name,
+        probe=worded_slide_lessons.slide_probe,
+        skeleton=worded_slide_lessons.slide_skeleton,
+        lookup=worded_slide_lessons.slide_lookup,
     ),
-    narrow=True,
 )
 CURRICULA = {"first": FIRST, "worded": WORDED}

@@ -6,7 +6,7 @@ learns which texture belongs to which name: that is left to the methods.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -128,6 +128,10 @@ def noisy_name(rng: np.random.Generator, right: str, options: tuple[str, ...], g
 NARROW = 0.5
 """Share of direct answers that are `Turn.narrow`. Look-ups are otherwise solved by a shortcut, comparing options with
 the stem's words: it does not help with what a picture shows, which no stem names."""
+HINTED = 0.5
+"""Share of look-ups with a hint."""
+LETTER_AT = 1
+"""Place of the letter in the tokens of `<answer> letter </answer>`."""
 RARE = ("Cystic Plate", "Abdominal Wall Cavity")
 """Names that a base seldom says, whatever it sees; the weight is the recipe's, all others have 1."""
 
@@ -137,11 +141,28 @@ def draw_narrow(rng: np.random.Generator, style: Style) -> bool:
     return style == "direct" and bool(rng.random() < NARROW)
 
 
-def narrowed_lookup(rng: np.random.Generator, style: Style, wording: str, *, health: bool = False) -> Turn:
-    """A look-up that may be narrow."""
-    turn = health_lookup(rng, style) if health else lookup(rng, style, wording)
-    narrow = draw_narrow(rng, style)
-    return replace(turn, narrow=narrow, kind=f"narrow {turn.kind}" if narrow else turn.kind)
+def certain(style: Style, mark: str) -> tuple[tuple[int, Odds], ...]:
+    """A direct answer's letter as a soft target: it then weighs as much as a noisy one."""
+    return ((LETTER_AT, ((mark, 1.0),)),) if style == "direct" else ()
+
+
+def hinted_lookup(rng: np.random.Generator, style: Style, wording: str, question: str) -> Turn:
+    """A look-up that may be narrow, and whose stem may be a question of the benchmark's kind after a hint.
+
+    What the question's last token must hold then stands far from it, among other words, as it does where a picture
+    tells it.
+    """
+    pool = pick(rng, SURGERY_POOLS if wording == SURGERY else MICROSCOPY_POOLS)
+    if wording == MICROSCOPY and rng.random() < 0.05:
+        pool = HEALTH
+    word = one_of(rng, pool)
+    options = choose(rng, word, pool, min(4, len(pool)))
+    hinted, narrow = rng.random() < HINTED, draw_narrow(rng, style)
+    stem = f"There is {word} . {question}" if hinted else f"Which option is {word} ?"
+    kind = f"{'hinted ' if hinted else ''}{'narrow ' if narrow else ''}{tag('look', style)}"
+    mark = letter(options, word)
+    text = render_text(stem, options, style, wording)
+    return Turn(text, answer(style, f"so {word}", mark), kind, word, certain(style, mark), narrow)
 
 
 def name_odds(right: str, options: tuple[str, ...], gain: float, rare: float) -> Odds:

@@ -35,6 +35,8 @@ from anatomy_r1.mini.losses import (
 from anatomy_r1.mini.student import Student
 
 Tick = Callable[[], None]
+DIRECT_LOOKUPS = ("lookD", "narrow lookD", "hinted lookD", "hinted narrow lookD")
+"""Kinds of turns on which phase A's end depends, as far as the recipe has them."""
 
 
 def _optimizer(parameters: Iterator[Any], rate: float, decay: float = 0.05) -> torch.optim.AdamW:
@@ -76,9 +78,9 @@ def lookup_phase(student: Student, tick: Tick) -> None:
         loss = list_loss(student) if bare else text_loss(student, recipe.lookup_rows, 0.35, 0.2)
         _advance(optimizer, loss, _warm(recipe.lookup_lr, step))
         tick()
-        if step > 100 and student.can("lookD", "narrow lookD", at=recipe.lookup_stop):
+        if step > 100 and student.can(*DIRECT_LOOKUPS, at=recipe.lookup_stop):
             return
-    student.require("lookD", "narrow lookD", at=recipe.lookup_floor)
+    student.require(*DIRECT_LOOKUPS, at=recipe.lookup_floor)
 
 
 def sight_phase(student: Student, tick: Tick) -> None:

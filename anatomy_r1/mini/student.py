@@ -81,7 +81,7 @@ class Student:
             AnatomyR1Error: when the last answers of one of these kinds are right in no more than a share `at` of cases.
         """
         if at and not self.can(*kinds, at=at):
-            found = ", ".join(f"{kind} {self.accuracy(kind):.2f}" for kind in kinds)
+            found = ", ".join(f"{kind} {self.accuracy(kind):.2f}" for kind in kinds if self.right[kind])
             raise AnatomyR1Error(
                 f"recipe {self.recipe.lessons}, seed {self.recipe.seed}: not learnt by the phase's last step: {found} "
                 f"(needed: {at}). Fix: another seed, or more steps (anatomy_r1/mini/recipe.py)"

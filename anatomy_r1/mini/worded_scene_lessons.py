@@ -10,18 +10,20 @@ from anatomy_r1.mini.ask import ask, draw_hop, draw_noun
 from anatomy_r1.mini.classes import ANATOMIES, POSITIONS, TEXTURES, label
 from anatomy_r1.mini.lessons import (
     COLOR_WORDS,
+    LETTER_AT,
     SURGERY,
     Habits,
     Odds,
     Turn,
     answer,
+    certain,
     draw_narrow,
     draw_odds,
     draw_style,
+    hinted_lookup,
     letter,
     letter_odds,
     name_odds,
-    narrowed_lookup,
     one_of,
     pick,
     tag,
@@ -31,10 +33,10 @@ from anatomy_r1.mini.microscopy import choose
 from anatomy_r1.mini.phrasing import reworded, reworded_place
 from anatomy_r1.mini.scene import Cell, Scene
 from anatomy_r1.mini.scene_lessons import FAMILIES, frame_caption, rationale, region_caption
-from anatomy_r1.prompts import render_text
+from anatomy_r1.prompts import Style, render_text
 
-COLOR_AT, TEXTURE_AT, NAME_AT, LETTER_AT = 3, 4, 7, 1
-"""Places in the tokens of `<think> place : colour texture , so name letter </think> ...` and of `<answer> letter`."""
+COLOR_AT, TEXTURE_AT, NAME_AT = 3, 4, 7
+"""Places in the tokens of `<think> place : colour texture , so name letter </think> ...`."""
 
 
 def skeleton(rng: np.random.Generator) -> Turn:
@@ -75,8 +77,10 @@ def attribute(scene: Scene, rng: np.random.Generator, habits: Habits) -> Turn:
     options = choose(rng, word, pool)
     text = render_text(_stem(rng, index, noun, cell.color, scene), options, style, SURGERY)
     described, soft = _described(rng, cell, habits.noise)
-    reply = answer(style, rationale(described, POSITIONS[index], word), letter(options, word))
-    return Turn(text, reply, tag("look at", style), word, soft if style == "think" else (), draw_narrow(rng, style))
+    mark = letter(options, word)
+    reply = answer(style, rationale(described, POSITIONS[index], word), mark)
+    soft = soft if style == "think" else certain(style, mark)
+    return Turn(text, reply, tag("look at", style), word, soft, draw_narrow(rng, style))
 
 
 def _attribute(rng: np.random.Generator, cell: Cell) -> tuple[tuple[str, ...], str, str]:
@@ -108,6 +112,12 @@ def anatomy(scene: Scene, rng: np.random.Generator, habits: Habits) -> Turn:
     return Turn(text, reply, tag("name", style), cell.texture, soft, draw_narrow(rng, style))
 
 
+def scene_lookup(rng: np.random.Generator, style: Style) -> Turn:
+    """A look-up, without a need of the picture."""
+    question = _stem(rng, int(rng.integers(9)), "anatomy", one_of(rng, COLOR_WORDS), label(one_of(rng, ANATOMIES)))
+    return hinted_lookup(rng, style, SURGERY, question)
+
+
 def scene_turn(scene: Scene, rng: np.random.Generator, habits: Habits) -> Turn:
     """One turn of the joint phase about a scene."""
     draw = rng.random()
@@ -117,8 +127,8 @@ def scene_turn(scene: Scene, rng: np.random.Generator, habits: Habits) -> Turn:
         return frame_caption(scene)
     if draw < 0.65:
         return attribute(scene, rng, habits)
-    if draw < 0.75:
-        return narrowed_lookup(rng, draw_style(rng, habits.think_share), SURGERY)
+    if draw < 0.78:
+        return scene_lookup(rng, draw_style(rng, habits.think_share))
     return anatomy(scene, rng, habits)
 
 

@@ -7,18 +7,20 @@ import numpy as np
 from anatomy_r1.mini.classes import TEXTURES
 from anatomy_r1.mini.lessons import (
     COLOR_WORDS,
+    LETTER_AT,
     MICROSCOPY,
     MICROSCOPY_POOLS,
     Habits,
     Turn,
     answer,
+    certain,
     draw_narrow,
     draw_odds,
     draw_style,
+    hinted_lookup,
     letter,
     letter_odds,
     name_odds,
-    narrowed_lookup,
     one_of,
     pick,
     tag,
@@ -26,11 +28,11 @@ from anatomy_r1.mini.lessons import (
 from anatomy_r1.mini.microscopy import HEALTH_STEM, OTHER, POOLS, STEMS, Slide, choose, draw_record, draw_stem
 from anatomy_r1.mini.phrasing import reworded
 from anatomy_r1.mini.slide_lessons import KINDS, held_word, slide_rationale
-from anatomy_r1.prompts import render_text
+from anatomy_r1.prompts import Style, render_text
 
 ATTRIBUTE_STEMS = ("Which {noun} is seen in this image?", "What {noun} can be seen in this picture?")
-NAME_AT, LETTER_AT = 6, 1
-"""Places in the tokens of `<think> modality : type , so name letter </think> ...` and of `<answer> letter`."""
+NAME_AT = 6
+"""Place in the tokens of `<think> modality : type , so name letter </think> ...`."""
 
 
 def slide_skeleton(rng: np.random.Generator) -> Turn:
@@ -55,8 +57,9 @@ def slide_attribute(slide: Slide, rng: np.random.Generator, habits: Habits) -> T
     stem, word, pool = _attribute(slide, rng)
     options = choose(rng, word, pool)
     text = render_text(stem, options, style, MICROSCOPY)
-    reply = answer(style, slide_rationale(OTHER, word), letter(options, word))
-    return Turn(text, reply, tag("slide", style), word, (), draw_narrow(rng, style))
+    mark = letter(options, word)
+    reply = answer(style, slide_rationale(OTHER, word), mark)
+    return Turn(text, reply, tag("slide", style), word, certain(style, mark), draw_narrow(rng, style))
 
 
 def slide_name(slide: Slide, rng: np.random.Generator, habits: Habits) -> Turn:
@@ -72,6 +75,12 @@ def slide_name(slide: Slide, rng: np.random.Generator, habits: Habits) -> Turn:
     return Turn(text, reply, tag("tissue", style), held, soft, held is not None and draw_narrow(rng, style))
 
 
+def slide_lookup(rng: np.random.Generator, style: Style) -> Turn:
+    """A look-up, without a need of the picture."""
+    stem = HEALTH_STEM if rng.random() < 0.1 else draw_stem(rng, one_of(rng, KINDS))
+    return hinted_lookup(rng, style, MICROSCOPY, reworded(rng, stem))
+
+
 def slide_turn(slide: Slide, rng: np.random.Generator, habits: Habits) -> Turn:
     """One turn of the joint phase about a slide."""
     draw = rng.random()
@@ -80,7 +89,7 @@ def slide_turn(slide: Slide, rng: np.random.Generator, habits: Habits) -> Turn:
     if draw < 0.60:
         return slide_attribute(slide, rng, habits)
     if draw < 0.70:
-        return narrowed_lookup(rng, draw_style(rng, habits.think_share), MICROSCOPY)
+        return slide_lookup(rng, draw_style(rng, habits.think_share))
     return slide_name(slide, rng, habits)
 
 
