@@ -109,12 +109,12 @@ def pointer_phase(student: Student, tick: Tick) -> None:
 
 
 def joint_phase(student: Student, tick: Tick) -> None:
-    """Phase B: pictures and talk, with the pointer rehearsed every second step; the rate falls over the second half."""
+    """Phase B: pictures and talk, with the pointer rehearsed now and then; the rate falls over the second half."""
     recipe = student.recipe
     optimizer = _optimizer(student.model.parameters(), recipe.joint_lr)
     for step in range(recipe.joint_steps):
         loss = joint_loss(student)
-        if step % 2:
+        if step % recipe.joint_pointer == 1:
             loss = loss + pointer_loss(student)
         _advance(optimizer, loss, _warm(recipe.joint_lr, step) * _fall(step, recipe.joint_steps))
         tick()

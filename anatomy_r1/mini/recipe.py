@@ -58,11 +58,15 @@ class Recipe:
     joint_scene_rows: int = 13
     joint_slide_rows: int = 4
     joint_turns: int = 5
+    joint_pointer: int = 2
+    """Every so many steps of phase B, the pointer is rehearsed."""
     joint_lr: float = 2e-3
     sight_weight: float = 0.3
     """Weight of the vision alignment during the joint phase."""
 
     think_share: float = 0.3
+    """Of the look-ups that are rehearsed in phase P."""
+    joint_think_share: float = 0.3
     description_noise: float = 0.4
     """Share of wrong colour and texture words in the base's own reasoning."""
     name_gain: float = 1.3
@@ -96,6 +100,11 @@ WORDED = replace(
     pointer_floor=0.85,  # the vision tower itself tells 0.86 of the textures
     pointer_falls=True,
     rehearse=2,
+    joint_steps=320,
+    joint_scene_rows=15,
+    joint_slide_rows=3,
+    joint_pointer=4,
+    joint_think_share=0.2,
     name_gain=1.3,
     rare=0.25,
     habit_steps=100,

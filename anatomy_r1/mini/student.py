@@ -50,7 +50,7 @@ class Student:
         self.rng = np.random.default_rng(recipe.seed)
         self.curriculum = CURRICULA[recipe.lessons]
         self.album = draw_album(recipe, processor.image_processor)
-        self.habits = Habits(recipe.think_share, recipe.description_noise, recipe.name_gain, recipe.rare)
+        self.habits = Habits(recipe.joint_think_share, recipe.description_noise, recipe.name_gain, recipe.rare)
         self.right: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=300))
         """Kind of turn -> whether the last answers were right."""
 
