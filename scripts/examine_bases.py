@@ -152,8 +152,9 @@ def curve(run: GridRun, name: str) -> dict[str, Any]:
     """GRPO's end on the questions of the test, and its way there on its own: the share of right rollouts."""
     trained = train(run, name, "grpo")
     rollouts = read(trained / LOG_NAME, "rollouts")
-    steps = range(CURVE, rollouts["step"].max() + 1, CURVE)
-    last_ten = {step: rollouts[rollouts["step"].between(step - 9, step)][ACCURACY].mean() for step in steps}
+    steps = range(CURVE, int(rollouts["step"].max()) + 1, CURVE)
+    right, at = rollouts[ACCURACY].to_numpy(float), rollouts["step"].to_numpy(int)
+    last_ten = {step: right[(at > step - 10) & (at <= step)].mean() for step in steps}
     return {
         "end": ask(run, trained, UNTRAINED["think"]),
         "right rollouts, ten steps up to": {str(step): percent(share) for step, share in last_ten.items()},

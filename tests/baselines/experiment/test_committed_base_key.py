@@ -1,4 +1,4 @@
-"""A profile's model entry that names a committed base: what is refused, and what the stage and the digests make of it."""
+"""A profile's model entry that names a committed base: what is refused, and what stage and digests make of it."""
 
 from __future__ import annotations
 
