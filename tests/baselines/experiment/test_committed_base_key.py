@@ -12,10 +12,20 @@ from anatomy_r1.mini import bases
 from baselines.experiment.cell import GridRun, Layout
 from baselines.experiment.profile import PROFILES, load_profile
 from baselines.stages.stages import run_stage
+from tests.helpers.untrained_base import write_untrained_base
 
 MINI = (PROFILES / "mini.yaml").read_text()
 ENTRY = "mini-l: {mini: mini-l}"
-NAME = "mini-l-1"
+NAME = "mini-l-9"
+
+
+@pytest.fixture(autouse=True)
+def _own(tmp_path, monkeypatch):
+    """One base, in the place of the committed ones."""
+    folder = tmp_path / "bases"
+    folder.mkdir()
+    write_untrained_base(folder, NAME)
+    monkeypatch.setattr(bases, "FOLDER", folder)
 
 
 def profile(tmp_path, entry):
@@ -27,10 +37,10 @@ def profile(tmp_path, entry):
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ("{mini: mini-l, base: mini-l-99}", "'mini-l-99' is no committed base: write one of .*mini-l-1"),
-        ("{mini: mini-s, base: mini-l-1}", "mini-l-1 is a base of mini-l, and this model is mini-s"),
-        ("{hub: some/model, base: mini-l-1}", "goes with `mini` alone"),
-        ("{mini: mini-l, recipe: toy, base: mini-l-1}", "goes with `mini` alone"),
+        ("{mini: mini-l, base: mini-l-99}", "'mini-l-99' is no committed base: write one of .*mini-l-9"),
+        ("{mini: mini-s, base: mini-l-9}", "mini-l-9 is a base of mini-l, and this model is mini-s"),
+        ("{hub: some/model, base: mini-l-9}", "goes with `mini` alone"),
+        ("{mini: mini-l, recipe: toy, base: mini-l-9}", "goes with `mini` alone"),
     ],
 )
 def test_a_base_that_cannot_be_meant_is_refused(tmp_path, entry, told):
