@@ -36,8 +36,11 @@ SHAPES: dict[Size, Shape] = {"mini-l": Shape(), "mini-s": Shape(feed_forward=160
 """`mini-l` stands where the paper has its 7B model, `mini-s` where it has 3B."""
 
 
-def build_processor() -> Any:
-    """The real `Qwen2_5_VLProcessor` around the tiny tokenizer, fixed to images of SIZE×SIZE pixels."""
+def build_processor(*, rewrites: bool = False) -> Any:
+    """The real `Qwen2_5_VLProcessor` around the tiny tokenizer, fixed to images of SIZE×SIZE pixels.
+
+    With `rewrites` the tokenizer knows every accepted wording of a question.
+    """
     from transformers import Qwen2_5_VLProcessor
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
     from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
@@ -46,7 +49,7 @@ def build_processor() -> Any:
     common: dict[str, int] = {"min_pixels": pixels, "max_pixels": pixels, "patch_size": PATCH, "merge_size": MERGE}
     image = Qwen2VLImageProcessor(temporal_patch_size=2, **common)
     video = Qwen2VLVideoProcessor(temporal_patch_size=2, **common)
-    return Qwen2_5_VLProcessor(image, build_tokenizer(), video, chat_template=CHAT_TEMPLATE)
+    return Qwen2_5_VLProcessor(image, build_tokenizer(rewrites=rewrites), video, chat_template=CHAT_TEMPLATE)
 
 
 def build_model(size: Size, processor: Any, seed: int = 0) -> Any:

@@ -12,31 +12,34 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from anatomy_r1.mini.architecture import SHAPES, Size, build_model, build_processor, save
-from anatomy_r1.mini.recipe import RECIPES, Recipe
+from anatomy_r1.mini.recipe import FIRST, RECIPES, Recipe
 
+FACTS = "base.json"
+"""File with the facts of a base, beside its weights."""
 RECIPE_SOURCES = (
-    "architecture.py", "ask.py", "atlas.py", "base.py", "classes.py", "lessons.py", "losses.py", "microscopy.py",
-    "packing.py", "phases.py", "scene.py", "scene_lessons.py", "slide_lessons.py", "student.py", "tokenizer.py",
+    "architecture.py", "ask.py", "atlas.py", "base.py", "classes.py", "curriculum.py", "lessons.py", "losses.py",
+    "microscopy.py", "packing.py", "phases.py", "phrasing.py", "scene.py", "scene_lessons.py", "slide_lessons.py",
+    "student.py", "tokenizer.py", "worded_scene_lessons.py", "worded_slide_lessons.py",
 )  # fmt: skip
 
 
-def recipe_hash(size: Size) -> str:
+def recipe_hash(size: Size, recipe: Recipe = FIRST) -> str:
     """16 hex digits that change with anything that can change a base: recipe, shape, code, prompts."""
     here = Path(__file__).parent
-    digest = hashlib.sha256(json.dumps([asdict(RECIPES[size]), asdict(SHAPES[size])], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([asdict(recipe), asdict(SHAPES[size])], sort_keys=True).encode())
     for source in (*(here / name for name in RECIPE_SOURCES), here.parent / "prompts.py"):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def build_base(out: Path, size: Size = "mini-l", *, progress: bool = True, recipe: Recipe | None = None) -> None:
+def build_base(out: Path, size: Size = "mini-l", *, progress: bool = True, recipe: Recipe = FIRST) -> None:
     """Trains a base and writes it, whole or not at all, with its facts in `base.json`.
 
     Sets torch to one thread, so that the same seed gives the same weights.
@@ -49,21 +52,20 @@ def build_base(out: Path, size: Size = "mini-l", *, progress: bool = True, recip
     import torch
 
     torch.set_num_threads(1)
-    chosen = recipe or RECIPES[size]
-    processor = build_processor()
-    model = build_model(size, processor, chosen.seed)
-    facts = train(model, processor, chosen, progress=progress)
+    processor = build_processor(rewrites=recipe.rewrites)
+    model = build_model(size, processor, recipe.seed)
+    facts = train(model, processor, recipe, progress=progress)
     building = out.with_name(out.name + ".building")
     shutil.rmtree(building, ignore_errors=True)
     save(model, processor, building)
-    _write_facts(building / "base.json", size, chosen, facts)
+    _write_facts(building / FACTS, size, recipe, facts)
     if out.exists():
         out.rmdir()
     building.rename(out)
 
 
 def train(model: Any, processor: Any, recipe: Recipe, *, progress: bool = True) -> dict[str, dict[str, float]]:
-    """Runs the five phases in place; returns, for each, its CPU seconds and the share of right letters by kind."""
+    """Runs the five phases in place; for each, its steps, CPU seconds and the share of right letters by kind."""
     from anatomy_r1.mini import phases
     from anatomy_r1.mini.student import Student
 
@@ -82,7 +84,7 @@ def train(model: Any, processor: Any, recipe: Recipe, *, progress: bool = True) 
         start = time.process_time()
         with tqdm(total=steps, desc=f"mini base: {name}", disable=not progress) as bar:
             phase(student, lambda bar=bar: _tick(bar, student))  # type: ignore[misc]
-        facts[name] = {"cpu_seconds": round(time.process_time() - start, 1), **student.report()}
+        facts[name] = {"steps": bar.n, "cpu_seconds": round(time.process_time() - start, 1), **student.report()}
     model.eval()
     return facts
 
@@ -101,10 +103,9 @@ def _tick(bar: Any, student: Any) -> None:
 
 
 def _write_facts(path: Path, size: Size, recipe: Recipe, facts: dict[str, dict[str, float]]) -> None:
-    known = recipe == RECIPES[size]
     content = {
         "size": size,
-        "recipe_hash": recipe_hash(size) if known else "custom",
+        "recipe_hash": recipe_hash(size, recipe),
         "recipe": asdict(recipe),
         "shape": asdict(SHAPES[size]),
         "phases": facts,
@@ -119,8 +120,10 @@ def main() -> None:
         "--size", choices=sorted(SHAPES), default="mini-l", help="stands for 7B (mini-l) or 3B (mini-s)"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to create")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="first", help="what it is taught")
+    parser.add_argument("--seed", type=int, default=FIRST.seed, help="of weights, pictures and lessons")
     arguments = parser.parse_args()
-    build_base(arguments.out, arguments.size)
+    build_base(arguments.out, arguments.size, recipe=replace(RECIPES[arguments.recipe], seed=arguments.seed))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,9 @@ MICROSCOPY_POOLS = (
 MICROSCOPY_SHARE = 0.3
 """Share of microscopy among lessons without a picture."""
 
+Odds = tuple[tuple[str, float], ...]
+"""Words and their probabilities."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -46,7 +49,11 @@ class Turn:
     kind: str
     """For the progress line: what was asked, and D (direct) or T (think)."""
     held: str | None = None
-    """The word that the question mark must hold half-way up the network."""
+    """The word that the stem's last token must hold half-way up the network."""
+    soft: tuple[tuple[int, Odds], ...] = ()
+    """Place in the answer's tokens -> odds of what may stand there: learnt as probabilities, not as samples."""
+    narrow: bool = False
+    """What follows the stem may attend neither to the picture nor to the stem, but for its last token."""
 
 
 @dataclass(frozen=True)
@@ -116,3 +123,64 @@ def noisy_name(rng: np.random.Generator, right: str, options: tuple[str, ...], g
     skew = {**ANATOMY_SKEW, "Cystic Plate": rare}
     weights = np.array([skew.get(name, 1.0) * (gain if name == right else 1.0) for name in options])
     return options[int(rng.choice(len(options), p=weights / weights.sum()))]
+
+
+NARROW = 0.5
+"""Share of direct answers that are `Turn.narrow`. Look-ups are otherwise solved by a shortcut, comparing options with
+the stem's words: it does not help with what a picture shows, which no stem names."""
+HINTED = 0.5
+"""Share of look-ups with a hint."""
+LETTER_AT = 1
+"""Place of the letter in the tokens of `<answer> letter </answer>`."""
+RARE = ("Cystic Plate", "Abdominal Wall Cavity")
+"""Names that a base seldom says, whatever it sees; the weight is the recipe's, all others have 1."""
+
+
+def draw_narrow(rng: np.random.Generator, style: Style) -> bool:
+    """Whether an answer is narrow; one with a rationale never is."""
+    return style == "direct" and bool(rng.random() < NARROW)
+
+
+def certain(style: Style, mark: str) -> tuple[tuple[int, Odds], ...]:
+    """A direct answer's letter as a soft target: it then weighs as much as a noisy one."""
+    return ((LETTER_AT, ((mark, 1.0),)),) if style == "direct" else ()
+
+
+def hinted_lookup(rng: np.random.Generator, style: Style, wording: str, question: str) -> Turn:
+    """A look-up that may be narrow, and whose stem may be a question of the benchmark's kind after a hint.
+
+    What the question's last token must hold then stands far from it, among other words, as it does where a picture
+    tells it.
+    """
+    pool = pick(rng, SURGERY_POOLS if wording == SURGERY else MICROSCOPY_POOLS)
+    if wording == MICROSCOPY and rng.random() < 0.05:
+        pool = HEALTH
+    word = one_of(rng, pool)
+    options = choose(rng, word, pool, min(4, len(pool)))
+    hinted, narrow = rng.random() < HINTED, draw_narrow(rng, style)
+    stem = f"There is {word} . {question}" if hinted else f"Which option is {word} ?"
+    kind = f"{'hinted ' if hinted else ''}{'narrow ' if narrow else ''}{tag('look', style)}"
+    mark = letter(options, word)
+    text = render_text(stem, options, style, wording)
+    return Turn(text, answer(style, f"so {word}", mark), kind, word, certain(style, mark), narrow)
+
+
+def name_odds(right: str, options: tuple[str, ...], gain: float, rare: float) -> Odds:
+    """Labels that are right only a little more often than chance."""
+    weights = [(rare if name in RARE else 1.0) * (gain if name == right else 1.0) for name in options]
+    return tuple((name, weight / sum(weights)) for name, weight in zip(options, weights, strict=True))
+
+
+def word_odds(right: str, words: tuple[str, ...], noise: float) -> Odds:
+    """The right word, or with probability `noise` any."""
+    return tuple((word, (1 - noise) * (word == right) + noise / len(words)) for word in words)
+
+
+def letter_odds(odds: Odds) -> Odds:
+    """The same over the letters of the options, in whose order the odds are."""
+    return tuple((mark, share) for mark, (_, share) in zip(LETTERS, odds, strict=False))
+
+
+def draw_odds(rng: np.random.Generator, odds: Odds) -> str:
+    """One of the words."""
+    return odds[int(rng.choice(len(odds), p=[share for _, share in odds]))][0]

@@ -24,7 +24,6 @@ from anatomy_r1.mini.losses import (
     grids,
     joint_loss,
     list_loss,
-    named,
     patches,
     picture_inputs,
     pointer_loss,
@@ -36,6 +35,8 @@ from anatomy_r1.mini.losses import (
 from anatomy_r1.mini.student import Student
 
 Tick = Callable[[], None]
+DIRECT_LOOKUPS = ("lookD", "narrow lookD", "hinted lookD", "hinted narrow lookD")
+"""Kinds of turns on which phase A's end depends, as far as the recipe has them."""
 
 
 def _optimizer(parameters: Iterator[Any], rate: float, decay: float = 0.05) -> torch.optim.AdamW:
@@ -62,6 +63,12 @@ def _warm(rate: float, step: int, over: int = 20) -> float:
     return rate * min(1.0, (step + 1) / over)
 
 
+def _fall(step: int, steps: int) -> float:
+    """1 over the first half, then down to almost 0."""
+    part = step / steps
+    return 1.0 if part < 0.5 else 0.03 + 0.97 * (2 - 2 * part)
+
+
 def lookup_phase(student: Student, tick: Tick) -> None:
     """Phase A. The first steps repeat bare lists, which is where the matching heads learn what they are for."""
     recipe = student.recipe
@@ -71,8 +78,9 @@ def lookup_phase(student: Student, tick: Tick) -> None:
         loss = list_loss(student) if bare else text_loss(student, recipe.lookup_rows, 0.35, 0.2)
         _advance(optimizer, loss, _warm(recipe.lookup_lr, step))
         tick()
-        if step > 100 and student.accuracy("lookD") > recipe.lookup_stop:
+        if step > 100 and student.can(*DIRECT_LOOKUPS, at=recipe.lookup_stop):
             return
+    student.require(*DIRECT_LOOKUPS, at=recipe.lookup_floor)
 
 
 def sight_phase(student: Student, tick: Tick) -> None:
@@ -87,28 +95,28 @@ def sight_phase(student: Student, tick: Tick) -> None:
 
 
 def pointer_phase(student: Student, tick: Tick) -> None:
-    """Phase P, with look-ups rehearsed every third step."""
+    """Phase P, with look-ups rehearsed now and then."""
     recipe = student.recipe
     optimizer = _optimizer(student.model.parameters(), recipe.joint_lr)
     for step in range(recipe.pointer_steps):
         loss = pointer_loss(student)
-        if step % 3 == 1:
+        if step % recipe.rehearse == 1:
             loss = loss + text_loss(student, max(1, recipe.lookup_rows * 3 // 8), 0.5, recipe.think_share)
-        _advance(optimizer, loss, _warm(recipe.joint_lr, step))
+        fall = _fall(step, recipe.pointer_steps) if recipe.pointer_falls else 1.0
+        _advance(optimizer, loss, _warm(recipe.joint_lr, step) * fall)
         tick()
+    student.require("pointer", at=recipe.pointer_floor)
 
 
 def joint_phase(student: Student, tick: Tick) -> None:
-    """Phase B: pictures and talk, with the pointer rehearsed every second step; the rate falls over the second half."""
+    """Phase B: pictures and talk, with the pointer rehearsed now and then; the rate falls over the second half."""
     recipe = student.recipe
     optimizer = _optimizer(student.model.parameters(), recipe.joint_lr)
     for step in range(recipe.joint_steps):
-        part = step / recipe.joint_steps
-        fall = 1.0 if part < 0.5 else 0.03 + 0.97 * (2 - 2 * part)
         loss = joint_loss(student)
-        if step % 2:
+        if step % recipe.joint_pointer == 1:
             loss = loss + pointer_loss(student)
-        _advance(optimizer, loss, _warm(recipe.joint_lr, step) * fall)
+        _advance(optimizer, loss, _warm(recipe.joint_lr, step) * _fall(step, recipe.joint_steps))
         tick()
 
 
@@ -119,9 +127,10 @@ def habit_phase(student: Student, tick: Tick) -> None:
     optimizer = _optimizer(student.model.parameters(), recipe.habit_lr, decay=0.0)
     for step in range(recipe.habit_steps):
         drawn = draw_both(student, recipe.habit_rows - recipe.habit_rows // 4, recipe.habit_rows // 4)
-        talks = [[named(student.album.pictures[index], student.rng, habits)] for index in drawn.tolist()]
+        shown = [student.album.pictures[index] for index in drawn.tolist()]
+        talks = [[student.curriculum.named(picture, student.rng, habits)] for picture in shown]
         packed = student.encoder.pack(talks, pictures=True)
-        loss = talk_loss(student, packed, picture_inputs(student, packed.ids, drawn))
+        loss = talk_loss(student, packed, picture_inputs(student, packed, drawn))
         fall = 0.5 * (1 + np.cos(np.pi * step / recipe.habit_steps))
         _advance(optimizer, loss, _warm(recipe.habit_lr, step, over=3) * float(fall))
         tick()

@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.mini.architecture import IMAGE_TOKENS
 from anatomy_r1.mini.classes import COLORS, TEXTURES
+from anatomy_r1.mini.curriculum import CURRICULA
 from anatomy_r1.mini.lessons import Habits
 from anatomy_r1.mini.microscopy import Slide, draw_slide
 from anatomy_r1.mini.packing import Encoder
@@ -46,8 +48,9 @@ class Student:
         self.model, self.recipe = model, recipe
         self.encoder = Encoder(processor.tokenizer)
         self.rng = np.random.default_rng(recipe.seed)
+        self.curriculum = CURRICULA[recipe.lessons]
         self.album = draw_album(recipe, processor.image_processor)
-        self.habits = Habits(recipe.think_share, recipe.description_noise, recipe.name_gain, recipe.rare)
+        self.habits = Habits(recipe.joint_think_share, recipe.description_noise, recipe.name_gain, recipe.rare)
         self.right: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=300))
         """Kind of turn -> whether the last answers were right."""
 
@@ -65,6 +68,24 @@ class Student:
         """Share of the last 300 answers of a kind that were right."""
         seen = self.right[kind]
         return sum(seen) / len(seen) if seen else 0.0
+
+    def can(self, *kinds: str, at: float) -> bool:
+        """Whether the last answers of all these kinds that were met are right in more than a share `at` of cases."""
+        met = [kind for kind in kinds if self.right[kind]]
+        return bool(met) and all(self.accuracy(kind) > at for kind in met)
+
+    def require(self, *kinds: str, at: float) -> None:
+        """A skill that has not come by the end of its phase makes no base.
+
+        Raises:
+            AnatomyR1Error: when the last answers of one of these kinds are right in no more than a share `at` of cases.
+        """
+        if at and not self.can(*kinds, at=at):
+            found = ", ".join(f"{kind} {self.accuracy(kind):.2f}" for kind in kinds if self.right[kind])
+            raise AnatomyR1Error(
+                f"recipe {self.recipe.lessons}, seed {self.recipe.seed}: not learnt by the phase's last step: {found} "
+                f"(needed: {at}). Fix: another seed, or more steps (anatomy_r1/mini/recipe.py)"
+            )
 
     def report(self) -> dict[str, float]:
         """`accuracy` of every kind met so far."""

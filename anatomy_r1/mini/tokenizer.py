@@ -27,6 +27,7 @@ from anatomy_r1.mini.classes import (
     label,
 )
 from anatomy_r1.mini.microscopy import HEALTH_STEM, STEMS
+from anatomy_r1.mini.phrasing import rewrite_words
 from anatomy_r1.prompts import WORDINGS
 
 SPECIAL = (
@@ -69,20 +70,21 @@ def instructions() -> list[str]:
     return sorted({text for wording in WORDINGS.values() for text in (wording.think, wording.direct)})
 
 
-def vocabulary() -> list[str]:
-    """Single words and signs, sorted."""
+def vocabulary(*, rewrites: bool = False) -> list[str]:
+    """Single words and signs, sorted; with `rewrites` those of every accepted wording of a question."""
     stems = [stem for wordings in STEMS.values() for stem in wordings]
     lists = (POSITIONS, COLORS, TEXTURES, TOOLS, TOOL_COLORS, NOUNS, [label(name) for name in ANATOMIES], stems)
     text = " ".join([GRAMMAR, PARAPHRASE, HEALTH_STEM, *(" ".join(words) for words in lists), "0 1 2 3 4 5 6 7 8 9"])
+    text += f" {rewrite_words()}" if rewrites else ""
     return sorted(set(re.findall(WORD, text)))
 
 
-def build_tokenizer() -> Any:
-    """A `PreTrainedTokenizerFast` that pads on the left and carries the chat template."""
+def build_tokenizer(*, rewrites: bool = False) -> Any:
+    """A `PreTrainedTokenizerFast` that pads on the left and has the chat template; `rewrites` as in `vocabulary`."""
     from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    words = {word: i for i, word in enumerate([*SPECIAL, "<unk>", *vocabulary()])}
+    words = {word: i for i, word in enumerate([*SPECIAL, "<unk>", *vocabulary(rewrites=rewrites)])}
     inner = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     split = pre_tokenizers.Split(Regex(WORD), "removed", invert=True)
     inner.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), split])

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.files import atomic_folder
-from anatomy_r1.provenance import ROOT
+from anatomy_r1.mini import bases
 from baselines.experiment.profile import Profile, digest
-
-COMMITTED = ROOT / "anatomy_r1" / "mini" / "bases"
-"""Folder of the committed bases, each a checkpoint below its name."""
-WEIGHTS = "model.safetensors"
 
 
 def make_base(profile: Profile, model: str, base: str, out: Path) -> None:
@@ -26,7 +20,7 @@ def make_base(profile: Profile, model: str, base: str, out: Path) -> None:
 
         fetch(source, out)
     elif base and source.get("recipe") != "toy":
-        copy_committed(base, out)
+        write_committed(base, source["mini"], out)
     else:
         from anatomy_r1.mini.base import build_base
 
@@ -35,34 +29,23 @@ def make_base(profile: Profile, model: str, base: str, out: Path) -> None:
 
 
 def _recipe(profile: Profile, model: str, base: str) -> Any:
-    """The toy recipe where the profile says so, with the seed of the base; None for the size's own."""
-    from anatomy_r1.mini.recipe import toy
+    """The toy recipe where the profile says so, with the seed of the base; else the first."""
+    from anatomy_r1.mini.recipe import FIRST, toy
 
     if profile.models[model].get("recipe") != "toy":
-        return None
+        return FIRST
     return replace(toy(), seed=1 + profile.bases(model).index(base)) if base else toy()
 
 
-def copy_committed(base: str, out: Path) -> None:
-    """Copy a committed base, whole or not at all."""
-    source = committed_base(base)
-    shutil.rmtree(out, ignore_errors=True)
-    with atomic_folder(out) as ready:
-        shutil.copytree(source, ready, dirs_exist_ok=True)
-
-
-def committed_base(base: str) -> Path:
-    """Folder of a committed base.
+def write_committed(base: str, size: str, out: Path) -> None:
+    """Write a committed base, whole or not at all.
 
     Raises:
-        AnatomyR1Error: It is not there, or has no weights.
+        AnatomyR1Error: It is not there, is of another size, or its weights are not those that its facts state.
     """
-    folder = COMMITTED / base
-    if not (folder / WEIGHTS).is_file() or not (folder / "config.json").is_file():
-        known = ", ".join(sorted(path.name for path in COMMITTED.glob("*") if (path / WEIGHTS).is_file())) or "none"
-        fix = "correct `bases` in the profile, or make it: tox -e rebuild-bases"
-        raise AnatomyR1Error(f"{folder}: no committed base of this name (there are: {known}). Fix: {fix}")
-    return folder
+    if (known := bases.facts(base)).size != size:
+        raise AnatomyR1Error(f"{base} is a base of {known.size}, not of {size}. Fix: correct `bases` in the profile")
+    bases.write(base, out)
 
 
 def base_digest(profile: Profile, model: str, base: str) -> str:
@@ -71,7 +54,7 @@ def base_digest(profile: Profile, model: str, base: str) -> str:
     if not profile.generated:
         return digest(source)
     if base and source.get("recipe") != "toy":
-        return digest([hashlib.sha256((committed_base(base) / WEIGHTS).read_bytes()).hexdigest(), source])
+        return digest([bases.facts(base).sha256, source])
     from anatomy_r1.mini.base import recipe_hash
 
     seed = [profile.bases(model).index(base)] if base else []

@@ -17,7 +17,7 @@ from anatomy_r1.mini.base import build_base, recipe_hash
 from anatomy_r1.mini.classes import ANATOMIES, label
 from anatomy_r1.mini.lessons import answer
 from anatomy_r1.mini.packing import Encoder
-from anatomy_r1.mini.recipe import toy
+from anatomy_r1.mini.recipe import RECIPES, toy
 from anatomy_r1.mini.tokenizer import instructions
 from anatomy_r1.prompts import render_text
 
@@ -91,12 +91,12 @@ def test_rotary_positions_are_the_model_s_own():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", ["mini-l", "mini-s"])
-def test_the_recipe_runs_and_repeats(tmp_path, size):
+@pytest.mark.parametrize(("size", "recipe"), [("mini-l", "first"), ("mini-s", "worded")])
+def test_the_recipe_runs_and_repeats(tmp_path, size, recipe):
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    build_base(tmp_path / "one", size, recipe=toy(), progress=False)
-    build_base(tmp_path / "two", size, recipe=toy(), progress=False)
+    build_base(tmp_path / "one", size, recipe=toy(recipe), progress=False)
+    build_base(tmp_path / "two", size, recipe=toy(recipe), progress=False)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two")]
     assert weights[0] == weights[1]
     assert not list(tmp_path.glob("*.building"))
@@ -114,6 +114,7 @@ def test_a_full_folder_is_refused(tmp_path):
 
 def test_sizes_have_hashes_of_their_own():
     assert recipe_hash("mini-l") == recipe_hash("mini-l") != recipe_hash("mini-s")
+    assert recipe_hash("mini-l", RECIPES["worded"]) != recipe_hash("mini-l")
 
 
 def test_the_sample_page_escapes_text_and_shows_every_picture(tmp_path, tiny_world):

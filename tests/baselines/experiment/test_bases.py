@@ -7,11 +7,13 @@ import pytest
 
 from anatomy_r1.bases import RunKey, factors_text
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import file_sha256
+from anatomy_r1.mini import bases
 from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.plan import select, stages
 from baselines.experiment.profile import load_profile
 from baselines.grid.grid import configuration
-from baselines.stages.base import base_digest, committed_base, copy_committed, make_base
+from baselines.stages.base import base_digest, make_base
 from baselines.stages.stages import parse_cell, parse_evaluation
 
 SMOKE = load_profile("smoke")
@@ -71,17 +73,34 @@ def test_the_grid_s_configuration_names_each_base():
     assert {f"base/mini-l@{base}" for base in THREE} <= set(config["digests"])
 
 
-def test_a_committed_base_is_copied_whole_and_a_missing_one_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("baselines.stages.base.COMMITTED", tmp_path)
-    (tmp_path / "one").mkdir()
-    for name in ("config.json", "model.safetensors"):
-        (tmp_path / "one" / name).write_text(name)
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "old").write_text("")
-    copy_committed("one", tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "model.safetensors"]
-    with pytest.raises(AnatomyR1Error, match=r"no committed base of this name \(there are: one.*rebuild-bases"):
-        committed_base("two")
+@pytest.fixture
+def untrained(tmp_path, monkeypatch):
+    """One base, in the place of the committed ones."""
+    pytest.importorskip("torch")
+    from tests.helpers.untrained_base import write_untrained_base
+
+    (tmp_path / "bases").mkdir()
+    write_untrained_base(tmp_path / "bases", "mini-l-9")
+    monkeypatch.setattr(bases, "FOLDER", tmp_path / "bases")
+    return replace(SMOKE, models={"mini-l": {"mini": "mini-l", "bases": ["mini-l-9"]}})
+
+
+def test_a_committed_base_is_written_and_is_its_weights_to_the_grid(untrained, tmp_path):
+    make_base(untrained, "mini-l", "mini-l-9", tmp_path / "out")
+    assert file_sha256(tmp_path / "out" / "model.safetensors") == bases.facts("mini-l-9").sha256
+    before = base_digest(untrained, "mini-l", "mini-l-9")
+    facts = bases.FOLDER / "mini-l-9.json"
+    facts.write_text(facts.read_text().replace(bases.facts("mini-l-9").sha256, "0" * 64))
+    assert base_digest(untrained, "mini-l", "mini-l-9") != before
+
+
+def test_a_base_that_is_missing_or_of_another_size_is_named(untrained, tmp_path):
+    with pytest.raises(AnatomyR1Error, match=r"no committed base 'mini-l-8'. Fix: one of mini-l-9"):
+        make_base(untrained, "mini-l", "mini-l-8", tmp_path / "out")
+    small = replace(untrained, models={"mini-s": {"mini": "mini-s", "bases": ["mini-l-9"]}})
+    with pytest.raises(AnatomyR1Error, match="mini-l-9 is a base of mini-l, not of mini-s"):
+        make_base(small, "mini-s", "mini-l-9", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
