@@ -1,6 +1,6 @@
 """Makes the committed bases again, in portable arithmetic, and says whether their bytes are the committed ones.
 
-    python -m anatomy_r1.mini.rebuild                        all of them; half an hour of CPU time each
+    python -m anatomy_r1.mini.rebuild                        all of them; about twenty minutes of CPU time each
     python -m anatomy_r1.mini.rebuild --names mini-l-1       one
     python -m anatomy_r1.mini.rebuild --replace              writes them into the package, after a change of the recipe
     python -m anatomy_r1.mini.rebuild --names mini-l-4 --size mini-l --seed 4 --replace        a further one
