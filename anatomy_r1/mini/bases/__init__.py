@@ -4,7 +4,7 @@ Each is `NAME.safetensors` and `NAME.json`: recipe, seed, hashes, and what was m
 to the same bytes; docs/bases.md says how they were made and what they can do.
 
 Example:
-    >>> all(facts(name).size in SHAPES for name in names())
+    >>> all(name.startswith(facts(name).size) for name in names())
     True
 """
 
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_folder, file_sha256, write_atomic
-from anatomy_r1.mini.architecture import SHAPES, Size, build_model, build_processor, save
+from anatomy_r1.mini.architecture import Size, build_model, build_processor, save
 from anatomy_r1.mini.base import FACTS, recipe_hash
 from anatomy_r1.mini.recipe import Recipe
 from anatomy_r1.validation import read_validated
