@@ -21,6 +21,7 @@ MINUS = "\N{MINUS SIGN}"
 RUN_HERE = (
     "anatomy-r1 compare results/mini/store/sgg_anatomy_mini/mini-l/{grpo,cot-sft}/matched",
     "python -m reports site --store results/demo --out site",
+    "anatomy-r1 score results/demo/responses/*/mini-l/cot-sft/seed0/*.sqlite --data results/demo/data",
 )
 NOT_RUN_HERE = {
     "git clone REPOSITORY": "the clone itself",
@@ -31,7 +32,7 @@ NOT_RUN_HERE = {
     "tox -e reproduce-all": "tests/reports runs each artefact on the committed store",
     "tox": "this is the run",
     "anatomy-r1 evaluate": "needs a model: tests/evaluation runs it on a tiny one",
-    "anatomy-r1 score": "needs a log: tests/evaluation/test_stock.py",
+    "anatomy-r1 score responses.sqlite": "needs a log: tests/evaluation/test_stock.py",
     "lm-eval": "needs a model: tests/evaluation/test_stock.py runs it on a tiny one",
     "anatomy-r1 compare base=base.sqlite": "needs logs: tests/comparison",
     "anatomy-r1 regress": "needs logs: tests/comparison/regression_gate",
@@ -63,8 +64,9 @@ def test_the_commands_of_the_thirty_seconds_run(command, tmp_path):
     line = f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; {line}"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    shown = re.search(r"--out site.*?```text\n(.*?)```", PAGE, re.DOTALL)[1].strip()
-    assert "compare" not in command or shown in done.stdout
+    blocks = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    shown = {"compare": blocks[0], "score": blocks[1]}.get(command.split()[1], "")
+    assert set(shown.splitlines()) <= set(done.stdout.splitlines())
 
 
 def signed(value):
