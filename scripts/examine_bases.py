@@ -174,7 +174,7 @@ def ask(run: GridRun, policy: Path, look: Look) -> dict[str, float]:
     right = table[[f"correct_{repeat}" for repeat in range(K)]].mean(axis=1)
     return {
         "avg": percent(right.mean()),
-        "se": percent(right.sem(ddof=1)),
+        "se": percent(float(right.to_numpy().std(ddof=1)) / len(right) ** 0.5),
         "parsed": percent(table["parsed"].mean() / K),
     }
 
