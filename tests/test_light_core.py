@@ -63,6 +63,7 @@ HEAVY = {
     "reports.figures.figures": "figures",
     "reports.figures.forest": "figures",
     "reports.figures.shortcuts": "figures",
+    "reports.site.build": "figures",
 }
 """The only modules that may need an extra to be imported; every other one, and every new one, is light."""
 
