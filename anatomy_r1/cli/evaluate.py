@@ -167,7 +167,8 @@ def _start_portable() -> None:
 def add_score_command(commands: Any) -> None:
     """Add `score` with its arguments."""
     about = "compute every metric from a response log, without a model"
-    parser = add_command(commands, "score", about, "score log.sqlite --data prepared --json", _score)
+    example = "score results/demo/responses/*/mini-l/cot-sft/seed0/*.sqlite --data results/demo/data"
+    parser = add_command(commands, "score", about, example, _score)
     parser.add_argument("log", type=Path, metavar="LOG", help="response log")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="prepared set, or its parent")
     parser.add_argument("--run", dest="run_name", metavar="NAME", help="name of the run, if the log holds several")

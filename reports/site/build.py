@@ -89,7 +89,8 @@ def build(out: Path, sources: SiteSources) -> data.Written:
     if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise AnatomyR1Error(f"{out}: is not empty and no site. Fix: choose another folder for --out")
     if not sources.store.is_dir():
-        raise AnatomyR1Error(f"{sources.store}: no such folder. Run `tox -e reproduce-table1` first, or name another")
+        fix = "Fix: --store results/mini or results/demo, or make a run of your own: `tox -e reproduce-table1`"
+        raise AnatomyR1Error(f"{sources.store}: no such folder. {fix}")
     with atomic_folder(out) as site:
         return _fill(site, sources)
 
@@ -186,6 +187,7 @@ def _pages(
     files = [page.file for page in inner]
     front = {
         "findings": findings(results, found, compared, files),
+        "is_demo": bool(_demo_note(results)),
         "forest": next((one for one in drawn if one.file == FOREST), None),
         "example": example(viewed.results, viewed.run, pictures) if viewed.run else None,
         "group": group_example(viewed.run, pictures) if viewed.run else None,

@@ -85,11 +85,11 @@ def _papers_methods(compared: Compared) -> Iterator[SiteFinding]:
         f"{method_title(method, MATCHED)} {_difference(one)} on {benchmark_title(benchmark)}"
         for (benchmark, method), one in own.items()
     )
-    title = (
-        "The methods that the paper proposes are not found better than GRPO here"
-        if not better
-        else f"The methods that the paper proposes are better than GRPO in {better} of {len(own)} comparisons here"
-    )
+    names = list(dict.fromkeys(method_title(method, MATCHED) for _, method in own))
+    subject = f"The paper's {' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
+    title = f"{subject} not found better than GRPO here"
+    if better:
+        title = f"{subject} better than GRPO in {better} of {len(own)} comparisons here"
     yield SiteFinding(f"{title}.", f"Avg@5 minus GRPO's, points: {shown}.", "comparisons.html", "Compare")
 
 
@@ -138,7 +138,7 @@ def _blind(results: Sequence[Result], model: str) -> Iterator[SiteFinding]:
 
 
 def _weights(compared: Compared, model: str) -> Iterator[SiteFinding]:
-    tested = [one for key, one in compared.items() if one.test is not None and _competes(key[1])]
+    tested = [one for key, one in compared.items() if one.test is not None and one.retrained and _competes(key[1])]
     decided = [one for one in tested if _verdict(one) in ("better", "worse")]
     if decided:
         narrow = sum(one.test is not None and one.test.of_these_weights for one in decided)

@@ -39,6 +39,14 @@ def test_the_findings_of_the_committed_results_are_those_of_its_readme(tmp_path)
     )
 
 
+@pytest.mark.slow
+def test_one_seed_says_nothing_of_another_training_and_only_what_ran_is_named(tmp_path):
+    results = [one for one in committed(tmp_path) if one.seed == 0 and one.method != "grpo-asc"]
+    made = findings(results, by_key(scores(results)), analyses(results), FILES)
+    assert made[0].title == "The paper's GRPO-GDQA is not found better than GRPO here."
+    assert not [one for one in made if "another training" in one.title]
+
+
 def test_without_grpo_there_is_nothing_to_say(run):
     results = [one for one in load_results(run / "results") if one.method == "zero-shot"]
     assert findings(results, by_key(scores(results)), analyses(results), FILES) == ()
