@@ -80,6 +80,7 @@ def train(model: Any, processor: Any, recipe: Recipe, *, progress: bool = True) 
     ]
     facts: dict[str, dict[str, float]] = {}
     model.train()
+    _install_hooks(model)
     for name, steps, phase in plan:
         start = time.process_time()
         with tqdm(total=steps, desc=f"mini base: {name}", disable=not progress) as bar:
@@ -87,6 +88,17 @@ def train(model: Any, processor: Any, recipe: Recipe, *, progress: bool = True) 
         facts[name] = {"steps": bar.n, "cpu_seconds": round(time.process_time() - start, 1), **student.report()}
     model.eval()
     return facts
+
+
+def _install_hooks(model: Any) -> None:
+    """Run a whole forward once: transformers installs the hooks of `output_hidden_states` at the first one.
+
+    A first one with lower layers alone would leave the upper layers without.
+    """
+    import torch
+
+    with torch.no_grad():
+        model.model(input_ids=torch.zeros(1, 1, dtype=torch.long), use_cache=False, output_hidden_states=True)
 
 
 def torch_seed(seed: int) -> None:

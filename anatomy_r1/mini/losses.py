@@ -151,7 +151,7 @@ def pointer_loss(student: Student) -> Tensor:
     recipe, album = student.recipe, student.album
     drawn = student.rng.integers(len(album.pictures), size=recipe.pointer_rows)
     packed, places = _probes(student, [album.pictures[index] for index in drawn])
-    # A whole forward must have run before: transformers installs the hooks of `output_hidden_states` at the first one.
+    # A whole forward has run before (base.py), which installed the hooks of `output_hidden_states`.
     every = student.language.layers
     student.language.layers = every[: recipe.middle]
     out = student.model.model(

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.helpers.site_worlds import HOSTILE, SGG
 
-SETTLED = "document.getElementById('sample').getAttribute('aria-busy') === 'false'"
+SETTLED = "document.getElementById('sample')?.getAttribute('aria-busy') === 'false'"
 LOADED = "!document.getElementById('count').textContent.startsWith('Loading')"
 
 

@@ -8,6 +8,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import save_result
 from anatomy_r1.training.certificate.certificate import NAMES, Certificate, failed, passed
 from reports.scores.notes import CERTIFICATE_FAILED
+from reports.site.evidence import Evidence
 from reports.site.page import render, table_page
 from reports.tables.table1 import table1
 from reports.tables.table2 import table2
@@ -57,7 +58,12 @@ def test_a_failed_one_marks_its_row_in_every_table_and_says_why(tmp_path):
 
 def test_the_site_shows_a_failed_one_as_an_alarm():
     report = table1([with_one("sft", certificate("loss")), with_one("grpo", certificate())])
-    page = render(table_page("table1.html", "Table 1", "", (report,)), (), "")
+    page = render(
+        table_page("table1.html", "Table 1", "", (report,), section="Results"),
+        (),
+        "",
+        {"evidence": Evidence()},
+    )
     assert re.findall(r'<li class="alarm">([^:]*)', page) == ["Certificate failed"]
 
 

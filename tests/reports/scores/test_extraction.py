@@ -12,6 +12,7 @@ from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import MISSING
 from reports.formats import latex
 from reports.scores.scores import ALL, SystemKey, scores
+from reports.site.evidence import Evidence
 from reports.site.page import render, table_page
 from reports.tables.table1 import table1
 from reports.tables.table2 import table2
@@ -38,8 +39,12 @@ ALARM = (
 )
 
 
+NO_EVIDENCE = {"evidence": Evidence()}
+
+
 def test_the_site_shows_the_alarm_as_one():
-    page = render(table_page("table1.html", "Table 1", "", (table1([unfit(TURNED[0], CUT), TURNED[1]]),)), (), "")
+    shown = (table1([unfit(TURNED[0], CUT), TURNED[1]]),)
+    page = render(table_page("table1.html", "Table 1", "", shown, section="Results"), (), "", NO_EVIDENCE)
     assert f'<li class="alarm">{ALARM}</li>' in page
     assert page.count('<li class="alarm">') == 2
 

@@ -59,9 +59,11 @@ def test_case_18_two_runs_under_one_name_must_be_distinguished(submitted, named,
 
 @pytest.mark.parametrize("name", ["notes.json", "samples.jsonl", "missing.json", "missing"])
 def test_other_files_are_refused_with_a_way_out(submitted, tmp_path, name):
+    told = r"no such file or folder\. Fix: name a checkpoint, a response log or a folder"
     if "missing" not in name:
         (tmp_path / name).write_text("{}")
-    with pytest.raises(AnatomyR1Error, match=r"holds nothing that can be submitted.*--output_path"):
+        told = r"holds nothing that can be submitted.*--output_path"
+    with pytest.raises(AnatomyR1Error, match=told):
         submitted(tmp_path / name)
 
 
