@@ -10,7 +10,7 @@ from anatomy_r1.mini.ask import location_stem
 from anatomy_r1.mini.classes import POSITIONS
 
 REWORDED = 0.7
-"""Share of lessons in another wording. There are about thirty forms of a stem, and one of them is the original."""
+"""Share of lessons in another wording (our choice). A stem has about thirty forms, and one is the original."""
 
 
 def reworded(rng: np.random.Generator, stem: str) -> str:
