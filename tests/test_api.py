@@ -1,6 +1,7 @@
 """The public Python API: its numbers are the tables', a wrong name is an error, and importing it is light."""
 
 import contextlib
+import functools
 import io
 import re
 import subprocess
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 import anatomy_r1 as ar
+from anatomy_r1 import api
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.results.store import load_results
@@ -36,6 +38,14 @@ def log(tmp_path_factory, data):
     return folder / "log.sqlite"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _each_store_is_read_once():
+    """The committed store has hundreds of results; every call reads all of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "read_store", functools.cache(lambda folder: load_results(folder)))
+        yield
+
+
 def test_the_page_prints_what_it_says(monkeypatch):
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -59,7 +69,7 @@ def test_scores_are_those_of_the_tables():
     wanted = {"benchmark": "sgg_anatomy_mini", "model": "mini-l", "method": ["grpo", "zero-shot"]}
     found = ar.scores(MINI, **wanted, metric="major@5").set_index(["method", "arm"])
     kept = [
-        one for one in load_results(MINI / "store") if one.benchmark == "sgg_anatomy_mini" and one.model == "mini-l"
+        one for one in api.read_store(MINI / "store") if one.benchmark == "sgg_anatomy_mini" and one.model == "mini-l"
     ]
     printed = {(one.system.method, one.system.arm): one for one in table_scores.scores(kept) if one.metric == "major@5"}
     assert set(found.index) == {key for key in printed if key[0] in wanted["method"]} and len(found) == 4
@@ -156,7 +166,7 @@ def test_importing_is_light_and_names_what_there_is():
     code = "import sys, anatomy_r1 as ar; print(*dir(ar)); assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert "scores" in done.stdout and "load_responses" in done.stdout
-    code = "import sys, anatomy_r1 as ar; ar.scores('results/mini'); assert 'torch' not in sys.modules"
+    code = "import sys, anatomy_r1 as ar; ar.scores('results/demo'); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     with pytest.raises(AttributeError, match="has no attribute 'score_all'"):
         ar.score_all  # noqa: B018

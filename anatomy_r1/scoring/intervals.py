@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student_t
+from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats takes half a second to import
 
 Labels = Sequence[Any] | NDArray[Any]
 """One cluster label per question. Labels with the same `str` are the same cluster."""
@@ -101,7 +101,7 @@ def cluster_intervals(values: ArrayLike, clusters: Labels, confidence: float = C
     errors = np.sqrt(groups / (groups - 1) * (sums * sums).sum(axis=1)) / n
     # Rounding leaves about 1e-16 when every value equals the mean; a width of 1e-17 would hide that it is zero.
     errors = np.where(np.abs(sums).max(axis=1) < 1e-12 * n, 0.0, errors)
-    factor = float(student_t.ppf(0.5 + confidence / 2, groups - 1))
+    factor = float(stdtrit(groups - 1, 0.5 + confidence / 2))
     return tuple(
         Interval(mean, mean - factor * se, mean + factor * se, se, groups, n)
         for mean, se in zip(means.tolist(), errors.tolist(), strict=True)

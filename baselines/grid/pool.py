@@ -18,7 +18,6 @@ from multiprocessing.connection import Client, Connection, Listener, wait
 from pathlib import Path
 from typing import Any
 
-from baselines.experiment.cell import Layout, open_run
 from baselines.runtime.processes import die_with_parent
 
 PRELOADED = [
@@ -72,6 +71,7 @@ def _serve(connection: Connection, forks: Any) -> None:
 
 def _stage(asked: dict[str, Any]) -> None:
     """In the fork: what `python -m baselines stage` does, with output to the stage's log."""
+    from baselines.experiment.cell import Layout, open_run  # a client, which waits, would spend a second on it
     from baselines.stages.stages import run_stage
 
     die_with_parent()

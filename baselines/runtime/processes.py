@@ -20,12 +20,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.locks import try_lock
 from anatomy_r1.provenance import ROOT, gpus
-from baselines.experiment.profile import Profile
-from baselines.experiment.profile_file import Launch
+
+if TYPE_CHECKING:  # a stage's client, which only waits, would spend a second on them
+    from baselines.experiment.profile import Profile
+    from baselines.experiment.profile_file import Launch
 
 ACCELERATE = Path(__file__).parent / "accelerate"
 
