@@ -42,7 +42,7 @@ def log(tmp_path_factory, data):
 def _each_store_is_read_once():
     """The committed store has hundreds of results; every call reads all of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "read_store", functools.cache(lambda folder: load_results(folder)))
+        patch.setattr(api, "read_store", functools.cache(load_results))
         yield
 
 

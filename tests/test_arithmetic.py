@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -182,6 +183,12 @@ def test_an_evaluation_in_portable_arithmetic_is_a_run_of_its_own(data, model_fo
         assert opened.provenance(found.run)[0]["arithmetic"]["fingerprint"] == arithmetic.fingerprint()
 
 
+@cache
+def portable_here():
+    """What `printed` finds in portable mode without a switch."""
+    return printed("--portable")
+
+
 SWITCHES = {
     "MKL told of AVX2": {"MKL_ENABLE_INSTRUCTIONS": "AVX2"},
     "MKL told of SSE4": {"MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
@@ -193,7 +200,7 @@ SWITCHES = {
 @needs_avx2
 def test_the_fingerprint_is_the_committed_one_whatever_a_library_finds():
     """On every x86-64 processor with AVX2; the command restarts itself in the environment."""
-    plain = printed("--portable")
+    plain = portable_here()
     assert plain["portable"] == EXPECTED
     assert {name: printed("--portable", **switch) for name, switch in SWITCHES.items()} == dict.fromkeys(
         SWITCHES, plain
@@ -204,7 +211,7 @@ def test_the_fingerprint_is_the_committed_one_whatever_a_library_finds():
 @needs_avx2
 def test_without_fma_only_the_c_library_computes_otherwise():
     """No processor with AVX2 lacks FMA; glibc's exp, pow and cos would differ on one."""
-    plain = printed("--portable")
+    plain = portable_here()
     other = printed("--portable", GLIBC_TUNABLES="glibc.cpu.hwcaps=-AVX512F,-AVX2,-FMA")
     assert [name for name in plain if plain[name] != other.get(name)] in ([], ["portable", "libm"])
 
@@ -215,17 +222,6 @@ def test_natively_the_kernels_of_another_processor_give_other_bytes():
     """So the test above can fail: the same training as on a processor without AVX-512."""
     here, there = printed(), printed(ATEN_CPU_CAPABILITY="avx2", NPY_DISABLE_CPU_FEATURES=arithmetic.AVX512)
     assert all(here[name] != there[name] for name in ("native", "training"))  # which others differ depends on it
-
-
-@pytest.mark.slow
-@needs_avx2
-def test_base_sft_grpo_and_evaluation_give_the_same_bytes_whatever_a_library_finds():
-    plain = portable.hashes(portable.PROCESSORS["here"], whole=True)
-    stages = {"world", "data", "base", "train", "evaluate"}
-    assert {label.partition("-")[0] for label in plain} == {"fingerprint", *stages}
-    assert plain["train-sft"] != plain["train-grpo"]
-    every = tuple(pair for switch in list(SWITCHES.values())[1:] for pair in switch.items())
-    assert portable.hashes(portable.Processor(variables=every), whole=True) == plain
 
 
 def test_a_difference_and_a_missing_emulator_are_told(capsys, monkeypatch):

@@ -22,14 +22,37 @@ pytestmark = pytest.mark.slow
 CELL = "sgg_anatomy_mini/mini-l/grpo/seed0"
 
 
+BROKEN = """
+from baselines.methods.sft import SFT
+from baselines.trainers import OrderedSFTTrainer
+
+
+class Broken(OrderedSFTTrainer):
+    def __init__(self, *arguments, **named):
+        raise ValueError("as no plan can know")
+
+
+METHODS = (SFT.but("broken", "Broken", trainer=f"{__name__}.Broken"),)
+"""
+
+
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory):
     """The smoke profile with a GRPO cell long enough to be killed in the middle."""
     raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
-    raw["training"]["rl"] |= {"max_steps": 12, "own_steps": 12}
+    raw["training"]["rl"] |= {"max_steps": 8, "own_steps": 8}
     path = tmp_path_factory.mktemp("profile") / "smoke.yaml"
     path.write_text(yaml.safe_dump(raw))
     return path
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(profile, tmp_path_factory):
+    """Runs of GRPO, of SFT and of a method that fails, once and never killed; and how their grid ended."""
+    runs = tmp_path_factory.mktemp("uninterrupted")
+    (runs / "broken.py").write_text(BROKEN)
+    words = [*command(profile, runs, "sft"), "--method-file", str(runs / "broken.py")]
+    return runs, subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
 
 
 def command(profile, runs, *more):
@@ -86,84 +109,67 @@ def outcome(runs):
     return weights, table.read_bytes(), read(log, "rollouts").to_csv(), read(log, "events")["kind"].tolist()
 
 
-def test_kill_9_in_the_middle_of_training(profile, tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(profile, whole), cwd=ROOT, check=True)
-    killed.mkdir()
-    process = start(profile, killed)
-    kill_when(process, lambda: steps_logged(killed) >= 5)
-    subprocess.run(command(profile, killed), cwd=ROOT, check=True)
-    expected, found = outcome(whole), outcome(killed)
+def test_kill_9_in_the_middle_of_training(profile, uninterrupted, tmp_path):
+    process = start(profile, tmp_path)
+    kill_when(process, lambda: steps_logged(tmp_path) >= 4)
+    subprocess.run(command(profile, tmp_path), cwd=ROOT, check=True)
+    expected, found = outcome(uninterrupted[0]), outcome(tmp_path)
     assert found[:3] == expected[:3]
     assert expected[3] == ["start", "end"]
     assert found[3] == ["start", "resume", "end"]
     before = {
-        path: path.stat().st_mtime_ns for path in killed.rglob("*") if path.suffix in (".safetensors", ".parquet")
+        path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.suffix in (".safetensors", ".parquet")
     }
-    done = subprocess.run(command(profile, killed), cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(command(profile, tmp_path), cwd=ROOT, check=True, capture_output=True, text=True)
     assert "grid done" in done.stderr
     assert before
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())
 
 
-def test_killed_repeatedly_it_ends_with_the_table_of_an_uninterrupted_run(profile, tmp_path):
-    """Six times in one run of two methods, at random moments from the first stage to the last evaluation."""
+def test_killed_repeatedly_it_ends_with_the_table_of_an_uninterrupted_run(profile, uninterrupted, tmp_path):
+    """Once in each quarter of a run of two methods, from the first stage to the last evaluation, at random moments."""
     from reports.write import table_files
 
-    rng, whole, killed = random.Random(0), tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(profile, whole, "sft"), cwd=ROOT, check=True)
-    for count in sorted(rng.sample(range(events(whole) - 1), 6)):
+    rng, (whole, _) = random.Random(0), uninterrupted
+    last = events(whole) - 1
+    for quarter in range(4):
+        count = rng.randrange(max(1, quarter * last // 4), (quarter + 1) * last // 4)
 
         def moment(count=count):
-            if come := events(killed) >= count:
+            if come := events(tmp_path) >= count:
                 time.sleep(rng.uniform(0, 0.5))
             return come
 
-        kill_when(start(profile, killed, "sft"), moment)
-    subprocess.run(command(profile, killed, "sft"), cwd=ROOT, check=True)
-    assert outcome(killed)[:3] == outcome(whole)[:3]
-    assert table_files("table1", killed / "smoke" / "results") == table_files("table1", whole / "smoke" / "results")
+        kill_when(start(profile, tmp_path, "sft"), moment)
+    subprocess.run(command(profile, tmp_path, "sft"), cwd=ROOT, check=True)
+    assert outcome(tmp_path)[:3] == outcome(whole)[:3]
+    assert table_files("table1", tmp_path / "smoke" / "results") == table_files("table1", whole / "smoke" / "results")
 
 
-BROKEN = """
-from baselines.methods.sft import SFT
-from baselines.trainers import OrderedSFTTrainer
-
-
-class Broken(OrderedSFTTrainer):
-    def __init__(self, *arguments, **named):
-        raise ValueError("as no plan can know")
-
-
-METHODS = (SFT.but("broken", "Broken", trainer=f"{__name__}.Broken"),)
-"""
-
-
-def test_a_failed_cell_is_named_with_reason_and_log_and_the_others_finish(profile, tmp_path):
-    broken = tmp_path / "broken.py"
-    broken.write_text(BROKEN)
-    words = [*command(profile, tmp_path, "zero-shot"), "--method-file", str(broken)]
-    done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
+def test_a_failed_cell_is_named_with_reason_and_log_and_the_others_finish(uninterrupted):
+    runs, done = uninterrupted
     assert done.returncode == 1
     named = "FAILED train sgg_anatomy_mini/mini-l/broken/seed0: "
     reason = next(line.removeprefix(named) for line in done.stderr.splitlines() if line.startswith(named))
     assert reason == "ValueError: as no plan can know"
     log = next(line.split("log: ")[1] for line in done.stderr.splitlines() if "log: " in line)
     assert reason in (ROOT / log).read_text()
-    store = tmp_path / "smoke" / "results" / "sgg_anatomy_mini" / "mini-l"
-    assert {path.name for path in store.iterdir()} == {"grpo", "zero-shot"}
+    store = runs / "smoke" / "results" / "sgg_anatomy_mini" / "mini-l"
+    assert {path.name for path in store.iterdir()} == {"grpo", "sft"}
 
 
-def test_two_grids_on_one_folder_do_not_mix(profile, tmp_path):
+def test_two_grids_on_one_folder_do_not_mix(profile, tmp_path, capsys):
+    """The first one has a process of its own, and with it its lock; the second command is refused in this process."""
+    from baselines.__main__ import main
+
     process = start(profile, tmp_path)
     try:
         deadline = time.monotonic() + 60
         while not (tmp_path / "smoke" / "snakemake.log").exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        second = subprocess.run(command(profile, tmp_path), cwd=ROOT, check=False, capture_output=True, text=True)
-        assert second.returncode == 2
-        assert "another grid runs in" in second.stderr
+        assert main(command(profile, tmp_path)[3:]) == 2
+        assert "another grid runs in" in capsys.readouterr().err
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

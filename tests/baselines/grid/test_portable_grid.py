@@ -1,4 +1,5 @@
-"""A grid whose profile asks for portable arithmetic: its command restarts itself, its stages make portable bytes."""
+"""The miniature pipeline in portable arithmetic: the same bytes from one process, from another processor's libraries,
+and from a grid, whose command restarts itself."""
 
 import importlib.util
 import json
@@ -12,14 +13,36 @@ from anatomy_r1 import arithmetic
 from anatomy_r1.provenance import ROOT
 from baselines.experiment.cell import open_run
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not arithmetic.has_avx2(), reason="the promise is about x86-64 with AVX2"),
+]
 
 
-@pytest.mark.skipif(not arithmetic.has_avx2(), reason="the promise is about x86-64 with AVX2")
-def test_the_stages_of_a_grid_make_the_same_bytes_as_one_process(tmp_path):
+@pytest.fixture(scope="module")
+def portable():
+    """`scripts/portable.py`."""
     spec = importlib.util.spec_from_file_location("portable", ROOT / "scripts" / "portable.py")
-    portable = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(portable)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def alone(portable):
+    """The hashes of all stages in one process: label -> hash."""
+    return portable.hashes(portable.PROCESSORS["here"], whole=True)
+
+
+def test_base_sft_grpo_and_evaluation_give_the_same_bytes_whatever_a_library_finds(portable, alone):
+    stages = {"world", "data", "base", "train", "evaluate"}
+    assert {label.partition("-")[0] for label in alone} == {"fingerprint", *stages}
+    assert alone["train-sft"] != alone["train-grpo"]
+    switches = portable.PROCESSORS["mkl-sse4"].variables + portable.PROCESSORS["glibc-avx2"].variables
+    assert portable.hashes(portable.Processor(variables=switches), whole=True) == alone
+
+
+def test_the_stages_of_a_grid_make_the_same_bytes_as_one_process(portable, alone, tmp_path):
     profile, environment = str(portable.write_profile(tmp_path)), {**os.environ}
     for name in arithmetic.ENVIRONMENT:
         environment.pop(name, None)
@@ -38,7 +61,6 @@ def test_the_stages_of_a_grid_make_the_same_bytes_as_one_process(tmp_path):
     [result] = run.layout.store().rglob("seed0.json")
     record = {"mode": "portable", "fingerprint": arithmetic.EXPECTED, "expected": True}
     assert json.loads(result.read_text())["provenance"]["arithmetic"] == record
-    alone = portable.hashes(portable.PROCESSORS["here"], whole=True)
     shared = [(stage, name) for stage, name in portable.STAGES if stage != "train" or "grpo" in name]
     found = {portable.label(stage, name): portable.stage_hash(run, stage, name) for stage, name in shared}
     assert len(found) == 5
