@@ -33,7 +33,7 @@ def smoke_run(smoke_root, tmp_path):
     return GridRun(load_profile("smoke"), Layout(linked(tmp_path, smoke_root)), "smoke")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def with_budget():
     """A run whose profile has other trainer arguments in one section; RL ends at `max_steps` by default."""
 

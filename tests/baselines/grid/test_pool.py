@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stages are fork
 
 @pytest.fixture
 def address(monkeypatch):
-    monkeypatch.setattr(pools, "PRELOADED", [])  # preloading only saves time
+    monkeypatch.setattr(pools, "PRELOADED", ["baselines.stages.stages", "anatomy_r1.mini.world"])  # it only saves time
     with pools.pool(gpus=0) as found:
         yield found
 

@@ -264,13 +264,23 @@ SHARED = {
 }
 
 
-@pytest.mark.parametrize("what", SHARED)
-def test_a_model_whose_rows_cannot_be_shared_does_not_pass_the_plan(what, tmp_path):
-    (before, after), told = SHARED[what]
-    paper = (PROFILES / "paper-1gpu.yaml").read_text().replace("  rl:\n", "  rl:\n    shared_prefix: true\n")
+@pytest.fixture(scope="module")
+def sharing():
+    """The profile of one GPU, as text, with shared prefixes."""
+    return (PROFILES / "paper-1gpu.yaml").read_text().replace("  rl:\n", "  rl:\n    shared_prefix: true\n")
+
+
+def test_the_models_of_the_paper_share_rows(sharing, tmp_path):
     path = tmp_path / "own.yaml"
-    path.write_text(paper)
+    path.write_text(sharing)
     check(str(path))
-    path.write_text(paper.replace(before, after, 1))
+
+
+@pytest.mark.parametrize("what", SHARED)
+def test_a_model_whose_rows_cannot_be_shared_does_not_pass_the_plan(what, sharing, tmp_path):
+    (before, after), told = SHARED[what]
+    assert before in sharing
+    path = tmp_path / "own.yaml"
+    path.write_text(sharing.replace(before, after, 1))
     with pytest.raises(AnatomyR1Error, match=told):
         check(str(path))

@@ -24,23 +24,32 @@ from tests.baselines.trainers.test_losses_distributed import free_port
 from tests.helpers.small_runs import ignore, linked
 
 TASK = "sgg_anatomy_mini"
+SFT = Cell(TASK, "mini-l", "sft", 0)
 
 
-@pytest.fixture
-def profile_file(tmp_path):
+@pytest.fixture(scope="module")
+def profile_file(tmp_path_factory):
     """The smoke profile with two processes per training, and half the batch in each."""
     raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
     raw["launch"]["processes"] = 2
     for section in ("sft", "cot-sft", "rl"):
         raw["training"][section]["per_device_train_batch_size"] //= 2
     raw["training"]["rl"] |= {"max_steps": 4, "own_steps": 3, "rollout_tokens": 1000, "beta": 0.0}
-    path = tmp_path / "two.yaml"
+    path = tmp_path_factory.mktemp("profile") / "two.yaml"
     path.write_text(yaml.safe_dump(raw))
     return str(path)
 
 
 def run_with(profile, root, smoke_root):
     return GridRun(load_profile(profile), Layout(linked(root, smoke_root)), profile)
+
+
+@pytest.fixture(scope="module")
+def two(profile_file, smoke_root, tmp_path_factory):
+    """A run in which two processes of one launcher have trained `SFT`."""
+    run = run_with(profile_file, tmp_path_factory.mktemp("two"), smoke_root)
+    run_stage("train", SFT.name, run)
+    return run
 
 
 def weights(folder):
@@ -50,25 +59,22 @@ def weights(folder):
 
 
 @pytest.mark.slow
-def test_two_processes_end_where_one_does(profile_file, smoke_root, tmp_path):
+def test_two_processes_end_where_one_does(two, profile_file, smoke_root, tmp_path):
     """Other batches per process give other float32 sums: equal within a tolerance, not bitwise."""
     import torch
 
-    two = run_with(profile_file, tmp_path / "two", smoke_root)
     training = {s: dict(given) for s, given in two.profile.training.items()}
     for section in ("sft", "rl"):
         training[section]["per_device_train_batch_size"] *= 2
     alone = dataclasses.replace(two.profile, training=training, launch=Launch())
     one = GridRun(alone, run_with(profile_file, tmp_path / "one", smoke_root).layout, profile_file)
-    cell = Cell(TASK, "mini-l", "sft", 0)
-    run_stage("train", cell.name, two)
-    train(one, cell, ignore)
-    found, expected = weights(two.layout.train(cell)), weights(one.layout.train(cell))
+    train(one, SFT, ignore)
+    found, expected = weights(two.layout.train(SFT)), weights(one.layout.train(SFT))
     start = weights(two.layout.base("mini-l"))
     assert any(not torch.equal(start[name], found[name]) for name in start)
     for name in expected:
         assert torch.allclose(found[name], expected[name], atol=2e-4), name
-    steps = [read(run.layout.train(cell) / LOG_NAME, "steps") for run in (two, one)]
+    steps = [read(run.layout.train(SFT) / LOG_NAME, "steps") for run in (two, one)]
     assert steps[0]["loss"].tolist() == pytest.approx(steps[1]["loss"].tolist(), rel=1e-4)
 
 
@@ -104,11 +110,10 @@ def test_killed_processes_resume_bitwise_and_both_policies_are_kept(profile_file
 
 
 @pytest.mark.slow
-def test_two_machines_end_where_one_does(profile_file, smoke_root, tmp_path):
+def test_two_machines_end_where_one_does(two, profile_file, smoke_root, tmp_path):
     """Two launchers of one process each, as on two machines, and one of two: the same bytes."""
-    cell = Cell(TASK, "mini-l", "sft", 0)
-    runs = [run_with(profile_file, tmp_path / name, smoke_root) for name in ("two", "one")]
-    words = ["launch", "--profile", profile_file, "--root", str(runs[0].layout.root), cell.name]
+    apart = run_with(profile_file, tmp_path, smoke_root)
+    words = ["launch", "--profile", profile_file, "--root", str(apart.layout.root), SFT.name]
     port = free_port()
     machines = [
         subprocess.Popen(
@@ -119,8 +124,7 @@ def test_two_machines_end_where_one_does(profile_file, smoke_root, tmp_path):
         for rank in (0, 1)
     ]  # fmt: skip
     assert [machine.wait(200) for machine in machines] == [0, 0]
-    run_stage("train", cell.name, runs[1])
-    found, expected = ((run.layout.train(cell) / "model.safetensors").read_bytes() for run in runs)
+    found, expected = ((run.layout.train(SFT) / "model.safetensors").read_bytes() for run in (apart, two))
     assert found == expected
 
 
