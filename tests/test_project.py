@@ -66,7 +66,7 @@ def test_the_readmes_tox_environments_exist():
 
 
 def test_ci_runs_the_readmes_test_command():
-    """Bare `tox`, which lints, tests and runs the smoke profile; beside and after it what not every machine can have."""
+    """Bare `tox`: lint, tests and the smoke profile. Beside and after it runs what not every machine can have."""
     run = (ROOT / ".ci" / "run").read_text()
     assert [line.strip() for line in run.splitlines() if "bin/tox" in line] == [
         "if [[ ! -x $tools/bin/tox ]]; then",

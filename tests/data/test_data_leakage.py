@@ -32,7 +32,7 @@ def blocks(name):
 
 @pytest.mark.parametrize(("page", "folder", "index"), [
     ("leakage.md", "released", 0),
-    ("leakage.md", "omnimed_splits", 1),
+    pytest.param("leakage.md", "omnimed_splits", 1, marks=pytest.mark.slow),
     ("controls.md", "released", 0),
 ])  # fmt: skip
 def test_the_worked_examples_are_what_the_commands_print(real_data, monkeypatch, capsys, page, folder, index):

@@ -90,6 +90,7 @@ def test_case_17_shards_that_the_index_names_and_that_are_not_there(tmp_path, in
         check_weights(folder)
 
 
+@pytest.mark.slow
 def test_case_17_the_command_in_the_message_merges_the_adapters(model_folder, tmp_path):
     """Run as it is printed; the merged model differs from its base as the adapters say."""
     peft = pytest.importorskip("peft")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
@@ -36,15 +37,25 @@ def plain(asked, text):
     return completion(text, "stop" if "</think>" in text or is_probe(asked) else "length")
 
 
+@pytest.fixture(scope="module")
+def unparsed(data, tmp_path_factory):
+    """The run of a server without a reasoning parser, and its log."""
+    log = tmp_path_factory.mktemp("unparsed") / "log"
+    with serving(text=thought, answer=plain) as server:
+        return run(server, data, log, limit=None), log
+
+
 @pytest.mark.parametrize(
     ("field", "empty"),
     [("reasoning_content", None), ("reasoning", None), ("reasoning_content", ""), ("reasoning", ""), ("thinking", [])],
 )
-def test_case_04_and_26_a_model_scores_the_same_with_and_without_a_reasoning_parser(data, tmp_path, field, empty):
+def test_case_04_and_26_a_model_scores_the_same_with_and_without_a_reasoning_parser(
+    data, unparsed, tmp_path, field, empty
+):
+    inline, log = unparsed
+    shutil.copy(log, tmp_path / "log")
     with serving(text=thought, answer=parsed(field, empty)) as server:
         apart = run(server, data, tmp_path / "log", limit=None)
-    with serving(text=thought, answer=plain) as server:
-        inline = run(server, data, tmp_path / "log", limit=None)
     assert (apart.generated, inline.generated) == (144, 144), "the form is part of the key"
     assert apart.run != inline.run
     scores = [score(tmp_path / "log", data, found.run).overall for found in (apart, inline)]
