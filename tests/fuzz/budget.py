@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-EXAMPLES = int(os.environ.get("ANATOMY_R1_FUZZ_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("ANATOMY_R1_FUZZ_EXAMPLES", "100"))
 """Of each test. More of them, to look for something new: ANATOMY_R1_FUZZ_EXAMPLES=20000."""
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
 FUZZ = settings(

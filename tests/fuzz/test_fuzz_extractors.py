@@ -1,6 +1,6 @@
 """Both extractors on made-up responses: whatever a model writes, they answer, and what they answer holds together.
 
-`ANATOMY_R1_FUZZ_EXAMPLES` sets the number of examples of each test (default: 200); examples are the same in every run.
+`ANATOMY_R1_FUZZ_EXAMPLES` sets the number of examples of each test (default: 100); examples are the same in every run.
 """
 
 import json

@@ -124,6 +124,7 @@ def test_case_21_a_copied_folder_is_no_further_method(store):
         load_results(store)
 
 
+@pytest.mark.slow
 def test_case_21_all_committed_results_agree_with_their_metrics():
     results = load_results(COMMITTED)
     assert len(results) == len(list(COMMITTED.rglob("seed*.json")))

@@ -66,6 +66,7 @@ def test_distractors_that_are_never_right_are_found_and_counted(write_splits):
     assert "To the authors of the paper" in second.question
 
 
+@pytest.mark.slow
 def test_a_leak_that_does_not_reach_the_paper_says_nothing_of_its_scores(write_splits):
     folder = write_splits(planted(half_never))
     assert set(found(folder)) == {"omnimed-text.above-chance"}  # about 62 %
