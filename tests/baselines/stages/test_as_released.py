@@ -65,6 +65,7 @@ def test_matched_runs_keep_their_digests():
     assert all(alone["sets"][name] == f"data/{name.split('/')[0]}/manifest.json" for name in alone["sets"])
 
 
+@pytest.mark.slow
 def test_every_committed_training_is_still_what_its_cell_would_train():
     results = load_results(ROOT / "results" / "mini" / "store")
     trained = [result for result in results if result.provenance.get("training")]

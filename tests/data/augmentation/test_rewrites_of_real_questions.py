@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from anatomy_r1.data.augmentation.groups import candidates, meaning, rewrites
 from anatomy_r1.data.augmentation.scene_questions import read_scene_question
 from anatomy_r1.data.stems import parse_stem
@@ -25,6 +27,7 @@ def distinct(questions):
     return list({question.stem: question for question in questions}.values())
 
 
+@pytest.mark.slow
 def test_every_question_has_four_forms_that_read_back_to_the_same_question(real_questions):
     for question in distinct(real_questions):
         forms = rewrites(question.stem)

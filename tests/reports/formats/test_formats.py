@@ -119,6 +119,7 @@ def test_csv_is_tidy_and_inert(store):
     assert all(float(row["low"]) <= float(row["percent"]) <= float(row["high"]) for row in rows)
 
 
+@pytest.mark.slow
 def test_the_same_store_gives_the_same_bytes(store, tmp_path, capsys):
     outs = [tmp_path / "a", tmp_path / "b"]
     for out in outs:

@@ -75,12 +75,18 @@ def checks():
     return paper_checks(load_paper())
 
 
+@pytest.fixture(scope="module")
+def planted(checks, tmp_path_factory):
+    """The ledger of `WORLD`."""
+    return ledger(store(tmp_path_factory.mktemp("planted")), checks)
+
+
 def lines(of):
     return {row.id: row for row in of.rows}
 
 
-def test_a_planted_world_is_read_right(tmp_path, checks):
-    found = lines(ledger(store(tmp_path), checks))
+def test_a_planted_world_is_read_right(planted):
+    found = lines(planted)
     assert found["contribution-gdqa"].mini.verdict == "confirmed"
     assert found["contribution-asc"].mini.verdict == "not confirmed"
     assert found["abstract-uneven"].mini.verdict == "confirmed"
@@ -90,10 +96,10 @@ def test_a_planted_world_is_read_right(tmp_path, checks):
 
 
 @pytest.mark.slow
-def test_the_two_scales_are_kept_apart(tmp_path, checks):
+def test_the_two_scales_are_kept_apart(tmp_path, checks, planted):
     """Mini results change no verdict at the paper's scale, and results on its data no verdict of the mini world."""
     before = lines(ledger(_empty(tmp_path / "none"), checks))
-    mini = lines(ledger(store(tmp_path / "mini"), checks))
+    mini = lines(planted)
     real = store(tmp_path / "real", benchmark="sgg_anatomy", models=("qwen2.5-vl-7b", "qwen2.5-vl-3b"))
     paper = lines(ledger(real, checks))
     assert {id_: line.paper for id_, line in mini.items()} == {id_: line.paper for id_, line in before.items()}
@@ -208,21 +214,21 @@ def test_a_store_that_is_not_there_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_formats_agree_and_a_hostile_model_stays_text(tmp_path, checks):
+def test_formats_agree_and_a_hostile_model_stays_text(tmp_path, checks, planted):
     hostile = "<script>alert(1)</script>"
-    made = files(ledger(store(tmp_path), checks))
+    made = files(planted)
     as_csv = list(csv.DictReader(io.StringIO(made["ledger.csv"])))
     as_json = json.loads(made["ledger.json"])["claims"]
     assert [line["id"] for line in as_csv] == [line["id"] for line in as_json] == [c.id for c in load_paper().claims]
     paper = load_paper()
     first = replace(paper.claims[0], text=hostile, locator=hostile)
-    bad = files(ledger(tmp_path, checks, paper=replace(paper, claims=(first, *paper.claims[1:]))))
+    bad = files(ledger(store(tmp_path), checks, paper=replace(paper, claims=(first, *paper.claims[1:]))))
     assert "<script>" not in bad["ledger.html"]
     assert "&lt;script&gt;" in bad["ledger.html"]
 
 
-def test_every_format_says_that_mini_says_nothing_of_qwen(tmp_path, checks):
-    made = files(ledger(store(tmp_path), checks))
+def test_every_format_says_that_mini_says_nothing_of_qwen(planted):
+    made = files(planted)
     for name in ("ledger.txt", "ledger.md", "ledger.html"):
         assert "say nothing about Qwen2.5-VL" in " ".join(made[name].split())
 
