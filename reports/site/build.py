@@ -190,7 +190,7 @@ def _pages(
         "is_demo": bool(_demo_note(results)),
         "forest": next((one for one in drawn if one.file == FOREST), None),
         "example": example(viewed.results, viewed.run, pictures) if viewed.run else None,
-        "group": group_example(viewed.run, pictures) if viewed.run else None,
+        "group": group_example(viewed.results, viewed.run, pictures) if viewed.run else None,
         "viewed": viewed.caveat,
         "made_from": shown,
         "files": files,

@@ -1,11 +1,12 @@
 """The front page's two pictures of the data: one question answered by two methods, and one rollout group.
 
 Both are chosen by rule, not by hand: the first question (by id) that GRPO gets wrong and the other method gets right,
-and the first group of the last recorded step whose rewards differ, so that it teaches something.
+and the first group whose rewards differ, so that it teaches something, of the last recorded step up to the scored one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.complete_run import CompleteRun
 from anatomy_r1.scoring.strict import extract
 from reports.scores.names import BASELINE, BENCHMARKS, MINI, MODELS, benchmark_title, method_title, rank
-from reports.site.data import rollouts_of
+from reports.site.rollouts import rollouts_of, scored_steps
 from reports.site.run import Pictures, RunFolder
 
 OTHERS = ("cot-sft", "cot-sft-grpo", "sft", "sft-grpo", "dapo", "gpg", "grpo-gdqa", "grpo-asc", "zero-shot")
@@ -125,15 +126,17 @@ def _side(method: str, question: Question, response: Response) -> Side:
     return Side(method_title(method, MATCHED), response.full_text, choice, choice == question.letter)
 
 
-def group_example(run: RunFolder, pictures: Pictures) -> GroupExample | None:
-    """A group that teaches something, of GRPO if it was trained; None where no log kept such a group's text."""
+def group_example(results: Sequence[Result], run: RunFolder, pictures: Pictures) -> GroupExample | None:
+    """A group that teaches something, of GRPO if it was trained, and not of a step after the one that is scored; None
+    where no log kept such a group's text.
+    """
     logs = run.training_logs()
     for key in sorted(logs, key=lambda of: (of[2] != BASELINE, *_order(of[0], of[1]), of[2], of[3])):
         benchmark, model, method, run_key = key
         content = rollouts_of(logs[key], run.benchmarks.get(benchmark), pictures)
-        mixed = [
-            group for group in (content or {"groups": []})["groups"] if len(set(map(_reward, group["members"]))) > 1
-        ]
+        scored = dict(scored_steps(results, benchmark, model, method, run_key)).get(MATCHED, math.inf)
+        kept = (group for group in (content or {"groups": []})["groups"] if group["step"] <= scored)
+        mixed = [group for group in kept if len(set(map(_reward, group["members"]))) > 1]
         if mixed:
             last = max(group["step"] for group in mixed)
             group = next(one for one in mixed if one["step"] == last)
