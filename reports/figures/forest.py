@@ -17,6 +17,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import blended_transform_factory
 
 from anatomy_r1.comparison.compare import Analysis, Comparison
 from anatomy_r1.errors import AnatomyR1Error
@@ -125,7 +126,13 @@ def draw_stacked(rows: ForestRows) -> Figure:
     heights, handles = [ROW * len(of) + FRAME for of in rows.values() for _ in range(2)], _legend(rows)
     figure = Figure(figsize=(NARROW, sum(heights) + LEGEND * len(handles)), layout="constrained")
     places = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for right in places[3::2]:
+        right.sharex(places[1])
     _panels(rows, list(zip(places[::2], places[1::2], strict=True)))
+    for axes in places:  # titles are wider than the panels, so they begin where the names do
+        title = axes.set_title(axes.get_title("left"), loc="left")
+        title.set_transform(blended_transform_factory(figure.transFigure, title.get_transform()))
+        title.set_x(0.02)
     for (left, right), of in zip(zip(places[::2], places[1::2], strict=True), rows.values(), strict=True):
         right.set_yticklabels(_names(of))
         left.set_xlabel("Avg@5, percent")
