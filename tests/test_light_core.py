@@ -64,6 +64,7 @@ HEAVY = {
     "reports.figures.forest": "figures",
     "reports.figures.shortcuts": "figures",
     "reports.site.build": "figures",
+    "reports.site.overview": "figures",
 }
 """The only modules that may need an extra to be imported; every other one, and every new one, is light."""
 

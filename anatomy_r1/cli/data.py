@@ -77,10 +77,12 @@ def _prepare(source: str, options: type[PrepareOptions]) -> Command:
         from importlib import import_module
 
         from anatomy_r1.data.prepared import summary
+        from anatomy_r1.exports.croissant import write_croissant
 
         given = options(**{field.name: getattr(args, field.name) for field in fields(options)})
         import_module(f"anatomy_r1.data.prepare.{source}").prepare(given)
         print(summary(given.out, given.sizes))
+        print(f"metadata for others, in Croissant's format: {write_croissant(given.out)}")
         return 0
 
     return run

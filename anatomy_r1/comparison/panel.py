@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from anatomy_r1.bases import RunKey
+from anatomy_r1.comparison.refusal import Disagreement, differing, group_of, method_of, refusal
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import BesideBlind, beside_blind
@@ -32,8 +32,6 @@ Shares = Mapping[str, NDArray[np.float64]]
 """Metric -> share between 0 and 1 of each question, shape [n]."""
 SystemPair = tuple[System, System]
 """Baseline and other."""
-Disagreement = tuple[str, str, bool]
-"""The kind of a condition; how systems differ in it, or that it was not recorded; whether that refuses a comparison."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +123,10 @@ def _beside(systems: Sequence[System], new: str) -> list[list[System]]:
     """All systems of each benchmark, model and arm that has a system called `new`, in the given order."""
     wanted = [system for system in systems if _is_called(system, new)]
     if not wanted:
-        names = ", ".join(dict.fromkeys(_method(system) for system in systems))
+        names = ", ".join(dict.fromkeys(method_of(system) for system in systems))
         raise AnatomyR1Error(f"no system is called {new!r}. Fix: --new with one of {names}")
-    groups = dict.fromkeys(_group(system) for system in wanted)
-    found = [[system for system in systems if _group(system) == group] for group in groups]
+    groups = dict.fromkeys(group_of(system) for system in wanted)
+    found = [[system for system in systems if group_of(system) == group] for group in groups]
     for of in found:
         if not _pairs_with(of, new):
             fix = "Fix: name a baseline of the same benchmark, model and arm as well"
@@ -143,45 +141,19 @@ def _pairs_with(systems: Sequence[System], new: str) -> list[SystemPair]:
 
 
 def _is_called(system: System, new: str) -> bool:
-    return new in (system.name, _method(system))
-
-
-def _method(system: System) -> str:
-    parts = system.name.split("/")
-    return parts[2] if len(parts) == 4 else system.name
-
-
-def _group(system: System) -> tuple[str, ...]:
-    """Benchmark, model and arm; the benchmark alone where the user chose the name."""
-    parts = system.name.split("/")
-    return (system.benchmark, parts[1], parts[3]) if len(parts) == 4 else (system.benchmark,)
+    return new in (system.name, method_of(system))
 
 
 def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Collection[str]) -> Panel:
     benchmark = systems[0].benchmark
     found = list(_disagreements(systems, pairs))
-    if refused := [(kind, text) for kind, text, serious in found if serious and kind not in allowed]:
-        kinds = " ".join(dict.fromkeys(kind for kind, _ in refused))
-        fix = f"Fix: evaluate them under the same conditions, or allow the difference: --allow-different {kinds}"
-        if len(systems) > 2 and (two := _alike(systems)):
-            fix += f"; or name some that agree: anatomy-r1 compare {two[0]} {two[1]}"
-        lines = [f"{benchmark}: these systems cannot be compared as they are. {fix}"]
-        raise AnatomyR1Error("\n".join([*lines, *(f"  {text}" for _, text in refused)]))
+    if refused := [one for one in found if one.refuses and one.kind not in allowed]:
+        raise refusal(benchmark, systems, refused)
     questions = _common_questions(systems)
     ids, shares = set(questions["id"]), {}
     for system in systems:
         shares[system.name] = {run.key: table_metrics(_only(run.questions, ids)) for run in system.runs}
-    return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(text for _, text, _ in found))
-
-
-def _alike(systems: Sequence[System]) -> tuple[str, str] | None:
-    """The folders in a result store of two systems that were asked under the same conditions, if there are any."""
-    for first, second in combinations(systems, 2):
-        if first.conditions == second.conditions and _group(first) == _group(second):
-            sources = [Path(system.runs[0].origin["source"]) for system in (first, second)]
-            if all(source.suffix == ".json" for source in sources):
-                return str(sources[0].parent), str(sources[1].parent)
-    return None
+    return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(one.text for one in found))
 
 
 def _disagreements(systems: Sequence[System], pairs: Sequence[SystemPair]) -> Iterator[Disagreement]:
@@ -195,20 +167,22 @@ def _disagreements(systems: Sequence[System], pairs: Sequence[SystemPair]) -> It
                     by_value.setdefault(system.conditions[kind][field], []).append(system.short)
             lacking = [system.short for system in systems if field not in system.conditions[kind]]
             if len(by_value) > 1:
-                values = "; ".join(f"{value} ({', '.join(names)})" for value, names in by_value.items())
-                yield kind, f"{kind} differ in {field}: {values}", True
+                yield differing(kind, field, by_value)
             if lacking:
-                yield kind, f"{kind}: {field} is not recorded for {', '.join(lacking)}", False
+                yield Disagreement(kind, f"{kind}: {field} is not recorded for {', '.join(lacking)}", False)
         if not fields:
-            yield kind, f"{kind}: not recorded for any system", False
+            yield Disagreement(kind, f"{kind}: not recorded for any system", False)
     sets = [set(system.runs[0].questions["id"]) for system in systems]
     if any(one != sets[0] for one in sets):
         counts = ", ".join(f"{len(ids)} ({system.short})" for ids, system in zip(sets, systems, strict=True))
-        common = len(set.intersection(*sets))
-        yield "questions", f"questions differ: {counts}; compared on the {common} in common", True
+        common = f"compared on the {len(set.intersection(*sets))} in common"
+        fewest, most = min(map(len, sets)), max(map(len, sets))
+        counted = f"questions differ: {fewest} to {most} a system; {common}"
+        yield Disagreement("questions", f"questions differ: {counts}; {common}", True, counted)
     for a, b in pairs:
         if not set(a.keys) & set(b.keys):
-            yield "seeds", f"seeds: {a.short} and {b.short} share none; each is averaged over its own", True
+            text = f"seeds: {a.short} and {b.short} share none; each is averaged over its own"
+            yield Disagreement("seeds", text, True)
 
 
 def _common_questions(systems: Sequence[System]) -> pd.DataFrame:

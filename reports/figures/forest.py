@@ -3,24 +3,27 @@
 A row of panels for each benchmark, with the table's methods in its order. Left: the mean over seeds with its 95 %
 interval over questions, the seeds as small dots, chance as a line. Right: the paired difference to GRPO; the thick bar
 is for these weights (clusters of questions vary), the thin one for another training too (seeds vary as well; three or
-more seeds). No text is burnt in besides labels; captions belong to the page.
+more seeds). No text is burnt in besides labels; captions belong to the page. For a phone, the panels stand one above
+the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import blended_transform_factory
 
-from anatomy_r1.comparison.compare import Comparison
+from anatomy_r1.comparison.compare import Analysis, Comparison
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.question_table import table_metrics
-from reports.figures.draw import COLUMN, SMALL, rendered
+from reports.figures.draw import COLUMN, LEGEND, SMALL, rendered
 from reports.scores.names import (
     BASELINE,
     CONTROLS,
@@ -42,6 +45,8 @@ CHANCE = 25.0
 ROW, FRAME = 0.17, 0.62
 """Heights in inches: of a row, and of a panel's title and axis."""
 MODEL_COLOUR, CONTROL_COLOUR = "#0072B2", "#7F7F7F"
+NARROW = 2.6
+"""Width in inches where the panels are stacked: on a phone, its letters are then as large as those of the page."""
 THICK, THIN = 2.6, 0.9
 """Widths of the bars of both intervals, in points."""
 
@@ -58,10 +63,17 @@ class ForestRow:
     """Against GRPO; None for GRPO itself, and for controls without a model."""
 
 
-def forest_rows(results: Sequence[Result], model: str = "") -> dict[str, list[ForestRow]]:
+ForestRows = dict[str, list[ForestRow]]
+"""Benchmark -> its rows, in the order of Table 1."""
+
+
+def forest_rows(
+    results: Sequence[Result], model: str = "", known: Mapping[str, Analysis] = MappingProxyType({})
+) -> ForestRows:
     """Benchmark -> rows in the order of Table 1, of the matched arm and one model (default: the paper's larger one).
 
-    Our variants and ablations of the paper's methods are left out; users' own methods are not.
+    Our variants and ablations of the paper's methods are left out; users' own methods are not. `known` has the
+    comparisons of a model's methods with GRPO that were made already.
 
     Raises:
         AnatomyR1Error: when there are no such results.
@@ -70,12 +82,13 @@ def forest_rows(results: Sequence[Result], model: str = "") -> dict[str, list[Fo
     wanted = [result for result in results if result.arm == MATCHED and result.method not in further]
     kept = [result for result in wanted if not is_view(result.method)]
     names = sorted({result.model for result in kept}, key=lambda name: rank(MODELS, name))
-    kept = [result for result in kept if result.model == (model or names[-1])] if names else []
+    shown = model or (names[-1] if names else "")
+    kept = [result for result in kept if result.model == shown]
     if not kept:
         raise AnatomyR1Error(f"no result of {model or 'any model'} in the matched arm. Fix: name one of the store")
-    found, analysis = by_key(scores(kept)), against_baseline(kept)
+    found, analysis = by_key(scores(kept)), known.get(shown) or against_baseline(kept)
     compared = {one.other.name: one for one in analysis.comparisons} if analysis else {}
-    rows: dict[str, list[ForestRow]] = {name: [] for name in benchmarks(found)}
+    rows: ForestRows = {name: [] for name in benchmarks(found)}
     for system in sorted({key[0] for key in found}, key=lambda one: method_rank(one.method)):
         own = [result for result in kept if (result.benchmark, result.method) == (system.benchmark, system.method)]
         seeds = tuple(100 * float(table_metrics(questions_of(result))[AVG].mean()) for result in own)
@@ -91,35 +104,77 @@ def figure_files(results: Sequence[Result]) -> dict[str, bytes]:
     return {f"forest.{suffix}": content for suffix, content in rendered(lambda: draw(rows)).items()}
 
 
-def svg(results: Sequence[Result]) -> bytes:
-    """The forest plot for a page; fails as `forest_rows`."""
-    rows = forest_rows(results)
-    return rendered(lambda: draw(rows), ("svg",))["svg"]
+def svg(rows: ForestRows, *, stacked: bool = False) -> bytes:
+    """The forest plot for a page; stacked for a phone."""
+    return rendered(lambda: draw_stacked(rows) if stacked else draw(rows), ("svg",))["svg"]
 
 
-def draw(rows: dict[str, list[ForestRow]]) -> Figure:
-    """The figure; it depends only on its argument and the settings."""
+def draw(rows: ForestRows) -> Figure:
+    """The figure, scores beside differences; it depends only on its argument and the settings."""
     heights = [ROW * len(of) + FRAME for of in rows.values()]
     figure = Figure(figsize=(2 * COLUMN, sum(heights) + 0.3), layout="constrained")
     places = figure.subplots(len(rows), 2, squeeze=False, sharex="col", height_ratios=heights, width_ratios=(1.25, 1))
-    for letters, (left, right), (benchmark, of) in zip(("ab", "cd", "ef", "gh"), places, rows.items(), strict=False):
-        _scores(left, of, f"{letters[0]}  {benchmark_title(benchmark)}")
-        _differences(right, of, f"{letters[1]}  minus {method_title(BASELINE, MATCHED)}")
+    _panels(rows, list(places))
     places[-1][0].set_xlabel("Avg@5, percent")
     places[-1][1].set_xlabel("points")
-    figure.legend(handles=_legend(), loc="outside upper center", ncols=5, fontsize=SMALL, columnspacing=1.0)
+    figure.legend(handles=_legend(rows), loc="outside upper center", ncols=5, fontsize=SMALL, columnspacing=1.0)
     return figure
 
 
-def _legend() -> list[Line2D]:
+def draw_stacked(rows: ForestRows) -> Figure:
+    """The same panels one above the other."""
+    heights, handles = [ROW * len(of) + FRAME for of in rows.values() for _ in range(2)], _legend(rows)
+    figure = Figure(figsize=(NARROW, sum(heights) + LEGEND * len(handles)), layout="constrained")
+    places = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for right in places[3::2]:
+        right.sharex(places[1])
+    _panels(rows, list(zip(places[::2], places[1::2], strict=True)))
+    for axes in places:  # titles are wider than the panels, so they begin where the names do
+        title = axes.set_title(axes.get_title("left"), loc="left")
+        title.set_transform(blended_transform_factory(figure.transFigure, title.get_transform()))
+        title.set_x(0.02)
+    for (left, right), of in zip(zip(places[::2], places[1::2], strict=True), rows.values(), strict=True):
+        right.set_yticklabels(_names(of))
+        left.set_xlabel("Avg@5, percent")
+        right.set_xlabel("points")
+    figure.legend(handles=handles, loc="outside upper left", fontsize=SMALL)
+    return figure
+
+
+def _panels(rows: ForestRows, places: Sequence[Sequence[Axes]]) -> None:
+    for letters, (left, right), (benchmark, of) in zip(("ab", "cd", "ef", "gh"), places, rows.items(), strict=False):
+        _scores(left, of, f"{letters[0]}  {benchmark_title(benchmark)}")
+        _differences(right, of, f"{letters[1]}  minus {method_title(BASELINE, MATCHED)}")
+
+
+def several_seeds(rows: ForestRows) -> bool:
+    """Whether any mean is one over seeds that differ: these are then drawn as dots."""
+    return any(len(set(row.seeds)) > 1 for of in rows.values() for row in of)
+
+
+def retrained(rows: ForestRows) -> bool:
+    """Whether any difference has the interval for another training."""
+    differences = [row.difference for of in rows.values() for row in of if row.difference]
+    return any(one.retrained is not None for one in differences)
+
+
+def _legend(rows: ForestRows) -> list[Line2D]:
+    """What is drawn, and no more."""
     line: dict[str, Any] = {"color": MODEL_COLOUR, "markersize": 4}
-    return [
-        Line2D([], [], label="mean over seeds, 95 % interval", marker="o", linewidth=1.2, **line),
-        Line2D([], [], label="one seed", marker=".", linestyle="none", alpha=0.5, **line),
-        Line2D([], [], label="these weights", linewidth=THICK, color=MODEL_COLOUR),
-        Line2D([], [], label="another training", linewidth=THIN, color=MODEL_COLOUR),
-        Line2D([], [], label="chance", color=CONTROL_COLOUR, linestyle=(0, (4, 2)), linewidth=0.8),
+    mean = "mean over seeds, 95 % interval" if several_seeds(rows) else "score, 95 % interval"
+    compared = any(row.difference is not None for of in rows.values() for row in of)
+    entries = [
+        (True, Line2D([], [], label=mean, marker="o", linewidth=1.2, **line)),
+        (several_seeds(rows), Line2D([], [], label="one seed", marker=".", linestyle="none", alpha=0.5, **line)),
+        (compared, Line2D([], [], label="these weights", linewidth=THICK, color=MODEL_COLOUR)),
+        (retrained(rows), Line2D([], [], label="another training", linewidth=THIN, color=MODEL_COLOUR)),
+        (True, Line2D([], [], label="chance", color=CONTROL_COLOUR, linestyle=(0, (4, 2)), linewidth=0.8)),
     ]
+    return [handle for drawn, handle in entries if drawn]
+
+
+def _names(rows: Sequence[ForestRow]) -> list[str]:
+    return [method_title(row.system.method, MATCHED) for row in rows]
 
 
 def _colour(row: ForestRow) -> str:
@@ -138,7 +193,7 @@ def _scores(axes: Axes, rows: Sequence[ForestRow], title: str) -> None:
             )
         axes.plot([score.percent], [place], "o", color=colour, markersize=3.6, zorder=3, clip_on=False)
     _frame(axes, rows, title)
-    axes.set_yticks(range(len(rows)), [method_title(row.system.method, MATCHED) for row in rows])
+    axes.set_yticks(range(len(rows)), _names(rows))
     axes.set_xlim(0, 100)
 
 

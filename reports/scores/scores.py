@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -87,6 +88,18 @@ ScoreKey = tuple[SystemKey, str, str]
 """System, metric, category: identifies a score."""
 
 
+class SameRuns(tuple[Result, ...]):
+    """Results as the key of a cache: equal if they are the same objects, which nothing changes once they are loaded."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SameRuns) and tuple(map(id, self)) == tuple(map(id, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self)))
+
+
 def system_of(result: Result) -> SystemKey:
     """The system that a result is one run of."""
     return SystemKey(result.benchmark, result.model, result.method, result.arm)
@@ -122,10 +135,20 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
             one system on different questions).
     """
     check_one_profile(results)
-    return tuple(score for system, runs in by_system(results).items() for score in _scores_of_system(system, runs))
+    systems = by_system(results).items()
+    return tuple(score for system, runs in systems for score in _scores_of_system(system, SameRuns(runs)))
 
 
-def _scores_of_system(system: SystemKey, results: list[Result]) -> Iterable[Score]:
+_CACHED = 1024
+"""Systems whose numbers are kept: a site shows them in many tables (our choice; the committed store has 103)."""
+
+
+@lru_cache(maxsize=_CACHED)
+def _scores_of_system(system: SystemKey, results: SameRuns) -> tuple[Score, ...]:
+    return tuple(_computed_scores(system, results))
+
+
+def _computed_scores(system: SystemKey, results: Sequence[Result]) -> Iterator[Score]:
     tables, leaks = _aligned(results), not_clean(results)
     clusters, categories = tables[0]["cluster"].to_numpy(), tables[0]["category"].to_numpy()
     seeds = [table_metrics(table) for table in tables]
@@ -147,7 +170,11 @@ def _scores_of_system(system: SystemKey, results: list[Result]) -> Iterable[Scor
 
 def beside_blind_of(seeds: Iterable[Result]) -> BesideBlind:
     """The difference of one system from the best blind rule in Avg@5, from all its seeds on the same questions."""
-    ordered = list(seeds)
+    return _beside_blind(SameRuns(seeds))
+
+
+@lru_cache(maxsize=_CACHED)
+def _beside_blind(ordered: SameRuns) -> BesideBlind:
     return beside_blind([questions_of(one) for one in ordered], [one.provenance.get("blind") for one in ordered])
 
 
@@ -194,7 +221,7 @@ def questions_of(result: Result) -> pd.DataFrame:
     return result.questions.sort_values("id", ignore_index=True)
 
 
-def _aligned(seeds: list[Result]) -> list[pd.DataFrame]:
+def _aligned(seeds: Sequence[Result]) -> list[pd.DataFrame]:
     """The seeds' question tables, all in the same order of questions."""
     tables = [questions_of(result) for result in seeds]
     for index, (result, table) in enumerate(zip(seeds, tables, strict=True)):

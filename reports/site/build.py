@@ -13,7 +13,6 @@ from anatomy_r1.files import atomic_folder
 from anatomy_r1.results.store import Result, load_results, store_in
 from anatomy_r1.tables.table import Document
 from reports.controls.controls import controls
-from reports.figures import forest
 from reports.scores import paper
 from reports.scores.cost import costs
 from reports.scores.names import benchmark_title, method_rank
@@ -25,6 +24,7 @@ from reports.site.evidence import ROLLOUTS_FILE, SAMPLES_FILE, Evidence
 from reports.site.findings import findings
 from reports.site.front import example, group_example
 from reports.site.method_page import method_page
+from reports.site.overview import figures
 from reports.site.page import (
     ABOUT,
     COMPARE,
@@ -102,9 +102,8 @@ def _fill(site: Path, sources: SiteSources) -> data.Written:
     viewed, pictures = _viewed(results, sources), Pictures(site, sources.with_images)
     methods = frozenset(one.method for one in results)
     written = data.write(site, viewed.results, viewed.run, pictures, methods)
-    drawn = _figures(site, results, sources)
     pages = [
-        *_pages(results, viewed, written, pictures=pictures, drawn=drawn, lacking=sources.absent),
+        *_pages(site, results, viewed, written, pictures=pictures, sources=sources),
         *artefacts.pages(sources.artefacts, sources.readers, sources.documents),
     ]
     names = [page.file for page in pages]
@@ -143,35 +142,19 @@ def _demo_note(results: Sequence[Result]) -> str:
     return " ".join(sorted(said)) if all(note.startswith(DEMO) for note in said) else ""
 
 
-def _figures(site: Path, results: Sequence[Result], sources: SiteSources) -> tuple[artefacts.Figure, ...]:
-    """The figures that were drawn already, and the forest plot, drawn if it was not."""
-    drawn = artefacts.figures(sources.artefacts, site)
-    if any(one.file == FOREST for one in drawn):
-        return drawn
-    try:
-        content = forest.svg(results)
-    except AnatomyR1Error:
-        return drawn  # no method in the matched arm
-    (site / FOREST).parent.mkdir(exist_ok=True)
-    (site / FOREST).write_bytes(content)
-    return (artefacts.Figure("Forest", FOREST, "", ()), *drawn)
-
-
-FOREST = "figures/forest.svg"
-
-
 def _pages(
+    site: Path,
     results: Sequence[Result],
     viewed: _Viewed,
     written: data.Written,
     *,
     pictures: Pictures,
-    drawn: Sequence[artefacts.Figure],
-    lacking: Sequence[tuple[str, str]],
+    sources: SiteSources,
 ) -> list[SitePage]:
     every, numbers, spent = scores(results), paper.load(), costs(results)
     found, compared = by_key(every), analyses(results)
     tables, absent = _tables(results, compared)
+    drawn, overview = figures(site, results, compared, sources.artefacts)
     methods = [
         method_page(name, [result for result in results if result.method == name], found, spent, numbers)
         for name in sorted({result.method for result in results}, key=method_rank)
@@ -188,14 +171,14 @@ def _pages(
     front = {
         "findings": findings(results, found, compared, files),
         "is_demo": bool(_demo_note(results)),
-        "forest": next((one for one in drawn if one.file == FOREST), None),
+        "forest": overview,
         "example": example(viewed.results, viewed.run, pictures) if viewed.run else None,
-        "group": group_example(viewed.run, pictures) if viewed.run else None,
+        "group": group_example(viewed.results, viewed.run, pictures) if viewed.run else None,
         "viewed": viewed.caveat,
         "made_from": shown,
         "files": files,
     }
-    about = {"absent": [*absent, *lacking], "notices": written.notices, "made_from": shown}
+    about = {"absent": [*absent, *sources.absent], "notices": written.notices, "made_from": shown}
     return [
         SitePage("index.html", "anatomy-r1", "index.html.j2", front, ("tables.js",)),
         *inner,

@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Hashable, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from anatomy_r1.bases import RunKey, model_folder
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.metrics import K
-from anatomy_r1.training.curves import distinct, entropy_bits
-from anatomy_r1.training.training_log import read
 from reports.scores.names import BENCHMARKS, MINI, MODELS, benchmark_title, method_rank, method_title, model_title, rank
 from reports.scores.notes import unfit
 from reports.scores.scores import not_clean
 from reports.site.evidence import method_file, row_name
 from reports.site.page import slug
-from reports.site.run import LEFT_OUT, LICENCE, QUESTIONS, Benchmark, Pictures, RunFolder
+from reports.site.rollouts import rollouts_of, scored_steps
+from reports.site.run import LEFT_OUT, LICENCE, QUESTIONS, Pictures, RunFolder
 from reports.site.samples import REASON_CODES, REASONS, marks, question_rows, texts
 from reports.tables.rows import in_order
 
@@ -38,13 +34,6 @@ NO_RUN = (
 NO_LOG = "There is no log of these responses: what is right and wrong is known, what was said is not."
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 """Nothing can end a script or open a comment; all non-ASCII is escaped too, including U+2028 and lone surrogates."""
-
-
-SERIES = ("step", "reward", "distinct", "entropy", "idle", "seconds", "tokens", "discarded")
-"""Numbers of a step: mean reward; distinct choices per group; entropy of a group's choices in bits; share of groups
-with constant reward, which give no gradient; wall-clock seconds; completion tokens so far; groups that were drawn and
-discarded (DAPO). All but the last count discarded groups as well."""
-_REWARD = "reward_"
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,7 @@ def write(
         benchmarks.append({"name": name, "title": benchmark_title(name), "shard": shard_name, "notice": notice})
         ids[name] = list(rows)
     cells = [_cell(site, result, ids[result.benchmark], run, pictures=pictures, pages=pages) for result in ordered]
-    trained = _trainings(site, run, pictures, pages)
+    trained = _trainings(site, ordered, run, pictures, pages)
     notices = _notices(run, pictures.with_real)
     models = dict.fromkeys(result.model for result in ordered)
     index = {
@@ -140,7 +129,9 @@ def _names(benchmark: str, model: str, method: str, arm: str, run: RunKey, *, pa
     }
 
 
-def _trainings(site: Path, run: RunFolder, pictures: Pictures, pages: Container[str]) -> list[dict[str, Any]]:
+def _trainings(
+    site: Path, results: Sequence[Result], run: RunFolder, pictures: Pictures, pages: Container[str]
+) -> list[dict[str, Any]]:
     logs, entries = run.training_logs(), []
     for benchmark, model, method, key in sorted(
         logs, key=lambda of: (rank(BENCHMARKS, of[0].removesuffix(MINI)), rank(MODELS, of[1]), method_rank(of[2]), of)
@@ -149,88 +140,10 @@ def _trainings(site: Path, run: RunFolder, pictures: Pictures, pages: Container[
         if content is not None:
             name = f"rollouts/{slug(f'{benchmark}/{model_folder(model, key.base)}/{method}/seed{key.seed}')}"
             _put(site, name, content)
-            entries.append({**_names(benchmark, model, method, MATCHED, key, pages=pages), "shard": name})
+            names = _names(benchmark, model, method, MATCHED, key, pages=pages)
+            scored = scored_steps(results, benchmark, model, method, key)
+            entries.append({**names, "shard": name, "scored": scored})
     return entries
-
-
-def rollouts_of(path: Path, benchmark: Benchmark | None, pictures: Pictures) -> dict[str, Any] | None:
-    """Numbers for every step of a training run, and whole groups where the log kept their texts.
-
-    None where it sampled nothing, as in supervised fine-tuning. The paper's Fig. 2 shows a few selected groups; this
-    has every group of every tenth step, as served and rewarded.
-    """
-    rollouts = read(path, "rollouts")
-    if rollouts.empty:
-        return None
-    names = [name for name in rollouts.columns if name.startswith(_REWARD)]
-    rollouts["reward"] = rollouts[names].fillna(0).sum(axis=1)
-    # As plain values: reading a frame row by row would be slow.
-    kept = rollouts[rollouts["prompt"].notna()].sort_values(["step", "group_index"], kind="stable").to_dict("records")
-    groups = groupby(kept, key=lambda row: (row["step"], row["group_index"]))
-    return {
-        "series": _series(read(path, "steps"), rollouts),
-        "rewards": [name.removeprefix(_REWARD) for name in names],
-        "groups": [_group(list(group), names, benchmark, pictures) for _, group in groups],
-    }
-
-
-def _series(steps: pd.DataFrame, rollouts: pd.DataFrame) -> list[list[float | None]]:
-    groups = rollouts.assign(choice=rollouts["choice"].fillna("")).groupby(["step", "group_index"])
-    choices = groups["choice"].agg(list)
-    by_group = pd.DataFrame(
-        {
-            "distinct": choices.map(distinct),
-            "entropy": choices.map(entropy_bits),
-            "idle": groups["reward"].max() == groups["reward"].min(),
-        }
-    )
-    means = by_group.astype(float).groupby(level=0).mean()
-    means["reward"] = rollouts.groupby("step")["reward"].mean()
-    discarded = rollouts[~rollouts["kept"].astype(bool)].groupby("step")["group_index"].nunique()
-    means["discarded"] = discarded.reindex(means.index, fill_value=0)
-    means["seconds"] = steps.set_index("step")["seconds"]
-    means["tokens"] = steps.set_index("step")["rollout_tokens"]
-    means["step"] = means.index
-    return [[_number(value) for value in row] for row in means[list(SERIES)].itertuples(index=False)]
-
-
-def _group(
-    group: list[dict[Hashable, Any]], names: list[str], benchmark: Benchmark | None, pictures: Pictures
-) -> dict[str, Any]:
-    first = group[0]
-    question = benchmark.train.get(first["question_id"]) if benchmark else None
-    prompts = list(dict.fromkeys(row["prompt"] for row in group))
-    return {
-        "step": int(first["step"]),
-        "group": int(first["group_index"]),
-        "question": first["question_id"],
-        "anatomy": first["anatomy"],
-        "gold": question.answer if question else "",
-        "picture": pictures.name(benchmark, question.image) if benchmark and question else "",
-        "pictures": len({row["image_hash"] for row in group}),
-        "similarity": _number(first["similarity"]),
-        "level": _number(first["level"]),
-        "draw": int(first["draw"]),
-        "kept": bool(first["kept"]),
-        "prompts": prompts,
-        "members": [_member(row, prompts, names) for row in group],
-    }
-
-
-def _member(row: Mapping[Hashable, Any], prompts: list[str], names: list[str]) -> list[Any]:
-    rewards = [_number(row[name]) for name in names]
-    choice = row["choice"] if isinstance(row["choice"], str) else ""
-    cut = row["finish_reason"] == "length"
-    advantage = _number(row["advantage"])
-    return [prompts.index(row["prompt"]), row["completion"] or "", choice, rewards, advantage, int(row["tokens"]), cut]
-
-
-def _number(value: Any) -> float | None:
-    """A number with six significant digits; None for a missing value."""
-    if value is None or pd.isna(value):
-        return None
-    number = float(f"{float(value):.6g}")
-    return int(number) if number.is_integer() else number
 
 
 def _put(site: Path, name: str, value: Any) -> None:

@@ -1,11 +1,12 @@
 """The front page's two pictures of the data: one question answered by two methods, and one rollout group.
 
 Both are chosen by rule, not by hand: the first question (by id) that GRPO gets wrong and the other method gets right,
-and the first group of the last recorded step whose rewards differ, so that it teaches something.
+and the first group whose answers are rewarded differently, of the last recorded step up to the scored one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.complete_run import CompleteRun
 from anatomy_r1.scoring.strict import extract
 from reports.scores.names import BASELINE, BENCHMARKS, MINI, MODELS, benchmark_title, method_title, rank
-from reports.site.data import rollouts_of
+from reports.site.rollouts import rollouts_of, scored_steps
 from reports.site.run import Pictures, RunFolder
 
 OTHERS = ("cot-sft", "cot-sft-grpo", "sft", "sft-grpo", "dapo", "gpg", "grpo-gdqa", "grpo-asc", "zero-shot")
@@ -63,8 +64,10 @@ class GroupExample:
     question: str
     picture: str
     gold: str
-    rows: tuple[tuple[str, str, str, str, bool], ...]
-    """Response, choice, reward, advantage, whether the advantage is positive."""
+    rewards: tuple[str, ...]
+    """What was rewarded."""
+    rows: tuple[tuple[str, str, tuple[str, ...], str, bool], ...]
+    """Response, choice, rewards, advantage, whether the advantage is positive."""
     more: int
     """Members that are not shown."""
 
@@ -125,21 +128,31 @@ def _side(method: str, question: Question, response: Response) -> Side:
     return Side(method_title(method, MATCHED), response.full_text, choice, choice == question.letter)
 
 
-def group_example(run: RunFolder, pictures: Pictures) -> GroupExample | None:
-    """A group that teaches something, of GRPO if it was trained; None where no log kept such a group's text."""
+def group_example(results: Sequence[Result], run: RunFolder, pictures: Pictures) -> GroupExample | None:
+    """A group that teaches something, of GRPO if it was trained, and not of a step after the one that is scored; None
+    where no log kept such a group's text.
+    """
     logs = run.training_logs()
     for key in sorted(logs, key=lambda of: (of[2] != BASELINE, *_order(of[0], of[1]), of[2], of[3])):
         benchmark, model, method, run_key = key
         content = rollouts_of(logs[key], run.benchmarks.get(benchmark), pictures)
-        mixed = [
-            group for group in (content or {"groups": []})["groups"] if len(set(map(_reward, group["members"]))) > 1
-        ]
-        if mixed:
-            last = max(group["step"] for group in mixed)
-            group = next(one for one in mixed if one["step"] == last)
+        scored = dict(scored_steps(results, benchmark, model, method, run_key)).get(MATCHED, math.inf)
+        if content and (group := _teaching([one for one in content["groups"] if one["step"] <= scored])):
+            last = group["step"]
             shown = model_folder(model, run_key.base)
             asked = {"benchmark": benchmark, "model": shown, "method": method, "seed": run_key.seed, "step": last}
-            return _shown(group, asked, method)
+            return _shown(group, asked, method, content["rewards"])
+    return None
+
+
+def _teaching(groups: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The first group of the last step with one whose rewards differ; preferably by the first reward, which is that of
+    the answer.
+    """
+    for differs in (lambda member: member[3][0], _reward):
+        mixed = [group for group in groups if len({differs(member) for member in group["members"]}) > 1]
+        if mixed:
+            return max(mixed, key=lambda group: group["step"])  # the first of equals
     return None
 
 
@@ -147,15 +160,22 @@ def _reward(member: Sequence[Any]) -> float:
     return float(sum(value or 0 for value in member[3]))
 
 
-def _shown(group: Mapping[str, Any], asked: Mapping[str, Any], method: str) -> GroupExample:
+def _shown(group: Mapping[str, Any], asked: Mapping[str, Any], method: str, rewards: Sequence[str]) -> GroupExample:
     members = sorted(group["members"], key=lambda member: -(member[4] or 0))
     half = MEMBERS // 2
     kept = members if len(members) <= MEMBERS else [*members[:half], *members[-half:]]
     rows = tuple(
-        (member[1], member[2] or "none", f"{_reward(member):g}", f"{member[4] or 0:+.2f}", (member[4] or 0) > 0)
+        (
+            member[1],
+            member[2] or "none",
+            tuple(f"{value or 0:g}" for value in member[3]),
+            f"{member[4] or 0:+.2f}",
+            (member[4] or 0) > 0,
+        )
         for member in kept
     )
     prompt = str(group["prompts"][0]) if group["prompts"] else ""
     stem = prompt[prompt.rfind("\nQuestion:\n") + 1 :].removeprefix("Question:\n").strip().split("\n")[0]
     title = method_title(method, MATCHED)
-    return GroupExample(asked, title, stem, group["picture"], group["gold"], rows, len(members) - len(kept))
+    names, more = tuple(name.replace("_", " ") for name in rewards), len(members) - len(kept)
+    return GroupExample(asked, title, stem, group["picture"], group["gold"], names, rows, more)

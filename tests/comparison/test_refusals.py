@@ -1,8 +1,12 @@
 """What may not be compared, and what the report says if it is allowed."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from anatomy_r1.cli.main import main
 from anatomy_r1.comparison.report import document
 from anatomy_r1.errors import AnatomyR1Error
 from tests.helpers.worlds import SAMPLING, analysis, answers, name, of, result, table, unequal
@@ -53,6 +57,37 @@ def test_what_differs_is_listed_all_at_once_with_both_values():
     assert "think (mini-l/base/matched); direct (mini-l/new/matched)" in text
     assert "temperature: 1.0 (mini-l/base/matched); 0.5" in text
     assert "--allow-different prompts sampling" in text
+
+
+def test_of_many_systems_the_numbers_are_told_and_the_names_are_in_columns():
+    """As of a whole result store: nobody reads forty names five times."""
+    cells = [result(f"method-{n}", questions(n), style="direct" if n == 3 else "think") for n in range(8)]
+    cells.append(result("method-0", questions(9), arm="equal-tokens"))
+    with pytest.raises(AnatomyR1Error) as caught:
+        analysis(*cells)
+    first, *told = str(caught.value).splitlines()
+    assert first.startswith(
+        "sgg_anatomy_mini: these 9 systems cannot be compared as they are. Fix: name some that agree"
+    )
+    assert "--allow-different prompts arms" in first
+    assert told == [
+        "  prompts differ in style: think (8); direct (1)",
+        "  arms differ in arm: matched (8); equal-tokens (1)",
+        "  The systems there, by model and arm; the first that is named is the baseline:",
+        "  mini-l, matched",
+        "    " + "  ".join(f"method-{n}" for n in range(8)),
+        "  mini-l, equal-tokens",
+        "    method-0",
+    ]
+
+
+def test_the_committed_store_as_a_whole_is_refused_with_a_command_that_works(capsys, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert main(["compare", "results/mini/store"]) == 2
+    said = capsys.readouterr().err
+    assert max(map(len, said.splitlines()[1:])) <= 120 and len(said.splitlines()) < 30
+    command = re.search(r"anatomy-r1 (compare \S+ \S+?);", said).group(1).split()
+    assert main(command) == 0
 
 
 def test_allowing_one_kind_allows_no_other():

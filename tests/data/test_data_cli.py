@@ -1,5 +1,6 @@
 """The commands: quick help with an example each, and a score on generated data never passes for a real one."""
 
+import json
 import subprocess
 import sys
 
@@ -76,7 +77,11 @@ def test_the_mini_world_goes_through_the_real_readers(world, tmp_path, capsys):
     }  # fmt: skip
     assert "  split/splits.json\n" in (tmp_path / "sgg/inputs.sha256").read_text()
     assert run("check", tmp_path / "sgg") == 0
-    assert "as the manifest says" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "as the manifest says" in said
+    metadata = tmp_path / "sgg" / "croissant.json"
+    assert str(metadata) in said
+    assert json.loads(metadata.read_text())["name"] == "sgg_anatomy_mini"
 
 
 def test_generated_microscopy_is_marked_too(world, tmp_path):

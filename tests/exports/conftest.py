@@ -76,12 +76,17 @@ def evidence(export_data, export_log):
 
 @pytest.fixture(scope="session")
 def reader():
-    """Runs a program of Python, with arguments, where a package is installed; skips with the reason elsewhere."""
+    """Runs a program of Python, with arguments, where a package is installed; skips with the reason elsewhere.
+
+    An environment that is named must have it: there a missing package fails.
+    """
     python = os.environ.get(READERS, sys.executable)
 
     def run(package, code, *arguments):
-        if subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False).returncode:
-            pytest.skip(f"{python} has no {package}: name one that has in {READERS} (docs/exports.md)")
+        found = subprocess.run([python, "-c", f"import {package}"], capture_output=True, text=True, check=False)
+        if found.returncode:
+            assert READERS not in os.environ, f"{python}, named by {READERS}, cannot import {package}:\n{found.stderr}"
+            pytest.skip(f"{python} has no {package}: `tox -e exports` installs it (docs/exports.md)")
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(
             [python, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False, env=environment

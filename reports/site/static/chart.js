@@ -37,8 +37,9 @@
     return [...rows, svg("line", { x1: BOX.left, x2: right, y1: bottom, y2: bottom, class: "axis" }), ...columns, title];
   }
 
-  // `points`: [x, y] in order, y may be null; `at`: the x that is marked; `recorded`: the x that can be gone to, by `go`.
-  site.chart = function (title, points, digits, at, recorded, go) {
+  // `points`: [x, y] in order, y may be null; `at`: the x that is marked; `recorded`: the x that can be gone to, by `go`;
+  // `lines`: the x that get an upright line.
+  site.chart = function (title, points, digits, at, recorded, go, lines) {
     const known = points.filter(([, y]) => y !== null);
     if (!known.length) return null;
     const xs = known.map(([x]) => x);
@@ -58,6 +59,9 @@
       "svg",
       { viewBox: "0 0 " + WIDTH + " " + HEIGHT, role: "img", "aria-label": said },
       ...axes(columns.length > 1 ? columns : [left, right], rows, x, y),
+      ...lines
+        .filter((value) => value >= left && value <= right)
+        .map((value) => svg("line", { x1: x(value), x2: x(value), y1: BOX.top, y2: HEIGHT - BOX.bottom, class: "scored" })),
       svg("polyline", { points: line, class: "line" }),
       ...dots,
       ...(marked ? [svg("circle", { cx: x(marked[0]), cy: y(marked[1]), r: 5, class: "now" })] : [])

@@ -57,9 +57,12 @@
     const step = Number(site.choose(form.step, steps.map((one) => [one, one]), wanted.step));
     const groups = data.groups.filter((group) => group.step === step);
     const kept = groups.filter(SHOWN[form.show.value] || SHOWN.all);
+    const scored = training.scored;
+    const last = data.series.length ? data.series[data.series.length - 1][0] : 0;
+    document.getElementById("scored").textContent = origin(scored, last);
     const curves = SERIES.filter(([, column]) => column !== DISCARDED || data.series.some((row) => row[DISCARDED] > 0));
     const charts = curves.map(([title, column, digits]) =>
-      site.chart(title, data.series.map((row) => [row[0], row[column]]), digits, step, steps, goTo)
+      site.chart(title, data.series.map((row) => [row[0], row[column]]), digits, step, steps, goTo, scored.map(([, at]) => at))
     );
     document.getElementById("charts").replaceChildren(...charts.filter(Boolean));
     document.getElementById("groups").replaceChildren(...kept.map((group) => drawn(group, data.rewards, training)));
@@ -68,6 +71,14 @@
     const lost = discarded ? "; " + discarded + " were drawn and discarded" : "";
     say(kept.length + " of " + groups.length + " groups at step " + step + "; " + groups.filter(idle).length + " teach nothing" + lost + ".");
     site.hash.write({ ...values(), show: form.show.value === "all" ? "" : form.show.value });
+  }
+
+  // Which step the tables' scores are of: a training may go on after it, for the arm of equal tokens.
+  function origin(scored, last) {
+    const parts = scored.map(([arm, at]) => "step " + at + " in the arm " + (arm === "matched" ? "of the same questions" : "of equal tokens"));
+    if (!parts.length) return "";
+    const further = last > scored[0][1] ? " The rollouts go on to step " + last + ": one training serves both arms." : "";
+    return "Scored in the tables (dashed line): the weights after " + parts.join(", and after ") + "." + further;
   }
 
   function say(text) {

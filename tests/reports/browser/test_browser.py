@@ -292,6 +292,16 @@ def test_each_kind_of_fault_would_be_found(visit, tmp_path, fault, body):
     assert any(one.startswith(fault) for one in found), found
 
 
+def test_a_phone_gets_the_stacked_forest_plot(visit, site):
+    """The wide one would scroll sideways there, or have letters too small to read."""
+    page = visit(site, "index.html")
+    shown = "document.querySelector('img.forest').currentSrc.split('/').pop()"
+    until(page, f"{shown} === 'forest.svg'")
+    page.set_viewport_size({"width": 390, "height": 800})
+    until(page, f"{shown} === 'forest-narrow.svg'")
+    assert page.locator("img.forest").evaluate("image => image.getBoundingClientRect().right <= 390")
+
+
 def test_the_heading_of_a_table_stays_in_sight(visit, site):
     page = visit(site, "table1.html", viewport={"width": 1300, "height": 500})
     page.evaluate("document.querySelector('#table1-table tbody tr:nth-child(8)').scrollIntoView()")
@@ -352,7 +362,10 @@ def test_rollouts_show_groups_rewards_and_advantages(visit, site):
     assert len(cells) == 8 and all(cell[1:] == ["1", "1", "0.000", "12"] for cell in cells)
     page.select_option("[name=step]", "1")
     until(page, "document.getElementById('count').textContent.includes('step 1;')")
-    assert page.locator("#charts svg").count() == 6
+    assert page.locator("#charts svg").count() == page.locator("#charts line.scored").count() == 6
+    assert page.inner_text("#scored") == (
+        "Scored in the tables (dashed line): the weights after step 11 in the arm of the same questions."
+    )
 
 
 @pytest.mark.slow

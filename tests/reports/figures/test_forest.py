@@ -3,7 +3,7 @@
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from reports.figures.forest import draw, figure_files, forest_rows
+from reports.figures.forest import draw, draw_stacked, figure_files, forest_rows, svg
 from reports.scores.scores import ALL, AVG, by_key, scores
 from reports.tables.further import analyses, comparisons
 from tests.helpers.stores import grid, result, shares
@@ -44,7 +44,39 @@ def test_differences_are_against_grpo_with_both_intervals():
 def test_one_seed_has_no_interval_of_another_training():
     (rows,) = forest_rows([*seeds("grpo", (5, 0, 3)), *seeds("sft", (5, 5, 3))]).values()
     assert rows[0].difference.retrained is None
-    assert draw({"sgg_anatomy_mini": rows})
+    for figure in (draw({"sgg_anatomy_mini": rows}), draw_stacked({"sgg_anatomy_mini": rows})):
+        assert legend(figure) == ["score, 95 % interval", "these weights", "chance"]
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_the_legend_names_what_is_drawn():
+    everything = ["mean over seeds, 95 % interval", "one seed", "these weights", "another training", "chance"]
+    assert legend(draw(forest_rows(three_seeds()))) == everything
+    assert legend(draw(forest_rows(seeds("sft", (5, 5, 3))))) == ["score, 95 % interval", "chance"]
+
+
+def test_stacked_panels_show_the_same_marks_one_above_the_other():
+    rows = forest_rows(grid())
+    wide, narrow = draw(rows), draw_stacked(rows)
+    assert len(narrow.axes) == len(wide.axes) == 2 * len(rows)
+    assert {axes.get_subplotspec().colspan.start for axes in narrow.axes} == {0}
+    for one, other in zip(wide.axes, narrow.axes, strict=True):
+        marks = [[list(map(list, line.get_data())) for line in axes.lines] for axes in (one, other)]
+        assert marks[0] == marks[1]
+    names = [[label.get_text() for label in axes.get_yticklabels()] for axes in narrow.axes]
+    assert names[0] == names[1] == ["Zero-Shot", "SFT", "CoT-SFT", "GRPO"]
+
+
+def test_comparisons_that_are_there_are_not_made_again(monkeypatch):
+    results = three_seeds()
+    known = {model: analysis for model, (_, analysis) in analyses(results).items()}
+    asked = forest_rows(results)
+    monkeypatch.setattr("reports.figures.forest.against_baseline", None)
+    given = forest_rows(results, known=known)
+    assert svg(given) == svg(asked)
 
 
 def test_our_variants_are_left_out_and_a_user_s_method_is_not():

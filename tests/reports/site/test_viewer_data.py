@@ -15,8 +15,9 @@ from anatomy_r1.scoring.question_table import ROTATIONS
 from reports.__main__ import main
 from reports.site import data
 from reports.site.build import SiteSources, build
-from reports.site.data import SERIES, shard
+from reports.site.data import shard
 from reports.site.page import slug
+from reports.site.rollouts import SERIES
 from tests.helpers.site_reader import cell, delivered, read
 from tests.helpers.site_worlds import HOSTILE, SGG, World, make
 
@@ -125,6 +126,22 @@ def test_means_over_rotated_options_are_no_marks(tmp_path, run):
     save_result(store, replace(plain, method="grpo@rotations", questions=means))
     build(tmp_path / "site", SiteSources(store=store, run=run))
     assert "grpo@rotations" not in {one["method"] for one in delivered(tmp_path / "site", "index")["cells"]}
+
+
+def test_a_training_says_which_of_its_steps_is_scored(tmp_path, run, site):
+    """One training serves both arms: it goes on after the step whose weights the matched arm scores."""
+    assert [one["scored"] for one in delivered(site, "index")["trainings"]] == 3 * [[["matched", 11]]]
+    store = tmp_path / "store"
+    (grpo,) = [one for one in load_results(run / "results") if one.method == "grpo"]
+    for arm, steps in (("matched", 5), ("equal-tokens", 9)):
+        training = grpo.provenance["training"] | {"spent": {"steps": steps}}
+        save_result(store, replace(grpo, arm=arm, provenance=grpo.provenance | {"training": training}))
+    build(tmp_path / "site", SiteSources(store=store, run=run))
+    of_grpo, *others = delivered(tmp_path / "site", "index")["trainings"]
+    assert of_grpo["scored"] == [["matched", 5], ["equal-tokens", 9]]
+    assert [one["scored"] for one in others] == [[], []], "no result of theirs is in the store"
+    front = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert "GRPO at step 1 of its training" in front, "recorded are steps 1 and 10; the second is past the scored one"
 
 
 def test_rollouts_are_the_training_log(run, site):

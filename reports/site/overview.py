@@ -1,0 +1,52 @@
+"""The forest plot of the front page: as it was drawn with the tables or else drawn here, and once more for a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anatomy_r1.comparison.compare import Analysis
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results.store import Result
+from reports.figures import forest
+from reports.site import artefacts
+
+FOREST, NARROW = "figures/forest.svg", "figures/forest-narrow.svg"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The forest plot as a page shows it."""
+
+    file: str
+    narrow: str
+    """The same on a narrow window."""
+    seeds: bool
+    """Whether single seeds are in it."""
+    retrained: bool
+    """Whether intervals for another training are in it."""
+
+
+def figures(
+    site: Path,
+    results: Sequence[Result],
+    compared: Mapping[str, tuple[list[Result], Analysis]],
+    folders: Sequence[Path],
+) -> tuple[tuple[artefacts.Figure, ...], Overview | None]:
+    """All figures, which are put into the site, and the forest plot among them.
+
+    It is None without a method in the matched arm. `compared` has the comparisons with GRPO by model, and `folders`
+    what was drawn before (`reports.site.artefacts.figures`).
+    """
+    drawn = artefacts.figures(folders, site)
+    try:
+        rows = forest.forest_rows(results, known={model: analysis for model, (_, analysis) in compared.items()})
+    except AnatomyR1Error:
+        return drawn, None
+    (site / FOREST).parent.mkdir(exist_ok=True)
+    if all(one.file != FOREST for one in drawn):
+        (site / FOREST).write_bytes(forest.svg(rows))
+        drawn = (artefacts.Figure("Forest", FOREST, "", ()), *drawn)
+    (site / NARROW).write_bytes(forest.svg(rows, stacked=True))
+    return drawn, Overview(FOREST, NARROW, forest.several_seeds(rows), forest.retrained(rows))
