@@ -352,6 +352,8 @@ class ProfileFile(Section):
     """Stage, budget or method -> rough seconds, only for estimates of time."""
     arithmetic: Literal["native", "portable"] = "native"
     """How all stages compute (docs/portable.md); `--arithmetic` replaces it."""
+    deterministic: bool = False
+    """Whether trainings and evaluations are to give the same bits twice on one machine (docs/determinism.md)."""
 
     @model_validator(mode="after")
     def _can_be_portable(self) -> ProfileFile:
