@@ -304,6 +304,8 @@ class TrainingSection(BaseModel):
     shared_rollouts: bool = UNSET
     kept_inputs_mb: Whole = UNSET
     kept_features_mb: Whole = UNSET
+    parity_band: NotNegative = UNSET
+    parity_stop: Share = UNSET
     perception_weight: Share = UNSET
     double_entropy_weight: Share = UNSET
     masked_share: Share = UNSET
