@@ -60,8 +60,8 @@ def test_where_two_trainings_part(repeated, tmp_path):
     assert difference(first, first) == ""
     for planted, told in (
         (
-            lambda folder: _update(folder, "UPDATE rollouts SET text = text || '.' WHERE step = 2"),
-            "from step 2 on, in text",
+            lambda folder: _update(folder, "UPDATE rollouts SET advantage = advantage + 1e-9 WHERE step = 2"),
+            "from step 2 on, in advantage",
         ),
         (lambda folder: _update(folder, "DELETE FROM rollouts WHERE step = 2"), "rollouts: 32 and 16 rows"),
         (
