@@ -33,12 +33,11 @@ def profile(path, **changes):
 
 @pytest.fixture(scope="module")
 def repeated(smoke_root, tmp_path_factory):
-    """GRPO over two processes, twice; and again with other kernels in the second run."""
-    folder = tmp_path_factory.mktemp("twice")
-    source = profile(folder / "two.yaml", launch={"processes": 2, "accelerate": ""})
-    found = {}
-    for name, vary in (("same", {}), ("varied", {"ATEN_CPU_CAPABILITY": "default"})):
-        run = open_run(source, linked(folder / name, smoke_root), "none", [str(METHOD_FILE)])
+    """GRPO over two processes, twice; and in one process, with other kernels in the second run."""
+    folder, found = tmp_path_factory.mktemp("twice"), {}
+    for name, processes, vary in (("same", 2, {}), ("varied", 1, {"ATEN_CPU_CAPABILITY": "default"})):
+        source = profile(folder / f"{name}.yaml", launch={"processes": processes, "accelerate": ""})
+        run = open_run(source, linked(folder / name, smoke_root), "none", [METHOD_FILE])
         (found[name],) = twice(run, [parse_cell(CELL)], 2, vary)
     return found, folder / "same" / "twice"
 
