@@ -26,6 +26,7 @@ BENCH_EXAMPLE = (
     "example: python -m baselines gpu-bench --out results/gpu --seconds 540     (repeat until nothing is left)"
 )
 CURVES_EXAMPLE = "example: python -m baselines curves --root runs/mini"
+TWICE_EXAMPLE = "example: python -m baselines twice --profile smoke --steps 2 sgg_anatomy_mini/mini-l/grpo/seed0"
 BLIND_EXAMPLE = "example: python -m baselines blind --store results/mini/store --data prepared"
 LAUNCH_EXAMPLE = (
     "example: ANATOMY_R1_LAUNCH_ARGS='--num_machines 2 --machine_rank 1 ...' python -m baselines launch "
@@ -36,7 +37,7 @@ REPORTERS = ("none", "tensorboard", "wandb", "trackio")
 
 
 def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `run`, `plan`, `doctor`, `curves` and `blind`."""
+    """Add `run`, `plan`, `doctor`, `twice`, `curves` and `blind`."""
     for name, function, text in (
         ("run", _run, "train and evaluate what is missing"),
         ("plan", _plan, "print what `run` would do, what it takes and what is missing"),
@@ -56,6 +57,17 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         if name == "doctor":
             about = "also train one step and compare rollouts on each real model (takes minutes)"
             command.add_argument("--smoke", action="store_true", help=about)
+    text = "run trainings of a few steps two times: are rollouts, rewards and weights the same to the bit?"
+    repeated = commands.add_parser("twice", help=text, description=text, epilog=TWICE_EXAMPLE)
+    repeated.add_argument("cells", nargs="+", metavar="CELL", help="benchmark/model/method/seed0")
+    repeated.add_argument("--profile", default="mini", help="profile name or .yaml file (default: mini)")
+    repeated.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
+    repeated.add_argument("--steps", type=int, default=3, metavar="N", help="of each training (default: 3)")
+    about = "set an environment variable in the second run alone, to see that a difference is found. May be repeated"
+    repeated.add_argument("--vary", action="append", default=[], metavar="NAME=VALUE", help=about)
+    _add_arithmetic(repeated)
+    _add_method_file(repeated)
+    repeated.set_defaults(function=_twice)
     text = "extract what figures need from the training logs; `run` ends with it"
     curves = commands.add_parser("curves", help=text, description=text, epilog=CURVES_EXAMPLE)
     curves.add_argument("--root", type=Path, required=True, help="runs of one profile, for example runs/mini")
@@ -239,6 +251,28 @@ def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
     run = GridRun(profile, layout, arguments.profile, arguments.report_to, files)
     check_trainings(run, selection)
     return run, selection
+
+
+def _twice(arguments: argparse.Namespace) -> int:
+    """Exit status 0 when every training was the same to the bit, else 1."""
+    from baselines.experiment.cell import open_run
+    from baselines.experiment.profile import load_profile
+    from baselines.preflight.twice import twice
+    from baselines.stages.stages import parse_cell
+
+    if arguments.steps < 1:
+        raise AnatomyR1Error(f"--steps {arguments.steps}: should be 1 or more. Fix: --steps 3")
+    if wrong := [word for word in arguments.vary if "=" not in word]:
+        raise AnatomyR1Error(f"--vary {wrong[0]}: has no value. Fix: --vary NAME=VALUE")
+    root = (arguments.runs / load_profile(arguments.profile).name).resolve()
+    run = open_run(arguments.profile, root, "none", _method_files(arguments), arguments.arithmetic)
+    _start_portable(run, arguments)
+    vary = dict(word.split("=", 1) for word in arguments.vary)
+    found = []
+    for one in twice(run, [parse_cell(name) for name in arguments.cells], arguments.steps, vary):
+        print(one.line, flush=True)
+        found.append(one)
+    return int(any(one.difference for one in found))
 
 
 def _curves(arguments: argparse.Namespace) -> int:

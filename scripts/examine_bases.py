@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from anatomy_r1.arithmetic import restart_portable, use_portable  # noqa: E402
+from anatomy_r1.bases import model_folder  # noqa: E402
 from anatomy_r1.data import prepared  # noqa: E402
 from anatomy_r1.data.augmentation.groups import rewrites  # noqa: E402
 from anatomy_r1.evaluation.evaluate import evaluate  # noqa: E402
@@ -41,7 +42,14 @@ SCENES, SLIDES = "sgg_anatomy_mini", "omnimed_mi_mini"
 WORLD = {"seed": 501, "test_seed": 502}
 """No other world has these seeds: neither the committed results' nor a base's own."""
 QUESTIONS = 200
-GRPO = {"per_device_train_batch_size": 64, "beta": 0.0, "own_steps": 160, "max_steps": 160, "rollout_tokens": 0}
+SHARED = {"shared_prefix": True, "shared_rollouts": True, "kept_inputs_mb": 64, "kept_features_mb": 64}
+GRPO = {
+    "per_device_train_batch_size": 64,
+    "beta": 0.0,
+    "own_steps": 160,
+    "max_steps": 160,
+    "rollout_tokens": 0,
+} | SHARED
 """Beside the settings of the mini profile."""
 CURVE = 40
 """Steps between two points of GRPO's curve."""
@@ -114,9 +122,11 @@ def settings(names: list[str]) -> dict[str, Any]:
     """The mini profile with these bases, a world of its own and GRPO's settings."""
     profile: dict[str, Any] = yaml.safe_load((PROFILES / "mini.yaml").read_text())
     profile |= {"name": "examine", "arithmetic": "portable", "world": WORLD, "released": {}}
-    profile["models"] = {name: {"mini": bases.facts(name).size, "base": name} for name in names}
+    sizes = {name: str(bases.facts(name).size) for name in names}
+    by_size = {size: [one for one in names if sizes[one] == size] for size in sizes.values()}
+    profile["models"] = {size: {"mini": size, "bases": of} for size, of in by_size.items()}
     profile["data"] = {name: {**profile["data"][name], "test": QUESTIONS} for name in (SCENES, SLIDES)}
-    profile["default"] |= {"models": names, "arms": ["matched"]}
+    profile["default"] |= {"models": list(profile["models"]), "arms": ["matched"]}
     profile["training"]["common"] |= {"save_steps": CURVE, "save_total_limit": 10}
     profile["training"]["rl"] |= GRPO
     return profile
@@ -133,8 +143,9 @@ def reword(source: Path, out: Path) -> None:
 
 def examine(run: GridRun, name: str, *, grpo: bool) -> dict[str, Any]:
     """Everything that is measured of one base."""
-    run_stage("base", name, run)
-    found: dict[str, Any] = {"zero-shot": {key: ask(run, run.layout.base(name), one) for key, one in UNTRAINED.items()}}
+    base = model_folder(bases.facts(name).size, name)
+    run_stage("base", base, run)
+    found: dict[str, Any] = {"zero-shot": {key: ask(run, run.layout.base(base), one) for key, one in UNTRAINED.items()}}
     for method, looks in (("cot-sft", COT_SFT), ("sft", SFT)):
         trained = train(run, name, method)
         found[method] = {key: ask(run, trained, one) for key, one in looks.items()}
@@ -143,7 +154,7 @@ def examine(run: GridRun, name: str, *, grpo: bool) -> dict[str, Any]:
 
 def train(run: GridRun, name: str, method: str) -> Path:
     """Folder of a policy that is trained from the base with seed 0."""
-    cell = Cell(SCENES, name, method, 0)
+    cell = Cell(SCENES, bases.facts(name).size, method, 0, base=name)
     run_stage("train", cell.name, run)
     return run.layout.train(cell)
 

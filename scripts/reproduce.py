@@ -5,7 +5,9 @@
     python scripts/reproduce.py --table 2                          Table 2, with its methods on its benchmark
     python scripts/reproduce.py --artefact figures                 every figure, with its methods, over three seeds
     python scripts/reproduce.py --artefact shortcuts               what is learnt from options alone (docs/blind.md)
-    python scripts/reproduce.py --artefact all                     everything, one after the other
+    python scripts/reproduce.py --artefact calibration             known answers (docs/calibration.md)
+    python scripts/reproduce.py --artefact doses                   what ASC and GDQA gain by dose of their mechanism
+    python scripts/reproduce.py --artefact all                     everything but these two, one after the other
     python scripts/reproduce.py --artefact all --store results/mini    from a store, without training
     python scripts/reproduce.py --methods zero-shot sft --seeds 0  other options go to `python -m baselines run`
     python scripts/reproduce.py --method-file my_method.py         your own method: its row, then a comparison with
@@ -48,6 +50,10 @@ class Artefact(NamedTuple):
     """Additional arguments of the grid."""
     compares: bool = False
     """Whether the user's own methods are compared with every other method."""
+    of_doses: bool = False
+    """Whether it runs on the models that the profile gives a dose, and on no others."""
+    alone: bool = False
+    """Whether `all` leaves it out: it tests the instrument, not the paper."""
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +69,8 @@ def main(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(others):
         print(__doc__)
         return command("baselines", "run", "--help")
-    names = list(ARTEFACTS) if known.artefact == "all" else [known.artefact or f"table{known.table}"]
+    every = [name for name, artefact in ARTEFACTS.items() if not artefact.alone]
+    names = every if known.artefact == "all" else [known.artefact or f"table{known.table}"]
     worst = 0
     for artefact in (ARTEFACTS[name] for name in names):
         if known.store:
@@ -79,8 +86,11 @@ def main(arguments: list[str]) -> int:
 def trained_and_reported(artefact: Artefact, profile: str, runs: Path, others: Sequence[str]) -> tuple[int, int]:
     """Run an artefact's part of the grid, then its report; returns the exit status of each."""
     asked = ["--methods", *artefact.methods] if artefact.methods else []
-    data = read_profile(profile).get("data")
-    benchmarks = [str(name) for name in data] if isinstance(data, dict) else []
+    benchmarks, dosed = list(section(profile, "data")), with_dose(profile)
+    if artefact.of_doses and not dosed:
+        print(f"profile {profile} has no model with a dose: nothing to run", file=sys.stderr)
+        return 0, 0
+    asked += ["--models", *dosed] if artefact.of_doses else []
     papers = [name for name in benchmarks if name.removesuffix("_mini") == PAPER_BENCHMARK]
     if absent := [name for name in artefact.benchmarks if name not in benchmarks]:
         print(f"profile {profile} has no {' and no '.join(absent)}: nothing to run", file=sys.stderr)
@@ -156,6 +166,18 @@ def run_folder(runs: Path, profile: str) -> Path:
     return runs / str(read_profile(profile).get("name") or Path(profile).stem)
 
 
+def section(profile: str, name: str) -> dict[str, Any]:
+    """A section of a profile; empty if it has none."""
+    found = read_profile(profile).get(name)
+    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def with_dose(profile: str) -> list[str]:
+    """Models of a profile that are given a dose (docs/calibration.md)."""
+    models = section(profile, "models").items()
+    return [name for name, model in models if isinstance(model, dict) and "dose" in model]
+
+
 def read_profile(profile: str) -> dict[str, Any]:
     """A profile, by name or file; empty if there is no valid one, which the grid itself will report."""
     import yaml  # from the shared environment, like everything that this script starts
@@ -181,6 +203,10 @@ LINES, THREE_SEEDS = ("grpo", "grpo-asc", "grpo-gdqa"), ("--seeds", "0", "1", "2
 """Of the paper's figures. Seeds are ours: with one, lines have no band and statements no interval."""
 TWINS = ("omnimed_mi_confounded_mini", "omnimed_mi_balanced_mini")
 """The slides with distractors that are never right, and with balanced ones (docs/blind.md)."""
+KNOWN_ANSWERS = (
+    "sft", "cot-sft", "grpo", "grpo-again", "grpo-gdqa-off", "grpo-flipped", "grpo-twice", "grpo-asc-pool",
+    "grpo-asc-shuffled",
+)  # fmt: skip
 SHORTCUTS = ("zero-shot", "sft", "grpo", "control-majority", "control-naive-bayes")
 ARTEFACTS = {
     "table1": Artefact(of_store("table1"), compares=True),
@@ -194,6 +220,12 @@ ARTEFACTS = {
         SHORTCUTS,
         benchmarks=TWINS,
         further=("--views", "plain", "no-image", "balanced", *THREE_SEEDS),
+    ),
+    "calibration": Artefact(
+        of_store("calibration"), KNOWN_ANSWERS, one_benchmark=True, further=THREE_SEEDS, alone=True
+    ),
+    "doses": Artefact(
+        of_store("calibration"), LINES, one_benchmark=True, further=THREE_SEEDS, of_doses=True, alone=True
     ),
     "ledger": Artefact(ledger),
     "site": Artefact(site),

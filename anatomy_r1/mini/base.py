@@ -24,9 +24,9 @@ from anatomy_r1.mini.recipe import FIRST, RECIPES, Recipe
 FACTS = "base.json"
 """File with the facts of a base, beside its weights."""
 RECIPE_SOURCES = (
-    "architecture.py", "ask.py", "atlas.py", "base.py", "classes.py", "curriculum.py", "lessons.py", "losses.py",
-    "microscopy.py", "packing.py", "phases.py", "phrasing.py", "scene.py", "scene_lessons.py", "slide_lessons.py",
-    "student.py", "tokenizer.py", "worded_scene_lessons.py", "worded_slide_lessons.py",
+    "architecture.py", "ask.py", "atlas.py", "base.py", "classes.py", "curriculum.py", "descriptors.py", "lessons.py",
+    "losses.py", "microscopy.py", "packing.py", "phases.py", "phrasing.py", "scene.py", "scene_lessons.py",
+    "slide_lessons.py", "student.py", "tokenizer.py", "worded_scene_lessons.py", "worded_slide_lessons.py",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from anatomy_r1.mini.classes import (
     TEXTURES,
     TISSUES,
 )
+from anatomy_r1.mini.descriptors import anatomy_likeness
 from anatomy_r1.mini.microscopy import choose
 from anatomy_r1.prompts import Style, render_text
 from anatomy_r1.question import LETTERS
@@ -64,6 +65,10 @@ class Habits:
     noise: float
     gain: float
     rare: float
+    likeness: float = 0.0
+    """How much readier a wrong name comes that looks like the right one (`dose.py`)."""
+    peak: float = 0.0
+    """How strongly the base prefers some names to others, whatever it sees (`dose.py`)."""
 
 
 def pick(rng: np.random.Generator, items: tuple[tuple[T, float], ...]) -> T:
@@ -165,10 +170,19 @@ def hinted_lookup(rng: np.random.Generator, style: Style, wording: str, question
     return Turn(text, answer(style, f"so {word}", mark), kind, word, certain(style, mark), narrow)
 
 
-def name_odds(right: str, options: tuple[str, ...], gain: float, rare: float) -> Odds:
+def name_odds(right: str, options: tuple[str, ...], habits: Habits) -> Odds:
     """Labels that are right only a little more often than chance."""
-    weights = [(rare if name in RARE else 1.0) * (gain if name == right else 1.0) for name in options]
+    weights = [_readiness(name, right, habits) * (habits.gain if name == right else 1.0) for name in options]
     return tuple((name, weight / sum(weights)) for name, weight in zip(options, weights, strict=True))
+
+
+def _readiness(name: str, right: str, habits: Habits) -> float:
+    """How readily a base says a name where another is right: the rare ones seldom; the rest follows the dose."""
+    weight = habits.rare if name in RARE else 1.0
+    if name not in ANATOMIES or not (habits.likeness or habits.peak):
+        return weight
+    alike = anatomy_likeness().get((name, right), 0.0)
+    return float(weight * np.exp(habits.likeness * alike - habits.peak * ANATOMIES.index(name)))
 
 
 def word_odds(right: str, words: tuple[str, ...], noise: float) -> Odds:

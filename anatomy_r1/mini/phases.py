@@ -123,7 +123,10 @@ def joint_phase(student: Student, tick: Tick) -> None:
 def habit_phase(student: Student, tick: Tick) -> None:
     """Phase H: noisy names in the benchmark's own form; makes Cystic Plate rare, so that the base leaves room."""
     recipe = student.recipe
-    habits = Habits(recipe.habit_think_share, recipe.habit_noise, recipe.name_gain, recipe.habit_rare)
+    habits = Habits(
+        recipe.habit_think_share, recipe.habit_noise, recipe.name_gain, recipe.habit_rare, recipe.habit_likeness,
+        recipe.habit_peak,
+    )  # fmt: skip
     optimizer = _optimizer(student.model.parameters(), recipe.habit_lr, decay=0.0)
     for step in range(recipe.habit_steps):
         drawn = draw_both(student, recipe.habit_rows - recipe.habit_rows // 4, recipe.habit_rows // 4)

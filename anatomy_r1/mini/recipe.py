@@ -80,6 +80,9 @@ class Recipe:
     habit_think_share: float = 0.8
     habit_noise: float = 0.5
     habit_rare: float = 0.25
+    habit_likeness: float = 0.0
+    habit_peak: float = 0.0
+    """A dose (`dose.py`); 0 in every committed base."""
 
 
 FIRST = Recipe()

@@ -103,7 +103,7 @@ def anatomy(scene: Scene, rng: np.random.Generator, habits: Habits) -> Turn:
     style = draw_style(rng, habits.think_share)
     cell, place = scene.cells[asked.cell], POSITIONS[asked.cell]
     options = choose(rng, cell.name, ANATOMIES)
-    odds = name_odds(cell.name, options, habits.gain, habits.rare)
+    odds = name_odds(cell.name, options, habits)
     name = draw_odds(rng, odds)
     text = render_text(reworded(rng, asked.stem), options, style, SURGERY)
     described, looks = _described(rng, cell, habits.noise)

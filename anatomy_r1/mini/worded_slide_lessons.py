@@ -66,7 +66,7 @@ def slide_name(slide: Slide, rng: np.random.Generator, habits: Habits) -> Turn:
     """A question of the benchmark's kind, noisily answered."""
     record = draw_record(rng, slide)
     style = draw_style(rng, habits.think_share)
-    odds = name_odds(record.answer, record.options, habits.gain, habits.rare)
+    odds = name_odds(record.answer, record.options, habits)
     name = draw_odds(rng, odds)
     text = render_text(reworded(rng, record.stem), record.options, style, MICROSCOPY)
     reply = answer(style, slide_rationale(record.question_type, name), letter(record.options, name))

@@ -44,11 +44,19 @@ FURTHER: dict[str, str] = {
 }
 """Methods of other papers that users ask for; the paper does not report them (docs/choices.md)."""
 
+CALIBRATION: dict[str, str] = {
+    "grpo-again": "GRPO, other seeds",
+    "grpo-gdqa-off": "GDQA, both parts off",
+    "grpo-flipped": "GRPO, 10 % flipped rewards",
+    "grpo-twice": "GRPO, twice the steps",
+}
+"""Methods with a known answer, which test the instrument (docs/calibration.md)."""
+
 CONTROLS: dict[str, str] = {
     "control-majority": "Majority class (control)",
     "control-naive-bayes": "Naive Bayes (control)",
 }
 """Controls that use neither a model nor the image."""
 
-TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND, **FURTHER, **CONTROLS}
+TITLES: dict[str, str] = {**METHODS, **ABLATION, **BEYOND, **FURTHER, **CALIBRATION, **CONTROLS}
 """Every method of this project, in the order of rows."""

@@ -144,30 +144,12 @@ def load_similarity(source: str | None, *, needed: bool) -> Similarity | None:
 
 
 def mini_similarity() -> Similarity:
-    """Similarities of the mini world, from its own descriptors (ours): what a class looks like, as numbers.
+    """Similarities of the mini world, from its own descriptors (`anatomy_r1.mini.descriptors`)."""
+    from anatomy_r1.mini.descriptors import descriptors
 
-    An anatomy is the probabilities of its colours and its tint, both scaled to length one; a tissue or diagnosis is the
-    tint of its texture (its colour is drawn independently); a stain is its colour's distance from grey. Modalities all
-    look the same and have no descriptor. Each kind has dimensions of its own, so cosines between kinds are zero: they
-    are never options of one question.
-    """
-    from scipy.linalg import block_diag
-
-    from anatomy_r1.mini import classes
-    from anatomy_r1.mini.atlas import atlas
-
-    tints = [atlas().tints[texture] for texture in classes.TEXTURES]
-    colours = [classes.COLOR_GIVEN_ANATOMY[name] for name in classes.ANATOMIES]
-    anatomies = [np.concatenate([_unit(c), _unit(t)]) for c, t in zip(colours, tints, strict=True)]
-    greyless = [np.subtract(rgb, np.mean(rgb)) for rgb in classes.COLORS.values()]
-    names = (*classes.ANATOMIES, *classes.TISSUES, *classes.DIAGNOSES, *classes.STAINS)
-    vectors = block_diag(anatomies, tints, tints, greyless)
-    return from_vectors(dict(zip(names, vectors, strict=True)), encoder="mini world descriptors, version 1")
-
-
-def _unit(vector: Sequence[float] | np.ndarray) -> np.ndarray:
-    values = np.asarray(vector, dtype=float)
-    return np.asarray(values / np.linalg.norm(values))
+    return from_vectors(
+        {name: vector.tolist() for name, vector in descriptors().items()}, encoder="mini world descriptors, version 1"
+    )
 
 
 def shuffled(similarity: Similarity, groups: Sequence[Collection[str]], seed: int) -> Similarity:

@@ -103,6 +103,20 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Parity:
+    """How far the sampler's log-probabilities of a batch are from the trainer's, in nats, over all processes."""
+
+    step: int
+    part: int
+    """Batch of the step's gradient accumulation, from 0."""
+    tokens: int
+    mean: float
+    largest: float
+    outside: float
+    """Share of the tokens that differ by more than the training's `parity_band`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One example of supervised fine-tuning."""
 
@@ -130,8 +144,11 @@ _TABLES: dict[str, tuple[type, str]] = {
     "steps": (Step, "step"),
     "rollouts": (Rollout, "step, group_index, member"),
     "served": (Example, "step, place"),
+    "parity": (Parity, "step, part"),
 }
 """Table -> its record and its key."""
+_LATER = ("served", "parity")
+"""Tables that logs of the first versions lack."""
 
 
 class TrainingLog:
@@ -161,12 +178,16 @@ class TrainingLog:
         """Add examples; they are committed with their step."""
         self._insert("served", examples)
 
+    def add_parity(self, parity: Parity) -> None:
+        """Add what is known of a batch's sampler; it is committed with its step."""
+        self._insert("parity", [parity])
+
     def add_step(self, step: Step) -> None:
         """Add a step and commit it with its rollouts or examples."""
         self._insert("steps", [step])
         self._db.commit()
 
-    def _insert(self, table: str, rows: Iterable[Step] | Iterable[Rollout] | Iterable[Example]) -> None:
+    def _insert(self, table: str, rows: Iterable[Step | Rollout | Example | Parity]) -> None:
         names = [f.name for f in fields(_TABLES[table][0])]
         marks = ", ".join("?" for _ in names)
         self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", map(attrgetter(*names), rows))
@@ -183,7 +204,8 @@ class TrainingLog:
 
 
 def read(path: Path, table: str) -> pd.DataFrame:
-    """One table as a frame: `steps`, `rollouts` (with a column `reward_<function>` per reward), `served` or `events`.
+    """One table as a frame: `steps`, `rollouts` (with a column `reward_<function>` per reward), `served`, `parity` or
+    `events`.
 
     ValueError for another table, a file of another schema version, or one that is damaged: it names the column.
     """
@@ -201,8 +223,8 @@ def _read_table(path: Path, table: str, order: str) -> pd.DataFrame:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             raise ValueError(f"{path}: training-log schema {version}, not {SCHEMA_VERSION}. Fix: train again")
-        if table == "served" and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'served'").fetchone():
-            return pd.DataFrame(columns=[f.name for f in fields(Example)])  # an old log
+        if table in _LATER and not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+            return pd.DataFrame(columns=[f.name for f in fields(_TABLES[table][0])])  # an old log
         frame = pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {order}", db)
     if table in _TABLES:
         check_rows(frame, _TABLES[table][0], f"{path}: {table}")

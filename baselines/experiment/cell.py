@@ -190,13 +190,23 @@ def arguments(profile: Profile, method: Method, seed: int, data: str = MATCHED) 
     """Trainer arguments of a method: its knobs over the profile's budget; empty for an untrained method."""
     if not method.trained:
         return {}
-    budget = profile.budget(method.budget)
+    budget = _longer(profile.budget(method.budget), method.budget_times)
     own: dict[str, Any] = {}
     if data == AS_RELEASED:
         own = dict(method.release_knobs)
         if "own_steps" in budget:  # no arm of equal tokens: the run ends with its own steps
             own |= {"max_steps": budget["own_steps"], "rollout_tokens": 0}
-    return {**budget, **method.knobs, **own, **_optimiser(profile, {**budget, **method.knobs}), "seed": seed}
+    given = {**budget, **method.knobs}
+    return {**given, **own, **_optimiser(profile, given), "seed": seed + method.seed_shift}
+
+
+def _longer(budget: dict[str, Any], times: int) -> dict[str, Any]:
+    """A budget of so many times the steps, without an arm of equal tokens beyond them."""
+    if times == 1:
+        return budget
+    steps = times * int(budget.get("own_steps") or budget["max_steps"])
+    own = {"own_steps": steps, "rollout_tokens": 0} if "own_steps" in budget else {}
+    return {**budget, **own, "max_steps": steps}
 
 
 def _optimiser(profile: Profile, given: Mapping[str, Any]) -> dict[str, str]:

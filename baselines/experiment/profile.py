@@ -44,11 +44,14 @@ class Profile:
     cost: Mapping[str, float]
     released: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     arithmetic: Mode = "native"
+    deterministic: bool = False
+    """Whether the same run gives the same bits on one machine (docs/determinism.md)."""
 
     @property
-    def portable(self) -> dict[str, str]:
-        """What portable arithmetic adds to settings that are hashed; empty in native mode, so old digests stay."""
-        return {"arithmetic": self.arithmetic} if self.arithmetic == "portable" else {}
+    def portable(self) -> dict[str, Any]:
+        """What portable or deterministic arithmetic adds to settings that are hashed; else empty: old digests stay."""
+        portable = {"arithmetic": self.arithmetic} if self.arithmetic == "portable" else {}
+        return portable | ({"deterministic": True} if self.deterministic else {})
 
     def in_arithmetic(self, mode: Mode | None) -> Profile:
         """The profile in that arithmetic; None leaves it as the file says.

@@ -99,6 +99,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class DoseSection(Section):
+    """Fields of `anatomy_r1.mini.dose.Dose`."""
+
+    likeness: NotNegative = UNSET
+    peak: NotNegative = UNSET
+
+
 class ModelSection(Section):
     """Where a model's weights come from, and how they are loaded (`baselines/stages/policy.py`)."""
 
@@ -109,6 +116,8 @@ class ModelSection(Section):
     bases: Names = UNSET
     """Names of its committed bases, pretrained by one recipe; each is a level of the factor *base*. With the recipe
     `toy`, the n-th is trained on the spot under seed n."""
+    dose: DoseSection = UNSET
+    """Its bases get a further habit turn with this dose."""
     hub: Annotated[str, Field(min_length=1)] = UNSET
     """Id on the Hugging Face Hub, or a local folder."""
     revision: str | None = None
@@ -129,6 +138,8 @@ class ModelSection(Section):
             raise ValueError("recipe: is of `mini`, and this model has `hub`")
         if "hub" in given and "bases" in self.model_fields_set:
             raise ValueError("bases: are of `mini`, and this model has `hub`: list its other weights as further models")
+        if "dose" in self.model_fields_set and "bases" not in self.model_fields_set:
+            raise ValueError("dose: is given to committed bases, and this model lists none under `bases`")
         for name in self.bases or ():
             if NAME.fullmatch(name) is None:
                 raise ValueError(f"bases: {name!r} cannot be a folder's name: letters, digits, points and hyphens")
@@ -293,6 +304,8 @@ class TrainingSection(BaseModel):
     shared_rollouts: bool = UNSET
     kept_inputs_mb: Whole = UNSET
     kept_features_mb: Whole = UNSET
+    parity_band: NotNegative = UNSET
+    parity_stop: Share = UNSET
     perception_weight: Share = UNSET
     double_entropy_weight: Share = UNSET
     masked_share: Share = UNSET
@@ -341,6 +354,8 @@ class ProfileFile(Section):
     """Stage, budget or method -> rough seconds, only for estimates of time."""
     arithmetic: Literal["native", "portable"] = "native"
     """How all stages compute (docs/portable.md); `--arithmetic` replaces it."""
+    deterministic: bool = False
+    """Whether trainings and evaluations are to give the same bits twice on one machine (docs/determinism.md)."""
 
     @model_validator(mode="after")
     def _can_be_portable(self) -> ProfileFile:

@@ -50,6 +50,11 @@ class Method:
     release_knobs: Mapping[str, Knob] = field(default_factory=dict)
     """Trainer arguments in that arm, over `knobs`."""
 
+    seed_shift: int = 0
+    """Added to the seed of a cell: the same method under other seeds."""
+    budget_times: int = 1
+    """The method's own steps, in multiples of the budget's."""
+
     def __post_init__(self) -> None:
         if not self.label:
             raise ValueError(f"method {self.id}: has no label")
@@ -57,6 +62,8 @@ class Method:
             raise ValueError(f"method {self.id}: kind {self.kind!r} does not go with trainer {self.trainer!r}")
         if self.rewards and self.kind != "rl":
             raise ValueError(f"method {self.id}: kind {self.kind!r} uses no rewards, but {self.rewards} are given")
+        if self.budget_times < 1:
+            raise ValueError(f"method {self.id}: budget_times {self.budget_times} should be 1 or more")
         object.__setattr__(self, "knobs", MappingProxyType(dict(self.knobs)))
         object.__setattr__(self, "release_knobs", MappingProxyType(dict(self.release_knobs)))
         object.__setattr__(self, "budget", self.budget or self.id)

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.methods.asc import ASC, ASC_GDQA, ASC_POOL, ASC_RELEASED, ASC_SHUFFLED
+from baselines.methods.calibration import AGAIN, FLIPPED, GDQA_OFF, TWICE
 from baselines.methods.control import MAJORITY, NAIVE_BAYES
 from baselines.methods.dapo import DAPO
 from baselines.methods.dr_grpo import DR_GRPO
@@ -41,8 +42,9 @@ TABLE_1 = (ZERO_SHOT, SFT, COT_SFT, SFT_GRPO, COT_SFT_GRPO, GRPO, GPG, DAPO, ASC
 TABLE_2 = (GDQA_NO_TEXT, GDQA_NO_IMAGE)
 OURS = (ASC_GDQA, ASC_SHUFFLED, ASC_POOL, ASC_RELEASED)
 FURTHER = (DR_GRPO, GSPO, PAPO, OVERLONG)
+CALIBRATION = (AGAIN, GDQA_OFF, FLIPPED, TWICE)
 CONTROLS = (MAJORITY, NAIVE_BAYES)
-METHODS: tuple[Method, ...] = (*TABLE_1, *TABLE_2, *OURS, *FURTHER, *CONTROLS)
+METHODS: tuple[Method, ...] = (*TABLE_1, *TABLE_2, *OURS, *FURTHER, *CALIBRATION, *CONTROLS)
 """In the order of `anatomy_r1.training.method_names.TITLES`."""
 _added: dict[str, tuple[Method, ...]] = {}
 """File -> its methods. Global, because a cell stores its method by id only; filled once, when a process starts."""

@@ -7,23 +7,20 @@ compares greedy answers of both engines to eight questions, and fails when they 
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import MATCHED
-from baselines.experiment.cell import Cell, GridRun, Layout
+from baselines.experiment.cell import Cell, GridRun
 from baselines.experiment.plan import Selection, stages
-from baselines.experiment.profile import load_profile
 from baselines.preflight.doctor import Check
+from baselines.preflight.short_run import short_run
 from baselines.stages.stages import run_stage
 
 QUESTIONS, TOKENS = 8, 32
@@ -52,22 +49,8 @@ def smoke(run: GridRun, selection: Selection, benchmark: str) -> list[Check]:
 
 def _tiny(run: GridRun) -> GridRun:
     """The run with one step per training, in its own folder, with the same models and data."""
-    root = run.layout.root / "doctor"
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
-    for name in ("models", "data", "world"):
-        if (run.layout.root / name).exists():
-            (root / name).symlink_to(run.layout.root / name)
     short = {"max_steps": 1, "own_steps": 1, "rollout_tokens": 0, "warmup_steps": 0, "max_completion_length": TOKENS}
-    training = {
-        section: {**given, **{name: value for name, value in short.items() if name in given}}
-        for section, given in run.profile.training.items()
-    }
-    path = root / "doctor.yaml"  # worker processes load it again
-    default = {**run.profile.default, "arms": [MATCHED]}  # without a second budget there is no other arm
-    tiny = dataclasses.replace(run.profile, training=training, default=default)
-    path.write_text(yaml.safe_dump(dataclasses.asdict(tiny)))
-    return GridRun(load_profile(str(path)), Layout(root), str(path))
+    return short_run(run, run.layout.root / "doctor", short)
 
 
 def _train(run: GridRun, cell: Cell) -> Check:

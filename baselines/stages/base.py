@@ -1,8 +1,9 @@
-"""A base model in the folder of a run: trained on the spot, copied from the committed ones, or fetched from the Hub."""
+"""A base model in the folder of a run: trained on the spot, a committed one (given a dose or not), or from the Hub."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ def make_base(profile: Profile, model: str, base: str, out: Path) -> None:
         fetch(source, out)
     elif base and source.get("recipe") != "toy":
         write_committed(base, source["mini"], out)
+        if dose := source.get("dose"):
+            give_dose(base, dose, out)
     else:
         from anatomy_r1.mini.base import build_base
 
@@ -48,13 +51,30 @@ def write_committed(base: str, size: str, out: Path) -> None:
     bases.write(base, out)
 
 
+def _code_of_dose(source: Mapping[str, Any]) -> list[str]:
+    """What a dose's turn depends on beside the base; nothing without a dose."""
+    from anatomy_r1.mini.base import recipe_hash
+
+    return [recipe_hash(source["mini"])] if source.get("dose") else []
+
+
+def give_dose(base: str, dose: Mapping[str, float], folder: Path) -> None:
+    """Give the committed base in `folder` a habit turn with a dose, in place."""
+    from anatomy_r1.mini.dose import Dose, give
+
+    given = folder.with_name(folder.name + ".dosed")
+    give(folder, given, Dose(**dose), bases.recipe(base))
+    shutil.rmtree(folder)
+    given.rename(folder)
+
+
 def base_digest(profile: Profile, model: str, base: str) -> str:
     """Changes with anything that can change a base: the weights where they are committed, else what trains them."""
     source = profile.source(model, base)
     if not profile.generated:
         return digest(source)
     if base and source.get("recipe") != "toy":
-        return digest([bases.facts(base).sha256, source])
+        return digest([bases.facts(base).sha256, source, *_code_of_dose(source)])
     from anatomy_r1.mini.base import recipe_hash
 
     seed = [profile.bases(model).index(base)] if base else []

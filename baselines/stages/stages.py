@@ -17,6 +17,7 @@ from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import MATCHED
 from baselines.experiment.cell import Cell, GridRun
 from baselines.experiment.profile import Profile, digest
+from baselines.runtime.determinism import ENVIRONMENT, use_deterministic
 from baselines.runtime.processes import die_with_parent, gpu_memory_gb, is_first, one_gpu, start_workers, visible
 from baselines.runtime.progress import Progress, ProgressCallback, reporter, silent, write_progress
 
@@ -47,6 +48,8 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
             _limit_threads(run.profile)
             if run.profile.arithmetic == "portable":
                 use_portable()
+            if run.profile.deterministic:
+                use_deterministic()
             _run(stage, name, run, reporter(progress, name))
     except BaseException as error:
         traceback.print_exc()
@@ -111,7 +114,9 @@ def start_training(name: str, run: GridRun) -> None:
     words += [word for file in run.method_files for word in ("--method-file", file)]
     # Without GPUs: accelerate names the devices of several processes `cpu:0`, which torch.load refuses on resuming.
     on_cpu = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
-    start_workers(run.profile.launch, ["worker", *words, name], {} if run.profile.needs.gpus else on_cpu)
+    environment = {} if run.profile.needs.gpus else on_cpu
+    environment |= ENVIRONMENT if run.profile.deterministic else {}
+    start_workers(run.profile.launch, ["worker", *words, name], environment)
 
 
 def work(name: str, run: GridRun) -> None:
@@ -120,5 +125,7 @@ def work(name: str, run: GridRun) -> None:
 
     die_with_parent(signal.SIGTERM)
     _limit_threads(run.profile)
+    if run.profile.deterministic:
+        use_deterministic()
     report = reporter(run.layout.progress("train", name), name) if is_first() else silent
     train(run, parse_cell(name), report)

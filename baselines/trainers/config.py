@@ -50,6 +50,10 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
     """Megabytes in which processed images and prompts are kept, within a step and over steps (kept_inputs.py)."""
     kept_features_mb: int = 0
     """Megabytes in which the features of a frozen vision tower are kept over steps (kept_features.py)."""
+    parity_band: float = 0.0
+    """Nats by which sampler and trainer may differ in a token's log-probability (parity.py); 0: no check."""
+    parity_stop: float = 0.0
+    """Share of a batch's tokens outside the band above which training ends; 0: never."""
     perception_weight: float = 0.0
     """PAPO, gamma: weight of the KL divergence between the policy with the image and with a masked one."""
     double_entropy_weight: float = 0.0
@@ -78,6 +82,8 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
             raise ValueError(f"dynamic sampling needs whole groups in each process, and {told}")
         if (self.perception_weight or self.double_entropy_weight) and not 0 < self.masked_share <= 1:
             raise ValueError(f"masked_share {self.masked_share:g}: a masked image needs a share above 0, at most 1")
+        if self.parity_stop and not self.parity_band:
+            raise ValueError("parity_stop without parity_band: name the band, for example parity_band: 0.5")
         if self.augments and self.use_vllm and self.vllm_mode == "server":
             raise ValueError("vLLM's server mode samples a whole group from one prompt (TRL 1.16), which undoes GDQA")
 

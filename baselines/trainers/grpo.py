@@ -26,6 +26,7 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
    d = log pi_ref - log pi. With one update per batch, r is 1 and the clip never acts. *GPG's loss is -A log pi, DAPO's
    a mean over all tokens of the batch without the KL term:* both are TRL's, chosen by the knobs in baselines/methods/.
    With `shared_prefix`, log-probabilities come from one row a group in place of G (shared_prefix.py).
+   Here `check_rollouts` compares them with the sampler's, where it states its own (parity.py).
    *PAPO adds two terms* with the same images, masked: its `add_terms` is in papo.py.
 8. **Log.** `log_draw` writes every completion to the training log, discarded draws included; `LogSteps` (records.py)
    writes the step: loss, reward, KL, entropy, learning rate, tokens. `Recorder` (records.py) keeps the inputs of the
@@ -41,7 +42,7 @@ import json
 import random
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from itertools import groupby
 from typing import Any
@@ -54,10 +55,11 @@ from trl import GRPOTrainer
 from anatomy_r1.chat import Detokenizer, generation_prompt, opened_by
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.similarity import Similarity
-from anatomy_r1.training.training_log import Rollout, TrainingLog, keep_text
+from anatomy_r1.training.training_log import Parity, Rollout, TrainingLog, keep_text
 from baselines.trainers.batches import together
 from baselines.trainers.kept_features import keep_features
 from baselines.trainers.kept_inputs import KeptInputs, RowsOnce, one_object_each
+from baselines.trainers.parity import agreement, partial_sums, require
 from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 from baselines.trainers.shared_rollouts import sample
@@ -233,7 +235,7 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.use_vllm and self.vllm_mode == "colocate" and self._image_pad_token_id is not None:
             prompt_ids = [collapse_image_padding(ids, self._image_pad_token_id) for ids in prompt_ids]
         if self.args.shared_rollouts:
-            return sample(self, prompt_ids, images, rest[0]), None
+            return sample(self, prompt_ids, images, rest[0])
         return super()._generate_single_turn(prompt_ids, images, *rest, **named)
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids: Any) -> torch.Tensor:
@@ -269,10 +271,24 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         loss: torch.Tensor = super()._compute_loss(model, inputs)
         if self.model.training:
+            self.check_rollouts(inputs)
             loss = self.add_terms(loss, model, inputs)
         if self.recorder is not None and self.model.training:
             self.recorder.record(self, inputs, self._log_probabilities, loss)
         return loss
+
+    def check_rollouts(self, inputs: dict[str, Any]) -> None:
+        """Log how far the sampler's log-probabilities are from the policy's, and stop where they part (parity.py)."""
+        given, sampled = self.args, inputs.get("sampling_per_token_logps")
+        accumulation = given.gradient_accumulation_steps
+        updated = self._step % (given.steps_per_generation * self.num_iterations) >= accumulation
+        if not given.parity_band or sampled is None or updated:
+            return
+        sums = partial_sums(sampled, self._log_probabilities, inputs["completion_mask"], given.parity_band)
+        found, step = agreement(self.accelerator.gather(sums[None])), self.state.global_step + 1
+        if self.training_log is not None and self.accelerator.is_main_process:
+            self.training_log.add_parity(Parity(step, self._step % accumulation, **asdict(found)))
+        require(found, step, given.parity_band, given.parity_stop or 1.0)
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         before = self._buffered_inputs

@@ -39,9 +39,12 @@ def unsupported(arguments: Any) -> str:
     return ""
 
 
-def sample(trainer: Any, prompts: Sequence[Sequence[int]], images: Any, fields: Mapping[str, Any]) -> list[list[int]]:
-    """One completion for each prompt: its tokens, with the end token if it was reached.
+def sample(
+    trainer: Any, prompts: Sequence[Sequence[int]], images: Any, fields: Mapping[str, Any]
+) -> tuple[list[list[int]], list[list[float]] | None]:
+    """One completion for each prompt: its tokens, with the end token if it was reached, and their log-probabilities.
 
+    The latter are None unless the training checks them (`parity_band`).
     `images` are lists of each prompt's images, and `fields` what the processor returned for them, as TRL has them.
     """
     rows = _rows(trainer, prompts, images, fields)
@@ -52,9 +55,18 @@ def sample(trainer: Any, prompts: Sequence[Sequence[int]], images: Any, fields: 
         trainer.model_wrapped, *settings, gradient_checkpointing_kwargs=checkpointing
     ) as model:
         asked = _requests(trainer, groups)
-        found = decode(model, _inputs(rows, groups), asked, trainer.eos_token_ids, banned=_banned(trainer))
+        found = decode(
+            model,
+            _inputs(rows, groups),
+            asked,
+            trainer.eos_token_ids,
+            banned=_banned(trainer),
+            log_probabilities=bool(trainer.args.parity_band),
+        )
     of_row = dict(zip((row for group in groups for row in group), found, strict=True))
-    return [of_row[row].tokens for row in range(len(prompts))]
+    of_prompt = [of_row[row] for row in range(len(prompts))]
+    logged = [one.log_probabilities for one in of_prompt] if trainer.args.parity_band else None
+    return [one.tokens for one in of_prompt], logged
 
 
 def _banned(trainer: Any) -> Callable[[int], list[int]]:

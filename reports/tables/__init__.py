@@ -42,6 +42,11 @@ TABLES: Mapping[str, TableCommand] = {
     "controls": TableCommand(
         "the control experiments", "reports.controls.controls", "python -m baselines run --views all"
     ),
+    "calibration": TableCommand(
+        "known answers, and what the paper's methods gain by dose",
+        "reports.controls.calibration",
+        "python scripts/reproduce.py --artefact calibration",
+    ),
     "shortcuts": TableCommand(
         "what policies learnt, the image or the options",
         "reports.tables.shortcuts",

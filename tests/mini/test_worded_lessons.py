@@ -91,7 +91,7 @@ def test_a_soft_target_stands_where_its_word_is_said(encoder):
 
 
 def test_the_right_word_is_the_likeliest_but_for_rare_names():
-    names = dict(name_odds("Gut", ("Liver", "Gut", "Cystic Plate", "Omentum"), gain=1.3, rare=0.25))
+    names = dict(name_odds("Gut", ("Liver", "Gut", "Cystic Plate", "Omentum"), Habits(0.8, 0.5, gain=1.3, rare=0.25)))
     weights = {"Liver": 1.0, "Gut": 1.3, "Cystic Plate": 0.25, "Omentum": 1.0}
     assert names == pytest.approx({name: weight / 3.55 for name, weight in weights.items()})
     assert dict(word_odds("red", ("red", "brown"), 0.4)) == pytest.approx({"red": 0.8, "brown": 0.2})

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from anatomy_r1.comparison.calibration import KNOWN
+
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = ["--methods", "grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image"]
 
@@ -99,14 +101,36 @@ def test_figures_train_their_methods_with_seeds_and_read_the_folder_of_the_run(r
     assert report == ["reports", "figures", "--store", "runs/mini", "--out", "runs/mini/reports/figures"]
 
 
+def test_the_calibration_runs_the_known_answers_and_is_no_part_of_all(reproduce):
+    assert reproduce.main(["--artefact", "calibration"]) == 0
+    grid, report = reproduce.called
+    known = {method for one in KNOWN for method in (one.baseline, one.other)}
+    assert set(grid[grid.index("--methods") + 1 : grid.index("--benchmarks")]) == known
+    assert report[:2] == ["reports", "calibration"]
+    assert {name for name, one in reproduce.ARTEFACTS.items() if one.alone} == {"calibration", "doses"}
+
+
+def test_doses_run_on_the_models_that_have_one(reproduce, capsys):
+    content = "name: own\nmodels: {plain: {}, weak: {dose: {peak: 0}}, strong: {dose: {peak: 2}}}\n"
+    (reproduce.ROOT / "own.yaml").write_text(content)
+    assert reproduce.main(["--artefact", "doses", "--profile", "own.yaml"]) == 0
+    (grid, _) = reproduce.called
+    assert grid[grid.index("--models") + 1 :][:2] == ["weak", "strong"]
+    assert "plain" not in grid
+    assert reproduce.main(["--artefact", "doses", "--profile", "smoke"]) == 0
+    assert len(reproduce.called) == 2
+    assert "no model with a dose" in capsys.readouterr().err
+
+
 REPORTS = ["table1", "table2", "figures", "cards", "blind", "controls", "audit", "ledger", "site"]
 
 
 def test_all_runs_every_artefact_in_turn(reproduce):
     assert reproduce.main(["--artefact", "all", "--profile", "smoke"]) == 0
     assert [words[1] for words in reproduce.called if words[0] == "reports"] == REPORTS
-    others = [one for one in reproduce.ARTEFACTS.values() if not one.benchmarks]  # smoke has none of their benchmarks
-    assert sum(words[0] == "baselines" for words in reproduce.called) == len(others) == len(reproduce.ARTEFACTS) - 1
+    artefacts = [one for one in reproduce.ARTEFACTS.values() if not one.alone]
+    others = [one for one in artefacts if not one.benchmarks]  # smoke has none of their benchmarks
+    assert sum(words[0] == "baselines" for words in reproduce.called) == len(others) == len(artefacts) - 1
     assert reproduce.called[-1] == ["reports", "site", "--out", "runs/smoke/reports/site", "--run", "runs/smoke"]
 
 

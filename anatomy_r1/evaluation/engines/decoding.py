@@ -48,6 +48,8 @@ class Generated:
     tokens: list[int] = field(default_factory=list)
     """The end token included, if there is one."""
     finish_reason: Literal["stop", "length"] = "length"
+    log_probabilities: list[float] = field(default_factory=list)
+    """Of each token, at the temperature of the request, as if no token were banned; empty unless asked for."""
 
 
 def decode(
@@ -58,6 +60,7 @@ def decode(
     on_logits: Callable[[list[int], Any], None] | None = None,
     *,
     banned: Callable[[int], Collection[int]] | None = None,
+    log_probabilities: bool = False,
 ) -> list[Generated]:
     """Generate a response for each request, in order.
 
@@ -73,9 +76,12 @@ def decode(
         while state.active:
             if on_logits:
                 on_logits(list(state.active), state.logits)
+            logits = state.logits
             if banned:
                 state.logits = _without(state.logits, banned(len(outputs[state.active[0]].tokens)))
             tokens = _pick(state, requests, outputs)
+            if log_probabilities:
+                _note(logits, state.active, requests, outputs, tokens)
             unfinished = []  # rows of the batch
             for row, (index, token) in enumerate(zip(state.active, tokens.tolist(), strict=True)):
                 outputs[index].tokens.append(token)
@@ -132,6 +138,22 @@ def _pick(state: _State, requests: Sequence[GenerationRequest], outputs: Sequenc
     greedy = torch.tensor([row.greedy for row in rows], device=device)
     temperature = torch.tensor(temperatures, dtype=torch.float64, device=device)
     return next_tokens(state.logits, numbers, greedy, temperature)
+
+
+def _note(
+    logits: Any,
+    active: Sequence[int],
+    requests: Sequence[GenerationRequest],
+    outputs: Sequence[Generated],
+    tokens: Any,
+) -> None:
+    """Note the log-probability of each row's new token, at the temperature of its request."""
+    import torch
+
+    heat = torch.tensor([requests[index].temperature for index in active], dtype=logits.dtype, device=logits.device)
+    found = (logits / heat[:, None]).log_softmax(-1).gather(1, tokens[:, None]).squeeze(1).tolist()
+    for index, value in zip(active, found, strict=True):
+        outputs[index].log_probabilities.append(value)
 
 
 def _advance(model: Any, state: _State, tokens: Any, unfinished: list[int]) -> _State:

@@ -2,8 +2,6 @@
 
 Each is `NAME.safetensors` and `NAME.json`: recipe, seed, hashes, and what was measured. `rebuild.py` trains them again,
 to the same bytes; docs/bases.md says how they were made and what they can do.
-
-None is committed yet: docs/bases.md says what is still open.
 """
 
 from __future__ import annotations

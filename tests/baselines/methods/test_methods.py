@@ -13,7 +13,7 @@ from baselines.experiment.plan import rows
 from baselines.experiment.profile import PROFILES, load_profile
 from baselines.methods.grpo import GRPO
 from baselines.methods.method import Method
-from baselines.methods.registry import FURTHER, METHODS, TABLE_1, find_method
+from baselines.methods.registry import CALIBRATION, FURTHER, METHODS, TABLE_1, find_method
 
 
 def test_but_merges_knobs_and_leaves_the_original_alone():
@@ -37,9 +37,10 @@ def test_methods_of_other_papers_are_in_all_and_in_no_default():
     """They follow the other methods in tables, before the controls."""
     further = [one.id for one in FURTHER]
     assert further == ["dr-grpo", "gspo", "papo", "grpo-overlong"]
-    ids = list(TITLES)
-    assert ids[-6:] == [*further, "control-majority", "control-naive-bayes"]
-    assert [one.id for one in METHODS][-6:] == ids[-6:]
+    calibration = [one.id for one in CALIBRATION]
+    last = [*further, *calibration, "control-majority", "control-naive-bayes"]
+    assert list(TITLES)[-len(last) :] == [one.id for one in METHODS][-len(last) :] == last
+    assert not set(calibration) & set(rows(["all"], []))  # they test the instrument
     assert set(further) <= set(rows(["all"], []))
     assert not set(further) & {one.id for one in TABLE_1}
     for path in PROFILES.glob("*.yaml"):
@@ -62,7 +63,7 @@ def test_every_profile_resolves_every_method(name):
     for known in METHODS:
         if known.trained:
             resolved = arguments(profile, known, seed=3)
-            assert resolved["seed"] == 3
+            assert resolved["seed"] == 3 + known.seed_shift
             assert resolved["max_steps"] > 0
             assert {k: resolved[k] for k in known.knobs} == dict(known.knobs)
 
@@ -87,3 +88,23 @@ def test_unknown_and_missing_keys_of_a_profile_are_named(tmp_path):
 def test_unknown_profile_lists_the_known_ones():
     with pytest.raises(AnatomyR1Error, match="mini, paper"):
         load_profile("nope")
+
+
+def test_twice_the_budget_is_twice_the_steps_and_no_more():
+    budget = load_profile("mini").budget("rl")
+    once, twice = (arguments(load_profile("mini"), find_method(one), seed=0) for one in ("grpo", "grpo-twice"))
+    assert twice["own_steps"] == twice["max_steps"] == 2 * budget["own_steps"]
+    assert twice["rollout_tokens"] == 0
+    assert {key for key in once if once[key] != twice[key]} <= {"own_steps", "max_steps", "rollout_tokens"}
+    with pytest.raises(ValueError, match="budget_times 0"):
+        GRPO.but("x", "X", budget_times=0)
+
+
+def test_methods_of_the_calibration_differ_from_grpo_in_one_thing():
+    profile = load_profile("mini")
+    plain = arguments(profile, GRPO, seed=3)
+    differing = {}
+    for known in ("grpo-again", "grpo-gdqa-off", "grpo-flipped"):
+        given = arguments(profile, find_method(known), seed=3)
+        differing[known] = {key: given[key] for key in given if given[key] != plain.get(key, False)}
+    assert differing == {"grpo-again": {"seed": 10_003}, "grpo-gdqa-off": {}, "grpo-flipped": {}}

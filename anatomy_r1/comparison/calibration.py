@@ -1,0 +1,118 @@
+"""Calibration: comparisons whose right outcome is known, judged as any other (docs/calibration.md).
+
+An instrument that finds differences must be shown to find none where there is none, and those that are known to be
+there. Outcomes are the verdicts of the method (`retraining.method_verdict`), over clusters, seeds and bases; where
+there are too few bases and seeds for that, those of these weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from anatomy_r1.comparison.compare import Comparison, compare
+from anatomy_r1.comparison.family import METRICS, Family
+from anatomy_r1.comparison.panel import panels
+from anatomy_r1.comparison.systems import System
+
+Expected = Literal["identical", "no difference", "worse", "better", "not worse"]
+Outcome = Literal["as expected", "missed", "false alarm"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """A comparison of two methods of one model with its right outcome, for the second."""
+
+    baseline: str
+    other: str
+    expected: Expected
+    why: str
+
+    @property
+    def negative(self) -> bool:
+        """Whether nothing should be found."""
+        return self.expected in ("identical", "no difference")
+
+
+KNOWN: tuple[KnownAnswer, ...] = (
+    KnownAnswer("grpo", "grpo-again", "no difference", "the same method under other seeds"),
+    KnownAnswer("grpo", "grpo-gdqa-off", "identical", "GDQA without its two parts is GRPO"),
+    KnownAnswer("grpo-asc-pool", "grpo-asc-shuffled", "no difference", "levels that mean nothing"),
+    KnownAnswer("grpo", "grpo-flipped", "worse", "a tenth of the rewards is wrong"),
+    KnownAnswer("grpo", "grpo-twice", "not worse", "twice the steps"),
+    KnownAnswer("sft", "cot-sft", "better", "the rationale names what must be seen"),
+)
+"""Declared in code, before any of them was run."""
+METRIC = METRICS[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """A known answer with what was found."""
+
+    known: KnownAnswer
+    comparison: Comparison
+    identical: bool
+    """Whether both answered every question alike in every run that they have in common."""
+
+    @property
+    def verdict(self) -> str:
+        """Of the method where there is one, else of these weights."""
+        test = self.comparison.test
+        assert test is not None, "every known answer belongs to the family"
+        return test.method.verdict if test.method else test.verdict
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether the verdict is the right one."""
+        return outcome(self.known.expected, self.verdict, self.identical)
+
+
+def outcome(expected: Expected, verdict: str, identical: bool = False) -> Outcome:
+    """A negative is a false alarm if a difference is found; a positive is missed unless its direction is found.
+
+    Identical systems must be so in every answer: any difference is a false alarm. *Not worse* is missed only by worse.
+    """
+    if expected == "identical":
+        return "as expected" if identical else "false alarm"
+    if expected == "no difference":
+        return "false alarm" if verdict in ("better", "worse") else "as expected"
+    if expected == "not worse":
+        return "missed" if verdict == "worse" else "as expected"
+    return "as expected" if verdict == expected else "missed"
+
+
+def calibrate(systems: Sequence[System], known: Sequence[KnownAnswer] = KNOWN, *, seed: int = 0) -> list[Calibrated]:
+    """The known answers among systems of one benchmark, model and arm, judged as one family.
+
+    Answers of which a system is missing are left out.
+    """
+    by_method = {_method(system): system for system in systems}
+    there = [one for one in known if {one.baseline, one.other} <= by_method.keys()]
+    if not there:
+        return []
+    pairs = [(by_method[one.baseline], by_method[one.other]) for one in there]
+    family = Family("known answers", METRIC, tuple(frozenset(system.name for system in pair) for pair in pairs))
+    made = [panel for pair in pairs for panel in panels(pair, ("prompts",) if _prompts_differ(*pair) else ())]
+    judged = {(one.baseline, one.other): one for one in compare(made, family, seed=seed)}
+    return [Calibrated(one, judged[pair], _same_answers(*pair)) for one, pair in zip(there, pairs, strict=True)]
+
+
+def _method(system: System) -> str:
+    return system.name.split("/")[2]
+
+
+def _prompts_differ(first: System, second: System) -> bool:
+    """SFT answers directly and CoT-SFT with reasoning: that is what the two methods are."""
+    return first.conditions["prompts"] != second.conditions["prompts"]
+
+
+def _same_answers(first: System, second: System) -> bool:
+    """Whether all answers in common runs are right and wrong alike; False if there are no such runs."""
+    runs = {run.key: run for run in second.runs}
+    common = [(run.questions, runs[run.key].questions) for run in first.runs if run.key in runs]
+    columns = [name for name in first.runs[0].questions.columns if name.startswith("correct")]
+    return bool(common) and all(np.array_equal(a[columns], b[columns]) for a, b in common)

@@ -1,0 +1,139 @@
+"""`python -m baselines twice`: a training of a few steps, run two times. Are rollouts, rewards and weights the same?
+
+Both are processes of their own, below `<runs>/<profile>/twice/first` and `second`. What is measured in seconds is left
+out of the comparison; everything else must agree to the bit. `vary` sets an environment variable in the second run
+alone: a check that a difference would be seen.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.provenance import ROOT
+from anatomy_r1.training.training_log import LOG_NAME, read
+from baselines.experiment.cell import Cell, GridRun
+from baselines.preflight.short_run import short_run
+from baselines.runtime.determinism import ENVIRONMENT
+from baselines.stages.stages import run_stage
+
+FIRST, SECOND = "first", "second"
+STEPS = 3
+"""Of each training, by default (ours): the second update sees what the first one left."""
+TABLES = ("steps", "rollouts", "served")
+"""Of a training log; `events` are times."""
+MEASURED = ("seconds", "time")
+"""What a column's name holds if it is measured rather than computed."""
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """One training, twice."""
+
+    cell: str
+    difference: str
+    """Where the two part first, in words; empty if they are the same to the bit."""
+
+    @property
+    def line(self) -> str:
+        """For the screen."""
+        return f"{self.cell}: {self.difference or 'the same to the bit'}"
+
+
+def twice(run: GridRun, cells: Sequence[Cell], steps: int, vary: Mapping[str, str]) -> Iterator[Repeated]:
+    """Train each cell, after what it starts from, two times for so many steps.
+
+    Raises:
+        AnatomyR1Error: A training fails; its output has the reason.
+    """
+    for stage, name, output in _inputs(run, cells):
+        if not output.exists():
+            run_stage(stage, name, run)
+    runs = [short_run(run, run.layout.root / "twice" / name, _shortened(run, steps)) for name in (FIRST, SECOND)]
+    environment = ENVIRONMENT if run.profile.deterministic else {}
+    for cell in cells:
+        for one, more in zip(runs, ({}, vary), strict=True):
+            for trained in _lineage(cell):
+                _train(one, trained, {**environment, **more})
+        folders = [one.layout.train(cell) for one in runs]
+        yield Repeated(cell.name, difference(*folders))
+
+
+def _shortened(run: GridRun, steps: int) -> dict[str, Any]:
+    return {"max_steps": steps, "own_steps": steps, "rollout_tokens": 0, "warmup_steps": 0}
+
+
+def _inputs(run: GridRun, cells: Sequence[Cell]) -> Iterator[tuple[str, str, Path]]:
+    """World, data and bases that the trainings need: stage, name and output."""
+    if run.profile.generated:
+        yield "world", "world", run.layout.world()
+    for cell in cells:
+        yield "data", cell.benchmark, run.layout.data(cell.benchmark)
+        yield "base", cell.base_model, run.layout.base(cell.base_model)
+
+
+def _lineage(cell: Cell) -> list[Cell]:
+    """The cell after what it starts from."""
+    parent = cell.parent()
+    return [*(_lineage(parent) if parent else []), cell]
+
+
+def _train(run: GridRun, cell: Cell, environment: Mapping[str, str]) -> None:
+    if (run.layout.train(cell) / LOG_NAME).exists():
+        return  # what another cell starts from, too
+    words = ["--profile", run.source, "--root", str(run.layout.root)]
+    words += [word for file in run.method_files for word in ("--method-file", file)]
+    command = [sys.executable, "-m", "baselines", "stage", *words, "train", cell.name]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    log = run.layout.log("train", cell.name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as out:
+        code = subprocess.run(command, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, check=False).returncode
+    if code:
+        raise AnatomyR1Error(f"{cell.name}: the training ended with status {code}. Fix: the reason is in {log}")
+
+
+def difference(first: Path, second: Path) -> str:
+    """Where two trainings part: the first step and column of the log that differ, and the weights; empty if nowhere."""
+    found = [told for table in TABLES if (told := _of_tables(first / LOG_NAME, second / LOG_NAME, table))]
+    found += _of_weights(first, second)
+    return "; ".join(found)
+
+
+def _of_tables(first: Path, second: Path, table: str) -> str:
+    one, two = read(first, table), read(second, table)
+    if len(one) != len(two) or list(one.columns) != list(two.columns):
+        return f"{table}: {len(one)} and {len(two)} rows"
+    parted = [
+        (int(one.loc[unequal, "step"].min()), column)
+        for column in one.columns
+        if not any(word in column for word in MEASURED)
+        for unequal in [~((one[column] == two[column]) | (one[column].isna() & two[column].isna()))]
+        if unequal.any()
+    ]
+    if not parted:
+        return ""
+    step = min(at for at, _ in parted)
+    return f"{table}: from step {step} on, in {', '.join(column for at, column in parted if at == step)}"
+
+
+def _of_weights(first: Path, second: Path) -> Iterator[str]:
+    from safetensors import safe_open
+
+    files = sorted(path.name for path in first.glob("*.safetensors"))
+    if not files or files != sorted(path.name for path in second.glob("*.safetensors")):
+        yield "weights: other files"
+        return
+    for name in files:
+        with safe_open(first / name, framework="pt") as one, safe_open(second / name, framework="pt") as two:
+            keys = list(one.keys())
+            unequal = [key for key in keys if not bool((one.get_tensor(key) == two.get_tensor(key)).all())]
+            if unequal:
+                most = max(float((one.get_tensor(k) - two.get_tensor(k)).abs().max()) for k in unequal)
+                yield f"{name}: {len(unequal)} of {len(keys)} tensors differ, by {most:.1e} at most"

@@ -1,0 +1,167 @@
+"""The report of the calibration: known answers, and what the paper's methods gain at each dose of their mechanism.
+
+The answers are declared in `anatomy_r1/comparison/calibration.py`, doses in the profile (`models.*.dose`). How to read
+the tables: docs/calibration.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+from anatomy_r1.comparison.calibration import METRIC, Calibrated, calibrate
+from anatomy_r1.comparison.compare import Comparison, compare
+from anatomy_r1.comparison.family import Family
+from anatomy_r1.comparison.panel import panels
+from anatomy_r1.comparison.systems import System, SystemRun, systems
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results.store import MATCHED, Result
+from anatomy_r1.tables.table import Block, Cell, Column, Document, Row, Table, bracketed
+from reports.scores.names import benchmark_title, method_title, model_title
+from reports.scores.notes import USE, made_from, warning
+from reports.scores.scores import check_one_profile, scores
+from reports.tables import TableExport
+from reports.tables.rows import points
+
+GAINED = ("grpo-asc", "grpo-gdqa")
+"""Methods whose gain over GRPO is shown at each dose."""
+_EMPTY = (
+    "no known answer and no dose among these results. Run `python scripts/reproduce.py --artefact calibration` first"
+)
+_KNOWN = (
+    "Difference in Avg@5, second minus first, in points [95 % interval of these weights, over clusters], and [of the "
+    "method, over clusters, seeds and bases] where there are three seeds. Verdicts by the rule of docs/statistics.md, "
+    "of the method where there is its interval, else of these weights; Holm over the known answers of a model and "
+    "benchmark. A negative is a false alarm if any difference is found."
+)
+_DOSES = (
+    "Avg@5 of GRPO in percent, and what the two methods gain over it in points, with the same intervals. Dose 0 "
+    "had the same further training turn as all others. Not tested: intervals are not adjusted for their number."
+)
+
+
+def export(results: Sequence[Result]) -> TableExport:
+    """The calibration as it is written.
+
+    Raises:
+        AnatomyR1Error: Neither a known answer nor a dose is among the results, or they are of several profiles.
+    """
+    check_one_profile(results)
+    matched = [one for one in results if one.arm == MATCHED]
+    answers = {key: found for key, of in _by_model(matched) if (found := calibrate(of))}
+    doses = _doses(matched)
+    if not answers and not doses:
+        raise AnatomyR1Error(_EMPTY)
+    tables = (*([_known_table(answers)] if answers else []), *([_dose_table(doses)] if doses else []))
+    shown = scores(matched)
+    title = f"Anatomy-R1, calibration: profile {results[0].profile}"
+    return TableExport(Document(title, warning(results), tables, (made_from(matched, shown), USE)), shown)
+
+
+def _by_model(results: Sequence[Result]) -> Iterator[tuple[tuple[str, str], tuple[System, ...]]]:
+    """Systems of every benchmark and model."""
+    ordered = sorted(results, key=lambda one: (one.benchmark, one.model))
+    for key, of in groupby(ordered, key=lambda one: (one.benchmark, one.model)):
+        yield key, systems([SystemRun.from_result(one, "") for one in of])
+
+
+def _known_table(answers: Mapping[tuple[str, str], Sequence[Calibrated]]) -> Table:
+    titles = ("expected", "difference", "verdict", "outcome", "why")
+    blocks = [
+        Block(f"{benchmark_title(benchmark)}, {model_title(model)}", tuple(map(_known_row, found)))
+        for (benchmark, model), found in answers.items()
+    ]
+    columns = tuple(map(Column, titles))
+    return Table("known-answers", "Known answers", "Comparison", columns, tuple(blocks), (_KNOWN,))
+
+
+def _known_row(found: Calibrated) -> Row:
+    known = found.known
+    verdict = "the same answers" if found.identical else found.verdict
+    told = (known.expected, verdict, found.outcome, known.why)
+    cells = (Cell(told[0]), _gain(found.comparison), *map(Cell, told[1:]))
+    return Row(f"{method_title(known.baseline, MATCHED)} → {method_title(known.other, MATCHED)}", cells)
+
+
+def _gain(comparison: Comparison) -> Cell:
+    """A difference with the interval of these weights and, where there is one, of the method."""
+    interval = comparison.difference(METRIC).interval
+    retrained = comparison.retrained
+    aside = _interval(interval.low, interval.high)
+    if retrained:
+        aside += f" method {_interval(retrained.low, retrained.high)}"
+    return Cell(points(100 * interval.mean), aside)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "[no interval]" if low is None or high is None else f"[{points(100 * low)}, {points(100 * high)}]"
+
+
+def _doses(results: Sequence[Result]) -> dict[str, list[tuple[str, tuple[System, ...]]]]:
+    """Benchmark -> models that were given a dose, in words, in the order of its strength."""
+    found: dict[str, dict[tuple[tuple[str, float], ...], str]] = {}
+    for one in results:
+        if (dose := _dose(one)) is not None:
+            found.setdefault(one.benchmark, {})[tuple(sorted(dose.items()))] = one.model
+    by_model = dict(_by_model(results))
+    return {
+        benchmark: [(_words(dict(dose)), by_model[benchmark, model]) for dose, model in sorted(of.items())]
+        for benchmark, of in found.items()
+    }
+
+
+def _dose(result: Result) -> Mapping[str, float] | None:
+    """The dose that the base of a trained result was given; None without one."""
+    training = result.provenance.get("training")
+    plan = training.get("plan") if isinstance(training, dict) else None
+    model = plan.get("model") if isinstance(plan, dict) else None
+    dose = model.get("dose") if isinstance(model, dict) else None
+    return dose if isinstance(dose, dict) else None
+
+
+def _words(dose: Mapping[str, float]) -> str:
+    strong = {name: value for name, value in dose.items() if value}
+    return ", ".join(f"{name} {value:g}" for name, value in strong.items()) or "none"
+
+
+def _dose_table(doses: Mapping[str, Sequence[tuple[str, tuple[System, ...]]]]) -> Table:
+    columns = (
+        Column(method_title("grpo", MATCHED)),
+        *(Column(f"{method_title(name, MATCHED)} - GRPO") for name in GAINED),
+    )
+    blocks = [
+        Block(benchmark_title(benchmark), tuple(_dose_row(told, of) for told, of in models))
+        for benchmark, models in doses.items()
+    ]
+    return Table("doses", "Dose and response", "Dose", columns, tuple(blocks), (_DOSES,))
+
+
+def _dose_row(told: str, of: Sequence[System]) -> Row:
+    by_method = {system.name.split("/")[2]: system for system in of}
+    if "grpo" not in by_method:
+        return Row(told, (Cell(),) * (1 + len(GAINED)))
+    gains = [_against_grpo(by_method, name) for name in GAINED]
+    return Row(told, (_level(by_method["grpo"]), *(_gain(one) if one else Cell() for one in gains)))
+
+
+def _against_grpo(by_method: Mapping[str, System], method: str) -> Comparison | None:
+    if method not in by_method:
+        return None
+    pair = (by_method["grpo"], by_method[method])
+    family = Family("dose and response", METRIC, (frozenset(system.name for system in pair),))
+    return compare(panels(pair), family)[0]
+
+
+def _level(system: System) -> Cell:
+    """Avg@5 of a system in percent, over its runs."""
+    from anatomy_r1.scoring.intervals import cluster_interval
+    from anatomy_r1.scoring.question_table import table_metrics
+
+    shares = sum(table_metrics(run.questions)[METRIC] for run in system.runs) / len(system.runs)
+    found = cluster_interval(shares, system.runs[0].questions["cluster"].to_numpy(dtype=str))
+    text = f"{100 * found.mean:.2f}"
+    return (
+        Cell(text)
+        if found.low is None or found.high is None
+        else Cell(text, bracketed(100 * found.low, 100 * found.high, ".2f", (0, 100)))
+    )

@@ -1,0 +1,136 @@
+"""The same training twice: equal to the bit over two processes; a changed kernel and planted differences are told."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+import yaml
+from safetensors.torch import load_file, save_file
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.training_log import LOG_NAME
+from baselines.__main__ import main
+from baselines.experiment.cell import arguments, open_run, settings
+from baselines.experiment.profile import PROFILES, load_profile
+from baselines.methods.registry import find_method
+from baselines.preflight.twice import difference, twice
+from baselines.runtime.determinism import ENVIRONMENT
+from baselines.stages.stages import parse_cell
+from tests.helpers.small_runs import linked
+
+METHOD_FILE = "tests/helpers/hashed_methods.py"
+CELL = "sgg_anatomy_mini/mini-l/grpo-hashed/seed0"
+WEIGHTS = "model.safetensors"
+
+
+def profile(path, **changes):
+    content = {**yaml.safe_load((PROFILES / "smoke.yaml").read_text()), "deterministic": True, **changes}
+    content["training"]["rl"]["per_device_train_batch_size"] = 8
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def repeated(smoke_root, tmp_path_factory):
+    """GRPO over two processes, twice; and in one process, with other kernels in the second run."""
+    folder, found = tmp_path_factory.mktemp("twice"), {}
+    for name, processes, vary in (("same", 2, {}), ("varied", 1, {"ATEN_CPU_CAPABILITY": "default"})):
+        source = profile(folder / f"{name}.yaml", launch={"processes": processes, "accelerate": ""})
+        run = open_run(source, linked(folder / name, smoke_root), "none", [METHOD_FILE])
+        (found[name],) = twice(run, [parse_cell(CELL)], 2, vary)
+    return found, folder / "same" / "twice"
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_bits_and_another_kernel_is_seen(repeated):
+    found, folder = repeated
+    assert found["same"].difference == ""
+    assert "the same to the bit" in found["same"].line
+    assert "tensors differ" in found["varied"].difference
+    trained = folder / "first" / "train" / CELL
+    base = load_file(folder / "first" / "models" / "mini-l" / WEIGHTS)
+    assert any((base[key] != value).any() for key, value in load_file(trained / WEIGHTS).items())
+
+
+@pytest.mark.slow
+def test_where_two_trainings_part(repeated, tmp_path):
+    first = repeated[1] / "first" / "train" / CELL
+    assert difference(first, first) == ""
+    for planted, told in (
+        (
+            lambda folder: _update(folder, "UPDATE rollouts SET advantage = advantage + 1e-9 WHERE step = 2"),
+            "from step 2 on, in advantage",
+        ),
+        (lambda folder: _update(folder, "DELETE FROM rollouts WHERE step = 2"), "rollouts: 32 and 16 rows"),
+        (
+            lambda folder: _update(folder, "UPDATE steps SET loss = loss + 1e-9 WHERE step = 1"),
+            "steps: from step 1 on, in loss",
+        ),
+        (lambda folder: _update(folder, "UPDATE steps SET seconds = seconds + 1"), ""),
+        (_nudge, "1 of"),
+        (lambda folder: (folder / WEIGHTS).unlink(), "weights: other files"),
+    ):
+        second = shutil.copytree(first, tmp_path / "second", dirs_exist_ok=True)
+        planted(second)
+        found = difference(first, second)
+        assert told in found and bool(told) == bool(found)
+        shutil.rmtree(second)
+
+
+def _update(folder, statement):
+    with closing(sqlite3.connect(folder / LOG_NAME)) as log:
+        assert log.execute(statement).rowcount > 0
+        log.commit()
+
+
+def _nudge(folder):
+    weights = load_file(folder / WEIGHTS)
+    next(iter(weights.values())).view(-1)[0] += 1e-6
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def test_the_key_is_part_of_what_weights_depend_on(tmp_path):
+    cell = parse_cell("sgg_anatomy_mini/mini-l/grpo/seed0")
+    with_key, without = (load_profile(one) for one in (profile(tmp_path / "own.yaml"), "smoke"))
+    assert settings(with_key, cell)["deterministic"] is True
+    assert "deterministic" not in settings(without, cell)
+    assert arguments(with_key, find_method("sft"), 0) == arguments(without, find_method("sft"), 0)
+
+
+def test_a_process_gets_the_environment_and_pytorch_refuses_what_is_not_deterministic(monkeypatch):
+    import torch
+
+    from baselines.runtime.determinism import use_deterministic
+
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "before")
+    try:
+        use_deterministic()
+        import os
+
+        assert {name: os.environ[name] for name in ENVIRONMENT} == ENVIRONMENT
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.deterministic = False
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--steps", "0"], "--steps 0: should be 1 or more"),
+        (["--vary", "NAME"], "--vary NAME: has no value"),
+    ],
+)
+def test_words_that_cannot_be(words, message, capsys):
+    assert main(["twice", "--profile", "smoke", *words, CELL]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_is_told_with_its_log(smoke_root, tmp_path):
+    run = open_run(profile(tmp_path / "own.yaml"), linked(tmp_path / "runs", smoke_root), "none", [])
+    with pytest.raises(AnatomyR1Error, match=r"ended with status .*seed0\.log"):
+        list(twice(run, [parse_cell("sgg_anatomy_mini/mini-l/grpo/seed0")], 1, {"PYTHONHASHSEED": "none"}))

@@ -1,0 +1,108 @@
+"""Known answers: which outcomes are right, planted differences, and the tables of them and of the doses."""
+
+import pytest
+
+from anatomy_r1.comparison.calibration import KNOWN, calibrate, outcome
+from anatomy_r1.comparison.systems import SystemRun, systems
+from anatomy_r1.errors import AnatomyR1Error
+from baselines.methods.registry import find_method
+from reports.controls.calibration import export
+from tests.helpers.stores import PROVENANCE, named, questions, result
+
+VERDICTS = ("better", "worse", "no detectable difference", "underpowered")
+SEEDS = (0, 1, 2)
+RIGHT = {
+    "sft": 0.5, "cot-sft": 0.8, "grpo": 0.7, "grpo-again": 0.7, "grpo-gdqa-off": 0.7, "grpo-flipped": 0.5,
+    "grpo-twice": 0.8, "grpo-asc-pool": 0.6, "grpo-asc-shuffled": 0.6, "grpo-asc": 0.6, "grpo-gdqa": 0.6,
+}  # fmt: skip
+
+
+def cells(right=RIGHT, *, dose=None, model="mini-l"):
+    """Three seeds of each method; those that are to be alike have the same answers, all others their own."""
+    twins = {"grpo-gdqa-off": "grpo"}
+    plan = {"plan": {"model": {"dose": dose}}} if dose is not None else {}
+    for method, chance in right.items():
+        drawn_as = sorted(RIGHT).index(twins.get(method, method))
+        for seed in SEEDS:
+            table = questions(chance, n=240, clusters=24, seed=100 * drawn_as + seed)
+            more = {"provenance": {**PROVENANCE, "training": plan}} if plan else {}
+            yield result(method, model=model, seed=seed, questions=table, **more)
+
+
+def calibrated(right=RIGHT):
+    found = calibrate(systems([SystemRun.from_result(one, "") for one in cells(right)]))
+    return {(one.known.baseline, one.known.other): one for one in found}
+
+
+@pytest.mark.parametrize(
+    ("expected", "right"),
+    [
+        ("no difference", {"no detectable difference", "underpowered"}),
+        ("not worse", {"better", "no detectable difference", "underpowered"}),
+        ("worse", {"worse"}),
+        ("better", {"better"}),
+    ],
+)
+def test_which_verdicts_are_right(expected, right):
+    assert {one for one in VERDICTS if outcome(expected, one) == "as expected"} == right
+    wrong = "false alarm" if expected == "no difference" else "missed"
+    assert {outcome(expected, one) for one in VERDICTS if one not in right} == {wrong}
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_identical_means_every_answer(verdict):
+    assert outcome("identical", verdict, identical=True) == "as expected"
+    assert outcome("identical", verdict, identical=False) == "false alarm"
+
+
+def test_planted_answers_are_all_found():
+    found = calibrated()
+    assert set(found) == {(one.baseline, one.other) for one in KNOWN}
+    assert {one.outcome for one in found.values()} == {"as expected"}
+    assert [pair for pair, one in found.items() if one.identical] == [("grpo", "grpo-gdqa-off")]
+
+
+@pytest.mark.parametrize(
+    ("method", "chance", "pair", "told"),
+    [
+        ("grpo-again", 0.4, ("grpo", "grpo-again"), "false alarm"),
+        ("grpo-asc-shuffled", 0.9, ("grpo-asc-pool", "grpo-asc-shuffled"), "false alarm"),
+        ("grpo-gdqa-off", 0.71, ("grpo", "grpo-gdqa-off"), "false alarm"),
+        ("grpo-flipped", 0.7, ("grpo", "grpo-flipped"), "missed"),
+        ("grpo-twice", 0.3, ("grpo", "grpo-twice"), "missed"),
+        ("cot-sft", 0.5, ("sft", "cot-sft"), "missed"),
+    ],
+)
+def test_a_planted_fault_is_told(method, chance, pair, told):
+    found = calibrated({**RIGHT, method: chance})
+    assert {one: of.outcome for one, of in found.items() if of.outcome != "as expected"} == {pair: told}
+
+
+def test_answers_without_both_systems_are_left_out():
+    assert set(calibrated({"grpo": 0.5, "grpo-twice": 0.7, "cot-sft": 0.5})) == {("grpo", "grpo-twice")}
+    assert calibrated({"grpo": 0.5}) == {}
+
+
+def test_every_known_answer_is_of_methods_that_exist():
+    assert all(find_method(method) for one in KNOWN for method in (one.baseline, one.other))
+
+
+def test_tables_of_answers_and_doses():
+    strong = {"grpo": 0.4, "grpo-asc": 0.8, "grpo-gdqa": 0.4}
+    of_doses = [
+        *cells(strong, dose={"likeness": 2.0}, model="mini-l-likeness-2"),
+        *cells({**strong, "grpo-asc": 0.4}, dose={"likeness": 0.0}, model="mini-l-none"),
+    ]
+    report = export([*cells(), *of_doses]).report
+    (block,) = named(report, "known-answers").blocks
+    assert [row.cells[3].text for row in block.rows] == ["as expected"] * len(KNOWN)
+    assert block.rows[1].cells[2].text == "the same answers"
+    (doses,) = named(report, "doses").blocks
+    assert [row.title for row in doses.rows] == ["none", "likeness 2"]
+    gains = [float(row.cells[1].text) for row in doses.rows]
+    assert abs(gains[0]) < 10 < 30 < gains[1]
+
+
+def test_a_store_without_any_says_what_to_run():
+    with pytest.raises(AnatomyR1Error, match="--artefact calibration"):
+        export([result("zero-shot")])
