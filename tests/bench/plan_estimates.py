@@ -92,7 +92,7 @@ def estimate(shape, cases):
             "measured": dataclasses.asdict(spans(case)),
             "estimated": seconds(work(network, own_lengths, own), rates).step,
             "estimated_spans": dataclasses.asdict(seconds(work(network, own_lengths, own), rates)),
-            "usual": case["seconds"] if way == "usual" else cases[f"{method} usual"]["seconds"],
+            "usual": cases[f"{method} usual"]["seconds"] if f"{method} usual" in cases else None,
             "reason": REASONS.get((shape, name), ""),
         }
 
@@ -131,7 +131,9 @@ def of_seconds(cases):
         step, own, method = sum(one["measured"].values()), one["estimated_spans"], one["name"].split()[0]
         parts = [error(own[name], one["measured"][name]) for name in ("rollout", "scoring")]
         learning = [one_["forward"] + one_["backward"] for one_ in (own, one["measured"])]
-        beside = [f"{step / one['usual']:.2f}", f"{one['estimated'] / usual[method]:.2f}"]
+        beside = ["", ""]
+        if one["usual"]:  # measured, as its estimate
+            beside = [f"{step / one['usual']:.2f}", f"{one['estimated'] / usual[method]:.2f}"]
         numbers = [f"{step:#.3g}", f"{one['estimated']:#.3g}", error(one["estimated"], step)]
         rows.append([one["name"], *numbers, *beside, *parts, error(*learning)])
     return table(headings, rows)

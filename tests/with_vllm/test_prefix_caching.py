@@ -87,9 +87,7 @@ def without(babbling):
 
 
 @pytest.mark.parametrize("engine", [Ours, Colocated])
-def test_a_group_shares_its_prompt_and_picture_and_another_picture_only_the_words_before_it(
-    engine, babbling, without
-):
+def test_a_group_shares_its_prompt_and_picture_and_another_picture_only_the_words_before_it(engine, babbling, without):
     made = engine(babbling)
     length, cached, tokens = made.group(901)
     whole = (length - 1) // BLOCK * BLOCK  # the last token is computed: it predicts the first new one

@@ -38,7 +38,9 @@ def stated(kind):
 
 def written(config):
     """Names and values as environment variables."""
-    return {name.upper(): str(value).lower() if isinstance(value, bool) else str(value) for name, value in config.items()}
+    return {
+        name.upper(): str(value).lower() if isinstance(value, bool) else str(value) for name, value in config.items()
+    }
 
 
 def launched(root, out, kind):
