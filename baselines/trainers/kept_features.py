@@ -1,7 +1,8 @@
 """Features of images kept over steps, where the vision tower does not change: it runs once an image in a training.
 
 A tower is frozen where none of its weights is trained, adapters included, and the reference's always is. A key is what
-the tower reads, the processed pixels, so an image with other noise has other features.
+the tower reads, the processed pixels, so an image with other noise has other features. A reference alone keeps none of
+such images: it reads each of them once.
 
 Each image goes through the tower by itself: a matrix product rounds by the size of its batch, and so features do not
 depend on which images were kept, and a resumed training has the same. They differ in the last bits from those that all
@@ -46,8 +47,10 @@ def keep_features(trainer: Any) -> None:
     reference = None if trainer.args.sync_ref_model else trainer.ref_model
     policy = trainer.model if frozen(trainer.model) else None
     if policy is None:
+        reference = None if trainer.args.augment_image else reference
         only = "only the reference's features are kept" if reference is not None else "no features are kept"
-        warnings.warn(f"kept_features_mb: the vision tower is trained, so {only}", stacklevel=2)
+        noise = " and images have noise" if trainer.args.augment_image else ""
+        warnings.warn(f"kept_features_mb: the vision tower is trained{noise}, so {only}", stacklevel=2)
     fixed = [model for model in (policy, reference) if model is not None]
     shared = len(fixed) == 2 and same_tower(*fixed)
     kept = Kept[torch.Tensor](budget if shared or len(fixed) < 2 else budget // 2)

@@ -321,6 +321,15 @@ def test_without_reference_a_trained_tower_keeps_nothing(trainer):
     assert sum(count for _, count in calls) == 2 * 2 * GROUP
 
 
+def test_a_reference_alone_keeps_no_noisy_images(trainer):
+    """It reads each once, and one by one takes longer than together."""
+    with pytest.warns(UserWarning, match="vision tower is trained and images have noise, so no features are kept"):
+        made = trainer("grpo-gdqa", entry={"frozen": []})
+    calls = towers(made)
+    step(made)
+    assert [count for name, count in calls if name == "ref_model"] == [2 * GROUP]
+
+
 def test_a_reference_that_follows_the_policy_keeps_nothing(trainer):
     with pytest.warns(UserWarning, match="no features are kept"):
         made = trainer(entry={"frozen": []}, sync_ref_model=True)

@@ -36,7 +36,7 @@ def start(world, root, out, shared_rows="false"):
         for rank in ranks
     ]
     for process in running:
-        _, errors = process.communicate(timeout=400)
+        _, errors = process.communicate(timeout=900)
         assert process.returncode == 0, errors[-3000:]
 
 
