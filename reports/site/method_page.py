@@ -106,6 +106,13 @@ METHODS: dict[str, About] = {
         "GRPO with DAPO's penalty for overlong completions, and nothing else of DAPO.",
         "Yu et al. 2025, arXiv:2503.14476, section 3.4",
     ),
+    "grpo-again": About("A known answer: GRPO under other seeds, which should not differ.", "docs/calibration.md"),
+    "grpo-gdqa-off": About("A known answer: GDQA without its two parts, which is GRPO.", "docs/calibration.md"),
+    "grpo-flipped": About(
+        "A known answer: GRPO with a tenth of its accuracy rewards flipped, which should be worse.",
+        "docs/calibration.md",
+    ),
+    "grpo-twice": About("A known answer: GRPO with twice the steps, which should not be worse.", "docs/calibration.md"),
     "control-majority": About(
         "A control without model and image: the option that is right most often in training.", "docs/controls.md"
     ),

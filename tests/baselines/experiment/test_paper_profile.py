@@ -10,7 +10,7 @@ import yaml
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.experiment.cell import Cell, GridRun, Layout, arguments
 from baselines.experiment.profile import load_profile
-from baselines.methods.registry import METHODS
+from baselines.methods.registry import CALIBRATION, METHODS
 from baselines.runtime.processes import ACCELERATE
 from baselines.stages.policy import ADAPTER, fetch, load_model, load_policy
 from baselines.stages.train import LOG_NAME, train
@@ -20,7 +20,7 @@ TASK = "sgg_anatomy_mini"
 ON_CPU = {"use_cpu": True, "use_vllm": False, "similarity": "mini", "max_completion_length": 6}
 """What a test machine lacks: GPUs, vLLM, MedCLIP's weights, time."""
 SMALL = {"max_steps": 1, "own_steps": 1, "rollout_tokens": 0, "warmup_steps": 0, "save_steps": 5}
-TRAINED = [method for method in METHODS if method.trained and method.start == "base"]
+TRAINED = [one for one in METHODS if one.trained and one.start == "base" and one not in CALIBRATION]
 SIZES = ("qwen2.5-vl-3b", "qwen2.5-vl-7b")
 
 

@@ -11,7 +11,7 @@ from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import cells, select, stages
 from baselines.experiment.profile import load_profile
 from baselines.grid.grid import configuration
-from baselines.methods.registry import CONTROLS, METHODS, TABLE_1
+from baselines.methods.registry import CALIBRATION, CONTROLS, METHODS, TABLE_1
 from baselines.runtime import processes as requirements
 
 MINI = load_profile("mini")
@@ -36,7 +36,7 @@ def test_selection_takes_what_is_asked_for_and_names_what_is_unknown():
     assert [cell.seed for cell in cells(chosen)] == [1, 2, 1, 2]
     assert select(MINI, methods=["grpo", "all"]).methods[0] == "grpo"
     every = [name for name in select(MINI, methods=["grpo", "all"]).methods if "@" not in name]
-    assert sorted(every) == sorted(one.id for one in METHODS)
+    assert sorted(every) == sorted(one.id for one in METHODS if one not in CALIBRATION)
     with pytest.raises(AnatomyR1Error, match="no model 'x'"):
         select(MINI, models=["x"])
 
