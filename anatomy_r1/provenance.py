@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,10 @@ VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 def provenance() -> dict[str, Any]:
-    """Commit, dirty flag, lock hash, packages, hardware and arithmetic. `commit` is "" outside a git checkout."""
+    """Code (`code_state`), lock hash, packages, hardware and arithmetic."""
     lock = ROOT / "constraints.txt"
     return {
-        **git_state(),
+        **code_state(),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         "packages": versions(PACKAGES),
         "python": platform.python_version(),
@@ -44,6 +46,35 @@ def stated(record: Any, *path: str) -> Any:
     for name in path:
         record = record.get(name) if isinstance(record, Mapping) else None
     return record
+
+
+def code_state() -> dict[str, Any]:
+    """What computed: `git_state` in a checkout, else the commit that was installed from, else a hash of the package.
+
+    A package that was installed from a folder knows no commit. Its `commit` is `pkg-` and the hash of its modules: no
+    commit of git, but it tells the same code from another.
+    """
+    state = git_state()
+    return state if state["commit"] else {"commit": _installed_commit() or _package_hash(), "dirty": False}
+
+
+def _installed_commit() -> str:
+    """The commit of a package installed from a repository (PEP 610); "" from elsewhere."""
+    try:
+        record = metadata.distribution("anatomy-r1").read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return ""
+    found = stated(json.loads(record), "vcs_info", "commit_id") if record else None
+    return found if isinstance(found, str) else ""
+
+
+@cache
+def _package_hash() -> str:
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
+    return f"pkg-{digest.hexdigest()[:40]}"
 
 
 def git_state() -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """What is recorded of the machine."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 
 from anatomy_r1 import provenance
@@ -65,3 +68,40 @@ def test_case_20_without_a_git_that_works_there_is_no_commit_and_no_word(tmp_pat
     monkeypatch.setenv("PATH", str(program.parent))
     assert provenance.git_state() == {"commit": "", "dirty": False}
     assert capfd.readouterr() == ("", "")
+
+
+def test_outside_a_checkout_the_code_still_has_a_name(tmp_path, monkeypatch):
+    """A result without one could be written, and read by nothing."""
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "_installed_commit", lambda: "")
+    state = provenance.code_state()
+    assert re.fullmatch(r"pkg-[0-9a-f]{40}", state["commit"])
+    assert state == {**provenance.code_state(), "dirty": False}
+    assert provenance.provenance()["commit"] == state["commit"]
+
+
+def test_the_name_of_a_package_follows_its_modules(tmp_path, monkeypatch):
+    found = []
+    for content in ("one", "one", "two"):
+        folder = tmp_path / f"{len(found)}" / "anatomy_r1"
+        folder.mkdir(parents=True)
+        (folder / "provenance.py").write_text(content)
+        monkeypatch.setattr(provenance, "__file__", str(folder / "provenance.py"))
+        provenance._package_hash.cache_clear()
+        found.append(provenance._package_hash())
+    provenance._package_hash.cache_clear()
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize(
+    ("record", "commit"),
+    [
+        ('{"url": "https://example.org/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}', "abc"),
+        ('{"url": "file:///somewhere", "dir_info": {}}', ""),
+        (None, ""),
+    ],
+    ids=["from a repository", "from a folder", "from an index"],
+)
+def test_an_installation_from_a_repository_knows_its_commit(monkeypatch, record, commit):
+    monkeypatch.setattr(provenance.metadata, "distribution", lambda _: SimpleNamespace(read_text=lambda _: record))
+    assert provenance._installed_commit() == commit

@@ -62,7 +62,7 @@ def _analysis(args: argparse.Namespace) -> Analysis:
     from anatomy_r1.comparison.family import declaration, load_family
     from anatomy_r1.comparison.panel import panels
     from anatomy_r1.comparison.systems import load_systems
-    from anatomy_r1.provenance import git_state
+    from anatomy_r1.provenance import code_state
 
     family = load_family(args.family) if args.family else None
     systems = load_systems(args.systems, args.data)
@@ -72,6 +72,6 @@ def _analysis(args: argparse.Namespace) -> Analysis:
         found,
         family or undeclared_family(found, args.metric or METRICS[0], args.smallest_difference),
         declaration=declaration(args.family, commits) if args.family else None,
-        code=git_state()["commit"],
+        code=code_state()["commit"],
         seed=args.seed,
     )

@@ -93,13 +93,13 @@ def _judge(args: argparse.Namespace) -> int:
     from anatomy_r1.comparison.regression_gate.judge import judge
     from anatomy_r1.comparison.regression_gate.sources import align, load
     from anatomy_r1.files import write_output
-    from anatomy_r1.provenance import git_state
+    from anatomy_r1.provenance import code_state
     from anatomy_r1.tables import markdown
 
     check_formats(args)
     rule = _rule(args)
     reference, fresh = load(args.against, args.data), load(args.results, args.data)
-    gate = judge(align(reference, fresh, rule.mode, args.allow_different), rule, git_state()["commit"])
+    gate = judge(align(reference, fresh, rule.mode, args.allow_different), rule, code_state()["commit"])
     document = report.document(gate, args.flips)
     shown = write_report(args, document, lambda: report.as_json(gate))
     _print([shown, *([*report.verdicts(gate), report.headline(gate)] if args.format == "text" else [])], args)
