@@ -82,15 +82,33 @@ def _papers_methods(compared: Compared) -> Iterator[SiteFinding]:
     if not own:
         return
     shown = "; ".join(
-        f"{method_title(method, MATCHED)} {_difference(one)} on {benchmark_title(benchmark)}"
+        f"{method_title(method, MATCHED)} {_difference(one)}{_another_training(one)} on {benchmark_title(benchmark)}"
         for (benchmark, method), one in own.items()
     )
     names = list(dict.fromkeys(method_title(method, MATCHED) for _, method in own))
     subject = f"The paper's {' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
     title = f"{subject} not found better than GRPO here"
+    if all(_verdict(one) == "underpowered" for one in own.values()):  # no finding at all
+        title = f"{subject.removesuffix(' is').removesuffix(' are')} and GRPO cannot be told apart here"
     if better:
         title = f"{subject} better than GRPO in {better} of {len(own)} comparisons here"
-    yield SiteFinding(f"{title}.", f"Avg@5 minus GRPO's, points: {shown}.", "comparisons.html", "Compare")
+    text = f"Avg@5 minus GRPO's, points: {shown}. {_from(list(own.values()))}"
+    yield SiteFinding(f"{title}.", text, "comparisons.html", "Compare")
+
+
+def _another_training(one: Comparison) -> str:
+    """The interval of the method, where there is one."""
+    found = one.retrained
+    return f" (another training: {interval_text(found.low, found.high)})" if found else ""
+
+
+def _from(of: Sequence[Comparison]) -> str:
+    """How many trainings a finding rests on, and what that leaves open."""
+    bases, seeds = max(max(1, len(one.bases)) for one in of), max(len(one.seeds) for one in of)
+    if bases > 1:
+        return f"From {bases} bases."
+    counted = "one seed" if seeds < 2 else f"{seeds} seeds"
+    return f"From one base and {counted}: with another base the order may be another."
 
 
 def _first(found: Mapping[ScoreKey, Score], model: str, compared: Compared) -> Iterator[SiteFinding]:
