@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.bases import RunKey, distinct_seeds, factors_text
+from anatomy_r1.comparison.naming import refuse_bare_methods, siblings
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import recorded_scores
 from anatomy_r1.results.store import Result, cell_files, load_cell, load_result, store_in
@@ -254,6 +255,7 @@ def load_systems(arguments: Sequence[str], data: Path | None) -> tuple[System, .
         data: Prepared set of the response logs, or its parent folder.
     """
     found: dict[str, SystemRun] = {}
+    refuse_bare_methods(arguments)
     for run in (run for argument in dict.fromkeys(arguments) for run in _load_runs(argument, data)):
         source = run.origin["source"]
         if found.setdefault(source, run).name != run.name:
@@ -273,37 +275,13 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
             return [_run(load_cell, cell, name) for cell in cells]
         raise AnatomyR1Error(f"{path}: no results in it. Fix: name a result store, or a folder of one")
     if not path.suffix and not path.exists() and "#" not in path.name:
-        raise AnatomyR1Error(f"{path}: no such folder of results and no such response log. {_siblings(path)}")
+        raise AnatomyR1Error(f"{path}: no such folder of results and no such response log. {siblings(path)}")
     return [_load_cell(path, name) if path.suffix == ".json" else _load_log(path, name, data)]
-
-
-def _siblings(path: Path) -> str:
-    """What could have been meant: a method of a store below this folder, or what the nearest folder holds."""
-    stores = [store for pattern in ("results/*/store", "runs/*/results") for store in sorted(Path().glob(pattern))]
-    if stores and len(path.parts) == 1 and not path.suffix:
-        return _method_folders(path.name, stores)
-    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
-    names = sorted(entry.name for entry in folder.iterdir())
-    return (
-        f"Fix: name one that exists; {folder} holds {', '.join(names[:12]) or 'nothing'}{', ...' * (len(names) > 12)}"
-    )
-
-
-def _method_folders(method: str, stores: Sequence[Path]) -> str:
-    """The folders of a method by its name; the names there are if it has none."""
-    for store in stores:
-        cells = [path.parent.relative_to(store).parts for path in sorted(store.glob("*/*/*/*/seed*.json"))]
-        arms = [(model, arm) for _, model, name, arm in cells if name == method]
-        if arms:
-            model, arm = next((one for one in arms if one[1] == "matched"), arms[0])
-            return f"Fix: a system is a path; that method's are {store}/*/{model}/{method}/{arm}"
-    names = sorted({path.name for path in stores[0].glob("*/*/*")})
-    return f"Fix: a system is a path such as {stores[0]}/*/mini-l/{names[0]}/matched; methods there: {', '.join(names)}"
 
 
 def _load_cell(path: Path, name: str) -> SystemRun:
     if not path.is_file():
-        raise AnatomyR1Error(f"{path}: no such result. {_siblings(path)}")
+        raise AnatomyR1Error(f"{path}: no such result. {siblings(path)}")
     return _run(load_result, path, name)
 
 

@@ -68,7 +68,12 @@ STORE = Path("results/mini/store")
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["compare", "grpo", "dapo"], f"are {STORE}/*/mini-l/grpo/matched"),
+        (
+            ["compare", "grpo", "dapo"],
+            f"Fix: anatomy-r1 compare {STORE}/sgg_anatomy_mini/mini-l/grpo/matched "
+            f"{STORE}/sgg_anatomy_mini/mini-l/dapo/matched",
+        ),
+        (["compare", "grpo", "results/demo"], f"are {STORE}/*/mini-l/grpo/matched"),
         (["compare", "grppo", "dapo"], "methods there: control-majority,"),
         (["compare", f"{STORE}/sgg_anatomy_mini/mini-l/grppo"], "holds control-majority,"),
         (["score", str(STORE), "--data", "d"], "results of a store are for `anatomy-r1 compare`"),

@@ -1,0 +1,60 @@
+"""What a user may have meant who names a method, or a path that is not there, in place of a system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anatomy_r1.errors import AnatomyR1Error
+
+
+def refuse_bare_methods(arguments: Sequence[str]) -> None:
+    """Where methods are named in place of their folders, say the whole command."""
+    if any(Path(word).exists() or not word.replace("-", "").isalnum() for word in arguments):
+        return
+    for store in _stores():
+        of = {word: _folder(store, word) for word in arguments}
+        if len(of) > 1 and all(of.values()):
+            named = " ".join(str(folder) for folder in of.values())
+            raise AnatomyR1Error(f"{', '.join(of)}: a system is a path. Fix: anatomy-r1 compare {named}")
+
+
+def _stores() -> list[Path]:
+    """Result stores below this folder, where commands put them."""
+    return [store for pattern in ("results/*/store", "runs/*/results") for store in sorted(Path().glob(pattern))]
+
+
+def _folder(store: Path, method: str) -> Path | None:
+    """The folder of a method in a store, of its first benchmark and model, in the arm matched if it has that."""
+    cells = sorted({path.parent for path in store.glob(f"*/*/{method}/*/seed*.json")}, key=_surgery_first)
+    return next((one for one in cells if one.name == "matched"), cells[0] if cells else None)
+
+
+def _surgery_first(folder: Path) -> tuple[bool, Path]:
+    """The surgical questions before the slides, as in the paper's tables."""
+    return "sgg" not in str(folder), folder
+
+
+def siblings(path: Path) -> str:
+    """What could have been meant: a method of a store below this folder, or what the nearest folder holds."""
+    if len(path.parts) == 1 and not path.suffix:
+        if stores := _stores():
+            return _method_folders(path.name, stores)
+        return "Fix: name a result store, a folder of one, or a response log; no store is below this folder"
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    names = sorted(entry.name for entry in folder.iterdir())
+    return (
+        f"Fix: name one that exists; {folder} holds {', '.join(names[:12]) or 'nothing'}{', ...' * (len(names) > 12)}"
+    )
+
+
+def _method_folders(method: str, stores: Sequence[Path]) -> str:
+    """The folders of a method by its name; the names there are if it has none."""
+    for store in stores:
+        cells = [path.parent.relative_to(store).parts for path in sorted(store.glob("*/*/*/*/seed*.json"))]
+        arms = [(model, arm) for _, model, name, arm in cells if name == method]
+        if arms:
+            model, arm = next((one for one in arms if one[1] == "matched"), arms[0])
+            return f"Fix: a system is a path; that method's are {store}/*/{model}/{method}/{arm}"
+    names = sorted({path.name for path in stores[0].glob("*/*/*")})
+    return f"Fix: a system is a path such as {stores[0]}/*/mini-l/{names[0]}/matched; methods there: {', '.join(names)}"
