@@ -82,8 +82,8 @@ STORE = Path("results/mini/store")
         (["data", "prepare", "sgg", "--root", "none", "--out", "never"], "`anatomy-r1 data mini --out runs/world`"),
         (["certify", "results/mini"], "no training to certify (no such file)"),
     ],
-    ids=["methods by name", "a method beside a path", "no such method", "a typing error", "a store is no log", "a table is no log",
-         "nothing to submit", "no data", "no training"],
+    ids=["methods by name", "a method beside a path", "no such method", "a typing error", "a store is no log",
+         "a table is no log", "nothing to submit", "no data", "no training"],
 )  # fmt: skip
 def test_an_error_names_the_next_step(words, expected, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
