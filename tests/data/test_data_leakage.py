@@ -12,6 +12,7 @@ from anatomy_r1.data.leakage import sides
 from anatomy_r1.data.leakage.passport import from_dict
 from anatomy_r1.data.leakage.sides import VIDEOS
 from anatomy_r1.data.prepared import INPUTS, MANIFEST, QUESTIONS
+from anatomy_r1.exports.croissant import FILE as CROISSANT
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 LINES = """\
@@ -78,7 +79,7 @@ def test_a_set_in_an_unwritable_folder_still_has_a_passport(prepared_set, monkey
 
     monkeypatch.setattr(Path, "replace", full)
     assert sides.leakage(prepared_set).not_clean == ("near_duplicate",)
-    assert {path.name for path in prepared_set.iterdir()} == {QUESTIONS, MANIFEST, INPUTS}
+    assert {path.name for path in prepared_set.iterdir()} == {QUESTIONS, MANIFEST, INPUTS, CROISSANT}
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", '{"passport": {}}', None])
