@@ -17,6 +17,8 @@ from anatomy_r1.mini.world import WorldSpec, write_world
 from anatomy_r1.question import LETTERS
 from anatomy_r1.training.similarity import mini_similarity, served_difficulty
 
+pytestmark = pytest.mark.slow
+
 SIZE = 120
 
 

@@ -23,6 +23,8 @@ from tests.bench.blind_simulations import (
     rates,
 )
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ONE_PRIOR, HALF_PRIOR, ONE_NEVER, THREE_NEVER, NAMED = PLANTED
 

@@ -12,6 +12,8 @@ from anatomy_r1.results.store import load_results, save_result, store_in
 from reports.__main__ import main as reports_main
 from tests.helpers.stores import PROVENANCE, grid, result
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 LOOKS_ALIKE = "sgg_anatomy_mini/mini-l/grpo/seed0.json"
 """Training curves have such names: below `curves/` they are where a store has its results."""

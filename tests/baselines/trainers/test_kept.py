@@ -23,6 +23,8 @@ from tests.helpers.double import make_double
 from tests.helpers.recording import BENCHMARK, GROUP, hashed_reward, trainer_for
 from tests.helpers.small_runs import ignore
 
+pytestmark = pytest.mark.slow
+
 
 def image(seed, size=(56, 56)):
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8))

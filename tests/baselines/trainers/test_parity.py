@@ -12,6 +12,8 @@ from baselines.trainers import grpo
 from baselines.trainers.parity import Agreement, agreement, partial_sums, require
 from tests.helpers.recording import hashed_reward, shift_weights, trainer_for
 
+pytestmark = pytest.mark.slow
+
 BAND, MOST = 1e-3, 0.01
 CHECKED = {"max_steps": 2, "beta": 0.0, "shared_rollouts": True, "parity_band": BAND, "parity_stop": MOST}
 

@@ -20,6 +20,8 @@ from tests.helpers.recording import BENCHMARK, GROUP, hashed_reward, shift_weigh
 from tests.helpers.recording import trainer_for as make
 from tests.helpers.small_runs import ignore
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("grpo", "gpg", "dapo", "dr-grpo", "gspo", "papo", "grpo-asc", "grpo-asc-released")
 METHODS += ("grpo-gdqa", "grpo-gdqa-no-image", "grpo-asc-gdqa")
 CLOSE = 1e-10

@@ -17,6 +17,8 @@ from baselines.stages.train import LOG_NAME, train
 from tests.helpers.recording import BENCHMARK, GROUP, hashed_reward, shift_weights, trainer_for
 from tests.helpers.small_runs import ignore
 
+pytestmark = pytest.mark.slow
+
 SIZE = {"per_device_train_batch_size": 3 * GROUP, "max_steps": 9, "beta": 0.0}
 
 

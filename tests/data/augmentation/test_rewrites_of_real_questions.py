@@ -11,6 +11,8 @@ from anatomy_r1.data.augmentation.scene_questions import read_scene_question
 from anatomy_r1.data.stems import parse_stem
 from anatomy_r1.prompts import parse, render
 
+pytestmark = pytest.mark.slow
+
 
 def described(thing):
     return thing.place, thing.colour, thing.name, thing.kind

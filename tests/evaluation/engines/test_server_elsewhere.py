@@ -18,6 +18,8 @@ from tests.helpers.chat_server import serving
 from tests.helpers.server_runs import rows, run
 from tests.helpers.small_set import questions
 
+pytestmark = pytest.mark.slow
+
 
 def entries(log):
     with ResponseLog(log, read_only=True) as opened:

@@ -15,6 +15,8 @@ from tests.helpers.chat_server import MODEL, completion, is_probe, serving
 from tests.helpers.server_runs import rows, run
 from tests.helpers.small_set import manager
 
+pytestmark = pytest.mark.slow
+
 
 def provenance(log, found):
     with ResponseLog(log, read_only=True) as opened:

@@ -12,6 +12,8 @@ from anatomy_r1.scoring.score import score
 from tests.helpers.chat_server import completion, is_probe, serving
 from tests.helpers.server_runs import rows, run
 
+pytestmark = pytest.mark.slow
+
 
 def thought(asked):
     """What the model says after the `<think>` of its chat template: one in three is cut off while it thinks."""

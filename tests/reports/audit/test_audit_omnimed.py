@@ -15,6 +15,8 @@ from reports.audit.report import findings
 from reports.audit.report import load as load_audit
 from tests.reports.audit.conftest import FINDINGS, problem, problems
 
+pytestmark = pytest.mark.slow
+
 COMMITTED = Path(__file__).parents[3] / "results/audit"
 RIGHT, NEVER = FINDINGS[:6], FINDINGS[6:]
 

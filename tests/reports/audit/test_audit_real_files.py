@@ -10,6 +10,8 @@ from reports.audit.released import load
 from reports.audit.report import findings
 from reports.audit.report import load as load_audit
 
+pytestmark = pytest.mark.slow
+
 COMMITTED = Path(__file__).parents[3] / "results/audit/audit.json"
 
 

@@ -11,6 +11,8 @@ from reports.audit.released import ASC, GDQA, NAMES, Released, load
 from reports.audit.released_chance import check_distractors, detectable_effect, ordered, uniform
 from reports.audit.report import Finding, findings
 
+pytestmark = pytest.mark.slow
+
 GRPO = NAMES[0]
 
 
