@@ -13,7 +13,7 @@ from anatomy_r1.training.training_log import LOG_NAME
 from baselines.__main__ import main
 from baselines.experiment.cell import arguments, open_run, settings
 from baselines.experiment.profile import PROFILES, load_profile
-from baselines.methods.registry import find_method
+from baselines.methods import registry
 from baselines.preflight.twice import difference, twice
 from baselines.runtime.determinism import ENVIRONMENT
 from baselines.stages.stages import parse_cell
@@ -32,7 +32,15 @@ def profile(path, **changes):
 
 
 @pytest.fixture(scope="module")
-def repeated(smoke_root, tmp_path_factory):
+def own_methods():
+    """Method files that this module's runs register are forgotten at its end: other tests list all methods."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_added", {})
+        yield
+
+
+@pytest.fixture(scope="module")
+def repeated(own_methods, smoke_root, tmp_path_factory):
     """GRPO over two processes, twice; and in one process, with other kernels in the second run."""
     folder, found = tmp_path_factory.mktemp("twice"), {}
     for name, processes, vary in (("same", 2, {}), ("varied", 1, {"ATEN_CPU_CAPABILITY": "default"})):
@@ -95,7 +103,7 @@ def test_the_key_is_part_of_what_weights_depend_on(tmp_path):
     with_key, without = (load_profile(one) for one in (profile(tmp_path / "own.yaml"), "smoke"))
     assert settings(with_key, cell)["deterministic"] is True
     assert "deterministic" not in settings(without, cell)
-    assert arguments(with_key, find_method("sft"), 0) == arguments(without, find_method("sft"), 0)
+    assert arguments(with_key, registry.find_method("sft"), 0) == arguments(without, registry.find_method("sft"), 0)
 
 
 def test_a_process_gets_the_environment_and_pytorch_refuses_what_is_not_deterministic(monkeypatch):
