@@ -16,6 +16,7 @@ import numpy as np
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import METRICS, Family
 from anatomy_r1.comparison.panel import panels
+from anatomy_r1.comparison.refusal import method_of
 from anatomy_r1.comparison.systems import System
 
 Expected = Literal["identical", "no difference", "worse", "better", "not worse"]
@@ -30,11 +31,6 @@ class KnownAnswer:
     other: str
     expected: Expected
     why: str
-
-    @property
-    def negative(self) -> bool:
-        """Whether nothing should be found."""
-        return self.expected in ("identical", "no difference")
 
 
 KNOWN: tuple[KnownAnswer, ...] = (
@@ -90,7 +86,7 @@ def calibrate(systems: Sequence[System], known: Sequence[KnownAnswer] = KNOWN, *
 
     Answers of which a system is missing are left out.
     """
-    by_method = {_method(system): system for system in systems}
+    by_method = {method_of(system): system for system in systems}
     there = [one for one in known if {one.baseline, one.other} <= by_method.keys()]
     if not there:
         return []
@@ -99,10 +95,6 @@ def calibrate(systems: Sequence[System], known: Sequence[KnownAnswer] = KNOWN, *
     made = [panel for pair in pairs for panel in panels(pair, ("prompts",) if _prompts_differ(*pair) else ())]
     judged = {(one.baseline, one.other): one for one in compare(made, family, seed=seed)}
     return [Calibrated(one, judged[pair], _same_answers(*pair)) for one, pair in zip(there, pairs, strict=True)]
-
-
-def _method(system: System) -> str:
-    return system.name.split("/")[2]
 
 
 def _prompts_differ(first: System, second: System) -> bool:

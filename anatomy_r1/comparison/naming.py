@@ -32,7 +32,8 @@ def _folder(store: Path, method: str) -> Path | None:
 
 def _surgery_first(folder: Path) -> tuple[bool, Path]:
     """The surgical questions before the slides, as in the paper's tables."""
-    return "sgg" not in str(folder), folder
+    benchmark = folder.parts[-4]
+    return not benchmark.startswith("sgg"), folder
 
 
 def siblings(path: Path) -> str:
@@ -51,10 +52,8 @@ def siblings(path: Path) -> str:
 def _method_folders(method: str, stores: Sequence[Path]) -> str:
     """The folders of a method by its name; the names there are if it has none."""
     for store in stores:
-        cells = [path.parent.relative_to(store).parts for path in sorted(store.glob("*/*/*/*/seed*.json"))]
-        arms = [(model, arm) for _, model, name, arm in cells if name == method]
-        if arms:
-            model, arm = next((one for one in arms if one[1] == "matched"), arms[0])
+        if folder := _folder(store, method):
+            model, _, arm = folder.parts[-3:]
             return f"Fix: a system is a path; that method's are {store}/*/{model}/{method}/{arm}"
     names = sorted({path.name for path in stores[0].glob("*/*/*")})
     return f"Fix: a system is a path such as {stores[0]}/*/mini-l/{names[0]}/matched; methods there: {', '.join(names)}"

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anatomy_r1.files import atomic_folder
-
-if TYPE_CHECKING:
-    from anatomy_r1.mini.recipe import Recipe
+from anatomy_r1.mini.recipe import Recipe
 
 SCENES, SLIDES = 800, 250
-"""Pictures of the turn: fewer than a base's, since its names alone change."""
+"""Pictures of the turn (ours): fewer than a base's, since its names alone change."""
+SEED_SHIFT = 1000
+"""Added to the base's seed (ours), so that its pictures are others."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def give(source: Path, out: Path, dose: Dose, recipe: Recipe) -> None:
     from anatomy_r1.mini.student import Student
 
     turn = replace(
-        recipe, seed=recipe.seed + 1000, scenes=min(SCENES, recipe.scenes), slides=min(SLIDES, recipe.slides),
+        recipe, seed=recipe.seed + SEED_SHIFT, scenes=min(SCENES, recipe.scenes), slides=min(SLIDES, recipe.slides),
         habit_likeness=dose.likeness, habit_peak=dose.peak,
     )  # fmt: skip
     torch.set_num_threads(1)

@@ -236,5 +236,5 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
         "data": data,
         "model": profile.source(cell.model, cell.base),
         "parent": settings(profile, parent) if parent else None,
-        **profile.portable,
+        **profile.numerics,
     }

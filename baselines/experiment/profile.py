@@ -19,7 +19,8 @@ from anatomy_r1.arithmetic import Mode
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
 from anatomy_r1.validation import read_validated
-from baselines.experiment.profile_file import COMMON, Launch, Needs, ProfileFile, not_portable
+from baselines.experiment.profile_file import Launch, Needs, ProfileFile, not_portable
+from baselines.experiment.training_section import COMMON
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 
@@ -48,8 +49,8 @@ class Profile:
     """Whether the same run gives the same bits on one machine (docs/determinism.md)."""
 
     @property
-    def portable(self) -> dict[str, Any]:
-        """What portable or deterministic arithmetic adds to settings that are hashed; else empty: old digests stay."""
+    def numerics(self) -> dict[str, Any]:
+        """Portable and deterministic arithmetic, where they are on, for settings that are hashed: old digests stay."""
         portable = {"arithmetic": self.arithmetic} if self.arithmetic == "portable" else {}
         return portable | ({"deterministic": True} if self.deterministic else {})
 

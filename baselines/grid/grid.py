@@ -114,7 +114,7 @@ def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
         from anatomy_r1.mini.world import WorldSpec, world_hash
 
         world = world_hash(WorldSpec(**profile.world))
-    if own := profile.portable:
+    if own := profile.numerics:
         world, bases = digest([world, own]), {model: digest([found, own]) for model, found in bases.items()}
     return {
         "world": world,

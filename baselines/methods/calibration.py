@@ -48,7 +48,7 @@ def _hit(key: str) -> bool:
     return drawn < FLIPPED_SHARE
 
 
-AGAIN = GRPO.but("grpo-again", seed_shift=10_000, release="")
+AGAIN = GRPO.but("grpo-again", seed_shift=10_000, release="")  # ours: beyond every seed that is run
 GDQA_OFF = GDQA.but("grpo-gdqa-off", knobs={"augment_text": False, "augment_image": False}, release="")
 FLIPPED = GRPO.but("grpo-flipped", rewards=("baselines.methods.calibration.flip_reward",), release="")
 TWICE = GRPO.but("grpo-twice", budget_times=2, release="")

@@ -18,7 +18,7 @@ from anatomy_r1.training.similarity import read_similarity
 from baselines.experiment.cell import GridRun, arguments
 from baselines.experiment.plan import Selection
 from baselines.experiment.profile import Profile, profile_path
-from baselines.experiment.profile_file import COMMON, OF_THE_RUN
+from baselines.experiment.training_section import COMMON, OF_THE_RUN
 from baselines.methods.method import Method
 from baselines.methods.registry import METHODS, all_methods, file_of, find_method
 from baselines.preflight.memory import WHOLE, empty_model, prepared

@@ -18,7 +18,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import PLAIN, VIEWS, split_row
 from anatomy_r1.validation import spelt, unknown_key
 from baselines.experiment.profile import Profile, profile_path
-from baselines.experiment.profile_file import COMMON
+from baselines.experiment.training_section import COMMON
 from baselines.methods.registry import all_methods
 from baselines.runtime.processes import ACCELERATE
 

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from anatomy_r1.results.store import MATCHED
-from baselines.experiment.cell import GridRun, Layout
+from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import load_profile
+from baselines.stages.stages import run_stage
+
+
+def make_inputs(run: GridRun, cells: Iterable[Cell]) -> None:
+    """Make what is missing of the world, data and bases that these trainings need."""
+    layout = run.layout
+    needed = {("world", "world"): layout.world()} if run.profile.generated else {}
+    for cell in cells:
+        needed["data", cell.benchmark] = layout.data(cell.benchmark)
+        needed["base", cell.base_model] = layout.base(cell.base_model)
+    for (stage, name), output in needed.items():
+        if not output.exists():
+            run_stage(stage, name, run)
 
 
 def short_run(run: GridRun, root: Path, changes: Mapping[str, Any]) -> GridRun:

@@ -16,11 +16,10 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.response_log.log import ResponseLog
-from anatomy_r1.results.store import MATCHED
 from baselines.experiment.cell import Cell, GridRun
-from baselines.experiment.plan import Selection, stages
+from baselines.experiment.plan import Selection
 from baselines.preflight.doctor import Check
-from baselines.preflight.short_run import short_run
+from baselines.preflight.short_run import make_inputs, short_run
 from baselines.stages.stages import run_stage
 
 QUESTIONS, TOKENS = 8, 32
@@ -33,16 +32,15 @@ METHODS = ("cot-sft", "grpo")
 
 def smoke(run: GridRun, selection: Selection, benchmark: str) -> list[Check]:
     """One step of each kind of training for each model, then the parity of its rollouts; makes inputs first."""
-    trained = dataclasses.replace(selection, methods=METHODS, benchmarks=(benchmark,), arms=(MATCHED,))
-    for stage in stages(run.profile, run.layout, trained):
-        if stage.stage in ("world", "data", "base") and not stage.output.exists():
-            run_stage(stage.stage, stage.name, run)
+    firsts = dict(reversed(selection.base_models))
+    cells = [Cell(benchmark, model, METHODS[0], 0, base=firsts[model]) for model in selection.models]
+    make_inputs(run, cells)
     tiny = _tiny(run)
     found = []
-    for model in selection.models:
-        found += [_train(tiny, Cell(benchmark, model, method, 0)) for method in METHODS]
+    for cell in cells:
+        found += [_train(tiny, dataclasses.replace(cell, method_id=method)) for method in METHODS]
         if run.profile.training["rl"].get("use_vllm"):
-            base, data = tiny.layout.base(model), tiny.layout.data(benchmark)
+            base, data = tiny.layout.base(cell.base_model), tiny.layout.data(benchmark)
             found.append(parity(base, data, benchmark, tiny.layout.root))
     return found
 

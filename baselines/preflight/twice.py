@@ -13,15 +13,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.training.training_log import LOG_NAME, read
 from baselines.experiment.cell import Cell, GridRun
-from baselines.preflight.short_run import short_run
+from baselines.preflight.short_run import make_inputs, short_run
 from baselines.runtime.determinism import ENVIRONMENT
-from baselines.stages.stages import run_stage
 
 FIRST, SECOND = "first", "second"
 STEPS = 3
@@ -52,10 +50,9 @@ def twice(run: GridRun, cells: Sequence[Cell], steps: int, vary: Mapping[str, st
     Raises:
         AnatomyR1Error: A training fails; its output has the reason.
     """
-    for stage, name, output in _inputs(run, cells):
-        if not output.exists():
-            run_stage(stage, name, run)
-    runs = [short_run(run, run.layout.root / "twice" / name, _shortened(run, steps)) for name in (FIRST, SECOND)]
+    make_inputs(run, cells)
+    short = {"max_steps": steps, "own_steps": steps, "rollout_tokens": 0, "warmup_steps": 0}
+    runs = [short_run(run, run.layout.root / "twice" / name, short) for name in (FIRST, SECOND)]
     environment = ENVIRONMENT if run.profile.deterministic else {}
     for cell in cells:
         for one, more in zip(runs, ({}, vary), strict=True):
@@ -63,19 +60,6 @@ def twice(run: GridRun, cells: Sequence[Cell], steps: int, vary: Mapping[str, st
                 _train(one, trained, {**environment, **more})
         folders = [one.layout.train(cell) for one in runs]
         yield Repeated(cell.name, difference(*folders))
-
-
-def _shortened(run: GridRun, steps: int) -> dict[str, Any]:
-    return {"max_steps": steps, "own_steps": steps, "rollout_tokens": 0, "warmup_steps": 0}
-
-
-def _inputs(run: GridRun, cells: Sequence[Cell]) -> Iterator[tuple[str, str, Path]]:
-    """World, data and bases that the trainings need: stage, name and output."""
-    if run.profile.generated:
-        yield "world", "world", run.layout.world()
-    for cell in cells:
-        yield "data", cell.benchmark, run.layout.data(cell.benchmark)
-        yield "base", cell.base_model, run.layout.base(cell.base_model)
 
 
 def _lineage(cell: Cell) -> list[Cell]:

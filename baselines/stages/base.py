@@ -51,13 +51,6 @@ def write_committed(base: str, size: str, out: Path) -> None:
     bases.write(base, out)
 
 
-def _code_of_dose(source: Mapping[str, Any]) -> list[str]:
-    """What a dose's turn depends on beside the base; nothing without a dose."""
-    from anatomy_r1.mini.base import recipe_hash
-
-    return [recipe_hash(source["mini"])] if source.get("dose") else []
-
-
 def give_dose(base: str, dose: Mapping[str, float], folder: Path) -> None:
     """Give the committed base in `folder` a habit turn with a dose, in place."""
     from anatomy_r1.mini.dose import Dose, give
@@ -73,9 +66,10 @@ def base_digest(profile: Profile, model: str, base: str) -> str:
     source = profile.source(model, base)
     if not profile.generated:
         return digest(source)
-    if base and source.get("recipe") != "toy":
-        return digest([bases.facts(base).sha256, source, *_code_of_dose(source)])
     from anatomy_r1.mini.base import recipe_hash
 
+    if base and source.get("recipe") != "toy":
+        turn = [recipe_hash(source["mini"])] if source.get("dose") else []
+        return digest([bases.facts(base).sha256, source, *turn])
     seed = [profile.bases(model).index(base)] if base else []
     return digest([recipe_hash(source["mini"]), source, *seed])

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from trl import SFTConfig
 
 from anatomy_r1.validation import spelt, unknown_key
-from baselines.experiment.profile_file import OF_THE_RUN, TrainingSection, unknown_argument
+from baselines.experiment.training_section import OF_THE_RUN, TrainingSection, unknown_argument
 from baselines.experiment.values import exact
 from baselines.trainers.config import RLConfig
 from baselines.trainers.shared_rollouts import unsupported

@@ -7,21 +7,24 @@ the tables: docs/calibration.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from anatomy_r1.comparison.calibration import METRIC, Calibrated, calibrate
+from anatomy_r1.comparison.cells import difference_cell, interval_text, score_cell
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import Family
 from anatomy_r1.comparison.panel import panels
 from anatomy_r1.comparison.systems import System, SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.tables.table import Block, Cell, Column, Document, Row, Table, bracketed
+from anatomy_r1.scoring.intervals import cluster_interval
+from anatomy_r1.scoring.question_table import table_metrics
+from anatomy_r1.tables.table import Block, Cell, Column, Document, Row, Table
 from reports.scores.names import benchmark_title, method_title, model_title
 from reports.scores.notes import USE, made_from, warning
 from reports.scores.scores import check_one_profile, scores
 from reports.tables import TableExport
-from reports.tables.rows import points
 
 GAINED = ("grpo-asc", "grpo-gdqa")
 """Methods whose gain over GRPO is shown at each dose."""
@@ -85,16 +88,10 @@ def _known_row(found: Calibrated) -> Row:
 
 def _gain(comparison: Comparison) -> Cell:
     """A difference with the interval of these weights and, where there is one, of the method."""
-    interval = comparison.difference(METRIC).interval
-    retrained = comparison.retrained
-    aside = _interval(interval.low, interval.high)
-    if retrained:
-        aside += f" method {_interval(retrained.low, retrained.high)}"
-    return Cell(points(100 * interval.mean), aside)
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "[no interval]" if low is None or high is None else f"[{points(100 * low)}, {points(100 * high)}]"
+    cell, retrained = difference_cell(comparison.difference(METRIC).interval), comparison.retrained
+    if retrained is None:
+        return cell
+    return replace(cell, aside=f"{cell.aside} method {interval_text(retrained.low, retrained.high)}")
 
 
 def _doses(results: Sequence[Result]) -> dict[str, list[tuple[str, tuple[System, ...]]]]:
@@ -154,14 +151,5 @@ def _against_grpo(by_method: Mapping[str, System], method: str) -> Comparison | 
 
 def _level(system: System) -> Cell:
     """Avg@5 of a system in percent, over its runs."""
-    from anatomy_r1.scoring.intervals import cluster_interval
-    from anatomy_r1.scoring.question_table import table_metrics
-
     shares = sum(table_metrics(run.questions)[METRIC] for run in system.runs) / len(system.runs)
-    found = cluster_interval(shares, system.runs[0].questions["cluster"].to_numpy(dtype=str))
-    text = f"{100 * found.mean:.2f}"
-    return (
-        Cell(text)
-        if found.low is None or found.high is None
-        else Cell(text, bracketed(100 * found.low, 100 * found.high, ".2f", (0, 100)))
-    )
+    return score_cell(cluster_interval(shares, system.runs[0].questions["cluster"].to_numpy(dtype=str)))

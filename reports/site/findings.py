@@ -86,12 +86,12 @@ def _papers_methods(compared: Compared) -> Iterator[SiteFinding]:
         for (benchmark, method), one in own.items()
     )
     names = list(dict.fromkeys(method_title(method, MATCHED) for _, method in own))
-    subject = f"The paper's {' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
-    title = f"{subject} not found better than GRPO here"
-    if all(_verdict(one) == "underpowered" for one in own.values()):  # no finding at all
-        title = f"{subject.removesuffix(' is').removesuffix(' are')} and GRPO cannot be told apart here"
+    subject, verb = f"The paper's {' and '.join(names)}", "is" if len(names) == 1 else "are"
+    title = f"{subject} {verb} not found better than GRPO here"
+    if all(_verdict(one) == "underpowered" for one in own.values()):
+        title = f"{subject} and GRPO cannot be told apart here"
     if better:
-        title = f"{subject} better than GRPO in {better} of {len(own)} comparisons here"
+        title = f"{subject} {verb} better than GRPO in {better} of {len(own)} comparisons here"
     text = f"Avg@5 minus GRPO's, points: {shown}. {_from(list(own.values()))}"
     yield SiteFinding(f"{title}.", text, "comparisons.html", "Compare")
 

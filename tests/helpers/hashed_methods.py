@@ -2,13 +2,13 @@
 
 import hashlib
 
+from anatomy_r1.training.rewards import text_of
 from baselines.methods.registry import ASC, DAPO, GDQA, GPG, GRPO
 
 
 def hashed_reward(completions, **_):
     """0 or 1, by a hash of the completion."""
-    texts = [one if isinstance(one, str) else one[0]["content"] for one in completions]
-    return [float(hashlib.sha256(text.encode()).digest()[0] % 2) for text in texts]
+    return [float(hashlib.sha256(text_of(one).encode()).digest()[0] % 2) for one in completions]
 
 
 METHODS = tuple(
