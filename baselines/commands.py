@@ -65,6 +65,8 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     repeated.add_argument("--steps", type=int, default=3, metavar="N", help="of each training (default: 3)")
     about = "set an environment variable in the second run alone, to see that a difference is found. May be repeated"
     repeated.add_argument("--vary", action="append", default=[], metavar="NAME=VALUE", help=about)
+    about = "train the second time with this seed, to see that a difference is found"
+    repeated.add_argument("--second-seed", type=int, metavar="N", help=about)
     _add_arithmetic(repeated)
     _add_method_file(repeated)
     repeated.set_defaults(function=_twice)
@@ -269,7 +271,8 @@ def _twice(arguments: argparse.Namespace) -> int:
     _start_portable(run, arguments)
     vary = dict(word.split("=", 1) for word in arguments.vary)
     found = []
-    for one in twice(run, [parse_cell(name) for name in arguments.cells], arguments.steps, vary):
+    cells = [parse_cell(name) for name in arguments.cells]
+    for one in twice(run, cells, arguments.steps, vary, arguments.second_seed):
         print(one.line, flush=True)
         found.append(one)
     return int(any(one.difference for one in found))

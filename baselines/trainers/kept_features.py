@@ -113,8 +113,8 @@ def _precision(device: str) -> tuple[bool, torch.dtype]:
 
 
 def _alone(every: Any, pixels: torch.Tensor, grid: torch.Tensor, named: dict[str, Any]) -> torch.Tensor:
-    """The features of one image (1 + deep layers, tokens, width), as a tensor that a later loss may use: rollouts are made
-    in inference mode.
+    """The features of one image, (1 + deep layers, tokens, width), as a tensor that a later loss may use: rollouts are
+    made in inference mode.
     """
     with torch.inference_mode(False), torch.no_grad():
         found = every(pixels.clone(), grid.clone(), **named)

@@ -7,8 +7,8 @@ the rest together from what it keeps. A key is what is processed: an image's pix
 GDQA's noisy images and reworded prompts have keys of their own.
 
 What the trainer gets is what the processor itself would return, bit for bit: an image's patches depend on no other
-image of the call, and a prompt's tokens on no other prompt. This holds for Qwen2-VL, Qwen2.5-VL and Qwen3-VL; others are refused.
-Calls with other arguments than TRL's go to the processor unchanged.
+image of the call, and a prompt's tokens on no other prompt. This holds for Qwen2-VL, Qwen2.5-VL and Qwen3-VL; others
+are refused. Calls with other arguments than TRL's go to the processor unchanged.
 
 `RowsOnce` reads a row of the dataset once for its group, which decodes an image once and not G times.
 """

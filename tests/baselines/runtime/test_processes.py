@@ -99,6 +99,8 @@ def test_killed_processes_resume_bitwise_and_both_policies_are_kept(profile_file
     time.sleep(1)
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(killed.layout.root) not in listed, "no process outlives its stage"
+    with pytest.raises(AnatomyR1Error, match=r"checkpoint-\d+: made by 2 processes, and this training has 1.*Fix"):
+        train(killed, cell, ignore)  # in this process alone; what is there stays as it is
     run_stage("train", cell.name, killed)
     for policy in ("", "equal-tokens"):
         paths = [run.layout.train(cell) / policy / "model.safetensors" for run in (whole, killed)]
