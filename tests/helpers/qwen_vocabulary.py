@@ -5,6 +5,7 @@ from two of lower rank, those that are left when all lower ranks are joined with
 """
 
 import base64
+from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -54,15 +55,22 @@ def spelled():
     return {**{byte: chr(byte) for byte in printed}, **{byte: chr(256 + n) for n, byte in enumerate(hidden)}}
 
 
+@cache
+def vocabulary():
+    """Pieces as a byte-level tokenizer spells them -> rank, and the merges in order."""
+    ranks, signs = read_ranks(ranks_file()), spelled()
+    word = lambda piece: "".join(signs[byte] for byte in piece)  # noqa: E731
+    merges = [tuple(map(word, halves(piece, ranks))) for piece in sorted(ranks, key=ranks.get) if len(piece) > 1]
+    return {word(piece): rank for piece, rank in ranks.items()}, merges
+
+
 def tokenizer(*, thinks):
     """`Qwen2Tokenizer` with the published pieces and special tokens; with `thinks`, Qwen3's tags are tokens."""
     from tokenizers import AddedToken
     from transformers import Qwen2Tokenizer
 
-    ranks, signs = read_ranks(ranks_file()), spelled()
-    word = lambda piece: "".join(signs[byte] for byte in piece)  # noqa: E731
-    merges = [tuple(map(word, halves(piece, ranks))) for piece in sorted(ranks, key=ranks.get) if len(piece) > 1]
-    made = Qwen2Tokenizer(vocab={word(piece): rank for piece, rank in ranks.items()}, merges=merges)
+    pieces, merges = vocabulary()
+    made = Qwen2Tokenizer(vocab=pieces, merges=merges)
     made.add_tokens([AddedToken(one, special=True, normalized=False) for one in ADDED])
     if thinks:
         unused = [AddedToken(f"<|unused {number}|>", special=True) for number in range(BETWEEN + 1)]
