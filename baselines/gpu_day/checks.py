@@ -53,8 +53,6 @@ def vllm(work: Path, rehearsal: bool) -> Outcome:
     sampler = {"shared_rollouts": True} if rehearsal else {"use_vllm": True, "vllm_mode": "colocate"}
     watched = {**sampler, "parity_band": BAND, "parity_stop": 0.0, "max_completion_length": TOKENS}
     run, _, cell = day_run(work, rehearsal, "vllm", watched)
-    if not run.layout.base(cell.base_model).exists():
-        run_stage("base", cell.base_model, run)
     run_stage("train", cell.name, run)
     rows = read(run.layout.train(cell) / LOG_NAME, "parity")
     numbers = {name: float(rows[name].max()) for name in ("mean", "largest", "outside") if name in rows}

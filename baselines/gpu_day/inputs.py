@@ -17,6 +17,7 @@ from baselines.bench.inputs import data_of, model_of, prepare, prepared
 from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import Selection, select
 from baselines.experiment.profile import Profile, load_profile
+from baselines.stages.stages import run_stage
 
 SIZE, TUNING = "3b", "lora"
 """The model that fits every GPU of the profile."""
@@ -38,7 +39,8 @@ def model_name(rehearsal: bool) -> str:
 def day_profile(work: Path, rehearsal: bool, rl: Mapping[str, Any]) -> Profile:
     """`paper-1gpu` (rehearsal: `smoke`) with one step of everything, the bench's inputs, and these arguments of RL."""
     base, one = load_profile("smoke" if rehearsal else "paper-1gpu"), case(rehearsal)
-    entry = {**model_entry(one), "hub": str(model_of(work, one)), "revision": None, "pixels": None}
+    entry = {key: value for key, value in model_entry(one).items() if key not in ("revision", "pixels")}
+    entry["hub"] = str(model_of(work, one))
     name = model_name(rehearsal)
     training = {
         section: {**given, **{key: value for key, value in STEP.items() if key in given}}
@@ -51,6 +53,7 @@ def day_profile(work: Path, rehearsal: bool, rl: Mapping[str, Any]) -> Profile:
         name="gpu-day",
         note="Random weights and images: nothing is learned.",
         generated=False,
+        world={},
         models={name: entry},
         data={BENCHMARK: {"source": "sgg", "train": 64, "test": 64, "split": "unused", "seed": 0}},
         released={},
@@ -69,6 +72,8 @@ def day_run(work: Path, rehearsal: bool, part: str, rl: Mapping[str, Any]) -> tu
     if not (root / "data" / BENCHMARK).exists():
         (root / "data" / BENCHMARK).symlink_to(data_of(work, one))
     path, profile = root / "profile.yaml", day_profile(work, rehearsal, rl)
-    path.write_text(yaml.safe_dump({k: v for k, v in dataclasses.asdict(profile).items() if v not in (None, {})}))
-    run = GridRun(load_profile(str(path)), Layout(root), str(path))
-    return run, select(run.profile), Cell(BENCHMARK, model_name(rehearsal), "grpo", 0)
+    path.write_text(yaml.safe_dump(dataclasses.asdict(profile)))
+    run, name = GridRun(load_profile(str(path)), Layout(root), str(path)), model_name(rehearsal)
+    if not run.layout.base(name).exists():  # the plan reads its configuration
+        run_stage("base", name, run)
+    return run, select(run.profile), Cell(BENCHMARK, name, "grpo", 0)
