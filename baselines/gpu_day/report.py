@@ -9,17 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.files import write_atomic
-from anatomy_r1.provenance import provenance
-from baselines.bench.cases import device, write_json
+from anatomy_r1.provenance import gpus, processor, provenance, read_driver
+from baselines.bench.cases import write_json
 from baselines.gpu_day.parts import LEFT, Outcome, Part, read_outcome
 
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "peft", "vllm", "deepspeed")
 
 
-def write_report(out: Path, command: str, parts: Sequence[Part]) -> None:
+def device(rehearsal: bool) -> dict[str, Any]:
+    """The first GPU as the driver has it, or the CPU. Not by PyTorch: this process would occupy some of its memory."""
+    cards = () if rehearsal else gpus()
+    if not cards:
+        return {"kind": "cpu", "name": processor(), "memory_gb": None, "driver": "", "cuda": ""}
+    driver, cuda = read_driver()
+    about = {"driver": driver, "cuda": ".".join(map(str, cuda))}
+    return {"kind": "cuda", "name": cards[0].name, "memory_gb": round(cards[0].memory, 1), **about}
+
+
+def write_report(out: Path, command: str, parts: Sequence[Part], *, rehearsal: bool = False) -> None:
     """Write `report.json` and `report.md` of what is there now."""
     made = provenance()
-    facts = {"command": command, "commit": made["commit"], "dirty": made["dirty"], "device": device()}
+    facts = {"command": command, "commit": made["commit"], "dirty": made["dirty"], "device": device(rehearsal)}
     facts |= {"date": time.strftime("%Y-%m-%d", time.gmtime())}
     facts |= {"packages": {name: made["packages"].get(name, "") for name in PACKAGES}}
     outcomes = [read_outcome(out, part.name) for part in parts]
@@ -43,7 +53,7 @@ def as_markdown(facts: Mapping[str, Any], parts: Sequence[Part], outcomes: Seque
 
 def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
     card = facts["device"]
-    memory = f", {card['memory'] / 2**30:.0f} GB" if card["memory"] else ""
+    memory = f", {card['memory_gb']:.0f} GB" if card["memory_gb"] else ""
     yield from ("```sh", str(facts["command"]), "```", "")
     yield f"- commit: {facts['commit'][:12]}{' (with changes)' if facts['dirty'] else ''}"
     yield f"- date: {facts['date']}"

@@ -75,8 +75,8 @@ def run_day(day: Day, wanted: Sequence[Part]) -> list[Outcome]:
         spent = before.seconds + time.monotonic() - started
         write_outcome(day.out, replace(found, seconds=round(spent, 1)))
         print(f"{part.name}: {found.status}", file=sys.stderr, flush=True)
-        write_report(day.out, day.command, wanted)  # a machine may be gone at any time
-    write_report(day.out, day.command, wanted)
+        write_report(day.out, day.command, wanted, rehearsal=day.rehearsal)  # a machine may be gone at any time
+    write_report(day.out, day.command, wanted, rehearsal=day.rehearsal)
     return [read_outcome(day.out, part.name) for part in wanted]
 
 
