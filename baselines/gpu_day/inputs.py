@@ -69,8 +69,11 @@ def day_run(work: Path, rehearsal: bool, part: str, rl: Mapping[str, Any]) -> tu
         prepare(work, one, "cpu" if rehearsal else "cuda")
     root = work / part
     (root / "data").mkdir(parents=True, exist_ok=True)
-    if not (root / "data" / BENCHMARK).exists():
-        (root / "data" / BENCHMARK).symlink_to(data_of(work, one))
+    made = data_of(work, one)
+    pictures = f"{made.name}-pictures"  # a set names them by their place beside it
+    for link, target in ((BENCHMARK, made), (pictures, made.with_name(pictures))):
+        if not (root / "data" / link).exists():
+            (root / "data" / link).symlink_to(target)
     path, profile = root / "profile.yaml", day_profile(work, rehearsal, rl)
     path.write_text(yaml.safe_dump(dataclasses.asdict(profile)))
     run, name = GridRun(load_profile(str(path)), Layout(root), str(path)), model_name(rehearsal)
