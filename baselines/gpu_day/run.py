@@ -120,7 +120,7 @@ def _check(day: Day, name: str, seconds: float) -> Outcome:
     asked = {"part": name, "work": str(day.work), "bench": str(day.bench), "rehearsal": day.rehearsal}
     path = outcome_path(day.out, name)
     path.unlink(missing_ok=True)
-    words = ["-m", "baselines.gpu_day.checks", json.dumps({**asked, "out": str(path)})]
+    words = ["-m", "baselines.gpu_day.checks", json.dumps({**asked, "out": str(day.out)})]
     code, tail = _process(day, name, words, seconds)
     if path.is_file():
         return read_outcome(day.out, name)
