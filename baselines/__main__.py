@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from anatomy_r1.errors import AnatomyR1Error, missing_extra
-from baselines.commands import EXAMPLE, add_bench_command, add_grid_commands, add_stage_commands
+from baselines.commands import EXAMPLE, add_bench_command, add_day_command, add_grid_commands, add_stage_commands
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_grid_commands, add_bench_command, add_stage_commands):
+    for add in (add_grid_commands, add_bench_command, add_day_command, add_stage_commands):
         add(commands)
     return parser
 

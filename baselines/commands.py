@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from anatomy_r1.arithmetic import EXPECTED, MODES, machine_note, restart_portable, use_portable
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.bench.cases import COMPLETION, METHODS, MODELS, STEPS, TUNINGS, cases
+from baselines.gpu_day.parts import FAILED, LEFT, PARTS, chosen
 
 if TYPE_CHECKING:
     from baselines.experiment.cell import GridRun
@@ -25,6 +26,7 @@ EXAMPLE = "example: python -m baselines run --profile mini --methods zero-shot g
 BENCH_EXAMPLE = (
     "example: python -m baselines gpu-bench --out results/gpu --seconds 540     (repeat until nothing is left)"
 )
+DAY_EXAMPLE = "example: python -m baselines gpu-day --hours 0.25     (repeat to continue)"
 CURVES_EXAMPLE = "example: python -m baselines curves --root runs/mini"
 TWICE_EXAMPLE = "example: python -m baselines twice --profile smoke --steps 2 sgg_anatomy_mini/mini-l/grpo/seed0"
 BLIND_EXAMPLE = "example: python -m baselines blind --store results/mini/store --data prepared"
@@ -65,6 +67,8 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     repeated.add_argument("--steps", type=int, default=3, metavar="N", help="of each training (default: 3)")
     about = "set an environment variable in the second run alone, to see that a difference is found. May be repeated"
     repeated.add_argument("--vary", action="append", default=[], metavar="NAME=VALUE", help=about)
+    about = "train the second time with this seed, to see that a difference is found"
+    repeated.add_argument("--second-seed", type=int, metavar="N", help=about)
     _add_arithmetic(repeated)
     _add_method_file(repeated)
     repeated.set_defaults(function=_twice)
@@ -117,6 +121,20 @@ def add_bench_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
     add("--rehearsal", action="store_true", help="run on a CPU, with the mini architecture")
     add("--report", action="store_true", help="only write the report of the results that exist")
     command.set_defaults(function=_gpu_bench)
+
+
+def add_day_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `gpu-day`."""
+    text = "what an hour on one GPU shows, in order of worth: docs/paper-run.md. The same command continues"
+    command = commands.add_parser("gpu-day", help=text, description=text, epilog=DAY_EXAMPLE)
+    add, known = command.add_argument, ", ".join(part.name for part in PARTS)
+    add("--hours", type=float, default=1.0, help="limit of this call (default: %(default)s)")
+    add("--out", type=Path, default=Path("results/gpu-day"), help="folder of the results (default: %(default)s)")
+    add("--work", type=Path, default=Path("runs/gpu-day"), help="weights, data and logs, 8 GB (default: %(default)s)")
+    add("--parts", nargs="+", default=[], metavar="NAME", help=f"{known} (default: all)")
+    add("--methods", nargs="+", default=[], metavar="ID", help="of the bench's cases (default: all)")
+    add("--rehearsal", action="store_true", help="run on a CPU, with tiny shapes")
+    command.set_defaults(function=_gpu_day)
 
 
 def _selection_arguments(command: argparse.ArgumentParser) -> None:
@@ -269,7 +287,8 @@ def _twice(arguments: argparse.Namespace) -> int:
     _start_portable(run, arguments)
     vary = dict(word.split("=", 1) for word in arguments.vary)
     found = []
-    for one in twice(run, [parse_cell(name) for name in arguments.cells], arguments.steps, vary):
+    cells = [parse_cell(name) for name in arguments.cells]
+    for one in twice(run, cells, arguments.steps, vary, arguments.second_seed):
         print(one.line, flush=True)
         found.append(one)
     return int(any(one.difference for one in found))
@@ -316,6 +335,25 @@ def _gpu_bench(arguments: argparse.Namespace) -> int:
         print(f"{aim.where}: {aim.title}: target {aim.aim}:{found} {aim.verdict}")
     print(f"report: {arguments.out / 'report.md'}" + (f"; {len(left)} cases left: run again" if left else ""))
     return 1 if left else 0
+
+
+def _gpu_day(arguments: argparse.Namespace) -> int:
+    """Exit status 0 when every part ended, 1 when some are left or something in one is wrong, 3 without a GPU."""
+    from baselines.gpu_day.run import Day, run_day
+    from baselines.runtime.processes import gpu_memory_gb
+
+    wanted = chosen(arguments.parts)
+    if not 0 < arguments.hours < float("inf"):
+        raise AnatomyR1Error(f"--hours {arguments.hours:g}: should be above 0. Fix: --hours 1")
+    if not arguments.rehearsal and not gpu_memory_gb():
+        print("error: no NVIDIA GPU found. Fix: another machine, or --rehearsal on a CPU", file=sys.stderr)
+        return 3
+    command = shlex.join(["python", "-m", "baselines", *sys.argv[1:]])
+    folders = (arguments.out.resolve(), arguments.work.resolve())
+    day = Day(*folders, command, 3600 * arguments.hours, arguments.rehearsal, tuple(arguments.methods))
+    found = run_day(day, wanted)
+    print(*(f"{one.name}: {one.status}" for one in found), f"report: {arguments.out / 'report.md'}", sep="\n")
+    return int(any(one.status in (LEFT, FAILED) for one in found))
 
 
 def _stage(arguments: argparse.Namespace) -> int:

@@ -36,6 +36,8 @@ ONCE = "-shared"
 """End of the name of a method whose groups are computed once, as far as their members share anything."""
 OURS = ("grpo", "grpo-gdqa", "dapo", "gpg", "grpo-asc")
 METHODS = ("trl", *(name for method in OURS for name in (method, method + ONCE)))
+MORE = ("dr-grpo", "gspo", "papo")
+"""Methods outside the paper's tables: measured where they are named."""
 COMPLETION = ROLLOUT_TOKENS
 """Tokens per completion, as in the plan. Every completion is this long: random weights do not stop by themselves."""
 STEPS = 5
@@ -70,7 +72,7 @@ def cases(
     rehearsal: bool = False,
 ) -> list[Case]:
     """Every combination, small models first; an empty argument stands for all."""
-    known = {"model": ["mini"] if rehearsal else list(MODELS), "tuning": list(TUNINGS), "method": list(METHODS)}
+    known = {"model": ["mini"] if rehearsal else list(MODELS), "tuning": list(TUNINGS), "method": [*METHODS, *MORE]}
     asked = {"model": models, "tuning": tunings, "method": methods}
     for kind, names in asked.items():
         if unknown := [name for name in names if name not in known[kind]]:
@@ -81,7 +83,7 @@ def cases(
         Case(model, tuning, method, completion, steps, rehearsal)
         for model in asked["model"] or known["model"]
         for tuning in asked["tuning"] or known["tuning"]
-        for method in asked["method"] or known["method"]
+        for method in asked["method"] or METHODS
     ]
 
 

@@ -64,6 +64,7 @@ def questions() -> list[Question]:
         turned = [ANATOMIES[(number + i) % len(ANATOMIES)] for i in range(4)]
         stem = f"What anatomy is at the {POSITIONS[number % len(POSITIONS)]} of the frame ?"
         about = {"category": turned[0], "cluster": "VID01", "family": "location"}
+        about["rationale"] = f"The {turned[0]} is there ."
         found.append(Question(f"q{number}", BENCHMARK, stem, tuple(turned), turned[0], f"{number}.png", **about))
     return found
 

@@ -31,6 +31,7 @@ from baselines.preflight.memory import (
     training_memory,
 )
 from baselines.preflight.work import (
+    MERGED,
     Lengths,
     Network,
     Rates,
@@ -43,8 +44,8 @@ from baselines.preflight.work import (
 )
 from baselines.runtime.processes import gpu_memory_gb
 
-PATCHES = 4 * 510
-"""Of a frame of 854 x 480: four for each of its tokens."""
+FRAME = (854, 480)
+"""Width and height of a frame."""
 USUAL = {"shared_prefix": False, "shared_rollouts": False}
 """TRL's own path."""
 MINI_LENGTHS = Lengths(prompt=41, completion=13, longest=16, patches=36)
@@ -138,7 +139,13 @@ def _machine(profile: Profile, model: str) -> tuple[Network, Lengths, Rates, boo
     weights = network.layer * network.layers + network.width * network.vocabulary
     speed, call = REACHED * OPERATIONS, BFLOAT16 * weights / (REACHED * BANDWIDTH)
     rates = Rates(row=0.0, call=call, forward=speed, backward=speed, rest=0.0)
-    return network, Lengths(PROMPT, ROLLOUT_TOKENS, ROLLOUT_TOKENS, PATCHES), rates, False
+    return network, Lengths(PROMPT, ROLLOUT_TOKENS, ROLLOUT_TOKENS, frame_patches(network)), rates, False
+
+
+def frame_patches(network: Network) -> int:
+    """Patches of a frame, whose sides are rounded to whole tokens: 4 x 510 of Qwen2.5-VL, 4 x 405 of Qwen3-VL."""
+    width, height = (round(side / (2 * network.patch)) for side in FRAME)
+    return MERGED * width * height
 
 
 def disk(profile: Profile, selection: Selection, shapes: Mapping[str, ModelShape]) -> int:

@@ -44,6 +44,13 @@ class ModelShape:
     vocabulary: int
     keys: int
     """Width of the keys of all heads, and of the values."""
+    queries: int = 0
+    """Width of the queries of all heads; 0: `width`, as in models that do not state the width of a head."""
+
+
+def head_width(text: Any) -> int:
+    """Width of a head of a language model's configuration."""
+    return int(getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads)
 
 
 def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShape:
@@ -54,9 +61,9 @@ def shape_of(source: Mapping[str, Any], folder: Path | None = None) -> ModelShap
     text = model.config.get_text_config()
     model = prepared(model, source)
     trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    keys = text.hidden_size // text.num_attention_heads * text.num_key_value_heads
-    sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size, keys)
-    return ModelShape(total, trainable, trainable if source.get("lora") else 0, largest, *sizes)
+    heads = (head_width(text) * count for count in (text.num_key_value_heads, text.num_attention_heads))
+    sizes = (text.num_hidden_layers, text.hidden_size, text.intermediate_size, text.vocab_size)
+    return ModelShape(total, trainable, trainable if source.get("lora") else 0, largest, *sizes, *heads)
 
 
 def config_of(source: Mapping[str, Any], folder: Path | None = None) -> Any:
@@ -199,7 +206,8 @@ def layer_kept(shape: ModelShape, rows: Rows, precision: int) -> int:
     Feed-forward: gate, its activation, up, and their product.
     """
     norms = 2 * (FLOAT32 + 2 * precision) * shape.width
-    attention = precision * (3 * shape.width + 2 * (shape.width if rows.shared else shape.keys))
+    queries = shape.queries or shape.width
+    attention = precision * (3 * queries + 2 * (queries if rows.shared else shape.keys))
     mask = precision * rows.count * rows.length**2 if rows.shared else 0
     return rows.tokens * (norms + attention + 4 * precision * shape.inner) + mask
 

@@ -2,11 +2,12 @@
 
 Both are processes of their own, below `<runs>/<profile>/twice/first` and `second`. What is measured in seconds is left
 out of the comparison; everything else must agree to the bit. `vary` sets an environment variable in the second run
-alone: a check that a difference would be seen.
+alone, and `seed` trains its cells with another seed: checks that a difference would be seen.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -44,8 +45,10 @@ class Repeated:
         return f"{self.cell}: {self.difference or 'the same to the bit'}"
 
 
-def twice(run: GridRun, cells: Sequence[Cell], steps: int, vary: Mapping[str, str]) -> Iterator[Repeated]:
-    """Train each cell, after what it starts from, two times for so many steps.
+def twice(
+    run: GridRun, cells: Sequence[Cell], steps: int, vary: Mapping[str, str], seed: int | None = None
+) -> Iterator[Repeated]:
+    """Train each cell, after what it starts from, two times for so many steps; the second time with `seed`, if given.
 
     Raises:
         AnatomyR1Error: A training fails; its output has the reason.
@@ -55,10 +58,11 @@ def twice(run: GridRun, cells: Sequence[Cell], steps: int, vary: Mapping[str, st
     runs = [short_run(run, run.layout.root / "twice" / name, short) for name in (FIRST, SECOND)]
     environment = ENVIRONMENT if run.profile.deterministic else {}
     for cell in cells:
-        for one, more in zip(runs, ({}, vary), strict=True):
-            for trained in _lineage(cell):
+        pair = (cell, cell if seed is None else dataclasses.replace(cell, seed=seed))
+        for one, again, more in zip(runs, pair, ({}, vary), strict=True):
+            for trained in _lineage(again):
                 _train(one, trained, {**environment, **more})
-        folders = [one.layout.train(cell) for one in runs]
+        folders = [one.layout.train(again) for one, again in zip(runs, pair, strict=True)]
         yield Repeated(cell.name, difference(*folders))
 
 

@@ -15,17 +15,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from baselines.preflight.memory import head_width
+
 FORWARD_PAIRS, BACKWARD_PAIRS = 4, 10
 """Operations for each query-key pair and unit of width: two products forward, five backward."""
-ACROSS = 3 * 2 * 14 * 14
-"""Numbers in a patch of Qwen2.5-VL: colours, frames (an image counts twice), height, width."""
+COLOURS, FRAMES = 3, 2
+"""Of a patch: an image counts as two frames."""
 MERGED = 4
 """Patches in an image token: 2 x 2."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """The sizes of a Qwen2.5-VL that its arithmetic depends on."""
+    """The sizes of a Qwen2.5-VL or Qwen3-VL that its arithmetic depends on."""
 
     width: int
     inner: int
@@ -41,15 +43,24 @@ class Network:
     """Layers of the vision tower whose patches see the whole image; in the others, their window."""
     window: int
     """Patches in a window."""
+    queries: int = 0
+    """Width of the queries of all heads; 0: `width`."""
+    patch: int = 14
+    """Side of a patch in pixels."""
+    vision_products: int = 3
+    """Matrices of a feed-forward layer of the vision tower: with a gate, three."""
+    mergers: int = 1
+    """Of patches into image tokens: one more for each deep layer of Qwen3-VL."""
 
     @property
     def layer(self) -> int:
         """Weights in the matrices of one language layer."""
-        return 2 * self.width * (self.width + self.keys) + 3 * self.width * self.inner
+        return 2 * self.width * ((self.queries or self.width) + self.keys) + 3 * self.width * self.inner
 
     def language(self, tokens: float, pairs: float) -> Products:
         """The language layers over these tokens and query-key pairs; the head is apart."""
-        return Products(2.0 * tokens * self.layer * self.layers, FORWARD_PAIRS * pairs * self.width * self.layers)
+        seen = FORWARD_PAIRS * pairs * (self.queries or self.width)
+        return Products(2.0 * tokens * self.layer * self.layers, seen * self.layers)
 
     def head(self, tokens: float) -> float:
         """Logits of these tokens."""
@@ -57,16 +68,16 @@ class Network:
 
     def vision(self, patches: int) -> Products:
         """The vision tower over one image."""
-        layer = 4 * self.vision_width**2 + 3 * self.vision_width * self.vision_inner
+        layer = 4 * self.vision_width**2 + self.vision_products * self.vision_width * self.vision_inner
         merger = MERGED * self.vision_width**2 * MERGED + MERGED * self.vision_width * self.width
-        weights = patches * self.vision_layers * layer + patches // MERGED * merger
+        weights = patches * self.vision_layers * layer + patches // MERGED * merger * self.mergers
         seen = self.vision_whole * patches + (self.vision_layers - self.vision_whole) * min(patches, self.window)
         pairs = float(FORWARD_PAIRS * patches * seen * self.vision_width)
         return Products(2.0 * weights + self.embedding(patches), pairs)
 
     def embedding(self, patches: int) -> float:
         """The tower's first product, whose input needs no gradient."""
-        return 2.0 * patches * ACROSS * self.vision_width
+        return 2.0 * patches * COLOURS * FRAMES * self.patch**2 * self.vision_width
 
 
 @dataclass(frozen=True)
@@ -89,19 +100,23 @@ class Products:
 def network_of(config: Any) -> Network:
     """The sizes in a model's configuration."""
     text, vision = config.get_text_config(), config.vision_config
-    head = text.hidden_size // text.num_attention_heads
-    side = vision.window_size // vision.patch_size
+    whole = getattr(vision, "fullatt_block_indexes", range(vision.depth))  # Qwen3-VL has no windows
+    side = getattr(vision, "window_size", 0) // vision.patch_size
     return Network(
         width=text.hidden_size,
         inner=text.intermediate_size,
         layers=text.num_hidden_layers,
-        keys=head * text.num_key_value_heads,
+        keys=head_width(text) * text.num_key_value_heads,
         vocabulary=text.vocab_size,
         vision_width=vision.hidden_size,
         vision_inner=vision.intermediate_size,
         vision_layers=vision.depth,
-        vision_whole=len(vision.fullatt_block_indexes),
+        vision_whole=len(whole),
         window=side * side,
+        queries=head_width(text) * text.num_attention_heads,
+        patch=vision.patch_size,
+        vision_products=2 if hasattr(vision, "deepstack_visual_indexes") else 3,
+        mergers=1 + len(getattr(vision, "deepstack_visual_indexes", ())),
     )
 
 
@@ -122,6 +137,7 @@ def mini_network(size: str) -> Network:
         vision_layers=shape.vision_layers,
         vision_whole=shape.vision_layers,
         window=36,
+        queries=shape.width,
     )
 
 

@@ -38,6 +38,11 @@ def is_first() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def process_count() -> int:
+    """Processes of this training."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def barrier() -> None:
     """Wait for the other processes, if there are any."""
     import torch

@@ -34,7 +34,7 @@ from anatomy_r1.training.training_log import BATCHES, LOG_NAME, SETTINGS_NAME, T
 from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun, arguments, settings
 from baselines.experiment.profile import digest
 from baselines.methods.method import Method
-from baselines.runtime.processes import barrier, is_first
+from baselines.runtime.processes import barrier, is_first, process_count
 from baselines.runtime.progress import ProgressCallback
 from baselines.stages.policy import Source, adapters, load_policy, merge_adapters, save_policy
 from baselines.trainers import COMPLETE, KeepPolicies, LogSteps, Recorder, TrainingBar
@@ -72,6 +72,7 @@ def build(
     method, start, source = cell.method, run.layout.start(cell), run.profile.models[cell.model]
     checkpoint = last_complete_checkpoint(work)
     if checkpoint:
+        _check_processes(checkpoint)
         print(f"resuming from {checkpoint.name}; ignore warnings about missing keys: we load the weights ourselves")
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint)) if is_first() else None
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder is deleted at the end
@@ -171,6 +172,19 @@ def last_complete_checkpoint(work: Path) -> Path | None:
         elif is_first():
             shutil.rmtree(path, ignore_errors=True)
     return max(complete, key=_step, default=None)
+
+
+def _check_processes(checkpoint: Path) -> None:
+    """Another number of processes has batches of another size and other random numbers: the rest would be another run.
+
+    Raises:
+        AnatomyR1Error: The checkpoint says that it was made by another number; before it said so, it was empty.
+    """
+    made, here = (checkpoint / COMPLETE).read_text().strip(), process_count()
+    if made and int(made) != here:
+        told = f"{checkpoint}: made by {made} processes, and this training has {here}: its batches would be others"
+        fix = f"launch.processes: {made} in the profile, or remove {checkpoint.parent} to train from the start"
+        raise AnatomyR1Error(f"{told}. Fix: {fix}")
 
 
 def _step(checkpoint: Path | None) -> int:

@@ -9,6 +9,9 @@ depend on which images were kept, and a resumed training has the same. They diff
 images of a batch have together. They are kept in main memory, within a number of megabytes for each process. Policy and
 reference share them where their towers are equal.
 
+Qwen3-VL's tower gives more of an image than its tokens' embeddings: `deepstack_features`, as many again from each of
+some layers. They are kept with them.
+
 What is relied on in transformers 5.17.0, which tests/baselines/trainers/test_trl_shape.py checks: the model reads
 images by `get_image_features`, whose `pooler_output` has an entry for each image.
 """
@@ -18,14 +21,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from transformers.integrations import is_deepspeed_zero3_enabled
-from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.trainers.kept import MEGABYTE, Kept
+from baselines.trainers.shared_scores import deep_features
 
 SUMS = 4
 """Sums of 64 bits in a fingerprint (ours). A sum of different pixels is equal by chance at most once in 2^31, which is
@@ -98,7 +102,7 @@ def keep(model: Any, kept: Kept[torch.Tensor]) -> None:
             if found[key] is None:
                 found[key] = _alone(every, parts[place], image_grid_thw[place : place + 1], named)
                 kept.put(key, found[key].cpu(), found[key].nbytes)
-        return BaseModelOutputWithPooling(pooler_output=tuple(found[key].to(pixel_values.device) for key in keys))
+        return _together([found[key].to(pixel_values.device) for key in keys])
 
     inner.get_image_features = features
 
@@ -109,10 +113,18 @@ def _precision(device: str) -> tuple[bool, torch.dtype]:
 
 
 def _alone(every: Any, pixels: torch.Tensor, grid: torch.Tensor, named: dict[str, Any]) -> torch.Tensor:
-    """The features of one image, as a tensor that a later loss may use: rollouts are made in inference mode."""
+    """The features of one image, (1 + deep layers, tokens, width), as a tensor that a later loss may use: rollouts are
+    made in inference mode.
+    """
     with torch.inference_mode(False), torch.no_grad():
-        found: torch.Tensor = every(pixels.clone(), grid.clone(), **named).pooler_output[0]
-        return found.detach().clone()
+        found = every(pixels.clone(), grid.clone(), **named)
+        return torch.stack([found.pooler_output[0], *deep_features(found)]).detach().clone()
+
+
+def _together(features: list[torch.Tensor]) -> Any:
+    """Features of several images, as `get_image_features` has them."""
+    deep = [torch.cat([one[layer] for one in features]) for layer in range(1, len(features[0]))]
+    return SimpleNamespace(pooler_output=tuple(one[0] for one in features), deepstack_features=deep)
 
 
 def fingerprint(pixels: torch.Tensor) -> tuple[int, ...]:

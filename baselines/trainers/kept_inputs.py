@@ -7,8 +7,8 @@ the rest together from what it keeps. A key is what is processed: an image's pix
 GDQA's noisy images and reworded prompts have keys of their own.
 
 What the trainer gets is what the processor itself would return, bit for bit: an image's patches depend on no other
-image of the call, and a prompt's tokens on no other prompt. This holds for Qwen2-VL and Qwen2.5-VL; others are refused.
-Calls with other arguments than TRL's go to the processor unchanged.
+image of the call, and a prompt's tokens on no other prompt. This holds for Qwen2-VL, Qwen2.5-VL and Qwen3-VL; others
+are refused. Calls with other arguments than TRL's go to the processor unchanged.
 
 `RowsOnce` reads a row of the dataset once for its group, which decodes an image once and not G times.
 """
@@ -30,7 +30,7 @@ from transformers import BatchFeature
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.trainers.kept import MEGABYTE, Kept
 
-PROCESSORS = ("Qwen2VLProcessor", "Qwen2_5_VLProcessor")
+PROCESSORS = ("Qwen2VLProcessor", "Qwen2_5_VLProcessor", "Qwen3VLProcessor")
 """Processors that are known to process each image and each prompt by itself."""
 PATCHES = ("pixel_values", "image_grid_thw")
 """What their image processors return."""
@@ -53,7 +53,7 @@ def unsupported(processor: Any) -> str:
     """Why the inputs of this processor cannot be kept; empty if they can."""
     name = type(processor).__name__
     if name not in PROCESSORS:
-        return f"is known to work with {' and '.join(PROCESSORS)}, not with {name}"
+        return f"is known to work with {', '.join(PROCESSORS)}, not with {name}"
     if processor.tokenizer.bos_token is not None:
         return "does not know tokenizers with a token for the beginning of a text"
     return ""

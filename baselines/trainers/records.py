@@ -27,7 +27,7 @@ from anatomy_r1.training.rewards import text_of
 from anatomy_r1.training.similarity import Similarity, served_difficulty
 from anatomy_r1.training.training_log import RecordedBatch, Rollout, Step, TrainingLog, keep_text, write_batch
 from baselines.experiment.cell import OWN
-from baselines.runtime.processes import barrier, is_first
+from baselines.runtime.processes import barrier, is_first, process_count
 from baselines.trainers.serve import TrainingRow
 
 
@@ -92,7 +92,8 @@ def _array(values: torch.Tensor) -> Any:
 
 
 COMPLETE = "complete"
-"""File that marks a checkpoint as complete: transformers writes checkpoints in place, and a kill may truncate one."""
+"""File that marks a checkpoint as complete, with the number of processes that made it: transformers writes checkpoints
+in place, and a kill may truncate one."""
 REACHED = "reached.json"
 """File in a policy's folder: the step and token count at which it was kept."""
 
@@ -130,7 +131,7 @@ class LogSteps(TrainerCallback):  # type: ignore[misc]
         """Mark the checkpoint once all processes have written their part."""
         barrier()
         if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).write_text(f"{process_count()}\n")
 
 
 class TrainingBar(ProgressCallback):  # type: ignore[misc]

@@ -3,6 +3,9 @@
 What is relied on in TRL 1.16.0 and transformers 5.17.0, which tests/baselines/trainers/test_trl_shape.py checks: the
 arguments and the result of `GRPOTrainer._get_per_token_logps_and_entropies`, the head's `shift_labels`, the model's
 `get_rope_index` and `get_image_features`, and that a mask of four dimensions reaches the attention as it is.
+
+Qwen3-VL needs nothing more: it adds deep image features to hidden states where an image token stands, and interleaves
+the rotary positions that it is given.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from baselines.trainers.shared_prefix import (
     visible,
 )
 
-MODELS = ("qwen2_vl", "qwen2_5_vl")
+MODELS = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 """Model types that are known to work: multimodal positions, and text attention that is causal everywhere."""
 ATTENTIONS = ("sdpa", "eager")
 """Attention implementations that take a mask of four dimensions."""
@@ -40,7 +43,7 @@ def unsupported(model: Any, attention: str) -> str:
     """Why rows cannot be shared with this model under this attention implementation; empty if they can."""
     text = model.config.get_text_config()
     if model.config.model_type not in MODELS:
-        return f"is known to work with {' and '.join(MODELS)}, not with {model.config.model_type}"
+        return f"is known to work with {', '.join(MODELS)}, not with {model.config.model_type}"
     if attention not in ATTENTIONS:
         return f"needs a mask of four dimensions, which attention {attention} does not take: write attention: sdpa"
     if set(getattr(text, "layer_types", None) or ["full_attention"]) != {"full_attention"}:
@@ -83,10 +86,19 @@ def share_images(model: Any) -> None:
             parts = torch.split(pixel_values, image_grid_thw.prod(-1).tolist())
             pixel_values, image_grid_thw = torch.cat([parts[one] for one in first]), image_grid_thw[first]
         found = every(pixel_values, image_grid_thw, **named)
+        sizes = [len(one) for one in found.pooler_output]
         found.pooler_output = tuple(found.pooler_output[kind] for kind in kinds)
+        if deep_features(found):  # those of all images in a row, a tensor for each layer
+            parts_of = [torch.split(layer, sizes) for layer in found.deepstack_features]
+            found.deepstack_features = [torch.cat([parts[kind] for kind in kinds]) for parts in parts_of]
         return found
 
     inner.get_image_features = distinct
+
+
+def deep_features(found: Any) -> list[torch.Tensor]:
+    """What Qwen3-VL's vision tower also gives of its images: features that its first language layers add to theirs."""
+    return list(getattr(found, "deepstack_features", None) or ())
 
 
 def attention_of(model: Any) -> str:

@@ -1,7 +1,8 @@
-"""Qwen2.5-VL and TRL's fused head in float64 throughout: as they are, they round to float32 in places."""
+"""Qwen2.5-VL, Qwen3-VL and TRL's fused head in float64 throughout: as they are, they round to float32 in places."""
 
 import torch
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
+from transformers.models.qwen3_vl import modeling_qwen3_vl as qwen3
 
 
 def normed(self, states):
@@ -29,5 +30,7 @@ class Head:
 def make_double(patch):
     """Replace what rounds; `patch` is pytest's monkeypatch."""
     patch.setattr(qwen.Qwen2_5_VLRMSNorm, "forward", normed)
-    patch.setattr(qwen, "apply_rotary_pos_emb_vision", turned)
+    patch.setattr(qwen3.Qwen3VLTextRMSNorm, "forward", normed)
+    for model in (qwen, qwen3):
+        patch.setattr(model, "apply_rotary_pos_emb_vision", turned)
     patch.setattr("trl.trainer.utils._ChunkedLogProbFunction", Head)

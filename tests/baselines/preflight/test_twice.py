@@ -41,21 +41,27 @@ def own_methods():
 
 @pytest.fixture(scope="module")
 def repeated(own_methods, smoke_root, tmp_path_factory):
-    """GRPO over two processes, twice; and in one process, with other kernels in the second run."""
+    """GRPO over two processes, twice; and in one process, with other kernels or another seed in the second run."""
     folder, found = tmp_path_factory.mktemp("twice"), {}
-    for name, processes, vary in (("same", 2, {}), ("varied", 1, {"ATEN_CPU_CAPABILITY": "default"})):
+    for name, processes, vary, seed in (
+        ("same", 2, {}, None),
+        ("varied", 1, {"ATEN_CPU_CAPABILITY": "default"}, None),
+        ("seeded", 1, {}, 1),
+    ):
         source = profile(folder / f"{name}.yaml", launch={"processes": processes, "accelerate": ""})
         run = open_run(source, linked(folder / name, smoke_root), "none", [METHOD_FILE])
-        (found[name],) = twice(run, [parse_cell(CELL)], 2, vary)
+        (found[name],) = twice(run, [parse_cell(CELL)], 2, vary, seed)
     return found, folder / "same" / "twice"
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_same_bits_and_another_kernel_is_seen(repeated):
+def test_two_processes_give_the_same_bits_and_another_kernel_or_seed_is_seen(repeated):
     found, folder = repeated
     assert found["same"].difference == ""
     assert "the same to the bit" in found["same"].line
     assert "tensors differ" in found["varied"].difference
+    assert "rollouts: from step 1 on" in found["seeded"].difference
+    assert "tensors differ" in found["seeded"].difference
     trained = folder / "first" / "train" / CELL
     base = load_file(folder / "first" / "models" / "mini-l" / WEIGHTS)
     assert any((base[key] != value).any() for key, value in load_file(trained / WEIGHTS).items())

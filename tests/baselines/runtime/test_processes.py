@@ -18,7 +18,7 @@ from baselines.experiment.profile import PROFILES, digest, load_profile
 from baselines.experiment.profile_file import Launch
 from baselines.runtime.processes import VISIBLE, launch_command, one_gpu, start_workers, visible
 from baselines.stages.stages import run_stage
-from baselines.stages.train import LOG_NAME, train
+from baselines.stages.train import LOG_NAME, _check_processes, train
 from baselines.trainers.grpo import collapse_image_padding
 from tests.baselines.trainers.test_losses_distributed import free_port
 from tests.helpers.small_runs import ignore, linked
@@ -99,6 +99,8 @@ def test_killed_processes_resume_bitwise_and_both_policies_are_kept(profile_file
     time.sleep(1)
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(killed.layout.root) not in listed, "no process outlives its stage"
+    with pytest.raises(AnatomyR1Error, match=r"checkpoint-\d+: made by 2 processes, and this training has 1.*Fix"):
+        train(killed, cell, ignore)  # in this process alone; what is there stays as it is
     run_stage("train", cell.name, killed)
     for policy in ("", "equal-tokens"):
         paths = [run.layout.train(cell) / policy / "model.safetensors" for run in (whole, killed)]
@@ -145,6 +147,18 @@ def test_the_launcher_s_command_names_its_configuration_and_takes_arguments_for_
     assert "--standalone" in launch_command(Launch(2), ["x"]) or "--num_machines" in launch_command(Launch(2), ["x"])
     with pytest.raises(AnatomyR1Error, match="fsdp2, zero2, zero3"):
         launch_command(Launch(4, "zero9"), [])
+
+
+def test_a_checkpoint_of_another_number_of_processes_is_refused(tmp_path, monkeypatch):
+    checkpoint = tmp_path / "checkpoint-2"
+    checkpoint.mkdir()
+    for said, here in (("4\n", "4"), ("", "8")):  # those of before say nothing
+        (checkpoint / "complete").write_text(said)
+        monkeypatch.setenv("WORLD_SIZE", here)
+        _check_processes(checkpoint)
+    (checkpoint / "complete").write_text("4\n")
+    with pytest.raises(AnatomyR1Error, match=r"made by 4 processes, and this training has 8.*launch.processes: 4"):
+        _check_processes(checkpoint)
 
 
 def test_each_stage_holds_its_own_gpu_and_the_third_stage_of_two_gpus_waits(tmp_path, monkeypatch):

@@ -131,7 +131,7 @@ def written(trainer, prompts, completions, side="left", seed=0):
     """TRL's tensors of rows: prompts (words, sizes of their images, seed) and the lengths of completions."""
     token = trainer.processing_class.tokenizer.convert_tokens_to_ids
     rng = torch.Generator().manual_seed(seed)
-    width = 3 * 2 * 14 * 14
+    width = 3 * 2 * trainer.model.config.vision_config.patch_size**2
     ids, types, pixels, grids = [], [], [], []
     for words, sizes, drawn in prompts:
         own, images = torch.Generator().manual_seed(drawn), [(1, 2 * h, 2 * w) for h, w in sizes]
