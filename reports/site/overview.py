@@ -26,6 +26,8 @@ class Overview:
     """Whether single seeds are in it."""
     retrained: bool
     """Whether intervals for another training are in it."""
+    undecided: bool
+    """Whether any verdict is neither better nor worse."""
 
 
 def figures(
@@ -49,4 +51,4 @@ def figures(
         (site / FOREST).write_bytes(forest.svg(rows))
         drawn = (artefacts.Figure("Forest", FOREST, "", ()), *drawn)
     (site / NARROW).write_bytes(forest.svg(rows, stacked=True))
-    return drawn, Overview(FOREST, NARROW, forest.several_seeds(rows), forest.retrained(rows))
+    return drawn, Overview(FOREST, NARROW, forest.several_seeds(rows), forest.retrained(rows), forest.undecided(rows))
