@@ -18,6 +18,7 @@ from anatomy_r1.data.prepared import find_set, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import recorded_scores
 from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, asked_benchmark, split_row
+from anatomy_r1.exports.notes import note_beside
 from anatomy_r1.prompts import WORDINGS, Style, canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance, stated
 from anatomy_r1.question import Question
@@ -239,12 +240,14 @@ def _log_provenance(log: Path, scores: Scores, request: Request) -> dict[str, An
     manifest = load_manifest(find_set(scores.benchmark, request.data, split).root)
     with ResponseLog(log, read_only=True) as opened:
         engine = opened.provenance(scores.run)
+    note = note_beside(log, scores.benchmark, str(scores.plan["weights"]))
     leaked = passport_of(scores.benchmark, request.data, request.train_data) if split == "test" else None
     return {
         **provenance(),
         **sampling_record(scores),
         "data": {name: manifest.get(name) for name in ("questions_sha256", "seed", "generated")},
         "spent": sampling_cost(log, str(scores.plan["weights"]), scores.benchmark),
+        **({"note": note} if note else {}),
         **({"engine": engine} if engine else {}),
         **({"leakage": leaked.as_dict()} if leaked else {}),
     }
