@@ -74,7 +74,7 @@ STORE = Path("results/mini/store")
             f"{STORE}/sgg_anatomy_mini/mini-l/dapo/matched",
         ),
         (["compare", "grpo", "results/demo"], f"are {STORE}/*/mini-l/grpo/matched"),
-        (["compare", "grppo", "dapo"], "methods there: control-majority,"),
+        (["compare", "grppo", "dapo"], "methods there: cot-sft, cot-sft-grpo,"),
         (["compare", f"{STORE}/sgg_anatomy_mini/mini-l/grppo"], "holds control-majority,"),
         (["score", str(STORE), "--data", "d"], "results of a store are for `anatomy-r1 compare`"),
         (["score", "results/mini/table1.csv", "--data", "d"], "name a file that `anatomy-r1 evaluate` wrote"),
