@@ -17,7 +17,15 @@ EXTRAS = {
 
 
 class AnatomyR1Error(ValueError):
-    """A failure the user can mend: its message names the file, the record and the way out. Commands print it bare."""
+    """A failure the user can mend: its message names the file, the record and the way out. Commands print it bare.
+
+    `instead`: a word of the command and what belongs in its place, or an empty word and what to add; commands then
+    print the whole line to type next.
+    """
+
+    def __init__(self, *args: object, instead: tuple[str, str] | None = None) -> None:
+        super().__init__(*args)
+        self.instead = instead
 
 
 class IncompleteError(AnatomyR1Error):

@@ -23,7 +23,7 @@ FORMATS = {"text": ".txt", "markdown": ".md", "json": ".json", "html": ".html"}
 def add_command(commands: Any, name: str, about: str, example: str, run: Command) -> argparse.ArgumentParser:
     """Add a command. The list of commands shows the first line of `about`; `example` follows `anatomy-r1 `."""
     parser = _add(commands, name, about, example)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, program=parser.prog)
     return parser
 
 

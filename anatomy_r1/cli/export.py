@@ -158,9 +158,11 @@ def _date(text: str | None) -> str | None:
 
 def _report(written: Sequence[Path], found: Sequence[Evidence]) -> None:
     """Name the files and whatever a reader of them must not miss."""
+    from anatomy_r1.exports.notes import note_line
     from anatomy_r1.tables.text import plain_lines
 
     lines = [str(path) for path in written]
+    lines += dict.fromkeys(f"note in it: {note_line(one.benchmark, one.provenance)}" for one in found)
     lines += [f"UNFIT: {one.source}: {reason}" for one in found for reason in one.fitness.reasons]
     if any(one.questions and not one.benchmark.endswith("_mini") for one in found):
         lines.append("question texts are in it, on the terms of their owners: read DATA_LICENSES.md before publishing")

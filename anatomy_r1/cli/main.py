@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if arguments is None else arguments
     args = _parser().parse_args(words)
+    program = vars(args).pop("program", "anatomy-r1")  # commands pass on what is left
+    from anatomy_r1.cli.next_command import next_line
     from anatomy_r1.errors import AnatomyR1Error, IncompleteError, missing_extra
     from anatomy_r1.tables.text import plain_lines
 
@@ -57,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             restart_portable("anatomy_r1.cli", words)
         return int(args.run(args))
     except AnatomyR1Error as error:
-        print(f"error: {plain_lines(str(error))}", file=sys.stderr)
+        lines = filter(None, (f"error: {error}", next_line(error, program, words)))
+        print(plain_lines("\n".join(lines)), file=sys.stderr)
         return 3 if isinstance(error, IncompleteError) else 2
     except ModuleNotFoundError as error:
         if (needed := missing_extra(error, words)) is None:

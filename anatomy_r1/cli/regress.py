@@ -75,7 +75,7 @@ def _regress(args: argparse.Namespace) -> int:
             raise
         print(report.github_annotation("error", str(error), f"{report.TITLE}: nothing was judged"))
         kind = IncompleteError if isinstance(error, IncompleteError) else AnatomyR1Error
-        raise kind(report.disarmed(str(error))) from error
+        raise kind(report.disarmed(str(error)), instead=error.instead) from error
 
 
 def _record(args: argparse.Namespace) -> int:

@@ -43,10 +43,15 @@ def siblings(path: Path) -> str:
             return _method_folders(path.name, stores)
         return "Fix: name a result store, a folder of one, or a response log; no store is below this folder"
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
-    names = sorted(entry.name for entry in folder.iterdir())
+    names = sorted(entry.name for entry in folder.iterdir() if _may_hold_results(entry))
     return (
         f"Fix: name one that exists; {folder} holds {', '.join(names[:12]) or 'nothing'}{', ...' * (len(names) > 12)}"
     )
+
+
+def _may_hold_results(entry: Path) -> bool:
+    """Whether a folder, or a file of a kind that commands read; none of the hidden ones."""
+    return not entry.name.startswith((".", "_")) and (entry.is_dir() or entry.suffix in (".json", ".sqlite"))
 
 
 def _method_folders(method: str, stores: Sequence[Path]) -> str:
@@ -55,5 +60,9 @@ def _method_folders(method: str, stores: Sequence[Path]) -> str:
         if folder := _folder(store, method):
             model, _, arm = folder.parts[-3:]
             return f"Fix: a system is a path; that method's are {store}/*/{model}/{method}/{arm}"
-    names = sorted({path.name for path in stores[0].glob("*/*/*")})
+    names = sorted({path.name for path in stores[0].glob("*/*/*")}, key=lambda name: (_is_control(name), name))
     return f"Fix: a system is a path such as {stores[0]}/*/mini-l/{names[0]}/matched; methods there: {', '.join(names)}"
+
+
+def _is_control(name: str) -> bool:
+    return name.startswith("control") or "@" in name

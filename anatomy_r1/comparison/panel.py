@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from anatomy_r1.bases import RunKey
-from anatomy_r1.comparison.refusal import Disagreement, differing, group_of, method_of, refusal
+from anatomy_r1.comparison.refusal import Disagreement, alone, differing, group_of, method_of, refusal
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import BesideBlind, beside_blind
@@ -107,10 +107,9 @@ def panels(
     by_benchmark: dict[str, list[System]] = {}
     for system in systems:
         by_benchmark.setdefault(system.benchmark, []).append(system)
-    for benchmark, of in by_benchmark.items():
+    for of in by_benchmark.values():
         if len(of) < 2:
-            fix = "Fix: name another result on the same benchmark"
-            raise AnatomyR1Error(f"{of[0].name}: nothing to compare with on {benchmark}. {fix}")
+            raise alone(of[0])
     if new:
         return tuple(_panel(of, _pairs_with(of, new), allowed) for of in _beside(systems, new))
     return tuple(

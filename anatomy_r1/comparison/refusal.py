@@ -55,6 +55,21 @@ def refusal(benchmark: str, systems: Sequence[System], refused: Sequence[Disagre
     return AnatomyR1Error("\n".join(lines))
 
 
+def alone(system: System) -> AnatomyR1Error:
+    """The error for a system that has none beside it."""
+    source, fix = Path(system.runs[0].origin["source"]), "name another result on the same benchmark"
+    if len(source.parts) > 3 and (other := _beside(source.parent)):
+        fix = f"{fix}: anatomy-r1 compare {source.parent} {other}"
+    return AnatomyR1Error(f"{system.name}: nothing to compare with on {system.benchmark}. Fix: {fix}")
+
+
+def _beside(folder: Path) -> Path | None:
+    """Another method's folder in the same arm of a store; one with a model and without a view, if there is any."""
+    cells = sorted({path.parent for path in folder.parents[1].glob(f"*/{folder.name}/seed*.json")} - {folder})
+    plain = [cell for cell in cells if "@" not in cell.parent.name and not cell.parent.name.startswith("control")]
+    return next(iter([*plain, *cells]), None)
+
+
 def group_of(system: System) -> tuple[str, ...]:
     """Benchmark, model and arm; the benchmark alone where the user chose the name."""
     parts = system.name.split("/")

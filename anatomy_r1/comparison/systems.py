@@ -305,6 +305,8 @@ def _load_log(path: Path, name: str, data: Path | None) -> SystemRun:
         lines = "".join(f"\n  {file}#{line}" for line in described_runs(logged))
         raise AnatomyR1Error(f"{file}: holds {len(names)} runs ({', '.join(names)}). Fix: name one: {file}#RUN{lines}")
     if data is None:
-        raise AnatomyR1Error(f"{file}: a response log is scored against its questions. Fix: --data DIR")
+        fix = "Fix: add --data DIR, the prepared set that was asked, or its parent"
+        problem = f"{file}: a response log is scored against its questions"
+        raise AnatomyR1Error(f"{problem}. {fix}", instead=("", "--data DIR"))
     scores = score(Path(file), data, run or names[0])
     return SystemRun.from_scores(scores, data, f"{file}#{scores.run}", name or f"{scores.benchmark}/{Path(file).stem}")

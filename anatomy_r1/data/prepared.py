@@ -36,6 +36,9 @@ WHERE = (
     f"{DATA_VARIABLE}=DIR"
 )
 
+SETS_NAMED = 6
+"""Prepared sets that an error names."""
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedSet:
@@ -113,7 +116,7 @@ def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet
     root = Path(data or os.environ.get(DATA_VARIABLE) or "prepared")
     folder = next((f for f in (root, root / benchmark) if (f / MANIFEST).is_file()), None)
     if folder is None:
-        raise AnatomyR1Error(f"{root}: no prepared set of {benchmark} there. Fix: {WHERE}")
+        raise _no_set_of(benchmark, root)
     prepared = load(folder, split)
     generated, stated = bool(prepared.manifest.get("generated")), prepared.manifest.get("benchmark")
     if stated != benchmark or generated != benchmark.endswith("_mini"):
@@ -122,13 +125,60 @@ def find_set(benchmark: str, data: str | Path | None, split: str) -> PreparedSet
     return prepared
 
 
+def _no_set_of(benchmark: str, root: Path) -> AnatomyR1Error:
+    there = sets_below(root)
+    named = next((folder for folder, held in there.items() if held == benchmark), None)
+    if named is not None:
+        problem = f"{root}: no prepared set of {benchmark} there, but one is in {named}"
+        return AnatomyR1Error(f"{problem}. Fix: name that", instead=(str(root), str(named)))
+    others = (
+        f", only of {', '.join(sorted(set(there.values())))}" if there else "" if root.is_dir() else ": no such folder"
+    )
+    return AnatomyR1Error(
+        f"{root}: no prepared set of {benchmark} there{others}. Fix: {WHERE}. To make one: {preparation(benchmark)}"
+    )
+
+
+def sets_below(root: Path) -> dict[Path, str]:
+    """Folder -> benchmark of the prepared sets one to three folders below `root`, by path; broken ones are left out."""
+    found = {}
+    for path in sorted(path for depth in (1, 2, 3) for path in root.glob(f"{'*/' * depth}{MANIFEST}")):
+        try:
+            found[path.parent] = str(load_manifest(path.parent).get("benchmark") or "")
+        except DataError:
+            continue
+    return found
+
+
+def preparation(benchmark: str) -> str:
+    """The command that prepares a benchmark, with the folders of the examples."""
+    source = "omnimed" if benchmark.startswith("omnimed") else "sgg"
+    generated = benchmark.endswith("_mini")
+    variant = next((f" --variant {name}" for name in ("balanced", "confounded") if f"_{name}" in benchmark), "")
+    made = f"anatomy-r1 data prepare {source} --root {'runs/world' if generated else 'data'} --out prepared/{benchmark}"
+    return f"{made}{variant}{' (after: anatomy-r1 data mini --out runs/world)' if generated else ''}"
+
+
+def _no_manifest(root: Path, error: Exception) -> DataError:
+    path, there = root / MANIFEST, sets_below(root)
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        return DataError(f"{path}: no manifest of a prepared set ({type(error).__name__}). Fix: {AGAIN}")
+    if there:
+        names = ", ".join(map(str, list(there)[:SETS_NAMED]))
+        problem = f"{root}: no manifest of a prepared set; it is the parent of {len(there)}"
+        return DataError(f"{problem}. Fix: name one of them: {names}", instead=(str(root), str(next(iter(there)))))
+    what = "it has no manifest.json" if root.is_dir() else "a file" if root.is_file() else "no such folder"
+    fix = f"name the folder of a prepared set, or make one: {preparation('sgg_anatomy')}"
+    return DataError(f"{root}: no manifest of a prepared set there ({what}). Fix: {fix}")
+
+
 def load_manifest(root: Path) -> dict[str, Any]:
     """The manifest of a prepared set; DataError if it is missing, has another version or values of another kind."""
     path = root / MANIFEST
     try:
         manifest = parse_json(path.read_bytes(), constants=True)
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: no manifest of a prepared set ({type(error).__name__}). Fix: {AGAIN}") from error
+        raise _no_manifest(root, error) from error
     version = manifest.get("format_version") if isinstance(manifest, dict) else None
     if version != FORMAT_VERSION:
         raise DataError(f"{path}: format version {version}; this release reads {FORMAT_VERSION}. Fix: {AGAIN}")

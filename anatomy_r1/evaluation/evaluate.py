@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from statistics import stdev
 from typing import Any
@@ -73,7 +74,9 @@ def evaluate(
     config = replace(config or EvaluationConfig(), **options)
     began = time.perf_counter()
     if task not in benchmarks():
-        raise AnatomyR1Error(f"task {task!r}: unknown. Fix: one of {', '.join(benchmarks())}")
+        close = get_close_matches(task, benchmarks(), 1)
+        fix = f"Fix: one of {', '.join(benchmarks())}"
+        raise AnatomyR1Error(f"task {task!r}: unknown. {fix}", instead=(task, close[0]) if close else None)
     _check_files(log, config.results)
     _check_portable(config)
     prepared = find_set(task, data, config.split)

@@ -18,10 +18,12 @@ from anatomy_r1.data.prepared import find_set, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import recorded_scores
 from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, asked_benchmark, split_row
+from anatomy_r1.exports.notes import note_beside
 from anatomy_r1.prompts import WORDINGS, Style, canonical_wording, prompt_hash, render_text
 from anatomy_r1.provenance import provenance, stated
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.response_log.sqlite_file import is_sqlite
 from anatomy_r1.results.store import Result, cell_files, load_cell, sampling_cost, sampling_record, store_in
 from anatomy_r1.results.submission.submit import passport_of
 from anatomy_r1.scoring.complete_run import CompleteRun, load_complete_run
@@ -39,6 +41,8 @@ class Evidence:
 
     source: str
     """Name of the file that it was read from."""
+    path: Path
+    """That file."""
     name: str
     """Name of the model: for a result `MODEL-METHOD-ARM-seedK`."""
     benchmark: str
@@ -155,6 +159,9 @@ def load_evidence(request: Request) -> tuple[Evidence, ...]:
         AnatomyR1Error: A source is neither a result nor a log, is not complete, or is a control without a model.
     """
     logs = [path for path in request.sources if path.is_file() and path.suffix != ".json"]
+    if foreign := next((path for path in logs if not is_sqlite(path)), None):
+        fix = "name a result (STORE/.../seed0.json), a store, or a file that `anatomy-r1 evaluate` wrote"
+        raise AnatomyR1Error(f"{foreign}: neither a result nor a response log. Fix: {fix}")
     if logs and len(request.sources) > 1:
         raise AnatomyR1Error(f"{logs[0]}: a response log is exported by itself. Fix: name it alone")
     if logs:
@@ -190,6 +197,7 @@ def from_result(path: Path, result: Result) -> Evidence:
     method, view = split_row(result.method)
     return Evidence(
         source=f"{result.key}.json",
+        path=path,
         name=f"{result.model}-{method}-{result.arm}-seed{result.seed}",
         benchmark=result.benchmark,
         view=view,
@@ -205,14 +213,16 @@ def from_log(log: Path, request: Request) -> Evidence:
     """The evidence of one run of a response log, scored here."""
     if request.data is None:
         fix = "Fix: add --data DIR, the prepared set that it was asked from"
-        raise AnatomyR1Error(f"{log}: a log names its questions but does not hold them. {fix}")
+        problem = f"{log}: a log names its questions but does not hold them"
+        raise AnatomyR1Error(f"{problem}. {fix}", instead=("", "--data DIR"))
     if request.name is None:
-        raise AnatomyR1Error(f"{log}: a log does not name its model. Fix: add --name NAME")
+        raise AnatomyR1Error(f"{log}: a log does not name its model. Fix: add --name NAME", instead=("", "--name NAME"))
     run = load_complete_run(log, request.data, request.run)
     scores = score_run(run)
     table, blind = recorded_scores(scores, request.data)
     return Evidence(
         source=f"{log.name}#{run.run}",
+        path=log,
         name=request.name,
         benchmark=scores.benchmark,
         view=_view(run.plan),
@@ -239,12 +249,14 @@ def _log_provenance(log: Path, scores: Scores, request: Request) -> dict[str, An
     manifest = load_manifest(find_set(scores.benchmark, request.data, split).root)
     with ResponseLog(log, read_only=True) as opened:
         engine = opened.provenance(scores.run)
+    note = note_beside(log, scores.benchmark, str(scores.plan["weights"]))
     leaked = passport_of(scores.benchmark, request.data, request.train_data) if split == "test" else None
     return {
         **provenance(),
         **sampling_record(scores),
         "data": {name: manifest.get(name) for name in ("questions_sha256", "seed", "generated")},
         "spent": sampling_cost(log, str(scores.plan["weights"]), scores.benchmark),
+        **({"note": note} if note else {}),
         **({"engine": engine} if engine else {}),
         **({"leakage": leaked.as_dict()} if leaked else {}),
     }

@@ -64,8 +64,10 @@ def write_hub(folder: Path, found: Sequence[Evidence], options: HubOptions) -> l
 
 def _check_one_model(found: Sequence[Evidence]) -> None:
     if len(names := sorted({one.name for one in found})) > 1:
-        fix = "Fix: name the results of one of them, one seed"
-        raise AnatomyR1Error(f"results of {len(names)} models ({', '.join(names[:4])}): a model card is of one. {fix}")
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        fix = f"Fix: name the results of one of them, one seed: anatomy-r1 export hub {found[0].path} --out DIR"
+        problem = f"results of {len(names)} models ({', '.join(names[:4])}{more}): a model card is of one"
+        raise AnatomyR1Error(f"{problem}. {fix}")
     titles = [one.title for one in found]
     if twice := sorted({title for title in titles if titles.count(title) > 1}):
         raise AnatomyR1Error(f"{twice[0]}: named by two results of one model. Fix: name each benchmark once")

@@ -15,6 +15,7 @@ from anatomy_r1.data.leakage.passport import LEAKS, TITLES
 from anatomy_r1.evaluation.blind_difference import beside_blind, blind_line
 from anatomy_r1.evaluation.views import BALANCED
 from anatomy_r1.exports.evidence import Evidence
+from anatomy_r1.exports.notes import is_generated, note_line
 from anatomy_r1.provenance import stated
 from anatomy_r1.scoring.intervals import CONFIDENCE
 from anatomy_r1.scoring.metrics import K
@@ -35,7 +36,7 @@ def statements(evidence: Evidence) -> dict[str, str]:
         "leakage": f"{leakage_line(evidence.provenance.get('leakage'))}; {_BASE}",
         "blind": blind_line(beside_blind([evidence.table], [evidence.provenance.get("blind")])),
         "made by": _made_by(evidence.provenance),
-        "note": " ".join(filter(None, (str(evidence.provenance.get("note") or ""), RESEARCH))),
+        "note": f"{note_line(evidence.benchmark, evidence.provenance)} {RESEARCH}",
     }
     return {name: " ".join(text.split()) for name, text in found.items()}
 
@@ -47,7 +48,7 @@ def in_one(evidence: Evidence) -> str:
 
 def _questions(evidence: Evidence) -> str:
     data = evidence.provenance.get("data")
-    kind = "generated" if evidence.benchmark.endswith("_mini") else "real"
+    kind = "generated" if is_generated(evidence.benchmark, evidence.provenance) else "real"
     digest = stated(data, "questions_sha256") or "not recorded"
     return f"{len(evidence.table)} questions of {evidence.title} ({kind} data, questions_sha256 {digest})"
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file
 from anatomy_r1.locks import FileLock
+from anatomy_r1.response_log.below import no_log
 from anatomy_r1.response_log.response import COLUMN_TYPES, COLUMNS, Response, ResponseKey
 from anatomy_r1.response_log.sqlite_file import (
     CHECKED_COLUMNS,
@@ -64,8 +65,7 @@ class ResponseLog:
         self._lock: FileLock | None = None
         self._rowids: dict[str, int] | None = None
         if read_only and path.is_dir():
-            fix = "Fix: name the file that `anatomy-r1 evaluate` wrote; results of a store are for `anatomy-r1 compare`"
-            raise AnatomyR1Error(f"{path}: a folder, so no such response log. {fix}")
+            raise no_log(path)
         if read_only and not path.is_file():
             raise AnatomyR1Error(f"{path}: no such response log. Fix: run `anatomy-r1 evaluate` with --log {path}")
         if not read_only:

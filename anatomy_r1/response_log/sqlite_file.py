@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.response_log.below import meant
 from anatomy_r1.response_log.response import COLUMN_TYPES, COLUMNS, KEY_FIELDS, Response, ResponseKey
 
 FORMAT_VERSION = 4
@@ -104,6 +105,12 @@ def provenance_checksum(run: object, entry: object) -> str:
     return hashlib.sha256(f"{run}\0{entry}".encode()).hexdigest()[:16]
 
 
+def is_sqlite(path: Path) -> bool:
+    """Whether a file begins as a database of SQLite does."""
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the content of the file is wrong, rather than its disk or permissions."""
     # Text that is no longer valid UTF-8 has no error code of its own
@@ -119,8 +126,7 @@ def is_foreign(error: Exception) -> bool:
 def reading_error(path: Path, error: Exception) -> AnatomyR1Error:
     """Why a log cannot be opened or read, with the fix."""
     if is_foreign(error):
-        fix = f"Fix: name a file that `anatomy-r1 evaluate` wrote, or a new one as its --log ({error})"
-        return AnatomyR1Error(f"{path}: not a response log of format {FORMAT_VERSION}. {fix}")
+        return AnatomyR1Error(f"{path}: not a response log of format {FORMAT_VERSION}. Fix: {meant(path)} ({error})")
     return AnatomyR1Error(f"{path}: cannot be read ({error}). Fix: check disk space and permissions, then run it again")
 
 

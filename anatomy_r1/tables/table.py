@@ -119,6 +119,8 @@ class Headline:
     """A further interval that allows for more, such as another training."""
     about: tuple[str, ...] = ()
     """Benchmark, name of the baseline, name of the other: for pages that link to the evidence."""
+    decided: bool = True
+    """Whether the verdict is that there is a difference; the dot is open otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,10 +99,12 @@ def convert(source: Path, target: Path) -> int:
 
     if target.exists():
         raise AnatomyR1Error(f"{target}: exists already. Fix: name a new file")
+    if not source.is_file():
+        raise AnatomyR1Error(f"{source}: no such file. Fix: name the pytorch_model.bin that was downloaded")
     try:
         found = torch.load(source, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0].partition(". ")[0]  # torch goes on with advice that would run code
         raise AnatomyR1Error(f"{source}: not a file of tensors only ({reason}). Fix: download it again") from error
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):

@@ -3,8 +3,9 @@
 A row of panels for each benchmark, with the table's methods in its order. Left: the mean over seeds with its 95 %
 interval over questions, the seeds as small dots, chance as a line. Right: the paired difference to GRPO; the thick bar
 is for these weights (clusters of questions vary), the thin one for another training too (seeds vary as well; three or
-more seeds). No text is burnt in besides labels; captions belong to the page. For a phone, the panels stand one above
-the other.
+more seeds). Each interval is of one comparison alone; the dot is open where the verdict, which allows for all of them
+(Holm), is neither better nor worse. No text is burnt in besides labels; captions belong to the page. For a phone, the
+panels stand one above the other.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
 from anatomy_r1.comparison.compare import Analysis, Comparison
+from anatomy_r1.comparison.headlines import decided
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.question_table import table_metrics
@@ -37,7 +39,7 @@ from reports.scores.names import (
     rank,
 )
 from reports.scores.scores import ALL, AVG, Score, SystemKey, by_key, questions_of, scores
-from reports.tables.further import against_baseline
+from reports.tables.further import against_baseline, compared_with_baseline
 from reports.tables.rows import benchmarks
 
 CHANCE = 25.0
@@ -47,6 +49,8 @@ ROW, FRAME = 0.17, 0.62
 MODEL_COLOUR, CONTROL_COLOUR = "#0072B2", "#7F7F7F"
 NARROW = 2.6
 """Width in inches where the panels are stacked: on a phone, its letters are then as large as those of the page."""
+ACROSS = 5
+"""Entries of a legend that fit beside each other."""
 THICK, THIN = 2.6, 0.9
 """Widths of the bars of both intervals, in points."""
 
@@ -86,7 +90,9 @@ def forest_rows(
     kept = [result for result in kept if result.model == shown]
     if not kept:
         raise AnatomyR1Error(f"no result of {model or 'any model'} in the matched arm. Fix: name one of the store")
-    found, analysis = by_key(scores(kept)), known.get(shown) or against_baseline(kept)
+    # With those left out: verdicts allow for the same comparisons as on the page that lists all of them.
+    analysis = known.get(shown) or against_baseline(compared_with_baseline(results, shown))
+    found = by_key(scores(kept))
     compared = {one.other.name: one for one in analysis.comparisons} if analysis else {}
     rows: ForestRows = {name: [] for name in benchmarks(found)}
     for system in sorted({key[0] for key in found}, key=lambda one: method_rank(one.method)):
@@ -117,7 +123,9 @@ def draw(rows: ForestRows) -> Figure:
     _panels(rows, list(places))
     places[-1][0].set_xlabel("Avg@5, percent")
     places[-1][1].set_xlabel("points")
-    figure.legend(handles=_legend(rows), loc="outside upper center", ncols=5, fontsize=SMALL, columnspacing=1.0)
+    handles = _legend(rows)
+    columns = len(handles) if len(handles) <= ACROSS else (len(handles) + 1) // 2
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, fontsize=SMALL, columnspacing=1.0)
     return figure
 
 
@@ -158,9 +166,15 @@ def retrained(rows: ForestRows) -> bool:
     return any(one.retrained is not None for one in differences)
 
 
+def undecided(rows: ForestRows) -> bool:
+    """Whether any verdict is neither better nor worse."""
+    return any(row.difference is not None and not decided(row.difference) for of in rows.values() for row in of)
+
+
 def _legend(rows: ForestRows) -> list[Line2D]:
     """What is drawn, and no more."""
     line: dict[str, Any] = {"color": MODEL_COLOUR, "markersize": 4}
+    hollow: dict[str, Any] = {**line, "marker": "o", "linestyle": "none", "markerfacecolor": "white"}
     mean = "mean over seeds, 95 % interval" if several_seeds(rows) else "score, 95 % interval"
     compared = any(row.difference is not None for of in rows.values() for row in of)
     entries = [
@@ -168,6 +182,7 @@ def _legend(rows: ForestRows) -> list[Line2D]:
         (several_seeds(rows), Line2D([], [], label="one seed", marker=".", linestyle="none", alpha=0.5, **line)),
         (compared, Line2D([], [], label="these weights", linewidth=THICK, color=MODEL_COLOUR)),
         (retrained(rows), Line2D([], [], label="another training", linewidth=THIN, color=MODEL_COLOUR)),
+        (undecided(rows), Line2D([], [], label="neither better nor worse", **hollow)),
         (True, Line2D([], [], label="chance", color=CONTROL_COLOUR, linestyle=(0, (4, 2)), linewidth=0.8)),
     ]
     return [handle for drawn, handle in entries if drawn]
@@ -208,7 +223,10 @@ def _differences(axes: Axes, rows: Sequence[ForestRow], title: str) -> None:
         if interval.low is not None and interval.high is not None:
             bounds = [100 * interval.low, 100 * interval.high]
             axes.plot(bounds, [place, place], color=MODEL_COLOUR, linewidth=THICK, solid_capstyle="butt", zorder=3)
-        axes.plot([100 * interval.mean], [place], "o", color=MODEL_COLOUR, markersize=3.6, zorder=4)
+        inside = MODEL_COLOUR if decided(row.difference) else "white"
+        axes.plot(
+            [100 * interval.mean], [place], "o", color=MODEL_COLOUR, markerfacecolor=inside, markersize=3.6, zorder=4
+        )
     _frame(axes, rows, title)
     axes.set_yticks(range(len(rows)), [""] * len(rows))
 

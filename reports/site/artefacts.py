@@ -18,6 +18,7 @@ from typing import Any
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.tables.table import MISSING, Document, Entry, Section, Table, prose_table
 from reports.site.page import ABOUT, CLAIMS, TRAINING, SitePage, slug
+from reports.site.sizes import Size, lines_only, picture_size
 
 NamedDocument = tuple[str, str, Document]
 """Name of its page, what must be read before it (may be empty), and the document."""
@@ -29,6 +30,8 @@ Reader = Callable[[Path], Document]
 """Reads a JSON file that has a document of its own; raises AnatomyR1Error for any other file."""
 DRAWN = (".svg", ".png")
 """What a browser shows; where a figure has both, the first is shown."""
+WIDE = 480
+"""Pixels above which a figure that is wider than high is not made smaller on a phone."""
 BESIDE = (".pdf", ".png", ".csv")
 """Offered for download with a figure."""
 
@@ -43,6 +46,14 @@ class Figure:
     caption: str
     """From NAME.txt or NAME.md next to it; empty where there is none."""
     downloads: tuple[str, ...]
+    size: Size | None = None
+    lines: bool = False
+    """Whether it is lines and letters alone, which may be light on dark."""
+
+    @property
+    def wide(self) -> bool:
+        """Whether a phone would make its letters too small, so that it scrolls in its own box there."""
+        return self.size is not None and self.size[0] > WIDE and self.size[0] > self.size[1]
 
 
 def figures(folders: Sequence[Path], site: Path) -> tuple[Figure, ...]:
@@ -68,7 +79,12 @@ def _figure(path: Path, site: Path) -> Figure:
     text_file = next((p for p in (path.with_suffix(".txt"), path.with_suffix(".md")) if p.is_file()), None)
     caption = text_file.read_text(encoding="utf-8").strip() if text_file else ""
     downloads = tuple(f"figures/{source.name}" for source in beside if source != path)
-    return Figure(words(path.stem), f"figures/{path.name}", caption, downloads)
+    return figure_of(words(path.stem), site, f"figures/{path.name}", caption, downloads)
+
+
+def figure_of(title: str, site: Path, file: str, caption: str = "", downloads: tuple[str, ...] = ()) -> Figure:
+    """A figure that is in the site already, as it is shown."""
+    return Figure(title, file, caption, downloads, picture_size(site / file), lines_only(site / file))
 
 
 def pages(

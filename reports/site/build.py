@@ -23,6 +23,7 @@ from reports.site.artefacts import NamedDocument, Reader
 from reports.site.evidence import ROLLOUTS_FILE, SAMPLES_FILE, Evidence
 from reports.site.findings import findings
 from reports.site.front import example, group_example
+from reports.site.lacking import lacking
 from reports.site.method_page import method_page
 from reports.site.overview import figures
 from reports.site.page import (
@@ -39,6 +40,7 @@ from reports.site.page import (
     table_page,
 )
 from reports.site.run import LICENCE, Pictures, RunFolder, open_run
+from reports.site.sizes import picture_size
 from reports.tables.blind import blind_report
 from reports.tables.further import analyses, comparisons, cost_report, untrained_report
 from reports.tables.table1 import table1
@@ -168,17 +170,27 @@ def _pages(
     ]
     shown = made_from(results, every)
     files = [page.file for page in inner]
+    asked = example(viewed.results, viewed.run, pictures) if viewed.run else None
+    group = group_example(viewed.results, viewed.run, pictures) if viewed.run else None
+    shown_pictures = [one.picture for one in (asked, group) if one and one.picture]
     front = {
+        "sizes": {name: picture_size(site / name) for name in shown_pictures},
         "findings": findings(results, found, compared, files),
         "is_demo": bool(_demo_note(results)),
         "forest": overview,
-        "example": example(viewed.results, viewed.run, pictures) if viewed.run else None,
-        "group": group_example(viewed.results, viewed.run, pictures) if viewed.run else None,
+        "example": asked,
+        "group": group,
         "viewed": viewed.caveat,
         "made_from": shown,
         "files": files,
     }
-    about = {"absent": [*absent, *sources.absent], "notices": written.notices, "made_from": shown}
+    about = {
+        "absent": [*absent, *sources.absent],
+        "notices": written.notices,
+        "made_from": shown,
+        "lacking": lacking(results),
+        "commands": again(results),
+    }
     return [
         SitePage("index.html", "anatomy-r1", "index.html.j2", front, ("tables.js",)),
         *inner,

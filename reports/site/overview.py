@@ -11,6 +11,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import Result
 from reports.figures import forest
 from reports.site import artefacts
+from reports.site.sizes import Size, picture_size
 
 FOREST, NARROW = "figures/forest.svg", "figures/forest-narrow.svg"
 
@@ -26,6 +27,10 @@ class Overview:
     """Whether single seeds are in it."""
     retrained: bool
     """Whether intervals for another training are in it."""
+    undecided: bool
+    """Whether any verdict is neither better nor worse."""
+    size: Size | None
+    narrow_size: Size | None
 
 
 def figures(
@@ -47,6 +52,14 @@ def figures(
     (site / FOREST).parent.mkdir(exist_ok=True)
     if all(one.file != FOREST for one in drawn):
         (site / FOREST).write_bytes(forest.svg(rows))
-        drawn = (artefacts.Figure("Forest", FOREST, "", ()), *drawn)
+        drawn = (artefacts.figure_of("Forest", site, FOREST), *drawn)
     (site / NARROW).write_bytes(forest.svg(rows, stacked=True))
-    return drawn, Overview(FOREST, NARROW, forest.several_seeds(rows), forest.retrained(rows))
+    return drawn, Overview(
+        file=FOREST,
+        narrow=NARROW,
+        seeds=forest.several_seeds(rows),
+        retrained=forest.retrained(rows),
+        undecided=forest.undecided(rows),
+        size=picture_size(site / FOREST),
+        narrow_size=picture_size(site / NARROW),
+    )

@@ -19,6 +19,7 @@ from anatomy_r1.question import Question
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.results.store import AS_RELEASED, Result
 from anatomy_r1.scoring.complete_run import CompleteRun, load_complete_run
+from reports.site.sizes import Size, picture_size
 
 LICENCE = (
     "Images of real data sets belong to their owners. SSG-VQA and CholecT45 (CAMMA, University of Strasbourg) are "
@@ -114,6 +115,7 @@ class Pictures:
     with_real: bool
     """Whether frames of real data sets may be copied."""
     _names: dict[Path, str] = field(default_factory=dict)
+    _sizes: dict[str, Size | None] = field(default_factory=dict)
 
     def allowed(self, benchmark: Benchmark) -> bool:
         """Whether this benchmark's images may be in the site."""
@@ -136,3 +138,9 @@ class Pictures:
             (self.folder / "images").mkdir(parents=True, exist_ok=True)
             (self.folder / self._names[source]).write_bytes(content)
         return self._names[source]
+
+    def size(self, name: str) -> Size | None:
+        """Width and height of a picture that `name` gave; None for an empty name."""
+        if name and name not in self._sizes:
+            self._sizes[name] = picture_size(self.folder / name)
+        return self._sizes.get(name)

@@ -106,11 +106,15 @@ def analyses(results: Sequence[Result]) -> dict[str, tuple[list[Result], Analysi
     """Model -> its results in the matched arm and their comparison with GRPO, where there is one; the paper's larger
     model, which README reports, comes first.
     """
-    kept = [result for result in results if result.arm == MATCHED and not is_view(result.method)]
-    names = sorted({result.model for result in kept}, key=lambda name: rank(MODELS, name), reverse=True)
-    of_model = {name: [result for result in kept if result.model == name] for name in names}
+    names = sorted({result.model for result in results}, key=lambda name: rank(MODELS, name), reverse=True)
+    of_model = {name: compared_with_baseline(results, name) for name in names}
     made = {name: (of, against_baseline(of)) for name, of in of_model.items()}
     return {name: (of, analysis) for name, (of, analysis) in made.items() if analysis is not None}
+
+
+def compared_with_baseline(results: Sequence[Result], model: str) -> list[Result]:
+    """A model's results in the matched arm, without views: their comparisons with GRPO are one family for Holm."""
+    return [one for one in results if (one.model, one.arm) == (model, MATCHED) and not is_view(one.method)]
 
 
 def comparisons(made: Mapping[str, tuple[Sequence[Result], Analysis]]) -> tuple[Document, ...]:

@@ -74,7 +74,7 @@ STORE = Path("results/mini/store")
             f"{STORE}/sgg_anatomy_mini/mini-l/dapo/matched",
         ),
         (["compare", "grpo", "results/demo"], f"are {STORE}/*/mini-l/grpo/matched"),
-        (["compare", "grppo", "dapo"], "methods there: control-majority,"),
+        (["compare", "grppo", "dapo"], "methods there: cot-sft, cot-sft-grpo,"),
         (["compare", f"{STORE}/sgg_anatomy_mini/mini-l/grppo"], "holds control-majority,"),
         (["score", str(STORE), "--data", "d"], "results of a store are for `anatomy-r1 compare`"),
         (["score", "results/mini/table1.csv", "--data", "d"], "name a file that `anatomy-r1 evaluate` wrote"),
@@ -91,6 +91,73 @@ def test_an_error_names_the_next_step(words, expected, monkeypatch, capsys):
     error = capsys.readouterr().err
     assert "Fix: " in error
     assert expected in error
+
+
+DEMO = "results/demo"
+SET = f"{DEMO}/data/sgg_anatomy_mini"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["export", "croissant", f"{DEMO}/data"], ["export", "croissant", SET]),
+        (["data", "check", DEMO], ["data", "check", SET]),
+        (["score", "LOG", "--data", "results"], ["score", "LOG", "--data", SET]),
+        (["score", "LOG", "--data=results/"], ["score", "LOG", f"--data={SET}"]),
+        (["score", DEMO, "--data", SET], ["score", "LOG", "--data", SET]),
+        (
+            ["submit", DEMO, "--data", SET, "--store", "st", "--model", "m", "--method", "o"],
+            ["submit", "LOG", "--data", SET, "--store", "st", "--model", "m", "--method", "o"],
+        ),
+        (["compare", "a=LOG", "b=LOG"], ["compare", "a=LOG", "b=LOG", "--data", "DIR"]),
+        (["export", "hub", "LOG", "--out", "o"], ["export", "hub", "LOG", "--out", "o", "--data", "DIR"]),
+        (["certify", f"{DEMO}/train"], ["certify", f"{DEMO}/train/sgg_anatomy_mini/mini-l/cot-sft/seed0"]),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_an_error_ends_in_the_corrected_command(words, expected, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    log = str(next(Path(DEMO, "responses/sgg_anatomy_mini/mini-l/cot-sft").rglob("*.sqlite")))
+    assert main([word.replace("LOG", log) for word in words]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "next: anatomy-r1 " + " ".join(word.replace("LOG", log) for word in expected)
+
+
+LOG = "results/demo/train/sgg_anatomy_mini/mini-l/grpo/seed0/training_log.sqlite"
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["export", "croissant", "none"], "anatomy-r1 data prepare sgg --root data --out prepared/sgg_anatomy"),
+        (["score", LOG, "--data", "d"], f"anatomy-r1 certify {Path(LOG).parent}"),
+        (["score", f"{STORE}/x.json", "--data", "d"], "anatomy-r1 score --help"),
+        (
+            ["compare", f"{STORE}/sgg_anatomy_mini/mini-l/grpo/matched"],
+            f"anatomy-r1 compare {STORE}/sgg_anatomy_mini/mini-l/grpo/matched {STORE}/sgg_anatomy_mini/mini-l/cot-sft/",
+        ),
+        (["export", "hub", str(STORE), "--out", "o"], f"anatomy-r1 export hub {STORE}/omnimed_mi_mini/mini-l/"),
+        (["export", "hub", "README.md", "--out", "o"], "anatomy-r1 export hub --help"),
+        (["regress", "LOG", "--against", "none.json"], "anatomy-r1 regress --help"),
+        (["power"], "anatomy-r1 power --help"),
+        (["similarity", "convert", "none", "out"], "anatomy-r1 similarity convert --help"),
+        (["submit", "LOG", "--data", SET, "--store", "s", "--model", "m", "--method", "o", "--benchmark", "sgg"],
+         "anatomy-r1 submit --help"),
+        (["submit", "LOG", "--data", SET, "--store", "README.md", "--model", "m", "--method", "o"],
+         "anatomy-r1 submit --help"),
+        (["evaluate", "sgg_anatomy", "--data", "none", "--model", "m", "--log", "never"],
+         "anatomy-r1 data prepare sgg"),
+    ],
+    ids=lambda words: " ".join(words[:2]) if isinstance(words, list) else "",
+)  # fmt: skip
+def test_an_error_names_a_command_to_type(words, command, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    log = str(next(Path(DEMO, "responses/sgg_anatomy_mini/mini-l/cot-sft").rglob("*.sqlite")))
+    assert main([log if word == "LOG" else word for word in words]) == 2
+    error = capsys.readouterr().err
+    assert "Fix: " in error
+    assert command in error
+    assert not Path("never").exists()
 
 
 def test_a_folder_of_several_arms_is_answered_by_two_systems_that_agree(monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -9,9 +10,12 @@ import pytest
 
 from anatomy_r1.cli import compare as compare_cli
 from anatomy_r1.cli.main import main
+from anatomy_r1.comparison.compare import Analysis, MethodTest, undeclared_family
 from anatomy_r1.comparison.family import METRICS
+from anatomy_r1.comparison.headlines import headlines
 from anatomy_r1.comparison.panel import KINDS
 from anatomy_r1.comparison.report import as_json, document
+from anatomy_r1.comparison.retraining import RetrainingInterval
 from anatomy_r1.results.store import save_result
 from anatomy_r1.tables import html, markdown, text
 from tests.helpers.worlds import analysis, answers, result, table, unequal
@@ -189,3 +193,49 @@ def test_html_says_the_verdict_first_and_folds_the_tables():
     assert "For these weights only" in headline.sentence
     assert page.index(escape(headline.sentence)) < page.index('<svg class="bars"') < page.index("<table>")
     assert page.count("<details><summary>") == len(document(shown).tables) + 1, "and how to read them"
+
+
+ALONE = "Alone, this comparison would be significant (p 0.0156), and its interval excludes zero"
+
+
+def everywhere_better(methods):
+    """A baseline, and methods that answer more questions in each of seven videos."""
+    labels = np.repeat(np.arange(7), 40)
+    base = np.random.default_rng(1).random((len(labels), 5)) < 0.5
+    gained = base.copy()
+    gained[np.arange(len(labels)) % 40 < 8 + labels % 3] = True
+    methods = [result(f"m{index}", table(gained, labels)) for index in range(methods)]
+    return [result("base", table(base, labels)), *methods]
+
+
+def test_an_interval_that_excludes_zero_beside_no_difference_says_what_was_allowed_for():
+    """With seven videos, the smallest p is 1/64: enough for one comparison and not for five of them."""
+    (one,) = analysis(*everywhere_better(1)).comparisons
+    assert one.test.verdict == "better" and one.difference("avg@5").interval.low > 0
+    (alone,) = document(analysis(*everywhere_better(1))).headlines
+    assert alone.decided and "Holm" not in alone.sentence and "Alone" not in alone.sentence
+    shown = analysis(*everywhere_better(5))
+    for headline in document(shown).headlines:
+        assert headline.inner[0] > 0
+        assert not headline.decided
+        assert "p 0.0781 (Holm, 5 comparisons)" in headline.sentence
+        assert ALONE in headline.sentence
+        assert "the verdict allows for all 5 comparisons, the interval does not" in headline.sentence
+    page = html.render(document(shown))
+    assert page.count('<circle class="dot open"') == 5 + 1, "and its key"
+    assert "Each interval is of one comparison alone" in page
+
+
+def test_the_interval_for_another_training_says_that_it_is_of_one_comparison_alone():
+    one = analysis(*everywhere_better(1)).comparisons[0]
+    wide = RetrainingInterval(0.1, 0.01, 0.19, 0.04, 6.0)
+    test = replace(one.test, of_these_weights=False, method=MethodTest(0.09, 0.1, "underpowered"))
+    family = undeclared_family(analysis(*everywhere_better(3)).panels, "avg@5")
+    shown = Analysis((), (replace(one, retrained=wide, test=test),), (), family, None, "")
+    (headline,) = headlines(shown)
+    assert headline.sentence.endswith(
+        "The interval for another training, alone, excludes zero as well; allowing for all 3 comparisons, that is not "
+        "enough (p 0.0900)."
+    )
+    (sure,) = headlines(replace(shown, comparisons=(replace(one, retrained=wide, test=replace(test, method=None)),)))
+    assert sure.sentence.endswith("The interval for another training excludes zero as well.")

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import anatomy_r1 as ar
+from anatomy_r1.cli.main import main
 from anatomy_r1.results.store import load_results
 from reports.tables.shortcuts import shortcuts
 
@@ -23,50 +25,124 @@ RUN_HERE = (
     "python -m reports site --store results/demo --out site",
     "anatomy-r1 score results/demo/responses/*/mini-l/cot-sft/seed0/*.sqlite --data results/demo/data",
 )
+"""Commands that are run on the committed results."""
+RUN_ON_THE_DEMO = (
+    "anatomy-r1 score responses.sqlite --data prepared/sgg",
+    "anatomy-r1 compare base=base.sqlite mine=responses.sqlite --data prepared/sgg --out compare.html",
+    "anatomy-r1 regress base.sqlite --data prepared/sgg --record reference.json",
+    "anatomy-r1 regress responses.sqlite --data prepared/sgg --against reference.json --junit junit.xml",
+)
+"""Commands that are run, in this order, with logs and questions of the demo under the names of the README."""
 NOT_RUN_HERE = {
-    "git clone REPOSITORY": "the clone itself",
-    "python3.11 -m venv": "an installation: tox -e light-py313 installs the package",
-    "pip install --no-compile -c constraints.txt": "an installation: tox -e light-py313 installs the package",
-    "python3.11 -m pip install tox": "an installation: .ci/run installs tox",
-    "tox -e reproduce-table1": "trains for half an hour: tox -e smoke runs it in small",
-    "tox -e reproduce-all": "tests/reports runs each artefact on the committed store",
-    "tox": "this is the run",
-    "anatomy-r1 evaluate": "needs a model: tests/evaluation runs it on a tiny one",
-    "anatomy-r1 score responses.sqlite": "needs a log: tests/evaluation/test_stock.py",
-    "lm-eval": "needs a model: tests/evaluation/test_stock.py runs it on a tiny one",
-    "anatomy-r1 compare base=base.sqlite": "needs logs: tests/comparison",
-    "anatomy-r1 regress": "needs logs: tests/comparison/regression_gate",
+    "git clone REPOSITORY anatomy-r1": "the clone itself",
+    "python3.11 -m venv .venv": "an installation: tox.ini, light-py313",
+    'pip install --no-compile -c constraints.txt -e ".[figures]"': "an installation: tox.ini, light-py313",
+    'pip install -c constraints.txt ".[eval]"': "an installation of 5 GB: scripts/shared_env.py",
+    "python3.11 -m pip install tox": "an installation: .ci/run",
+    "tox -e reproduce-table1": "trains for half an hour: tox.ini, smoke",
+    "tox -e reproduce-all": "trains for hours: tests/reports/test_reproduce.py",
+    "tox": "the run that this is a part of: .ci/run",
+    "anatomy-r1 evaluate sgg_anatomy --data prepared/sgg --model MODEL --log responses.sqlite": (
+        "needs a model and real data: tests/cli/test_cli.py, on a tiny model"
+    ),
+    "lm-eval --tasks sgg_anatomy --model hf-multimodal --model_args pretrained=MODEL --apply_chat_template "
+    "--metadata data=prepared/sgg": "needs a model and real data: tests/evaluation/test_stock.py, on a tiny model",
 }
-"""Beginnings of the README's other commands, and why they are not run here."""
+"""The other commands: why they are not run here, and the file that runs them in small."""
+OPTIONS = {
+    "--store results/mini": "python -m reports site",
+    "--engine server --base-url ...": "python -m anatomy_r1.cli evaluate",
+    "--method-file": "python scripts/reproduce.py",
+    "--arithmetic portable": "python -m anatomy_r1.cli evaluate",
+}
+"""Options that the running text adds to a command, and the command that has them."""
+PROGRAMS = ("anatomy-r1", "git", "hf", "lm-eval", "pip", "python", "python3.11", "tox")
 
 
-def commands():
+def blocks():
     """Every command of the README's shell blocks, without comments; continued lines as one."""
     for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
-            for command in line.partition("  #")[0].split(" && "):
+            for command in re.split(r"\s+#", line)[0].split(" && "):
                 yield " ".join(command.split())
 
 
+def inline():
+    """Every piece of code in the running text; a comment of a block may hold one too."""
+    comments = re.findall(
+        r"^[^`\n]*#(.*`.*)$", "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)), re.MULTILINE
+    )
+    text = "\n".join([re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL), *comments])
+    return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", text)]
+
+
 def test_every_command_is_run_or_named():
-    found = [one for one in commands() if not one.startswith((". ", "cd "))]
-    assert len(found) > 12
-    known = (*RUN_HERE, *NOT_RUN_HERE)
-    assert not [one for one in found if not one.startswith(known)]
-    assert not [one for one in known if not any(command.startswith(one) for command in found)]
+    in_text = [code for code in inline() if code.split()[0] in PROGRAMS and len(code.split()) > 2]
+    found = [one for one in (*blocks(), *in_text) if not one.startswith((". ", "cd "))]
+    assert len(found) > 14
+    known = (*RUN_HERE, *RUN_ON_THE_DEMO, *NOT_RUN_HERE)
+    assert set(found) == set(known)
+
+
+def test_the_options_of_the_running_text_are_those_of_a_command():
+    found = {code.removeprefix("-- ") for code in inline() if code.startswith("--")}
+    assert found == set(OPTIONS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("code", "command"), OPTIONS.items())
+def test_a_command_has_the_options_that_the_running_text_adds(code, command):
+    told = run(f"{command} --help", ROOT).stdout
+    for option in re.findall(r"--[a-z-]+", code):
+        assert re.search(rf"{option}\b", told), option
+    for value in re.findall(r"(?:engine|arithmetic) ([a-z]+)", code):
+        assert re.search(rf"\{{[^}}]*\b{value}\b", told), value
+
+
+def test_every_command_that_is_named_alone_exists(capsys):
+    named = {code.removeprefix("anatomy-r1 ") for code in inline() if re.fullmatch(r"(anatomy-r1 )?[a-z]+", code)}
+    commands = named & {"compare", "evaluate", "export", "power", "regress", "score", "submit"}
+    assert {"compare", "regress", "score", "submit"} <= commands
+    for name in commands:
+        with pytest.raises(SystemExit) as done:
+            main([name, "--help"])
+        assert done.value.code == 0
+
+
+def test_reasons_name_files_that_exist():
+    for reason in NOT_RUN_HERE.values():
+        _, _, place = reason.partition(": ")
+        assert not place or (ROOT / place.partition(",")[0]).exists(), reason
+
+
+def run(command, folder):
+    """As a shell reads it, with this interpreter's commands."""
+    line = f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; {command}"
+    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", RUN_HERE)
 def test_the_commands_of_the_thirty_seconds_run(command, tmp_path):
-    """As a shell reads them, with this interpreter's commands, the site elsewhere."""
-    line = command.replace("--out site", f"--out {shlex.quote(str(tmp_path / 'site'))}")
-    line = f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; {line}"
-    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run(command.replace("--out site", f"--out {shlex.quote(str(tmp_path / 'site'))}"), ROOT)
     assert done.returncode == 0, done.stderr
-    blocks = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
-    shown = {"compare": blocks[0], "score": blocks[1]}.get(command.split()[1], "")
+    texts = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    shown = {"compare": texts[0], "score": texts[1]}.get(command.split()[1], "")
     assert set(shown.splitlines()) <= set(done.stdout.splitlines())
+
+
+@pytest.mark.slow
+def test_the_commands_on_logs_run_on_those_of_the_demo(tmp_path):
+    logs = ROOT / "results/demo/responses/sgg_anatomy_mini/mini-l"
+    for name, method in (("base", "grpo"), ("responses", "cot-sft")):
+        (log,) = (logs / method).rglob("*.sqlite")
+        shutil.copy(log, tmp_path / f"{name}.sqlite")
+    shutil.copytree(ROOT / "results/demo/data/sgg_anatomy_mini", tmp_path / "prepared/sgg")
+    for command in RUN_ON_THE_DEMO:
+        done = run(command, tmp_path)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    assert "is better" in (tmp_path / "compare.html").read_text(encoding="utf-8")
+    assert "<testsuite" in (tmp_path / "junit.xml").read_text(encoding="utf-8")
 
 
 def signed(value):

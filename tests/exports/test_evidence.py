@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
+from anatomy_r1.exports import notes
 from anatomy_r1.exports.evidence import Request, load_evidence, numbers
 from anatomy_r1.exports.responses import rows
 from anatomy_r1.exports.statements import failures_line, leakage_line, statements
@@ -60,6 +61,48 @@ def load_evidence_of(made):
     from anatomy_r1.exports.evidence import from_result
 
     return from_result(Path("seed0.json"), made)
+
+
+DEMO = "Demo: not a result."
+
+
+def in_a_run(folder, stored, export_log, note=DEMO, **changed):
+    """The log in the folder of a run whose store has a result with a note."""
+    made = load_result(stored)
+    facts = {name: value for name, value in made.provenance.items() if name != "metrics"}
+    save_result(folder / "results", replace(made, provenance={**facts, "note": note, **changed}))
+    log = folder / "responses" / made.benchmark / "any.sqlite"
+    log.parent.mkdir(parents=True)
+    shutil.copy(export_log, log)
+    return log
+
+
+def test_a_log_in_the_folder_of_its_run_carries_the_note_of_its_result(stored, export_log, export_data, tmp_path):
+    log = in_a_run(tmp_path, stored, export_log)
+    (found,) = load_evidence(Request((log,), data=export_data, name="m"))
+    assert statements(found)["note"] == f"{notes.GENERATED} {DEMO} Research only, not for clinical use."
+
+
+@pytest.mark.parametrize("why", ["elsewhere", "other weights", "broken store"])
+def test_a_log_whose_run_is_not_known_says_so(why, stored, export_log, export_data, tmp_path):
+    log = in_a_run(tmp_path, stored, export_log, **({"sampling": {"weights": "x"}} if why == "other weights" else {}))
+    if why == "elsewhere":
+        log = shutil.move(log, tmp_path / "log.sqlite")
+    if why == "broken store":
+        next(tmp_path.rglob("seed0.json")).write_text("{")
+    (found,) = load_evidence(Request((log,), data=export_data, name="m"))
+    assert DEMO not in statements(found)["note"]
+    assert notes.UNKNOWN in statements(found)["note"]
+
+
+def test_what_is_generated_follows_from_the_set_and_not_only_from_its_name(evidence):
+    generated = {"data": {"generated": True}}
+    assert notes.GENERATED in notes.note_line("sgg_anatomy", generated)
+    assert notes.GENERATED in notes.note_line("sgg_anatomy_mini", {})
+    assert notes.note_line("sgg_anatomy", {"data": {"generated": False}}) == notes.UNKNOWN
+    real = replace(evidence, benchmark="sgg_anatomy", provenance={**evidence.provenance, "data": {"generated": False}})
+    assert "(real data" in statements(real)["questions"]
+    assert "(generated data" in statements(evidence)["questions"]
 
 
 def test_leakage_that_was_found_is_named_first():

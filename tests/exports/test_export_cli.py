@@ -16,6 +16,7 @@ def test_every_format_from_a_log(export_log, export_data, tmp_path, capsys):
     assert status == 0
     assert len(list(tmp_path.glob("data/sgg_anatomy_mini/our-lab/ours/*"))) == 2
     assert "UNFIT: log.sqlite#" in said.out
+    assert "note in it: The questions and images are generated" in said.out
     status, said = run(capsys, "inspect", *common)
     assert status == 0
     assert "inspect view --log-dir" in said.out

@@ -29,6 +29,9 @@ from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import BLIND, table_metrics
 from anatomy_r1.validation import read_validated, validated
 
+NAMED = 6
+"""Systems that an error names."""
+
 MARK = "anatomy_r1_reference"
 _CORRECT = tuple(f"correct_{repeat}" for repeat in range(K))
 _OTHERS = ("major", "greedy", "parsed", "truncated")
@@ -286,11 +289,16 @@ def _pairs(reference: Sequence[System], fresh: Sequence[System]) -> list[tuple[S
         missing += [one.name for one in first if one.name not in names]
         unknown += [name for name in names if name not in {one.name for one in first}]
     if unknown:
-        raise AnatomyR1Error(f"no reference for {', '.join(unknown)}. Fix: name it with --against")
+        raise AnatomyR1Error(f"no reference for {_listed(unknown)}. Fix: name it with --against")
     if missing:
         fix = "Fix: evaluate and name them, or leave them out of --against"
-        raise IncompleteError(f"no fresh result for {', '.join(missing)}. {fix}")
+        raise IncompleteError(f"no fresh result for {_listed(missing)}. {fix}")
     return pairs
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _side(side: str, system: System, mode: Mode) -> System:

@@ -63,7 +63,7 @@ def _no_folder(folder: Path) -> AnatomyR1Error:
     if folder.exists():
         elsewhere = "serve it, and use --engine server" if folder.suffix == ".gguf" else "name the folder it is in"
         return AnatomyR1Error(f"{folder}: a file, not the folder of a checkpoint. Fix: {elsewhere}")
-    fix = "Fix: name a folder that `save_pretrained` wrote"
+    fix = "Fix: name a folder that `save_pretrained` wrote; of a model on the hub: hf download ORG/NAME --local-dir DIR"
     if len(folder.parts) == 2 and not folder.is_absolute():  # as a model's name on the Hugging Face Hub
         local = f"models/{folder.name}"
         fix = f"Fix: if it is a name on the hub, hf download {folder} --local-dir {local}, then --model {local}"

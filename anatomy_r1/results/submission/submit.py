@@ -19,6 +19,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import beside_blind, blind_line
 from anatomy_r1.locks import locked
 from anatomy_r1.provenance import provenance, stated
+from anatomy_r1.response_log.below import logs_below
 from anatomy_r1.results.blind_record import with_blind
 from anatomy_r1.results.store import RESTORE, SUBMITTED, Result, save_result, store_in
 from anatomy_r1.results.submission.lm_eval_files import is_results
@@ -160,7 +161,11 @@ def submit(request: SubmissionRequest) -> StoredSubmission:
     plan, benchmark = submission.scores.plan, submission.scores.benchmark
     key = ResultKey(benchmark, request.model, request.method, int(plan["seed"]))
     leaked = early or passport_of(benchmark, request.data, request.train_data)
-    request.store.mkdir(parents=True, exist_ok=True)
+    try:
+        request.store.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fix = "Fix: name a folder, which is made if it is missing"
+        raise AnatomyR1Error(f"--store {request.store}: no folder ({error.strerror}). {fix}") from error
     with locked(request.store):  # a key that was free when checked is free when written
         profile = profile_of(request.store, key, plan["questions_sha256"], request.profile)
         result = _result(request, submission, key, profile, leaked)
@@ -189,14 +194,19 @@ def _score(request: SubmissionRequest) -> Submission:
         return from_lm_eval(source, request.data, request.benchmark, seed or 0)
     if source.is_file() and source.suffix not in (".json", ".jsonl"):
         submission = from_log(source, request.data, request.run)
-        sampled = submission.scores.plan["seed"]
+        sampled, answered = submission.scores.plan["seed"], submission.scores.benchmark
+        if request.benchmark not in (None, answered):
+            raise AnatomyR1Error(f"{source}: answers {answered}, not {request.benchmark}. Fix: leave --benchmark out")
         if seed not in (None, sampled):
             raise AnatomyR1Error(f"{source}: sampled with seed {sampled}. Fix: leave --seed out")
         return submission
     if not source.exists():
         raise AnatomyR1Error(f"{source}: no such file or folder. Fix: name a checkpoint, a response log or a folder")
     fix = "Fix: name a folder with *.safetensors, a response log, or lm-eval's --output_path, with --log_samples"
-    raise AnatomyR1Error(f"{source}: holds nothing that can be submitted. {fix}")
+    there = logs_below(source) if source.is_dir() else []
+    fix += f"; logs there: {', '.join(map(str, there))}" if there else ""
+    instead = (str(source), str(there[0])) if there else None
+    raise AnatomyR1Error(f"{source}: holds nothing that can be submitted. {fix}", instead=instead)
 
 
 def _result(

@@ -160,7 +160,7 @@ class Evidence:
 
 def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evidence:
     """Evidence from a training's folder (or from the log in it); AnatomyR1Error if it holds no training."""
-    folder = folder.parent if folder.is_file() else folder
+    named, folder = folder, folder.parent if folder.is_file() else folder
     log = folder / LOG_NAME
     try:
         record = read_record(folder / SETTINGS_NAME)
@@ -174,8 +174,9 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
         source = evidence.arguments.get("similarity")
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error, pd.errors.DatabaseError) as error:
         fix = f"name the folder of a finished training, with {LOG_NAME} and {SETTINGS_NAME}"
-        if runs := sorted(folder.glob("train/*/*/*/seed*")):
-            fix += f", such as {runs[0]}"
+        runs = [path.parent for depth in range(1, 7) for path in sorted(folder.glob(f"{'*/' * depth}{LOG_NAME}"))]
+        fix += f", such as {runs[0]}" if runs else ""
+        instead = (str(named), str(runs[0])) if runs else None
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
-        raise AnatomyR1Error(f"{folder}: no training to certify ({reason}). Fix: {fix}") from error
+        raise AnatomyR1Error(f"{named}: no training to certify ({reason}). Fix: {fix}", instead=instead) from error
     return replace(evidence, similarity=load_similarity(source, needed=False))

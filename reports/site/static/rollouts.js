@@ -54,7 +54,9 @@
     const data = await site.need(training.shard);
     if (mine !== turn) return;
     const steps = Array.from(new Set(data.groups.map((group) => group.step)));
-    const step = Number(site.choose(form.step, steps.map((one) => [one, one]), wanted.step));
+    // Where no step is asked for, one with something to learn: equal rewards show nothing.
+    const telling = steps.find((one) => data.groups.some((group) => group.step === one && !idle(group)));
+    const step = Number(site.choose(form.step, steps.map((one) => [one, one]), wanted.step || String(telling ?? "")));
     const groups = data.groups.filter((group) => group.step === step);
     const kept = groups.filter(SHOWN[form.show.value] || SHOWN.all);
     const scored = training.scored;
@@ -112,7 +114,8 @@
   function picture(group, training) {
     if (!group.picture) return site.el("p", { class: "absent" }, benchmark(training.benchmark).notice || "The image is not here.");
     const noisy = group.pictures > 1 ? "Served in " + group.pictures + " versions with noise of their own; this is the original." : "";
-    const image = site.el("img", { src: group.picture, alt: "Image of question " + group.question, loading: "lazy" });
+    const [width, height] = group.size || [false, false];
+    const image = site.el("img", { src: group.picture, width, height, alt: "Image of question " + group.question, loading: "lazy" });
     return site.el("figure", { class: "picture" }, image, noisy && site.el("figcaption", {}, noisy));
   }
 
@@ -158,7 +161,7 @@
 
   function fromAddress() {
     const hash = site.hash.read();
-    form.show.value = hash.get("show") || "all";
+    form.show.value = hash.get("show") || (Array.from(hash).length ? "all" : "teach");
     if (!form.show.value) form.show.value = "all";
     return update(Object.fromEntries(FIELDS.map((name) => [name, hash.get(name) || ""])));
   }

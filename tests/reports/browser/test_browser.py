@@ -242,10 +242,10 @@ FAULTS = """() => {
       found.push("scrolls on its own: " + name(one));
     if (style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && one.scrollWidth > one.clientWidth + 1)
       found.push("cut off in its box: " + name(one));
-    if (!one.closest(".scroll:not(.fits)") && !one.closest("svg") && (box.right > width + 1 || box.left < -1))
+    if (!one.closest(".scroll:not(.fits), .pan") && !one.closest("svg") && (box.right > width + 1 || box.left < -1))
       found.push("runs over the edge: " + name(one));
   }
-  for (const one of document.querySelectorAll(".scroll")) {
+  for (const one of document.querySelectorAll(".scroll, .pan")) {
     const hint = one.previousElementSibling;
     if (one.clientWidth && one.scrollWidth > one.clientWidth + 1 && !(hint && hint.matches(".hint:not([hidden])")))
       found.push("wide without a hint: " + name(one));
@@ -290,6 +290,38 @@ def test_each_kind_of_fault_would_be_found(visit, tmp_path, fault, body):
     (tmp_path / "page.html").write_text(f"<!doctype html><html lang='en'><title>t</title>{style}<body>{body}</body>")
     found = visit(tmp_path, "page.html").evaluate(FAULTS)
     assert any(one.startswith(fault) for one in found), found
+
+
+def test_a_phone_reads_tables_of_words_as_cards_and_all_others_as_tables(visit, site):
+    page = visit(site, "audit.html", viewport={"width": 390, "height": 800})
+    shown = page.evaluate(
+        """Array.from(document.querySelectorAll("table.data"),
+             (one) => [one.classList.contains("words"), getComputedStyle(one).display])"""
+    )
+    assert {kind for words, kind in shown if words} <= {"block"}
+    assert all(kind == "table" for words, kind in shown if not words)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    numbers = visit(site, "table1.html", viewport={"width": 390, "height": 800})
+    assert numbers.evaluate("getComputedStyle(document.querySelector('table.data')).display") == "table"
+
+
+@pytest.mark.parametrize("name", ["index", "figures", "rollouts"])
+def test_every_picture_states_its_size_before_it_arrives(visit, site, name):
+    page = visit(site, f"{name}.html")
+    if name == "rollouts":
+        page.wait_for_selector("section.group")
+    sizes = page.evaluate(
+        "Array.from(document.images, (one) => [one.getAttribute('width'), one.getAttribute('height')])"
+    )
+    assert sizes and all(int(width) > 0 and int(height) > 0 for width, height in sizes)
+
+
+def test_drawings_are_light_on_dark_in_the_dark_alone(visit, site):
+    turned = "getComputedStyle(document.querySelector('img.forest')).filter"
+    assert "invert" in visit(site, "index.html", color_scheme="dark").evaluate(turned)
+    assert visit(site, "index.html", color_scheme="light").evaluate(turned) == "none"
+    photos = visit(site, "figures.html", color_scheme="dark")
+    assert photos.evaluate("getComputedStyle(document.querySelector('img[src$=\".png\"]')).filter") == "none"
 
 
 def test_a_phone_gets_the_stacked_forest_plot(visit, site):
@@ -366,6 +398,19 @@ def test_rollouts_show_groups_rewards_and_advantages(visit, site):
     assert page.inner_text("#scored") == (
         "Scored in the tables (dashed line): the weights after step 11 in the arm of the same questions."
     )
+
+
+def test_rollouts_open_at_groups_with_unequal_rewards(visit, site):
+    """The first group of each step of this world is all right, so that it teaches nothing."""
+    page = visit(site, "rollouts.html")
+    page.wait_for_selector("section.group")
+    assert page.input_value("[name=show]") == "teach"
+    assert "teaches nothing" not in page.inner_text("#groups")
+    page.select_option("[name=show]", "all")
+    until(page, "document.getElementById('groups').innerText.includes('teaches nothing')")
+    page.reload()
+    page.wait_for_selector("section.group")
+    assert page.input_value("[name=show]") == "all", "an address with choices keeps them"
 
 
 @pytest.mark.slow

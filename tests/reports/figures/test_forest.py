@@ -1,5 +1,7 @@
 """The forest plot of Table 1: which rows, which numbers, and what is drawn."""
 
+from dataclasses import replace
+
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
@@ -45,7 +47,7 @@ def test_one_seed_has_no_interval_of_another_training():
     (rows,) = forest_rows([*seeds("grpo", (5, 0, 3)), *seeds("sft", (5, 5, 3))]).values()
     assert rows[0].difference.retrained is None
     for figure in (draw({"sgg_anatomy_mini": rows}), draw_stacked({"sgg_anatomy_mini": rows})):
-        assert legend(figure) == ["score, 95 % interval", "these weights", "chance"]
+        assert legend(figure) == ["score, 95 % interval", "these weights", "neither better nor worse", "chance"]
 
 
 def legend(figure):
@@ -53,9 +55,35 @@ def legend(figure):
 
 
 def test_the_legend_names_what_is_drawn():
-    everything = ["mean over seeds, 95 % interval", "one seed", "these weights", "another training", "chance"]
+    everything = ["mean over seeds, 95 % interval", "one seed", "these weights", "another training"]
+    everything += ["neither better nor worse", "chance"]
     assert legend(draw(forest_rows(three_seeds()))) == everything
     assert legend(draw(forest_rows(seeds("sft", (5, 5, 3))))) == ["score, 95 % interval", "chance"]
+
+
+def differences(figure):
+    """Whether the dot of each difference is open."""
+    dots = [line for line in figure.axes[1].lines if line.get_marker() == "o"]
+    return [line.get_markerfacecolor() == "white" for line in dots]
+
+
+def test_a_dot_is_open_where_the_verdict_is_neither_better_nor_worse():
+    (rows,) = forest_rows(three_seeds()).values()
+    (one,) = [row for row in rows if row.difference]
+    assert one.difference.test.verdict == "underpowered"
+    better = replace(one.difference, test=replace(one.difference.test, verdict="better"))
+    filled = {"sgg_anatomy_mini": [replace(one, difference=better)]}
+    assert [differences(draw(of)) for of in ({"sgg_anatomy_mini": [one]}, filled)] == [[True], [False]]
+    assert "neither better nor worse" not in legend(draw(filled))
+
+
+def test_verdicts_allow_for_the_methods_that_are_left_out():
+    results = [*three_seeds(), *seeds("grpo-asc-pool", (5, 5, 5, 5), (5, 4, 3, 2), (5, 5, 4, 4))]
+    (rows,) = forest_rows(results).values()
+    (_, analysis) = analyses(results)["mini-l"]
+    (shown,) = [row.difference for row in rows if row.difference]
+    assert len(analysis.family.pairs) == 3
+    assert shown.test == next(one.test for one in analysis.comparisons if one.other.name == shown.other.name)
 
 
 def test_stacked_panels_show_the_same_marks_one_above_the_other():
