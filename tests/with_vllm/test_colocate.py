@@ -13,7 +13,7 @@ from anatomy_r1.training.training_log import LOG_NAME, read
 from tests.helpers.recording import hashed_reward, shift_weights
 from tests.with_vllm.rehearsed import STEPS, on_a_cpu, rehearsal, trainer_of, write_base, write_questions
 
-BOUND = 1e-4
+BOUND = 5e-5
 """Nats; the largest difference that was seen is in docs/determinism.md."""
 QUESTIONS = 24
 
@@ -63,12 +63,12 @@ def merged(model):
 
 
 def watch(trainer, seen):
-    """At each generation: prompts that vLLM read, and whether its weights were the policy's."""
+    """At each generation: whether vLLM's weights were the policy's (it pads the vocabulary), and its prompts."""
     generate = engine_of(trainer).generate
 
     def watched(rows, **named):
         policy, held = merged(trainer.accelerator.unwrap_model(trainer.model)), weights_of(engine_of(trainer))
-        same = {name: torch.equal(held[name], policy[name]) for name in policy}
+        same = {name: torch.equal(held[name][: len(value)], value) for name, value in policy.items()}
         outputs = generate(rows, **named)
         copy = {name: value.clone() for name, value in held.items()}
         seen.append((same, copy, [list(one.prompt_token_ids) for one in outputs]))
@@ -108,9 +108,10 @@ def test_rollouts_are_the_policy_s_at_each_step(made, method):
     assert 0 < found["largest"].max() < BOUND
     learnt = rollouts[rollouts["kept"] == 1].groupby("step")["tokens"].sum()
     assert list(found["tokens"]) == list(learnt)
-    assert len(rollouts["text"].unique()) > len(rollouts) / 2, "completions that are all alike test nothing"
+    assert len(rollouts["completion"].unique()) > len(rollouts) / 2, "completions that are all alike test nothing"
     assert len(seen) >= STEPS
-    assert all(all(same.values()) for same, *_ in seen), "weights are synchronised before each generation"
+    unlike = [[name for name in same if not same[name]] for same, *_ in seen]
+    assert not any(unlike), "weights are synchronised before each generation"
     first, last = seen[0][1], seen[-1][1]
     assert any(not torch.equal(first[name], last[name]) for name in first)
     pad = trainer._image_pad_token_id
@@ -171,9 +172,9 @@ def test_a_planted_fault_ends_the_first_step(made, fault):
     assert all(torch.equal(one, two) for one, two in zip(before, trainer.model.parameters(), strict=True))
 
 
-def test_a_picture_seen_again_is_read_by_the_new_vision_tower(made, monkeypatch):
-    """The same questions at each step, all weights trained: vLLM keeps features by picture (huggingface/trl#7198)."""
-    trainer = made(questions=2, model={"frozen": []})
+def test_a_picture_seen_again_is_read_by_the_new_vision_tower(made):
+    """The same questions at each step, vision trained: vLLM keeps features by picture (huggingface/trl#7198)."""
+    trainer = made(questions=2, model={"frozen": ["model.language_model"]})
     trainer.train()
     found = read(Path(trainer.args.output_dir) / LOG_NAME, "parity")
     assert list(found["step"]) == list(range(1, STEPS + 1))
@@ -183,7 +184,7 @@ def test_a_picture_seen_again_is_read_by_the_new_vision_tower(made, monkeypatch)
 def test_without_forgetting_them_its_features_are_stale(made, monkeypatch):
     """What the last test is there for; passes for the wrong reason if TRL or vLLM forget them by themselves."""
     monkeypatch.setattr("baselines.trainers.vllm_rollouts.forget_images", lambda *_, **__: None)
-    trainer = made(questions=2, model={"frozen": []})
+    trainer = made(questions=2, model={"frozen": ["model.language_model"]})
     with pytest.raises(AnatomyR1Error, match=r"step 2: .* not this policy's"):
         trainer.train()
 
