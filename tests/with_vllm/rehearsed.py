@@ -23,7 +23,7 @@ CPU = {
     "dtype": "float32",
     "enforce_eager": True,
     "block_size": 32,
-    "kv_cache_memory_bytes": 100_000_000,
+    "kv_cache_memory_bytes": 20_000_000,
     "limit_mm_per_prompt": {"image": 1, "video": 0},
 }
 STEPS = 2
@@ -104,12 +104,13 @@ def trainer_of(run, method, folder):
     return build(run, Cell(TASK, MODEL, method, 0), folder, ignore)[0]
 
 
-def on_a_cpu(patch, **options):
+def on_a_cpu(patch, *, repacked=False, **options):
     """Let TRL's colocate mode load vLLM's CPU build; every other line of both is their own."""
     import os
 
     import trl.generation.vllm_generation as trl_vllm
     import vllm._custom_ops as operators
+    from vllm.entrypoints.llm import LLM
     from vllm.model_executor.layers import utils
 
     from anatomy_r1.evaluation.engines.vllm_engine import ENVIRONMENT
@@ -119,7 +120,6 @@ def on_a_cpu(patch, **options):
             patch.setenv(name, value)
     for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):  # TRL sets them
         patch.delenv(name, raising=False)
-    patch.setattr(operators, "_supports_onednn", False)
+    patch.setattr(operators, "_supports_onednn", repacked)
     patch.setattr(utils, "check_cpu_sgl_kernel", lambda *_: False)
-    load = trl_vllm.LLM
-    patch.setattr(trl_vllm, "LLM", lambda **given: load(**{**given, **CPU, **options}))
+    patch.setattr(trl_vllm, "LLM", lambda **given: LLM(**{**given, **CPU, **options}))

@@ -265,3 +265,11 @@ def test_what_sleep_discards_is_there_again_before_each_generation(made, monkeyp
     assert found["largest"].max() < BOUND
     a_generation = [("wake_up", ["weights"]), ("wake_up", ["kv_cache"]), ("sleep", 2)]
     assert calls == [("sleep", 2), *a_generation * STEPS]
+
+
+def test_weights_that_a_cpu_has_repacked_take_no_others(made, monkeypatch):
+    """Why `on_a_cpu` has repacking off: once this passes training, it can go."""
+    on_a_cpu(monkeypatch, repacked=True)
+    trainer = made()
+    with pytest.raises(AttributeError, match="weight_loader"):
+        trainer.train()
