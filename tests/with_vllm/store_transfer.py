@@ -29,9 +29,13 @@ def meet(address, port, rank, world_size):
 def register():
     """Called by vLLM in each of its processes."""
     import torch
+    import vllm._custom_ops as operators
     from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
     from vllm.distributed.weight_transfer.nccl_engine import NCCLWeightTransferEngine
+    from vllm.model_executor.layers import utils
 
+    operators._supports_onednn = False  # a repacked copy of a tied head stays that of the first policy
+    utils.check_cpu_sgl_kernel = lambda *_: False
     if NAME in WeightTransferEngineFactory._registry:
         return
 
@@ -54,8 +58,18 @@ def register():
     WeightTransferEngineFactory.register_engine(NAME, StoreEngine)
 
 
+def as_before(logprobs):
+    """A choice's log-probabilities as vLLM 0.31 stated them, the newest version that TRL 1.16.0 reads."""
+
+    def named(entry):
+        return {"token": f"token_id:{entry['token_id']}", "logprob": entry["logprob"]}
+
+    told = logprobs["content"]
+    return {"content": [{**named(one), "top_logprobs": [named(top) for top in one["top_logprobs"]]} for one in told]}
+
+
 def on_a_cpu(patch):
-    """The trainer's side: TRL's client, with this channel in place of NCCL's three calls."""
+    """The trainer's side: this channel in place of NCCL's, and vLLM's answers in the form that TRL reads."""
     import trl.generation.vllm_client as client
 
     def open_endpoint(given):
@@ -65,6 +79,8 @@ def on_a_cpu(patch):
         for item in iterator:
             group.group.broadcast(post_iter_func(item).detach().clone(), src=src)
 
+    parse = client.parse_logprobs
+    patch.setattr(client, "parse_logprobs", lambda choices: parse([as_before(one) for one in choices]))
     connect = client.VLLMClient.init_communicator
     patch.setattr(client, "open_trainer_endpoint", open_endpoint)
     patch.setattr(client, "packed_nccl_broadcast_producer", send)

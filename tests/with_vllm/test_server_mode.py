@@ -45,7 +45,11 @@ def server(root):
     """Its address. It has the flags that TRL's client asks for, and the options of a CPU."""
     port, plugin = free_port(), root / "plugin"
     store_transfer.write_plugin(plugin)
-    options = {**CPU, "limit_mm_per_prompt": json.dumps(CPU["limit_mm_per_prompt"])}
+    options = {
+        **CPU,
+        "distributed_executor_backend": "uni",
+        "limit_mm_per_prompt": json.dumps(CPU["limit_mm_per_prompt"]),
+    }
     flags = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in options.items()]
     flags += ["--weight-transfer-config", json.dumps({"backend": store_transfer.NAME}), "--enable-scale-out"]
     flags += ["--logprobs-mode", "processed_logprobs", "--max-logprobs", "-1"]
@@ -57,6 +61,7 @@ def server(root):
         "VLLM_SERVER_DEV_MODE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_HOST_IP": "127.0.0.1",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine has a process; its worker then needs none of its own
     }
     with (root / "server.log").open("w") as log:
         command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", model, *flags]
