@@ -119,7 +119,8 @@ def on_a_cpu(patch, *, repacked=False, **options):
         if name not in os.environ:
             patch.setenv(name, value)
     for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):  # TRL sets them
-        patch.delenv(name, raising=False)
+        patch.setenv(name, "")  # so that they are gone after the test
+        patch.delenv(name)
     patch.setattr(operators, "_supports_onednn", repacked)
     patch.setattr(utils, "check_cpu_sgl_kernel", lambda *_: False)
     patch.setattr(trl_vllm, "LLM", lambda **given: LLM(**{**given, **CPU, **options}))
