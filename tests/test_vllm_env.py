@@ -52,11 +52,12 @@ def test_it_is_rebuilt_when_its_lock_changes(vllm_env, tmp_path):
     assert vllm_env.key(tmp_path) != before
 
 
-def test_its_lock_pins_packages_and_nothing_else_and_has_the_main_lock_s_lm_eval(vllm_env):
+def test_its_lock_pins_packages_and_nothing_else_and_has_the_main_lock_s_lm_eval_and_trl(vllm_env):
     lines = (ROOT / vllm_env.LOCK).read_text().split()
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.+]*", line) for line in lines)
     names = [re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines]
     assert len(set(names)) == len(names)
     ours, main = dict(zip(names, (line.split("==")[1] for line in lines), strict=True)), pins("constraints.txt")
-    assert ours["lm-eval"] == main["lm-eval"]
+    for name in ("lm-eval", "trl", "accelerate", "peft"):
+        assert ours[name] == main[name]
     assert not {"triton", "torchaudio", "torchcodec", "ray"} & set(ours)

@@ -8,9 +8,9 @@ One optimiser step, in order. "Paper" is arXiv:2512.19512; G is `num_generations
 2. **Show them.** All members of a group see the same prompt and image. *GDQA differs here, and only here:* `vary` gives
    each member its own wording and image noise (serve.py).
 3. **Sample.** `draw` lets TRL sample one completion per row from the current policy pi_old, at the profile's
-   temperature, up to `max_completion_length` tokens, with transformers or vLLM. With `shared_rollouts`, transformers
-   reads a prompt once for its group (shared_rollouts.py); with `kept_inputs_mb`, so does the processor, and once for
-   sampling and scoring (kept_inputs.py).
+   temperature, up to `max_completion_length` tokens, with transformers or vLLM (vllm_rollouts.py). With
+   `shared_rollouts`, transformers reads a prompt once for its group (shared_rollouts.py); with `kept_inputs_mb`, so
+   does the processor, and once for sampling and scoring (kept_inputs.py).
 4. **Reward.** Each reward function scores each completion, as the text that evaluation would read: accuracy and format
    (anatomy_r1/training/rewards.py), then a method's own (*DAPO adds a penalty for overlong completions*). R_i is their
    weighted sum.
@@ -44,7 +44,6 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
-from itertools import groupby
 from typing import Any
 
 import torch
@@ -64,6 +63,7 @@ from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 from baselines.trainers.shared_rollouts import sample
 from baselines.trainers.shared_scores import check_model, from_shared_rows, share_images, without_graph
+from baselines.trainers.vllm_rollouts import ban_image_token, for_vllm
 
 SPREAD = 1e-6
 """A group is constant if its largest and smallest reward differ by no more than this. The standard deviation is not a
@@ -118,6 +118,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.args.shared_rollouts and (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
             told = "shared_rollouts needs whole weights in each process, and they are sharded"
             raise AnatomyR1Error(f"{told}. Fix: shared_rollouts: false, or another `launch.accelerate`, in the profile")
+        if self.use_vllm and self._image_pad_token_id is not None:
+            ban_image_token(self.vllm_generation, self._image_pad_token_id)
         if self.args.kept_features_mb:
             keep_features(self)
         self._kept_inputs = KeptInputs(self.processing_class, self.args.kept_inputs_mb) if self._keeps_inputs else None
@@ -232,8 +234,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             self.processing_class = own
 
     def _generate_single_turn(self, prompt_ids: Any, images: Any, *rest: Any, **named: Any) -> Any:
-        if self.use_vllm and self.vllm_mode == "colocate" and self._image_pad_token_id is not None:
-            prompt_ids = [collapse_image_padding(ids, self._image_pad_token_id) for ids in prompt_ids]
+        if self.use_vllm and self._image_pad_token_id is not None:
+            prompt_ids = for_vllm(self, prompt_ids, self._image_pad_token_id)
         if self.args.shared_rollouts:
             return sample(self, prompt_ids, images, rest[0])
         return super()._generate_single_turn(prompt_ids, images, *rest, **named)
@@ -352,15 +354,3 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             )
             for i in range(count)
         ]
-
-
-def collapse_image_padding(tokens: Sequence[int], pad: int) -> list[int]:
-    """Each run of the image's padding token as one token: TRL expands prompts for vLLM, which expands them again.
-
-    (huggingface/trl#6294, #6718, #6719; seen in TRL 1.16.0's `VLLMGeneration.generate`.)
-
-    Example:
-        >>> collapse_image_padding([5, 9, 9, 9, 6, 9, 9], pad=9)
-        [5, 9, 6, 9]
-    """
-    return [token for value, run in groupby(tokens) for token in ([value] if value == pad else run)]

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
 
 import pytest
 import yaml
@@ -19,7 +18,6 @@ from baselines.experiment.profile_file import Launch
 from baselines.runtime.processes import VISIBLE, launch_command, one_gpu, start_workers, visible
 from baselines.stages.stages import run_stage
 from baselines.stages.train import LOG_NAME, _check_processes, train
-from baselines.trainers.grpo import collapse_image_padding
 from tests.baselines.trainers.test_losses_distributed import free_port
 from tests.helpers.small_runs import ignore, linked
 
@@ -190,37 +188,3 @@ def test_no_gpu_changes_nothing(tmp_path):
     with one_gpu([], tmp_path / "locks") as name:
         assert name == ""
     assert not (tmp_path / "locks").exists()
-
-
-@pytest.mark.parametrize(
-    ("tokens", "expected"),
-    [
-        ([], []),
-        ([9, 9, 9], [9]),
-        ([1, 9, 9, 2, 9, 3], [1, 9, 2, 9, 3]),
-        ([1, 1, 2, 2], [1, 1, 2, 2]),
-    ],
-    ids=["nothing", "one image", "two images of different size", "other tokens may repeat"],
-)
-def test_an_image_s_tokens_become_one(tokens, expected):
-    assert collapse_image_padding(tokens, pad=9) == expected
-
-
-def test_in_colocate_mode_vllm_gets_unexpanded_prompts(smoke_run, tmp_path):
-    from trl import GRPOTrainer
-
-    from tests.helpers.recording import trainer_for
-
-    trainer, log = trainer_for(smoke_run, "grpo", tmp_path / "work")
-    pad = trainer._image_pad_token_id
-    seen = []
-    with pytest.MonkeyPatch.context() as patch, closing(_Closing(log)):
-        patch.setattr(GRPOTrainer, "_generate_single_turn", lambda self, ids, images, *rest: seen.append(ids))
-        for trainer.use_vllm in (True, False):
-            trainer._generate_single_turn([[1, pad, pad, 2]], None, {}, 8)
-    assert seen == [[[1, pad, 2]], [[1, pad, pad, 2]]]
-
-
-class _Closing:
-    def __init__(self, log):
-        self.close = lambda: log.close(0)

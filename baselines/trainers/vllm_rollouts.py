@@ -1,0 +1,57 @@
+"""What TRL 1.16.0's rollouts with vLLM lack where prompts have images; used in item 3 of the step in grpo.py.
+
+- **Image tokens of a prompt.** In colocate mode TRL expands them, and vLLM does so again (huggingface/trl#6294, #6718,
+  #6719): `collapse_image_padding`.
+- **Image tokens in a completion.** A sampled one refers to no image, and the trainer's forward pass fails (seen by
+  users as StarsfieldAI/R1-V#91). TRL suppresses the token when it samples with transformers, not with vLLM:
+  `ban_image_token`.
+- **Features of images.** vLLM keeps what its vision tower has computed, by image. TRL empties the prefix cache after an
+  update of the weights, but not that one (huggingface/trl#7198): `forget_images`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+NEVER = -100.0
+"""The lowest bias that vLLM takes: e to its power is 0 beside any other token."""
+
+
+def collapse_image_padding(tokens: Sequence[int], pad: int) -> list[int]:
+    """Each run of the image's padding token as one token: vLLM expands it.
+
+    Example:
+        >>> collapse_image_padding([5, 9, 9, 9, 6, 9, 9], pad=9)
+        [5, 9, 6, 9]
+    """
+    return [token for value, run in groupby(tokens) for token in ([value] if value == pad else run)]
+
+
+def for_vllm(trainer: Any, prompts: Sequence[Sequence[int]], pad: int) -> Sequence[Sequence[int]]:
+    """Prompts as `VLLMGeneration.generate` should have them. Called before TRL updates vLLM's weights, if it does."""
+    if trainer.state.global_step != trainer._last_loaded_step:
+        forget_images(trainer.vllm_generation, is_main_process=trainer.accelerator.is_main_process)
+    if trainer.vllm_mode == "server":  # which finds the images by these tokens
+        return prompts
+    return [collapse_image_padding(tokens, pad) for tokens in prompts]
+
+
+def ban_image_token(generation: Any, pad: int) -> None:
+    """Never sample the image's padding token; biases of the profile's `generation_kwargs` stay.
+
+    vLLM's log-probabilities are then those of a policy without this token: higher by -log(1 - p) where the policy gives
+    it probability p.
+    """
+    given = generation.generation_kwargs
+    generation.generation_kwargs = {**given, "logit_bias": {**(given.get("logit_bias") or {}), pad: NEVER}}
+
+
+def forget_images(generation: Any, *, is_main_process: bool) -> None:
+    """Empty vLLM's cache of image features, which belong to the last policy's vision tower."""
+    if generation.mode == "colocate":
+        generation.llm.llm_engine.reset_encoder_cache()
+    elif is_main_process:
+        client = generation.vllm_client
+        client.session.post(f"{client.base_url}/reset_encoder_cache").raise_for_status()
