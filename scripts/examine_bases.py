@@ -38,19 +38,12 @@ from baselines.experiment.cell import Cell, GridRun, Layout  # noqa: E402
 from baselines.experiment.profile import PROFILES, load_profile  # noqa: E402
 from baselines.stages.stages import run_stage  # noqa: E402
 
+PROFILE = "mini-next"
+"""Whose settings they are examined with."""
 SCENES, SLIDES = "sgg_anatomy_mini", "omnimed_mi_mini"
 WORLD = {"seed": 501, "test_seed": 502}
 """No other world has these seeds: neither the committed results' nor a base's own."""
 QUESTIONS = 200
-SHARED = {"shared_prefix": True, "shared_rollouts": True, "kept_inputs_mb": 64, "kept_features_mb": 64}
-GRPO = {
-    "per_device_train_batch_size": 64,
-    "beta": 0.0,
-    "own_steps": 160,
-    "max_steps": 160,
-    "rollout_tokens": 0,
-} | SHARED
-"""Beside the settings of the mini profile."""
 CURVE = 40
 """Steps between two points of GRPO's curve."""
 
@@ -119,16 +112,15 @@ def prepare(root: Path, names: list[str]) -> GridRun:
 
 
 def settings(names: list[str]) -> dict[str, Any]:
-    """The mini profile with these bases, a world of its own and GRPO's settings."""
-    profile: dict[str, Any] = yaml.safe_load((PROFILES / "mini.yaml").read_text())
-    profile |= {"name": "examine", "arithmetic": "portable", "world": WORLD, "released": {}}
+    """The profile of the committed bases, with these bases and a world of its own."""
+    profile: dict[str, Any] = yaml.safe_load((PROFILES / f"{PROFILE}.yaml").read_text())
+    profile |= {"name": "examine", "world": WORLD, "released": {}}
     sizes = {name: str(bases.facts(name).size) for name in names}
     by_size = {size: [one for one in names if sizes[one] == size] for size in sizes.values()}
     profile["models"] = {size: {"mini": size, "bases": of} for size, of in by_size.items()}
     profile["data"] = {name: {**profile["data"][name], "test": QUESTIONS} for name in (SCENES, SLIDES)}
-    profile["default"] |= {"models": list(profile["models"]), "arms": ["matched"]}
+    profile["default"] |= {"models": list(profile["models"]), "bases": names, "arms": ["matched"]}
     profile["training"]["common"] |= {"save_steps": CURVE, "save_total_limit": 10}
-    profile["training"]["rl"] |= GRPO
     return profile
 
 
