@@ -70,7 +70,7 @@ def test_ci_runs_the_readmes_test_command():
     run = (ROOT / ".ci" / "run").read_text()
     assert [line.strip() for line in run.splitlines() if "bin/tox" in line] == [
         "if [[ ! -x $tools/bin/tox ]]; then",
-        '"$tools/bin/tox" -e vllm >.tox/vllm.log 2>&1 &',
+        '"$tools/bin/tox" -e vllm,vllm-trainer >.tox/vllm.log 2>&1 &',
         '"$tools/bin/tox" "$@"',
         '"$tools/bin/tox" -e slurm',
         'PATH="$PATH${newest:+:${newest%/*}}" "$tools/bin/tox" -e "$light"',
