@@ -14,7 +14,7 @@ _TOLD = re.compile(r"\b(?:anatomy-r1 [a-z-]+|python -m [a-z_.]+|hf download|pip 
 
 
 def next_line(error: AnatomyR1Error, program: str, words: Sequence[str]) -> str:
-    """The corrected command where the error knows it, else where examples and options are; empty if told already.
+    """The corrected command where the error knows it; where examples and options are if it knows no fix; else empty.
 
     Args:
         error: what went wrong.
@@ -27,7 +27,7 @@ def next_line(error: AnatomyR1Error, program: str, words: Sequence[str]) -> str:
     """
     if error.instead and (corrected := _corrected(words, *error.instead)):
         return f"next: {shlex.join(['anatomy-r1', *corrected])}"
-    if isinstance(error, IncompleteError) or _TOLD.search(str(error)):
+    if isinstance(error, IncompleteError) or "Fix: " in str(error) or _TOLD.search(str(error)):
         return ""
     return f"examples and options: {program} --help"
 

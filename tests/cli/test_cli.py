@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from anatomy_r1.cli.main import EXAMPLE, main
+from anatomy_r1.cli.next_command import next_line
+from anatomy_r1.errors import AnatomyR1Error
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,37 +129,43 @@ LOG = "results/demo/train/sgg_anatomy_mini/mini-l/grpo/seed0/training_log.sqlite
 
 
 @pytest.mark.parametrize(
-    ("words", "command"),
+    ("words", "fix"),
     [
         (["export", "croissant", "none"], "anatomy-r1 data prepare sgg --root data --out prepared/sgg_anatomy"),
         (["score", LOG, "--data", "d"], f"anatomy-r1 certify {Path(LOG).parent}"),
-        (["score", f"{STORE}/x.json", "--data", "d"], "anatomy-r1 score --help"),
+        (["score", f"{STORE}/x.json", "--data", "d"], "run `anatomy-r1 evaluate` with --log"),
         (
             ["compare", f"{STORE}/sgg_anatomy_mini/mini-l/grpo/matched"],
             f"anatomy-r1 compare {STORE}/sgg_anatomy_mini/mini-l/grpo/matched {STORE}/sgg_anatomy_mini/mini-l/cot-sft/",
         ),
         (["export", "hub", str(STORE), "--out", "o"], f"anatomy-r1 export hub {STORE}/omnimed_mi_mini/mini-l/"),
-        (["export", "hub", "README.md", "--out", "o"], "anatomy-r1 export hub --help"),
-        (["regress", "LOG", "--against", "none.json"], "anatomy-r1 regress --help"),
-        (["power"], "anatomy-r1 power --help"),
-        (["similarity", "convert", "none", "out"], "anatomy-r1 similarity convert --help"),
+        (["export", "hub", "README.md", "--out", "o"], "name a result"),
+        (["regress", "LOG", "--against", "none.json"], "name one that exists"),
+        (["power"], "state them, or name results to estimate them from"),
+        (["similarity", "convert", "none", "out"], "name the pytorch_model.bin"),
         (["submit", "LOG", "--data", SET, "--store", "s", "--model", "m", "--method", "o", "--benchmark", "sgg"],
-         "anatomy-r1 submit --help"),
+         "leave --benchmark out"),
         (["submit", "LOG", "--data", SET, "--store", "README.md", "--model", "m", "--method", "o"],
-         "anatomy-r1 submit --help"),
+         "name a folder"),
         (["evaluate", "sgg_anatomy", "--data", "none", "--model", "m", "--log", "never"],
          "anatomy-r1 data prepare sgg"),
     ],
     ids=lambda words: " ".join(words[:2]) if isinstance(words, list) else "",
 )  # fmt: skip
-def test_an_error_names_a_command_to_type(words, command, monkeypatch, capsys):
+def test_an_error_says_what_to_do(words, fix, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     log = str(next(Path(DEMO, "responses/sgg_anatomy_mini/mini-l/cot-sft").rglob("*.sqlite")))
     assert main([log if word == "LOG" else word for word in words]) == 2
     error = capsys.readouterr().err
-    assert "Fix: " in error
-    assert command in error
+    assert fix in error.partition("Fix: ")[2]
+    assert error.count("\n") == 1
     assert not Path("never").exists()
+
+
+def test_an_error_that_knows_no_fix_says_where_options_are():
+    said = next_line(AnatomyR1Error("nothing there"), "anatomy-r1 score", ["score", "x"])
+    assert said == "examples and options: anatomy-r1 score --help"
+    assert not next_line(AnatomyR1Error("nothing there. Fix: look again"), "anatomy-r1 score", ["score", "x"])
 
 
 def test_a_folder_of_several_arms_is_answered_by_two_systems_that_agree(monkeypatch, capsys):

@@ -125,7 +125,7 @@ def _runs(path):
 
 
 def test_a_log_needs_its_data(logs):
-    with pytest.raises(AnatomyR1Error, match="Fix: --data DIR"):
+    with pytest.raises(AnatomyR1Error, match="Fix: add --data DIR"):
         load_systems([f"{logs[0]}/old.sqlite"], None)
 
 

@@ -103,11 +103,17 @@ def change_manifest(key, value):
 BROKEN = {
     "a byte of the table changed": (change_table, "not what the manifest says"),
     "the table is gone": (lambda root: (root / "questions.parquet").unlink(), "is missing"),
-    "the manifest is gone": (lambda root: (root / "manifest.json").unlink(), "no manifest"),
     "the manifest is cut": (lambda root: (root / "manifest.json").write_text("{"), "no manifest"),
     "another version": (change_manifest("format_version", 99), "format version 99; this release reads 1"),
     "another hash": (change_manifest("questions_sha256", "0" * 64), "not what the manifest says"),
 }
+
+
+def test_load_refuses_a_set_without_a_manifest(sgg, tmp_path):
+    make(sgg(), tmp_path / "out")
+    (tmp_path / "out/manifest.json").unlink()
+    with pytest.raises(DataError, match=r"no manifest of a prepared set there .*Fix: name the folder .* data prepare"):
+        prepared.load(tmp_path / "out", "test")
 
 
 @pytest.mark.parametrize("case", BROKEN)

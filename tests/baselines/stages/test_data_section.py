@@ -71,6 +71,7 @@ def test_the_command_line_has_the_same_options_and_defaults(words, kind, require
     parser = argparse.ArgumentParser()
     add_data_commands(parser.add_subparsers())
     arguments = vars(parser.parse_args(["data", "prepare", *words, "--out", "prepared"]))
-    arguments.pop("run")
+    for own in ("run", "program"):  # of the command line
+        arguments.pop(own)
     assert arguments.keys() == {field.name for field in fields(kind)}
     assert kind(**arguments) == kind(out=OUT, **required)
