@@ -1,6 +1,6 @@
 """Two tiny models that vLLM's CPU attention takes (heads of 32), 200 questions, and a model loaded once.
 
-Run by `tox -e vllm` and `tox -e vllm-trainer`. Elsewhere these files are not collected: "no tests ran".
+Run by `tox -e vllm`, `-e vllm-trainer` and `-e vllm-server`. Elsewhere these files are not collected: "no tests ran".
 """
 
 from importlib.util import find_spec
