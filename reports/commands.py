@@ -194,7 +194,9 @@ def _site(options: argparse.Namespace) -> int:
         absent=shown.absent,
     )
     written = build(options.out, sources)
-    print(f"{written.cells} cells, {written.responses:,} responses, {written.trainings} trainings with rollouts")
+    shown_of = f", of {demo}" if demo else ""
+    counts = f"{written.cells} cells, {written.responses:,} responses, {written.trainings} trainings with rollouts"
+    print(f"To look into: {counts}{shown_of}")
     print(*written.notices, sep="\n", end="\n" if written.notices else "")
     print(f"Open {options.out / 'index.html'}")
     return 0

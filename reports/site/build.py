@@ -97,10 +97,18 @@ def build(out: Path, sources: SiteSources) -> data.Written:
         return _fill(site, sources)
 
 
+def _stores_below(folder: Path) -> str:
+    """The fix for a folder without results: the stores that lie in it, or beside it."""
+    places = {one.resolve(): one for one in (*sorted(folder.iterdir()), folder.parent) if one.is_dir()}
+    found = [str(one) for one in places.values() if store_in(one) != one]
+    named = f"--store {' or '.join(found)}, or make" if found else "make"
+    return f"Fix: {named} a run of your own: `tox -e reproduce-table1`"
+
+
 def _fill(site: Path, sources: SiteSources) -> data.Written:
     results = load_results(sources.store)
     if not results:
-        raise AnatomyR1Error(f"{sources.store}: no results in it. Run `tox -e reproduce-table1` first")
+        raise AnatomyR1Error(f"{sources.store}: no results in it. {_stores_below(sources.store)}")
     viewed, pictures = _viewed(results, sources), Pictures(site, sources.with_images)
     methods = frozenset(one.method for one in results)
     written = data.write(site, viewed.results, viewed.run, pictures, methods)

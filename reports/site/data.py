@@ -28,8 +28,8 @@ from reports.site.samples import REASON_CODES, REASONS, marks, question_rows, te
 from reports.tables.rows import in_order
 
 NO_RUN = (
-    "Built from a result store alone: questions, images, responses and training logs are not in it. Name the run's "
-    "folder to see them: python -m reports site --out site --run runs/mini"
+    "Built from a result store alone: questions, images, responses and training logs are not in it. To see them, name "
+    "the folder of the run, which holds results/ and responses/: python -m reports site --out site --run runs/mini"
 )
 NO_LOG = "There is no log of these responses: what is right and wrong is known, what was said is not."
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
