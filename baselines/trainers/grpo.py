@@ -303,12 +303,13 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     @property
     def _rows_may_move(self) -> bool:
         """Whether rows are shared, and in whichever batch of its generation a row is, the update is the same: all of
-        them end in one update, and none is normalised by its own tokens.
+        them end in one update, and nothing is taken over a batch's own tokens: no mean, and no quantile of entropies.
         """
         given = self.args
         one_update = given.gradient_accumulation_steps % given.steps_per_generation == 0
         split = given.steps_per_generation > 1
-        return bool(given.shared_prefix and split and one_update and self.loss_type != "bnpo")
+        by_batch = self.loss_type == "bnpo" or given.top_entropy_quantile < 1 or given.entropy_coef != 0
+        return bool(given.shared_prefix and split and one_update and not by_batch)
 
     def add_terms(self, loss: torch.Tensor, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """The batch's loss with a method's further terms; GRPO has none."""

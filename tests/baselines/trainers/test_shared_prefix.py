@@ -14,6 +14,7 @@ from baselines.experiment.cell import Cell
 from baselines.stages.train import train
 from baselines.trainers import shared_prefix, shared_scores
 from baselines.trainers.batches import merge, together
+from baselines.trainers.grpo import LoggedGRPOTrainer
 from baselines.trainers.shared_prefix import groups_of, pack, positions, rows_of, visible
 from tests.helpers.double import make_double
 from tests.helpers.recording import BENCHMARK, GROUP, hashed_reward, shift_weights
@@ -352,6 +353,25 @@ def test_rows_of_a_group_come_together(trainer):
         return sorted(tuple(str(b[name][row].tolist()) for name in names) for b in batches for row in range(12))
 
     assert rows(found) == rows(halves)
+
+
+@pytest.mark.parametrize(
+    ("changed", "move"),
+    [
+        ({}, True),
+        ({"loss_type": "bnpo"}, False),
+        ({"top_entropy_quantile": 0.3}, False),
+        ({"entropy_coef": 0.01}, False),
+        ({"steps_per_generation": 1}, False),
+        ({"gradient_accumulation_steps": 1}, False),
+    ],
+    ids=str,
+)
+def test_rows_stay_where_an_update_takes_something_over_a_batch_of_its_own(changed, move):
+    given = {"shared_prefix": True, "steps_per_generation": 2, "gradient_accumulation_steps": 2, "loss_type": "dapo"}
+    given |= {"top_entropy_quantile": 1.0, "entropy_coef": 0.0, **changed}
+    trainer = SimpleNamespace(args=SimpleNamespace(**given), loss_type=given["loss_type"])
+    assert LoggedGRPOTrainer._rows_may_move.fget(trainer) is move
 
 
 @pytest.mark.slow
