@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from anatomy_r1.comparison.retraining import FEWEST
-from anatomy_r1.results.store import MATCHED, Result
+from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED, Result
 from reports.scores.names import BENCHMARKS, METHODS, MINI, benchmark_title, method_title
 
-ARMS = {"equal-tokens": "the same sampled tokens", "as-released": "the authors' own training files"}
+ARMS = {EQUAL_TOKENS: "the same sampled tokens", AS_RELEASED: "the authors' own training files"}
+"""The arms beside the matched one, in words."""
 
 
 def lacking(results: Sequence[Result]) -> list[tuple[str, str]]:
