@@ -129,7 +129,7 @@ class Declaration:
     committed: str
     """That commit's date, ISO 8601."""
     before: Before
-    """`yes`: identical at the commit of every result. `no`: not at one of them. `unknown`: git cannot tell."""
+    """`yes`: the same bytes are in the tree of every result's commit. `no`: not at one of them. `unknown`: git cannot tell."""
 
 
 def declaration(path: Path, commits: Iterable[str]) -> Declaration:
@@ -139,13 +139,15 @@ def declaration(path: Path, commits: Iterable[str]) -> Declaration:
     name = path.resolve().relative_to(Path(top).resolve()).as_posix() if top else path.name
     commit, _, date = git_output(folder, "log", "-1", "--format=%H %cI", "--", path.name).partition(" ")
     blob = git_output(folder, "hash-object", path.name)
-    states = [_unchanged_since(folder, name, blob, one) for one in sorted(set(commits))]
+    states = [_there_at(folder, blob, one) for one in sorted(set(commits))]
     before: Before = "no" if "no" in states else "unknown" if "unknown" in states or not states else "yes"
     return Declaration(name, hashlib.sha256(path.read_bytes()).hexdigest(), commit, date, before)
 
 
-def _unchanged_since(folder: Path, name: str, blob: str, commit: str) -> Before:
+def _there_at(folder: Path, blob: str, commit: str) -> Before:
+    """Whether a commit's tree has these bytes, under any name: a file that has since been moved is still declared."""
     # A commit comes from a result store that anyone may have written: git must not take it for an option.
     if not re.fullmatch(r"[0-9a-f]{7,64}", commit) or git_output(folder, "cat-file", "-t", commit) != "commit":
         return "unknown"
-    return "yes" if blob and git_output(folder, "rev-parse", f"{commit}:{name}") == blob else "no"
+    there = git_output(folder, "ls-tree", "-r", "--full-tree", commit)
+    return "yes" if blob and f" blob {blob}\t" in there else "no"

@@ -164,6 +164,14 @@ def test_a_commit_that_git_does_not_know_leaves_it_open(repository, commit):
     assert not (path.parent / "stolen").exists()
 
 
+def test_a_declaration_that_was_moved_since_is_the_same(repository):
+    path, commits = repository
+    moved = path.parent.parent / "family.yaml"
+    path.rename(moved)
+    assert declaration(moved, [commits[1]]).before == "yes"
+    assert declaration(moved, [commits[0], commits[1]]).before == "no"
+
+
 def test_an_uncommitted_change_is_no_earlier_declaration(repository):
     path, commits = repository
     path.write_text(TEXT.replace("smallest_difference: 5", "smallest_difference: 1"))
