@@ -38,7 +38,7 @@ from baselines.experiment.cell import Cell, GridRun, Layout  # noqa: E402
 from baselines.experiment.profile import PROFILES, load_profile  # noqa: E402
 from baselines.stages.stages import run_stage  # noqa: E402
 
-PROFILE = "mini-next"
+PROFILE = "mini"
 """Whose settings they are examined with."""
 SCENES, SLIDES = "sgg_anatomy_mini", "omnimed_mi_mini"
 WORLD = {"seed": 501, "test_seed": 502}

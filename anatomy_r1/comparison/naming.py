@@ -5,7 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from anatomy_r1.bases import split_model
 from anatomy_r1.errors import AnatomyR1Error
+
+
+def of_every_base(path: Path) -> list[Path]:
+    """What a path means whose model is named without a base: the same path of each of the model's bases, sorted.
+
+    `mini-l/grpo/matched` where there are `mini-l@mini-l-1/grpo/matched` and `mini-l@mini-l-2/grpo/matched`. Empty where
+    the path itself exists, or no model of it has bases.
+    """
+    if path.exists():
+        return []
+    parent = next((parent for parent in path.parents if parent.is_dir()), None)
+    if parent is None:
+        return []
+    model, *below = path.relative_to(parent).parts
+    every = [folder for folder in sorted(parent.iterdir()) if split_model(folder.name)[0] == model != folder.name]
+    return [found for folder in every if (found := folder.joinpath(*below)).exists()]
 
 
 def refuse_bare_methods(arguments: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anatomy_r1.bases import RunKey, distinct_seeds, factors_text
-from anatomy_r1.comparison.naming import refuse_bare_methods, siblings
+from anatomy_r1.comparison.naming import of_every_base, refuse_bare_methods, siblings
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import recorded_scores
 from anatomy_r1.results.store import Result, cell_files, load_cell, load_result, store_in
@@ -251,7 +251,8 @@ def load_systems(arguments: Sequence[str], data: Path | None) -> tuple[System, .
 
     Args:
         arguments: Each is `[NAME=]PATH`. The path is the JSON of a cell, a folder that holds cells (all seeds of a
-            method, or a whole store), or a response log, followed by `#RUN` if it holds several runs.
+            method, or a whole store), or a response log, followed by `#RUN` if it holds several runs. A model's folder
+            named without a base stands for all its bases (`mini-l/grpo/matched`).
         data: Prepared set of the response logs, or its parent folder.
     """
     found: dict[str, SystemRun] = {}
@@ -270,6 +271,12 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
     elif not name.strip():
         raise AnatomyR1Error(f"{argument}: an empty name. Fix: NAME=PATH")
     path = Path(rest)
+    if bases := of_every_base(path):
+        return [run for one in bases for run in _of_path(one, name, data)]
+    return _of_path(path, name, data)
+
+
+def _of_path(path: Path, name: str, data: Path | None) -> list[SystemRun]:
     if path.is_dir():
         if cells := cell_files(store_in(path), "**/seed*"):
             return [_run(load_cell, cell, name) for cell in cells]

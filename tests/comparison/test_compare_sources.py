@@ -54,6 +54,23 @@ def test_the_first_named_is_the_baseline_and_names_can_be_given(store):
     assert [system.name for system in found] == ["b", "a"]
 
 
+def test_a_model_named_without_a_base_stands_for_all_its_bases(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = unequal(rng, 24, 240)
+    for base in ("b1", "b2"):
+        for seed in (0, 1):
+            one = result("new", table(answers(rng, labels, 0), labels), seed=seed)
+            save_result(tmp_path, replace(one, base=base))
+    (folder,) = load_systems([str(cell(tmp_path, "new"))], None)
+    assert [(run.base, run.seed) for run in folder.runs] == [("b1", 0), ("b1", 1), ("b2", 0), ("b2", 1)]
+    (file,) = load_systems([f"x={cell(tmp_path, 'new') / 'seed1.json'}"], None)
+    assert (file.name, [(run.base, run.seed) for run in file.runs]) == ("x", [("b1", 1), ("b2", 1)])
+    (own,) = load_systems([str(tmp_path / "sgg_anatomy_mini" / "mini-l@b2" / "new")], None)
+    assert [run.base for run in own.runs] == ["b2", "b2"]
+    with pytest.raises(AnatomyR1Error, match="no such folder of results"):
+        load_systems([str(cell(tmp_path, "old"))], None)
+
+
 def test_a_path_with_an_equals_sign_is_a_path(store, tmp_path):
     odd = tmp_path / "a=b"
     odd.symlink_to(cell(store, "base"))

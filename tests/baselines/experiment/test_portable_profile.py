@@ -15,19 +15,19 @@ from baselines.grid.grid import configuration
 CELL = Cell("sgg_anatomy_mini", "mini-l", "cot-sft-grpo", 0)
 
 
-def test_mini_next_is_portable_and_the_others_are_native_for_now():
+def test_mini_is_portable_and_the_others_are_native_for_now():
     found = {path.stem: load_profile(path.stem).arithmetic for path in PROFILES.glob("*.yaml")}
-    assert {name for name, mode in found.items() if mode == "portable"} == {"mini-next"}
+    assert {name for name, mode in found.items() if mode == "portable"} == {"mini"}
 
 
 def test_portable_is_part_of_what_weights_depend_on_and_native_is_not():
-    native, portable = (load_profile("mini").in_arithmetic(mode) for mode in ("native", "portable"))
+    native, portable = (load_profile("mini-first").in_arithmetic(mode) for mode in ("native", "portable"))
     stated = settings(portable, CELL)
     assert stated["arithmetic"] == stated["parent"]["arithmetic"] == "portable"
     assert stated["arguments"]["optim"] == "adamw_torch_fused"
     for one in (stated, stated["parent"]):
         del one["arithmetic"], one["arguments"]["optim"]
-    assert settings(native, CELL) == settings(load_profile("mini"), CELL) == stated
+    assert settings(native, CELL) == settings(load_profile("mini-first"), CELL) == stated
 
 
 def test_every_stage_of_a_portable_grid_has_a_digest_of_its_own(tmp_path):

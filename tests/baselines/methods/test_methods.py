@@ -86,7 +86,7 @@ def test_unknown_and_missing_keys_of_a_profile_are_named(tmp_path):
 
 
 def test_unknown_profile_lists_the_known_ones():
-    with pytest.raises(AnatomyR1Error, match="mini, mini-next, paper"):
+    with pytest.raises(AnatomyR1Error, match="mini, mini-first, paper"):
         load_profile("nope")
 
 
