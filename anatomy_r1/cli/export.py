@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anatomy_r1.exports.evidence import Evidence
 
 ABOUT = "write results, logs and prepared sets in the formats of other tools; nothing is uploaded"
-CELL = "results/mini/store/sgg_anatomy_mini/mini-l/grpo/matched/seed0.json"
+CELL = "results/mini/store/sgg_anatomy_mini/mini-l@mini-l-1/grpo/matched/seed0.json"
 EEE = """Every Eval Ever, schema 0.3: scores with errors and intervals, one row a response
 
 SOURCE are results of a store (a folder: all results of models in it) or one response log. Rows need the questions

@@ -22,7 +22,7 @@ from anatomy_r1.cli.submit import add_submit_command
 from anatomy_r1.cli.training import add_certify_command, add_similarity_commands
 
 EXAMPLE = """example: two methods of the committed results, without a model
-  anatomy-r1 compare results/mini/store/*/mini-l/zero-shot/matched results/mini/store/*/mini-l/grpo/matched
+  anatomy-r1 compare results/mini/store/*/mini-l@*/zero-shot/matched results/mini/store/*/mini-l@*/grpo/matched
 
 example: a tiny model on generated data (extra `eval`; the model is trained in minutes on a CPU)
   anatomy-r1 data mini --out runs/world

@@ -26,8 +26,8 @@ def test_it_is_the_mini_world_ten_to_thirty_times_over_with_every_method_but_tho
             assert 10 <= section[split] / MINI.data[task][split] <= 30
     midi, mini = MIDI.budget("rl"), MINI.budget("rl")
     sampled = [given["own_steps"] * given["per_device_train_batch_size"] for given in (midi, mini)]
-    assert sampled[0] == 20 * sampled[1]
-    assert midi["rollout_tokens"] == 20 * mini["rollout_tokens"], "the arm of equal tokens grows with the completions"
+    assert sampled[0] == 10 * sampled[1]
+    assert midi["rollout_tokens"] == 10 * mini["rollout_tokens"], "the arm of equal tokens grows with the completions"
     kept = ("beta", "learning_rate", "num_generations", "max_completion_length", "temperature", "max_grad_norm")
     assert {name: midi[name] for name in kept} == {name: mini[name] for name in kept}
 

@@ -65,11 +65,11 @@ def test_the_arm_of_equal_tokens_evaluates_what_samples_and_trains_nothing_more(
     own, every = (stages(MINI, Layout(Path("r")), chosen) for chosen in (select(MINI, methods=two), both))
     added = [stage for stage in every if stage not in own]
     assert {(stage.stage, stage.name) for stage in added} == {
-        ("evaluate", f"{benchmark}/mini-l/grpo/equal-tokens/seed0") for benchmark in MINI.default["benchmarks"]
+        ("evaluate", f"{benchmark}/mini-l@mini-l-1/grpo/equal-tokens/seed0") for benchmark in MINI.default["benchmarks"]
     }
     config = configuration(GridRun(MINI, Layout(Path("r")), "mini"), both)
-    trained = "train/sgg_anatomy_mini/mini-l/grpo/seed0/training.json"
-    assert config["policies"]["sgg_anatomy_mini/mini-l/grpo/equal-tokens/seed0"] == trained
+    trained = "train/sgg_anatomy_mini/mini-l@mini-l-1/grpo/seed0/training.json"
+    assert config["policies"]["sgg_anatomy_mini/mini-l@mini-l-1/grpo/equal-tokens/seed0"] == trained
     cell = Cell("b", "mini-l", "grpo", 0)
     assert Layout(Path("r")).policy(cell, "equal-tokens") == Path("r/train/b/mini-l/grpo/seed0/equal-tokens")
 

@@ -17,7 +17,7 @@ MISTAKES = {
     ),
     "a number in quotes": (("top_p: 1.0", "top_p: '1'"), "training.rl.top_p: .*found the string '1': write 1, without"),
     "no number at all": (("top_p: 1.0", "top_p: high"), "training.rl.top_p: should be a number, found 'high'"),
-    "a boolean for a number": (("beta: 0.04", "beta: true"), "training.rl.beta: should be a number, found True"),
+    "a boolean for a number": (("beta: 0.02", "beta: true"), "training.rl.beta: should be a number, found True"),
     "an integer in quotes": (
         ("max_steps: 320", "max_steps: '320'"),
         "training.rl.max_steps: .*integer, found the string '320': write 320, without quotes",
@@ -27,11 +27,11 @@ MISTAKES = {
         ("learning_rate: 2.0e-4", "learning_rat: 2.0e-4"),
         r"training.rl: unknown key 'learning_rat' \(did you mean 'learning_rate'\?\)",
     ),
-    "a misspelt section": (("world: {}", "word: {}"), r"unknown key 'word' \(did you mean 'world'\?\)"),
+    "a misspelt section": (("world: {seed", "word: {seed"), r"unknown key 'word' \(did you mean 'world'\?\)"),
     "a misspelt option": (("seed: 1}", "sed: 1}"), r"unknown key 'data.omnimed_mi_mini.sed' \(did you mean 'seed'\?\)"),
     "an unknown need": (("gpus: 0", "gpu: 0"), r"unknown key 'needs.gpu' \(did you mean 'gpus'\?\)"),
     "a key twice": (("top_k: 0", "top_k: 0\n    top_k: 1"), "duplicate key 'top_k'"),
-    "a model from nowhere": (("mini-s: {mini: mini-s}", "mini-s: {}"), "models.mini-s: needs `mini` or `hub`"),
+    "a model from nowhere": (("mini-l: {mini: mini-l, bases: [mini-l-1, mini-l-2, mini-l-3]}", "mini-l: {}"), "models.mini-l: needs `mini` or `hub`"),
     "a stage without a cost": (("evaluate: 40", "evaluation: 40"), "cost: missing key 'evaluate'"),
     "another argument of TRL's": (
         ("bf16: false", "bf16: false\n    sapo_temperature_neg: 9e-1"),
@@ -53,7 +53,7 @@ def test_a_mistake_is_refused_with_file_and_key(mistake, tmp_path):
 @pytest.mark.parametrize("text", ["2e-4", "-1E6", "3e+2", "1.5e3", ".5e1"])
 def test_what_the_message_says_to_write_is_what_yaml_reads_as_that_number(text, tmp_path):
     path = tmp_path / "own.yaml"
-    path.write_text(MINI.replace("beta: 0.04", f"beta: '{text}'"))
+    path.write_text(MINI.replace("beta: 0.02", f"beta: '{text}'"))
     with pytest.raises(AnatomyR1Error, match="write ") as caught:
         load_profile(str(path))
     written = str(caught.value).split("write ")[1].split(",")[0]

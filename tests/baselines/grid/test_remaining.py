@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from anatomy_r1.bases import model_folder
 from anatomy_r1.provenance import ROOT
 from baselines.experiment.cell import Layout
 from baselines.experiment.plan import Stage, lineage, select, stages
@@ -33,7 +34,7 @@ def recorded():
         spent = head["training"]["spent"] if stage.stage == "train" else head["spent"]
         above = [one for one in lineage(cell) if one.method.trained]
         above = above[:-1][-1:] if stage.stage == "train" else above[-1:]
-        waits = [("train", one.name) for one in above] or [("base", cell.model)]
+        waits = [("train", one.name) for one in above] or [("base", model_folder(cell.model, cell.base))]
         found[place] = (stage, spent["seconds"] + OVERHEAD, waits)
     return found
 

@@ -69,7 +69,7 @@ def test_views_share_the_training_of_their_policy_and_move_no_digest_of_it():
     assert {stage.name.split("/")[2] for stage in evaluated} == {f"grpo@{view}" for view in CONTROLS}
     before, after = (configuration(GridRun(MINI, layout, "mini"), chosen) for chosen in (alone, viewed))
     assert before["digests"].items() <= after["digests"].items()
-    of = "sgg_anatomy_mini/mini-l/{}/matched/seed0"
+    of = "sgg_anatomy_mini/mini-l@mini-l-1/{}/matched/seed0"
     assert len({after["digests"]["evaluate/" + of.format(row)] for row in rows(["grpo"], list(VIEWS))}) == 5
     asked = after["asked"][of.format("grpo@balanced")]
     assert asked == "data/sgg_anatomy_balanced_mini/manifest.json"

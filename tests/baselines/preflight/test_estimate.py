@@ -219,7 +219,7 @@ def test_a_method_s_own_cost_is_its_own_on_trl_s_path():
 
 def test_a_generated_world_s_minutes_follow_too():
     """Measured in processor seconds: 0.53 with both keys (results/bench/shared_prefix.md)."""
-    mini, cell = load_profile("mini"), Cell("omnimed_mi_mini", "mini-l", "grpo", 0)
+    mini, cell = load_profile("mini-first"), Cell("omnimed_mi_mini", "mini-l", "grpo", 0)
     both = with_keys(mini, shared_prefix=True, shared_rollouts=True)
     assert cost_factor(mini, cell) == 1.0
     assert cost_factor(both, cell) == pytest.approx(0.53, rel=0.15)
