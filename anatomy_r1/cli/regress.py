@@ -24,7 +24,7 @@ Exit status: 0 no regression, 1 regression, 2 refused, 3 a fresh result is missi
 --require-power)."""
 EXAMPLE = """regress seed1.sqlite seed2.sqlite seed3.sqlite --data prepared --record reference.json
   anatomy-r1 regress fresh.sqlite --data prepared --against reference.json --junit junit.xml
-  anatomy-r1 regress runs/mini/results/*/mini-l/cot-sft/matched --mode training \\
+  anatomy-r1 regress runs/mini/results/*/mini-l@*/cot-sft/matched --mode training \\
     --against results/mini/store/*/mini-l@*/cot-sft/matched"""
 KINDS = ("questions", "prompts", "sampling", "arms")
 METRICS = ("avg@5", "pass@1", "major@5", "greedy", "parsed", "truncated")

@@ -12,7 +12,7 @@ from anatomy_r1.cli.commands import add_command, add_group
 CERTIFY_ABOUT = """what a training log proves: loss, advantages, curriculum, S(q), budget, groups, data
 
 Exits with status 1 if any check failed; docs/certificates.md explains each check."""
-CERTIFY = "certify runs/mini/train/sgg_anatomy_mini/mini-l/grpo/seed0 --data runs/mini/data/sgg_anatomy_mini"
+CERTIFY = "certify runs/mini/train/sgg_anatomy_mini/mini-l@mini-l-1/grpo/seed0 --data runs/mini/data/sgg_anatomy_mini"
 CONVERT = "similarity convert medclip-vit-pretrained/pytorch_model.bin medclip/model.safetensors"
 MEDCLIP = """similarity make --encoder medclip --weights medclip/model.safetensors \\
     --bert emilyalsentzer/Bio_ClinicalBERT --data prepared/sgg --out similarity/medclip.json"""
