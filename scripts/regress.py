@@ -20,7 +20,7 @@ from pathlib import Path
 from reproduce import ROOT, command, run_folder
 
 FRESH_SEEDS = ("100", "101", "102")
-"""Three, so that a loss of five points fires (our choice); the committed results have 0 to 4."""
+"""Three, so that a loss of five points fires (our choice); the committed results have others."""
 STAGE_FAILED, INCOMPLETE = 1, 3
 """Exit status of a grid in which a stage failed, and of this script then: 1 would mean a regression."""
 
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--profile", default="mini")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--model", default="mini-l")
-    parser.add_argument("--base", default="", help="which of the model's bases, where the profile lists several")
+    parser.add_argument("--base", default="mini-l-1", help="which of the model's bases; empty if it has one")
     parser.add_argument("--method", default="cot-sft")
     parser.add_argument("--seeds", nargs="+", default=FRESH_SEEDS)
     parser.add_argument("--against", type=Path, default=Path("results/mini/store"), help="result store")

@@ -21,7 +21,7 @@ from reports.scores import scores as table_scores
 from tests.helpers.deterministic import HashEngine, weights_folder
 
 ROOT = Path(__file__).resolve().parents[1]
-MINI = ROOT / "results" / "mini"
+MINI = ROOT / "results" / "mini-first"
 CELLS = MINI / "store" / "sgg_anatomy_mini" / "mini-l"
 PAIR = (CELLS / "grpo" / "matched", CELLS / "gpg" / "matched")
 
@@ -93,7 +93,7 @@ def test_results_and_questions_agree():
 def test_one_comparison_is_that_of_the_command():
     found = ar.compare(CELLS / "grpo" / "matched", str(CELLS / "gpg" / "matched"))
     assert (found.verdict, found.these_weights, found.seeds) == ("worse", False, (0, 1, 2, 3, 4))
-    # results/mini/README.md; p is not adjusted there or here, for this family has one comparison
+    # results/mini-first/README.md; p is not adjusted there or here, for this family has one comparison
     assert [round(x, 2) for x in (found.difference, found.low, found.high, *found.over_seeds)] == [
         -10.55, -12.71, -8.38, -15.42, -5.67,
     ]  # fmt: skip

@@ -42,9 +42,15 @@ def _stores() -> list[Path]:
 
 
 def _folder(store: Path, method: str) -> Path | None:
-    """The folder of a method in a store, of its first benchmark and model, in the arm matched if it has that."""
-    cells = sorted({path.parent for path in store.glob(f"*/*/{method}/*/seed*.json")}, key=_surgery_first)
+    """A method's folder in a store, of its first benchmark and model and all bases, in the arm matched if it has that."""
+    cells = sorted({_of_model(path.parent) for path in store.glob(f"*/*/{method}/*/seed*.json")}, key=_surgery_first)
     return next((one for one in cells if one.name == "matched"), cells[0] if cells else None)
+
+
+def _of_model(folder: Path) -> Path:
+    """The folder of an arm with its model named without a base: what stands for all its bases."""
+    model, method, arm = folder.parts[-3:]
+    return folder.parents[2] / split_model(model)[0] / method / arm
 
 
 def _surgery_first(folder: Path) -> tuple[bool, Path]:
@@ -59,7 +65,8 @@ def siblings(path: Path) -> str:
         if stores := _stores():
             return _method_folders(path.name, stores)
         return "Fix: name a result store, a folder of one, or a response log; no store is below this folder"
-    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    above = path.absolute().parents
+    folder = next(found for parent in above for found in (parent, *of_every_base(parent)) if found.is_dir())
     names = sorted(entry.name for entry in folder.iterdir() if _may_hold_results(entry))
     return (
         f"Fix: name one that exists; {folder} holds {', '.join(names[:12]) or 'nothing'}{', ...' * (len(names) > 12)}"

@@ -1,11 +1,13 @@
 """The forest plot of Table 1: each method's Avg@5, and its difference to GRPO with both intervals.
 
-A row of panels for each benchmark, with the table's methods in its order. Left: the mean over seeds with its 95 %
-interval over questions, the seeds as small dots, chance as a line. Right: the paired difference to GRPO; the thick bar
-is for these weights (clusters of questions vary), the thin one for another training too (seeds vary as well; three or
-more seeds). Each interval is of one comparison alone; the dot is open where the verdict, which allows for all of them
-(Holm), is neither better nor worse. No text is burnt in besides labels; captions belong to the page. For a phone, the
-panels stand one above the other.
+A row of panels for each benchmark, with the table's methods in its order. Left: the mean over runs with its 95 %
+interval over questions, the runs (bases and seeds) as small dots, chance as a line. Right: the paired difference to
+GRPO; the thick bar is for these weights (clusters of questions vary), the thin one for another training too (seeds vary
+as well, and bases where there are several; three or more of each). Each interval is of one comparison alone; the dot is
+open where the verdict, which allows for all of them (Holm), is neither better nor worse: that of the method if there
+are several bases, else that of these weights. A difference that would squeeze all others is a number at the panel's
+edge. No text is burnt in besides labels; captions belong to the page. For a phone, the panels stand one above the
+other.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from reports.scores.names import (
     method_title,
     rank,
 )
-from reports.scores.scores import ALL, AVG, Score, SystemKey, by_key, questions_of, scores
+from reports.scores.scores import ALL, AVG, Score, SystemKey, by_key, questions_of, scores, several_bases
 from reports.tables.further import against_baseline, compared_with_baseline
 from reports.tables.rows import benchmarks
 
@@ -51,6 +53,8 @@ NARROW = 2.6
 """Width in inches where the panels are stacked: on a phone, its letters are then as large as those of the page."""
 ACROSS = 5
 """Entries of a legend that fit beside each other."""
+FAR = 40.0
+"""Points from GRPO beyond which a difference is told by a number at the edge (our choice)."""
 THICK, THIN = 2.6, 0.9
 """Widths of the bars of both intervals, in points."""
 
@@ -162,26 +166,35 @@ def several_seeds(rows: ForestRows) -> bool:
 
 def retrained(rows: ForestRows) -> bool:
     """Whether any difference has the interval for another training."""
-    differences = [row.difference for of in rows.values() for row in of if row.difference]
-    return any(one.retrained is not None for one in differences)
+    return any(row.difference is not None and row.difference.retrained for of in rows.values() for row in of)
 
 
 def undecided(rows: ForestRows) -> bool:
     """Whether any verdict is neither better nor worse."""
-    return any(row.difference is not None and not decided(row.difference) for of in rows.values() for row in of)
+    return any(row.difference is not None and not _decided(row.difference) for of in rows.values() for row in of)
+
+
+def _decided(one: Comparison) -> bool:
+    """Whether one is better or worse: for the method if several bases say so, else for these weights."""
+    if one.test is not None and one.test.method is not None and len(one.bases) > 1:
+        return one.test.method.verdict in ("better", "worse")
+    return decided(one)
 
 
 def _legend(rows: ForestRows) -> list[Line2D]:
     """What is drawn, and no more."""
     line: dict[str, Any] = {"color": MODEL_COLOUR, "markersize": 4}
     hollow: dict[str, Any] = {**line, "marker": "o", "linestyle": "none", "markerfacecolor": "white"}
-    mean = "mean over seeds, 95 % interval" if several_seeds(rows) else "score, 95 % interval"
+    of_bases = several_bases(row.score for of in rows.values() for row in of)
+    runs, run = ("runs", "one run") if of_bases else ("seeds", "one seed")
+    mean = f"mean over {runs}, 95 % interval" if several_seeds(rows) else "score, 95 % interval"
+    another = "another training and base" if of_bases else "another training"
     compared = any(row.difference is not None for of in rows.values() for row in of)
     entries = [
         (True, Line2D([], [], label=mean, marker="o", linewidth=1.2, **line)),
-        (several_seeds(rows), Line2D([], [], label="one seed", marker=".", linestyle="none", alpha=0.5, **line)),
+        (several_seeds(rows), Line2D([], [], label=run, marker=".", linestyle="none", alpha=0.5, **line)),
         (compared, Line2D([], [], label="these weights", linewidth=THICK, color=MODEL_COLOUR)),
-        (retrained(rows), Line2D([], [], label="another training", linewidth=THIN, color=MODEL_COLOUR)),
+        (retrained(rows), Line2D([], [], label=another, linewidth=THIN, color=MODEL_COLOUR)),
         (undecided(rows), Line2D([], [], label="neither better nor worse", **hollow)),
         (True, Line2D([], [], label="chance", color=CONTROL_COLOUR, linestyle=(0, (4, 2)), linewidth=0.8)),
     ]
@@ -218,17 +231,29 @@ def _differences(axes: Axes, rows: Sequence[ForestRow], title: str) -> None:
         if row.difference is None:
             continue
         interval, wide = row.difference.difference(AVG).interval, row.difference.retrained
+        if abs(100 * interval.mean) > FAR:
+            _at_the_edge(axes, place, 100 * interval.mean)
+            continue
         if wide is not None:
             axes.plot([100 * wide.low, 100 * wide.high], [place, place], color=MODEL_COLOUR, linewidth=THIN, zorder=2)
         if interval.low is not None and interval.high is not None:
             bounds = [100 * interval.low, 100 * interval.high]
             axes.plot(bounds, [place, place], color=MODEL_COLOUR, linewidth=THICK, solid_capstyle="butt", zorder=3)
-        inside = MODEL_COLOUR if decided(row.difference) else "white"
+        inside = MODEL_COLOUR if _decided(row.difference) else "white"
         axes.plot(
             [100 * interval.mean], [place], "o", color=MODEL_COLOUR, markerfacecolor=inside, markersize=3.6, zorder=4
         )
     _frame(axes, rows, title)
     axes.set_yticks(range(len(rows)), [""] * len(rows))
+
+
+def _at_the_edge(axes: Axes, place: int, points: float) -> None:
+    """An arrow and the number, on the side on which the difference lies."""
+    x, arrow, side = (0.02, "\u25c2", "left") if points < 0 else (0.98, "\u25b8", "right")
+    said = f"{arrow} {points:+.1f}".replace("-", "\u2212")
+    axes.text(
+        x, place, said, transform=axes.get_yaxis_transform(), color=MODEL_COLOUR, fontsize=SMALL, ha=side, va="center"
+    )
 
 
 def _frame(axes: Axes, rows: Sequence[ForestRow], title: str) -> None:

@@ -138,7 +138,7 @@ LOG = "results/demo/train/sgg_anatomy_mini/mini-l/grpo/seed0/training_log.sqlite
             ["compare", f"{STORE}/sgg_anatomy_mini/mini-l/grpo/matched"],
             f"anatomy-r1 compare {STORE}/sgg_anatomy_mini/mini-l/grpo/matched {STORE}/sgg_anatomy_mini/mini-l/cot-sft/",
         ),
-        (["export", "hub", str(STORE), "--out", "o"], f"anatomy-r1 export hub {STORE}/omnimed_mi_mini/mini-l/"),
+        (["export", "hub", str(STORE), "--out", "o"], f"anatomy-r1 export hub {STORE}/omnimed_mi_mini/mini-l@mini-l-1/"),
         (["export", "hub", "README.md", "--out", "o"], "name a result"),
         (["regress", "LOG", "--against", "none.json"], "name one that exists"),
         (["power"], "state them, or name results to estimate them from"),
@@ -170,7 +170,7 @@ def test_an_error_that_knows_no_fix_says_where_options_are():
 
 def test_a_folder_of_several_arms_is_answered_by_two_systems_that_agree(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    cell = STORE / "omnimed_mi_mini" / "mini-l"
+    cell = Path("results/mini-first/store/omnimed_mi_mini/mini-l")
     assert main(["compare", str(cell / "zero-shot"), str(cell / "grpo")]) == 2
     (command,) = re.findall(r"anatomy-r1 (compare \S+ \S+)", capsys.readouterr().err)
     assert main([*command.split(), "--format", "json"]) == 0
@@ -181,8 +181,8 @@ def test_the_first_example_of_the_help_runs(monkeypatch, capsys):
     line = next(line.strip() for line in EXAMPLE.splitlines() if line.startswith("  anatomy-r1 compare"))
     monkeypatch.chdir(ROOT)
     words = [word for pattern in line.split()[2:] for word in sorted(map(str, Path().glob(pattern)))]
-    assert len(words) == 4
-    assert main(["compare", *words[::2]]) == 0
+    assert len(words) == 8
+    assert main(["compare", *words]) == 0
     assert "better" in capsys.readouterr().out
 
 

@@ -15,7 +15,7 @@ from anatomy_r1.results.store import load_result
 from anatomy_r1.tables import text
 from tests.helpers.worlds import analysis, name
 
-STORE = Path(__file__).resolve().parents[2] / "results" / "mini" / "store" / "sgg_anatomy_mini" / "mini-l"
+STORE = Path(__file__).resolve().parents[2] / "results" / "mini-first" / "store" / "sgg_anatomy_mini" / "mini-l"
 FLAGS = [f"correct_{repeat}" for repeat in range(5)]
 
 

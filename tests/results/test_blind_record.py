@@ -194,7 +194,7 @@ def test_the_committed_store_can_be_copied_without_its_record(tmp_path):
     """Results from before the record are read as before."""
     from pathlib import Path
 
-    cell = Path(__file__).parents[2] / "results/mini/store/sgg_anatomy_mini/mini-l/grpo/matched"
+    cell = Path(__file__).parents[2] / "results/mini/store/sgg_anatomy_mini/mini-l@mini-l-1/grpo/matched"
     for suffix in ("json", "parquet"):
         shutil.copy(cell / f"seed0.{suffix}", tmp_path)
     content = json.loads((tmp_path / "seed0.json").read_text())

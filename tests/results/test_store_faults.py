@@ -15,7 +15,7 @@ from anatomy_r1.results.store import load_results
 from reports.__main__ import main as reports
 
 ROOT = Path(__file__).parents[2]
-COMMITTED = ROOT / "results" / "mini" / "store"
+COMMITTED = ROOT / "results" / "mini-first" / "store"
 MODEL = "sgg_anatomy_mini/mini-l"
 
 

@@ -22,7 +22,7 @@ from baselines.grid.grid import configuration
 from baselines.methods.registry import TABLE_1, find_method
 from baselines.stages.stages import parse_cell, parse_evaluation
 
-MINI, SGG = load_profile("mini"), "sgg_anatomy_mini"
+MINI, SGG, BASE = load_profile("mini"), "sgg_anatomy_mini", "mini-l-1"
 FILES = {"grpo-asc": "GRPO-ASC-Learning", "grpo-gdqa": "GRPO-GDQA"}
 RUN = GridRun(MINI, Layout(Path("r")), "mini")
 
@@ -44,14 +44,14 @@ def test_it_trains_apart_and_its_starts_are_trained_in_it_too():
     assert [(stage.stage, stage.name) for stage in every if stage.stage != "world"] == [
         ("data", SGG),
         ("released", f"{SGG}/GRPO"),
-        ("base", "mini-l"),
-        ("train", f"{SGG}/mini-l/sft/as-released/seed0"),
-        ("train", f"{SGG}/mini-l/sft-grpo/as-released/seed0"),
-        ("evaluate", f"{SGG}/mini-l/sft-grpo/as-released/seed0"),
+        ("base", f"mini-l@{BASE}"),
+        ("train", f"{SGG}/mini-l@{BASE}/sft/as-released/seed0"),
+        ("train", f"{SGG}/mini-l@{BASE}/sft-grpo/as-released/seed0"),
+        ("evaluate", f"{SGG}/mini-l@{BASE}/sft-grpo/as-released/seed0"),
     ]
     config = configuration(RUN, select(MINI, methods=["sft-grpo"], benchmarks=[SGG], arms=[AS_RELEASED]))
-    name = f"{SGG}/mini-l/sft-grpo/as-released/seed0"
-    assert config["starts"][name] == f"train/{SGG}/mini-l/sft/as-released/seed0/training.json"
+    name = f"{SGG}/mini-l@{BASE}/sft-grpo/as-released/seed0"
+    assert config["starts"][name] == f"train/{SGG}/mini-l@{BASE}/sft/as-released/seed0/training.json"
     assert config["sets"][name] == f"released/{SGG}/GRPO/manifest.json"
 
 
@@ -66,20 +66,22 @@ def test_matched_runs_keep_their_digests():
 
 
 @pytest.mark.slow
-def test_every_committed_training_is_still_what_its_cell_would_train():
-    results = load_results(ROOT / "results" / "mini" / "store")
+@pytest.mark.parametrize(("name", "fewest"), [("mini", 90), ("mini-first", 200)])
+def test_every_committed_training_is_still_what_its_cell_would_train(name, fewest):
+    profile = load_profile(name)
+    results = load_results(ROOT / "results" / name / "store")
     trained = [result for result in results if result.provenance.get("training")]
-    assert len(trained) > 200
+    assert len(trained) > fewest
     for result in trained:
         data = {"data": AS_RELEASED} if result.arm == AS_RELEASED else {}
-        cell = Cell(result.benchmark, result.model, split_row(result.method)[0], result.seed, **data)
-        assert result.provenance["training"]["plan"] == json.loads(json.dumps(settings(MINI, cell)))
+        cell = Cell(result.benchmark, result.model, split_row(result.method)[0], result.seed, base=result.base, **data)
+        assert result.provenance["training"]["plan"] == json.loads(json.dumps(settings(profile, cell)))
 
 
 def test_asc_keeps_the_options_of_its_file_and_no_method_samples_for_equal_tokens():
     plan = settings(MINI, Cell(SGG, "mini-l", "grpo-asc", 0, data=AS_RELEASED))
     assert plan["arguments"]["curriculum"] == "ordered"
-    assert (plan["arguments"]["max_steps"], plan["arguments"]["rollout_tokens"]) == (80, 0)
+    assert (plan["arguments"]["max_steps"], plan["arguments"]["rollout_tokens"]) == (160, 0)
     assert plan["data"] == {"arm": AS_RELEASED, "file": "GRPO-ASC-Learning", "size": 300, "seed": 0}
     same = settings(MINI, Cell(SGG, "mini-l", "grpo-asc", 0))["arguments"]
     changed = {name for name, value in plan["arguments"].items() if same[name] != value}

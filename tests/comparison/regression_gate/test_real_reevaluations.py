@@ -15,7 +15,7 @@ from anatomy_r1.scoring.question_table import table_metrics
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "results" / "gate" / "reevaluations.parquet"
 README = FILE.with_name("README.md")
-CELL = ROOT / "results" / "mini" / "store" / "sgg_anatomy_mini" / "mini-l" / "grpo" / "matched"
+CELL = ROOT / "results" / "mini-first" / "store" / "sgg_anatomy_mini" / "mini-l" / "grpo" / "matched"
 FRESH, REPEATS = range(1000, 1200), range(1200, 1205)
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,11 @@ import pytest
 
 from anatomy_r1.cli.main import main
 from anatomy_r1.results.store import load_result, save_result
+from baselines.experiment.profile import load_profile
 
 ROOT = Path(__file__).resolve().parents[3]
-STORE = ROOT / "results" / "mini" / "store"
+FIRST = "results/mini-first/store"
+"""A store without bases, with five seeds of both benchmarks."""
 BENCHMARKS = ("omnimed_mi_mini", "sgg_anatomy_mini")
 
 
@@ -31,13 +33,14 @@ def regress(monkeypatch, tmp_path):
             return main(list(arguments))
         for benchmark in BENCHMARKS if not module.grid else ():
             for seed in (0, 1, 2):
-                found = load_result(STORE / benchmark / "mini-l" / module.method / "matched" / f"seed{seed}.json")
+                found = load_result(ROOT / FIRST / benchmark / "mini-l" / module.method / "matched" / f"seed{seed}.json")
                 fields = {**vars(found), "method": "cot-sft", "seed": 100 + seed}
                 save_result(tmp_path / "mini" / "results", type(found)(**fields))
         return module.grid
 
     monkeypatch.setattr(module, "command", command)
-    return lambda *arguments: (module.main(["--runs", str(tmp_path), *arguments]), module)
+    own = ("--runs", str(tmp_path), "--against", FIRST, "--base", "")
+    return lambda *arguments: (module.main([*own, *arguments]), module)
 
 
 def test_the_grid_trains_fresh_seeds_of_what_the_store_has(regress):
@@ -73,6 +76,16 @@ def test_a_grid_that_failed_is_no_regression(regress, grid, status):
     module.grid = grid
     assert regress()[0] == status
     assert [words[0] for words in module.called] == ["baselines"]
+
+
+def test_the_committed_results_are_asked_of_the_profile_s_first_base(regress, monkeypatch):
+    _, module = regress()
+    module.called.clear()
+    module.main(["--runs", "nowhere"])
+    (grid,) = [words for words in module.called if words[0] == "baselines"]
+    assert grid[grid.index("--bases") + 1] == load_profile("mini").default["bases"][0]
+    gate = module.called[-1]
+    assert gate[gate.index("--against") + 1].startswith("results/mini/store/omnimed_mi_mini/mini-l@mini-l-1/")
 
 
 def test_what_the_store_lacks_is_refused_before_anything_is_trained(regress, capsys):

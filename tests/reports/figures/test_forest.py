@@ -146,3 +146,29 @@ def test_comparisons_with_grpo_begin_with_the_model_that_readme_reports():
         "Comparisons with GRPO: mini-l",
         "Comparisons with GRPO: mini-s",
     ]
+
+
+def test_a_difference_far_from_the_others_is_a_number_at_the_edge():
+    rights = {"grpo": (5, 5, 5, 4), "sft": (5, 5, 5, 5), "zero-shot": (1, 1, 1, 2)}
+    results = [one for method, right in rights.items() for one in seeds(method, right)]
+    figure = draw(forest_rows(results))
+    assert [text.get_text() for text in figure.axes[1].texts] == ["\u25c2 \u221270.0"]
+    assert figure.axes[1].get_xlim()[0] > -40
+
+
+def test_with_several_bases_the_legend_names_runs_and_the_dot_is_the_method_s():
+    rights = {"grpo": (3, 2, 3, 2), "sft": (4, 4, 3, 4)}
+    results = [
+        replace(one, base=f"b-{base}")
+        for method, right in rights.items()
+        for base in (1, 2, 3)
+        for one in seeds(method, *((*right[:3], n) for n in (base, 3, 5)))
+    ]
+    (rows,) = forest_rows(results).values()
+    assert {"mean over runs, 95 % interval", "one run", "another training and base"} <= set(legend(draw({"b": rows})))
+    (one,) = [row for row in rows if row.difference]
+    for verdict, is_open in (("better", False), ("underpowered", True)):
+        method = replace(one.difference.test.method, verdict=verdict)
+        test = replace(one.difference.test, method=method, verdict="worse")
+        changed = [replace(one, difference=replace(one.difference, test=test))]
+        assert differences(draw({"sgg_anatomy_mini": changed})) == [is_open]

@@ -10,7 +10,7 @@ from reports.scores.scores import by_key, scores
 from reports.site.findings import findings
 from reports.tables.further import analyses
 
-STORE = Path(__file__).resolve().parents[3] / "results" / "mini" / "store" / "sgg_anatomy_mini" / "mini-l"
+STORE = Path(__file__).resolve().parents[3] / "results" / "mini-first" / "store" / "sgg_anatomy_mini" / "mini-l"
 METHODS = ("zero-shot", "cot-sft", "grpo", "dapo", "grpo-asc", "grpo-gdqa")
 FILES = ("table1.html", "blind.html", "comparisons.html")
 
