@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = {
     "index.md": "README.md",
     "results/mini.md": "results/mini/README.md",
+    "results/mini-first.md": "results/mini-first/README.md",
     "results/shared_prefix.md": "results/bench/shared_prefix.md",
     "results/blind_ceiling.md": "results/bench/blind_ceiling.md",
     "results/audit.md": "results/audit/audit.md",
