@@ -34,6 +34,8 @@ POLICIES = "policies"
 """Folder below `work/<digest>/` for the policies of a training run (`baselines/trainers/records.py`)."""
 OWN = "own"
 """The policy at the end of the method's own budget."""
+PROCESSES = "processes"
+"""Key of a plan: the processes of its training, on which batches and random numbers depend."""
 
 
 @dataclass(frozen=True)
@@ -237,4 +239,11 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
         "model": profile.source(cell.model, cell.base),
         "parent": settings(profile, parent) if parent else None,
         **profile.numerics,
+        **_several(profile),
     }
+
+
+def _several(profile: Profile) -> dict[str, int]:
+    """The number of processes of a training where there are several: plans of one process stay as they were."""
+    count = profile.launch.processes
+    return {PROCESSES: count} if count > 1 else {}

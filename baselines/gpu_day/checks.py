@@ -17,6 +17,7 @@ from baselines.preflight.doctor import Check, examine, read_machine
 
 BAND = 0.5
 """Nats beyond which a token's log-probabilities disagree: the profile's guess, which this part is to replace."""
+NOT_JUDGED = "not judged: two steps on a CPU vary by more than that (docs/gpu-bench.md)"
 QUIET = {"use_vllm": False, "parity_band": 0.0, "parity_stop": 0.0}
 
 
@@ -68,15 +69,18 @@ def plan(bench: Path) -> Outcome:
     if not measured:
         return Outcome("plan", UNKNOWN, ("no case was measured",))
     memory, cost = dict(_memory(measured)), dict(_costs(measured))
-    lines = [f"memory of {name}: {_ratio(ratio)}" for name, ratio in memory.items()]
-    lines += [f"seconds of {name} beside GRPO's: {_ratio(ratio)}" for name, ratio in cost.items()]
+    tiny = any(one["case"]["rehearsal"] for one in measured)
+    lines = [f"memory of {name}: {_ratio(ratio, tiny)}" for name, ratio in memory.items()]
+    lines += [f"seconds of {name} beside GRPO's: {_ratio(ratio, tiny)}" for name, ratio in cost.items()]
     if not memory:
         lines.append("memory: not measured without a GPU")
     return Outcome("plan", DONE, tuple(lines), {"memory": memory, "cost": cost})
 
 
-def _ratio(value: float) -> str:
+def _ratio(value: float, tiny: bool) -> str:
     told = f"the plan's is {value:.2f} of the measured"
+    if tiny:
+        return f"{told}; {NOT_JUDGED}"
     return told if abs(value - 1) <= WITHIN else f"{told}, which is further than {WITHIN:.0%} away"
 
 
@@ -87,7 +91,9 @@ def _memory(measured: Sequence[CaseResult]) -> Iterator[tuple[str, float]]:
 
 
 def _costs(measured: Sequence[CaseResult]) -> Iterator[tuple[str, float]]:
-    """The plan's ratio of a method's step to GRPO's, over the measured ratio; rollouts by transformers in both."""
+    """The plan's ratio of a method's step to GRPO's, over the measured ratio: rollouts by transformers in both, and the
+    lengths that were measured, which are not a profile's.
+    """
     from baselines.bench.cases import Case
     from baselines.experiment.cell import arguments
     from baselines.preflight.effort import step_seconds
@@ -100,7 +106,8 @@ def _costs(measured: Sequence[CaseResult]) -> Iterator[tuple[str, float]]:
         case = Case(**one["case"])
         profile, method = bench_profile(case), bench_method(case.method)
         entry = {"mini": "mini-l", **profile.models[case.model]} if case.rehearsal else profile.models[case.model]
-        return step_seconds(_with(profile, case.model, entry), case.model, arguments(profile, method, 0))
+        lengths = (one["prompt"], case.completion)
+        return step_seconds(_with(profile, case.model, entry), case.model, arguments(profile, method, 0), lengths)
 
     first, at = seconds["grpo"]
     for name, (one, took) in seconds.items():

@@ -27,7 +27,8 @@ from anatomy_r1.evaluation.views import VIEWS
 from anatomy_r1.locks import try_lock
 from anatomy_r1.provenance import ROOT
 from baselines.experiment.cell import GridRun, Layout, settings
-from baselines.experiment.plan import Selection, Stage, data_sets, evaluations, gpus_of, lineage, stages
+from baselines.experiment.finished import refuse_other_processes
+from baselines.experiment.plan import Selection, Stage, data_sets, evaluations, gpus_of, lineage, stages, trainings
 from baselines.experiment.profile import Profile, digest
 from baselines.grid.pool import pool
 from baselines.grid.progress_bar import show_progress, states
@@ -63,6 +64,7 @@ def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = L
     with (layout.root / "grid.lock").open("w") as lock:
         if not try_lock(lock):
             raise AnatomyR1Error(f"another grid runs in {layout.root}; wait until it ends, or stop it")
+        refuse_other_processes(run.profile, layout, trainings(run.profile, selection))
         todo = stages(run.profile, layout, selection)
         config = layout.root / "grid.json"
         for path in (layout.root / "progress").glob("**/*.json"):  # of an earlier run

@@ -19,7 +19,8 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT, Gpu, gpus, read_driver, versions
 from anatomy_r1.training.similarity import read_similarity
 from baselines.experiment.cell import Layout, arguments
-from baselines.experiment.plan import Selection, cells, stages
+from baselines.experiment.finished import of_other_processes
+from baselines.experiment.plan import Selection, cells, stages, trainings
 from baselines.experiment.profile import Profile
 from baselines.preflight.arguments import NEED_GPU
 from baselines.preflight.effort import disk, memory_rows
@@ -171,7 +172,7 @@ def missing(profile: Profile, layout: Layout, selection: Selection) -> list[Chec
     """Everything that would stop a run: failed checks, GPUs first."""
     fix = "another machine, or profile paper-1gpu or mini"
     gpus = [Check(reason, False, "missing", fix) for reason in missing_gpus(profile)]
-    return [*gpus, *missing_inputs(profile, layout, selection)]
+    return [*gpus, *missing_inputs(profile, layout, selection), *_other_trainings(profile, layout, selection)]
 
 
 def check_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
@@ -179,7 +180,14 @@ def check_inputs(profile: Profile, layout: Layout, selection: Selection) -> list
     models = [one for model in selection.models for one in _model(profile.models[model], layout.base(model), model)]
     sets = [one for benchmark in selection.benchmarks for one in _prepared_set(layout.data(benchmark), benchmark)]
     absent = missing_inputs(profile, layout, selection)
-    return [*absent, *models, *sets, *_similarities(profile, layout, selection)]
+    others = _other_trainings(profile, layout, selection)
+    return [*absent, *models, *sets, *_similarities(profile, layout, selection), *others]
+
+
+def _other_trainings(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:
+    """Finished trainings of another number of processes, which a run refuses to replace."""
+    found = of_other_processes(profile, layout, trainings(profile, selection))
+    return [Check(what, False, "in the way", fix) for what, fix in found]
 
 
 def missing_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:

@@ -7,7 +7,7 @@ beside it is computed (work.py). A cost under a method's own name is that method
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -114,9 +114,16 @@ def cost_factor(profile: Profile, cell: Cell) -> float:
     return step_seconds(profile, cell.model, own) / step_seconds(profile, cell.model, other)
 
 
-def step_seconds(profile: Profile, model: str, given: Mapping[str, Any]) -> float:
-    """A step with these trainer arguments, in seconds of the machine that `_machine` stands for: good for ratios."""
+def step_seconds(
+    profile: Profile, model: str, given: Mapping[str, Any], tokens: tuple[int, int] | None = None
+) -> float:
+    """A step with these trainer arguments, in seconds of the machine that `_machine` stands for: good for ratios.
+
+    `tokens` of every prompt and of every completion, where they are not those that a profile expects.
+    """
     network, lengths, rates, cpu = _machine(profile, model)
+    if tokens is not None:
+        lengths = replace(lengths, prompt=tokens[0], completion=tokens[1], longest=tokens[1])
     setting: Setting = setting_of(given, profile.models[model], every_position=cpu)
     return seconds(work(network, lengths, setting), rates).step
 

@@ -32,6 +32,7 @@ from anatomy_r1.training import rewards
 from anatomy_r1.training.similarity import load_similarity
 from anatomy_r1.training.training_log import BATCHES, LOG_NAME, SETTINGS_NAME, TrainingLog, read
 from baselines.experiment.cell import OWN, POLICIES, Cell, GridRun, arguments, settings
+from baselines.experiment.finished import finished_plan, refuse_other_processes, work_digest
 from baselines.experiment.profile import digest
 from baselines.methods.method import Method
 from baselines.runtime.processes import barrier, is_first, process_count
@@ -46,10 +47,10 @@ from baselines.trainers.serve import Augmentation, build_curriculum
 def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
     """Train `cell` to the end of its budget and publish its policies, log and settings; returns their folder."""
     plan = settings(run.profile, cell)
-    work, out = run.layout.work(digest(plan)), run.layout.train(cell)
-    settled = out / SETTINGS_NAME
-    if settled.is_file() and digest(json.loads(settled.read_text())["plan"]) == digest(plan):
+    work, out = run.layout.work(work_digest(plan)), run.layout.train(cell)
+    if (settled := finished_plan(out)) and digest(settled) == digest(plan):
         return out  # by this very plan, perhaps by a process that outlived a killed grid
+    refuse_other_processes(run.profile, run.layout, [cell])
     trainer, log, checkpoint = build(run, cell, work, report)
     keepers = [one for one in trainer.callback_handler.callbacks if isinstance(one, KeepPolicies)]
     if not any(one.done(trainer.args) for one in keepers):  # a run may be killed between its end and its publication
@@ -73,6 +74,8 @@ def build(
     checkpoint = last_complete_checkpoint(work)
     if checkpoint:
         _check_processes(checkpoint)
+    _check_launch(run.profile.launch.processes)
+    if checkpoint:
         print(f"resuming from {checkpoint.name}; ignore warnings about missing keys: we load the weights ourselves")
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint)) if is_first() else None
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder is deleted at the end
@@ -185,6 +188,18 @@ def _check_processes(checkpoint: Path) -> None:
         told = f"{checkpoint}: made by {made} processes, and this training has {here}: its batches would be others"
         fix = f"launch.processes: {made} in the profile, or remove {checkpoint.parent} to train from the start"
         raise AnatomyR1Error(f"{told}. Fix: {fix}")
+
+
+def _check_launch(planned: int) -> None:
+    """A plan states the profile's number of processes, and so must the launcher's, whoever started it.
+
+    Raises:
+        AnatomyR1Error: The launcher started another number.
+    """
+    if process_count() != planned:
+        told = f"this training has {process_count()} processes, and its profile says {planned}"
+        fix = "launch.processes in the profile is the number over all machines (docs/paper-run.md)"
+        raise AnatomyR1Error(f"{told}: its plan would be wrong. Fix: {fix}")
 
 
 def _step(checkpoint: Path | None) -> int:

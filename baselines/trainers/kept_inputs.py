@@ -157,14 +157,15 @@ class KeptInputs:
             return self._processor.apply_chat_template(conversation, **options)
         words = {name: value for name, value in options.items() if name not in ("tokenize", "return_dict")}
         images = [_images(one) for one in conversation]
-        return self(text=[self._text(one, words) for one in conversation], images=images)
+        texts = [self._text(one, words) for one in conversation]
+        return self(text=texts, images=images if any(images) else None)
 
     def __call__(self, images: Any = None, text: Any = None, **options: Any) -> Any:
         """As the processor's for lists of prompts, each with a list of images."""
-        listed = isinstance(text, list) and isinstance(images, list) and len(text) == len(images)
+        listed = isinstance(text, list) and isinstance(images, list) and len(text) == len(images) and None not in images
         if not listed or not any(images) or options not in CALLS:
             return self._processor(images=images, text=text, **options)
-        shown = [tuple(one or ()) for one in images]
+        shown = [tuple(one) for one in images]
         flat = [*_flat(shown)]
         keys = keys_of(flat)
         patches = self._images.patches(flat, keys, {})
@@ -190,13 +191,19 @@ class KeptInputs:
         full = [("prompt", text, *(next(of_image) for _ in own)) for text, own in zip(texts, images, strict=True)]
         found: dict[Hashable, Any] = {key: self.kept.get(key) for key in dict.fromkeys(full)}
         missing = {key: place for place, key in enumerate(full) if found[key] is None}
-        if missing:
-            places = [*missing.values()]
-            out = self._with_kept_images(images=[[*images[i]] for i in places], text=[texts[i] for i in places])
-            for number, key in enumerate(missing):
-                found[key] = {name: out[name][number] for name in PER_TOKEN}
-                self.kept.put(key, found[key], NUMBER * sum(map(len, found[key].values())) + getsizeof(key[1]))
+        for shown in (True, False):  # a call must have images or none: its prompts without any are read apart
+            new = [key for key, place in missing.items() if bool(images[place]) == shown]
+            if new:
+                found |= dict(zip(new, self._read([missing[key] for key in new], texts, images), strict=True))
+        for key in missing:
+            self.kept.put(key, found[key], NUMBER * sum(map(len, found[key].values())) + getsizeof(key[1]))
         return [found[key] for key in full]
+
+    def _read(self, places: Sequence[int], texts: Sequence[str], images: Sequence[Sequence[Any]]) -> list[Prompt]:
+        """The tokens of the prompts at these places, all of which have images or none."""
+        shown = {"images": [[*images[place]] for place in places]} if images[places[0]] else {}
+        out = self._with_kept_images(text=[texts[place] for place in places], **shown)
+        return [{name: out[name][number] for name in PER_TOKEN} for number in range(len(places))]
 
 
 def _said(options: Mapping[str, Any]) -> str:

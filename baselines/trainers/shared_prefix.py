@@ -222,8 +222,8 @@ def _line(rows: Rows, mask: list[list[int]], group: tuple[int, ...]) -> _Line:
 
 
 def _padded(lists: Sequence[list[int]], device: torch.device) -> torch.Tensor:
-    """Rows of numbers as one tensor, padded on the right with -1."""
-    rows = [torch.tensor(one, dtype=torch.long) for one in lists]
+    """Rows of numbers as one tensor, padded on the right with -1; of no numbers, one column, since models need one."""
+    rows = [torch.tensor(one or [PADDING], dtype=torch.long) for one in lists]
     return pad_sequence(rows, batch_first=True, padding_value=PADDING).to(device)
 
 

@@ -1,5 +1,6 @@
 """The first day on a GPU: order, limit and resume of its parts, its report, and (slow) its rehearsal on a CPU."""
 
+import dataclasses
 import json
 
 import pytest
@@ -142,6 +143,22 @@ def test_the_plan_is_judged_by_what_was_measured(tmp_path):
     assert set(found.numbers["cost"]) == {"gpg", "dapo"}
     assert set(found.numbers["memory"]) == {"grpo", "gpg", "dapo"}
     assert any("further than 15%" in line for line in found.lines)
+
+
+REHEARSED = ((3, 1.246, 0.2748), (24, 1.4731, 0.7131))
+"""Tokens of a completion, and seconds of GRPO's step alone and with its groups shared, as a rehearsal measured them."""
+
+
+@pytest.mark.parametrize(("completion", "alone", "shared"), REHEARSED)
+def test_the_plan_s_ratio_is_that_of_the_lengths_that_were_measured(completion, alone, shared, tmp_path):
+    """At the mini profile's own lengths, the plan's ratio is 2.37 and 1.08 times the measured one."""
+    for method, seconds in (("grpo", alone), (f"grpo{ONCE}", shared)):
+        case = Case("mini", "lora", method, completion=completion, rehearsal=True)
+        made = {**result(method, seconds, driver=None), "case": dataclasses.asdict(case), "prompt": 126}
+        write_json(result_path(tmp_path, case), made)
+    found = checks.plan(tmp_path)
+    assert found.numbers["cost"] == {f"grpo{ONCE}": pytest.approx(1, abs=0.1)}
+    assert "not judged" in found.lines[0] and "further" not in found.lines[0]
 
 
 @pytest.mark.parametrize(

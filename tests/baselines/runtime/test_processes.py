@@ -13,11 +13,12 @@ import yaml
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell, GridRun, Layout, settings
-from baselines.experiment.profile import PROFILES, digest, load_profile
+from baselines.experiment.finished import work_digest
+from baselines.experiment.profile import PROFILES, load_profile
 from baselines.experiment.profile_file import Launch
 from baselines.runtime.processes import VISIBLE, launch_command, one_gpu, start_workers, visible
 from baselines.stages.stages import run_stage
-from baselines.stages.train import LOG_NAME, _check_processes, train
+from baselines.stages.train import LOG_NAME, _check_launch, _check_processes, train
 from tests.baselines.trainers.test_losses_distributed import free_port
 from tests.helpers.small_runs import ignore, linked
 
@@ -82,7 +83,7 @@ def test_killed_processes_resume_bitwise_and_both_policies_are_kept(profile_file
     whole = run_with(profile_file, tmp_path / "whole", smoke_root)
     run_stage("train", cell.name, whole)
     killed = run_with(profile_file, tmp_path / "killed", smoke_root)
-    work = killed.layout.work(digest(settings(killed.profile, cell)))
+    work = killed.layout.work(work_digest(settings(killed.profile, cell)))
     words = ["stage", "--profile", profile_file, "--root", str(killed.layout.root), "train", cell.name]
     stage = subprocess.Popen(
         [sys.executable, "-m", "baselines", *words], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
@@ -157,6 +158,15 @@ def test_a_checkpoint_of_another_number_of_processes_is_refused(tmp_path, monkey
     (checkpoint / "complete").write_text("4\n")
     with pytest.raises(AnatomyR1Error, match=r"made by 4 processes, and this training has 8.*launch.processes: 4"):
         _check_processes(checkpoint)
+
+
+def test_a_launcher_that_starts_another_number_than_the_profile_says_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    _check_launch(8)
+    with pytest.raises(AnatomyR1Error, match=r"has 8 processes, and its profile says 4.*over all machines"):
+        _check_launch(4)
+    monkeypatch.delenv("WORLD_SIZE")
+    _check_launch(1)
 
 
 def test_each_stage_holds_its_own_gpu_and_the_third_stage_of_two_gpus_waits(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from baselines.stages.train import LOG_NAME, train
 from baselines.trainers import kept_features
 from baselines.trainers.kept import Kept
 from baselines.trainers.kept_features import fingerprint, frozen, same_tower
-from baselines.trainers.kept_inputs import KeptImages, KeptInputs, RowsOnce, image_key, one_object_each
+from baselines.trainers.kept_inputs import CALLS, KeptImages, KeptInputs, RowsOnce, image_key, one_object_each
 from tests.helpers.double import make_double
 from tests.helpers.recording import BENCHMARK, GROUP, hashed_reward, trainer_for
 from tests.helpers.small_runs import ignore
@@ -113,6 +113,35 @@ def test_the_trainer_gets_what_the_processor_returns(budget, processor):
             else:
                 same(found, wanted)
     assert kept.kept.size <= kept.kept.budget
+
+
+@pytest.mark.parametrize("before", [(), (0,), (1,)], ids=["new", "with images known", "without known"])
+@pytest.mark.parametrize("how", CALLS, ids=["to sample", "to score"])
+def test_rows_with_and_without_images_in_one_batch(before, how, processor):
+    """The processor refuses a call whose rows all lack images; what is left of a batch may be such a call."""
+    rows = [([image(0)], "what is it"), ([], "where is it"), ([image(1), image(0)], "which is it"), ([], "what")]
+
+    def read(by, places):
+        shown = [[{"type": "image"}] * len(rows[i][0]) + [{"type": "text", "text": rows[i][1]}] for i in places]
+        texts = [by.apply_chat_template([{"role": "user", "content": one}], tokenize=False) for one in shown]
+        return by(images=[rows[i][0] for i in places], text=texts, **how)
+
+    kept = KeptInputs(processor, 1)
+    for places in ([*before, 0], range(4), [3, 2, 1, 0], [1, 0]):
+        same(read(kept, places), read(processor, places))
+
+
+@pytest.mark.parametrize("images", [[[], []], [None, None]], ids=["empty", "none"])
+def test_a_batch_without_images_is_the_processor_s(images, processor):
+    """It fails as the processor's own does; TRL passes no images instead, which works."""
+    kept, texts = KeptInputs(processor, 1), ["what is it", "where"]
+    for by in (processor, kept):
+        with pytest.raises((IndexError, TypeError)):
+            by(images=images, text=texts)
+    same(kept(images=None, text=texts), processor(images=None, text=texts))
+    chats = [[{"role": "user", "content": [{"type": "text", "text": text}]}] for text in texts]
+    how = {"add_generation_prompt": True, "tokenize": True, "return_dict": True}
+    same(kept.apply_chat_template(chats, **how), processor.apply_chat_template(chats, **how))
 
 
 def test_each_image_and_prompt_is_processed_once(processor, monkeypatch):

@@ -152,18 +152,19 @@ def written(trainer, prompts, completions, side="left", seed=0):
     real = torch.arange(long)[None] < torch.tensor(completions)[:, None]
     prompt = padded(ids, token(PAD))
     mask = torch.cat([padded([[1] * len(row) for row in ids], 0), real.long()], 1)
+    sized = {"image_grid_thw": torch.tensor(grids), "num_images": [len(sizes) for _, sizes, _ in prompts]}
+    shown = {"pixel_values": torch.cat(pixels), **sized} if pixels else {}
     return {
         "input_ids": torch.cat([prompt, answers.masked_fill(~real, token(PAD))], 1),
         "attention_mask": mask,
         "logits_to_keep": long,
-        "pixel_values": torch.cat(pixels),
-        "image_grid_thw": torch.tensor(grids),
-        "num_images": [len(sizes) for _, sizes, _ in prompts],
+        **shown,
         "mm_token_type_ids": torch.cat([padded(types, 0), torch.zeros_like(answers)], 1),
     }
 
 
 ONE, TWO, WIDE = (9, [(3, 3)], 1), (14, [(3, 3), (2, 4)], 2), (11, [(4, 2)], 3)
+SHORT, PLAIN = (1, [], 5), (7, [], 6)
 """Prompts: words, sizes of images in merged patches, seed."""
 CASES = {
     "two groups of eight": ([ONE] * 8 + [TWO] * 8, [3, 9, 1, 9, 5, 2, 7, 4] * 2),
@@ -172,6 +173,9 @@ CASES = {
     "the same words about other pixels": ([ONE] * 2 + [(9, [(3, 3)], 4)] * 2, [4, 3, 2, 1]),
     "completions masked as a whole": ([ONE] * 3 + [TWO], [4, 0, 3, 0]),
     "nothing to score": ([ONE] * 2 + [TWO] * 2, [0, 0, 0, 0]),
+    "prompts of one token": ([SHORT] * 2 + [(1, [], 6)] * 3, [3, 1, 2, 4, 5]),
+    "one token beside images": ([SHORT] * 2 + [ONE] * 2 + [PLAIN] * 3, [3, 1, 2, 4, 1, 2, 3]),
+    "one token, nothing to score": ([SHORT] * 2, [0, 0]),
 }
 
 
@@ -202,7 +206,7 @@ def test_rows_of_every_kind(case, side, trainer):
     shared = scored(made, given, True)
     # TRL predicts the first token from padding where prompts are padded on the right
     usual = scored(made, written(made, prompts, lengths, "left"), False)
-    if case == "nothing to score":
+    if case.endswith("nothing to score"):
         assert not shared[0].any() and not usual[0].any()
         assert not any(gradient.any() for gradient in shared[2].values())
         return
