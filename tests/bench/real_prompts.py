@@ -3,10 +3,11 @@
 python -m tests.bench.real_prompts OUT [--data FOLDER]
 
 `tox -e prompts` runs it after its tests and writes results/shapes. FOLDER has released/ (the authors' three files) and
-omnimed_splits/ (Med-R1's); by default ANATOMY_R1_TEST_DATA names it, without which nothing is counted. All prompts are counted, of GDQA's rewrites the longest,
-and the longest of each set is also read by the real processor with its image, which must agree. An image counts as a frame of 854 x 480 in SGG-VQA, and
-as the largest that the profile's pixel limits let through in OmniMedVQA. Exits with 1 if a prompt is longer than the
-plan's (`LONGEST`).
+omnimed_splits/ (Med-R1's); by default ANATOMY_R1_TEST_DATA names it, without which nothing is counted.
+
+All prompts are counted, of GDQA's rewrites the longest, and the longest of each set is also read by the real processor
+with its image, which must agree. An image counts as a frame of 854 x 480 in SGG-VQA, and as the largest that the
+profile's pixel limits let through in OmniMedVQA. Exits with 1 if a prompt is longer than the plan's (`LONGEST`).
 """
 
 import argparse
@@ -17,10 +18,12 @@ import sys
 import time
 from functools import cache
 from pathlib import Path
+from textwrap import fill
 
 RELEASED = ("GRPO", "GRPO-ASC-Learning", "GRPO-GDQA")
 SPLITS = ("train", "test")
 GDQA, OMNIMED, OMNIMED_GDQA = "GDQA, released questions", "OmniMedVQA, microscopy", "GDQA, OmniMedVQA"
+WIDTH = 118
 LONGEST_BY_LETTERS = 500
 """Of GDQA's rewrites, of which there are tens of thousands, those with the most characters are counted."""
 
@@ -126,33 +129,39 @@ def limits():
 def as_markdown(about, bounds, found):
     """The report."""
     words = about["vocabulary"]
-    top = max((one["longest"], model, name) for model, sets in found.items() for name, one in sets.items())
+    rows = [(model, name, one) for model, each in sorted(found.items()) for name, one in sorted(each.items())]
+    top = max(((one["longest"], model, name) for model, name, one in rows), key=lambda row: row[0])
     fits = "fits" if top[0] <= bounds["longest"] else "does NOT fit"
+    said = (
+        f"**The longest has {top[0]} tokens ({top[1]}, {top[2]}): it {fits} the {bounds['longest']} for which the plan "
+        f"counts memory.** Its hours are those of prompts of {bounds['plan']}. No profile cuts prompts off "
+        "(`max_length: null`; TRL 1.16.0 has no limit on prompts). With a completion of "
+        f"{bounds['completion']} tokens the longest is far below the {bounds['reads']:,} that the models read. `number`: "
+        f"of GDQA's rewrites, the {LONGEST_BY_LETTERS} with the most characters."
+    )
+    vocabulary = (
+        f"- vocabulary: the {words['pieces']:,} pieces of `qwen.tiktoken` in Alibaba's package {words['package']} "
+        f"(SHA-256 `{words['sha256'][:16]}`), not the hub's `tokenizer.json`, which could not be fetched. The numbers of "
+        "special tokens agree with the published configurations (`tests/baselines/experiment/test_real_prompts.py`); "
+        "the other pieces were not compared. Only text depends on them, a quarter of a prompt: if the hub's were a "
+        "tenth coarser or finer, prompts would be 17 to 24 tokens off. Those of images do not depend on them."
+    )
+    templates = (
+        "- templates: the hub's for the Instruct models (TRL has them); for the Thinking models one of ours, which "
+        "opens `<think>` as theirs does: two tokens."
+    )
     lines = [
-        "# How long prompts are",
-        "",
-        f"**The longest has {top[0]} tokens ({top[1]}, {top[2]}): it {fits} the {bounds['longest']} for which the plan counts "
-        f"memory.** No profile cuts prompts off (`max_length: null`; TRL 1.16.0 has no limit on prompts), and with a "
-        f"completion of {bounds['completion']} tokens it is far below the {bounds['reads']:,} that the models read.",
-        "",
-        f"- command: `{about['command']}`",
+        *("# How long prompts are", "", fill(said, WIDTH), "", f"- command: `{about['command']}`"),
         f"- commit: {about['commit'][:12]}; date: {about['date']}; device: {about['device']}",
         *(f"- {name}: {version}" for name, version in about["packages"].items()),
-        f"- vocabulary: {words['pieces']:,} pieces of `qwen.tiktoken` in Alibaba's package {words['package']} "
-        f"(SHA-256 `{words['sha256'][:16]}`), not the hub's `tokenizer.json`, which was not fetched. Qwen states the same "
-        "byte-pair pieces for all of these models; the numbers of the special tokens agree with the published "
-        "configurations (`tests/baselines/experiment/test_real_prompts.py`). Were a piece missing, a prompt's text of some 115 "
-        "tokens would be a few tokens longer; image tokens, four fifths of a prompt, do not depend on it.",
-        "- templates: the hub's for the Instruct models (TRL has them); for Thinking models ours, which opens `<think>` as "
-        "theirs does: two tokens.",
+        *(fill(text, WIDTH, subsequent_indent="  ") for text in (vocabulary, templates)),
         "",
         "| model | prompts | number | image | mean | longest |",
         "| :-- | :-- | --: | --: | --: | --: |",
     ]
-    for model, each in found.items():
-        for name, one in each.items():
-            numbers = [f"{one['prompts']:,}", str(one["image"]), f"{one['mean']:.1f}", str(one["longest"])]
-            lines.append(f"| {' | '.join([model, name, *numbers])} |")
+    for model, name, one in rows:
+        numbers = [f"{one['prompts']:,}", str(one["image"]), f"{one['mean']:.1f}", str(one["longest"])]
+        lines.append(f"| {' | '.join([model, name, *numbers])} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,7 @@
 """The published chat templates, image processors and pixel limits of Qwen2.5-VL and Qwen3-VL, without their weights.
 
-The templates of the Instruct models are the hub's, which TRL has (Apache-2.0); that of the Thinking models is a stand-in
-of ours, which opens the reasoning as theirs does (`tests/helpers/qwen3_vl.py`).
+The templates of the Instruct models are the hub's, which TRL has (Apache-2.0); that of the Thinking models is a
+stand-in of ours, which opens the reasoning as theirs does (`tests/helpers/qwen3_vl.py`).
 """
 
 from dataclasses import dataclass

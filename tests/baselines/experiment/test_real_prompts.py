@@ -19,8 +19,7 @@ from baselines.preflight.effort import _machine, frame_patches
 from baselines.preflight.memory import LONGEST, PROMPT, empty_model
 from tests.bench.real_prompts import RELEASED, as_markdown, measured
 from tests.helpers import qwen_vocabulary
-from tests.helpers.published import ASKED, FAMILIES, FRAME, USER, chat, image_processor, processor, real, small
-from tests.helpers.published import read
+from tests.helpers.published import ASKED, FAMILIES, FRAME, USER, chat, image_processor, processor, read, real, small
 from tests.helpers.qwen3_vl import THINKING
 
 VOCABULARY = pytest.mark.skipif(qwen_vocabulary.ranks_file() is None, reason="no vocabulary: run `tox -e prompts`")
