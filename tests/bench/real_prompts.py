@@ -85,7 +85,7 @@ def counted(family, texts, size):
         raise ValueError(f"{family.model}: the processor counts another length: {texts[at][-200:]!r}")
     image = int(given["image_grid_thw"].prod()) // 4
     mean = round(sum(lengths) / len(lengths), 1)
-    return {"prompts": len(texts), "image": image, "mean": mean, "longest": lengths[at], "text": texts[at]}
+    return {"prompts": len(texts), "image": image, "mean": mean, "longest": lengths[at]}
 
 
 def measured(data):
@@ -135,14 +135,13 @@ def as_markdown(about, bounds, found):
     said = (
         f"**The longest has {top[0]} tokens ({top[1]}, {top[2]}): it {fits} the {bounds['longest']} for which the plan "
         f"counts memory.** Its hours are those of prompts of {bounds['plan']}. No profile cuts prompts off "
-        "(`max_length: null`; TRL 1.16.0 has no limit on prompts). With a completion of "
-        f"{bounds['completion']} tokens the longest is far below the {bounds['reads']:,} that the models read. `number`: "
-        f"of GDQA's rewrites, the {LONGEST_BY_LETTERS} with the most characters."
+        f"(`max_length: null`; TRL 1.16.0 has no limit on prompts). With a completion of {bounds['completion']} tokens "
+        f"the longest is far below the {bounds['reads']:,} that the models read. `number`: of GDQA's rewrites, the {LONGEST_BY_LETTERS} with the most characters."
     )
     vocabulary = (
         f"- vocabulary: the {words['pieces']:,} pieces of `qwen.tiktoken` in Alibaba's package {words['package']} "
-        f"(SHA-256 `{words['sha256'][:16]}`), not the hub's `tokenizer.json`, which could not be fetched. The numbers of "
-        "special tokens agree with the published configurations (`tests/baselines/experiment/test_real_prompts.py`); "
+        f"(SHA-256 `{words['sha256'][:16]}`), not the hub's `tokenizer.json`, which could not be fetched. The numbers "
+        "of special tokens agree with the published configurations (`tests/baselines/experiment/test_real_prompts.py`); "
         "the other pieces were not compared. Only text depends on them, a quarter of a prompt: if the hub's were a "
         "tenth coarser or finer, prompts would be 17 to 24 tokens off. Those of images do not depend on them."
     )
@@ -176,7 +175,8 @@ def main(words):
     if not given.data:
         print("prompts are not counted: ANATOMY_R1_TEST_DATA does not name a folder with released/ and omnimed_splits/")
         return 0
-    about, bounds, found = facts("tox -e prompts"), limits(), measured(Path(given.data))
+    command = " ".join(["python -m tests.bench.real_prompts", *words])
+    about, bounds, found = facts(command), limits(), measured(Path(given.data))
     rest = {"limits": bounds, "models": found}
     write_atomic(given.out / "prompts.json", json.dumps({**about, **rest}, indent=1, sort_keys=True) + "\n")
     write_atomic(given.out / "prompts.md", as_markdown(about, bounds, found))
