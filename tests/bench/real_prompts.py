@@ -136,12 +136,13 @@ def as_markdown(about, bounds, found):
         f"**The longest has {top[0]} tokens ({top[1]}, {top[2]}): it {fits} the {bounds['longest']} for which the plan "
         f"counts memory.** Its hours are those of prompts of {bounds['plan']}. No profile cuts prompts off "
         f"(`max_length: null`; TRL 1.16.0 has no limit on prompts). With a completion of {bounds['completion']} tokens "
-        f"the longest is far below the {bounds['reads']:,} that the models read. `number`: of GDQA's rewrites, the {LONGEST_BY_LETTERS} with the most characters."
+        f"the longest is far below the {bounds['reads']:,} that the models read. `number`: of GDQA's rewrites, the "
+        f"{LONGEST_BY_LETTERS} with the most characters."
     )
     vocabulary = (
         f"- vocabulary: the {words['pieces']:,} pieces of `qwen.tiktoken` in Alibaba's package {words['package']} "
-        f"(SHA-256 `{words['sha256'][:16]}`), not the hub's `tokenizer.json`, which could not be fetched. The numbers "
-        "of special tokens agree with the published configurations (`tests/baselines/experiment/test_real_prompts.py`); "
+        f"(SHA-256 `{words['sha256'][:16]}`), not the hub's `tokenizer.json`, which could not be fetched. Numbers of "
+        "special tokens agree with the published configurations (`tests/baselines/experiment/test_real_prompts.py`); "
         "the other pieces were not compared. Only text depends on them, a quarter of a prompt: if the hub's were a "
         "tenth coarser or finer, prompts would be 17 to 24 tokens off. Those of images do not depend on them."
     )
