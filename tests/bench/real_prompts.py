@@ -2,7 +2,7 @@
 
 python -m tests.bench.real_prompts OUT [--data FOLDER]
 
-`tox -e prompts` runs it after its tests and writes results/shapes. FOLDER has released/ (the authors' three files) and
+`tox -e prompts` runs it before its tests and writes results/shapes. FOLDER has released/ (the authors' three files) and
 omnimed_splits/ (Med-R1's); by default ANATOMY_R1_TEST_DATA names it, without which nothing is counted.
 
 All prompts are counted, of GDQA's rewrites the longest, and the longest of each set is also read by the real processor
