@@ -38,6 +38,8 @@ OURS = ("grpo", "grpo-gdqa", "dapo", "gpg", "grpo-asc")
 METHODS = ("trl", *(name for method in OURS for name in (method, method + ONCE)))
 MORE = ("dr-grpo", "gspo", "papo")
 """Methods outside the paper's tables: measured where they are named."""
+PROMPT = 640
+"""Tokens of a prompt, rounded up: 510 of a frame, and about 116 words, each of which is a token here."""
 COMPLETION = ROLLOUT_TOKENS
 """Tokens per completion, as in the plan. Every completion is this long: random weights do not stop by themselves."""
 STEPS = 5

@@ -1,7 +1,8 @@
 """Inputs of the bench: random images, questions of realistic length, and random weights in the real architecture.
 
-Nothing is downloaded. The tokenizer knows only the words of the prompts, one token each, which makes a prompt about as
-long as Qwen's own tokenizer does. The model keeps its real vocabulary size, and so the real cost of its logits.
+Nothing is downloaded. The tokenizer knows only the words of the prompts, one token each, which makes a prompt a tenth
+shorter than Qwen's own vocabulary does (results/shapes/prompts.md). The model keeps its real vocabulary size, and so
+the real cost of its logits.
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ from trl import GRPOTrainer
 
 from anatomy_r1.data.prepared import load
 from anatomy_r1.training.training_log import BATCHES, TrainingLog
-from baselines.bench.cases import OWN, SPANS, Case, bench_method, bench_profile, model_entry, result_header
+from baselines.bench.cases import OWN, PROMPT, SPANS, Case, bench_method, bench_profile, model_entry, result_header
 from baselines.bench.inputs import data_of, forbidden, model_of
 from baselines.experiment.cell import arguments
-from baselines.preflight.memory import PROMPT, shape_of, training_memory
+from baselines.preflight.memory import shape_of, training_memory
 from baselines.runtime.progress import silent
 from baselines.stages.policy import load_policy
 from baselines.stages.train import assemble

@@ -22,6 +22,7 @@ from baselines.preflight.memory import (
     BFLOAT16,
     FLOAT32,
     GB,
+    LONGEST,
     PROMPT,
     ROLLOUT_TOKENS,
     MemoryEstimate,
@@ -178,7 +179,7 @@ def memory_rows(
     for cell in trainings(profile, selection):
         given = arguments(profile, cell.method, cell.seed, cell.data)
         shape, kind = shapes[cell.model], cell.method.kind
-        found = training_memory(shape, profile.launch, given, prompt=PROMPT, gpu=gpu, kind=kind)
+        found = training_memory(shape, profile.launch, given, prompt=LONGEST, gpu=gpu, kind=kind)
         methods = rows.setdefault((cell.model, found), [])
         if cell.method_id not in methods:
             methods.append(cell.method_id)

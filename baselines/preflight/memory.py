@@ -128,9 +128,11 @@ OVERHEAD = 2 * GB
 """CUDA context, NCCL and fragmentation (our guess)."""
 HEAD_TILE = (4096, 32_768)
 """Tokens and words whose logits exist at one time (TRL 1.16.0, `TOKEN_CHUNK_SIZE`, `_CHUNKED_LOGPROB_CHUNK_SIZE`)."""
-PROMPT = 640
-"""Tokens per prompt, rounded up: a frame of 854 x 480 has 30 x 17 = 510 (28 x 28 pixels per token), the question and
-its instruction about 115 (counted over the released files)."""
+PROMPT, LONGEST = 704, 816
+"""Tokens of a prompt of Qwen2.5-VL, rounded up: mean and longest, in Qwen's own vocabulary. A frame of 854 x 480 has
+30 x 17 = 510 (28 x 28 pixels per token); with question, instruction and template, released prompts have 692 on
+average and 723 at most. An image of OmniMedVQA at the profile's limit has 576, and its longest prompt 810
+(`results/shapes/prompts.md`)."""
 ROLLOUT_TOKENS = 190
 """Tokens per sampled completion (our guess until a first run)."""
 ANSWER = 64

@@ -6,92 +6,24 @@ hub, which TRL has (Apache-2.0). The vocabulary is in no package of this project
 
 import json
 import os
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from trl.chat_template_utils import qwen2_5_vl_chat_template, qwen3_vl_chat_template
 
 from anatomy_r1.chat import check_template, generation_prompt, opened_by
+from anatomy_r1.provenance import ROOT
 from baselines.experiment.profile import load_profile
 from baselines.preflight.effort import _machine, frame_patches
-from baselines.preflight.memory import PROMPT, empty_model
+from baselines.preflight.memory import LONGEST, PROMPT, empty_model
+from tests.bench.real_prompts import RELEASED, as_markdown, measured
 from tests.helpers import qwen_vocabulary
+from tests.helpers.published import ASKED, FAMILIES, FRAME, USER, chat, image_processor, processor, read, real, small
 from tests.helpers.qwen3_vl import THINKING
 
-FRAME = (854, 480)
-ASKED = "What is it?"
-IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
-USER = f"<|im_start|>user\n{IMAGE}{ASKED}<|im_end|>\n<|im_start|>assistant\n"
-SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
 VOCABULARY = pytest.mark.skipif(qwen_vocabulary.ranks_file() is None, reason="no vocabulary: run `tox -e prompts`")
-
-
-@dataclass(frozen=True)
-class Published:
-    """What a family's configuration files state, and what follows for a frame."""
-
-    model: str
-    template: str
-    rendered: str
-    patch: int
-    grid: tuple[int, int]
-    """Rows and columns of a frame's image tokens."""
-    mean: tuple[float, ...]
-    thinks: bool = False
-
-
-CLIP = (0.48145466, 0.4578275, 0.40821073)
-FAMILIES = (
-    Published("qwen2.5-vl-3b", qwen2_5_vl_chat_template, SYSTEM + USER, 14, (17, 30), CLIP),
-    Published("qwen3-vl-4b", qwen3_vl_chat_template, USER, 16, (15, 27), (0.5, 0.5, 0.5), thinks=True),
-)
 EACH = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.model)
-
-
-@cache
-def image_processor(family):
-    from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
-
-    pixels = load_profile("paper").models[family.model]["pixels"]
-    limits = {"min_pixels": pixels["min"], "max_pixels": pixels["max"]}
-    return Qwen2VLImageProcessor(patch_size=family.patch, merge_size=2, **limits, image_mean=list(family.mean))
-
-
-@cache
-def processor(family, tokens):
-    """The real processor; `tokens` makes its tokenizer."""
-    from transformers import Qwen2_5_VLProcessor, Qwen3VLProcessor
-    from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
-    from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor
-
-    newer = family.patch == 16
-    kind, video = (Qwen3VLProcessor, Qwen3VLVideoProcessor) if newer else (Qwen2_5_VLProcessor, Qwen2VLVideoProcessor)
-    return kind(image_processor(family), tokens(family), video(), chat_template=family.template)
-
-
-def small(_):
-    from anatomy_r1.mini.tokenizer import build_tokenizer
-
-    return build_tokenizer()
-
-
-@cache
-def real(family):
-    return qwen_vocabulary.tokenizer(thinks=family.thinks)
-
-
-def chat(text):
-    return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}]
-
-
-def read(made, text, size=FRAME):
-    """What the model reads of a prompt about one image."""
-    rendered = made.apply_chat_template(chat(text), add_generation_prompt=True, tokenize=False)
-    return made(images=[Image.new("RGB", size)], text=[rendered], return_tensors="pt")
 
 
 @EACH
@@ -184,24 +116,36 @@ def test_the_vocabulary_is_the_model_s(family):
 
 @VOCABULARY
 @pytest.mark.slow
-@EACH
-def test_the_longest_released_prompt_is_no_longer_than_the_plan_s(family):
-    """All 3,000 prompts of the authors about a frame; writes the counts where $ANATOMY_R1_PROMPTS names a file."""
+def test_no_prompt_of_any_model_is_longer_than_the_plan_s():
+    """All prompts of the authors about a frame, and Med-R1's of OmniMedVQA about the largest image that is let through.
+
+    `tox -e prompts` writes the same counts to results/shapes.
+    """
     stated = os.environ.get("ANATOMY_R1_TEST_DATA")
-    if not stated or not (Path(stated) / "released").is_dir():
-        pytest.skip("ANATOMY_R1_TEST_DATA does not point at a folder with released/")
-    made, image = processor(family, real), family.grid[0] * family.grid[1]
-    around = len(read(made, ASKED)["input_ids"][0]) - len(real(family)(ASKED)["input_ids"])
-    counts = {}
-    for path in sorted((Path(stated) / "released").glob("*.json")):
-        texts = [entry["instruction"].removeprefix("<image>") for entry in json.loads(path.read_text())]
-        lengths = [around + len(ids) for ids in real(family)(texts)["input_ids"]]
-        longest = max(range(len(texts)), key=lengths.__getitem__)
-        assert len(read(made, texts[longest])["input_ids"][0]) == lengths[longest], "as the processor counts it"
-        counts[path.stem] = {"prompts": len(texts), "mean": round(sum(lengths) / len(lengths), 1)}
-        counts[path.stem] |= {"longest": max(lengths), "image": image}
-    assert max(one["longest"] for one in counts.values()) <= PROMPT
-    assert min(one["mean"] for one in counts.values()) > image + 80
-    if out := os.environ.get("ANATOMY_R1_PROMPTS"):
-        before = json.loads(Path(out).read_text()) if Path(out).is_file() else {}
-        Path(out).write_text(json.dumps({**before, family.model: counts}, indent=1, sort_keys=True) + "\n")
+    if not stated or not (Path(stated) / "omnimed_splits").is_dir():
+        pytest.skip("ANATOMY_R1_TEST_DATA does not point at a folder with released/ and omnimed_splits/")
+    found = measured(Path(stated))
+    assert found.keys() == load_profile("paper").models.keys()
+    released = [found["qwen2.5-vl-3b"][name] for name in RELEASED]
+    assert [one["prompts"] for one in released] == [1000] * 3
+    assert [one["longest"] for one in released] == [699, 719, 723]
+    assert sum(one["mean"] for one in released) / 3 <= PROMPT < LONGEST
+    longest = max(one["longest"] for each in found.values() for one in each.values())
+    assert LONGEST - 16 < longest <= LONGEST, "rounded up, and by little"
+    for model, each in found.items():
+        assert found[model.replace("7b", "3b").replace("8b", "4b")] == each, "a family's sizes read the same"
+        assert {one["image"] for one in each.values()} == ({441, 405} if "qwen3" in model else {576, 510})
+    committed = json.loads((ROOT / "results" / "shapes" / "prompts.json").read_text())
+    assert committed["models"] == found
+
+
+def test_the_committed_report_says_what_was_counted():
+    """Without a vocabulary: the numbers of prompts.json, in the words of prompts.md."""
+    folder = ROOT / "results" / "shapes"
+    made = json.loads((folder / "prompts.json").read_text())
+    assert (made["limits"]["plan"], made["limits"]["longest"]) == (PROMPT, LONGEST)
+    facts = {key: made[key] for key in ("command", "commit", "date", "device", "packages", "vocabulary")}
+    assert as_markdown(facts, made["limits"], made["models"]) == (folder / "prompts.md").read_text()
+    assert "it fits the 816" in (folder / "prompts.md").read_text()
+    short = {**made["limits"], "longest": 700}
+    assert "does NOT fit" in as_markdown(facts, short, made["models"])
