@@ -172,7 +172,9 @@ def _run_arguments(command: argparse.ArgumentParser) -> None:
 
 def _add_arithmetic(command: argparse.ArgumentParser) -> None:
     text = "portable: the same bytes on every x86-64 machine with AVX2, in about twice the time (docs/portable.md); "
-    command.add_argument("--arithmetic", choices=MODES, help=text + "default: the profile's; portable in mini, else native")
+    command.add_argument(
+        "--arithmetic", choices=MODES, help=text + "default: the profile's; portable in mini, else native"
+    )
 
 
 def _add_method_file(command: argparse.ArgumentParser) -> None:

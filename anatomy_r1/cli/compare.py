@@ -16,7 +16,7 @@ ABOUT = """compare systems on the same questions: paired differences with interv
 A system is given as [NAME=]PATH: a folder of a result store (all its seeds), one of its seed*.json, or a response log
 (LOG#RUN if it holds several runs; needs --data). Files under one NAME are seeds of one system. The first system of each
 benchmark is its baseline. How to read the output: docs/statistics.md."""
-EXAMPLE = """compare results/mini/store/*/mini-l@*/zero-shot results/mini/store/*/mini-l@*/grpo/matched --out compare.html
+EXAMPLE = """compare results/mini/store/*/mini-l@*/zero-shot results/mini/store/*/mini-l@*/grpo --out compare.html
   anatomy-r1 compare base=old.sqlite new=new.sqlite --data prepared --format markdown
   anatomy-r1 compare results/mini/store/*/mini-l@*/*po/matched --new dapo"""
 KINDS = ("questions", "prompts", "sampling", "arms", "seeds")

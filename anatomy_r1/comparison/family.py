@@ -129,7 +129,7 @@ class Declaration:
     committed: str
     """That commit's date, ISO 8601."""
     before: Before
-    """`yes`: the same bytes are in the tree of every result's commit. `no`: not at one of them. `unknown`: git cannot tell."""
+    """`yes`: these bytes are in the tree of every result's commit; `no`: not in one's; `unknown`: git cannot tell."""
 
 
 def declaration(path: Path, commits: Iterable[str]) -> Declaration:

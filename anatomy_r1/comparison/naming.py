@@ -42,7 +42,7 @@ def _stores() -> list[Path]:
 
 
 def _folder(store: Path, method: str) -> Path | None:
-    """A method's folder in a store, of its first benchmark and model and all bases, in the arm matched if it has that."""
+    """A method's folder, of a store's first benchmark and model and all bases, in the arm matched if it has that."""
     cells = sorted({_of_model(path.parent) for path in store.glob(f"*/*/{method}/*/seed*.json")}, key=_surgery_first)
     return next((one for one in cells if one.name == "matched"), cells[0] if cells else None)
 

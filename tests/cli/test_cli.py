@@ -138,7 +138,10 @@ LOG = "results/demo/train/sgg_anatomy_mini/mini-l/grpo/seed0/training_log.sqlite
             ["compare", f"{STORE}/sgg_anatomy_mini/mini-l/grpo/matched"],
             f"anatomy-r1 compare {STORE}/sgg_anatomy_mini/mini-l/grpo/matched {STORE}/sgg_anatomy_mini/mini-l/cot-sft/",
         ),
-        (["export", "hub", str(STORE), "--out", "o"], f"anatomy-r1 export hub {STORE}/omnimed_mi_mini/mini-l@mini-l-1/"),
+        (
+            ["export", "hub", str(STORE), "--out", "o"],
+            f"anatomy-r1 export hub {STORE}/omnimed_mi_mini/mini-l@mini-l-1/",
+        ),
         (["export", "hub", "README.md", "--out", "o"], "name a result"),
         (["regress", "LOG", "--against", "none.json"], "name one that exists"),
         (["power"], "state them, or name results to estimate them from"),

@@ -10,6 +10,7 @@ from baselines.experiment.profile import PROFILES, load_profile
 from baselines.experiment.profile_file import EvaluationSection, TrainingSection, WorldSection
 
 MINI = (PROFILES / "mini.yaml").read_text()
+LISTED = "mini-l: {mini: mini-l, bases: [mini-l-1, mini-l-2, mini-l-3]}"
 MISTAKES = {
     "a number that YAML reads as a string": (
         ("learning_rate: 2.0e-4", "learning_rate: 2e-4"),
@@ -31,7 +32,7 @@ MISTAKES = {
     "a misspelt option": (("seed: 1}", "sed: 1}"), r"unknown key 'data.omnimed_mi_mini.sed' \(did you mean 'seed'\?\)"),
     "an unknown need": (("gpus: 0", "gpu: 0"), r"unknown key 'needs.gpu' \(did you mean 'gpus'\?\)"),
     "a key twice": (("top_k: 0", "top_k: 0\n    top_k: 1"), "duplicate key 'top_k'"),
-    "a model from nowhere": (("mini-l: {mini: mini-l, bases: [mini-l-1, mini-l-2, mini-l-3]}", "mini-l: {}"), "models.mini-l: needs `mini` or `hub`"),
+    "a model from nowhere": ((LISTED, "mini-l: {}"), "models.mini-l: needs `mini` or `hub`"),
     "a stage without a cost": (("evaluate: 40", "evaluation: 40"), "cost: missing key 'evaluate'"),
     "another argument of TRL's": (
         ("bf16: false", "bf16: false\n    sapo_temperature_neg: 9e-1"),

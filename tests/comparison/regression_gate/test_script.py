@@ -33,7 +33,8 @@ def regress(monkeypatch, tmp_path):
             return main(list(arguments))
         for benchmark in BENCHMARKS if not module.grid else ():
             for seed in (0, 1, 2):
-                found = load_result(ROOT / FIRST / benchmark / "mini-l" / module.method / "matched" / f"seed{seed}.json")
+                cell = ROOT / FIRST / benchmark / "mini-l" / module.method / "matched"
+                found = load_result(cell / f"seed{seed}.json")
                 fields = {**vars(found), "method": "cot-sft", "seed": 100 + seed}
                 save_result(tmp_path / "mini" / "results", type(found)(**fields))
         return module.grid
