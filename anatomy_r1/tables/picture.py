@@ -11,6 +11,9 @@ from anatomy_r1.tables.table import Headline
 
 TICKS = 5
 """Most ticks of an axis: more would touch on a phone (our choice)."""
+FAR = 40.0
+"""Points from zero beyond which a difference is told by a number at the edge, where others lie nearer: drawn to scale, it
+would squeeze them (our choice)."""
 _STEPS = (1, 2, 5)
 
 
@@ -25,6 +28,10 @@ class Axis:
     def place(self, value: float) -> float:
         """Percent of the width."""
         return round(100 * (value - self.low) / (self.high - self.low), 2)
+
+    def holds(self, one: Headline) -> bool:
+        """Whether a difference and its intervals lie on the axis."""
+        return all(self.low <= value <= self.high for value in (one.value, *(one.inner or ()), *(one.outer or ())))
 
 
 def axis(values: Iterable[float]) -> Axis:
@@ -46,10 +53,11 @@ def _step(least: float) -> float:
 
 
 def pictures(headlines: Sequence[Headline]) -> list[tuple[str, Axis, list[Headline]]]:
-    """Group, its axis and its headlines, in order."""
+    """Group, its axis and its headlines, in order; the axis leaves out those that are far from the others."""
     found = []
     for group, of in groupby(headlines, lambda one: one.group):
         rows = list(of)
-        bounds = (bound for one in rows for pair in (one.inner, one.outer) if pair for bound in pair)
-        found.append((group, axis([*(one.value for one in rows), *bounds]), rows))
+        shown = [one for one in rows if abs(one.value) <= FAR] or rows
+        bounds = (bound for one in shown for pair in (one.inner, one.outer) if pair for bound in pair)
+        found.append((group, axis([*(one.value for one in shown), *bounds]), rows))
     return found

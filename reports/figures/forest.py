@@ -27,6 +27,7 @@ from anatomy_r1.comparison.headlines import decided
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.question_table import table_metrics
+from anatomy_r1.tables.picture import FAR
 from reports.figures.draw import COLUMN, LEGEND, SMALL, rendered
 from reports.scores.names import (
     BASELINE,
@@ -53,8 +54,6 @@ NARROW = 2.6
 """Width in inches where the panels are stacked: on a phone, its letters are then as large as those of the page."""
 ACROSS = 5
 """Entries of a legend that fit beside each other."""
-FAR = 40.0
-"""Points from GRPO beyond which a difference is told by a number at the edge (our choice)."""
 THICK, THIN = 2.6, 0.9
 """Widths of the bars of both intervals, in points."""
 

@@ -122,12 +122,17 @@ def _first(found: Mapping[ScoreKey, Score], model: str, compared: Compared) -> I
         here = {of.method: score for of, score in averages.items() if of.benchmark == benchmark}
         best = max(here, key=lambda name: here[name].percent)
         first.append(method_title(best, MATCHED))
-        against = f" against GRPO's {here[BASELINE].percent:.2f} %" if best != BASELINE and BASELINE in here else ""
-        shown = f"{method_title(best, MATCHED)} {here[best].percent:.2f} %{against}"
+        against = f" against GRPO's {_percent(here[BASELINE])}" if best != BASELINE and BASELINE in here else ""
+        shown = f"{method_title(best, MATCHED)} {_percent(here[best])}{against}"
         parts.append(f"{shown} on {benchmark_title(benchmark)}")
     if parts:
         leads = f"{first[0]} leads" if len(set(first)) == 1 else f"{' and '.join(first)} lead, each on one benchmark"
         yield SiteFinding(f"{leads}.", f"Avg@5: {'; '.join(parts)}.", "table1.html", "Table 1")
+
+
+def _percent(score: Score) -> str:
+    bounds = "" if score.low is None or score.high is None else f" [{score.low:.2f}, {score.high:.2f}]"
+    return f"{score.percent:.2f} %{bounds}"
 
 
 def _competes(method: str) -> bool:
