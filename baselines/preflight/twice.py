@@ -19,6 +19,7 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.training.training_log import LOG_NAME, read
 from baselines.experiment.cell import Cell, GridRun
+from baselines.experiment.profile import Profile
 from baselines.preflight.short_run import make_inputs, short_run
 from baselines.runtime.determinism import ENVIRONMENT
 
@@ -38,11 +39,14 @@ class Repeated:
     cell: str
     difference: str
     """Where the two part first, in words; empty if they are the same to the bit."""
+    learned: bool = True
+    """Whether any step had a gradient; without one, equal weights are the base's and show nothing."""
 
     @property
     def line(self) -> str:
         """For the screen."""
-        return f"{self.cell}: {self.difference or 'the same to the bit'}"
+        still = "" if self.learned else "; no step had a gradient, so that weights show nothing"
+        return f"{self.cell}: {self.difference or 'the same to the bit'}{still}"
 
 
 def twice(
@@ -51,8 +55,10 @@ def twice(
     """Train each cell, after what it starts from, two times for so many steps; the second time with `seed`, if given.
 
     Raises:
-        AnatomyR1Error: A training fails; its output has the reason.
+        AnatomyR1Error: A cell is none of the profile's trainings, or a training fails; its output has the reason.
     """
+    for cell in cells:
+        _check(run.profile, cell)
     make_inputs(run, cells)
     short = {"max_steps": steps, "own_steps": steps, "rollout_tokens": 0, "warmup_steps": 0}
     runs = [short_run(run, run.layout.root / "twice" / name, short) for name in (FIRST, SECOND)]
@@ -63,7 +69,15 @@ def twice(
             for trained in _lineage(again):
                 _train(one, trained, {**environment, **more})
         folders = [one.layout.train(again) for one, again in zip(runs, pair, strict=True)]
-        yield Repeated(cell.name, difference(*folders))
+        yield Repeated(cell.name, difference(*folders), learned(folders[0]))
+
+
+def _check(profile: Profile, cell: Cell) -> None:
+    for what, name, known in (("benchmark", cell.benchmark, profile.data), ("model", cell.model, profile.models)):
+        if name not in known:
+            raise AnatomyR1Error(f"{cell.name}: no {what} {name!r} in this profile. Fix: one of {', '.join(known)}")
+    if not cell.method.trained:
+        raise AnatomyR1Error(f"{cell.name}: {cell.method_id} trains nothing. Fix: a method that does, such as grpo")
 
 
 def _lineage(cell: Cell) -> list[Cell]:
@@ -85,6 +99,11 @@ def _train(run: GridRun, cell: Cell, environment: Mapping[str, str]) -> None:
         code = subprocess.run(command, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, check=False).returncode
     if code:
         raise AnatomyR1Error(f"{cell.name}: the training ended with status {code}. Fix: the reason is in {log}")
+
+
+def learned(folder: Path) -> bool:
+    """Whether a training had a gradient in any step."""
+    return bool((read(folder / LOG_NAME, "steps")["grad_norm"] != 0).any())
 
 
 def difference(first: Path, second: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -11,10 +12,11 @@ from dataclasses import replace
 
 from anatomy_r1.arithmetic import use_portable
 from anatomy_r1.bases import split_model
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.locks import locked
 from anatomy_r1.provenance import ROOT
-from anatomy_r1.results.store import MATCHED
+from anatomy_r1.results.store import AS_RELEASED, MATCHED
 from baselines.experiment.cell import Cell, GridRun
 from baselines.experiment.profile import Profile, digest
 from baselines.runtime.determinism import ENVIRONMENT, use_deterministic
@@ -23,7 +25,14 @@ from baselines.runtime.progress import Progress, ProgressCallback, reporter, sil
 
 
 def parse_cell(name: str) -> Cell:
-    """`benchmark/model/method/seed0` -> Cell; `as-released` may precede the seed."""
+    """`benchmark/model/method/seed0` -> Cell; `as-released` may precede the seed.
+
+    Raises:
+        AnatomyR1Error: The name has another form.
+    """
+    if not re.fullmatch(rf"[^/]+(/[^/]+){{2}}(/{AS_RELEASED})?/seed[0-9]+", name):
+        fix = "BENCHMARK/MODEL/METHOD/seedN, such as sgg_anatomy/qwen2.5-vl-3b/grpo/seed0"
+        raise AnatomyR1Error(f"{name!r}: no name of a training. Fix: {fix}")
     benchmark, folder, method, *data, seed = name.split("/")
     model, base = split_model(folder)
     number = int(seed.removeprefix("seed"))

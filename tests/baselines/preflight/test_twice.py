@@ -9,12 +9,12 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.training.training_log import LOG_NAME
+from anatomy_r1.training.training_log import LOG_NAME, Step, TrainingLog
 from baselines.__main__ import main
 from baselines.experiment.cell import arguments, open_run, settings
 from baselines.experiment.profile import PROFILES, load_profile
 from baselines.methods import registry
-from baselines.preflight.twice import difference, twice
+from baselines.preflight.twice import Repeated, difference, learned, twice
 from baselines.runtime.determinism import ENVIRONMENT
 from baselines.stages.stages import parse_cell
 from tests.helpers.small_runs import linked
@@ -102,6 +102,35 @@ def _nudge(folder):
     weights = load_file(folder / WEIGHTS)
     next(iter(weights.values())).view(-1)[0] += 1e-6
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nope", "no name of a training. Fix: BENCHMARK/MODEL/METHOD/seedN"),
+        ("sgg_anatomy_mini/mini-l/grpo", "no name of a training"),
+        ("sgg_anatomy_mini/mini-l/grpo/other/seed0", "no name of a training"),
+        ("sgg_nope/mini-l/grpo/seed0", "no benchmark 'sgg_nope' in this profile. Fix: one of sgg_anatomy_mini"),
+        ("sgg_anatomy_mini/mini-x/grpo/seed0", "no model 'mini-x' in this profile. Fix: one of mini-l"),
+        ("sgg_anatomy_mini/mini-l/zero-shot/seed0", "zero-shot trains nothing"),
+    ],
+)
+def test_a_cell_that_cannot_be_is_told_before_anything_is_made(name, told, tmp_path, capsys):
+    assert main(["twice", "--profile", "smoke", "--runs", str(tmp_path), name]) == 2
+    assert told in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_training_without_a_gradient_is_told(tmp_path):
+    for norms, found in (([0.0, 0.0], False), ([0.0, 0.1], True)):
+        log = TrainingLog(tmp_path / LOG_NAME)
+        for number, norm in enumerate(norms, 1):
+            log.add_step(Step(number, 0.0, grad_norm=norm))
+        log.close(2)
+        assert learned(tmp_path) is found
+        (tmp_path / LOG_NAME).unlink()
+    assert "no step had a gradient" in Repeated("a", "", learned=False).line
+    assert Repeated("a", "").line == "a: the same to the bit"
 
 
 def test_the_key_is_part_of_what_weights_depend_on(tmp_path):
