@@ -12,8 +12,8 @@ from anatomy_r1.tables.table import Headline
 TICKS = 5
 """Most ticks of an axis: more would touch on a phone (our choice)."""
 FAR = 40.0
-"""Points from zero beyond which a difference is told by a number at the edge, where others lie nearer: drawn to scale, it
-would squeeze them (our choice)."""
+"""Points from zero beyond which a difference is told by a number at the edge, where others lie nearer: drawn to scale,
+it would squeeze them (our choice)."""
 _STEPS = (1, 2, 5)
 
 
