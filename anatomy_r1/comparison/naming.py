@@ -43,11 +43,11 @@ def _stores() -> list[Path]:
 
 def _folder(store: Path, method: str) -> Path | None:
     """A method's folder, of a store's first benchmark and model and all bases, in the arm matched if it has that."""
-    cells = sorted({_of_model(path.parent) for path in store.glob(f"*/*/{method}/*/seed*.json")}, key=_surgery_first)
+    cells = sorted({of_model(path.parent) for path in store.glob(f"*/*/{method}/*/seed*.json")}, key=_surgery_first)
     return next((one for one in cells if one.name == "matched"), cells[0] if cells else None)
 
 
-def _of_model(folder: Path) -> Path:
+def of_model(folder: Path) -> Path:
     """The folder of an arm with its model named without a base: what stands for all its bases."""
     model, method, arm = folder.parts[-3:]
     return folder.parents[2] / split_model(model)[0] / method / arm

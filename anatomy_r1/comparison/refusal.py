@@ -11,6 +11,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+from anatomy_r1.bases import named_bases
+from anatomy_r1.comparison.naming import of_model
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 
@@ -59,7 +61,8 @@ def alone(system: System) -> AnatomyR1Error:
     """The error for a system that has none beside it."""
     source, fix = Path(system.runs[0].origin["source"]), "name another result on the same benchmark"
     if len(source.parts) > 3 and (other := _beside(source.parent)):
-        fix = f"{fix}: anatomy-r1 compare {source.parent} {other}"
+        pair = (source.parent, other) if len(named_bases(system.keys)) < 2 else map(of_model, (source.parent, other))
+        fix = f"{fix}: anatomy-r1 compare {' '.join(map(str, pair))}"
     return AnatomyR1Error(f"{system.name}: nothing to compare with on {system.benchmark}. Fix: {fix}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from anatomy_r1.comparison.cells import p_text
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, VIEWS, WRONG_IMAGE, row_name
 from anatomy_r1.question import LETTERS
@@ -126,7 +127,7 @@ def _image_table(found: Sequence[ImageAblation], without_image: Sequence[Score],
         return [
             *(score_cell(one.scores.get(view)) for view in (PLAIN, NO_IMAGE, WRONG_IMAGE)),
             *(difference_cell(one.difference(view)) for view in (NO_IMAGE, WRONG_IMAGE)),
-            Cell(f"{wrong.test.p:.4f}" if wrong and wrong.test else MISSING),
+            Cell(p_text(wrong.test.p) if wrong and wrong.test else MISSING),
             Cell(MISSING if detectable is None else f"{100 * detectable:.2f}"),
             Cell(str(one.seeds)),
             Cell(one.verdict or MISSING),

@@ -17,6 +17,7 @@ from baselines.experiment.plan import select, trainings
 from baselines.experiment.profile import PROFILES, digest, load_profile
 from baselines.experiment.profile_file import Launch
 from baselines.grid.grid import configuration, run_grid
+from baselines.stages.stages import parse_cell
 
 MINI, STORE = load_profile("mini"), ROOT / "results" / "mini" / "store"
 TASK = "sgg_anatomy_mini"
@@ -57,8 +58,7 @@ def test_every_committed_training_of_the_mini_profile_is_still_its_own():
     assert len(made) > 20
     for one in made:
         plan = one.provenance["training"]["plan"]
-        benchmark, model, method, seed = plan["cell"].split("/")
-        now = settings(MINI, Cell(benchmark, model, method, int(seed.removeprefix("seed"))))
+        now = settings(MINI, parse_cell(plan["cell"]))
         assert PROCESSES not in plan
         assert digest(plan) == digest(json.loads(json.dumps(now, default=str))) == work_digest(plan), plan["cell"]
 

@@ -33,7 +33,7 @@ MISTAKES = {
     "an unknown need": (("gpus: 0", "gpu: 0"), r"unknown key 'needs.gpu' \(did you mean 'gpus'\?\)"),
     "a key twice": (("top_k: 0", "top_k: 0\n    top_k: 1"), "duplicate key 'top_k'"),
     "a model from nowhere": ((LISTED, "mini-l: {}"), "models.mini-l: needs `mini` or `hub`"),
-    "a stage without a cost": (("evaluate: 40", "evaluation: 40"), "cost: missing key 'evaluate'"),
+    "a stage without a cost": (("evaluate: 13", "evaluation: 40"), "cost: missing key 'evaluate'"),
     "another argument of TRL's": (
         ("bf16: false", "bf16: false\n    sapo_temperature_neg: 9e-1"),
         "training.common: sapo_temperature_neg: found the string '9e-1': write 9.0e-1, without quotes",
