@@ -163,6 +163,11 @@ def several_seeds(rows: ForestRows) -> bool:
     return any(len(set(row.seeds)) > 1 for of in rows.values() for row in of)
 
 
+def from_several_bases(rows: ForestRows) -> bool:
+    """Whether any score is over several bases."""
+    return several_bases(row.score for of in rows.values() for row in of)
+
+
 def retrained(rows: ForestRows) -> bool:
     """Whether any difference has the interval for another training."""
     return any(row.difference is not None and row.difference.retrained for of in rows.values() for row in of)
@@ -184,7 +189,7 @@ def _legend(rows: ForestRows) -> list[Line2D]:
     """What is drawn, and no more."""
     line: dict[str, Any] = {"color": MODEL_COLOUR, "markersize": 4}
     hollow: dict[str, Any] = {**line, "marker": "o", "linestyle": "none", "markerfacecolor": "white"}
-    of_bases = several_bases(row.score for of in rows.values() for row in of)
+    of_bases = from_several_bases(rows)
     runs, run = ("runs", "one run") if of_bases else ("seeds", "one seed")
     mean = f"mean over {runs}, 95 % interval" if several_seeds(rows) else "score, 95 % interval"
     another = "another training and base" if of_bases else "another training"

@@ -27,6 +27,8 @@ class Overview:
     """Whether single seeds are in it."""
     retrained: bool
     """Whether intervals for another training are in it."""
+    bases: bool
+    """Whether several bases are in it."""
     undecided: bool
     """Whether any verdict is neither better nor worse."""
     size: Size | None
@@ -59,6 +61,7 @@ def figures(
         narrow=NARROW,
         seeds=forest.several_seeds(rows),
         retrained=forest.retrained(rows),
+        bases=forest.from_several_bases(rows),
         undecided=forest.undecided(rows),
         size=picture_size(site / FOREST),
         narrow_size=picture_size(site / NARROW),
