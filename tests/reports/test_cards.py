@@ -87,6 +87,7 @@ def test_the_committed_store_has_a_card_for_each_trained_row(tmp_path):
     store = Path(__file__).resolve().parents[2] / "results" / "mini" / "store"
     made = card_files(store)
     assert "clean: no leakage found" in made["model-sgg_anatomy_mini-mini-l-grpo-matched.md"]
-    folders = {path.parent.relative_to(store).as_posix().replace("/", "-") for path in store.glob("*/*/*/*/seed0.json")}
+    cells = {path.relative_to(store).parts[:4] for path in store.glob("*/*/*/*/seed0.json")}
+    folders = {"-".join((of, split_model(model)[0], method, arm)) for of, model, method, arm in cells}
     untrained = {name for name in folders if "zero-shot" in name or "control" in name}
     assert {name for name in made if name.startswith("model")} == {f"model-{n}.md" for n in folders - untrained}

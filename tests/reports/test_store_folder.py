@@ -15,7 +15,7 @@ from tests.helpers.stores import PROVENANCE, grid, result
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-LOOKS_ALIKE = "sgg_anatomy_mini/mini-l/grpo/seed0.json"
+LOOKS_ALIKE = "sgg_anatomy_mini/mini-l@mini-l-1/grpo/seed0.json"
 """Training curves have such names: below `curves/` they are where a store has its results."""
 
 
