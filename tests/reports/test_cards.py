@@ -2,6 +2,7 @@
 
 import pytest
 
+from anatomy_r1.bases import split_model
 from reports.cards import card_files, cards
 from tests.helpers.stores import paid, plan, result, trained
 
