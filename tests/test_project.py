@@ -223,6 +223,15 @@ def test_the_table_of_the_mini_page_is_the_committed_result():
     assert all(cell.strip() in committed for row in rows for cell in row)
 
 
+def test_the_comparisons_of_the_mini_page_are_those_of_its_file():
+    page = (ROOT / "results" / "mini" / "README.md").read_text(encoding="utf-8")
+    block = page.split("<!-- family: begin -->\n")[1].split("<!-- family: end -->")[0]
+    committed = (ROOT / "results" / "mini" / "comparisons.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in block.splitlines() if "\\[" in line]
+    assert len(rows) == 10
+    assert all(cell.strip() in committed for row in rows for cell in row[1:])
+
+
 @pytest.mark.slow
 def test_committed_tables_regenerate_byte_for_byte(tmp_path):
     from reports.__main__ import main
