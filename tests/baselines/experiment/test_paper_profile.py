@@ -10,6 +10,7 @@ import yaml
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.experiment.cell import Cell, GridRun, Layout, arguments
 from baselines.experiment.profile import load_profile
+from baselines.experiment.profile_file import Launch
 from baselines.methods.registry import CALIBRATION, METHODS
 from baselines.runtime.processes import ACCELERATE
 from baselines.stages.policy import ADAPTER, fetch, load_model, load_policy
@@ -35,7 +36,7 @@ def rehearsal(name, stand_in):
     training["common"] = {**training["common"], "use_cpu": True}
     training["rl"] = {**training["rl"], **ON_CPU}
     data = load_profile("smoke").data
-    return dataclasses.replace(profile, models=models, training=training, data=data)
+    return dataclasses.replace(profile, launch=Launch(processes=1), models=models, training=training, data=data)
 
 
 @pytest.fixture(scope="module")
