@@ -106,13 +106,24 @@ def model_entry(case: Case) -> Mapping[str, Any]:
     return {**entry, "dtype": "float32"} if case.rehearsal else entry
 
 
+UNSHARED = {"shared_prefix": False, "shared_rollouts": False, "kept_inputs_mb": 0, "kept_features_mb": 0}
+"""TRL's own path."""
+REHEARSED = 32
+"""Completions of a rehearsal's step, as many as in the paper's profiles."""
+
+
 def bench_profile(case: Case) -> Profile:
-    """`paper-1gpu` (rehearsal: `mini`) with the case's model, steps and length; rollouts by transformers, not vLLM."""
+    """`paper-1gpu` (rehearsal: `mini`) with the case's model, steps and length; rollouts by transformers, not vLLM.
+
+    What a group or a run shares is for the case's method to ask for, whatever the profile does.
+    """
     from baselines.experiment.profile import load_profile
 
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
     changed: dict[str, Any] = {"max_steps": case.steps, "own_steps": case.steps, "use_vllm": False}
     changed["similarity"] = "mini" if bench_method(case.method).knobs.get("curriculum") else None
+    changed |= {name: off for name, off in UNSHARED.items() if name in profile.training["rl"]}
+    changed |= {"per_device_train_batch_size": REHEARSED} if case.rehearsal else {}
     changed |= {"rollout_tokens": 0, "warmup_steps": 0, "max_completion_length": case.completion}
     common = {**profile.training["common"], "save_strategy": "no"}
     training = {"common": common, "rl": {**profile.training["rl"], **changed}}
