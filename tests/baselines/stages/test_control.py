@@ -31,7 +31,7 @@ def test_controls_alone_need_world_and_data_but_no_model():
     config = configuration(GridRun(MINI, Layout(Path("r")), "mini"), ONLY)
     assert set(config["policies"].values()) == {f"data/{name}/manifest.json" for name in MINI.default["benchmarks"]}
     both = stages(MINI, Layout(Path("r")), dataclasses.replace(ONLY, methods=(MAJORITY.id, "zero-shot")))
-    assert [stage.name for stage in both if stage.stage == "base"] == ["mini-l"]
+    assert [stage.name for stage in both if stage.stage == "base"] == ["mini-l@mini-l-1"]
 
 
 @pytest.mark.parametrize("method", [MAJORITY.id, NAIVE_BAYES.id])
