@@ -22,6 +22,7 @@ _SAID: Mapping[Verdict, str] = {
     "underpowered": "cannot be told apart on these questions",
     "no detectable difference": "shows no detectable difference",
 }
+_DECIDED = ("better", "worse")
 
 
 def headlines(
@@ -48,8 +49,15 @@ def _headline(one: Comparison, family: Family, name: Callable[[System], str], ti
 
 
 def decided(one: Comparison) -> bool:
-    """Whether the verdict is *better* or *worse*, whatever the interval of this comparison alone says."""
-    return one.test is not None and one.test.verdict in ("better", "worse")
+    """Whether these weights are *better* or *worse*, whatever the interval of this comparison alone says."""
+    return one.test is not None and one.test.verdict in _DECIDED
+
+
+def method_decided(one: Comparison) -> bool:
+    """The same for the method, where several bases have a say of it; else for these weights."""
+    if one.test is not None and one.test.method is not None and len(one.bases) > 1:
+        return one.test.method.verdict in _DECIDED
+    return decided(one)
 
 
 def _bounds(interval: Interval) -> tuple[float, float] | None:

@@ -277,6 +277,7 @@ def _load_runs(argument: str, data: Path | None) -> list[SystemRun]:
 
 
 def _of_path(path: Path, name: str, data: Path | None) -> list[SystemRun]:
+    """The runs that lie there: a folder's, a cell's or a response log's."""
     if path.is_dir():
         if cells := cell_files(store_in(path), "**/seed*"):
             return [_run(load_cell, cell, name) for cell in cells]

@@ -38,8 +38,9 @@ OURS = ("grpo", "grpo-gdqa", "dapo", "gpg", "grpo-asc")
 METHODS = ("trl", *(name for method in OURS for name in (method, method + ONCE)))
 MORE = ("dr-grpo", "gspo", "papo")
 """Methods outside the paper's tables: measured where they are named."""
-PROMPT = 640
-"""Tokens of a prompt, rounded up: 510 of a frame, and about 116 words, each of which is a token here."""
+BENCH_PROMPT = 640
+"""Tokens of a prompt of the bench, rounded up: 510 of a frame, and about 116 words, each of which is a token here. In
+Qwen's own vocabulary they are more (`preflight.memory.PROMPT`)."""
 COMPLETION = ROLLOUT_TOKENS
 """Tokens per completion, as in the plan. Every completion is this long: random weights do not stop by themselves."""
 STEPS = 5
@@ -106,10 +107,8 @@ def model_entry(case: Case) -> Mapping[str, Any]:
     return {**entry, "dtype": "float32"} if case.rehearsal else entry
 
 
-UNSHARED = {"shared_prefix": False, "shared_rollouts": False, "kept_inputs_mb": 0, "kept_features_mb": 0}
-"""TRL's own path."""
-REHEARSED = 32
-"""Completions of a rehearsal's step, as many as in the paper's profiles."""
+REHEARSAL_BATCH = 32
+"""Completions of a step, as many as in `paper-1gpu`: batches of 8, four of them accumulated."""
 
 
 def bench_profile(case: Case) -> Profile:
@@ -118,12 +117,14 @@ def bench_profile(case: Case) -> Profile:
     What a group or a run shares is for the case's method to ask for, whatever the profile does.
     """
     from baselines.experiment.profile import load_profile
+    from baselines.preflight.effort import USUAL
 
+    usual = {**USUAL, "kept_inputs_mb": 0, "kept_features_mb": 0}
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
     changed: dict[str, Any] = {"max_steps": case.steps, "own_steps": case.steps, "use_vllm": False}
     changed["similarity"] = "mini" if bench_method(case.method).knobs.get("curriculum") else None
-    changed |= {name: off for name, off in UNSHARED.items() if name in profile.training["rl"]}
-    changed |= {"per_device_train_batch_size": REHEARSED} if case.rehearsal else {}
+    changed |= {name: off for name, off in usual.items() if name in profile.training["rl"]}
+    changed |= {"per_device_train_batch_size": REHEARSAL_BATCH} if case.rehearsal else {}
     changed |= {"rollout_tokens": 0, "warmup_steps": 0, "max_completion_length": case.completion}
     common = {**profile.training["common"], "save_strategy": "no"}
     training = {"common": common, "rl": {**profile.training["rl"], **changed}}

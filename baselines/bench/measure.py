@@ -20,7 +20,16 @@ from trl import GRPOTrainer
 
 from anatomy_r1.data.prepared import load
 from anatomy_r1.training.training_log import BATCHES, TrainingLog
-from baselines.bench.cases import OWN, PROMPT, SPANS, Case, bench_method, bench_profile, model_entry, result_header
+from baselines.bench.cases import (
+    BENCH_PROMPT,
+    OWN,
+    SPANS,
+    Case,
+    bench_method,
+    bench_profile,
+    model_entry,
+    result_header,
+)
 from baselines.bench.inputs import data_of, forbidden, model_of
 from baselines.experiment.cell import arguments
 from baselines.preflight.memory import shape_of, training_memory
@@ -166,8 +175,13 @@ def measure(case: Case, work: Path, command: str) -> dict[str, Any]:
     """
     began, profile = time.monotonic(), bench_profile(case)
     shape, given = shape_of(model_entry(case), model_of(work, case)), arguments(profile, bench_method(case.method), 0)
-    estimate = training_memory(shape, profile.launch, given, prompt=PROMPT, gpu=0.0, kind="rl")
-    plan = {**dataclasses.asdict(estimate), "peak": estimate.peak, "parameters": shape.parameters, "prompt": PROMPT}
+    estimate = training_memory(shape, profile.launch, given, prompt=BENCH_PROMPT, gpu=0.0, kind="rl")
+    plan = {
+        **dataclasses.asdict(estimate),
+        "peak": estimate.peak,
+        "parameters": shape.parameters,
+        "prompt": BENCH_PROMPT,
+    }
     found = {**result_header(case, command), "status": "measured", "plan": plan}
     try:
         found |= _run(case, work)

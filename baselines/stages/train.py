@@ -52,7 +52,7 @@ def train(run: GridRun, cell: Cell, report: ProgressCallback) -> Path:
         return out  # by this very plan, perhaps by a process that outlived a killed grid
     refuse_other_processes(run.profile, run.layout, [cell])
     if left := last_complete_checkpoint(work):
-        _check_processes(left)  # before the launch: it names the folder that is in the way
+        _check_processes(left)  # before the launch's: it names the folder that is in the way
     _check_launch(run.profile.launch.processes)
     trainer, log, checkpoint = build(run, cell, work, report)
     keepers = [one for one in trainer.callback_handler.callbacks if isinstance(one, KeepPolicies)]
@@ -76,7 +76,6 @@ def build(
     method, start, source = cell.method, run.layout.start(cell), run.profile.models[cell.model]
     checkpoint = last_complete_checkpoint(work)
     if checkpoint:
-        _check_processes(checkpoint)
         print(f"resuming from {checkpoint.name}; ignore warnings about missing keys: we load the weights ourselves")
     log = TrainingLog(work / LOG_NAME, resume_step=_step(checkpoint)) if is_first() else None
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(run.layout.tensorboard(cell))  # the work folder is deleted at the end

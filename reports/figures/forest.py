@@ -23,7 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
 from anatomy_r1.comparison.compare import Analysis, Comparison
-from anatomy_r1.comparison.headlines import decided
+from anatomy_r1.comparison.headlines import method_decided
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
 from anatomy_r1.scoring.question_table import table_metrics
@@ -175,14 +175,7 @@ def retrained(rows: ForestRows) -> bool:
 
 def undecided(rows: ForestRows) -> bool:
     """Whether any verdict is neither better nor worse."""
-    return any(row.difference is not None and not _decided(row.difference) for of in rows.values() for row in of)
-
-
-def _decided(one: Comparison) -> bool:
-    """Whether one is better or worse: for the method if several bases say so, else for these weights."""
-    if one.test is not None and one.test.method is not None and len(one.bases) > 1:
-        return one.test.method.verdict in ("better", "worse")
-    return decided(one)
+    return any(row.difference is not None and not method_decided(row.difference) for of in rows.values() for row in of)
 
 
 def _legend(rows: ForestRows) -> list[Line2D]:
@@ -243,7 +236,7 @@ def _differences(axes: Axes, rows: Sequence[ForestRow], title: str) -> None:
         if interval.low is not None and interval.high is not None:
             bounds = [100 * interval.low, 100 * interval.high]
             axes.plot(bounds, [place, place], color=MODEL_COLOUR, linewidth=THICK, solid_capstyle="butt", zorder=3)
-        inside = MODEL_COLOUR if _decided(row.difference) else "white"
+        inside = MODEL_COLOUR if method_decided(row.difference) else "white"
         axes.plot(
             [100 * interval.mean], [place], "o", color=MODEL_COLOUR, markerfacecolor=inside, markersize=3.6, zorder=4
         )

@@ -79,7 +79,7 @@ def test_a_grid_that_failed_is_no_regression(regress, grid, status):
     assert [words[0] for words in module.called] == ["baselines"]
 
 
-def test_the_committed_results_are_asked_of_the_profile_s_first_base(regress, monkeypatch):
+def test_the_committed_results_are_asked_of_the_profile_s_first_base(regress):
     _, module = regress()
     module.called.clear()
     module.main(["--runs", "nowhere"])
