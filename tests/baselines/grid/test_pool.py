@@ -55,12 +55,12 @@ def processes():
 def test_a_stage_ends_with_its_client(address, tmp_path):
     pools.submit(address, asked(tmp_path, "data", "none"))  # start everything that a first stage starts
     before = processes()
-    words = [sys.executable, "-m", "baselines", "stage", "--profile", "mini", "--root", str(tmp_path)]
-    client = subprocess.Popen([*words, "--pool", address, "world", "world"], cwd=ROOT)
+    words = [sys.executable, "-m", "baselines", "stage", "--profile", "mini", "--arithmetic", "native"]
+    client = subprocess.Popen([*words, "--root", str(tmp_path), "--pool", address, "world", "world"], cwd=ROOT)
     building = tmp_path / "world.building"  # the mini profile's world takes many seconds
     until = time.monotonic() + 60
     while not building.is_dir():
-        assert time.monotonic() < until, "the stage never began"
+        assert client.poll() is None and time.monotonic() < until, "the stage never began"
         time.sleep(0.05)
     assert len(processes() - before) >= 2  # the client and its stage
     client.kill()

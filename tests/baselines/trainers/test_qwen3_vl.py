@@ -90,7 +90,7 @@ def test_rows_of_every_kind(case, trainer):
     made, (prompts, lengths) = trainer(), shared.CASES[case]
     given = shared.written(made, prompts, lengths)
     found, usual = (shared.scored(made, given, one) for one in (True, False))
-    if case == "nothing to score":
+    if case.endswith("nothing to score"):
         assert not found[0].any() and not usual[0].any()
         return
     shared.check_same(found, usual)
