@@ -38,7 +38,7 @@ def model_name(rehearsal: bool) -> str:
 
 def day_profile(work: Path, rehearsal: bool, rl: Mapping[str, Any]) -> Profile:
     """`paper-1gpu` (rehearsal: `smoke`) with one step of everything, the bench's inputs, and these arguments of RL."""
-    base, one = load_profile("smoke" if rehearsal else "paper-1gpu"), case(rehearsal)
+    base, one = load_profile("smoke" if rehearsal else "paper-1gpu").in_arithmetic("native"), case(rehearsal)
     entry = {key: value for key, value in model_entry(one).items() if key not in ("revision", "pixels")}
     entry["hub"] = str(model_of(work, one))
     name = model_name(rehearsal)

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from baselines.experiment.cell import Cell, GridRun, Layout
-from baselines.experiment.profile import load_profile
 from tests.helpers.small_runs import ignore, linked
+from tests.helpers.smoke import smoke_profile
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def smoke_root(tmp_path_factory):
     from baselines.stages.stages import run_stage
 
     root = tmp_path_factory.mktemp("runs")
-    run = GridRun(load_profile("smoke"), Layout(root), "smoke")
+    run = GridRun(smoke_profile(), Layout(root), "smoke")
     run_stage("world", "world", run)
     for benchmark in run.profile.data:
         run_stage("data", benchmark, run)
@@ -30,7 +30,7 @@ def smoke_root(tmp_path_factory):
 @pytest.fixture
 def smoke_run(smoke_root, tmp_path):
     """A run with the shared world, which writes its trainings to the test's own folder."""
-    return GridRun(load_profile("smoke"), Layout(linked(tmp_path, smoke_root)), "smoke")
+    return GridRun(smoke_profile(), Layout(linked(tmp_path, smoke_root)), "smoke")
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +62,7 @@ def shortened(profile):
 def recorded_run(smoke_root, tmp_path_factory):
     """The run in which `trained` trains."""
     root = linked(tmp_path_factory.mktemp("certified"), smoke_root)
-    return GridRun(shortened(load_profile("smoke")), Layout(root), "smoke")
+    return GridRun(shortened(smoke_profile()), Layout(root), "smoke")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from anatomy_r1.scoring.position_bias import position_bias
 from anatomy_r1.scoring.question_table import letter_counts, question_table, rotation_scores, stored_letter_counts
 from anatomy_r1.scoring.score import score
 from tests.helpers.small_set import questions, write_set
+from tests.helpers.smoke import smoke_profile
 
 TASK = "sgg_anatomy_mini"
 
@@ -166,13 +167,12 @@ def test_the_commands_ask_and_report(data, model_folder, tmp_path, answering, ca
 def test_a_shortcut_is_exposed_in_the_grid_and_one_that_looks_is_not(data, model_folder, tmp_path, answering):
     """The same score with the real, no and a wrong picture, question by question; a policy that looks loses all."""
     from baselines.experiment.cell import GridRun, Layout
-    from baselines.experiment.profile import load_profile
     from baselines.stages.stages import run_stage
 
     found = {}
     for name, policy in (("shortcut", shortcut), ("looks", looks)):
         answering(policy)
-        grid = GridRun(load_profile("smoke"), Layout(tmp_path / name), "smoke")
+        grid = GridRun(smoke_profile(), Layout(tmp_path / name), "smoke")
         grid.layout.base("mini-l").parent.mkdir(parents=True)
         grid.layout.base("mini-l").symlink_to(model_folder)
         (tmp_path / name / "data").symlink_to(data)
@@ -189,11 +189,10 @@ def test_a_shortcut_is_exposed_in_the_grid_and_one_that_looks_is_not(data, model
 
 def test_a_rotated_cell_has_its_columns_and_numbers_in_the_store(data, model_folder, tmp_path, answering):
     from baselines.experiment.cell import GridRun, Layout
-    from baselines.experiment.profile import load_profile
     from baselines.stages.stages import run_stage
 
     answering(first_letter)
-    grid = GridRun(load_profile("smoke"), Layout(tmp_path), "smoke")
+    grid = GridRun(smoke_profile(), Layout(tmp_path), "smoke")
     grid.layout.base("mini-l").parent.mkdir(parents=True)
     grid.layout.base("mini-l").symlink_to(model_folder)
     (tmp_path / "data").symlink_to(data)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.helpers.small_set import questions, write_set
+from tests.helpers.smoke import SMOKE_TEXT
 
 TASK = "sgg_anatomy_mini"
 REWARDS = ((1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 0.0))
@@ -204,7 +205,7 @@ def audit(folder: Path) -> Path:
 
 def profile(folder: Path) -> Path:
     path = folder / "small.yaml"
-    path.write_text(Path("baselines/profiles/smoke.yaml").read_text().replace("name: smoke", "name: small"))
+    path.write_text(SMOKE_TEXT.replace("name: smoke", "name: small"))
     return path
 
 

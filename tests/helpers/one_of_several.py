@@ -16,9 +16,9 @@ import torch
 
 import anatomy_r1.training.rewards
 from baselines.experiment.cell import GridRun, Layout
-from baselines.experiment.profile import load_profile
 from tests.helpers.double import make_double
 from tests.helpers.recording import GROUP, hashed, trainer_for
+from tests.helpers.smoke import smoke_profile
 
 METHODS = ("grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-gdqa-no-image", "dr-grpo", "papo")
 GROUPS = 4
@@ -71,7 +71,7 @@ def main(root, out, shared):
     torch.set_num_threads(1)
     make_double(pytest.MonkeyPatch())
     anatomy_r1.training.rewards.accuracy_reward = accuracy_reward
-    profile = load_profile("smoke")
+    profile = smoke_profile()
     budget = {**profile.training["rl"], "per_device_train_batch_size": GROUPS * GROUP // WORLD, "max_steps": 9}
     budget["shared_prefix"] = shared
     profile = dataclasses.replace(profile, training={**profile.training, "rl": budget})

@@ -19,11 +19,11 @@ from accelerate.utils import DistributedType
 
 import anatomy_r1.training.rewards
 from baselines.experiment.cell import GridRun, Layout
-from baselines.experiment.profile import load_profile
 from baselines.trainers import shared_scores
 from tests.helpers.double import make_double
 from tests.helpers.one_of_several import accuracy_reward, replay
 from tests.helpers.recording import trainer_for
+from tests.helpers.smoke import smoke_profile
 
 RANK = int(os.environ["RANK"])
 BUDGET = {
@@ -60,7 +60,7 @@ def zero3_on_cpus():
 
 
 def planned(root, kind, shared):
-    profile = load_profile("smoke")
+    profile = smoke_profile()
     common = {**profile.training["common"], "use_cpu": kind == "fsdp2"}
     rl = {**profile.training["rl"], **BUDGET, "shared_prefix": shared}
     training = {**profile.training, "common": common, "rl": rl}

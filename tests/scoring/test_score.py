@@ -15,6 +15,7 @@ from anatomy_r1.scoring.question_table import question_table
 from anatomy_r1.scoring.report import as_json, as_text
 from anatomy_r1.scoring.score import score
 from anatomy_r1.scoring.validity import validity_problems
+from tests.helpers.smoke import smoke_profile
 
 KINDS = ["<think> left </think> <answer> {} </answer>", "<answer> {} </answer>", "{}", "left {}", "<think> {}"]
 
@@ -192,11 +193,10 @@ def test_the_pipeline_stores_why_a_result_is_unfit(data, model_folder, tmp_path,
     from anatomy_r1.results.store import MATCHED, load_result
     from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION
     from baselines.experiment.cell import Cell, GridRun, Layout
-    from baselines.experiment.profile import load_profile
     from baselines.stages.evaluate import evaluate_cell
     from reports.tables.table1 import table1
 
-    grid = GridRun(load_profile("smoke"), Layout(tmp_path), "smoke")
+    grid = GridRun(smoke_profile(), Layout(tmp_path), "smoke")
     cell = Cell("sgg_anatomy_mini", next(iter(grid.profile.models)), "zero-shot", 0)
     grid.layout.base(cell.model).parent.mkdir(parents=True)
     grid.layout.base(cell.model).symlink_to(model_folder)

@@ -13,9 +13,10 @@ import yaml
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.plan import select
-from baselines.experiment.profile import PROFILES, digest, load_profile
+from baselines.experiment.profile import digest, load_profile
 from baselines.grid.grid import run_grid
 from baselines.stages.train import LOG_NAME
+from tests.helpers.smoke import smoke_content
 
 pytestmark = pytest.mark.slurm
 TASK, METHODS = "sgg_anatomy_mini", ["zero-shot", "sft", "grpo"]
@@ -50,7 +51,7 @@ def wait_for(what, seconds=400):
 
 def profile_file(path, gpus):
     """The smoke profile, as if it needed this many GPUs."""
-    raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
+    raw = smoke_content()
     raw["needs"] = {"gpus": gpus, "gpu_memory_gb": 0.0, "host_memory_gb": 2.0}
     for section, changes in LONG.items():
         raw["training"][section] |= changes

@@ -14,6 +14,7 @@ import numpy as np
 
 from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.profile import load_profile
+from tests.helpers.smoke import smoke_profile
 
 TASK, MODEL = "sgg_anatomy_mini", "qwen2.5-vl-3b"
 SIZES = ((96, 64), (64, 96), (84, 84), (140, 84))
@@ -89,7 +90,7 @@ def rehearsal(base, root, profile="paper", *, model=None, **rl):
         "common": {**loaded.training["common"], "use_cpu": True, "bf16": False, "gradient_checkpointing": False},
         "rl": {**loaded.training["rl"], "gradient_accumulation_steps": 1, **TINY, **rl},
     }
-    data = {TASK: load_profile("smoke").data[TASK]}
+    data = {TASK: smoke_profile().data[TASK]}
     changed = dataclasses.replace(loaded, models={MODEL: entry}, training=training, data=data)
     run = GridRun(changed, Layout(root), profile)
     fetch(entry, run.layout.base(MODEL))

@@ -11,12 +11,12 @@ from anatomy_r1.files import file_sha256
 from anatomy_r1.mini import bases
 from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.plan import select, stages
-from baselines.experiment.profile import load_profile
 from baselines.grid.grid import configuration
 from baselines.stages.base import base_digest, make_base
 from baselines.stages.stages import parse_cell, parse_evaluation
+from tests.helpers.smoke import smoke_profile
 
-SMOKE = load_profile("smoke")
+SMOKE = smoke_profile()
 THREE = ("toy-1", "toy-2", "toy-3")
 LISTED = replace(SMOKE, models={"mini-l": {**SMOKE.models["mini-l"], "bases": list(THREE)}})
 

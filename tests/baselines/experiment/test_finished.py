@@ -14,10 +14,11 @@ from baselines.__main__ import main
 from baselines.experiment.cell import PROCESSES, Cell, GridRun, Layout, settings
 from baselines.experiment.finished import of_other_processes, refuse_other_processes, work_digest
 from baselines.experiment.plan import select, trainings
-from baselines.experiment.profile import PROFILES, digest, load_profile
+from baselines.experiment.profile import digest, load_profile
 from baselines.experiment.profile_file import Launch
 from baselines.grid.grid import configuration, run_grid
 from baselines.stages.stages import parse_cell
+from tests.helpers.smoke import smoke_content
 
 MINI, STORE = load_profile("mini"), ROOT / "results" / "mini" / "store"
 TASK = "sgg_anatomy_mini"
@@ -95,7 +96,7 @@ def test_what_is_no_record_is_no_finished_training(text, tmp_path):
 @pytest.fixture
 def four(tmp_path):
     """A file of the smoke profile with four processes, and runs in which two have trained what CoT-SFT starts."""
-    raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
+    raw = smoke_content()
     raw["launch"]["processes"] = 4
     path = tmp_path / "four.yaml"
     path.write_text(yaml.safe_dump(raw))

@@ -16,6 +16,7 @@ from baselines.runtime.processes import ACCELERATE
 from baselines.stages.policy import ADAPTER, fetch, load_model, load_policy
 from baselines.stages.train import LOG_NAME, train
 from tests.helpers.small_runs import ignore, linked
+from tests.helpers.smoke import smoke_profile
 
 TASK = "sgg_anatomy_mini"
 ON_CPU = {"use_cpu": True, "use_vllm": False, "similarity": "mini", "max_completion_length": 6}
@@ -35,7 +36,7 @@ def rehearsal(name, stand_in):
     }
     training["common"] = {**training["common"], "use_cpu": True}
     training["rl"] = {**training["rl"], **ON_CPU}
-    data = load_profile("smoke").data
+    data = smoke_profile().data
     return dataclasses.replace(profile, launch=Launch(processes=1), models=models, training=training, data=data)
 
 

@@ -11,13 +11,14 @@ from baselines.experiment.cell import Cell, GridRun, Layout, arguments, open_run
 from baselines.experiment.plan import select
 from baselines.experiment.profile import PROFILES, load_profile
 from baselines.grid.grid import configuration
+from tests.helpers.smoke import smoke_content
 
 CELL = Cell("sgg_anatomy_mini", "mini-l", "cot-sft-grpo", 0)
 
 
-def test_mini_is_portable_and_the_others_are_native_for_now():
+def test_the_generated_world_is_portable_and_what_is_for_gpus_is_native():
     found = {path.stem: load_profile(path.stem).arithmetic for path in PROFILES.glob("*.yaml")}
-    assert {name for name, mode in found.items() if mode == "portable"} == {"mini"}
+    assert {name for name, mode in found.items() if mode == "portable"} == {"mini", "smoke"}
 
 
 def test_portable_is_part_of_what_weights_depend_on_and_native_is_not():
@@ -33,11 +34,11 @@ def test_portable_is_part_of_what_weights_depend_on_and_native_is_not():
 def test_every_stage_of_a_portable_grid_has_a_digest_of_its_own(tmp_path):
     found = {}
     for mode in (None, "native", "portable"):
-        profile = load_profile("smoke").in_arithmetic(mode)
+        profile = load_profile("mini-first").in_arithmetic(mode)
         selection = select(
             profile, methods=["zero-shot", "grpo"], benchmarks=[], models=[], seeds=[], arms=[], views=[]
         )
-        found[mode] = configuration(GridRun(profile, Layout(tmp_path), "smoke"), selection)
+        found[mode] = configuration(GridRun(profile, Layout(tmp_path), "mini-first"), selection)
     assert found[None] == found["native"]
     assert found["portable"]["arithmetic"] == "portable"
     native, portable = found["native"]["digests"], found["portable"]["digests"]
@@ -46,7 +47,7 @@ def test_every_stage_of_a_portable_grid_has_a_digest_of_its_own(tmp_path):
 
 
 def own(tmp_path, **changes):
-    raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
+    raw = smoke_content()
     path = tmp_path / "own.yaml"
     path.write_text(yaml.safe_dump({**raw, **changes}))
     return str(path)
@@ -79,7 +80,7 @@ def test_what_cannot_be_portable_is_refused(changes, told, tmp_path):
 
 
 def test_another_optimiser_is_refused():
-    profile = load_profile("smoke").in_arithmetic("portable")
+    profile = load_profile("smoke")
     other = replace(profile, training={**profile.training, "rl": {**profile.training["rl"], "optim": "adafactor"}})
     with pytest.raises(AnatomyR1Error, match=r"optim 'adafactor' is not portable\. Fix: leave optim out"):
         arguments(other, CELL.method, 0)

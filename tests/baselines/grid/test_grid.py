@@ -15,7 +15,7 @@ import yaml
 
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.training.training_log import read
-from baselines.experiment.profile import PROFILES
+from tests.helpers.smoke import smoke_content
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ METHODS = (SFT.but("broken", "Broken", trainer=f"{__name__}.Broken"),)
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory):
     """The smoke profile with a GRPO cell long enough to be killed in the middle."""
-    raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
+    raw = smoke_content()
     raw["training"]["rl"] |= {"max_steps": 8, "own_steps": 8}
     path = tmp_path_factory.mktemp("profile") / "smoke.yaml"
     path.write_text(yaml.safe_dump(raw))

@@ -11,9 +11,9 @@ import pytest
 
 from anatomy_r1.provenance import ROOT
 from baselines.experiment.cell import GridRun, Layout
-from baselines.experiment.profile import load_profile
 from baselines.grid import pool as pools
 from baselines.stages.stages import run_stage
+from tests.helpers.smoke import smoke_profile
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stages are forked under Linux only")
 
@@ -33,7 +33,7 @@ def asked(root, stage, name):
 def test_a_forked_stage_writes_what_it_writes_in_its_own_process(address, tmp_path):
     forked, own = tmp_path / "forked", tmp_path / "own"
     assert pools.submit(address, asked(forked, "world", "world")) == 0
-    run_stage("world", "world", GridRun(load_profile("smoke"), Layout(own), "smoke"))
+    run_stage("world", "world", GridRun(smoke_profile(), Layout(own), "smoke"))
     facts = [json.loads((root / "world" / "world.json").read_text()) for root in (forked, own)]
     assert facts[0] == facts[1]
     assert json.loads(Layout(forked).progress("world", "world").read_text())["state"] == "done"

@@ -16,6 +16,7 @@ from baselines.grid.grid import configuration
 from baselines.methods import registry as methods
 from baselines.methods.method import Method
 from baselines.methods.registry import METHODS, add_methods, find_method, read_methods
+from tests.helpers.smoke import smoke_profile
 
 HEAD = "from baselines.methods.grpo import GRPO\nfrom baselines.methods.method import Method\n"
 OWN = 'METHODS = (GRPO.but("mine", "Mine", paper="ours", knobs={"beta": 0.01}),)\n'
@@ -71,7 +72,7 @@ def test_a_changed_file_is_another_method_and_the_others_stay_what_they_were(fil
 def test_the_grid_hands_the_file_to_its_stages_and_says_which_methods_are_its(file, tmp_path):
     path = str(file(OWN))
     add_methods([path])
-    profile = load_profile("smoke")
+    profile = smoke_profile()
     run = GridRun(profile, Layout(tmp_path), "smoke", method_files=(path,))
     written = configuration(run, select(profile, methods=["zero-shot", "mine"]))
     assert (written["method_files"], written["own"]) == ([path], ["mine"])
@@ -148,7 +149,7 @@ def test_several_processes_of_one_training_get_the_file_too(file, tmp_path, monk
     monkeypatch.setattr(
         "baselines.stages.stages.start_workers", lambda launch, words, environment: started.extend(words)
     )
-    profile = dataclasses.replace(load_profile("smoke"), launch=Launch(2))
+    profile = dataclasses.replace(smoke_profile(), launch=Launch(2))
     start_training("b/m/mine/seed0", GridRun(profile, Layout(tmp_path), "smoke", method_files=("/a/my.py",)))
     assert started[started.index("--method-file") + 1] == "/a/my.py"
     assert started[-1] == "b/m/mine/seed0"

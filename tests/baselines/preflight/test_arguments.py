@@ -12,8 +12,9 @@ from baselines.experiment.profile import PROFILES, load_profile
 from baselines.methods.registry import METHODS
 from baselines.preflight.arguments import check_trainings
 from baselines.preflight.names import check_profile
+from tests.helpers.smoke import SMOKE_TEXT, smoke_profile
 
-SMOKE = (PROFILES / "smoke.yaml").read_text()
+SMOKE = SMOKE_TEXT
 MODEL, RL, COMMON = "{mini: mini-l, recipe: toy}", "beta: 0.001", "bf16: false"
 
 
@@ -244,7 +245,7 @@ def test_a_plan_touches_no_device_and_no_process_of_this_one():
 def test_planned_arguments_are_those_of_training():
     from baselines.trainers.arguments import build_arguments
 
-    given = {**arguments(load_profile("smoke"), Cell("b", "m", "dapo", 0).method, 0), "output_dir": "x"}
+    given = {**arguments(smoke_profile(), Cell("b", "m", "dapo", 0).method, 0), "output_dir": "x"}
     planned, trained = (build_arguments("rl", given, processes=count) for count in (1, None))
     names = [one.name for one in dataclasses.fields(trained)]
     assert {name: getattr(planned, name) for name in names} == {name: getattr(trained, name) for name in names}

@@ -15,6 +15,7 @@ from baselines.preflight import doctor, smoke
 from baselines.preflight.doctor import Machine, missing, read_machine
 from baselines.runtime import processes as requirements
 from tests.helpers.small_runs import linked
+from tests.helpers.smoke import smoke_profile
 
 LOCK = doctor.locked()
 PAPER = load_profile("paper")
@@ -182,22 +183,22 @@ def test_similarities_are_required_by_any_method_with_a_curriculum(tmp_path, no_
 
 @pytest.mark.parametrize("section", ["rl", "common"])
 def test_case_11_similarities_of_a_generated_profile_are_required_too(section, tmp_path):
-    smoke_profile = load_profile("smoke")
-    training = {**smoke_profile.training, "rl": {**smoke_profile.training["rl"], "similarity": "mini"}}
+    profile = smoke_profile()
+    training = {**profile.training, "rl": {**profile.training["rl"], "similarity": "mini"}}
     del training["rl"]["similarity"]
     training[section] = {**training[section], "similarity": "nowhere.json"}
-    changed = dataclasses.replace(smoke_profile, training=training)
+    changed = dataclasses.replace(profile, training=training)
     told = [[one.name for one in missing(changed, Layout(tmp_path), select(changed, methods=[name]))]
             for name in ("grpo-asc", "grpo")]  # fmt: skip
     assert told == [["similarities nowhere.json (similarity), which ASC-Learning requires"], []]
-    assert missing(smoke_profile, Layout(tmp_path), select(smoke_profile, methods=["grpo-asc"])) == []
+    assert missing(profile, Layout(tmp_path), select(profile, methods=["grpo-asc"])) == []
 
 
 @pytest.mark.parametrize("key", ["fp16", "use_vllm"])
 def test_case_11_what_needs_a_gpu_is_named_by_the_doctor_of_a_machine_without_one(key, tmp_path):
-    smoke_profile = load_profile("smoke")
-    training = {**smoke_profile.training, "rl": {**smoke_profile.training["rl"], key: True}}
-    changed = dataclasses.replace(smoke_profile, training=training)
+    profile = smoke_profile()
+    training = {**profile.training, "rl": {**profile.training["rl"], key: True}}
+    changed = dataclasses.replace(profile, training=training)
     failed = []
     for machine in (dataclasses.replace(GOOD, gpus=()), GOOD):
         found = doctor.examine(machine, changed, Layout(tmp_path), select(changed, methods=["grpo"]))
@@ -223,7 +224,7 @@ def test_existing_inputs_are_checked(smoke_root, tmp_path, monkeypatch):
     """A processor with other pixel limits, similarities of other options."""
     monkeypatch.chdir(tmp_path)
     linked(tmp_path, smoke_root)
-    profile = load_profile("smoke")
+    profile = smoke_profile()
     chosen = select(profile, benchmarks=["sgg_anatomy_mini"], methods=["grpo-asc"])
     assert [one for one in doctor.check_inputs(profile, Layout(tmp_path), chosen) if not one.passed] == []
     other = {"mini-l": {**profile.models["mini-l"], "pixels": {"min": 1, "max": 2}}}
@@ -240,7 +241,7 @@ def test_smoke_trains_one_step_of_each_kind_and_a_failure_is_a_finding(smoke_roo
     from baselines.experiment.cell import GridRun
 
     linked(tmp_path, smoke_root)
-    run = GridRun(load_profile("smoke"), Layout(tmp_path), "smoke")
+    run = GridRun(smoke_profile(), Layout(tmp_path), "smoke")
     chosen = select(run.profile, benchmarks=["sgg_anatomy_mini"])
     found = smoke.smoke(run, chosen, "sgg_anatomy_mini")
     assert [(one.name, one.passed) for one in found] == [

@@ -12,12 +12,13 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.training_log import LOG_NAME, Step, TrainingLog
 from baselines.__main__ import main
 from baselines.experiment.cell import arguments, open_run, settings
-from baselines.experiment.profile import PROFILES, load_profile
+from baselines.experiment.profile import load_profile
 from baselines.methods import registry
 from baselines.preflight.twice import Repeated, difference, learned, twice
 from baselines.runtime.determinism import ENVIRONMENT
 from baselines.stages.stages import parse_cell
 from tests.helpers.small_runs import linked
+from tests.helpers.smoke import smoke_content
 
 METHOD_FILE = "tests/helpers/hashed_methods.py"
 CELL = "sgg_anatomy_mini/mini-l/grpo-hashed/seed0"
@@ -25,7 +26,7 @@ WEIGHTS = "model.safetensors"
 
 
 def profile(path, **changes):
-    content = {**yaml.safe_load((PROFILES / "smoke.yaml").read_text()), "deterministic": True, **changes}
+    content = {**smoke_content(), "deterministic": True, **changes}
     content["training"]["rl"]["per_device_train_batch_size"] = 8
     path.write_text(yaml.safe_dump(content))
     return str(path)

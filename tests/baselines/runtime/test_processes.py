@@ -14,13 +14,14 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell, GridRun, Layout, settings
 from baselines.experiment.finished import work_digest
-from baselines.experiment.profile import PROFILES, load_profile
+from baselines.experiment.profile import load_profile
 from baselines.experiment.profile_file import Launch
 from baselines.runtime.processes import VISIBLE, launch_command, one_gpu, start_workers, visible
 from baselines.stages.stages import run_stage
 from baselines.stages.train import LOG_NAME, _check_launch, _check_processes, train
 from tests.baselines.trainers.test_losses_distributed import free_port
 from tests.helpers.small_runs import ignore, linked
+from tests.helpers.smoke import smoke_content
 
 TASK = "sgg_anatomy_mini"
 SFT = Cell(TASK, "mini-l", "sft", 0)
@@ -29,7 +30,7 @@ SFT = Cell(TASK, "mini-l", "sft", 0)
 @pytest.fixture(scope="module")
 def profile_file(tmp_path_factory):
     """The smoke profile with two processes per training, and half the batch in each."""
-    raw = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
+    raw = smoke_content()
     raw["launch"]["processes"] = 2
     for section in ("sft", "cot-sft", "rl"):
         raw["training"][section]["per_device_train_batch_size"] //= 2

@@ -8,11 +8,12 @@ import pytest
 from anatomy_r1.results.store import load_results
 from anatomy_r1.training.training_log import read
 from baselines.experiment.cell import Cell, GridRun, Layout, settings
-from baselines.experiment.profile import digest, load_profile
+from baselines.experiment.profile import digest
 from baselines.stages.evaluate import evaluate_cell
 from baselines.stages.train import LOG_NAME, train
 from tests.helpers.recording import hashed_reward
 from tests.helpers.small_runs import CutError, ignore, linked
+from tests.helpers.smoke import smoke_profile
 
 CELL = Cell("sgg_anatomy_mini", "mini-l", "grpo", 0)
 BUDGET = {"save_steps": 2, "learning_rate": 1e-3, "warmup_steps": 1, "beta": 0.1, "max_completion_length": 12}
@@ -43,7 +44,7 @@ def budgeted(smoke_root, with_budget, tmp_path_factory):
 
     def run(own, tokens, most):
         root = linked(tmp_path_factory.mktemp("budget"), smoke_root)
-        smoke = GridRun(load_profile("smoke"), Layout(root), "smoke")
+        smoke = GridRun(smoke_profile(), Layout(root), "smoke")
         return with_budget(smoke, "rl", **BUDGET, own_steps=own, rollout_tokens=tokens, max_steps=most)
 
     return run

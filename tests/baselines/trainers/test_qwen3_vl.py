@@ -7,7 +7,6 @@ import torch
 
 from anatomy_r1.mini.tokenizer import build_tokenizer
 from baselines.experiment.cell import GridRun, Layout
-from baselines.experiment.profile import load_profile
 from baselines.trainers import shared_scores
 from baselines.trainers.kept_inputs import KeptInputs
 from tests.baselines.trainers import test_kept as kept
@@ -17,6 +16,7 @@ from tests.helpers import qwen3_vl
 from tests.helpers.double import make_double
 from tests.helpers.recording import GROUP, hashed_reward, shift_weights, trainer_for
 from tests.helpers.small_runs import linked
+from tests.helpers.smoke import smoke_profile
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def run_of(smoke_root, folders, tmp_path, monkeypatch):
             linked(root, smoke_root, ("world", "data"))
             (root / "models").mkdir()
             (root / "models" / "mini-l").symlink_to(folders[thinking])
-        profile = load_profile("smoke")
+        profile = smoke_profile()
         changed = {"max_steps": 9, "own_steps": 9, "rollout_tokens": 0, **more}
         training = {**profile.training, "rl": {**profile.training["rl"], **changed}}
         models = {"mini-l": {**profile.models["mini-l"], **(entry or {})}}

@@ -16,6 +16,7 @@ from baselines.preflight.arguments import check_trainings
 from baselines.stages.train import LOG_NAME, train
 from tests.helpers.recording import BENCHMARK, GROUP, hashed_reward, shift_weights, trainer_for
 from tests.helpers.small_runs import ignore
+from tests.helpers.smoke import smoke_profile
 
 pytestmark = pytest.mark.slow
 
@@ -143,7 +144,7 @@ def test_settings_that_they_lack_are_refused(change, told):
     from baselines.methods.registry import find_method
     from baselines.trainers.arguments import ArgumentError, build_arguments
 
-    given = {**arguments(load_profile("smoke"), find_method("grpo"), 0), "output_dir": "x", "report_to": "none"}
+    given = {**arguments(smoke_profile(), find_method("grpo"), 0), "output_dir": "x", "report_to": "none"}
     build_arguments("rl", {**given, "shared_rollouts": True}, 0, 1)
     with pytest.raises(ArgumentError, match=told):
         build_arguments("rl", {**given, "shared_rollouts": True, **change}, 0, 1)
