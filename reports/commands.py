@@ -59,9 +59,8 @@ def add_commands(commands: Any) -> None:
     for name, table in TABLES.items():
         about = _TABLE.format(name=name, title=table.title)
         parser = _add(commands, name, f"print and write {table.title}", about, _table)
-        parser.add_argument(
-            "--store", type=Path, required=True, help="result store, or the folder that contains it (runs/mini)"
-        )
+        several = "result store, or the folder that contains it (runs/mini); several are read as one"
+        parser.add_argument("--store", type=Path, nargs="+", required=True, metavar="DIR", help=several)
         more = "; the figure as pdf, svg and png" if table.figure else ""
         files = f"folder for {name}.{{md,csv,tex,html,txt}}{more} and cost.{{txt,csv}} (default: only print)"
         parser.add_argument("--out", type=Path, help=files)
@@ -122,9 +121,9 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
 def _table(options: argparse.Namespace) -> int:
     from reports.write import cost_files, table_figure_files, table_files
 
-    with _naming(options.store):
-        files, costs = table_files(options.table, options.store), cost_files(options.store)
-        drawn = table_figure_files(options.table, options.store) if options.out else {}
+    with _naming(*options.store):
+        files, costs = table_files(options.table, *options.store), cost_files(*options.store)
+        drawn = table_figure_files(options.table, *options.store) if options.out else {}
     shown = f"{costs['cost.txt']}\n{files[f'{options.table}.txt']}"
     return _print_and_write(shown, {**files, **costs, **drawn}, options.out)
 
@@ -203,14 +202,14 @@ def _site(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _naming(store: Path) -> Iterator[None]:
-    """Prefix errors with the store that they are about."""
+def _naming(*stores: Path) -> Iterator[None]:
+    """Prefix errors with the stores that they are about."""
     from anatomy_r1.errors import AnatomyR1Error
 
     try:
         yield
     except ValueError as error:
-        raise AnatomyR1Error(f"{store}: {error}") from error
+        raise AnatomyR1Error(f"{', '.join(map(str, stores))}: {error}") from error
 
 
 def _print_and_write(text: str, files: Mapping[str, str | bytes], out: Path | None) -> int:

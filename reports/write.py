@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from reports.tables import TABLES, TableExport
 from reports.tables.further import cost_report
 
 
-def table_files(name: str, store: Path) -> dict[str, str]:
-    """File name -> content of the table `name` in every format.
+def table_files(name: str, *stores: Path) -> dict[str, str]:
+    """File name -> content of the table `name` of these stores, in every format.
 
     Raises:
-        AnatomyR1Error: when the store does not exist or is empty, or the table cannot be made from it.
+        AnatomyR1Error: when a store does not exist or is empty, two have the same result, or the table cannot be made.
     """
-    results = _results(store, TABLES[name].run_first)
+    results = _results(stores, TABLES[name].run_first)
     made: TableExport = import_module(TABLES[name].module).export(results)
     formats = {"txt": text.render, "md": markdown.render, "tex": latex, "html": html.render}
     return {
@@ -31,28 +31,35 @@ def table_files(name: str, store: Path) -> dict[str, str]:
     }
 
 
-def table_figure_files(name: str, store: Path) -> dict[str, bytes]:
+def table_figure_files(name: str, *stores: Path) -> dict[str, bytes]:
     """File name -> content of the figure that belongs to the table `name`, if it has one; fails as `table_files`."""
     if not TABLES[name].figure:
         return {}
-    results = _results(store, TABLES[name].run_first)
+    results = _results(stores, TABLES[name].run_first)
     made: dict[str, bytes] = import_module(TABLES[name].figure).figure_files(results)
     return made
 
 
-def cost_files(store: Path) -> dict[str, str]:
+def cost_files(*stores: Path) -> dict[str, str]:
     """File name -> content of the recorded costs; unlike `table_files`, they differ from run to run."""
-    results = _results(store, "tox -e reproduce-table1")
+    results = _results(stores, "tox -e reproduce-table1")
     return {
         "cost.txt": text.render(cost_report(results)),
         "cost.csv": costs_csv(results[0].profile, costs(results).values()),
     }
 
 
-def _results(store: Path, run_first: str) -> list[Result]:
-    if not store.is_dir():
-        raise AnatomyR1Error(f"no such folder. Run `{run_first}` first, or name the store of another profile")
-    return load_results(store)
+def _results(stores: Sequence[Path], run_first: str) -> list[Result]:
+    found: dict[str, Result] = {}
+    for store in stores:
+        if not store.is_dir():
+            told = "" if len(stores) == 1 else f"{store}: "
+            raise AnatomyR1Error(f"{told}no such folder. Run `{run_first}` first, or name the store of another profile")
+        mine = {one.key: one for one in load_results(store)}
+        if twice := sorted(found.keys() & mine.keys()):
+            raise AnatomyR1Error(f"{store} and a store before it both have {twice[0]}. Fix: name one of them")
+        found |= mine
+    return [found[key] for key in sorted(found)] if len(stores) > 1 else [*found.values()]
 
 
 def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes] | Mapping[str, str | bytes]) -> None:

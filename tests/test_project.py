@@ -214,19 +214,6 @@ def test_reproduce_runs_the_grid_and_reports_what_it_left(tmp_path, monkeypatch,
         assert called[0][-2:] == ("--seeds", "0")
 
 
-@pytest.mark.parametrize(
-    ("block", "file", "count", "first"), [("scores", "table1.md", 16, 0), ("family", "comparisons.md", 10, 1)]
-)
-def test_the_tables_of_the_mini_page_are_the_committed_results(block, file, count, first):
-    """From the cell `first` on: comparisons have shorter names on the page."""
-    page = (ROOT / "results" / "mini" / "README.md").read_text(encoding="utf-8")
-    shown = page.split(f"<!-- {block}: begin -->\n")[1].split(f"<!-- {block}: end -->")[0]
-    committed = (ROOT / "results" / "mini" / file).read_text(encoding="utf-8")
-    rows = [line.strip("|").split("|") for line in shown.splitlines() if "\\[" in line]
-    assert len(rows) == count
-    assert all(cell.strip() in committed for row in rows for cell in row[first:])
-
-
 @pytest.mark.slow
 def test_committed_tables_regenerate_byte_for_byte(tmp_path):
     from reports.__main__ import main

@@ -7,7 +7,7 @@ the tables: docs/calibration.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from anatomy_r1.comparison.calibration import METRIC, Calibrated, calibrate
@@ -15,13 +15,14 @@ from anatomy_r1.comparison.cells import difference_cell, interval_text, score_ce
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import Family
 from anatomy_r1.comparison.panel import panels
+from anatomy_r1.comparison.refusal import method_of
 from anatomy_r1.comparison.systems import System, SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
-from anatomy_r1.scoring.intervals import cluster_interval
+from anatomy_r1.scoring.intervals import Interval, cluster_interval
 from anatomy_r1.scoring.question_table import table_metrics
 from anatomy_r1.tables.table import Block, Cell, Column, Document, Row, Table
-from reports.scores.names import benchmark_title, method_title, model_title
+from reports.scores.names import BASELINE, benchmark_title, method_title, model_title
 from reports.scores.notes import USE, made_from, warning
 from reports.scores.scores import check_one_profile, scores
 from reports.tables import TableExport
@@ -52,7 +53,7 @@ def export(results: Sequence[Result]) -> TableExport:
     check_one_profile(results)
     matched = [one for one in results if one.arm == MATCHED]
     answers = {key: found for key, of in _by_model(matched) if (found := calibrate(of))}
-    doses = _doses(matched)
+    doses = responses(matched)
     if not answers and not doses:
         raise AnatomyR1Error(_EMPTY)
     tables = (*([_known_table(answers)] if answers else []), *([_dose_table(doses)] if doses else []))
@@ -94,17 +95,46 @@ def _gain(comparison: Comparison) -> Cell:
     return replace(cell, aside=f"{cell.aside} method {interval_text(retrained.low, retrained.high)}")
 
 
-def _doses(results: Sequence[Result]) -> dict[str, list[tuple[str, tuple[System, ...]]]]:
-    """Benchmark -> models that were given a dose, in words, in the order of its strength."""
-    found: dict[str, dict[tuple[tuple[str, float], ...], str]] = {}
+@dataclass(frozen=True, eq=False)
+class Response:
+    """What GRPO scores at one dose, and what the two methods gain over it."""
+
+    benchmark: str
+    dose: Mapping[str, float]
+    """Mechanism -> strength; without those of strength 0."""
+    grpo: Interval | None
+    gains: Mapping[str, Comparison]
+    """Method -> its difference to GRPO, where both were run."""
+
+
+def responses(results: Sequence[Result]) -> list[Response]:
+    """A response for each dose among results of the matched arm, in the order of benchmarks and strengths."""
+    dosed: dict[tuple[str, tuple[tuple[str, float], ...]], str] = {}
     for one in results:
         if (dose := _dose(one)) is not None:
-            found.setdefault(one.benchmark, {})[tuple(sorted(dose.items()))] = one.model
-    by_model = dict(_by_model(results))
-    return {
-        benchmark: [(_words(dict(dose)), by_model[benchmark, model]) for dose, model in sorted(of.items())]
-        for benchmark, of in found.items()
-    }
+            dosed[one.benchmark, tuple(sorted((name, value) for name, value in dose.items() if value))] = one.model
+    of = {key: {method_of(one): one for one in found} for key, found in _by_model(results)}
+    return [
+        _response(benchmark, dict(dose), of[benchmark, model]) for (benchmark, dose), model in sorted(dosed.items())
+    ]
+
+
+def _response(benchmark: str, dose: Mapping[str, float], by_method: Mapping[str, System]) -> Response:
+    if BASELINE not in by_method:
+        return Response(benchmark, dose, None, {})
+    gains = {name: _against_grpo(by_method[BASELINE], by_method[name]) for name in GAINED if name in by_method}
+    return Response(benchmark, dose, _level(by_method[BASELINE]), gains)
+
+
+def _against_grpo(grpo: System, other: System) -> Comparison:
+    family = Family("dose and response", METRIC, (frozenset((grpo.name, other.name)),))
+    return compare(panels((grpo, other)), family)[0]
+
+
+def _level(system: System) -> Interval:
+    """Avg@5 of a system, over its runs."""
+    shares = sum(table_metrics(run.questions)[METRIC] for run in system.runs) / len(system.runs)
+    return cluster_interval(shares, system.runs[0].questions["cluster"].to_numpy(dtype=str))
 
 
 def _dose(result: Result) -> Mapping[str, float] | None:
@@ -116,40 +146,17 @@ def _dose(result: Result) -> Mapping[str, float] | None:
     return dose if isinstance(dose, dict) else None
 
 
-def _words(dose: Mapping[str, float]) -> str:
-    strong = {name: value for name, value in dose.items() if value}
-    return ", ".join(f"{name} {value:g}" for name, value in strong.items()) or "none"
-
-
-def _dose_table(doses: Mapping[str, Sequence[tuple[str, tuple[System, ...]]]]) -> Table:
-    columns = (
-        Column(method_title("grpo", MATCHED)),
-        *(Column(f"{method_title(name, MATCHED)} - GRPO") for name in GAINED),
-    )
+def _dose_table(doses: Sequence[Response]) -> Table:
+    against = [Column(f"{method_title(name, MATCHED)} - GRPO") for name in GAINED]
     blocks = [
-        Block(benchmark_title(benchmark), tuple(_dose_row(told, of) for told, of in models))
-        for benchmark, models in doses.items()
+        Block(benchmark_title(benchmark), tuple(map(_dose_row, of)))
+        for benchmark, of in groupby(doses, key=lambda one: one.benchmark)
     ]
+    columns = (Column(method_title(BASELINE, MATCHED)), *against)
     return Table("doses", "Dose and response", "Dose", columns, tuple(blocks), (_DOSES,))
 
 
-def _dose_row(told: str, of: Sequence[System]) -> Row:
-    by_method = {system.name.split("/")[2]: system for system in of}
-    if "grpo" not in by_method:
-        return Row(told, (Cell(),) * (1 + len(GAINED)))
-    gains = [_against_grpo(by_method, name) for name in GAINED]
-    return Row(told, (_level(by_method["grpo"]), *(_gain(one) if one else Cell() for one in gains)))
-
-
-def _against_grpo(by_method: Mapping[str, System], method: str) -> Comparison | None:
-    if method not in by_method:
-        return None
-    pair = (by_method["grpo"], by_method[method])
-    family = Family("dose and response", METRIC, (frozenset(system.name for system in pair),))
-    return compare(panels(pair), family)[0]
-
-
-def _level(system: System) -> Cell:
-    """Avg@5 of a system in percent, over its runs."""
-    shares = sum(table_metrics(run.questions)[METRIC] for run in system.runs) / len(system.runs)
-    return score_cell(cluster_interval(shares, system.runs[0].questions["cluster"].to_numpy(dtype=str)))
+def _dose_row(one: Response) -> Row:
+    told = ", ".join(f"{name} {value:g}" for name, value in one.dose.items()) or "none"
+    gains = [_gain(one.gains[name]) if name in one.gains else Cell() for name in GAINED]
+    return Row(told, (score_cell(one.grpo) if one.grpo else Cell(), *gains))

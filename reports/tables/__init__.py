@@ -32,7 +32,7 @@ class TableCommand(NamedTuple):
     run_first: str
     """Command that fills a store."""
     figure: str = ""
-    """Module with `figure_files(results)`, where the table has a figure."""
+    """Module with `figure_files(results)`, where the table has a figure; it may find nothing to draw."""
 
 
 TABLES: Mapping[str, TableCommand] = {
@@ -46,6 +46,7 @@ TABLES: Mapping[str, TableCommand] = {
         "known answers, and what the paper's methods gain by dose",
         "reports.controls.calibration",
         "python scripts/reproduce.py --artefact calibration",
+        "reports.figures.doses",
     ),
     "shortcuts": TableCommand(
         "what policies learnt, the image or the options",

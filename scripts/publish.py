@@ -1,0 +1,194 @@
+"""Add a run of the mini profile to the committed results, and make again everything that follows from them.
+
+    python -m baselines run --profile mini --bases all --seeds 0 1 2      # any part of the grid, on any machine
+    python scripts/publish.py runs/mini                                   # into results/mini and results/calibration
+    python scripts/publish.py                                             # only makes the reports again
+
+The profile is portable, so results of several runs and machines add up. Known answers and doses of the calibration
+(docs/calibration.md) have a store of their own. A result that is there already must have the same numbers: where it has
+others, nothing is written, unless `--replace` takes those of the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from anatomy_r1.errors import AnatomyR1Error  # noqa: E402
+from anatomy_r1.files import write_output  # noqa: E402
+from anatomy_r1.results.agreement import table_hash  # noqa: E402
+from anatomy_r1.results.store import MATCHED, load_cell, load_results  # noqa: E402
+from anatomy_r1.training.method_names import TITLES  # noqa: E402
+from baselines.experiment.profile import load_profile  # noqa: E402
+from baselines.methods.registry import CALIBRATION  # noqa: E402
+
+MINI, KNOWN = Path("results/mini"), Path("results/calibration")
+CELLS = "store/sgg_anatomy_mini/mini-l"
+COMPARED = (
+    "grpo", "sft-grpo", "cot-sft-grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-gdqa-no-text",
+    "grpo-gdqa-no-image", "grpo-asc-shuffled", "grpo-asc-pool",
+)  # fmt: skip
+"""The methods of `results/mini/family.yaml`, GRPO first."""
+BENCHMARKS = ("SGG-VQA (Anatomy), mini world", "OmniMedVQA (MI), mini world")
+"""Headings of Table 1, in the order of the page's columns."""
+
+
+class Addition(NamedTuple):
+    """A result of a run, as paths without suffix, and its curves if it has some."""
+
+    source: Path
+    target: Path
+    curves: tuple[Path, Path] | None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Publish; returns 2 when a result differs from the committed one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, nargs="?", help="folder of the run, such as runs/mini (default: none)")
+    parser.add_argument("--replace", action="store_true", help="take the run's numbers where they are others")
+    options = parser.parse_args(arguments)
+    try:
+        found = additions(options.run, options.replace) if options.run else []
+    except AnatomyR1Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for one in found:
+        add(one)
+    print(f"{len(found)} new results")
+    report(MINI, KNOWN)
+    page = ROOT / MINI / "README.md"
+    write_output(page, with_blocks(page.read_text(encoding="utf-8"), blocks(ROOT / MINI)))
+    return 0
+
+
+def additions(run: Path, replace: bool = False) -> list[Addition]:
+    """The results of a run that are not committed, or that `replace` those that are.
+
+    Raises:
+        AnatomyR1Error: A committed result has other numbers.
+    """
+    found, different = [], []
+    for result in load_results(run / "results"):
+        own = "store" / Path(result.key)
+        target = ROOT / (KNOWN if in_calibration(result.model, result.method) else MINI) / own
+        if target.with_suffix(".json").is_file() and not replace:
+            if table_hash(load_cell(target.with_suffix(".json"), result.key)) != table_hash(result):
+                different.append(result.key)
+            continue
+        curves = Path("curves", *own.parts[1:4], own.name + ".json")
+        drawn = target.is_relative_to(ROOT / MINI) and own.parts[4] == MATCHED and (run / curves).is_file()
+        copied = (run / curves, ROOT / MINI / curves) if drawn else None
+        found.append(Addition(run / "results" / result.key, target, copied))
+    if different:
+        fix = "find out why (python -m anatomy_r1.results.agreement), or --replace them"
+        raise AnatomyR1Error(f"{run}: {len(different)} results differ from the committed ones: {different}. Fix: {fix}")
+    return found
+
+
+def in_calibration(model: str, method: str) -> bool:
+    """Whether a result belongs to the calibration: a known answer's method, or a model with a dose."""
+    return method in {one.id for one in CALIBRATION} or "dose" in load_profile("mini").models[model]
+
+
+def add(one: Addition) -> None:
+    """Copy a result, and its curves."""
+    one.target.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in (".parquet", ".json"):  # the JSON says that a result is there
+        shutil.copyfile(one.source.with_name(one.source.name + suffix), one.target.with_name(one.target.name + suffix))
+    if one.curves:
+        one.curves[1].parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(*one.curves)
+
+
+def report(mini: Path, known: Path) -> None:
+    """Tables, figures and comparisons of both stores, and the ledger."""
+    store = mini / "store"
+    for table in ("table2", "blind", "controls", "table1"):  # the last one's costs are those of all
+        command("reports", table, "--store", store, "--out", mini)
+    command("reports", "figures", "--store", mini, "--out", mini / "figures")
+    systems = [mini / CELLS / method / MATCHED for method in COMPARED]
+    family = ["--family", mini / "family.yaml", "--allow-different", "seeds", "--all-pairs"]
+    command("anatomy_r1.cli", "compare", *systems, *family, "--out", mini / "comparisons.md")
+    if (ROOT / known / "store").is_dir():
+        command("reports", "calibration", "--store", store, known / "store", "--out", known)
+    audit, curves = Path("results/audit"), mini / "figures" / "figure_statements.csv"
+    command("reports", "ledger", "--store", store, "--audit", audit / "audit.json", "--curves", curves, "--out", audit)
+
+
+def command(app: str, *words: str | Path) -> None:
+    """Run one app in its own process, from the checkout's root; what it prints is in its files."""
+    subprocess.run([sys.executable, "-m", app, *map(str, words)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def with_blocks(page: str, content: Mapping[str, Sequence[str]]) -> str:
+    """The page with other lines between the marks of each block."""
+    for name, lines in content.items():
+        marks = [f"<!-- {name}: {edge} -->\n" for edge in ("begin", "end")]
+        before, rest = page.split(marks[0])
+        page = before + marks[0] + "".join(f"{line}\n" for line in lines) + marks[1] + rest.split(marks[1])[1]
+    return page
+
+
+def blocks(mini: Path) -> dict[str, list[str]]:
+    """The tables of the page of the mini world, from Table 1 and the comparisons: block -> lines of Markdown."""
+    table = (mini / "table1.md").read_text(encoding="utf-8")
+    compared = (mini / "comparisons.md").read_text(encoding="utf-8")
+    return {"scores": [*_scores(table)], "family": [*_declared(compared)]}
+
+
+def _scores(table1: str) -> Iterator[str]:
+    yield "| mini-l | surgical questions, Avg@5 | Major@5 | slides, Avg@5 | Major@5 |"
+    yield "| :-- | --: | --: | --: | --: |"
+    first, second = ({row["Method"]: row for row in _rows(table1, f"### {heading}\n")} for heading in BENCHMARKS)
+    for name, row in first.items():
+        if row["Avg@5"] and "," not in name:  # neither the model's heading nor a view of the image
+            cells = [one.get(metric, "—") for one in (row, second.get(name, {})) for metric in ("Avg@5", "Major@5")]
+            yield f"| {' | '.join([name, *cells])} |"
+
+
+def _declared(comparisons: str) -> Iterator[str]:
+    shown = {
+        "difference": "difference, points", "verdict": "these weights", "p (Holm)": "p (Holm)",
+        "over clusters, seeds and bases": "another training, videos, base", "the method": "the method",
+        "p (Holm), method": "p (Holm) of the method",
+    }  # fmt: skip
+    yield f"| Comparison | {' | '.join(shown.values())} |"
+    yield "| :-- | --: | :-- | --: | --: | :-- | --: |"
+    baseline = ""
+    for row in _rows(comparisons, "### avg@5, points\n"):
+        name = row["System"]
+        if "minus" in name:
+            baseline = _title(name.strip("*").split()[-1])
+        elif row["p (Holm)"] != "—":
+            cells = [row[column].replace(" (these weights)", "") for column in shown]
+            yield f"| {' | '.join([f'{_title(name)} against {baseline}', *cells])} |"
+
+
+def _title(system: str) -> str:
+    return TITLES[system.replace("\\", "").split("/")[1]]
+
+
+def _rows(markdown: str, heading: str) -> Iterator[dict[str, str]]:
+    """The rows of the table below a heading; of columns with one name, the first."""
+    lines = iter(markdown.split(heading)[1].strip("\n").split("\n\n")[0].splitlines())
+    titles = _cells(next(lines))
+    next(lines)
+    for line in lines:
+        yield dict(reversed([*zip(titles, _cells(line), strict=True)]))
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

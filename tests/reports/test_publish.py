@@ -1,0 +1,109 @@
+"""`scripts/publish.py`: what is added to the committed results, and the tables of their page."""
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.results.store import load_results, save_result
+from reports.write import table_files
+from tests.helpers.worlds import answers, result, table
+
+ROOT = Path(__file__).resolve().parents[2]
+LABELS = np.repeat(np.arange(4), 5)
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("publish", ROOT / "scripts" / "publish.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def publish(script, tmp_path, monkeypatch):
+    """The script at a root without committed results."""
+    monkeypatch.setattr(script, "ROOT", tmp_path / "root")
+    return script
+
+
+def made(method, shift=0.0, model="mini-l"):
+    right = answers(np.random.default_rng(0), LABELS, shift=shift)
+    return dataclasses.replace(result(method, table(right, LABELS)), model=model, profile="mini")
+
+
+def run_of(folder, *results):
+    for one in results:
+        save_result(folder / "results", one)
+    return folder
+
+
+def published(publish, run, replace=False):
+    """The keys that are added."""
+    found = publish.additions(run, replace)
+    for one in found:
+        publish.add(one)
+    return {one.source.relative_to(run / "results").as_posix() for one in found}
+
+
+def test_results_are_added_once_and_known_answers_and_doses_to_a_store_of_their_own(publish, tmp_path):
+    mine, known, dosed = made("grpo"), made("grpo-flipped"), made("grpo", model="mini-l-peak-0.5")
+    run = run_of(tmp_path / "run", mine, known, dosed)
+    assert published(publish, run) == {mine.key, known.key, dosed.key}
+    assert published(publish, run) == set()
+    stores = [tmp_path / "root" / folder / "store" for folder in (publish.MINI, publish.KNOWN)]
+    assert [{one.key for one in load_results(store)} for store in stores] == [{mine.key}, {known.key, dosed.key}]
+
+
+def test_curves_go_with_the_results_of_the_matched_arm(publish, tmp_path):
+    mine, known = made("grpo"), made("grpo-flipped")
+    run = run_of(tmp_path / "run", mine, known)
+    for one in (mine, known):
+        curves = run / "curves" / one.benchmark / one.model / one.method / f"seed{one.seed}.json"
+        curves.parent.mkdir(parents=True)
+        curves.write_text(one.method)
+    published(publish, run)
+    (copied,) = (tmp_path / "root").rglob("curves/**/*.json")
+    assert copied.relative_to(tmp_path / "root" / publish.MINI).as_posix() == (
+        f"curves/{mine.benchmark}/{mine.model}/grpo/seed{mine.seed}.json"
+    )
+
+
+def test_other_numbers_are_refused_before_anything_is_written_or_replaced(publish, tmp_path, capsys):
+    published(publish, run_of(tmp_path / "run", made("grpo")))
+    other = run_of(tmp_path / "other", made("grpo", shift=0.3), made("dapo"))
+    with pytest.raises(AnatomyR1Error, match=f"1 results differ from the committed ones: .*{made('grpo').key}"):
+        publish.additions(other)
+    assert publish.main([str(other)]) == 2
+    assert "Fix: find out why" in capsys.readouterr().err
+    store = tmp_path / "root" / publish.MINI / "store"
+    assert {one.method for one in load_results(store)} == {"grpo"}
+    assert published(publish, other, replace=True) == {made("grpo").key, made("dapo").key}
+    (grpo,) = [one for one in load_results(store) if one.method == "grpo"]
+    assert grpo.questions["correct_1"].tolist() == made("grpo", shift=0.3).questions["correct_1"].tolist()
+
+
+def test_the_tables_of_the_page_are_those_of_the_committed_reports(script):
+    page = (ROOT / script.MINI / "README.md").read_text(encoding="utf-8")
+    found = script.blocks(ROOT / script.MINI)
+    assert script.with_blocks(page, found) == page
+    assert {name: len(lines) - 2 for name, lines in found.items()} == {"scores": 16, "family": 10}
+    assert script.with_blocks(page, {**found, "scores": ["x"]}) != page
+
+
+def test_several_stores_are_read_as_one(tmp_path):
+    first, second = (tmp_path / name for name in ("first", "second"))
+    save_result(first, made("grpo"))
+    save_result(second, made("sft"))
+    both = table_files("table1", first, second)["table1.md"]
+    assert "| GRPO |" in both and "| SFT |" in both
+    assert both == table_files("table1", second, first)["table1.md"]
+    save_result(second, made("grpo"))
+    with pytest.raises(AnatomyR1Error, match=f"second and a store before it both have {made('grpo').key}"):
+        table_files("table1", first, second)
+    with pytest.raises(AnatomyR1Error, match="gone: no such folder"):
+        table_files("table1", first, tmp_path / "gone")
