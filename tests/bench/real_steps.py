@@ -9,8 +9,9 @@ layers and widths (`SMALLER`), the vocabulary (the bench's), the batch (one grou
 completion (eight tokens). In float32, without vLLM; the reward is a hash of the text, so that groups differ.
 
 Each kind is one start of four processes, which train the methods in turn: `ddp` all of them, `fsdp2` and `zero3`
-(DeepSpeed) GRPO. Exits with 1 unless in each training the language model moved, the vision tower did not, all
-completions are in the log, and no process holds other weights than the first.
+(DeepSpeed) GRPO. All of it is done two times, in deterministic arithmetic (docs/determinism.md). Exits with 1 unless in
+each training the language model moved, the vision tower did not, all completions are in the log, no process holds other
+weights than the first, and the second time gives the same weights and the same log, to the bit.
 """
 
 import argparse
@@ -44,8 +45,7 @@ SMALLER = {
     },
 }
 """Model -> sizes of the language model and of the tower, and their layers."""
-NEWER = ("sft", "grpo")
-"""Methods that Qwen3-VL takes; the paper's model takes all."""
+TURNS = ("first", "again")
 
 
 def trained_methods():
@@ -59,8 +59,7 @@ def cases(kind, asked=()):
     """(model, method) in order."""
     if kind != "ddp":
         return [("qwen2.5-vl-3b", "grpo")]
-    every = [("qwen2.5-vl-3b", one) for one in trained_methods()] + [("qwen3-vl-4b", one) for one in NEWER]
-    return [one for one in every if not asked or one[1] in asked]
+    return [(model, one) for model in MODELS for one in trained_methods() if not asked or one in asked]
 
 
 # Inputs
@@ -165,28 +164,30 @@ def hashed(completions, **_):
 hashed.__name__ = "accuracy_reward"
 
 
-def one(root, kind, asked):
-    """This process of a start: every training of the kind, in turn."""
+def one(root, kind, turn, asked):
+    """This process of a start: every training of the kind, one after the other."""
     import torch
 
     import anatomy_r1.training.rewards as rewards
+    from baselines.runtime.determinism import use_deterministic
 
     torch.set_num_threads(1)
+    use_deterministic()
     rewards.accuracy_reward = hashed
     if kind != "ddp":
         from tests.helpers import one_sharded
 
         {"fsdp2": one_sharded.fsdp2_on_cpus, "zero3": one_sharded.zero3_on_cpus}[kind]()
     for model, method in cases(kind, asked):
-        found = step(root, kind, model, method)
+        found = step(root, kind, turn, model, method)
         if int(os.environ["RANK"]) == 0:
-            path = root / "found" / f"{kind} {model} {method}.json"
-            path.parent.mkdir(exist_ok=True)
+            path = root / "found" / turn / f"{kind} {model} {method}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(found))
             print(kind, model, method, found["cpu_seconds"], file=sys.stderr, flush=True)
 
 
-def step(root, kind, model, method):
+def step(root, kind, turn, model, method):
     """One step as the grid trains it, and what is true of it."""
     from anatomy_r1.training.training_log import read
     from baselines.experiment.cell import Cell
@@ -197,7 +198,7 @@ def step(root, kind, model, method):
     if kind == "zero3":  # DeepSpeed shards while weights are loaded, and has no arguments of a CPU
         training = {**run.profile.training, "common": {**run.profile.training["common"], "use_cpu": False}}
         run = dataclasses.replace(run, profile=dataclasses.replace(run.profile, training=training))
-    cell, work = Cell(TASK, model, method, 0), root / "work" / kind / model / method
+    cell, work = Cell(TASK, model, method, 0), root / "work" / turn / kind / model / method
     trainer, log, _ = build(run, cell, work, silent)
     prompts, generate = [], getattr(trainer, "_generate", None)
     if generate:
@@ -211,6 +212,7 @@ def step(root, kind, model, method):
     steps, rollouts = (read(work / LOG_NAME, name) for name in ("steps", "rollouts"))
     return {
         **found,
+        "bits": bits(work / "policy", steps, rollouts),
         **moved(run.layout.base(model), work / "policy"),
         "loss": float(steps["loss"].iloc[0]),
         "grad_norm": float(steps["grad_norm"].iloc[0]),
@@ -219,6 +221,19 @@ def step(root, kind, model, method):
         "cpu_seconds": round(time.process_time() - began, 1),
         "resident_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
     }
+
+
+def bits(policy, *tables):
+    """16 hex digits of the trained weights and of the log, without what is measured."""
+    from baselines.preflight.twice import MEASURED
+
+    digest = hashlib.sha256()
+    for path in sorted(policy.glob("*.safetensors")):
+        digest.update(path.read_bytes())
+    for table in tables:
+        computed = [name for name in table.columns if not any(word in name for word in MEASURED)]
+        digest.update(table[computed].to_csv(index=False).encode())
+    return digest.hexdigest()[:16]
 
 
 def noted(found, prompts):
@@ -258,16 +273,28 @@ def moved(before, after):
 # All of them
 
 
-def start(root, kind, asked):
+def start(root, kind, turn, asked):
     """The four processes of one kind, to their end."""
     from tests.baselines.trainers.test_losses_distributed import ROOT, free_port
     from tests.baselines.trainers.test_sharded_training import stated
 
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    shared = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
+    shared = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    shared |= {"MASTER_ADDR": "127.0.0.1"}
     shared |= {"MASTER_PORT": free_port(), "WORLD_SIZE": str(PROCESSES), "LOCAL_WORLD_SIZE": str(PROCESSES)}
     shared |= {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"} if kind == "ddp" else stated(kind)
-    command = [sys.executable, "-m", "tests.bench.real_steps", str(root), "--one", kind, "--methods", *asked]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.bench.real_steps",
+        str(root),
+        "--one",
+        kind,
+        "--turn",
+        turn,
+        "--methods",
+        *asked,
+    ]
     running = [
         subprocess.Popen(command, env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=sys.stderr)
         for rank in range(PROCESSES)
@@ -286,6 +313,8 @@ def wrong(found):
         told.append(f"the vision tower moved by {found['tower']:.1e}")
     if not found["same_everywhere"]:
         told.append("processes hold different weights")
+    if found["bits"] != found["again"]:
+        told.append("the second time gave other weights or another log")
     sampled = found["method"] not in ("sft", "cot-sft")
     if sampled and (found["completions"] % (PROCESSES * GROUP) or not found["completions"]):
         told.append(f"{found['completions']} completions in the log")
@@ -301,7 +330,10 @@ def report(out, root, command):
     facts = {"command": command, "commit": made["commit"], "date": time.strftime("%Y-%m-%d", time.gmtime())}
     facts |= {"device": processor(), "packages": made["packages"], "processes": PROCESSES}
     order = {case: n for n, case in enumerate((kind, *case) for kind in KINDS for case in cases(kind))}
-    read = [json.loads(path.read_text()) for path in (root / "found").glob("*.json")]
+    first, again = (
+        {p.name: json.loads(p.read_text()) for p in (root / "found" / turn).glob("*.json")} for turn in TURNS
+    )
+    read = [{**one, "again": again[name]["bits"]} for name, one in first.items()]
     steps = sorted(read, key=lambda one: order[one["kind"], one["model"], one["method"]])
     out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / "real_steps.json", json.dumps({**facts, "steps": steps}, indent=1, sort_keys=True) + "\n")
@@ -309,18 +341,20 @@ def report(out, root, command):
         "# A step of every method in four processes",
         "",
         "The real architectures at reduced depth and width, on a CPU, on frames of 854 x 480; what is reduced:",
-        "tests/bench/real_steps.py. `language` and `tower`: the largest change of a weight there.",
+        "tests/bench/real_steps.py. `language` and `tower`: the largest change of a weight there. `again`: whether a",
+        "second training gave the same weights, rollouts and losses, to the bit.",
         "",
         f"- command: `{command}`",
         f"- commit: {facts['commit'][:12]}; date: {facts['date']}; device: {facts['device']}",
         *(f"- {name}: {made['packages'].get(name, 'none')}" for name in ("torch", "transformers", "trl", "accelerate")),
         "",
-        "| kind | model | method | loss | gradient | language | tower | completions | longest prompt | CPU s | GB |",
-        "| :-- | :-- | :-- | --: | --: | --: | --: | --: | --: | --: | --: |",
+        "| kind | model | method | loss | gradient | language | tower | completions | longest prompt | again | CPU s | GB |",
+        "| :-- | :-- | :-- | --: | --: | --: | --: | --: | --: | :-- | --: | --: |",
     ]
     for one in steps:
         numbers = [f"{one['loss']:.4f}", f"{one['grad_norm']:.3g}", f"{one['language']:.1e}", f"{one['tower']:.0e}"]
         numbers += [str(one["completions"] or "-"), str(one["longest_prompt"] or "-")]
+        numbers += ["the same" if one["bits"] == one["again"] else "other"]
         numbers += [str(one["cpu_seconds"]), str(one["resident_gb"])]
         lines.append(f"| {' | '.join([one['kind'], one['model'], one['method'], *numbers])} |")
     problems = [(one, told) for one in steps if (told := wrong(one))]
@@ -337,16 +371,18 @@ def main(words):
     parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--one", choices=KINDS, help=argparse.SUPPRESS)
+    parser.add_argument("--turn", choices=TURNS, help=argparse.SUPPRESS)
     given = parser.parse_args(words)
     if given.one:
-        one(given.out, given.one, given.methods)
+        one(given.out, given.one, given.turn, given.methods)
         return 0
     with contextlib.ExitStack() as stack:
         root = given.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if not (root / "models").exists():
             write_inputs(root)
         for kind in given.kinds:
-            start(root, kind, given.methods)
+            for turn in TURNS:
+                start(root, kind, turn, given.methods)
         return int(bool(report(given.out, root, " ".join(["python -m tests.bench.real_steps", *words]))))
 
 
