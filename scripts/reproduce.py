@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 NOT_ALL_CELLS = 1
 """Exit status of a grid in which a cell failed; a higher one means that it did not run at all."""
+GRACE = 3.0
+"""Seconds for an app that may have been interrupted already (ours); tox waits for 30."""
 COMMITTED = Path("results")
 """Folder of the committed results, below it one for each profile."""
 PAPER_BENCHMARK = "sgg_anatomy"
@@ -192,8 +195,24 @@ def read_profile(profile: str) -> dict[str, Any]:
 
 
 def command(app: str, *arguments: str) -> int:
-    """Run one app in its own process, from the checkout's root."""
-    return subprocess.run([sys.executable, "-m", app, *arguments], cwd=ROOT, check=False).returncode
+    """Run one app in its own process, from the checkout's root; when interrupted, wait until it has ended by itself."""
+    process = subprocess.Popen([sys.executable, "-m", app, *arguments], cwd=ROOT)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        if not _ended(process):  # a terminal interrupts the app as well, tox this process alone
+            process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it ends by itself within a few seconds."""
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 TABLE_2 = ("grpo-gdqa", "grpo-gdqa-no-text", "grpo-gdqa-no-image")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -74,7 +75,7 @@ def _stage(asked: dict[str, Any]) -> None:
     from baselines.experiment.cell import Layout, open_run  # a client, which waits, would spend a second on it
     from baselines.stages.stages import run_stage
 
-    die_with_parent()
+    _die_with_grid()
     root = Path(asked["root"])
     log = Layout(root).log(asked["stage"], asked["name"])
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +85,22 @@ def _stage(asked: dict[str, Any]) -> None:
     words = (asked["report_to"], asked.get("method_files", ()), asked.get("arithmetic"))
     run = open_run(asked["profile"], root, *words)
     run_stage(asked["stage"], asked["name"], run)
+
+
+def _die_with_grid() -> None:
+    """End when the grid dies, however it does: the fork server, this process's parent, lives as long as a stage.
+
+    A stage holds one end of the pipe whose closing would tell the fork server that the grid is gone.
+    """
+    die_with_parent()
+    grid = multiprocessing.parent_process()
+    assert grid is not None, "a stage is forked"
+
+    def watch() -> None:
+        grid.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def submit(address: str, asked: dict[str, Any]) -> int:

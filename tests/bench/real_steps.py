@@ -46,6 +46,9 @@ SMALLER = {
 }
 """Model -> sizes of the language model and of the tower, and their layers."""
 TURNS = ("first", "again")
+COLUMNS = ("kind", "model", "method", "loss", "gradient", "language", "tower", "completions", "longest prompt", "again")
+COLUMNS += ("CPU s", "GB")
+"""Of the report."""
 
 
 def trained_methods():
@@ -348,7 +351,7 @@ def report(out, root, command):
         f"- commit: {facts['commit'][:12]}; date: {facts['date']}; device: {facts['device']}",
         *(f"- {name}: {made['packages'].get(name, 'none')}" for name in ("torch", "transformers", "trl", "accelerate")),
         "",
-        "| kind | model | method | loss | gradient | language | tower | completions | longest prompt | again | CPU s | GB |",
+        f"| {' | '.join(COLUMNS)} |",
         "| :-- | :-- | :-- | --: | --: | --: | --: | --: | --: | :-- | --: | --: |",
     ]
     for one in steps:

@@ -2,6 +2,11 @@
 
 import configparser
 import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -207,3 +212,35 @@ def test_shortcuts_runs_its_own_benchmarks_and_views(reproduce):
     assert run[run.index("--benchmarks") + 1 :][:2] == list(reproduce.TWINS)
     assert run[run.index("--views") + 1 :][:3] == ["plain", "no-image", "balanced"]
     assert report[:2] == ["reports", "shortcuts"]
+
+
+SLOW = """
+import pathlib, time
+try:
+    pathlib.Path("began").touch()
+    time.sleep(600)
+except KeyboardInterrupt:
+    time.sleep(1)  # longer than subprocess.run would wait
+    pathlib.Path("saved").touch()
+"""
+ASKS = """
+import pathlib, reproduce
+reproduce.ROOT, reproduce.GRACE = pathlib.Path.cwd(), {grace}
+reproduce.command("slow")
+"""
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["as a terminal does", "as tox does"])
+def test_an_interrupted_app_saves_its_state(terminal, tmp_path):
+    """A terminal interrupts the app as well, tox the script alone."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "scripts"), str(tmp_path)])}
+    code = ASKS.format(grace=30 if terminal else 0.1)
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=env, start_new_session=True) as script:
+        until = time.monotonic() + 60
+        while not (tmp_path / "began").exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        (os.killpg if terminal else os.kill)(script.pid, signal.SIGINT)
+        assert script.wait(60) != 0
+    assert (tmp_path / "saved").exists()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -26,7 +27,9 @@ def address(monkeypatch):
 
 
 def asked(root, stage, name):
-    return {"profile": "smoke", "root": str(root), "report_to": "none", "stage": stage, "name": name}
+    """Of the smoke profile, natively: portable arithmetic is of the pool's whole process, here pytest."""
+    arithmetic = {"profile": "smoke", "arithmetic": "native"}
+    return {**arithmetic, "root": str(root), "report_to": "none", "stage": stage, "name": name}
 
 
 @pytest.mark.slow
@@ -68,6 +71,38 @@ def test_a_stage_ends_with_its_client(address, tmp_path):
     while processes() - before:
         assert time.monotonic() < until, "the stage outlived its client"
         time.sleep(0.05)
+    assert not (tmp_path / "world" / "world.json").exists()
+
+
+GRID = """
+import time
+from baselines.grid import pool
+pool.PRELOADED = ["baselines.stages.stages", "anatomy_r1.mini.world"]
+with pool.pool(gpus=0) as address:
+    print(address, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_stage_ends_with_its_grid_however_that_dies(tmp_path):
+    """The fork server outlives a grid that was killed, for as long as a stage runs."""
+    with subprocess.Popen([sys.executable, "-c", GRID], cwd=ROOT, stdout=subprocess.PIPE, text=True) as grid:
+        address = grid.stdout.readline().strip()
+        asks = {**asked(tmp_path, "world", "world"), "profile": "mini"}
+        client = threading.Thread(target=pools.submit, args=(address, asks), daemon=True)
+        client.start()
+        until = time.monotonic() + 120
+        while not (tmp_path / "world.building").is_dir():
+            assert client.is_alive() and time.monotonic() < until, "the stage never began"
+            time.sleep(0.05)
+        below = psutil.Process(grid.pid).children(recursive=True)
+        assert len(below) >= 2  # the fork server and the stage
+        grid.kill()
+    _, alive = psutil.wait_procs(below, timeout=20)
+    assert not alive
+    client.join(20)
+    assert not client.is_alive()
     assert not (tmp_path / "world" / "world.json").exists()
 
 
