@@ -55,7 +55,8 @@ def add_grid_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
             command.add_argument("--executor", default="local", help=about)
             command.add_argument("--partition", default="", help="SLURM partition")
             command.add_argument("--account", default="", help="SLURM account")
-            command.add_argument("--sbatch", default="", metavar="ARGS", help="additional arguments of sbatch")
+            about = "additional arguments of sbatch, such as --sbatch=--constraint=a100"
+            command.add_argument("--sbatch", default="", metavar="ARGS", help=about)
         if name == "doctor":
             about = "also train one step and compare rollouts on each real model (takes minutes)"
             command.add_argument("--smoke", action="store_true", help=about)
@@ -173,7 +174,7 @@ def _run_arguments(command: argparse.ArgumentParser) -> None:
 def _add_arithmetic(command: argparse.ArgumentParser) -> None:
     text = "portable: the same bytes on every x86-64 machine with AVX2, in about twice the time (docs/portable.md); "
     command.add_argument(
-        "--arithmetic", choices=MODES, help=text + "default: the profile's; portable in mini, else native"
+        "--arithmetic", choices=MODES, help=text + "default: the profile's; portable in mini and smoke, else native"
     )
 
 

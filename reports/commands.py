@@ -13,15 +13,15 @@ from typing import Any
 
 from reports.tables import TABLES
 
-_TABLE = """Print {title} and write it as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
+_TABLE = """Print {title}, and write the same as text, Markdown, CSV, LaTeX and HTML, from the result store alone.
 A cost table (steps, tokens, seconds) is printed first and written to cost.txt and cost.csv.
 
 example:
   python -m reports {name} --store runs/mini/results --out runs/mini/reports
 """
-_FIGURES = """Draw every figure from training curves, as PDF, SVG, PNG and CSV, over rollout tokens and wall-clock time
-(*_seconds). Also write figure_statements.{csv,json}: what each figure of the paper states, measured, with intervals
-over seeds.
+_FIGURES = """Draw every figure from training curves, as PDF, SVG, PNG and CSV, over rollout tokens; with --seconds also
+over wall-clock time (*_seconds). Also write figure_statements.{csv,json}: what each figure of the paper states,
+measured, with intervals over seeds, or over bases where there are several.
 
 example:
   python -m reports figures --store results/mini --out results/mini/figures

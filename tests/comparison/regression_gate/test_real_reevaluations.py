@@ -31,7 +31,7 @@ def tables():
 
 @pytest.fixture(scope="module")
 def committed():
-    """The reference that a user has: the cell of `results/mini`, of the same weights."""
+    """The reference that a user has: the cell of `results/mini-first`, of the same weights."""
     (system,) = load_systems([str(CELL / "seed0.json")], None)
     return system
 
