@@ -76,7 +76,8 @@ def additions(run: Path, replace: bool = False) -> list[Addition]:
     Raises:
         AnatomyR1Error: A committed result has other numbers.
     """
-    found, different = [], []
+    found: list[Addition] = []
+    different: list[str] = []
     for result in load_results(run / "results"):
         own = "store" / Path(result.key)
         target = ROOT / (KNOWN if in_calibration(result.model, result.method) else MINI) / own
@@ -116,7 +117,7 @@ def report(mini: Path, known: Path) -> None:
         command("reports", table, "--store", store, "--out", mini)
     command("reports", "figures", "--store", mini, "--out", mini / "figures")
     systems = [mini / CELLS / method / MATCHED for method in COMPARED]
-    family = ["--family", mini / "family.yaml", "--allow-different", "seeds", "--all-pairs"]
+    family: tuple[str | Path, ...] = ("--family", mini / "family.yaml", "--allow-different", "seeds", "--all-pairs")
     command("anatomy_r1.cli", "compare", *systems, *family, "--out", mini / "comparisons.md")
     if (ROOT / known / "store").is_dir():
         command("reports", "calibration", "--store", store, known / "store", "--out", known)

@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from anatomy_r1.comparison.calibration import METRIC
 from anatomy_r1.results.store import MATCHED, Result
-from reports.controls.calibration import GAINED, METRIC, Response, responses
+from reports.controls.calibration import GAINED, Response, responses
 from reports.figures.draw import COLUMN, SMALL, STYLES, rendered
 from reports.figures.forest import CHANCE, CONTROL_COLOUR, THICK, THIN
 from reports.scores.names import BASELINE, benchmark_title, method_title
