@@ -34,7 +34,7 @@ from baselines.gpu_day.parts import (
     write_outcome,
 )
 from baselines.gpu_day.report import write_report
-from baselines.runtime.processes import die_with_parent
+from baselines.runtime.processes import VISIBLE, die_with_parent, visible
 
 STEPS = 3
 """Steps of a bench case, the first of which does not count (ours): a day is for many cases."""
@@ -154,7 +154,8 @@ def _process(day: Day, name: str, words: Sequence[str], seconds: float) -> tuple
     log = day.work / "logs" / f"part-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    env |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"} if day.rehearsal else {}
+    one_gpu = (visible(1) or [""])[0]
+    env |= {VISIBLE: "", "OMP_NUM_THREADS": "1"} if day.rehearsal else {VISIBLE: one_gpu}
     with log.open("w") as output:
         where: dict[str, Any] = {"stdout": output, "stderr": subprocess.STDOUT, "env": env}
         process = subprocess.Popen([sys.executable, *words], cwd=ROOT, preexec_fn=die_with_parent, **where)  # noqa: PLW1509
