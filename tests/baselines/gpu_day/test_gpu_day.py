@@ -22,6 +22,7 @@ from baselines.gpu_day.parts import (
     chosen,
     outcome_path,
     read_outcome,
+    write_outcome,
 )
 from tests.helpers.bench_results import result
 
@@ -131,6 +132,32 @@ def test_a_part_of_the_bench_ends_with_its_last_case(made, status, day, monkeypa
     if status == DONE:
         assert set(found.numbers["seconds"]) == set(CASES["steps"])
         assert all("s a step" in line and "GB" in line for line in found.lines)
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(60, LEFT), (3000, FAILED)], ids=["the rest", "most of a call"])
+def test_a_case_that_had_only_the_rest_of_a_call_is_left_to_the_next(seconds, status, day, monkeypatch):
+    def bench(day, name, words, seconds):
+        for method in CASES["steps"]:
+            cut = {"status": "failed", "error": "measure did not end", "cut_off": True} if method == "trl" else {}
+            write_json(result_path(day.bench, Case("3b", "lora", method)), result(method) | cut)
+        return 0, []
+
+    monkeypatch.setattr(run, "_command", bench)
+    assert run._bench(day, "steps", seconds).status == status
+    assert result_path(day.bench, Case("3b", "lora", "trl")).exists() == (status == FAILED)
+
+
+def test_failed_cases_are_tried_again_once_their_part_is_moved_away_and_not_by_the_next_call(day, monkeypatch):
+    failed, fine = (result_path(day.bench, Case("3b", "lora", method)) for method in ("trl", "grpo"))
+    monkeypatch.setattr(run, "_command", lambda *_: (1, []))
+    for was, kept in ((Outcome("steps", LEFT), True), (None, False)):
+        write_json(failed, result("trl") | {"status": "failed", "error": "ended with status 1"})
+        write_json(fine, result("grpo"))
+        outcome_path(day.out, "steps").unlink(missing_ok=True)
+        if was:
+            write_outcome(day.out, was)
+        run._bench(day, "steps", 3000)
+        assert (failed.exists(), fine.exists()) == (kept, True)
 
 
 def test_the_plan_is_judged_by_what_was_measured(tmp_path):
