@@ -248,6 +248,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
         more = smoke(run, selection, selection.benchmarks[0])
         print(as_text(more))
         found += more
+    elif arguments.smoke:
+        print("\nno step was trained and no rollout compared: --smoke waits until every check above is ok")
     print(f"\n{summary(found)}")
     return 0 if all(one.passed for one in found) else 3
 
@@ -340,8 +342,8 @@ def _gpu_bench(arguments: argparse.Namespace) -> int:
 
 
 def _gpu_day(arguments: argparse.Namespace) -> int:
-    """Exit status 0 when every part ended, 1 when some are left or something in one is wrong, 3 without a GPU."""
-    from baselines.gpu_day.run import Day, run_day
+    """Exit status 0 when every part ended, 1 when some are left or something is wrong, 3 without a GPU that works."""
+    from baselines.gpu_day.run import Day, run_day, unusable_gpu
     from baselines.runtime.processes import gpu_memory_gb
 
     wanted = chosen(arguments.parts)
@@ -349,6 +351,10 @@ def _gpu_day(arguments: argparse.Namespace) -> int:
         raise AnatomyR1Error(f"--hours {arguments.hours:g}: should be above 0. Fix: --hours 1")
     if not arguments.rehearsal and not gpu_memory_gb():
         print("error: no NVIDIA GPU found. Fix: another machine, or --rehearsal on a CPU", file=sys.stderr)
+        return 3
+    if not arguments.rehearsal and (reason := unusable_gpu()):  # midi would train on the CPU, for hours
+        fix = "Fix: `python -m baselines doctor --profile paper-1gpu` compares driver, PyTorch and packages"
+        print(f"error: PyTorch cannot use the GPU ({reason}). {fix}", file=sys.stderr)
         return 3
     command = shlex.join(["python", "-m", "baselines", *sys.argv[1:]])
     folders = (arguments.out.resolve(), arguments.work.resolve())

@@ -62,6 +62,16 @@ class Day:
         return self.out / "bench"
 
 
+def unusable_gpu() -> str:
+    """Why PyTorch cannot compute on the GPU that the driver lists; empty if it can. In a process of its own, whose
+    memory is free again.
+    """
+    words = [sys.executable, "-c", "import torch; torch.ones(1, device='cuda').sum().item()"]
+    found = subprocess.run(words, capture_output=True, text=True, check=False)
+    lines = found.stderr.strip().splitlines() or [f"status {found.returncode}"]
+    return lines[-1][:300] if found.returncode else ""
+
+
 def run_day(day: Day, wanted: Sequence[Part]) -> list[Outcome]:
     """Run what has not ended, as far as the limit allows; returns how every wanted part stands."""
     began = time.monotonic()

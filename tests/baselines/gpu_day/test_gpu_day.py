@@ -202,6 +202,14 @@ def test_words_that_cannot_be(words, status, told, capsys, monkeypatch, tmp_path
     assert told in capsys.readouterr().err
 
 
+def test_a_gpu_that_pytorch_cannot_use_is_told_before_anything_runs(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("baselines.runtime.processes.gpu_memory_gb", lambda: [80.0])
+    monkeypatch.setattr(run, "run_day", lambda *_: pytest.fail("it began"))
+    assert main(["gpu-day", "--out", str(tmp_path)]) == 3
+    assert "PyTorch cannot use the GPU (" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_rehearsal_runs_every_part_and_fills_its_report(tmp_path, capsys):
     """GRPO alone of the bench's cases, each a process of its own."""

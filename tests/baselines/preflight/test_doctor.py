@@ -258,6 +258,12 @@ def test_smoke_trains_one_step_of_each_kind_and_a_failure_is_a_finding(smoke_roo
     assert "frozen part" in found[0].found
 
 
+def test_a_smoke_run_that_did_not_run_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "examine", lambda *_: [doctor.Check("disk", None, "unknown")])
+    assert main(["doctor", "--profile", "smoke", "--smoke", "--runs", str(tmp_path)]) == 3
+    assert "no step was trained and no rollout compared" in capsys.readouterr().out
+
+
 def test_on_gpus_each_training_and_each_engine_of_the_smoke_run_has_a_process_of_its_own(tmp_path, monkeypatch):
     """Otherwise the memory that the first has reserved would be missing to the next."""
     from baselines.experiment.cell import GridRun
