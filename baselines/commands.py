@@ -279,7 +279,7 @@ def _twice(arguments: argparse.Namespace) -> int:
     """Exit status 0 when every training was the same to the bit, else 1."""
     from baselines.experiment.cell import open_run
     from baselines.experiment.profile import load_profile
-    from baselines.preflight.twice import twice
+    from baselines.preflight.twice import check_cells, twice
     from baselines.stages.stages import parse_cell
 
     if arguments.steps < 1:
@@ -288,10 +288,11 @@ def _twice(arguments: argparse.Namespace) -> int:
         raise AnatomyR1Error(f"--vary {wrong[0]}: has no value. Fix: --vary NAME=VALUE")
     root = (arguments.runs / load_profile(arguments.profile).name).resolve()
     run = open_run(arguments.profile, root, "none", _method_files(arguments), arguments.arithmetic)
+    cells = [parse_cell(name) for name in arguments.cells]
+    check_cells(run.profile, cells)
     _start_portable(run, arguments)
     vary = dict(word.split("=", 1) for word in arguments.vary)
     found = []
-    cells = [parse_cell(name) for name in arguments.cells]
     for one in twice(run, cells, arguments.steps, vary, arguments.second_seed):
         print(one.line, flush=True)
         found.append(one)

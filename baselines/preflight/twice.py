@@ -63,8 +63,7 @@ def twice(
         AnatomyR1Error: A cell is none of the profile's trainings, `vary` would vary nothing, or a training fails; its
             output has the reason.
     """
-    for cell in cells:
-        _check(run.profile, cell)
+    check_cells(run.profile, cells)
     environment = _environment(run.profile)
     if fixed := sorted(environment.keys() & vary.keys()):
         fix = "Fix: another variable, or a profile with native arithmetic and without `deterministic`"
@@ -87,6 +86,16 @@ def _environment(profile: Profile) -> dict[str, str]:
     """What every process of a training sets itself, over what it was started with."""
     own = ENVIRONMENT if profile.deterministic else {}
     return {**own, **(portable_environment() if profile.arithmetic == "portable" else {})}
+
+
+def check_cells(profile: Profile, cells: Sequence[Cell]) -> None:
+    """Before anything is made, or this process is started again.
+
+    Raises:
+        AnatomyR1Error: A cell is none of the profile's trainings.
+    """
+    for cell in cells:
+        _check(profile, cell)
 
 
 def _check(profile: Profile, cell: Cell) -> None:
