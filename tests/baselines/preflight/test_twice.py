@@ -136,7 +136,8 @@ def test_a_training_without_a_gradient_is_told(tmp_path):
 
 def test_the_key_is_part_of_what_weights_depend_on(tmp_path):
     cell = parse_cell("sgg_anatomy_mini/mini-l/grpo/seed0")
-    with_key, without = (load_profile(one) for one in (profile(tmp_path / "own.yaml"), "smoke"))
+    sources = (profile(tmp_path / "own.yaml"), "smoke")
+    with_key, without = (load_profile(one).in_arithmetic("native") for one in sources)
     assert settings(with_key, cell)["deterministic"] is True
     assert "deterministic" not in settings(without, cell)
     assert arguments(with_key, registry.find_method("sft"), 0) == arguments(without, registry.find_method("sft"), 0)
