@@ -249,6 +249,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
         more = smoke(run, selection, selection.benchmarks[0])
         print(as_text(more))
         found += more
+    elif arguments.smoke:
+        print("\nno step was trained and no rollout compared: --smoke waits until every check above is ok")
     print(f"\n{summary(found)}")
     return 0 if all(one.passed for one in found) else 3
 
@@ -278,7 +280,7 @@ def _twice(arguments: argparse.Namespace) -> int:
     """Exit status 0 when every training was the same to the bit, else 1."""
     from baselines.experiment.cell import open_run
     from baselines.experiment.profile import load_profile
-    from baselines.preflight.twice import twice
+    from baselines.preflight.twice import check_cells, twice
     from baselines.stages.stages import parse_cell
 
     if arguments.steps < 1:
@@ -287,10 +289,11 @@ def _twice(arguments: argparse.Namespace) -> int:
         raise AnatomyR1Error(f"--vary {wrong[0]}: has no value. Fix: --vary NAME=VALUE")
     root = (arguments.runs / load_profile(arguments.profile).name).resolve()
     run = open_run(arguments.profile, root, "none", _method_files(arguments), arguments.arithmetic)
+    cells = [parse_cell(name) for name in arguments.cells]
+    check_cells(run.profile, cells)
     _start_portable(run, arguments)
     vary = dict(word.split("=", 1) for word in arguments.vary)
     found = []
-    cells = [parse_cell(name) for name in arguments.cells]
     for one in twice(run, cells, arguments.steps, vary, arguments.second_seed):
         print(one.line, flush=True)
         found.append(one)
@@ -341,8 +344,8 @@ def _gpu_bench(arguments: argparse.Namespace) -> int:
 
 
 def _gpu_day(arguments: argparse.Namespace) -> int:
-    """Exit status 0 when every part ended, 1 when some are left or something in one is wrong, 3 without a GPU."""
-    from baselines.gpu_day.run import Day, run_day
+    """Exit status 0 when every part ended, 1 when some are left or something is wrong, 3 without a GPU that works."""
+    from baselines.gpu_day.run import Day, run_day, unusable_gpu
     from baselines.runtime.processes import gpu_memory_gb
 
     wanted = chosen(arguments.parts)
@@ -350,6 +353,10 @@ def _gpu_day(arguments: argparse.Namespace) -> int:
         raise AnatomyR1Error(f"--hours {arguments.hours:g}: should be above 0. Fix: --hours 1")
     if not arguments.rehearsal and not gpu_memory_gb():
         print("error: no NVIDIA GPU found. Fix: another machine, or --rehearsal on a CPU", file=sys.stderr)
+        return 3
+    if not arguments.rehearsal and (reason := unusable_gpu()):  # midi would train on the CPU, for hours
+        fix = "Fix: `python -m baselines doctor --profile paper-1gpu` compares driver, PyTorch and packages"
+        print(f"error: PyTorch cannot use the GPU ({reason}). {fix}", file=sys.stderr)
         return 3
     command = shlex.join(["python", "-m", "baselines", *sys.argv[1:]])
     folders = (arguments.out.resolve(), arguments.work.resolve())

@@ -119,7 +119,7 @@ def bench_profile(case: Case) -> Profile:
     from baselines.experiment.profile import load_profile
     from baselines.preflight.effort import USUAL
 
-    usual = {**USUAL, "kept_inputs_mb": 0, "kept_features_mb": 0}
+    usual = {**USUAL, "kept_inputs_mb": 0, "kept_features_mb": 0, "parity_band": 0.0, "parity_stop": 0.0}
     profile = load_profile("mini" if case.rehearsal else "paper-1gpu")
     changed: dict[str, Any] = {"max_steps": case.steps, "own_steps": case.steps, "use_vllm": False}
     changed["similarity"] = "mini" if bench_method(case.method).knobs.get("curriculum") else None

@@ -78,7 +78,11 @@ def _measured(call: Call, case: Case, remaining: float) -> bool:
                 how = f"ended by {signal.Signals(-ended.code).name}"
             else:
                 how = f"ended with status {ended.code}"
-            died = {"status": "failed", "error": f"{do} {how}; end of its output: {ended.output.strip()}"}
+            died: dict[str, Any] = {
+                "status": "failed",
+                "error": f"{do} {how}; end of its output: {ended.output.strip()}",
+            }
+            died |= {"cut_off": ended.code is None}
             write_json(result_path(call.out, case), {**result_header(case, call.command), **died})
             break
     found = read_result(result_path(call.out, case))

@@ -56,6 +56,8 @@ def vllm(work: Path, rehearsal: bool) -> Outcome:
     run, _, cell = day_run(work, rehearsal, "vllm", watched)
     run_stage("train", cell.name, run)
     rows = read(run.layout.train(cell) / LOG_NAME, "parity")
+    if rows.empty:
+        return Outcome("vllm", FAILED, ("the sampler stated no log-probabilities: nothing was compared",))
     numbers = {name: float(rows[name].max()) for name in ("mean", "largest", "outside") if name in rows}
     said = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
     who = "transformers in vLLM's place" if rehearsal else "vLLM"

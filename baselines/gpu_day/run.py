@@ -11,14 +11,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.provenance import ROOT
 from baselines.bench.cases import Case as BenchCase
-from baselines.bench.cases import read_result, result_path
+from baselines.bench.cases import CaseResult, read_result, result_path
+from baselines.bench.run import FRESH
 from baselines.gpu_day.inputs import SIZE, TUNING
 from baselines.gpu_day.parts import (
     CASES,
@@ -34,7 +35,7 @@ from baselines.gpu_day.parts import (
     write_outcome,
 )
 from baselines.gpu_day.report import write_report
-from baselines.runtime.processes import die_with_parent
+from baselines.runtime.processes import VISIBLE, die_with_parent, visible
 
 STEPS = 3
 """Steps of a bench case, the first of which does not count (ours): a day is for many cases."""
@@ -59,6 +60,16 @@ class Day:
     def bench(self) -> Path:
         """Folder of the bench's results."""
         return self.out / "bench"
+
+
+def unusable_gpu() -> str:
+    """Why PyTorch cannot compute on the GPU that the driver lists; empty if it can. In a process of its own, whose
+    memory is free again.
+    """
+    words = [sys.executable, "-c", "import torch; torch.ones(1, device='cuda').sum().item()"]
+    found = subprocess.run(words, capture_output=True, text=True, check=False)
+    lines = found.stderr.strip().splitlines() or [f"status {found.returncode}"]
+    return lines[-1][:300] if found.returncode else ""
 
 
 def run_day(day: Day, wanted: Sequence[Part]) -> list[Outcome]:
@@ -87,14 +98,22 @@ def _run(day: Day, name: str, seconds: float) -> Outcome:
 
 
 def _bench(day: Day, name: str, seconds: float) -> Outcome:
-    """The bench's cases of a part; what each found is in the bench's own report."""
+    """The bench's cases of a part; what each found is in the bench's own report.
+
+    A part whose outcome was moved away tries its failed cases again. A case that ran out of what was left of this call,
+    rather than of a good part of a whole one, is left to the next.
+    """
     methods = [one for one in CASES[name] if not day.methods or one in day.methods]
     model = "mini" if day.rehearsal else SIZE
+    paths = {one: result_path(day.bench, BenchCase(model, TUNING, one)) for one in methods}
+    if not outcome_path(day.out, name).is_file():
+        _forget(paths.values(), lambda result: result["status"] != "measured")
     words = ["gpu-bench", "--out", str(day.bench), "--work", str(day.work), "--models", model, "--tunings", TUNING]
     words += ["--steps", str(STEPS), "--seconds", f"{seconds:.0f}", "--methods", *methods]
     words += ["--rehearsal", "--completion", "3"] if day.rehearsal else []
     code, tail = _command(day, name, words, seconds + 60)  # it ends by itself
-    paths = {one: result_path(day.bench, BenchCase(model, TUNING, one)) for one in methods}
+    if seconds < FRESH * day.seconds:
+        _forget(paths.values(), lambda result: result.get("cut_off"))
     found = {one: read_result(path) for one, path in paths.items() if path.is_file()}
     lines = [f"{one}: {_measured(result)}" for one, result in found.items()]
     wrong = [one for one, result in found.items() if result["status"] == "failed"]
@@ -103,6 +122,13 @@ def _bench(day: Day, name: str, seconds: float) -> Outcome:
         return Outcome(name, LEFT if code in (0, 1, None) else FAILED, tuple(lines + tail))
     seconds_of = {one: r["seconds"]["median"] for one, r in found.items() if r["status"] == "measured"}
     return Outcome(name, FAILED if wrong else DONE, tuple(lines), {"seconds": seconds_of})
+
+
+def _forget(results: Iterable[Path], which: Callable[[CaseResult], Any]) -> None:
+    """Remove these results: their cases are measured again."""
+    for path in results:
+        if path.is_file() and which(read_result(path)):
+            path.unlink()
 
 
 def _measured(result: Any) -> str:
@@ -154,7 +180,8 @@ def _process(day: Day, name: str, words: Sequence[str], seconds: float) -> tuple
     log = day.work / "logs" / f"part-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    env |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"} if day.rehearsal else {}
+    one_gpu = (visible(1) or [""])[0]
+    env |= {VISIBLE: "", "OMP_NUM_THREADS": "1"} if day.rehearsal else {VISIBLE: one_gpu}
     with log.open("w") as output:
         where: dict[str, Any] = {"stdout": output, "stderr": subprocess.STDOUT, "env": env}
         process = subprocess.Popen([sys.executable, *words], cwd=ROOT, preexec_fn=die_with_parent, **where)  # noqa: PLW1509

@@ -2,17 +2,22 @@
 
 TRL's colocate mode has open bugs with images (huggingface/trl#6294, #6718, #6719) that raise no error. The check
 compares greedy answers of both engines to eight questions, and fails when they differ.
+
+On GPUs each training and each engine has a process of its own: memory that PyTorch has reserved is given back only when
+its process ends, and vLLM refuses to start where less is free than it asks for.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.evaluate import evaluate
 from anatomy_r1.response_log.log import ResponseLog
@@ -20,6 +25,7 @@ from baselines.experiment.cell import Cell, GridRun
 from baselines.experiment.plan import Selection
 from baselines.preflight.doctor import Check
 from baselines.preflight.short_run import make_inputs, short_run
+from baselines.runtime.processes import die_with_parent
 from baselines.stages.stages import run_stage
 
 QUESTIONS, TOKENS = 8, 32
@@ -41,7 +47,7 @@ def smoke(run: GridRun, selection: Selection, benchmark: str) -> list[Check]:
         found += [_train(tiny, dataclasses.replace(cell, method_id=method)) for method in METHODS]
         if run.profile.training["rl"].get("use_vllm"):
             base, data = tiny.layout.base(cell.base_model), tiny.layout.data(benchmark)
-            found.append(parity(base, data, benchmark, tiny.layout.root))
+            found.append(parity(base, data, benchmark, tiny.layout.root, apart=bool(run.profile.needs.gpus)))
     return found
 
 
@@ -55,15 +61,33 @@ def _train(run: GridRun, cell: Cell) -> Check:
     began = time.monotonic()
     name = f"one step of {cell.method_id} on {cell.model}"
     try:
-        run_stage("train", cell.name, run)
+        _call(run_stage, "train", cell.name, run, apart=bool(run.profile.needs.gpus))
     except Exception as error:
         log = run.layout.log("train", cell.name)
         return Check(name, False, f"{type(error).__name__}: {str(error)[:300]}", f"docs/paper-run.md; log: {log}")
     return Check(name, True, f"{time.monotonic() - began:.0f} s")
 
 
-def parity(model: Path, data: Path, benchmark: str, root: Path, *, engine_args: dict[str, Any] | None = None) -> Check:
-    """Whether vLLM and transformers give the same greedy answers to eight questions."""
+def _call(function: Callable[..., object], *arguments: object, apart: bool) -> None:
+    """Call the function here, or in a new process that ends with the call, and with this process."""
+    if not apart:
+        function(*arguments)
+        return
+    # Spawned: CUDA cannot be used in a fork of a process that has looked at it
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=die_with_parent) as pool:
+        pool.submit(function, *arguments).result()
+
+
+def parity(
+    model: Path,
+    data: Path,
+    benchmark: str,
+    root: Path,
+    *,
+    engine_args: dict[str, Any] | None = None,
+    apart: bool = False,
+) -> Check:
+    """Whether vLLM and transformers give the same greedy answers to eight questions; `apart`: in new processes."""
     what = f"vLLM's rollouts of {model.name}"
     if find_spec("vllm") is None:
         return Check(what, None, "not compared: vLLM is not installed", 'pip install -c constraints.txt -e ".[gpu]"')
@@ -74,9 +98,9 @@ def parity(model: Path, data: Path, benchmark: str, root: Path, *, engine_args: 
         if engine == "vllm":
             config = dataclasses.replace(config, engine_args=engine_args)
         try:
-            evaluate(benchmark, data, model, log, config)
-        except AnatomyR1Error as error:
-            return Check(what, False, f"{engine}: {error}", "docs/paper-run.md")
+            _call(evaluate, benchmark, data, model, log, config, apart=apart)
+        except Exception as error:
+            return Check(what, False, f"{engine}: {type(error).__name__}: {str(error)[:300]}", "docs/paper-run.md")
         with ResponseLog(log, read_only=True) as opened:
             greedy = {one.key.question_id: one.text for one in opened.rows() if one.key.decoding == "greedy"}
         texts.append(greedy)

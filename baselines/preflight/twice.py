@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anatomy_r1.arithmetic import environment as portable_environment
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.training.training_log import LOG_NAME, read
@@ -42,11 +43,15 @@ class Repeated:
     learned: bool = True
     """Whether any step had a gradient; without one, equal weights are the base's and show nothing."""
 
+    promised: bool = True
+    """Whether the profile asks for the same bits: deterministic or portable arithmetic."""
+
     @property
     def line(self) -> str:
         """For the screen."""
         still = "" if self.learned else "; no step had a gradient, so that weights show nothing"
-        return f"{self.cell}: {self.difference or 'the same to the bit'}{still}"
+        why = "" if self.promised or not self.difference else "; the profile does not say `deterministic: true`"
+        return f"{self.cell}: {self.difference or 'the same to the bit'}{still}{why}"
 
 
 def twice(
@@ -55,21 +60,42 @@ def twice(
     """Train each cell, after what it starts from, two times for so many steps; the second time with `seed`, if given.
 
     Raises:
-        AnatomyR1Error: A cell is none of the profile's trainings, or a training fails; its output has the reason.
+        AnatomyR1Error: A cell is none of the profile's trainings, `vary` would vary nothing, or a training fails; its
+            output has the reason.
     """
-    for cell in cells:
-        _check(run.profile, cell)
+    check_cells(run.profile, cells)
+    environment = _environment(run.profile)
+    if fixed := sorted(environment.keys() & vary.keys()):
+        fix = "Fix: another variable, or a profile with native arithmetic and without `deterministic`"
+        raise AnatomyR1Error(
+            f"{fixed[0]}: each process of this profile sets it itself, so that nothing would vary. {fix}"
+        )
     make_inputs(run, cells)
     short = {"max_steps": steps, "own_steps": steps, "rollout_tokens": 0, "warmup_steps": 0}
     runs = [short_run(run, run.layout.root / "twice" / name, short) for name in (FIRST, SECOND)]
-    environment = ENVIRONMENT if run.profile.deterministic else {}
     for cell in cells:
         pair = (cell, cell if seed is None else dataclasses.replace(cell, seed=seed))
         for one, again, more in zip(runs, pair, ({}, vary), strict=True):
             for trained in _lineage(again):
                 _train(one, trained, {**environment, **more})
         folders = [one.layout.train(again) for one, again in zip(runs, pair, strict=True)]
-        yield Repeated(cell.name, difference(*folders), learned(folders[0]))
+        yield Repeated(cell.name, difference(*folders), learned(folders[0]), promised=bool(run.profile.numerics))
+
+
+def _environment(profile: Profile) -> dict[str, str]:
+    """What every process of a training sets itself, over what it was started with."""
+    own = ENVIRONMENT if profile.deterministic else {}
+    return {**own, **(portable_environment() if profile.arithmetic == "portable" else {})}
+
+
+def check_cells(profile: Profile, cells: Sequence[Cell]) -> None:
+    """Before anything is made, or this process is started again.
+
+    Raises:
+        AnatomyR1Error: A cell is none of the profile's trainings.
+    """
+    for cell in cells:
+        _check(profile, cell)
 
 
 def _check(profile: Profile, cell: Cell) -> None:

@@ -5,7 +5,7 @@ GPU: through accelerate when the profile names a configuration in `baselines/run
 otherwise through `torch.distributed.run` (DDP).
 
 Snakemake counts GPUs but does not say which one a job gets, so four concurrent evaluations would all use the first.
-Each stage locks a GPU instead; the kernel releases the lock when its holder dies.
+Each stage of one process locks a GPU instead, and sees no other; the kernel releases the lock when its holder dies.
 """
 
 from __future__ import annotations

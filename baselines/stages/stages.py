@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 import traceback
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from anatomy_r1.arithmetic import use_portable
@@ -104,17 +105,26 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
             from baselines.stages.train import train
 
             if profile.launch.processes == 1:
-                train(run, parse_cell(name), report)
+                with _own_gpu(run):  # transformers would split each batch over all GPUs that it sees
+                    train(run, parse_cell(name), report)
             else:
                 start_training(name, run)
         case "evaluate":
             from baselines.stages.evaluate import evaluate_cell
 
-            gpus = visible(len(gpu_memory_gb())) if profile.needs.gpus else []
-            with one_gpu(gpus, layout.root / "work" / "gpus"):
+            with _own_gpu(run):
                 evaluate_cell(run, *parse_evaluation(name), report)
         case _:
             raise ValueError(f"no stage {stage!r}")
+
+
+def _own_gpu(run: GridRun) -> AbstractContextManager[str]:
+    """One of the GPUs, which no other stage of the run holds; nothing where the profile needs none.
+
+    Jobs of SLURM share a file system, and each calls its own GPUs 0, 1, ...: their locks lie apart.
+    """
+    gpus = visible(len(gpu_memory_gb())) if run.profile.needs.gpus else []
+    return one_gpu(gpus, run.layout.root / "work" / "gpus" / os.environ.get("SLURM_JOB_ID", ""))
 
 
 def start_training(name: str, run: GridRun) -> None:

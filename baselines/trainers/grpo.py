@@ -63,7 +63,7 @@ from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 from baselines.trainers.shared_rollouts import sample
 from baselines.trainers.shared_scores import check_model, from_shared_rows, share_images, without_graph
-from baselines.trainers.vllm_rollouts import ban_image_token, for_vllm
+from baselines.trainers.vllm_rollouts import ban_image_token, bound_context, for_vllm, seed_sampler
 
 SPREAD = 1e-6
 """A group is constant if its largest and smallest reward differ by no more than this. The standard deviation is not a
@@ -107,17 +107,20 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     processing_class: Any
     train_dataset: Any
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, model: Any, *arguments: Any, args: Any, **named: Any) -> None:
+        bound_context(args, model)
+        super().__init__(model, *arguments, args=args, **named)
         without_graph(self.model)
         if self.args.shared_prefix:
             check_model(self.model)
-            for model in (self.model, self.ref_model):
-                if model is not None:
-                    share_images(model)
+            for whole in (self.model, self.ref_model):
+                if whole is not None:
+                    share_images(whole)
         if self.args.shared_rollouts and (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
             told = "shared_rollouts needs whole weights in each process, and they are sharded"
             raise AnatomyR1Error(f"{told}. Fix: shared_rollouts: false, or another `launch.accelerate`, in the profile")
+        if self.use_vllm:
+            seed_sampler(args, self.accelerator.process_index)
         if self.use_vllm and self._image_pad_token_id is not None:
             ban_image_token(self.vllm_generation, self._image_pad_token_id)
         if self.args.kept_features_mb:

@@ -1,4 +1,4 @@
-"""What TRL 1.16.0's rollouts with vLLM lack where prompts have images; used in item 3 of the step in grpo.py.
+"""What TRL 1.16.0's rollouts with vLLM lack, most of it where prompts have images; item 3 of the step in grpo.py.
 
 - **Image tokens of a prompt.** In colocate mode TRL expands them, and vLLM does so again (huggingface/trl#6294, #6718,
   #6719): `collapse_image_padding`.
@@ -7,6 +7,10 @@
   `ban_image_token`.
 - **Features of images.** vLLM keeps what its vision tower has computed, by image. TRL empties the prefix cache after an
   update of the weights, but not that one (huggingface/trl#7198): `forget_images`.
+- **The context.** vLLM starts only if its cache can hold one request of its longest length, which is the model's whole
+  context unless it is told another: `bound_context`.
+- **The seed.** TRL seeds vLLM by the process alone, after it has seeded itself. Colocated, both draw from the same
+  generators, so that trainings of all seeds would sample with the same random numbers: `seed_sampler`.
 """
 
 from __future__ import annotations
@@ -15,6 +19,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from accelerate.utils import set_seed
+
+PROMPT_ROOM = 4096
+"""Tokens that a prompt may have besides the completion: five times the longest of the profiles (ours)."""
 NEVER = -100.0
 """The lowest bias that vLLM takes: e to its power is 0 beside any other token."""
 
@@ -36,6 +44,22 @@ def for_vllm(trainer: Any, prompts: Sequence[Sequence[int]], pad: int) -> Sequen
     if trainer.vllm_mode == "server":  # which finds the images by these tokens
         return prompts
     return [collapse_image_padding(tokens, pad) for tokens in prompts]
+
+
+def bound_context(args: Any, model: Any) -> None:
+    """State vLLM's longest request, where the profile does not: room for a prompt, and a completion.
+
+    The whole context of a Qwen3-VL, 262,144 tokens, takes 36 GiB of cache, more than the profile gives to vLLM.
+    """
+    if args.use_vllm and args.vllm_max_model_length is None and args.max_completion_length:
+        whole = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        wanted = PROMPT_ROOM + args.max_completion_length
+        args.vllm_max_model_length = min(wanted, whole or wanted)
+
+
+def seed_sampler(args: Any, process: int) -> None:
+    """Seed this process by the run's seed, as TRL does before it starts vLLM; alike where processes share an engine."""
+    set_seed(args.seed + process // args.vllm_tensor_parallel_size)
 
 
 def ban_image_token(generation: Any, pad: int) -> None:

@@ -34,7 +34,7 @@ def test_settings_are_the_paper_s_profile_s_but_for_what_the_bench_says_it_chang
     differing = {name for name in of_profile if of_bench[name] != of_profile[name]}
     assert differing == {
         "max_steps", "own_steps", "rollout_tokens", "warmup_steps", "max_completion_length", "use_vllm", "similarity",
-        "save_strategy",
+        "save_strategy", "parity_band", "parity_stop",
     }  # fmt: skip
     assert model_entry(case) == load_profile("paper-1gpu").models["qwen2.5-vl-7b"]
     full = model_entry(Case("7b", "full", method))

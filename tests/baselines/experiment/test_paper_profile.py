@@ -174,3 +174,9 @@ def test_accelerate_takes_the_files_of_the_launcher(path):
     raw = yaml.safe_load(path.read_text())
     if "deepspeed_config" in raw:
         assert raw["deepspeed_config"]["zero_stage"] == int(path.stem[-1])
+
+
+@pytest.mark.parametrize("profile", ["paper", "paper-1gpu"])
+def test_rollouts_of_another_engine_are_compared_with_the_trainer_s(profile):
+    given = load_profile(profile).budget("rl")
+    assert given["use_vllm"] and given["parity_band"] > 0 and 0 < given["parity_stop"] < 1

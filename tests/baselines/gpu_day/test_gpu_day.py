@@ -22,6 +22,7 @@ from baselines.gpu_day.parts import (
     chosen,
     outcome_path,
     read_outcome,
+    write_outcome,
 )
 from tests.helpers.bench_results import result
 
@@ -133,6 +134,32 @@ def test_a_part_of_the_bench_ends_with_its_last_case(made, status, day, monkeypa
         assert all("s a step" in line and "GB" in line for line in found.lines)
 
 
+@pytest.mark.parametrize(("seconds", "status"), [(60, LEFT), (3000, FAILED)], ids=["the rest", "most of a call"])
+def test_a_case_that_had_only_the_rest_of_a_call_is_left_to_the_next(seconds, status, day, monkeypatch):
+    def bench(day, name, words, seconds):
+        for method in CASES["steps"]:
+            cut = {"status": "failed", "error": "measure did not end", "cut_off": True} if method == "trl" else {}
+            write_json(result_path(day.bench, Case("3b", "lora", method)), result(method) | cut)
+        return 0, []
+
+    monkeypatch.setattr(run, "_command", bench)
+    assert run._bench(day, "steps", seconds).status == status
+    assert result_path(day.bench, Case("3b", "lora", "trl")).exists() == (status == FAILED)
+
+
+def test_failed_cases_are_tried_again_once_their_part_is_moved_away_and_not_by_the_next_call(day, monkeypatch):
+    failed, fine = (result_path(day.bench, Case("3b", "lora", method)) for method in ("trl", "grpo"))
+    monkeypatch.setattr(run, "_command", lambda *_: (1, []))
+    for was, kept in ((Outcome("steps", LEFT), True), (None, False)):
+        write_json(failed, result("trl") | {"status": "failed", "error": "ended with status 1"})
+        write_json(fine, result("grpo"))
+        outcome_path(day.out, "steps").unlink(missing_ok=True)
+        if was:
+            write_outcome(day.out, was)
+        run._bench(day, "steps", 3000)
+        assert (failed.exists(), fine.exists()) == (kept, True)
+
+
 def test_the_plan_is_judged_by_what_was_measured(tmp_path):
     assert checks.plan(tmp_path).status == UNKNOWN
     for method in ("grpo", "gpg", "dapo"):
@@ -173,6 +200,14 @@ def test_words_that_cannot_be(words, status, told, capsys, monkeypatch, tmp_path
     monkeypatch.setattr("baselines.runtime.processes.gpu_memory_gb", list)
     assert main(["gpu-day", "--out", str(tmp_path), *words]) == status
     assert told in capsys.readouterr().err
+
+
+def test_a_gpu_that_pytorch_cannot_use_is_told_before_anything_runs(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("baselines.runtime.processes.gpu_memory_gb", lambda: [80.0])
+    monkeypatch.setattr(run, "run_day", lambda *_: pytest.fail("it began"))
+    assert main(["gpu-day", "--out", str(tmp_path)]) == 3
+    assert "PyTorch cannot use the GPU (" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -2,9 +2,14 @@
 
 import dataclasses
 import json
+import os
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import Gpu
 from baselines.__main__ import main
 from baselines.experiment.cell import Layout
@@ -251,6 +256,35 @@ def test_smoke_trains_one_step_of_each_kind_and_a_failure_is_a_finding(smoke_roo
     found = smoke.smoke(dataclasses.replace(run, profile=broken), chosen, "sgg_anatomy_mini")
     assert [one.passed for one in found] == [False, False]
     assert "frozen part" in found[0].found
+
+
+def test_a_smoke_run_that_did_not_run_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "examine", lambda *_: [doctor.Check("disk", None, "unknown")])
+    assert main(["doctor", "--profile", "smoke", "--smoke", "--runs", str(tmp_path)]) == 3
+    assert "no step was trained and no rollout compared" in capsys.readouterr().out
+
+
+def test_on_gpus_each_training_and_each_engine_of_the_smoke_run_has_a_process_of_its_own(tmp_path, monkeypatch):
+    """Otherwise the memory that the first has reserved would be missing to the next."""
+    from baselines.experiment.cell import GridRun
+
+    called = []
+    monkeypatch.setattr(smoke, "_call", lambda function, *rest, apart: called.append((function.__name__, apart)))
+    monkeypatch.setattr(smoke, "make_inputs", lambda run, cells: None)
+    monkeypatch.setattr(smoke, "find_spec", lambda name: name)
+    monkeypatch.setattr(smoke, "compare", lambda what, *texts: smoke.Check(what, True, ""))
+    monkeypatch.setattr(smoke, "ResponseLog", lambda path, read_only: nullcontext(SimpleNamespace(rows=list)))
+    profile = load_profile("paper-1gpu")
+    chosen = select(profile, models=["qwen2.5-vl-3b"], methods=["grpo"])
+    smoke.smoke(GridRun(profile, Layout(tmp_path), "paper-1gpu"), chosen, "sgg_anatomy")
+    assert called == [*[("run_stage", True)] * 2, *[("evaluate", True)] * 2]
+
+
+def test_a_call_in_a_process_of_its_own_raises_here_what_was_raised_there():
+    with pytest.raises(AnatomyR1Error, match="no profile 'nope'"):
+        smoke._call(load_profile, "nope", apart=True)
+    with pytest.raises(BrokenProcessPool):
+        smoke._call(os._exit, 1, apart=True)
 
 
 def test_rollouts_that_differ_fail():

@@ -136,7 +136,8 @@ def test_a_training_without_a_gradient_is_told(tmp_path):
 
 def test_the_key_is_part_of_what_weights_depend_on(tmp_path):
     cell = parse_cell("sgg_anatomy_mini/mini-l/grpo/seed0")
-    with_key, without = (load_profile(one) for one in (profile(tmp_path / "own.yaml"), "smoke"))
+    sources = (profile(tmp_path / "own.yaml"), "smoke")
+    with_key, without = (load_profile(one).in_arithmetic("native") for one in sources)
     assert settings(with_key, cell)["deterministic"] is True
     assert "deterministic" not in settings(without, cell)
     assert arguments(with_key, registry.find_method("sft"), 0) == arguments(without, registry.find_method("sft"), 0)
@@ -173,8 +174,20 @@ def test_words_that_cannot_be(words, message, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_a_variable_that_each_process_sets_itself_cannot_be_varied(tmp_path):
+    for source, name in ((profile(tmp_path / "own.yaml"), "NCCL_ALGO"), ("smoke", "ATEN_CPU_CAPABILITY")):
+        run = open_run(source, tmp_path / "runs", "none", [])
+        with pytest.raises(AnatomyR1Error, match=f"{name}: each process of this profile sets it itself"):
+            list(twice(run, [parse_cell("sgg_anatomy_mini/mini-l/grpo/seed0")], 1, {name: "default"}))
+
+
+def test_a_difference_that_nothing_forbids_names_the_key_that_would():
+    assert "`deterministic: true`" in Repeated("a", "weights", promised=False).line
+    assert "deterministic" not in Repeated("a", "weights").line + Repeated("a", "", promised=False).line
+
+
 @pytest.mark.slow
 def test_a_training_that_fails_is_told_with_its_log(smoke_root, tmp_path):
     run = open_run(profile(tmp_path / "own.yaml"), linked(tmp_path / "runs", smoke_root), "none", [])
     with pytest.raises(AnatomyR1Error, match=r"ended with status .*seed0\.log"):
-        list(twice(run, [parse_cell("sgg_anatomy_mini/mini-l/grpo/seed0")], 1, {"PYTHONHASHSEED": "none"}))
+        list(twice(run, [parse_cell("sgg_anatomy_mini/mini-l/grpo/seed0")], 1, {"PYTHONHOME": "/nowhere"}))

@@ -195,6 +195,34 @@ def test_gpus_are_those_that_the_scheduler_names_else_all(named, expected, monke
     assert visible(2) == expected
 
 
+def test_a_training_of_one_process_sees_one_gpu_of_four(tmp_path, monkeypatch):
+    """With several, transformers wraps the model in DataParallel: batches of another size, and groups torn apart."""
+    from baselines.stages import stages
+
+    seen = []
+    monkeypatch.delenv(VISIBLE, raising=False)
+    monkeypatch.setattr(stages, "gpu_memory_gb", lambda: [80.0] * 4)
+    monkeypatch.setattr("baselines.stages.train.train", lambda *given: seen.append(os.environ.get(VISIBLE)))
+    for profile in ("paper-1gpu", "smoke"):
+        loaded = load_profile(profile).in_arithmetic("native")
+        run_stage("train", "a/b/grpo/seed0", GridRun(loaded, Layout(tmp_path / profile), profile))
+    assert seen == ["0", None]
+
+
+def test_jobs_of_slurm_do_not_wait_for_each_other_s_gpu(tmp_path, monkeypatch):
+    """On another node, or where SLURM shows each job its GPUs alone, GPU 0 is another one."""
+    from baselines.stages import stages
+
+    monkeypatch.setenv(VISIBLE, "0")
+    run = GridRun(load_profile("paper-1gpu"), Layout(tmp_path), "paper-1gpu")
+    monkeypatch.setattr("baselines.runtime.processes.time.sleep", lambda seconds: pytest.fail("it waits"))
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    with stages._own_gpu(run):
+        monkeypatch.setenv("SLURM_JOB_ID", "2")
+        with stages._own_gpu(run) as name:
+            assert name == "0"
+
+
 def test_no_gpu_changes_nothing(tmp_path):
     with one_gpu([], tmp_path / "locks") as name:
         assert name == ""

@@ -4,7 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from baselines.trainers.vllm_rollouts import NEVER, ban_image_token, collapse_image_padding, for_vllm
+from baselines.trainers.vllm_rollouts import (
+    NEVER,
+    PROMPT_ROOM,
+    ban_image_token,
+    bound_context,
+    collapse_image_padding,
+    for_vllm,
+    seed_sampler,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +84,63 @@ def test_the_trainer_asks_for_it_only_with_vllm(smoke_run, tmp_path, monkeypatch
     log.close(0)
     assert seen == [[[1, pad, 2]], [[1, pad, pad, 2]]]
     assert done == ["engine"]
+
+
+def of_context(positions):
+    text = SimpleNamespace(max_position_embeddings=positions)
+    return SimpleNamespace(config=SimpleNamespace(get_text_config=lambda: text))
+
+
+@pytest.mark.parametrize(
+    ("use_vllm", "stated", "positions", "expected"),
+    [
+        (True, None, 262_144, PROMPT_ROOM + 512),
+        (True, None, 1024, 1024),
+        (True, 2048, 262_144, 2048),
+        (False, None, 262_144, None),
+    ],
+    ids=["the model's is too long", "the model's is short", "the profile states it", "no vLLM"],
+)
+def test_vllm_is_told_the_longest_request(use_vllm, stated, positions, expected):
+    args = SimpleNamespace(use_vllm=use_vllm, vllm_max_model_length=stated, max_completion_length=512)
+    bound_context(args, of_context(positions))
+    assert args.vllm_max_model_length == expected
+
+
+class FakeEngine:
+    """In vLLM's place within TRL's trainer: it seeds the process as vLLM's worker does."""
+
+    def __init__(self, *, max_model_length, generation_kwargs, **_):
+        import torch
+
+        torch.manual_seed(0)
+        self.max_model_length, self.generation_kwargs = max_model_length, generation_kwargs or {}
+
+
+def test_a_training_tells_vllm_its_length_and_samples_by_its_own_seed(smoke_run, with_budget, tmp_path, monkeypatch):
+    import torch
+    import trl.trainer.grpo_trainer as trl_grpo
+
+    from baselines.experiment.cell import Cell
+    from baselines.stages.train import build
+    from tests.helpers.small_runs import ignore
+
+    monkeypatch.setattr(trl_grpo, "VLLMGeneration", FakeEngine)
+    drawn, budget = [], {"use_vllm": True, "shared_rollouts": False}
+    for seed in (0, 1, 1):
+        cell, run = Cell("sgg_anatomy_mini", "mini-l", "grpo", seed), with_budget(smoke_run, "rl", **budget)
+        trainer, log, _ = build(run, cell, tmp_path / f"work{len(drawn)}", ignore)
+        drawn.append(torch.rand(1).item())
+        log.close(0)
+    assert drawn[0] != drawn[1] == drawn[2]
+    assert trainer.vllm_generation.max_model_length == 1024, "the tiny model's own"
+
+
+def test_processes_that_share_an_engine_draw_alike():
+    import torch
+
+    args, drawn = SimpleNamespace(seed=3, vllm_tensor_parallel_size=2), []
+    for process in range(4):
+        seed_sampler(args, process)
+        drawn.append(torch.rand(1).item())
+    assert drawn[0] == drawn[1] != drawn[2] == drawn[3]
