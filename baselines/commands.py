@@ -190,12 +190,14 @@ def _method_files(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def _run(arguments: argparse.Namespace) -> int:
     from baselines.grid.grid import Cluster, default_jobs, run_grid
+    from baselines.preflight.doctor import missing_packages
     from baselines.runtime.processes import missing_gpus
     from baselines.stages.curves import FOLDER, write_curves
 
     run, selection = _asked(arguments)
     _start_portable(run, arguments)
     problems = missing_gpus(run.profile) if arguments.executor == "local" else []  # a cluster's head has no GPU
+    problems += [f"{one.name} is {one.found}: {one.fix}" for one in missing_packages(run.profile)]
     if problems:
         _plan(arguments)
         print(f"\nprofile {run.profile.name} cannot run here:", *problems, sep="\n  - ", file=sys.stderr)

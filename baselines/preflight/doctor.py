@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,17 @@ def missing(profile: Profile, layout: Layout, selection: Selection) -> list[Chec
     """Everything that would stop a run: failed checks, GPUs first."""
     fix = "another machine, or profile paper-1gpu or mini"
     gpus = [Check(reason, False, "missing", fix) for reason in missing_gpus(profile)]
-    return [*gpus, *missing_inputs(profile, layout, selection), *_other_trainings(profile, layout, selection)]
+    inputs, others = missing_inputs(profile, layout, selection), _other_trainings(profile, layout, selection)
+    return [*gpus, *missing_packages(profile), *inputs, *others]
+
+
+def missing_packages(profile: Profile) -> list[Check]:
+    """Packages that are not installed, and that the profile would import hours after its start."""
+    rl, engine = profile.training.get("rl", {}), profile.evaluation.get("engine")
+    uses = {"vllm": engine == "vllm" or rl.get("use_vllm"), "deepspeed": profile.launch.accelerate.startswith("zero")}
+    fix = 'pip install -c constraints.txt -e ".[train,gpu]", and ANATOMY_R1_PYTHON=that python for tox'
+    absent = [name for name, used in uses.items() if used and find_spec(name) is None]
+    return [Check(f"the package {name}", False, "missing", fix) for name in absent]
 
 
 def check_inputs(profile: Profile, layout: Layout, selection: Selection) -> list[Check]:

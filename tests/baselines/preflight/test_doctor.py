@@ -175,7 +175,18 @@ def test_what_is_there_is_not_missing(tmp_path, monkeypatch):
         (layout.data(benchmark) / "manifest.json").write_text("{}")
     (tmp_path / "similarity").mkdir()
     (tmp_path / "similarity" / "medclip.json").write_text("{}")
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name)
     assert missing(PAPER, layout, select(PAPER)) == []
+
+
+def test_packages_that_training_imports_late_are_missed_before_it_starts(monkeypatch, tmp_path, capsys):
+    """tox's own environment has neither, and the run would fail after hours of SFT."""
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    found = {name: [one.name for one in doctor.missing_packages(load_profile(name))] for name in ("paper", "mini")}
+    assert found == {"paper": ["the package vllm", "the package deepspeed"], "mini": []}
+    monkeypatch.setattr(requirements, "gpu_memory_gb", lambda: [80.0] * 4)
+    assert main(["run", "--profile", "paper", "--runs", str(tmp_path)]) == 3
+    assert "the package vllm is missing: pip install" in capsys.readouterr().err
 
 
 def test_similarities_are_required_by_any_method_with_a_curriculum(tmp_path, no_gpu, monkeypatch):
