@@ -61,6 +61,7 @@ def add_commands(commands: Any) -> None:
         parser = _add(commands, name, f"print and write {table.title}", about, _table)
         several = "result store, or the folder that contains it (runs/mini); several are read as one"
         parser.add_argument("--store", type=Path, nargs="+", required=True, metavar="DIR", help=several)
+        parser.add_argument("--bases", nargs="+", default=[], metavar="ID", help="of these bases only (default: all)")
         more = "; the figure as pdf, svg and png" if table.figure else ""
         files = f"folder for {name}.{{md,csv,tex,html,txt}}{more} and cost.{{txt,csv}} (default: only print)"
         parser.add_argument("--out", type=Path, help=files)
@@ -121,10 +122,11 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
 def _table(options: argparse.Namespace) -> int:
     from reports.write import cost_files, table_figure_files, table_files
 
+    of, name = options.bases, options.table
     with _naming(*options.store):
-        files, costs = table_files(options.table, *options.store), cost_files(*options.store)
-        drawn = table_figure_files(options.table, *options.store) if options.out else {}
-    shown = f"{costs['cost.txt']}\n{files[f'{options.table}.txt']}"
+        files, costs = table_files(name, *options.store, bases=of), cost_files(*options.store, bases=of)
+        drawn = table_figure_files(name, *options.store, bases=of) if options.out else {}
+    shown = f"{costs['cost.txt']}\n{files[f'{name}.txt']}"
     return _print_and_write(shown, {**files, **costs, **drawn}, options.out)
 
 

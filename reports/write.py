@@ -16,13 +16,14 @@ from reports.tables import TABLES, TableExport
 from reports.tables.further import cost_report
 
 
-def table_files(name: str, *stores: Path) -> dict[str, str]:
-    """File name -> content of the table `name` of these stores, in every format.
+def table_files(name: str, *stores: Path, bases: Sequence[str] = ()) -> dict[str, str]:
+    """File name -> content of the table `name` of these stores, in every format; of all bases, or of these alone.
 
     Raises:
-        AnatomyR1Error: when a store does not exist or is empty, two have the same result, or the table cannot be made.
+        AnatomyR1Error: when a store does not exist or is empty, two have the same result, a base is unknown, or
+            the table cannot be made.
     """
-    results = _results(stores, TABLES[name].run_first)
+    results = _results(stores, TABLES[name].run_first, bases)
     made: TableExport = import_module(TABLES[name].module).export(results)
     formats = {"txt": text.render, "md": markdown.render, "tex": latex, "html": html.render}
     return {
@@ -31,25 +32,25 @@ def table_files(name: str, *stores: Path) -> dict[str, str]:
     }
 
 
-def table_figure_files(name: str, *stores: Path) -> dict[str, bytes]:
+def table_figure_files(name: str, *stores: Path, bases: Sequence[str] = ()) -> dict[str, bytes]:
     """File name -> content of the figure that belongs to the table `name`, if it has one; fails as `table_files`."""
     if not TABLES[name].figure:
         return {}
-    results = _results(stores, TABLES[name].run_first)
+    results = _results(stores, TABLES[name].run_first, bases)
     made: dict[str, bytes] = import_module(TABLES[name].figure).figure_files(results)
     return made
 
 
-def cost_files(*stores: Path) -> dict[str, str]:
+def cost_files(*stores: Path, bases: Sequence[str] = ()) -> dict[str, str]:
     """File name -> content of the recorded costs; unlike `table_files`, they differ from run to run."""
-    results = _results(stores, "tox -e reproduce-table1")
+    results = _results(stores, "tox -e reproduce-table1", bases)
     return {
         "cost.txt": text.render(cost_report(results)),
         "cost.csv": costs_csv(results[0].profile, costs(results).values()),
     }
 
 
-def _results(stores: Sequence[Path], run_first: str) -> list[Result]:
+def _results(stores: Sequence[Path], run_first: str, bases: Sequence[str]) -> list[Result]:
     found: dict[str, Result] = {}
     for store in stores:
         if not store.is_dir():
@@ -59,7 +60,12 @@ def _results(stores: Sequence[Path], run_first: str) -> list[Result]:
         if twice := sorted(found.keys() & mine.keys()):
             raise AnatomyR1Error(f"{store} and a store before it both have {twice[0]}. Fix: name one of them")
         found |= mine
-    return [found[key] for key in sorted(found)] if len(stores) > 1 else [*found.values()]
+    results = [found[key] for key in sorted(found)] if len(stores) > 1 else [*found.values()]
+    there = {one.base for one in results if one.base}
+    if unknown := [base for base in bases if base not in there]:
+        known = f"there are {', '.join(sorted(there))}" if there else "none has a name"
+        raise AnatomyR1Error(f"no result from base {unknown[0]}; {known}. Fix: another --bases")
+    return [one for one in results if not bases or not one.base or one.base in bases]
 
 
 def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes] | Mapping[str, str | bytes]) -> None:

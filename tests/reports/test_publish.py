@@ -42,9 +42,9 @@ def run_of(folder, *results):
     return folder
 
 
-def published(publish, run, replace=False):
+def published(publish, run, **options):
     """The keys that are added."""
-    found = publish.additions(run, replace)
+    found = publish.additions(run, **options)
     for one in found:
         publish.add(one)
     return {one.source.relative_to(run / "results").as_posix() for one in found}
@@ -57,6 +57,13 @@ def test_results_are_added_once_and_known_answers_and_doses_to_a_store_of_their_
     assert published(publish, run) == set()
     stores = [tmp_path / "root" / folder / "store" for folder in (publish.MINI, publish.KNOWN)]
     assert [{one.key for one in load_results(store)} for store in stores] == [{mine.key}, {known.key, dosed.key}]
+
+
+def test_what_known_answers_are_compared_with_may_be_of_the_calibration_too(publish, tmp_path):
+    mine = made("grpo-asc-pool")
+    assert published(publish, run_of(tmp_path / "run", mine), known=True) == {mine.key}
+    assert {one.key for one in load_results(tmp_path / "root" / publish.KNOWN / "store")} == {mine.key}
+    assert not (tmp_path / "root" / publish.MINI).exists()
 
 
 def test_curves_go_with_the_results_of_the_matched_arm(publish, tmp_path):
@@ -107,3 +114,13 @@ def test_several_stores_are_read_as_one(tmp_path):
         table_files("table1", first, second)
     with pytest.raises(AnatomyR1Error, match="gone: no such folder"):
         table_files("table1", first, tmp_path / "gone")
+
+
+def test_a_table_of_some_bases(tmp_path):
+    for base in ("one", "two"):
+        save_result(tmp_path, dataclasses.replace(made("grpo" if base == "one" else "sft"), base=base))
+    save_result(tmp_path, made("control-majority"))
+    found = table_files("table1", tmp_path, bases=["one"])["table1.md"]
+    assert "| GRPO |" in found and "| Majority class (control) |" in found and "| SFT | — |" in found
+    with pytest.raises(AnatomyR1Error, match=r"no result from base three; there are one, two\. Fix: "):
+        table_files("table1", tmp_path, bases=["one", "three"])
