@@ -6,8 +6,8 @@
     python scripts/publish.py                                             # only makes the reports again
 
 The profile is portable, so results of several runs and machines add up. Known answers and doses of the calibration
-(docs/calibration.md) have a store of their own; with `--known`, so has what they are compared with, as long as the other
-bases lack it. A result that is there already must have the same numbers: where it has others, nothing is written, unless
+(docs/calibration.md) have a store of their own; with `--known`, so has what they are compared with, while other bases
+lack it. A result that is there already must have the same numbers: where it has others, nothing is written, unless
 `--replace` takes those of the run.
 """
 
