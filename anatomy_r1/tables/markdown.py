@@ -34,7 +34,10 @@ def _entry(entry: Entry) -> str:
 def _table(table: Table) -> str:
     if table.prose:
         return _prose_table(table)
-    parts = [f"### {escape(group)}\n\n{_panel(table, indices)}" for group, indices in groups(table)]
+    parts = [
+        f"### {escape(group)}\n\n{_panel(table, indices)}" if group else _panel(table, indices)
+        for group, indices in groups(table)
+    ]
     return "\n\n".join([f"## {escape(table.title)}", *parts, *map(escape, table.notes)])
 
 

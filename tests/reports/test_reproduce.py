@@ -1,6 +1,7 @@
 """`scripts/reproduce.py --table`: what the grid is asked to run, and which report follows."""
 
 import configparser
+import contextlib
 import importlib.util
 import os
 import signal
@@ -214,6 +215,8 @@ def test_shortcuts_runs_its_own_benchmarks_and_views(reproduce):
     assert report[:2] == ["reports", "shortcuts"]
 
 
+HEEDED = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""What a shell starts in the background ignores Ctrl-C, and so would these processes."""
 SLOW = """
 import pathlib, time
 try:
@@ -233,14 +236,19 @@ reproduce.command("slow")
 @pytest.mark.parametrize("terminal", [True, False], ids=["as a terminal does", "as tox does"])
 def test_an_interrupted_app_saves_its_state(terminal, tmp_path):
     """A terminal interrupts the app as well, tox the script alone."""
-    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "slow.py").write_text(HEEDED + SLOW)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "scripts"), str(tmp_path)])}
-    code = ASKS.format(grace=30 if terminal else 0.1)
-    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=env, start_new_session=True) as script:
+    code = HEEDED + ASKS.format(grace=30 if terminal else 0.1)
+    script = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=env, start_new_session=True)
+    try:
         until = time.monotonic() + 60
         while not (tmp_path / "began").exists():
             assert time.monotonic() < until
             time.sleep(0.05)
         (os.killpg if terminal else os.kill)(script.pid, signal.SIGINT)
         assert script.wait(60) != 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(script.pid, signal.SIGKILL)
+        script.wait()
     assert (tmp_path / "saved").exists()
