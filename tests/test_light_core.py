@@ -61,6 +61,7 @@ HEAVY = {
     "reports.figures.draw": "figures",
     "reports.figures.figure2_samples": "figures",
     "reports.figures.figures": "figures",
+    "reports.figures.doses": "figures",
     "reports.figures.forest": "figures",
     "reports.figures.shortcuts": "figures",
     "reports.site.build": "figures",

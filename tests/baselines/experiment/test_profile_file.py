@@ -111,7 +111,7 @@ CASE_11 = {
     ),
     "an unknown knob": ((RL, "betta: 0.1"), r"training.rl: unknown key 'betta' \(did you mean 'beta'\?\)"),
     "a knob like none": ((RL, "zzz: 0.1"), r"training.rl: unknown key 'zzz' \(did you mean '"),
-    "a key twice": (("top_k: 0", "top_k: 0\n    top_k: 0"), r"duplicate key 'top_k' \(line 71, column 5\)"),
+    "a key twice": (("top_k: 0", "top_k: 0\n    top_k: 0"), r"duplicate key 'top_k' \(line 72, column 5\)"),
     "a key twice, on one line": ((MODEL, "{mini: mini-l, mini: mini-s}"), "duplicate key 'mini'"),
     "a section twice": (("cost:", "world: {}\n\ncost:"), "duplicate key 'world'"),
     "a misspelt option of the data": (
@@ -177,7 +177,7 @@ CASE_11 = {
     "a seed where it has no effect": ((RL, "beta: 0.001\n    seed: 3"), "training.rl: seed: would have no effect here"),
     "octal": (("split: file, seed: 0", "split: file, seed: 010"), "seed: 010 is read differently by YAML 1.1 and 1.2"),
     "base 60": (("max_steps: 4", "max_steps: 1:30"), "max_steps: 1:30 is read differently"),
-    "a month that there is none of": (("note: >-", "day: 2026-13-01\nnote: >-"), r"month must be in 1..12 \(line 4"),
+    "a month that there is none of": (("note: >-", "day: 2026-13-01\nnote: >-"), r"month must be in 1..12 \(line 5"),
     "an alias to itself": (("world: {", "world: &a {seed: *a, "), "an alias to a value that contains it"),
     "two documents": (("name: smoke", "name: a\n---\nname: smoke"), "another document"),
     "a Python object": (("note: >-", "note2: !!python/name:os.system\nnote: >-"), "could not determine a constructor"),
