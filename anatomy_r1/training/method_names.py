@@ -52,6 +52,9 @@ CALIBRATION: dict[str, str] = {
 }
 """Methods with a known answer, which test the instrument (docs/calibration.md)."""
 
+OTHER_BUDGET = frozenset({"grpo-twice"})
+"""Methods whose budget is another than GRPO's because that is what they are."""
+
 CONTROLS: dict[str, str] = {
     "control-majority": "Majority class (control)",
     "control-naive-bayes": "Naive Bayes (control)",

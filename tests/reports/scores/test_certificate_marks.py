@@ -92,6 +92,11 @@ def test_budgets_that_differ_from_grpos_beside_it_mark_the_row(other):
     assert not marked(table1(elsewhere))
 
 
+def test_twice_the_steps_are_no_fault_of_a_method_that_has_them_by_its_definition():
+    twice = [with_one("grpo", certificate()), with_one("grpo-twice", certificate(steps=160))]
+    assert not marked(table1(twice))
+
+
 def test_old_results_have_no_certificate_and_have_not_failed():
     report = table1([paid("grpo", trained(plan("grpo"))), with_one("sft", certificate())])
     assert not marked(report)
