@@ -172,6 +172,14 @@ def test_the_differences_are_those_of_the_method(cells, other):
     assert f"{signed(found.difference)} points {interval(*found.over_seeds)}" in PAGE
 
 
+def test_the_known_answer_is_that_of_the_calibration():
+    cells = "store/sgg_anatomy_mini/mini-l@mini-l-1"
+    found = ar.compare(
+        ROOT / "results/mini" / cells / "grpo/matched", ROOT / "results/calibration" / cells / "grpo-flipped/matched"
+    )
+    assert f"{signed(found.difference)} points {interval(*found.over_seeds)}, which no verdict finds" in PAGE
+
+
 def test_the_other_machine_is_that_of_the_first_page():
     """ASC minus GRPO, as README says, from the table of three machines in the page of the mini world."""
     page = (ROOT / "results/mini/README.md").read_text(encoding="utf-8")
