@@ -46,7 +46,7 @@ TABLES: Mapping[str, TableCommand] = {
         "known answers, and what the paper's methods gain by dose",
         "reports.controls.calibration",
         "python scripts/reproduce.py --artefact calibration",
-        "reports.figures.doses",
+        "reports.controls.doses",
     ),
     "shortcuts": TableCommand(
         "what policies learnt, the image or the options",
