@@ -58,7 +58,7 @@ HEAVY = {
     "anatomy_r1.mini.packing": "eval",
     "anatomy_r1.mini.phases": "eval",
     "anatomy_r1.mini.student": "eval",
-    "reports.controls.doses": "figures",
+    "reports.figures.doses": "figures",
     "reports.figures.draw": "figures",
     "reports.figures.figure2_samples": "figures",
     "reports.figures.figures": "figures",

@@ -44,9 +44,9 @@ TABLES: Mapping[str, TableCommand] = {
     ),
     "calibration": TableCommand(
         "known answers, and what the paper's methods gain by dose",
-        "reports.controls.calibration",
+        "reports.tables.calibration",
         "python scripts/reproduce.py --artefact calibration",
-        "reports.controls.doses",
+        "reports.figures.doses",
     ),
     "shortcuts": TableCommand(
         "what policies learnt, the image or the options",

@@ -6,7 +6,7 @@ from anatomy_r1.comparison.calibration import KNOWN, calibrate, outcome
 from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.methods.registry import find_method
-from reports.controls.calibration import export
+from reports.tables.calibration import export
 from tests.helpers.stores import PROVENANCE, named, questions, result
 
 VERDICTS = ("better", "worse", "no detectable difference", "underpowered")

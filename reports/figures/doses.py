@@ -17,10 +17,10 @@ from matplotlib.lines import Line2D
 
 from anatomy_r1.comparison.calibration import METRIC
 from anatomy_r1.results.store import MATCHED, Result
-from reports.controls.calibration import GAINED, Response, responses
 from reports.figures.draw import COLUMN, SMALL, STYLES, rendered
 from reports.figures.forest import CHANCE, CONTROL_COLOUR, THICK, THIN
 from reports.scores.names import BASELINE, benchmark_title, method_title
+from reports.tables.calibration import GAINED, Response, responses
 
 BESIDE = 0.12
 """How far both methods stand beside the dose, in doses."""

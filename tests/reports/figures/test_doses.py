@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports.controls import doses
-from reports.controls.calibration import responses
+from reports.figures import doses
+from reports.tables.calibration import responses
 from tests.comparison.test_calibration import cells
 
 STRONG = {"grpo": 0.4, "grpo-asc": 0.8, "grpo-gdqa": 0.4}
