@@ -214,10 +214,13 @@ def layer_kept(shape: ModelShape, rows: Rows, precision: int) -> int:
     return rows.tokens * (norms + attention + 4 * precision * shape.inner) + mask
 
 
-def activations(shape: ModelShape, rows: Rows, *, precision: int, checkpointing: bool) -> int:
-    """Bytes that the layers keep for the gradient; with checkpointing, each layer's input, and one layer recomputed."""
+def activations(shape: ModelShape, rows: Rows, *, precision: int, checkpointing: bool, passes: int = 1) -> int:
+    """Bytes that the layers keep for the gradient of so many forward passes before the backward pass; with
+    checkpointing, each layer's input, and one layer recomputed.
+    """
     one = layer_kept(shape, rows, precision)
-    return rows.tokens * precision * shape.width * shape.layers + one if checkpointing else one * shape.layers
+    kept = rows.tokens * precision * shape.width if checkpointing else one
+    return passes * kept * shape.layers + (one if checkpointing else 0)
 
 
 def head(shape: ModelShape, scored: int) -> int:
@@ -243,10 +246,12 @@ def training_memory(
     has_reference = kind == "rl" and arguments.get("beta", 0.0) > 0 and not shape.adapters
     sharing = launch.processes if launch.accelerate in WHOLE else 1
     share = float(arguments.get("vllm_gpu_memory_utilization", 0.0)) if arguments.get("use_vllm") else 0.0
+    passes = 2 if arguments.get("perception_weight") else 1  # PAPO: the same rows with masked images
+    step = activations(shape, batch, precision=BFLOAT16, checkpointing=again, passes=passes)
     return MemoryEstimate(
         states=states(shape, launch),
         reference=BFLOAT16 * shape.parameters // sharing if has_reference else 0,
-        step=activations(shape, batch, precision=BFLOAT16, checkpointing=again) + head(shape, rows * completion),
+        step=step + head(shape, rows * completion),
         rollout=round(share * gpu * GB),
         overhead=OVERHEAD,
         asleep=bool(arguments.get("vllm_enable_sleep_mode")),

@@ -10,7 +10,18 @@ from baselines.experiment.plan import select, stages, trainings
 from baselines.experiment.profile import load_profile
 from baselines.experiment.profile_file import Launch
 from baselines.preflight.effort import cost_factor, disk, effort, rollouts
-from baselines.preflight.memory import ADAPTER, GB, MemoryEstimate, ModelShape, head, shape_of, states, training_memory
+from baselines.preflight.memory import (
+    ADAPTER,
+    GB,
+    MemoryEstimate,
+    ModelShape,
+    Rows,
+    head,
+    layer_kept,
+    shape_of,
+    states,
+    training_memory,
+)
 
 PAPER, ONE = load_profile("paper"), load_profile("paper-1gpu")
 SIZES = {"qwen2.5-vl-3b": (2048, 11008, 36, 2, True, 151_936), "qwen2.5-vl-7b": (3584, 18944, 28, 4, False, 152_064)}
@@ -173,6 +184,22 @@ def test_a_group_computed_once_has_one_prompt_and_a_mask():
     every_head = 2 * 2 * (64 - 16)  # keys and values are repeated under a mask
     assert layers(shared_prefix=True) == 2 * 109 * (TOKEN + every_head) + 2 * 2 * 109**2
     assert layers(shared_prefix=True, augment_text=True) == 16 * 40 * TOKEN
+
+
+def test_papo_keeps_the_pass_with_masked_images_as_well():
+    """With checkpointing, that is one more input of each layer: 2 rows of 50 tokens."""
+    given = {"per_device_train_batch_size": 2, "max_completion_length": 20}
+    for again, more in (
+        (True, 2 * SMALL.width * SMALL.layers * 100),
+        (False, layer_kept(SMALL, Rows(2, 50), 2) * SMALL.layers),
+    ):
+        grpo, papo = (
+            training_memory(
+                SMALL, Launch(1, ""), {**given, "gradient_checkpointing": again, **own}, prompt=30, gpu=8.0, kind="rl"
+            )
+            for own in ({}, {"perception_weight": 0.02})
+        )
+        assert papo.step - grpo.step == more
 
 
 def test_the_head_holds_one_tile_and_no_gradient_of_a_frozen_weight():
