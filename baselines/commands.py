@@ -323,9 +323,9 @@ def _blind(arguments: argparse.Namespace) -> int:
 
 
 def _gpu_bench(arguments: argparse.Namespace) -> int:
-    """Exit status 0 when every case has a result, 1 when some are left, 3 without a GPU."""
+    """Exit status 0 when every case has a result, 4 when some are left, 3 without a GPU."""
     from baselines.bench.report import write_report
-    from baselines.bench.run import Call, run
+    from baselines.bench.run import CASES_LEFT, Call, run
     from baselines.runtime.processes import gpu_memory_gb
 
     asked = (arguments.models, arguments.tunings, arguments.methods)
@@ -342,7 +342,7 @@ def _gpu_bench(arguments: argparse.Namespace) -> int:
         found = "" if aim.value is None else f" {aim.value:.3f}"
         print(f"{aim.where}: {aim.title}: target {aim.aim}:{found} {aim.verdict}")
     print(f"report: {arguments.out / 'report.md'}" + (f"; {len(left)} cases left: run again" if left else ""))
-    return 1 if left else 0
+    return CASES_LEFT if left else 0
 
 
 def _gpu_day(arguments: argparse.Namespace) -> int:

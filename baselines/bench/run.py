@@ -26,6 +26,9 @@ FRESH = 0.5
 """A case that times out counts as failed if it had at least this share of the time limit; otherwise the next call
 tries it again (ours)."""
 
+CASES_LEFT = 4
+"""Exit status of a call that left cases to the next; Python's own for an uncaught error is 1."""
+
 
 @dataclass(frozen=True)
 class Call:

@@ -19,7 +19,7 @@ from typing import Any
 from anatomy_r1.provenance import ROOT
 from baselines.bench.cases import Case as BenchCase
 from baselines.bench.cases import CaseResult, read_result, result_path
-from baselines.bench.run import FRESH
+from baselines.bench.run import CASES_LEFT, FRESH
 from baselines.gpu_day.inputs import SIZE, TUNING
 from baselines.gpu_day.parts import (
     CASES,
@@ -119,7 +119,7 @@ def _bench(day: Day, name: str, seconds: float) -> Outcome:
     wrong = [one for one, result in found.items() if result["status"] == "failed"]
     if len(found) < len(methods):
         lines += [f"left for the next call: {', '.join(one for one in methods if one not in found)}"]
-        return Outcome(name, LEFT if code in (0, 1, None) else FAILED, tuple(lines + tail))
+        return Outcome(name, LEFT if code in (0, CASES_LEFT, None) else FAILED, tuple(lines + tail))
     seconds_of = {one: r["seconds"]["median"] for one, r in found.items() if r["status"] == "measured"}
     return Outcome(name, FAILED if wrong else DONE, tuple(lines), {"seconds": seconds_of})
 

@@ -27,7 +27,7 @@ from baselines.runtime.determinism import ENVIRONMENT
 FIRST, SECOND = "first", "second"
 STEPS = 3
 """Of each training, by default (ours): the second update sees what the first one left."""
-TABLES = ("steps", "rollouts", "served")
+TABLES = ("steps", "rollouts", "served", "parity")
 """Of a training log; `events` are times."""
 MEASURED = ("seconds", "time")
 """What a column's name holds if it is measured rather than computed."""

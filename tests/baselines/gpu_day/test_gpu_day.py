@@ -113,16 +113,18 @@ def test_a_file_that_is_no_outcome_is_told(day):
 
 
 @pytest.mark.parametrize(
-    ("made", "status"), [(("trl", "grpo"), LEFT), (CASES["steps"], DONE), ((), LEFT)], ids=["some", "all", "none"]
+    ("made", "code", "status"),
+    [(("trl", "grpo"), 4, LEFT), (CASES["steps"], 0, DONE), ((), None, LEFT), ((), 1, FAILED)],
+    ids=["some", "all", "none in time", "an error of the bench itself"],
 )
-def test_a_part_of_the_bench_ends_with_its_last_case(made, status, day, monkeypatch):
+def test_a_part_of_the_bench_ends_with_its_last_case(made, code, status, day, monkeypatch):
     asked = []
 
     def bench(day, name, words, seconds):
         asked.extend(words)
         for method in made:
             write_json(result_path(day.bench, Case("3b", "lora", method)), result(method))
-        return int(len(made) < len(CASES["steps"])), ["the last line"]
+        return code, ["the last line"]
 
     monkeypatch.setattr(run, "_command", bench)
     found = run._bench(day, "steps", 500)

@@ -83,6 +83,10 @@ def test_where_two_trainings_part(repeated, tmp_path):
             "steps: from step 1 on, in loss",
         ),
         (lambda folder: _update(folder, "UPDATE steps SET seconds = seconds + 1"), ""),
+        (
+            lambda folder: _update(folder, "INSERT INTO parity VALUES (1, 0, 9, 0.1, 0.2, 0.0)"),
+            "parity: 0 and 1 rows",
+        ),
         (_nudge, "1 of"),
         (lambda folder: (folder / WEIGHTS).unlink(), "weights: other files"),
     ):
