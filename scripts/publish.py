@@ -2,13 +2,11 @@
 
     python -m baselines run --profile mini --bases all --seeds 0 1 2      # any part of the grid, on any machine
     python scripts/publish.py runs/mini                                   # into results/mini and results/calibration
-    python scripts/publish.py runs/known --known            # all of it into results/calibration
     python scripts/publish.py                                             # only makes the reports again
 
 The profile is portable, so results of several runs and machines add up. Known answers and doses of the calibration
-(docs/calibration.md) have a store of their own; with `--known`, so has what they are compared with, while other bases
-lack it. A result that is there already must have the same numbers: where it has others, nothing is written, unless
-`--replace` takes those of the run.
+(docs/calibration.md) have a store of their own. A result that is there already must have the same numbers: where it has
+others, nothing is written, unless `--replace` takes those of the run.
 """
 
 from __future__ import annotations
@@ -34,8 +32,6 @@ from baselines.experiment.profile import load_profile  # noqa: E402
 from baselines.methods.registry import CALIBRATION  # noqa: E402
 
 MINI, KNOWN = Path("results/mini"), Path("results/calibration")
-BASE = "mini-l-1"
-"""Of the calibration."""
 CELLS = "store/sgg_anatomy_mini/mini-l"
 COMPARED = (
     "grpo", "sft-grpo", "cot-sft-grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-gdqa-no-text",
@@ -59,10 +55,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, nargs="?", help="folder of the run, such as runs/mini (default: none)")
     parser.add_argument("--replace", action="store_true", help="take the run's numbers where they are others")
-    parser.add_argument("--known", action="store_true", help="everything is of the calibration")
     options = parser.parse_args(arguments)
     try:
-        found = additions(options.run, replace=options.replace, known=options.known) if options.run else []
+        found = additions(options.run, replace=options.replace) if options.run else []
     except AnatomyR1Error as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -75,8 +70,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def additions(run: Path, *, replace: bool = False, known: bool = False) -> list[Addition]:
-    """The results of a run that are not committed, or that `replace` those that are; `known`: all for the calibration.
+def additions(run: Path, *, replace: bool = False) -> list[Addition]:
+    """The results of a run that are not committed, or that `replace` those that are.
 
     Raises:
         AnatomyR1Error: A committed result has other numbers.
@@ -85,7 +80,7 @@ def additions(run: Path, *, replace: bool = False, known: bool = False) -> list[
     different: list[str] = []
     for result in load_results(run / "results"):
         own = "store" / Path(result.key)
-        target = ROOT / (KNOWN if known or in_calibration(result.model, result.method) else MINI) / own
+        target = ROOT / (KNOWN if in_calibration(result.model, result.method) else MINI) / own
         if target.with_suffix(".json").is_file() and not replace:
             if table_hash(load_cell(target.with_suffix(".json"), result.key)) != table_hash(result):
                 different.append(result.key)
@@ -125,7 +120,7 @@ def report(mini: Path, known: Path) -> None:
     family: tuple[str | Path, ...] = ("--family", mini / "family.yaml", "--allow-different", "seeds", "--all-pairs")
     command("anatomy_r1.cli", "compare", *systems, *family, "--out", mini / "comparisons.md")
     if (ROOT / known / "store").is_dir():
-        command("reports", "calibration", "--store", store, known / "store", "--bases", BASE, "--out", known)
+        command("reports", "calibration", "--store", store, known / "store", "--out", known)
     audit, curves = Path("results/audit"), mini / "figures" / "figure_statements.csv"
     command("reports", "ledger", "--store", store, "--audit", audit / "audit.json", "--curves", curves, "--out", audit)
 

@@ -59,13 +59,6 @@ def test_results_are_added_once_and_known_answers_and_doses_to_a_store_of_their_
     assert [{one.key for one in load_results(store)} for store in stores] == [{mine.key}, {known.key, dosed.key}]
 
 
-def test_what_known_answers_are_compared_with_may_be_of_the_calibration_too(publish, tmp_path):
-    mine = made("grpo-asc-pool")
-    assert published(publish, run_of(tmp_path / "run", mine), known=True) == {mine.key}
-    assert {one.key for one in load_results(tmp_path / "root" / publish.KNOWN / "store")} == {mine.key}
-    assert not (tmp_path / "root" / publish.MINI).exists()
-
-
 def test_curves_go_with_the_results_of_the_matched_arm(publish, tmp_path):
     mine, known = made("grpo"), made("grpo-flipped")
     run = run_of(tmp_path / "run", mine, known)

@@ -69,6 +69,38 @@ def test_damage_fails_the_checks_that_it_concerns(clean, what):
     assert failed(replace(clean, **damage(clean))) == checks
 
 
+def test_rewards_that_differ_by_little_beside_their_size_are_rounded_in_training(clean):
+    """Completions of nearly one length, under a small reward of brevity: float32 moves an advantage by 5e-4."""
+    rewards = [2.1 + 0.0005 * np.array((0, 1, 0, 0)), np.zeros(4)]
+    single = [group.astype(np.float32) for group in rewards]
+    advantages = [(group - group.mean()) / (group.std(ddof=1) + np.float32(1e-4)) for group in single]
+    exact = [(group - group.mean()) / (group.std(ddof=1) + 1e-4) for group in rewards]
+    assert np.abs(advantages[0] - exact[0]).max() > 4e-4
+    rows = clean.rollouts.assign(
+        reward_accuracy_reward=0.0,
+        reward_brevity=np.tile(np.concatenate(rewards), STEPS),
+        advantage=np.tile(np.concatenate(advantages), STEPS),
+    )
+    assert failed(replace(clean, rollouts=rows)) == set()
+    wrong = rows.assign(advantage=rows["advantage"].where(rows.index != 1, rows["advantage"] + 0.02))
+    assert failed(replace(clean, rollouts=wrong)) == {"advantages"}
+
+
+@pytest.mark.parametrize(
+    ("trainer", "outcome"),
+    [("method_file_mine.GentleTrainer", "not checkable"), ("baselines.trainers.LoggedGRPOTrainer", "failed")],
+)
+def test_what_a_method_s_own_trainer_may_change_is_no_failure(clean, trainer, outcome):
+    halved = clean.rollouts.assign(advantage=clean.rollouts["advantage"] / 2)
+    found = replace(clean, plan={**clean.plan, "method": {"trainer": trainer}}, rollouts=halved)
+    advantages = next(check for check in certify(found).checks if check.name == "advantages")
+    assert advantages.outcome == outcome
+    assert "of 32 differ, first: step 1" in advantages.detail
+    assert ("is the method's own" in advantages.detail) == (outcome == "not checkable")
+    short = replace(found, steps=found.steps[:2])
+    assert "budget" in failed(short), "what it ran is checked of every trainer"
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A training's folder with an empty log; a function that writes its plan."""
