@@ -125,10 +125,10 @@ def tell_agreement(run: Path) -> None:
 
 
 def compare(run: Path, method: str) -> int:
-    """Compare a method with every other one, on the screen and in files; each uses its own prompts, as it says."""
+    """Compare a method with every other one: verdicts on the screen, all of it in files. Each has its own prompts."""
     files = [word for suffix in ("html", "json", "md") for word in ("--out", f"{run}/reports/{method}.{suffix}")]
-    print(f"\n{method} against every other method (docs/statistics.md):\n", flush=True)
-    options = ["--new", method, "--allow-different", "prompts", "--flips", "3"]
+    print(f"\n{method} against every other method; all tables: {run}/reports/{method}.html\n", flush=True)
+    options = ["--new", method, "--allow-different", "prompts", "--flips", "3", "--brief"]
     return command("anatomy_r1.cli", "compare", str(run / "results"), *options, *files)
 
 

@@ -87,17 +87,19 @@ def check_formats(args: argparse.Namespace) -> None:
             raise AnatomyR1Error(f"{path}: no such format. Fix: end it in one of {', '.join(FORMATS.values())}")
 
 
-def write_report(args: argparse.Namespace, report: Document, as_json: Callable[[], str]) -> str:
-    """Write the files of `--out`, and return the text of `--format`, with unescaped names."""
+def write_report(
+    args: argparse.Namespace, report: Document, as_json: Callable[[], str], printed: Document | None = None
+) -> str:
+    """Write the files of `--out`, and return the text of `--format`, with unescaped names; of `printed`, if given."""
     from anatomy_r1.files import write_output
     from anatomy_r1.tables import html, markdown, text
 
     render = {".txt": text.render, ".md": markdown.render, ".html": html.render}
-    shown = FORMATS[args.format]
-    texts = {
-        suffix: as_json() if suffix == FORMATS["json"] else render[suffix](report)
-        for suffix in {shown, *(path.suffix for path in args.out)}
-    }
+
+    def made(suffix: str, of: Document) -> str:
+        return as_json() if suffix == FORMATS["json"] else render[suffix](of)
+
+    texts = {suffix: made(suffix, report) for suffix in {path.suffix for path in args.out}}
     for path in args.out:
         write_output(path, texts[path.suffix].encode("utf-8", "replace"))  # a name may not be valid Unicode
-    return texts[shown]
+    return made(FORMATS[args.format], printed or report)

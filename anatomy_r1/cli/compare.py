@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ def add_compare_command(commands: Any) -> None:
     different = f"compare although these conditions differ, and say so: {', '.join(KINDS)}"
     parser.add_argument("--allow-different", nargs="+", choices=KINDS, default=[], metavar="KIND", help=different)
     parser.add_argument("--seed", type=int, default=0, help="seed of random sign patterns (default: 0)")
+    brief = "print the verdicts with their warnings and notes, and no further table; files of --out are whole"
+    parser.add_argument("--brief", action="store_true", help=brief)
     add_report_options(parser)
 
 
@@ -53,7 +56,9 @@ def _compare(args: argparse.Namespace) -> int:
     if args.family and (args.metric or args.smallest_difference is not None):
         raise AnatomyR1Error(f"{args.family} declares metric and smallest difference. Fix: leave the options out")
     analysis = _analysis(args)
-    print(plain_lines(write_report(args, document(analysis, args.flips), lambda: as_json(analysis))), end="")
+    report = document(analysis, args.flips)
+    printed = replace(report, tables=report.tables[:1]) if args.brief else report
+    print(plain_lines(write_report(args, report, lambda: as_json(analysis), printed)), end="")
     return 0
 
 

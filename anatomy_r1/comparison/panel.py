@@ -155,6 +155,19 @@ def _panel(systems: Sequence[System], pairs: Sequence[SystemPair], allowed: Coll
     return Panel(benchmark, tuple(systems), tuple(pairs), questions, shares, tuple(one.text for one in found))
 
 
+def _unrecorded(kind: str, fields: Collection[str], systems: Sequence[System]) -> Iterator[Disagreement]:
+    """What was not recorded: fields that the same systems lack together."""
+    lacked: dict[tuple[str, ...], list[str]] = {}
+    for field in fields:
+        if lacking := tuple(system.short for system in systems if field not in system.conditions[kind]):
+            lacked.setdefault(lacking, []).append(field)
+    for names, of in lacked.items():
+        verb = "is" if len(of) == 1 else "are"
+        yield Disagreement(kind, f"{kind}: {', '.join(of)} {verb} not recorded for {', '.join(names)}", False)
+    if not fields:
+        yield Disagreement(kind, f"{kind}: not recorded for any system", False)
+
+
 def _disagreements(systems: Sequence[System], pairs: Sequence[SystemPair]) -> Iterator[Disagreement]:
     """In the recorded conditions, field by field; in the questions answered; and in the seeds."""
     for kind in RECORDED:
@@ -164,13 +177,9 @@ def _disagreements(systems: Sequence[System], pairs: Sequence[SystemPair]) -> It
             for system in systems:
                 if field in system.conditions[kind]:
                     by_value.setdefault(system.conditions[kind][field], []).append(system.short)
-            lacking = [system.short for system in systems if field not in system.conditions[kind]]
             if len(by_value) > 1:
                 yield differing(kind, field, by_value)
-            if lacking:
-                yield Disagreement(kind, f"{kind}: {field} is not recorded for {', '.join(lacking)}", False)
-        if not fields:
-            yield Disagreement(kind, f"{kind}: not recorded for any system", False)
+        yield from _unrecorded(kind, fields, systems)
     sets = [set(system.runs[0].questions["id"]) for system in systems]
     if any(one != sets[0] for one in sets):
         counts = ", ".join(f"{len(ids)} ({system.short})" for ids, system in zip(sets, systems, strict=True))

@@ -33,6 +33,19 @@ def named(report, name):
     return next(table for table in report.tables if table.name == name)
 
 
+def test_a_brief_report_prints_verdicts_warnings_and_notes_and_writes_everything(tmp_path, capsys):
+    for one in pair():
+        save_result(tmp_path / "store", replace(one, benchmark="sgg_anatomy_mini"))
+    file = tmp_path / "whole.txt"
+    assert main(["compare", str(tmp_path / "store"), "--brief", "--out", str(file)]) == 0
+    brief, whole = capsys.readouterr().out, file.read_text()
+    assert brief.count("\nSystem ") == 1 < whole.count("\nSystem ")
+    for said in ("avg@5, points", "p (Holm)", "say nothing about real models", "Verdict (our rule)", "For these weights only"):
+        assert said in brief and said in whole
+    assert main(["compare", str(tmp_path / "store")]) == 0
+    assert capsys.readouterr().out == whole
+
+
 def test_a_verdict_is_shown_with_the_numbers_it_rests_on():
     shown = analysis(*pair())
     (block,) = named(document(shown), "verdicts").blocks
