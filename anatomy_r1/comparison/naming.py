@@ -37,8 +37,17 @@ def refuse_bare_methods(arguments: Sequence[str]) -> None:
 
 
 def _stores() -> list[Path]:
-    """Result stores below this folder, where commands put them."""
-    return [store for pattern in ("results/*/store", "runs/*/results") for store in sorted(Path().glob(pattern))]
+    """Result stores below this folder, where commands put them; committed ones first, and those with most methods."""
+    return [
+        store
+        for pattern in ("results/*/store", "runs/*/results")
+        for store in sorted(Path().glob(pattern), key=lambda store: (-len(_methods(store)), store))
+    ]
+
+
+def _methods(store: Path) -> list[str]:
+    """The methods of a store, controls and views last."""
+    return sorted({path.name for path in store.glob("*/*/*")}, key=lambda name: (_is_control(name), name))
 
 
 def _folder(store: Path, method: str) -> Path | None:
@@ -84,7 +93,7 @@ def _method_folders(method: str, stores: Sequence[Path]) -> str:
         if folder := _folder(store, method):
             model, _, arm = folder.parts[-3:]
             return f"Fix: a system is a path; that method's are {store}/*/{model}/{method}/{arm}"
-    names = sorted({path.name for path in stores[0].glob("*/*/*")}, key=lambda name: (_is_control(name), name))
+    names = _methods(stores[0])
     return f"Fix: a system is a path such as {stores[0]}/*/mini-l/{names[0]}/matched; methods there: {', '.join(names)}"
 
 
