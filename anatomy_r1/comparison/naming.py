@@ -7,6 +7,7 @@ from pathlib import Path
 
 from anatomy_r1.bases import split_model
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.training.method_names import METHODS
 
 
 def of_every_base(path: Path) -> list[Path]:
@@ -37,11 +38,11 @@ def refuse_bare_methods(arguments: Sequence[str]) -> None:
 
 
 def _stores() -> list[Path]:
-    """Result stores below this folder, where commands put them; committed ones first, and those with most methods."""
+    """Result stores below this folder, where commands put them; those with all of Table 1 before others, such as the calibration's."""
     return [
         store
         for pattern in ("results/*/store", "runs/*/results")
-        for store in sorted(Path().glob(pattern), key=lambda store: (-len(_methods(store)), store))
+        for store in sorted(Path().glob(pattern), key=lambda store: (not METHODS.keys() <= {*_methods(store)}, store))
     ]
 
 
