@@ -38,7 +38,10 @@ def refuse_bare_methods(arguments: Sequence[str]) -> None:
 
 
 def _stores() -> list[Path]:
-    """Result stores below this folder, where commands put them; those with all of Table 1 before others, such as the calibration's."""
+    """Result stores below this folder, where commands put them.
+
+    Those with all of Table 1 come before others, such as the calibration's.
+    """
     return [
         store
         for pattern in ("results/*/store", "runs/*/results")
