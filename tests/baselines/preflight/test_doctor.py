@@ -280,7 +280,7 @@ def test_on_gpus_each_training_and_each_engine_of_the_smoke_run_has_a_process_of
     from baselines.experiment.cell import GridRun
 
     called = []
-    monkeypatch.setattr(smoke, "_call", lambda function, *rest, apart: called.append((function.__name__, apart)))
+    monkeypatch.setattr(smoke, "run_apart", lambda function, *rest, apart: called.append((function.__name__, apart)))
     monkeypatch.setattr(smoke, "make_inputs", lambda run, cells: None)
     monkeypatch.setattr(smoke, "find_spec", lambda name: name)
     monkeypatch.setattr(smoke, "compare", lambda what, *texts: smoke.Check(what, True, ""))
@@ -293,9 +293,9 @@ def test_on_gpus_each_training_and_each_engine_of_the_smoke_run_has_a_process_of
 
 def test_a_call_in_a_process_of_its_own_raises_here_what_was_raised_there():
     with pytest.raises(AnatomyR1Error, match="no profile 'nope'"):
-        smoke._call(load_profile, "nope", apart=True)
+        smoke.run_apart(load_profile, "nope", apart=True)
     with pytest.raises(BrokenProcessPool):
-        smoke._call(os._exit, 1, apart=True)
+        smoke.run_apart(os._exit, 1, apart=True)
 
 
 def test_rollouts_that_differ_fail():
