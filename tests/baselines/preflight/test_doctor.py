@@ -81,6 +81,7 @@ BAD = {
     ),
     "no NCCL": ({"nccl": False}, {"nccl": "CUDA build"}),
     "a full disk": ({"disk_free": 20.0}, {"disk": "--runs"}),
+    "no compiler": ({"cannot_compile": "a C compiler and Python.h"}, {"compiler": "gcc python3.11-dev"}),
     "another Python": ({"python": (3, 13)}, {"python": "python3.11"}),
 }
 
@@ -121,6 +122,19 @@ def test_this_machine_is_read(tmp_path):
     assert found.packages["trl"] == LOCK["trl"]
     assert found.disk_free > 0
     assert found.cuda_error or found.torch_cuda, "PyTorch says why it cannot use CUDA"
+
+
+def test_what_triton_compiles_with_is_looked_for_where_it_looks(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(doctor.sysconfig, "get_paths", lambda scheme: {"include": str(tmp_path)})
+    assert list(doctor.lacking_to_compile()) == ["a C compiler", "Python.h"]
+    (tmp_path / "gcc").touch(mode=0o755)
+    (tmp_path / "Python.h").touch()
+    assert list(doctor.lacking_to_compile()) == []
+    (tmp_path / "gcc").unlink()
+    monkeypatch.setenv("CC", "my-compiler")
+    assert list(doctor.lacking_to_compile()) == []
 
 
 @pytest.fixture
