@@ -76,7 +76,7 @@ def require_gradients(device: torch.device) -> None:
     """
     weight = torch.ones(8, 8, device=device, requires_grad=True)
     try:
-        torch.nn.functional.linear(weight, weight).sum().backward()
+        torch.autograd.grad(torch.nn.functional.linear(weight, weight).sum(), weight)
     except NotImplementedError as error:
         told = f"vLLM has replaced PyTorch's linear layer by one without a gradient ({str(error).split('. ')[0]})"
         fix = "Fix: without `deterministic: true` and VLLM_BATCH_INVARIANT, use_vllm: false, or a GPU such as the H100"
