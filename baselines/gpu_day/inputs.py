@@ -17,6 +17,7 @@ from baselines.bench.inputs import data_of, model_of, prepare, prepared
 from baselines.experiment.cell import Cell, GridRun, Layout
 from baselines.experiment.plan import Selection, select
 from baselines.experiment.profile import Profile, load_profile
+from baselines.preflight.smoke import run_apart
 from baselines.stages.stages import run_stage
 
 SIZE, TUNING = "3b", "lora"
@@ -63,10 +64,13 @@ def day_profile(work: Path, rehearsal: bool, rl: Mapping[str, Any]) -> Profile:
 
 
 def day_run(work: Path, rehearsal: bool, part: str, rl: Mapping[str, Any]) -> tuple[GridRun, Selection, Cell]:
-    """The run of a part in a folder of its own, all rows, and GRPO's cell; makes the inputs that do not exist."""
+    """The run of a part in a folder of its own, all rows, and GRPO's cell; makes the inputs that do not exist.
+
+    On a GPU they are made in a process of their own: its memory would count as in use by somebody else.
+    """
     one = case(rehearsal)
     if not prepared(work, one):
-        prepare(work, one, "cpu" if rehearsal else "cuda")
+        run_apart(prepare, work, one, "cpu" if rehearsal else "cuda", apart=not rehearsal)
     root = work / part
     (root / "data").mkdir(parents=True, exist_ok=True)
     made = data_of(work, one)

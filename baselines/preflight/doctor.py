@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -65,6 +66,8 @@ class Machine:
     nccl: bool
     disk_free: float
     """GB free at the runs folder."""
+    cannot_compile: str = ""
+    """What Triton lacks to compile a kernel; empty when nothing."""
 
 
 def read_machine(runs: Path) -> Machine:
@@ -82,7 +85,17 @@ def read_machine(runs: Path) -> Machine:
         cuda_error=error,
         nccl=nccl,
         disk_free=shutil.disk_usage(existing).free / 2**30,
+        cannot_compile=" and ".join(lacking_to_compile()),
     )
+
+
+def lacking_to_compile() -> Iterator[str]:
+    """What Triton needs to compile its kernels, and does not find where it looks (3.6, `runtime/build.py`)."""
+    if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
+        yield "a C compiler"
+    scheme = sysconfig.get_default_scheme().replace("posix_local", "posix_prefix")
+    if not (Path(sysconfig.get_paths(scheme)["include"]) / "Python.h").is_file():
+        yield "Python.h"
 
 
 def _torch() -> tuple[str, str, bool]:
@@ -120,7 +133,9 @@ def _packages(machine: Machine, profile: Profile) -> list[Check]:
 
 
 def _gpus(machine: Machine, profile: Profile) -> list[Check]:
-    """PyTorch can use the GPUs, and several together; they are as many as the profile needs, large enough and idle."""
+    """PyTorch can use the GPUs, and several together, and Triton can compile for them; they are as many as the profile
+    needs, large enough and idle.
+    """
     built = machine.torch_cuda or "none (a CPU build)"
     found = f"driver {machine.driver or 'none'}, PyTorch for CUDA {built}: {machine.cuda_error or 'works'}"
     fix = f"update NVIDIA's driver for CUDA {built}, and check CUDA_VISIBLE_DEVICES"
@@ -132,6 +147,8 @@ def _gpus(machine: Machine, profile: Profile) -> list[Check]:
     if profile.launch.processes > 1:
         there = "available" if machine.nccl else "missing"
         checks.append(Check("nccl", machine.nccl, there, "install PyTorch's CUDA build"))
+    lacks, debian = machine.cannot_compile, "Debian: apt-get install gcc python3.11-dev"
+    checks.append(Check("compiler", not lacks, f"{lacks} missing" if lacks else "available", debian))
     needs = profile.needs
     large = [gpu for gpu in machine.gpus if gpu.memory >= needs.gpu_memory_gb]
     listed = ", ".join(f"{gpu.name} {gpu.memory:.0f} GB" for gpu in machine.gpus) or "none"

@@ -61,14 +61,14 @@ def _train(run: GridRun, cell: Cell) -> Check:
     began = time.monotonic()
     name = f"one step of {cell.method_id} on {cell.model}"
     try:
-        _call(run_stage, "train", cell.name, run, apart=bool(run.profile.needs.gpus))
+        run_apart(run_stage, "train", cell.name, run, apart=bool(run.profile.needs.gpus))
     except Exception as error:
         log = run.layout.log("train", cell.name)
         return Check(name, False, f"{type(error).__name__}: {str(error)[:300]}", f"docs/paper-run.md; log: {log}")
     return Check(name, True, f"{time.monotonic() - began:.0f} s")
 
 
-def _call(function: Callable[..., object], *arguments: object, apart: bool) -> None:
+def run_apart(function: Callable[..., object], *arguments: object, apart: bool) -> None:
     """Call the function here, or in a new process that ends with the call, and with this process."""
     if not apart:
         function(*arguments)
@@ -98,7 +98,7 @@ def parity(
         if engine == "vllm":
             config = dataclasses.replace(config, engine_args=engine_args)
         try:
-            _call(evaluate, benchmark, data, model, log, config, apart=apart)
+            run_apart(evaluate, benchmark, data, model, log, config, apart=apart)
         except Exception as error:
             return Check(what, False, f"{engine}: {type(error).__name__}: {str(error)[:300]}", "docs/paper-run.md")
         with ResponseLog(log, read_only=True) as opened:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from anatomy_r1.arithmetic import environment as portable_environment
 from anatomy_r1.errors import AnatomyR1Error
@@ -157,6 +158,7 @@ def _of_tables(first: Path, second: Path, table: str) -> str:
 
 
 def _of_weights(first: Path, second: Path) -> Iterator[str]:
+    """Bit by bit: a NaN is not equal to itself, and 0 is equal to -0."""
     from safetensors import safe_open
 
     files = sorted(path.name for path in first.glob("*.safetensors"))
@@ -166,7 +168,16 @@ def _of_weights(first: Path, second: Path) -> Iterator[str]:
     for name in files:
         with safe_open(first / name, framework="pt") as one, safe_open(second / name, framework="pt") as two:
             keys = list(one.keys())
-            unequal = [key for key in keys if not bool((one.get_tensor(key) == two.get_tensor(key)).all())]
+            if sorted(keys) != sorted(two.keys()):
+                yield f"{name}: other tensors"
+                continue
+            unequal = [key for key in keys if not _same_bits(one.get_tensor(key), two.get_tensor(key))]
             if unequal:
                 most = max(float((one.get_tensor(k) - two.get_tensor(k)).abs().max()) for k in unequal)
                 yield f"{name}: {len(unequal)} of {len(keys)} tensors differ, by {most:.1e} at most"
+
+
+def _same_bits(one: Any, two: Any) -> bool:
+    import torch
+
+    return torch.equal(*(tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (one, two)))

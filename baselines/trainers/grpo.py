@@ -63,7 +63,13 @@ from baselines.trainers.records import Recorder, rollout
 from baselines.trainers.serve import Augment, Curriculum, GroupSampler, TrainingRow
 from baselines.trainers.shared_rollouts import sample
 from baselines.trainers.shared_scores import check_model, from_shared_rows, share_images, without_graph
-from baselines.trainers.vllm_rollouts import ban_image_token, bound_context, for_vllm, seed_sampler
+from baselines.trainers.vllm_rollouts import (
+    ban_image_token,
+    bound_context,
+    for_vllm,
+    require_gradients,
+    seed_sampler,
+)
 
 SPREAD = 1e-6
 """A group is constant if its largest and smallest reward differ by no more than this. The standard deviation is not a
@@ -121,6 +127,7 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             raise AnatomyR1Error(f"{told}. Fix: shared_rollouts: false, or another `launch.accelerate`, in the profile")
         if self.use_vllm:
             seed_sampler(args, self.accelerator.process_index)
+            require_gradients(self.accelerator.device)
         if self.use_vllm and self._image_pad_token_id is not None:
             ban_image_token(self.vllm_generation, self._image_pad_token_id)
         if self.args.kept_features_mb:

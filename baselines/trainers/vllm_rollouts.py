@@ -11,6 +11,9 @@
   context unless it is told another: `bound_context`.
 - **The seed.** TRL seeds vLLM by the process alone, after it has seeded itself. Colocated, both draw from the same
   generators, so that trainings of all seeds would sample with the same random numbers: `seed_sampler`.
+- **Gradients.** Colocated, vLLM's batch invariance (`VLLM_BATCH_INVARIANT`) replaces `aten::linear` and `aten::matmul`
+  in the trainer too: on GPUs of compute capability 8 (A100, A800), and without their backward passes (0.25.1,
+  `layers/batch_invariant.py`). The first update would fail, after the first rollouts: `require_gradients`.
 """
 
 from __future__ import annotations
@@ -19,7 +22,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+import torch
 from accelerate.utils import set_seed
+
+from anatomy_r1.errors import AnatomyR1Error
 
 PROMPT_ROOM = 4096
 """Tokens that a prompt may have besides the completion: five times the longest of the profiles (ours)."""
@@ -60,6 +66,21 @@ def bound_context(args: Any, model: Any) -> None:
 def seed_sampler(args: Any, process: int) -> None:
     """Seed this process by the run's seed, as TRL does before it starts vLLM; alike where processes share an engine."""
     set_seed(args.seed + process // args.vllm_tensor_parallel_size)
+
+
+def require_gradients(device: torch.device) -> None:
+    """A linear layer has a gradient on this device, whatever has been registered since PyTorch was imported.
+
+    Raises:
+        AnatomyR1Error: It has none.
+    """
+    weight = torch.ones(8, 8, device=device, requires_grad=True)
+    try:
+        torch.autograd.grad(torch.nn.functional.linear(weight, weight).sum(), weight)
+    except NotImplementedError as error:
+        told = f"vLLM has replaced PyTorch's linear layer by one without a gradient ({str(error).split('. ')[0]})"
+        fix = "Fix: without `deterministic: true` and VLLM_BATCH_INVARIANT, use_vllm: false, or a GPU such as the H100"
+        raise AnatomyR1Error(f"{told}. {fix}; docs/determinism.md") from error
 
 
 def ban_image_token(generation: Any, pad: int) -> None:

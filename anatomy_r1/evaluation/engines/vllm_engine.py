@@ -47,10 +47,12 @@ ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",
 }
-"""Set unless the user has set them. The last one: a scheduler in a separate process outlives this process when it is
+"""Set unless the user has set them. Multiprocessing: a scheduler in a separate process outlives this process when it is
 killed, and holds the device memory that the resumed run needs. vLLM also recommends it for a reproducible order of
-batches (docs, "Reproducibility").
+batches (docs, "Reproducibility"). FlashInfer's sampler is compiled with nvcc while vLLM starts, which then fails where
+there is only a driver; and vLLM never uses it for requests that are greedy or have a seed, as all of ours.
 """
 MIN_TEMPERATURE = 0.01
 """vLLM raises a lower one to this, with a warning (`sampling_params.py` in both versions)."""

@@ -8,7 +8,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.__main__ import main
 from baselines.bench.cases import METHODS, MORE, ONCE, Case, result_path, write_json
-from baselines.gpu_day import checks, run
+from baselines.gpu_day import checks, inputs, run
 from baselines.gpu_day.parts import (
     CASES,
     DONE,
@@ -172,6 +172,21 @@ def test_the_plan_is_judged_by_what_was_measured(tmp_path):
     assert set(found.numbers["cost"]) == {"gpg", "dapo"}
     assert set(found.numbers["memory"]) == {"grpo", "gpg", "dapo"}
     assert any("further than 15%" in line for line in found.lines)
+
+
+@pytest.mark.parametrize("rehearsal", [True, False])
+def test_weights_are_made_in_a_process_of_their_own_on_a_gpu(rehearsal, tmp_path, monkeypatch):
+    """The doctor looks at the GPU's free memory next, and would find it in use: by this process."""
+    made = []
+
+    def apart(function, work, case, device, *, apart):
+        made.append((function.__name__, device, apart))
+        raise InterruptedError
+
+    monkeypatch.setattr(inputs, "run_apart", apart)
+    with pytest.raises(InterruptedError):
+        inputs.day_run(tmp_path, rehearsal, "doctor", {})
+    assert made == [("prepare", "cpu" if rehearsal else "cuda", not rehearsal)]
 
 
 REHEARSED = ((3, 1.246, 0.2748), (24, 1.4731, 0.7131))

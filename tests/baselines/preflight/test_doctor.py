@@ -81,6 +81,7 @@ BAD = {
     ),
     "no NCCL": ({"nccl": False}, {"nccl": "CUDA build"}),
     "a full disk": ({"disk_free": 20.0}, {"disk": "--runs"}),
+    "no compiler": ({"cannot_compile": "a C compiler and Python.h"}, {"compiler": "gcc python3.11-dev"}),
     "another Python": ({"python": (3, 13)}, {"python": "python3.11"}),
 }
 
@@ -121,6 +122,19 @@ def test_this_machine_is_read(tmp_path):
     assert found.packages["trl"] == LOCK["trl"]
     assert found.disk_free > 0
     assert found.cuda_error or found.torch_cuda, "PyTorch says why it cannot use CUDA"
+
+
+def test_what_triton_compiles_with_is_looked_for_where_it_looks(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(doctor.sysconfig, "get_paths", lambda scheme: {"include": str(tmp_path)})
+    assert list(doctor.lacking_to_compile()) == ["a C compiler", "Python.h"]
+    (tmp_path / "gcc").touch(mode=0o755)
+    (tmp_path / "Python.h").touch()
+    assert list(doctor.lacking_to_compile()) == []
+    (tmp_path / "gcc").unlink()
+    monkeypatch.setenv("CC", "my-compiler")
+    assert list(doctor.lacking_to_compile()) == []
 
 
 @pytest.fixture
@@ -280,7 +294,7 @@ def test_on_gpus_each_training_and_each_engine_of_the_smoke_run_has_a_process_of
     from baselines.experiment.cell import GridRun
 
     called = []
-    monkeypatch.setattr(smoke, "_call", lambda function, *rest, apart: called.append((function.__name__, apart)))
+    monkeypatch.setattr(smoke, "run_apart", lambda function, *rest, apart: called.append((function.__name__, apart)))
     monkeypatch.setattr(smoke, "make_inputs", lambda run, cells: None)
     monkeypatch.setattr(smoke, "find_spec", lambda name: name)
     monkeypatch.setattr(smoke, "compare", lambda what, *texts: smoke.Check(what, True, ""))
@@ -293,9 +307,9 @@ def test_on_gpus_each_training_and_each_engine_of_the_smoke_run_has_a_process_of
 
 def test_a_call_in_a_process_of_its_own_raises_here_what_was_raised_there():
     with pytest.raises(AnatomyR1Error, match="no profile 'nope'"):
-        smoke._call(load_profile, "nope", apart=True)
+        smoke.run_apart(load_profile, "nope", apart=True)
     with pytest.raises(BrokenProcessPool):
-        smoke._call(os._exit, 1, apart=True)
+        smoke.run_apart(os._exit, 1, apart=True)
 
 
 def test_rollouts_that_differ_fail():

@@ -1,10 +1,12 @@
 """The same training twice: equal to the bit over two processes; a changed kernel and planted differences are told."""
 
+import math
 import shutil
 import sqlite3
 from contextlib import closing
 
 import pytest
+import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
@@ -14,7 +16,7 @@ from baselines.__main__ import main
 from baselines.experiment.cell import arguments, open_run, settings
 from baselines.experiment.profile import load_profile
 from baselines.methods import registry
-from baselines.preflight.twice import Repeated, difference, learned, twice
+from baselines.preflight.twice import Repeated, _of_weights, difference, learned, twice
 from baselines.runtime.determinism import ENVIRONMENT
 from baselines.stages.stages import parse_cell
 from tests.helpers.small_runs import linked
@@ -110,6 +112,22 @@ def _nudge(folder):
 
 
 @pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({"norm": [0.0, math.nan]}, []),
+        ({"norm": [-0.0, math.nan]}, ["model.safetensors: 1 of 1 tensors differ, by nan at most"]),
+        ({"norm": [0.0, math.nan], "head": [1.0]}, ["model.safetensors: other tensors"]),
+    ],
+    ids=["the same, a NaN included", "the sign of a zero", "one tensor more"],
+)
+def test_weights_are_compared_by_their_bits(second, told, tmp_path):
+    for place, weights in (("first", {"norm": [0.0, math.nan]}), ("second", second)):
+        (tmp_path / place).mkdir()
+        save_file({name: torch.tensor(values) for name, values in weights.items()}, tmp_path / place / WEIGHTS)
+    assert list(_of_weights(tmp_path / "first", tmp_path / "second")) == told
+
+
+@pytest.mark.parametrize(
     ("name", "told"),
     [
         ("nope", "no name of a training. Fix: BENCHMARK/MODEL/METHOD/seedN"),
@@ -148,8 +166,6 @@ def test_the_key_is_part_of_what_weights_depend_on(tmp_path):
 
 
 def test_a_process_gets_the_environment_and_pytorch_refuses_what_is_not_deterministic(monkeypatch):
-    import torch
-
     from baselines.runtime.determinism import use_deterministic
 
     for name in ENVIRONMENT:

@@ -8,6 +8,7 @@ import torch
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.training.training_log import TrainingLog, read
+from baselines.experiment.profile import load_profile
 from baselines.trainers import grpo
 from baselines.trainers.parity import Agreement, agreement, partial_sums, require
 from tests.helpers.recording import hashed_reward, shift_weights, trainer_for
@@ -15,6 +16,7 @@ from tests.helpers.recording import hashed_reward, shift_weights, trainer_for
 pytestmark = pytest.mark.slow
 
 BAND, MOST = 1e-3, 0.01
+PROFILE = {key: load_profile("paper").budget("rl")[key] for key in ("parity_band", "parity_stop")}
 CHECKED = {"max_steps": 2, "beta": 0.0, "shared_rollouts": True, "parity_band": BAND, "parity_stop": MOST}
 
 
@@ -76,10 +78,11 @@ def cold(trainer, prompts, images, fields):
 SAMPLE = grpo.sample
 
 
+@pytest.mark.parametrize("limits", [{}, PROFILE], ids=["tight", "the profile's"])
 @pytest.mark.parametrize("fault", [stale, blind, cold])
-def test_a_planted_fault_ends_the_first_step(checked, fault, monkeypatch):
+def test_a_planted_fault_ends_the_first_step(checked, fault, limits, monkeypatch):
     monkeypatch.setattr(grpo, "sample", fault)
-    trainer, _ = checked("grpo")
+    trainer, _ = checked("grpo", **limits)
     before = [value.detach().clone() for value in trainer.model.parameters()]
     with pytest.raises(AnatomyR1Error, match=r"step 1: .* % of the sampled tokens' .* not this policy's"):
         trainer.train()

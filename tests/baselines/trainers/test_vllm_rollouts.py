@@ -1,8 +1,11 @@
 """What is done for vLLM's rollouts of prompts with images, without vLLM; `tests/with_vllm` has the real one."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from baselines.trainers.vllm_rollouts import (
     NEVER,
@@ -11,6 +14,7 @@ from baselines.trainers.vllm_rollouts import (
     bound_context,
     collapse_image_padding,
     for_vllm,
+    require_gradients,
     seed_sampler,
 )
 
@@ -144,3 +148,26 @@ def test_processes_that_share_an_engine_draw_alike():
         seed_sampler(args, process)
         drawn.append(torch.rand(1).item())
     assert drawn[0] == drawn[1] != drawn[2] == drawn[3]
+
+
+REPLACED = """
+import torch
+from anatomy_r1.errors import AnatomyR1Error
+from baselines.trainers.vllm_rollouts import require_gradients
+own = lambda given, weight, bias=None: (given[:, None] * weight).sum(-1)
+library = torch.library.Library("aten", "IMPL")
+library.impl("aten::linear", own, "CPU")
+try:
+    require_gradients(torch.device("cpu"))
+except AnatomyR1Error as error:
+    print(error)
+"""
+"""As vLLM's batch invariance does for CUDA; in a process of its own, since it holds for all that follows."""
+
+
+@pytest.mark.slow
+def test_a_linear_layer_that_lost_its_gradient_is_told_before_the_first_rollout():
+    require_gradients(torch.device("cpu"))
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", REPLACED], capture_output=True, text=True, check=True)
+    assert "without a gradient (Could not run 'aten::linear_backward'" in done.stdout
+    assert "Fix: without `deterministic: true`" in done.stdout
