@@ -40,7 +40,13 @@ def test_a_brief_report_prints_verdicts_warnings_and_notes_and_writes_everything
     assert main(["compare", str(tmp_path / "store"), "--brief", "--out", str(file)]) == 0
     brief, whole = capsys.readouterr().out, file.read_text()
     assert brief.count("\nSystem ") == 1 < whole.count("\nSystem ")
-    for said in ("avg@5, points", "p (Holm)", "say nothing about real models", "Verdict (our rule)", "For these weights only"):
+    for said in (
+        "avg@5, points",
+        "p (Holm)",
+        "say nothing about real models",
+        "Verdict (our rule)",
+        "For these weights only",
+    ):
         assert said in brief and said in whole
     assert main(["compare", str(tmp_path / "store")]) == 0
     assert capsys.readouterr().out == whole
