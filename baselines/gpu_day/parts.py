@@ -17,7 +17,8 @@ from baselines.bench.cases import MORE, ONCE, OURS, PLAIN, write_json
 
 DONE, LEFT, FAILED, UNKNOWN = "done", "left", "failed", "not possible here"
 """How a part stands: it ended; it has more to do; something in it is wrong; this machine lacks what it needs."""
-ENDED = (DONE, FAILED, UNKNOWN)
+ENDED = (DONE, FAILED)
+"""A later call does not run these again; what a machine lacked, it looks for again."""
 FIRST = ("doctor", "steps", "shared")
 """Parts that a quarter of an hour should see (our estimate: no GPU has shown it)."""
 SHORTEST = 45.0
@@ -55,6 +56,13 @@ class Outcome:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     """Over all calls."""
+    methods: tuple[str, ...] = ()
+    """Methods that it was asked for, where it takes some; empty: all."""
+
+    def ended(self, methods: Sequence[str]) -> bool:
+        """Whether nothing is left of what is asked for now (`methods`; empty: all)."""
+        asked_before = not self.methods or (bool(methods) and set(methods) <= set(self.methods))
+        return self.status in ENDED and asked_before
 
 
 def outcome_path(out: Path, name: str) -> Path:
@@ -73,7 +81,7 @@ def read_outcome(out: Path, name: str) -> Outcome:
         return Outcome(name, LEFT)
     try:
         value = json.loads(path.read_text())
-        return Outcome(**{**value, "lines": tuple(value["lines"])})
+        return Outcome(**{**value, "lines": tuple(value["lines"]), "methods": tuple(value.get("methods", ()))})
     except (KeyError, TypeError, ValueError) as error:
         raise AnatomyR1Error(f"{path}: no outcome of a part ({error}). Fix: move it away and run again") from error
 

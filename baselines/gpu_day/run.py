@@ -24,7 +24,6 @@ from baselines.gpu_day.inputs import SIZE, TUNING
 from baselines.gpu_day.parts import (
     CASES,
     DONE,
-    ENDED,
     FAILED,
     LEFT,
     SHORTEST,
@@ -78,13 +77,14 @@ def run_day(day: Day, wanted: Sequence[Part]) -> list[Outcome]:
     for part in wanted:
         before = read_outcome(day.out, part.name)
         remaining = day.seconds - (time.monotonic() - began)
-        if before.status in ENDED or remaining < SHORTEST:
+        asked = day.methods if part.name in CASES else ()
+        if before.ended(asked) or remaining < SHORTEST:
             continue
         print(f"{part.name}: {part.shows} ...", file=sys.stderr, flush=True)
         started = time.monotonic()
         found = _run(day, part.name, remaining)
         spent = before.seconds + time.monotonic() - started
-        write_outcome(day.out, replace(found, seconds=round(spent, 1)))
+        write_outcome(day.out, replace(found, seconds=round(spent, 1), methods=asked))
         print(f"{part.name}: {found.status}", file=sys.stderr, flush=True)
         write_report(day.out, day.command, wanted, rehearsal=day.rehearsal)  # a machine may be gone at any time
     write_report(day.out, day.command, wanted, rehearsal=day.rehearsal)
