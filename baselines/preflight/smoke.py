@@ -112,6 +112,7 @@ def compare(what: str, ours: dict[str, str], theirs: dict[str, str]) -> Check:
     unequal = [name for name in ours if "".join(ours[name].split()) != "".join(theirs.get(name, "").split())]
     said = f"{len(ours) - len(unequal)} of {len(ours)} greedy answers agree with transformers'"
     said += f"; different: {', '.join(unequal[:3])}" if unequal else ""
-    fix = "set use_vllm: false in the profile (slow), and see huggingface/trl#6294; do not train on wrong rollouts"
+    fix = "set use_vllm: false and no parity_band in the profile (slow), and see huggingface/trl#6294; "
+    fix += "do not train on wrong rollouts"
     alike = len(ours) - len(unequal) >= len(ours) * ALIKE / QUESTIONS
     return Check(what, bool(ours) and alike, said, fix)

@@ -84,6 +84,9 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
             raise ValueError(f"masked_share {self.masked_share:g}: a masked image needs a share above 0, at most 1")
         if self.parity_stop and not self.parity_band:
             raise ValueError("parity_stop without parity_band: name the band, for example parity_band: 0.5")
+        if self.parity_band and not (self.use_vllm or self.shared_rollouts):
+            fix = "Fix: use_vllm, shared_rollouts, or no parity_band and parity_stop"
+            raise ValueError(f"parity_band, and transformers states no log-probabilities of its rollouts. {fix}")
         if self.augments and self.use_vllm and self.vllm_mode == "server":
             raise ValueError("vLLM's server mode samples a whole group from one prompt (TRL 1.16), which undoes GDQA")
 

@@ -62,5 +62,5 @@ def require(found: Agreement, step: int, band: float, most: float) -> None:
     raise AnatomyR1Error(
         f"step {step}: {told} between the sampler and the trainer (mean {found.mean:.3g}, largest {found.largest:.3g}; "
         f"allowed: {100 * most:g} %). The rollouts are not this policy's: stale weights, other image tokens or another "
-        "temperature. Fix: `python -m baselines doctor --smoke`, or use_vllm: false; docs/paper-run.md"
+        "temperature. Fix: `python -m baselines doctor --smoke`, or use_vllm: false and no parity_band"
     )

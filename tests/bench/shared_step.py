@@ -113,6 +113,7 @@ def budget(shape, method, way, steps):
     common["gradient_checkpointing"] = shape == "paper"
     if shape != "mini":
         changed |= {"per_device_train_batch_size": 8, "optim": "sgd", "vllm_enable_sleep_mode": False}
+        changed |= {"parity_band": 0.0, "parity_stop": 0.0}
     training = {"common": common, "rl": {**profile.training["rl"], **changed, **WAYS[way]}}
     return arguments(dataclasses.replace(profile, training=training), find_method(method), 0)
 

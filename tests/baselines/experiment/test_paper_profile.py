@@ -19,7 +19,8 @@ from tests.helpers.small_runs import ignore, linked
 from tests.helpers.smoke import smoke_profile
 
 TASK = "sgg_anatomy_mini"
-ON_CPU = {"use_cpu": True, "use_vllm": False, "similarity": "mini", "max_completion_length": 6}
+NO_VLLM = {"use_vllm": False, "parity_band": 0.0, "parity_stop": 0.0}
+ON_CPU = {**NO_VLLM, "use_cpu": True, "similarity": "mini", "max_completion_length": 6}
 """What a test machine lacks: GPUs, vLLM, MedCLIP's weights, time."""
 SMALL = {"max_steps": 1, "own_steps": 1, "rollout_tokens": 0, "warmup_steps": 0, "save_steps": 5}
 TRAINED = [one for one in METHODS if one.trained and one.start == "base" and one not in CALIBRATION]

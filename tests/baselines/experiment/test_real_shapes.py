@@ -19,7 +19,8 @@ from baselines.trainers.arguments import build_arguments
 from tests.helpers import qwen3_vl
 
 TASK = "sgg_anatomy_mini"
-ON_CPU = {"use_vllm": False, "vllm_enable_sleep_mode": False, "similarity": "mini"}
+NO_VLLM = {"use_vllm": False, "vllm_enable_sleep_mode": False, "parity_band": 0.0, "parity_stop": 0.0}
+ON_CPU = {**NO_VLLM, "similarity": "mini"}
 TRAINERS = ("sft", "grpo", "gpg", "dapo", "papo")
 """One method of each trainer."""
 PAPERS = ("qwen2.5-vl-3b", "qwen2.5-vl-7b")

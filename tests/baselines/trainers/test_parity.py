@@ -121,3 +121,8 @@ def test_the_limit_itself_is_allowed():
 def test_a_limit_without_a_band_is_refused(checked):
     with pytest.raises(ValueError, match="parity_stop without parity_band"):
         checked("grpo", parity_band=0.0)
+
+
+def test_a_band_without_a_sampler_that_states_its_log_probabilities_is_refused(checked):
+    with pytest.raises(ValueError, match=r"transformers states no log-probabilities .*Fix: use_vllm, shared_rollouts"):
+        checked("grpo", shared_rollouts=False)

@@ -153,7 +153,8 @@ def test_settings_that_they_lack_are_refused(change, told):
 @pytest.mark.parametrize("key", [{"shared_rollouts": True}, {"kept_features_mb": 64}], ids=str)
 def test_sharded_weights_do_not_pass_the_plan(key):
     profile = load_profile("paper")
-    rl = {**profile.training["rl"], **key, "use_vllm": False, "vllm_enable_sleep_mode": False}
+    unused = {"vllm_enable_sleep_mode": False, "parity_band": 0.0, "parity_stop": 0.0}
+    rl = {**profile.training["rl"], **unused, **key, "use_vllm": False}
     for launcher, told in (("zero3", "zero3 shards them"), ("zero2", "")):
         training = {**profile.training, "rl": rl}
         changed = dataclasses.replace(profile, training=training, launch=Launch(4, launcher))
