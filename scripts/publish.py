@@ -32,6 +32,8 @@ from baselines.experiment.profile import load_profile  # noqa: E402
 from baselines.methods.registry import CALIBRATION  # noqa: E402
 
 MINI, KNOWN = Path("results/mini"), Path("results/calibration")
+BASE = "mini-l-1"
+"""Of the calibration: its known answers and doses have been trained from this base alone."""
 CELLS = "store/sgg_anatomy_mini/mini-l"
 COMPARED = (
     "grpo", "sft-grpo", "cot-sft-grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-gdqa-no-text",
@@ -120,7 +122,7 @@ def report(mini: Path, known: Path) -> None:
     family: tuple[str | Path, ...] = ("--family", mini / "family.yaml", "--allow-different", "seeds", "--all-pairs")
     command("anatomy_r1.cli", "compare", *systems, *family, "--out", mini / "comparisons.md")
     if (ROOT / known / "store").is_dir():
-        command("reports", "calibration", "--store", store, known / "store", "--out", known)
+        command("reports", "calibration", "--store", store, known / "store", "--bases", BASE, "--out", known)
     audit, curves = Path("results/audit"), mini / "figures" / "figure_statements.csv"
     command("reports", "ledger", "--store", store, "--audit", audit / "audit.json", "--curves", curves, "--out", audit)
 
