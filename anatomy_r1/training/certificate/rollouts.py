@@ -18,8 +18,8 @@ CONSTANT = 1e-6
 DEVIATION_FLOOR = 1e-4
 """TRL adds it to the standard deviation of the paper's eq. 1."""
 TOLERANCE = 1e-5
-"""Ours, beside what float32 rounds. A doubled reward, the only one of its group, moves its advantage by 5e-5 in a group of
-two (through `DEVIATION_FLOOR`), and by more in larger ones.
+"""Ours, beside what float32 rounds. A doubled reward, the only one of its group, moves its advantage by 5e-5 in a group
+of two (through `DEVIATION_FLOOR`), and by more in larger ones.
 """
 ROUNDINGS = 8
 """Ours: training adds and subtracts rewards in float32; so many of its rounding errors may add up in an advantage."""
