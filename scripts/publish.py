@@ -4,9 +4,9 @@
     python scripts/publish.py runs/mini                                   # into results/mini and results/calibration
     python scripts/publish.py                                             # only makes the reports again
 
-The profile is portable, so results of several runs and machines add up. Known answers and doses of the calibration
-(docs/calibration.md) have a store of their own. A result that is there already must have the same numbers: where it has
-others, nothing is written, unless `--replace` takes those of the run.
+The profile is portable, so results of several runs and machines add up. What the calibration alone needs (its methods,
+its doses, further seeds; docs/calibration.md) has a store of its own. A result that is there already must have the same
+numbers: where it has others, nothing is written, unless `--replace` takes those of the run.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ sys.path.insert(0, str(ROOT))
 from anatomy_r1.errors import AnatomyR1Error  # noqa: E402
 from anatomy_r1.files import write_output  # noqa: E402
 from anatomy_r1.results.agreement import table_hash  # noqa: E402
-from anatomy_r1.results.store import MATCHED, load_cell, load_results  # noqa: E402
+from anatomy_r1.results.store import MATCHED, Result, load_cell, load_results  # noqa: E402
 from anatomy_r1.training.method_names import TITLES  # noqa: E402
 from baselines.experiment.profile import load_profile  # noqa: E402
 from baselines.methods.registry import CALIBRATION  # noqa: E402
 
 MINI, KNOWN = Path("results/mini"), Path("results/calibration")
-BASE = "mini-l-1"
-"""Of the calibration: its known answers and doses have been trained from this base alone."""
+SEEDS = range(3)
+"""Of `results/mini`, from all bases. Further seeds are of one base, for the calibration."""
 CELLS = "store/sgg_anatomy_mini/mini-l"
 COMPARED = (
     "grpo", "sft-grpo", "cot-sft-grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-gdqa-no-text",
@@ -82,7 +82,7 @@ def additions(run: Path, *, replace: bool = False) -> list[Addition]:
     different: list[str] = []
     for result in load_results(run / "results"):
         own = "store" / Path(result.key)
-        target = ROOT / (KNOWN if in_calibration(result.model, result.method) else MINI) / own
+        target = ROOT / (KNOWN if in_calibration(result) else MINI) / own
         if target.with_suffix(".json").is_file() and not replace:
             if table_hash(load_cell(target.with_suffix(".json"), result.key)) != table_hash(result):
                 different.append(result.key)
@@ -97,9 +97,10 @@ def additions(run: Path, *, replace: bool = False) -> list[Addition]:
     return found
 
 
-def in_calibration(model: str, method: str) -> bool:
-    """Whether a result belongs to the calibration: a known answer's method, or a model with a dose."""
-    return method in {one.id for one in CALIBRATION} or "dose" in load_profile("mini").models[model]
+def in_calibration(one: Result) -> bool:
+    """Whether a result is the calibration's: of a known answer's method, a model with a dose, or a further seed."""
+    of_method = one.method in {method.id for method in CALIBRATION}
+    return of_method or "dose" in load_profile("mini").models[one.model] or one.seed not in SEEDS
 
 
 def add(one: Addition) -> None:
@@ -122,7 +123,7 @@ def report(mini: Path, known: Path) -> None:
     family: tuple[str | Path, ...] = ("--family", mini / "family.yaml", "--allow-different", "seeds", "--all-pairs")
     command("anatomy_r1.cli", "compare", *systems, *family, "--out", mini / "comparisons.md")
     if (ROOT / known / "store").is_dir():
-        command("reports", "calibration", "--store", store, known / "store", "--bases", BASE, "--out", known)
+        command("reports", "calibration", "--store", store, known / "store", "--out", known)
     audit, curves = Path("results/audit"), mini / "figures" / "figure_statements.csv"
     command("reports", "ledger", "--store", store, "--audit", audit / "audit.json", "--curves", curves, "--out", audit)
 

@@ -1,12 +1,14 @@
 """Known answers: which outcomes are right, planted differences, and the tables of them and of the doses."""
 
+from dataclasses import replace
+
 import pytest
 
 from anatomy_r1.comparison.calibration import KNOWN, calibrate, outcome
 from anatomy_r1.comparison.systems import SystemRun, systems
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.methods.registry import find_method
-from reports.tables.calibration import export
+from reports.tables.calibration import designs, export
 from tests.helpers.stores import PROVENANCE, named, questions, result
 
 VERDICTS = ("better", "worse", "no detectable difference", "underpowered")
@@ -101,6 +103,27 @@ def test_tables_of_answers_and_doses():
     assert [row.title for row in doses.rows] == ["none", "likeness 2"]
     gains = [float(row.cells[1].text) for row in doses.rows]
     assert abs(gains[0]) < 10 < 30 < gains[1]
+
+
+def test_all_bases_under_the_seeds_they_share_then_a_base_with_more():
+    found = list(cells({"sft": 0.5, "cot-sft": 0.8}))
+    crossed = [replace(one, base=base) for one in found for base in ("one", "two", "three")]
+    deeper = [replace(one, base="two", seed=one.seed + 3) for one in found]
+    assert [one.title.rpartition("; ")[2] for one in designs(crossed)] == ["seeds 0, 1, 2 x one, three, two"]
+    both = list(designs([*crossed, *deeper]))
+    assert [one.title.rpartition("; ")[2] for one in both] == [
+        "seeds 0, 1, 2 x one, three, two", "seeds 0, 1, 2, 3, 4, 5 x two"
+    ]  # fmt: skip
+    assert [[len(system.runs) for system in one.systems] for one in both] == [[9, 9], [6, 6]]
+    (all_bases, one_base) = named(export([*crossed, *deeper]).report, "known-answers").blocks
+    assert [len(block.rows) for block in (all_bases, one_base)] == [1, 1]
+
+
+def test_scores_of_the_csv_are_of_the_shared_seeds():
+    crossed = [replace(one, base=base) for one in cells({"sft": 0.5, "cot-sft": 0.8}) for base in ("a", "b", "c")]
+    more = replace(result("sft", questions=questions(0.1, n=240, clusters=24)), base="a", seed=9)
+    shown = [list(export(results).scores) for results in (crossed, [*crossed, more])]
+    assert shown[0] == shown[1] and {one.seeds for one in shown[1]} == {9}
 
 
 def test_a_store_without_any_says_what_to_run():

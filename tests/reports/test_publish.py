@@ -50,13 +50,15 @@ def published(publish, run, **options):
     return {one.source.relative_to(run / "results").as_posix() for one in found}
 
 
-def test_results_are_added_once_and_known_answers_and_doses_to_a_store_of_their_own(publish, tmp_path):
+def test_results_are_added_once_and_what_the_calibration_needs_to_a_store_of_its_own(publish, tmp_path):
     mine, known, dosed = made("grpo"), made("grpo-flipped"), made("grpo", model="mini-l-peak-0.5")
-    run = run_of(tmp_path / "run", mine, known, dosed)
-    assert published(publish, run) == {mine.key, known.key, dosed.key}
+    further = dataclasses.replace(mine, seed=3)
+    run = run_of(tmp_path / "run", mine, known, dosed, further)
+    calibration = {known.key, dosed.key, further.key}
+    assert published(publish, run) == {mine.key, *calibration}
     assert published(publish, run) == set()
     stores = [tmp_path / "root" / folder / "store" for folder in (publish.MINI, publish.KNOWN)]
-    assert [{one.key for one in load_results(store)} for store in stores] == [{mine.key}, {known.key, dosed.key}]
+    assert [{one.key for one in load_results(store)} for store in stores] == [{mine.key}, calibration]
 
 
 def test_curves_go_with_the_results_of_the_matched_arm(publish, tmp_path):
