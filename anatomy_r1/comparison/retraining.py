@@ -41,6 +41,8 @@ from anatomy_r1.scoring.intervals import CONFIDENCE, Labels, cluster_interval
 FEWEST = 3
 """Seeds, and bases if there are several, that an interval of the method requires (our choice): with two seeds, it
 covered 88 %."""
+_ROUNDING = 1e-24
+"""Below this, a variance of shares is what rounding leaves where nothing varies; its p would be 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def retraining_interval(
         return None
     parts = [(over_clusters.se**2, over_clusters.clusters - 1), *_training_variance(means)]
     variance = sum(part for part, _ in parts)
-    if variance == 0:
+    if variance < _ROUNDING:
         return None
     freedom = variance**2 / sum(part**2 / of for part, of in parts)
     mean, se = over_clusters.mean, variance**0.5

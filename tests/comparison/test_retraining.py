@@ -42,8 +42,9 @@ def test_where_seeds_agree_it_is_the_interval_over_clusters():
         (np.arange(8.0).reshape(2, 4), "abcd"),
         (np.arange(12.0).reshape(3, 4), "aaaa"),
         (np.full((3, 4), 0.25), "abcd"),
+        (np.full((3, 4), 0.1), "abcd"),
     ],
-    ids=["two seeds", "one cluster", "nothing varies"],
+    ids=["two seeds", "one cluster", "nothing varies", "nothing varies but by rounding"],
 )
 def test_there_is_no_interval_without_enough_data(values, clusters):
     assert retraining_interval(values, list(clusters)) is None
