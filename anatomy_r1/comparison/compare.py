@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anatomy_r1.bases import RunKey, distinct_seeds, named_bases
+from anatomy_r1.bases import RunKey, distinct_seeds, factors_text, named_bases
 from anatomy_r1.comparison import statistics
 from anatomy_r1.comparison.family import METRICS, Declaration, Family, Pair
 from anatomy_r1.comparison.panel import ALL, Panel, SystemPair, runs_of_pair
@@ -128,6 +128,8 @@ class Comparison:
     """Bases in common; empty where they have no name."""
     runs: int = 0
     """Pairs of trainings from the same base under the same seed."""
+    factors: str = ""
+    """Seeds and bases of these pairs, in words; empty if there are none."""
 
     @property
     def reservations(self) -> tuple[str, ...]:
@@ -322,6 +324,7 @@ def _compared(
             flips=flips(*_mean_shares(panel, pair, flip_metric), panel.questions, flip_metric),
             bases=named_bases(of_methods.runs),
             runs=len(of_methods.runs),
+            factors=factors_text(of_methods.runs),
         )
 
 

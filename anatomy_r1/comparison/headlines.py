@@ -102,7 +102,10 @@ def _alone(test: HypothesisTest, family: Family) -> str:
 def _training(one: Comparison, test: HypothesisTest, family: Family) -> str:
     """What the verdict says about another training."""
     if one.retrained is None:
-        return "For these weights only: another training takes three seeds (of several bases, three) to be judged."
+        return (
+            "For these weights only: another training takes three seeds (of several bases, three, each under all of "
+            "the seeds) to be judged."
+        )
     if test.of_these_weights:
         return "For these weights only: the interval for another training includes zero."
     if test.method and test.method.p > family.level:

@@ -151,18 +151,13 @@ def verdict_table(analysis: Analysis) -> Table:
             yield from (Cell("not in the family"), Cell(), Cell(), Cell())
         yield points(difference.detectable)
         yield Cell(str(difference.interval.clusters))
-        yield Cell(_factors(one) or "none shared")
+        yield Cell(one.factors or "none shared")
         yield points(one.spread)
         yield Cell(interval_text(one.retrained.low, one.retrained.high)) if one.retrained else Cell()
         yield from _method_cells(one)
 
     heads = columns(f"{metric}, points", titles)
     return Table("verdicts", f"Differences in {metric}, and verdicts", "System", heads, _pair_blocks(analysis, cells))
-
-
-def _factors(one: Comparison) -> str:
-    seeds, bases = ", ".join(map(str, one.seeds)), ", ".join(one.bases)
-    return f"{seeds} x {bases}" if bases else seeds
 
 
 def _method_cells(one: Comparison) -> tuple[Cell, ...]:

@@ -83,10 +83,12 @@ def test_the_verdict_of_the_method(low, high, p, said):
     assert method_verdict(found, p, level=0.05, smallest_difference=0.05) == said
 
 
-def cells(bases):
+def cells(bases, lacking=()):
     """Of two systems, the second better from all bases but, where `bases` is given, only from the first."""
     rng, labels, found = np.random.default_rng(6), np.repeat(np.arange(20), 10), []
     for (number, base), seed in product(enumerate(bases), range(3)):
+        if (base, seed) in lacking:
+            continue
         for method, gain in (("base", 0.0), ("new", 0.3 if number == 0 or len(bases) == 1 else 0.05)):
             right = answers(rng, labels, shift=gain, wobble=0.0)
             found.append(replace(result(method, table(right, labels), seed=seed), base=base))
@@ -102,6 +104,15 @@ def test_a_gain_from_one_base_is_of_these_weights_and_not_of_the_method():
     assert (shown["the method"].text, shown["seeds"].text) == ("underpowered", "0, 1, 2 x b-1, b-2, b-3")
     assert (one.seeds, one.bases, one.runs) == ((0, 1, 2), ("b-1", "b-2", "b-3"), 9)
     assert "over clusters, seeds and bases" in shown
+
+
+def test_a_base_without_one_of_the_seeds_leaves_no_verdict_of_the_method_and_is_told():
+    compared, shown = cells(("b-1", "b-2", "b-3"), lacking=[("b-3", 2)])
+    (one,) = compared.comparisons
+    assert (one.runs, one.retrained, one.test.method, one.test.of_these_weights) == (8, None, None, True)
+    assert (shown["seeds"].text, shown["the method"].text) == ("0, 1 x b-3; 0, 1, 2 x b-1, b-2", "—")
+    (told,) = document(compared).headlines
+    assert "each under all of the seeds" in told.sentence
 
 
 def test_with_one_base_the_method_is_told_to_be_of_that_base():

@@ -114,3 +114,5 @@ def test_toy_bases_differ_by_their_seed(tmp_path):
 def test_runs_are_told_by_seed_and_base():
     assert factors_text([RunKey("", 1), RunKey("", 0)]) == "0, 1"
     assert factors_text([RunKey("b", 0), RunKey("a", 0)]) == "0 x a, b"
+    assert factors_text([RunKey("a", 0), RunKey("a", 1), RunKey("b", 0), RunKey("c", 0)]) == "0 x b, c; 0, 1 x a"
+    assert factors_text([]) == ""
