@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import METRICS, Family
 from anatomy_r1.comparison.panel import panels
 from anatomy_r1.comparison.refusal import method_of
 from anatomy_r1.comparison.systems import System
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Expected = Literal["identical", "no difference", "worse", "better", "not worse"]
 Outcome = Literal["as expected", "missed", "false alarm"]
@@ -52,7 +53,7 @@ class Calibrated:
     known: KnownAnswer
     comparison: Comparison
     identical: bool
-    """Whether both answered every question alike in every run that they have in common."""
+    """Whether both have the same right and wrong answers to every question in every run that they have in common."""
 
     @property
     def verdict(self) -> str:
@@ -84,14 +85,16 @@ def outcome(expected: Expected, verdict: str, identical: bool = False) -> Outcom
 def calibrate(systems: Sequence[System], known: Sequence[KnownAnswer] = KNOWN, *, seed: int = 0) -> list[Calibrated]:
     """The known answers among systems of one benchmark, model and arm, judged as one family.
 
-    Answers of which a system is missing are left out.
+    Answers of which a system is missing are left out. They still belong to the family, with p = 1.
     """
     by_method = {method_of(system): system for system in systems}
     there = [one for one in known if {one.baseline, one.other} <= by_method.keys()]
     if not there:
         return []
+    names = {method: system.name for method, system in by_method.items()}
+    declared = (frozenset(names.get(method, method) for method in (one.baseline, one.other)) for one in known)
+    family = Family("known answers", METRIC, tuple(declared))
     pairs = [(by_method[one.baseline], by_method[one.other]) for one in there]
-    family = Family("known answers", METRIC, tuple(frozenset(system.name for system in pair) for pair in pairs))
     made = [panel for pair in pairs for panel in panels(pair, ("prompts",) if _prompts_differ(*pair) else ())]
     judged = {(one.baseline, one.other): one for one in compare(made, family, seed=seed)}
     return [Calibrated(one, judged[pair], _same_answers(*pair)) for one, pair in zip(there, pairs, strict=True)]
@@ -103,8 +106,12 @@ def _prompts_differ(first: System, second: System) -> bool:
 
 
 def _same_answers(first: System, second: System) -> bool:
-    """Whether all answers in common runs are right and wrong alike; False if there are no such runs."""
+    """Whether the question tables of all common runs are equal in all that both record; False without such runs."""
     runs = {run.key: run for run in second.runs}
     common = [(run.questions, runs[run.key].questions) for run in first.runs if run.key in runs]
-    columns = [name for name in first.runs[0].questions.columns if name.startswith("correct")]
-    return bool(common) and all(np.array_equal(a[columns], b[columns]) for a, b in common)
+    return bool(common) and all(_equal(*pair) for pair in common)
+
+
+def _equal(first: pd.DataFrame, second: pd.DataFrame) -> bool:
+    shared = [name for name in first.columns if name in second.columns]  # older stores lack some
+    return first[shared].equals(second[shared])

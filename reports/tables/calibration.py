@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from anatomy_r1.bases import factors_text
-from anatomy_r1.comparison.calibration import METRIC, Calibrated, calibrate
+from anatomy_r1.comparison.calibration import KNOWN, METRIC, Calibrated, KnownAnswer, calibrate
 from anatomy_r1.comparison.cells import difference_cell, interval_text, score_cell
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import Family
@@ -35,13 +35,16 @@ _EMPTY = (
 )
 _KNOWN = (
     "Difference in Avg@5, second minus first, in points [95 % interval of these weights, over clusters], and [of the "
-    "method, over clusters, seeds and bases] where there are three seeds. Verdicts by the rule of docs/statistics.md, "
-    "of the method where there is its interval, else of these weights; Holm over the known answers below one heading. "
-    "A negative is a false alarm if any difference is found."
+    "method, over clusters, seeds and bases] where there are three seeds, and of several bases three, each under all "
+    "of the seeds; runs: seeds and bases that both methods have. Verdicts by the rule of docs/statistics.md, of the "
+    "method where there is its interval, else of these weights, which says nothing of another training; Holm over all "
+    "known answers, whether they were run or not, below each heading by itself. A negative is a false alarm if any "
+    "difference is found."
 )
 _DOSES = (
     "Avg@5 of GRPO in percent, and what the two methods gain over it in points, with the same intervals. Dose 0 "
-    "had the same further training turn as all others. Not tested: intervals are not adjusted for their number."
+    "had the same further training turn as all others. Runs: the seeds and bases that a number is of. Not tested: "
+    "intervals are not adjusted for their number."
 )
 
 
@@ -112,18 +115,31 @@ def _systems(results: Sequence[Result]) -> tuple[System, ...]:
 
 
 def _known_table(answers: Sequence[tuple[Design, Sequence[Calibrated]]]) -> Table:
-    titles = ("expected", "difference", "verdict", "outcome", "why")
+    titles = ("expected", "difference", "runs", "verdict", "outcome", "why")
     blocks = [Block(design.title, tuple(map(_known_row, found))) for design, found in answers]
-    columns = tuple(map(Column, titles))
-    return Table("known-answers", "Known answers", "Comparison", columns, tuple(blocks), (_KNOWN,))
+    columns, missing = tuple(map(Column, titles)), tuple(note for one in answers for note in _not_run(*one))
+    return Table("known-answers", "Known answers", "Comparison", columns, tuple(blocks), (_KNOWN, *missing))
+
+
+def _not_run(design: Design, found: Sequence[Calibrated]) -> Iterator[str]:
+    """A note that names the known answers of which a method is missing."""
+    there = {one.known for one in found}
+    if missing := [_pair_title(one) for one in KNOWN if one not in there]:
+        yield f"Not run, {design.title}: {'; '.join(missing)}."
 
 
 def _known_row(found: Calibrated) -> Row:
-    known = found.known
-    verdict = "the same answers" if found.identical else found.verdict
-    told = (known.expected, verdict, found.outcome, known.why)
-    cells = (Cell(told[0]), _gain(found.comparison), *map(Cell, told[1:]))
-    return Row(f"{method_title(known.baseline, MATCHED)} → {method_title(known.other, MATCHED)}", cells)
+    known, test = found.known, found.comparison.test
+    verdict = Cell("the same answers")
+    if not found.identical:
+        verdict = Cell(found.verdict, "" if test and test.method else "(these weights)")
+    runs = Cell(found.comparison.factors or "none shared")
+    cells = (Cell(known.expected), _gain(found.comparison), runs, verdict, Cell(found.outcome), Cell(known.why))
+    return Row(_pair_title(known), cells)
+
+
+def _pair_title(known: KnownAnswer) -> str:
+    return f"{method_title(known.baseline, MATCHED)} → {method_title(known.other, MATCHED)}"
 
 
 def _gain(comparison: Comparison) -> Cell:
@@ -144,6 +160,8 @@ class Response:
     grpo: Interval | None
     gains: Mapping[str, Comparison]
     """Method -> its difference to GRPO, where both were run."""
+    factors: str = ""
+    """Seeds and bases of `grpo`, in words."""
 
 
 def responses(results: Sequence[Result]) -> list[Response]:
@@ -162,7 +180,7 @@ def _response(benchmark: str, dose: Mapping[str, float], by_method: Mapping[str,
     if BASELINE not in by_method:
         return Response(benchmark, dose, None, {})
     gains = {name: _against_grpo(by_method[BASELINE], by_method[name]) for name in GAINED if name in by_method}
-    return Response(benchmark, dose, _level(by_method[BASELINE]), gains)
+    return Response(benchmark, dose, _level(by_method[BASELINE]), gains, by_method[BASELINE].factors)
 
 
 def _against_grpo(grpo: System, other: System) -> Comparison:
@@ -186,16 +204,20 @@ def _dose(result: Result) -> Mapping[str, float] | None:
 
 
 def _dose_table(doses: Sequence[Response]) -> Table:
-    against = [Column(f"{method_title(name, MATCHED)} - GRPO") for name in GAINED]
+    against = [
+        column for name in GAINED for column in (Column(f"{method_title(name, MATCHED)} - GRPO"), Column("runs"))
+    ]
     blocks = [
         Block(benchmark_title(benchmark), tuple(map(_dose_row, of)))
         for benchmark, of in groupby(doses, key=lambda one: one.benchmark)
     ]
-    columns = (Column(method_title(BASELINE, MATCHED)), *against)
+    columns = (Column(method_title(BASELINE, MATCHED)), Column("runs"), *against)
     return Table("doses", "Dose and response", "Dose", columns, tuple(blocks), (_DOSES,))
 
 
 def _dose_row(one: Response) -> Row:
     told = ", ".join(f"{name} {value:g}" for name, value in one.dose.items()) or "none"
-    gains = [_gain(one.gains[name]) if name in one.gains else Cell() for name in GAINED]
-    return Row(told, (score_cell(one.grpo) if one.grpo else Cell(), *gains))
+    cells = [score_cell(one.grpo), Cell(one.factors)] if one.grpo else [Cell(), Cell()]
+    for gain in map(one.gains.get, GAINED):
+        cells += [_gain(gain), Cell(gain.factors or "none shared")] if gain else [Cell(), Cell()]
+    return Row(told, tuple(cells))

@@ -97,12 +97,51 @@ def test_tables_of_answers_and_doses():
     ]
     report = export([*cells(), *of_doses]).report
     (block,) = named(report, "known-answers").blocks
-    assert [row.cells[3].text for row in block.rows] == ["as expected"] * len(KNOWN)
-    assert block.rows[1].cells[2].text == "the same answers"
+    assert [row.cells[4].text for row in block.rows] == ["as expected"] * len(KNOWN)
+    assert (block.rows[1].cells[2].text, block.rows[1].cells[3].text) == ("0, 1, 2", "the same answers")
     (doses,) = named(report, "doses").blocks
     assert [row.title for row in doses.rows] == ["none", "likeness 2"]
-    gains = [float(row.cells[1].text) for row in doses.rows]
+    gains = [float(row.cells[2].text) for row in doses.rows]
     assert abs(gains[0]) < 10 < 30 < gains[1]
+
+
+def test_each_number_of_a_dose_tells_its_runs():
+    dosed = cells({"grpo": 0.4, "grpo-asc": 0.8, "grpo-gdqa": 0.4}, dose={"peak": 1.0}, model="mini-l-peak-1")
+    few = [one for one in dosed if one.method != "grpo-asc" or one.seed == 1]
+    (block,) = named(export(few).report, "doses").blocks
+    assert [block.rows[0].cells[at].text for at in (1, 3, 5)] == ["0, 1, 2", "1", "0, 1, 2"]
+
+
+def test_answers_that_were_not_run_are_named_and_belong_to_the_family():
+    alone = calibrated({"sft": 0.5, "cot-sft": 0.56})["sft", "cot-sft"].comparison.test
+    assert alone.p == pytest.approx(min(1.0, len(KNOWN) * alone.flip.p))
+    assert 0 < alone.flip.p < 0.5
+    (table,) = [one for one in export([*cells({"sft": 0.5, "cot-sft": 0.8})]).report.tables if one.blocks]
+    (note,) = [one for one in table.notes if one.startswith("Not run, ")]
+    assert note.count("→") == len(KNOWN) - 1 and "GRPO → GRPO, other seeds" in note and "CoT-SFT" not in note
+    assert not any(one.startswith("Not run") for one in named(export([*cells()]).report, "known-answers").notes)
+
+
+def test_a_verdict_of_one_training_is_marked_and_the_runs_of_each_answer_are_told():
+    found = [one for one in cells() if one.method != "cot-sft" or one.seed == 0]
+    (block,) = named(export(found).report, "known-answers").blocks
+    shown = {row.title: row.cells for row in block.rows}
+    assert (shown["SFT → CoT-SFT"][2].text, shown["SFT → CoT-SFT"][3].aside) == ("0", "(these weights)")
+    assert (shown["GRPO → GRPO, twice the steps"][2].text, shown["GRPO → GRPO, twice the steps"][3].aside) == (
+        "0, 1, 2", ""
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["correct_4", "greedy", "parsed"])
+def test_one_other_answer_is_no_identity(column):
+    changed = []
+    for one in cells({"grpo": 0.7, "grpo-gdqa-off": 0.7}):
+        table = one.questions.copy()
+        if (one.method, one.seed) == ("grpo-gdqa-off", 2):
+            table.loc[7, column] = 4 if column == "parsed" else not table.loc[7, column]
+        changed.append(replace(one, questions=table))
+    (found,) = calibrate(systems([SystemRun.from_result(one, "") for one in changed]))
+    assert (found.identical, found.outcome) == (False, "false alarm")
 
 
 def test_all_bases_under_the_seeds_they_share_then_a_base_with_more():
