@@ -1,8 +1,9 @@
 """Calibration: comparisons whose right outcome is known, judged as any other (docs/calibration.md).
 
 An instrument that finds differences must be shown to find none where there is none, and those that are known to be
-there. Outcomes are the verdicts of the method (`retraining.method_verdict`), over clusters, seeds and bases; where
-there are too few bases and seeds for that, those of these weights.
+there. Outcomes are the verdicts of the method (`retraining.method_verdict`), over clusters, seeds and bases. With too
+few bases and seeds for that, nothing is judged: weights of two trainings differ even where methods do not, so that a
+difference between them is no false alarm, nor does it show that the method's would be found.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Expected = Literal["identical", "no difference", "worse", "better", "not worse"]
-Outcome = Literal["as expected", "missed", "false alarm"]
+Outcome = Literal["as expected", "missed", "false alarm", "not judged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,10 @@ class Calibrated:
 
     @property
     def outcome(self) -> Outcome:
-        """Whether the verdict is the right one."""
+        """Whether the verdict is the right one; not judged without the method's, unless answers must be the same."""
+        test = self.comparison.test
+        if self.known.expected != "identical" and (test is None or test.method is None):
+            return "not judged"
         return outcome(self.known.expected, self.verdict, self.identical)
 
 

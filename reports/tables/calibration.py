@@ -37,8 +37,8 @@ _KNOWN = (
     "Difference in Avg@5, second minus first, in points [95 % interval of these weights, over clusters], and [of the "
     "method, over clusters, seeds and bases] where there are three seeds, and of several bases three, each under all "
     "of the seeds; runs: seeds and bases that both methods have. Verdicts by the rule of docs/statistics.md, of the "
-    "method where there is its interval, else of these weights, which says nothing of another training; Holm over all "
-    "known answers, whether they were run or not, below each heading by itself. A negative is a false alarm if any "
+    "method where there is its interval, else of these weights, by which nothing is judged; Holm over all known "
+    "answers, whether they were run or not, below each heading by itself. A negative is a false alarm if any "
     "difference is found."
 )
 _DOSES = (

@@ -122,11 +122,22 @@ def test_answers_that_were_not_run_are_named_and_belong_to_the_family():
     assert not any(one.startswith("Not run") for one in named(export([*cells()]).report, "known-answers").notes)
 
 
+@pytest.mark.parametrize("chance", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize(("method", "pair"), [("cot-sft", ("sft", "cot-sft")), ("grpo-again", ("grpo", "grpo-again"))])
+def test_verdicts_of_these_weights_alone_are_no_outcome(method, pair, chance):
+    two = [one for one in cells({**RIGHT, method: chance}) if one.seed < 2]
+    found = calibrate(systems([SystemRun.from_result(one, "") for one in two]))
+    assert {one.outcome for one in found if one.known.expected != "identical"} == {"not judged"}
+    assert {one.outcome for one in found if one.known.expected == "identical"} == {"as expected"}
+    assert pair in {(one.known.baseline, one.known.other) for one in found}
+
+
 def test_a_verdict_of_one_training_is_marked_and_the_runs_of_each_answer_are_told():
     found = [one for one in cells() if one.method != "cot-sft" or one.seed == 0]
     (block,) = named(export(found).report, "known-answers").blocks
     shown = {row.title: row.cells for row in block.rows}
     assert (shown["SFT → CoT-SFT"][2].text, shown["SFT → CoT-SFT"][3].aside) == ("0", "(these weights)")
+    assert shown["SFT → CoT-SFT"][4].text == "not judged"
     assert (shown["GRPO → GRPO, twice the steps"][2].text, shown["GRPO → GRPO, twice the steps"][3].aside) == (
         "0, 1, 2", ""
     )  # fmt: skip
