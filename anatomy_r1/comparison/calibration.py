@@ -33,6 +33,8 @@ class KnownAnswer:
     other: str
     expected: Expected
     why: str
+    prompts_differ: bool = False
+    """Whether the two methods answer differently asked questions: that is what they are."""
 
 
 KNOWN: tuple[KnownAnswer, ...] = (
@@ -41,7 +43,7 @@ KNOWN: tuple[KnownAnswer, ...] = (
     KnownAnswer("grpo-asc-pool", "grpo-asc-shuffled", "no difference", "levels that mean nothing"),
     KnownAnswer("grpo", "grpo-flipped", "worse", "a tenth of the rewards is wrong"),
     KnownAnswer("grpo", "grpo-twice", "not worse", "twice the steps"),
-    KnownAnswer("sft", "cot-sft", "better", "the rationale names what must be seen"),
+    KnownAnswer("sft", "cot-sft", "better", "the rationale names what must be seen", prompts_differ=True),
 )
 """Declared in code, before any of them was run."""
 METRIC = METRICS[0]
@@ -90,6 +92,9 @@ def calibrate(systems: Sequence[System], known: Sequence[KnownAnswer] = KNOWN, *
     """The known answers among systems of one benchmark, model and arm, judged as one family.
 
     Answers of which a system is missing are left out. They still belong to the family, with p = 1.
+
+    Raises:
+        AnatomyR1Error: Two systems were evaluated under different conditions, or have no run in common.
     """
     by_method = {method_of(system): system for system in systems}
     there = [one for one in known if {one.baseline, one.other} <= by_method.keys()]
@@ -99,14 +104,10 @@ def calibrate(systems: Sequence[System], known: Sequence[KnownAnswer] = KNOWN, *
     declared = (frozenset(names.get(method, method) for method in (one.baseline, one.other)) for one in known)
     family = Family("known answers", METRIC, tuple(declared))
     pairs = [(by_method[one.baseline], by_method[one.other]) for one in there]
-    made = [panel for pair in pairs for panel in panels(pair, ("prompts",) if _prompts_differ(*pair) else ())]
+    allowed = [("prompts",) if one.prompts_differ else () for one in there]
+    made = [panel for pair, kinds in zip(pairs, allowed, strict=True) for panel in panels(pair, kinds)]
     judged = {(one.baseline, one.other): one for one in compare(made, family, seed=seed)}
     return [Calibrated(one, judged[pair], _same_answers(*pair)) for one, pair in zip(there, pairs, strict=True)]
-
-
-def _prompts_differ(first: System, second: System) -> bool:
-    """SFT answers directly and CoT-SFT with reasoning: that is what the two methods are."""
-    return first.conditions["prompts"] != second.conditions["prompts"]
 
 
 def _same_answers(first: System, second: System) -> bool:

@@ -143,6 +143,15 @@ def test_a_verdict_of_one_training_is_marked_and_the_runs_of_each_answer_are_tol
     )  # fmt: skip
 
 
+def test_other_prompts_are_refused_but_where_they_are_what_the_methods_differ_in():
+    asked = {"cot-sft": "think", "sft": "direct", "grpo": "think", "grpo-twice": "think"}
+    found = [replace(one, style=asked[one.method]) for one in cells({method: RIGHT[method] for method in asked})]
+    assert len(calibrate(systems([SystemRun.from_result(one, "") for one in found]))) == 2
+    changed = [replace(one, style="direct") if one.method == "grpo-twice" else one for one in found]
+    with pytest.raises(AnatomyR1Error, match="prompts differ in style"):
+        calibrate(systems([SystemRun.from_result(one, "") for one in changed]))
+
+
 @pytest.mark.parametrize("column", ["correct_4", "greedy", "parsed"])
 def test_one_other_answer_is_no_identity(column):
     changed = []
