@@ -6,7 +6,8 @@
 
 The profile is portable, so results of several runs and machines add up. What the calibration alone needs (its methods,
 its doses, further seeds; docs/calibration.md) has a store of its own. A result that is there already must have the same
-numbers: where it has others, nothing is written, unless `--replace` takes those of the run.
+numbers: where it has others, nothing is written, unless `--replace` takes those of the run. Nor is anything written if
+a result of the run is of another profile, or of arithmetic that is not portable.
 """
 
 from __future__ import annotations
@@ -17,20 +18,23 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from anatomy_r1.errors import AnatomyR1Error  # noqa: E402
 from anatomy_r1.files import write_output  # noqa: E402
+from anatomy_r1.provenance import stated  # noqa: E402
 from anatomy_r1.results.agreement import table_hash  # noqa: E402
-from anatomy_r1.results.store import MATCHED, Result, load_cell, load_results  # noqa: E402
+from anatomy_r1.results.store import MATCHED, Result, find_store, load_cell, load_results  # noqa: E402
 from anatomy_r1.training.method_names import TITLES  # noqa: E402
 from baselines.experiment.profile import load_profile  # noqa: E402
 from baselines.methods.registry import CALIBRATION  # noqa: E402
 
+PROFILE = "mini"
 MINI, KNOWN = Path("results/mini"), Path("results/calibration")
 SEEDS = range(3)
 """Of `results/mini`, from all bases. Further seeds are of one base, for the calibration."""
@@ -50,6 +54,8 @@ class Addition(NamedTuple):
     source: Path
     target: Path
     curves: tuple[Path, Path] | None
+    elsewhere: Path | None = None
+    """The same result in the other store, where it no longer belongs."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,44 +79,93 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def additions(run: Path, *, replace: bool = False) -> list[Addition]:
-    """The results of a run that are not committed, or that `replace` those that are.
+    """The results of a run that are not committed, or are in the other store, or `replace` those of other numbers.
 
     Raises:
-        AnatomyR1Error: A committed result has other numbers.
+        AnatomyR1Error: The run has no results, one of them does not belong here, or a committed one has other numbers.
     """
-    found: list[Addition] = []
-    different: list[str] = []
-    for result in load_results(run / "results"):
-        own = "store" / Path(result.key)
-        target = ROOT / (KNOWN if in_calibration(result) else MINI) / own
-        if target.with_suffix(".json").is_file() and not replace:
-            if table_hash(load_cell(target.with_suffix(".json"), result.key)) != table_hash(result):
-                different.append(result.key)
-            continue
-        curves = Path("curves", *own.parts[1:4], own.name + ".json")
-        drawn = target.is_relative_to(ROOT / MINI) and own.parts[4] == MATCHED and (run / curves).is_file()
-        copied = (run / curves, ROOT / MINI / curves) if drawn else None
-        found.append(Addition(run / "results" / result.key, target, copied))
-    if different:
+    store = find_store(run)
+    results = load_results(store)
+    if strangers := [f"{one.key} ({why})" for one in results if (why := not_of_this_world(one))]:
+        fix = f"name a run of the profile {PROFILE} in portable arithmetic"
+        raise AnatomyR1Error(f"{run}: {len(strangers)} results do not belong here: {', '.join(strangers)}. Fix: {fix}")
+    placed = [(one, *homes(one)) for one in results]
+    different = {one.key for one, *paths in placed if any(differs(one, path) for path in paths)}
+    if different and not replace:
         fix = "find out why (python -m anatomy_r1.results.agreement), or --replace them"
-        raise AnatomyR1Error(f"{run}: {len(different)} results differ from the committed ones: {different}. Fix: {fix}")
-    return found
+        named = ", ".join(sorted(different))
+        raise AnatomyR1Error(f"{run}: {len(different)} results differ from the committed ones: {named}. Fix: {fix}")
+    return [
+        Addition(store / one.key, home, curves_of(run, one), other if is_there(other) else None)
+        for one, home, other in placed
+        if one.key in different or not is_there(home) or is_there(other)
+    ]
+
+
+def homes(one: Result) -> tuple[Path, Path]:
+    """Paths without suffix of a result in the store where it belongs, and in the other one."""
+    stores = (KNOWN, MINI) if in_calibration(one) else (MINI, KNOWN)
+    first, second = (ROOT / store / "store" / one.key for store in stores)
+    return first, second
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a result at a path without suffix."""
+    return suffixed(path, ".json").is_file()
+
+
+def differs(one: Result, path: Path) -> bool:
+    """Whether there is a result at a path without suffix, with other numbers."""
+    return is_there(path) and table_hash(load_cell(suffixed(path, ".json"), one.key)) != table_hash(one)
+
+
+def curves_of(run: Path, one: Result) -> tuple[Path, Path] | None:
+    """The curves of a result of Table 1's store in the arm matched, and where they go; None without any."""
+    curves = Path("curves", *Path(one.key).parts[:3], f"seed{one.seed}.json")
+    drawn = not in_calibration(one) and one.arm == MATCHED and (run / curves).is_file()
+    return (run / curves, ROOT / MINI / curves) if drawn else None
+
+
+def not_of_this_world(one: Result) -> str:
+    """Why a result must not be added to the committed ones, whatever its numbers; empty if it may."""
+    if one.profile != PROFILE:
+        return f"profile {one.profile}"
+    if one.model not in models():
+        return f"no model of the profile {PROFILE}"
+    arithmetic = stated(one.provenance, "arithmetic") or {}
+    if arithmetic.get("mode") != "portable":
+        return "native arithmetic"
+    return "" if arithmetic.get("expected") else "portable arithmetic with another fingerprint"
 
 
 def in_calibration(one: Result) -> bool:
     """Whether a result is the calibration's: of a known answer's method, a model with a dose, or a further seed."""
     of_method = one.method in {method.id for method in CALIBRATION}
-    return of_method or "dose" in load_profile("mini").models[one.model] or one.seed not in SEEDS
+    return of_method or "dose" in models()[one.model] or one.seed not in SEEDS
+
+
+@cache
+def models() -> Mapping[str, Mapping[str, Any]]:
+    """The models of the profile."""
+    return load_profile(PROFILE).models
 
 
 def add(one: Addition) -> None:
-    """Copy a result, and its curves."""
-    one.target.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".parquet", ".json"):  # the JSON says that a result is there
-        shutil.copyfile(one.source.with_name(one.source.name + suffix), one.target.with_name(one.target.name + suffix))
+    """Copy a result, after its curves, and remove it from where it no longer belongs."""
     if one.curves:
         one.curves[1].parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(*one.curves)
+    one.target.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in (".parquet", ".json"):  # the JSON says that a result is there
+        shutil.copyfile(suffixed(one.source, suffix), suffixed(one.target, suffix))
+    if one.elsewhere:
+        for suffix in (".json", ".parquet"):
+            suffixed(one.elsewhere, suffix).unlink()
+
+
+def suffixed(path: Path, suffix: str) -> Path:
+    """A path with a suffix more."""
+    return path.with_name(path.name + suffix)
 
 
 def report(mini: Path, known: Path) -> None:

@@ -31,9 +31,10 @@ def publish(script, tmp_path, monkeypatch):
     return script
 
 
-def made(method, shift=0.0, model="mini-l"):
+def made(method, shift=0.0, model="mini-l", **arithmetic):
     right = answers(np.random.default_rng(0), LABELS, shift=shift)
-    return dataclasses.replace(result(method, table(right, LABELS)), model=model, profile="mini")
+    found = result(method, table(right, LABELS), arithmetic={"mode": "portable", "expected": True, **arithmetic})
+    return dataclasses.replace(found, model=model, profile="mini")
 
 
 def run_of(folder, *results):
@@ -87,6 +88,54 @@ def test_other_numbers_are_refused_before_anything_is_written_or_replaced(publis
     assert published(publish, other, replace=True) == {made("grpo").key, made("dapo").key}
     (grpo,) = [one for one in load_results(store) if one.method == "grpo"]
     assert grpo.questions["correct_1"].tolist() == made("grpo", shift=0.3).questions["correct_1"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("stranger", "why"),
+    [
+        (dataclasses.replace(made("dapo"), profile="smoke"), "profile smoke"),
+        (made("dapo", model="mini-xl"), "no model of the profile mini"),
+        (made("dapo", mode="native"), "native arithmetic"),
+        (made("dapo", expected=False), "another fingerprint"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_results_of_another_world_are_refused_before_anything_is_written(publish, tmp_path, stranger, why):
+    run = run_of(tmp_path / "run", made("grpo"), stranger)
+    for replace in (False, True):
+        with pytest.raises(AnatomyR1Error, match=f"1 results do not belong here: .*{why}"):
+            publish.additions(run, replace=replace)
+    assert publish.main([str(run)]) == 2
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_run_that_is_not_there_is_told(publish, tmp_path, capsys):
+    assert publish.main([str(tmp_path / "mni")]) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_result_in_the_store_where_it_no_longer_belongs_is_moved(publish, tmp_path):
+    mine = made("grpo-asc-pool")
+    root = tmp_path / "root"
+    save_result(root / publish.KNOWN / "store", mine)
+    run = run_of(tmp_path / "run", mine)
+    assert published(publish, run) == {mine.key} and published(publish, run) == set()
+    assert [one.key for one in load_results(root / publish.MINI / "store")] == [mine.key]
+    assert not [path for path in (root / publish.KNOWN).rglob("*") if path.is_file()]
+
+
+def test_other_numbers_in_the_other_store_are_refused_too(publish, tmp_path):
+    save_result(tmp_path / "root" / publish.KNOWN / "store", made("grpo-asc-pool"))
+    run = run_of(tmp_path / "run", made("grpo-asc-pool", shift=0.3))
+    with pytest.raises(AnatomyR1Error, match="1 results differ"):
+        publish.additions(run)
+    assert published(publish, run, replace=True) == {made("grpo-asc-pool").key}
+
+
+def test_replace_leaves_results_with_the_same_numbers_alone(publish, tmp_path):
+    run = run_of(tmp_path / "run", made("grpo"))
+    published(publish, run)
+    assert published(publish, run, replace=True) == set()
 
 
 def test_the_tables_of_the_page_are_those_of_the_committed_reports(script):
