@@ -61,21 +61,39 @@ def expected(spread: Components, design: Design) -> tuple[float, float]:
     of_bases = spread.base**2 / design.bases + spread.training**2 / trainings + cell
     noise = spread.training**2 / trainings + cell
     of_seeds = spread.seed**2 / design.seeds + noise
-    parts = [(spread.cluster**2 / design.clusters + cell, design.clusters - 1)]
+    parts: list[tuple[float, float]] = [(spread.cluster**2 / design.clusters + cell, design.clusters - 1)]
     if design.bases > 1:
-        parts += [(of_bases, design.bases - 1), (_above_noise(of_seeds, noise, design), design.seeds - 1)]
+        parts += [_at_least_noise(of_bases, noise, design), (_above_noise(of_seeds, noise, design), design.seeds - 1)]
     else:  # one base: seeds carry the noise of trainings
         parts.append((of_seeds, design.seeds - 1))
     variance = sum(part for part, _ in parts)
     return variance**0.5, variance**2 / sum(part**2 / of for part, of in parts) if variance else 1.0
 
 
+def _at_least_noise(of_bases: float, noise: float, design: Design) -> tuple[float, float]:
+    """Mean of the larger of a variance of bases' means and one of noise, both estimated; and its degrees of freedom.
+
+    These are the mean of either's, by how often it is the larger one (ours).
+    """
+    freedom = (design.bases - 1) * (design.seeds - 1)
+    bases, noises = _estimates(of_bases, design.bases - 1)[:, np.newaxis], _estimates(noise, freedom)
+    of_noise = float((noises > bases).mean())
+    return float(np.maximum(bases, noises).mean()), of_noise * freedom + (1 - of_noise) * (design.bases - 1)
+
+
 def _above_noise(of_seeds: float, noise: float, design: Design) -> float:
-    """Mean of the larger of 0 and a variance of seeds' means less one of noise, both estimated from normal values."""
-    grid, freedom = (np.arange(200) + 0.5) / 200, design.seeds - 1
-    seeds = of_seeds * chi2.ppf(grid, freedom) / freedom
-    noises = noise * chi2.ppf(grid, freedom * (design.bases - 1)) / (freedom * (design.bases - 1))
+    """Mean of the larger of 0 and a variance of seeds' means less one of noise, both estimated."""
+    seeds, noises = (
+        _estimates(variance, freedom)
+        for variance, freedom in ((of_seeds, design.seeds - 1), (noise, (design.bases - 1) * (design.seeds - 1)))
+    )
     return float(np.maximum(0.0, seeds[:, np.newaxis] - noises).mean())
+
+
+def _estimates(variance: float, freedom: int) -> NDArray[np.float64]:
+    """Quantiles of what a variance is estimated to be from normal values."""
+    grid = (np.arange(200) + 0.5) / 200
+    return np.asarray(variance * chi2.ppf(grid, freedom) / freedom)
 
 
 def detectable_difference(spread: Components, design: Design, level: float = LEVEL) -> float:

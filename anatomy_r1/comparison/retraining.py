@@ -10,14 +10,17 @@ the same seed, so that what a base or a seed gives to both cancels out. Two func
 **Interval of the method.** Its variance is a sum (our choice; docs/statistics.md has its coverage):
 
     clusters    the cluster-robust variance of the differences averaged over runs             G - 1 degrees of freedom
-    bases       the variance of the bases' means over B; it includes the noise of seeds       B - 1
-                within bases, since each base's trainings differ from those of the others
+    bases       the variance of the bases' means over B, which includes the noise of          B - 1
+                trainings; at least that noise, as what is neither of base nor of seed        (B - 1)(S - 1)
+                shows it
     seeds       the variance of the seeds' means over S, less what that noise explains of     S - 1
                 it, at least 0: what a seed does to the trainings from all bases alike
 
 Student's t has Satterthwaite's (1946) degrees of freedom. Interactions with clusters are in the first two terms and so
-counted twice: the interval is too wide rather than too narrow. With one base, the second term is left out and the third
-is whole; such an interval says nothing of another base.
+counted twice: the interval is too wide rather than too narrow. Three bases' means may be close to each other by chance.
+Without the bound by the noise, the interval was then narrow and had the degrees of freedom of the clusters: at the
+strict levels of Holm's procedure, false alarms were three times as many as stated, and more. With one base, the second
+term is left out and the third is whole; such an interval says nothing of another base.
 
     >>> seeds = [[0.1, 0.3, 0.2, 0.0], [0.3, 0.3, 0.4, 0.2], [0.2, 0.4, 0.2, 0.2]]
     >>> found = retraining_interval(seeds, ["a", "b", "c", "d"])
@@ -113,8 +116,10 @@ def _training_variance(means: NDArray[np.float64]) -> list[tuple[float, int]]:
         return [(of_seeds, seeds - 1)]
     of_bases = float(means.mean(axis=1).var(ddof=1)) / bases
     left = means - means.mean(axis=0) - means.mean(axis=1, keepdims=True) + means.mean()
-    noise = float((left**2).sum()) / ((bases - 1) * (seeds - 1)) / (bases * seeds)
-    return [(of_bases, bases - 1), (max(0.0, of_seeds - noise), seeds - 1)]
+    freedom = (bases - 1) * (seeds - 1)
+    noise = float((left**2).sum()) / freedom / (bases * seeds)
+    larger = (of_bases, bases - 1) if of_bases >= noise else (noise, freedom)
+    return [larger, (max(0.0, of_seeds - noise), seeds - 1)]
 
 
 def method_verdict(found: RetrainingInterval, p: float, *, level: float, smallest_difference: float) -> Verdict:

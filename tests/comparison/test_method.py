@@ -44,8 +44,17 @@ def test_three_variances_add_up_and_the_degrees_of_freedom_are_satterthwaite_s()
 def test_what_seeds_share_counts_nothing_where_the_noise_of_trainings_explains_it():
     noise = np.array([[0.0, 1.0, -1.0], [1.0, -1.0, 0.0], [-1.0, 0.0, 1.0]]).reshape(9, 1)  # all seeds' means are 0
     values = noise + np.random.default_rng(1).normal(size=12)
-    over_clusters = cluster_interval(values.mean(axis=0), CLUSTERS).se
-    assert retraining_interval(values, CLUSTERS, RUNS).se == pytest.approx(over_clusters)
+    over_clusters, of_noise = cluster_interval(values.mean(axis=0), CLUSTERS).se ** 2, 6 / 4 / 9
+    found = retraining_interval(values, CLUSTERS, RUNS)
+    assert found.se**2 == pytest.approx(over_clusters + of_noise)  # the bases' means are equal, by chance
+    assert found.freedom == pytest.approx(found.se**4 / (over_clusters**2 / 3 + of_noise**2 / 4))
+
+
+def test_false_alarms_at_a_strict_level_are_no_more_than_stated():
+    rng, clusters, level = np.random.default_rng(0), range(20), 0.005
+    drawn = (rng.normal(0, 0.02, 20) + rng.normal(0, 0.04, (9, 1)) for _ in range(2000))
+    alarms = sum(retraining_interval(values, clusters, RUNS).p <= level for values in drawn)
+    assert alarms <= 2000 * level  # 1.3 % without the bound by the noise of trainings
 
 
 def test_the_order_of_the_runs_does_not_matter():
