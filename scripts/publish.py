@@ -73,8 +73,9 @@ def main(arguments: Sequence[str]) -> int:
         add(one)
     print(f"{len(found)} new results")
     report(MINI, KNOWN)
-    page = ROOT / MINI / "README.md"
-    write_output(page, with_blocks(page.read_text(encoding="utf-8"), blocks(ROOT / MINI)))
+    for folder, of in ((ROOT / MINI, blocks), (ROOT / KNOWN, known_blocks)):
+        page = folder / "README.md"
+        write_output(page, with_blocks(page.read_text(encoding="utf-8"), of(folder)))
     return 0
 
 
@@ -204,6 +205,14 @@ def blocks(mini: Path) -> dict[str, list[str]]:
     return {"scores": [*_scores(table)], "family": [*_declared(compared)]}
 
 
+def known_blocks(known: Path) -> dict[str, list[str]]:
+    """The tables of the page of the calibration: block -> lines of Markdown. Why an answer is known is in the docs."""
+    report = (known / "calibration.md").read_text(encoding="utf-8")
+    answers, doses = ([*_grid(report, f"## {title}\n")] for title in ("Known answers", "Dose and response"))
+    without_why = [re.sub(r", mini-l \(.*\)", "", _line(cells[:-1])) for cells in answers]
+    return {"known": without_why, "doses": [_line(cells) for cells in doses if not cells[0].startswith("*")]}
+
+
 def _scores(table1: str) -> Iterator[str]:
     yield "| mini-l | surgical questions, Avg@5 | Major@5 | slides, Avg@5 | Major@5 |"
     yield "| :-- | --: | --: | --: | --: |"
@@ -211,7 +220,7 @@ def _scores(table1: str) -> Iterator[str]:
     for name, row in first.items():
         if row["Avg@5"] and "," not in name:  # neither the model's heading nor a view of the image
             cells = [one.get(metric, "—") for one in (row, second.get(name, {})) for metric in ("Avg@5", "Major@5")]
-            yield f"| {' | '.join([name, *cells])} |"
+            yield _line([name, *cells])
 
 
 def _declared(comparisons: str) -> Iterator[str]:
@@ -220,7 +229,7 @@ def _declared(comparisons: str) -> Iterator[str]:
         "over clusters, seeds and bases": "another training, videos, base", "the method": "the method",
         "p (Holm), method": "p (Holm) of the method",
     }  # fmt: skip
-    yield f"| Comparison | {' | '.join(shown.values())} |"
+    yield _line(["Comparison", *shown.values()])
     yield "| :-- | --: | :-- | --: | --: | :-- | --: |"
     baseline = ""
     for row in _rows(comparisons, "### avg@5, points\n"):
@@ -229,7 +238,7 @@ def _declared(comparisons: str) -> Iterator[str]:
             baseline = _title(name.strip("*").split()[-1])
         elif row["p (Holm)"] != "—":
             cells = [row[column].replace(" (these weights)", "") for column in shown]
-            yield f"| {' | '.join([f'{_title(name)} against {baseline}', *cells])} |"
+            yield _line([f"{_title(name)} against {baseline}", *cells])
 
 
 def _title(system: str) -> str:
@@ -238,11 +247,18 @@ def _title(system: str) -> str:
 
 def _rows(markdown: str, heading: str) -> Iterator[dict[str, str]]:
     """The rows of the table below a heading; of columns with one name, the first."""
-    lines = iter(markdown.split(heading)[1].strip("\n").split("\n\n")[0].splitlines())
-    titles = _cells(next(lines))
-    next(lines)
-    for line in lines:
-        yield dict(reversed([*zip(titles, _cells(line), strict=True)]))
+    titles, _, *rows = _grid(markdown, heading)
+    for cells in rows:
+        yield dict(reversed([*zip(titles, cells, strict=True)]))
+
+
+def _grid(markdown: str, heading: str) -> Iterator[list[str]]:
+    """The cells of the table below a heading, the line below its titles included."""
+    yield from map(_cells, markdown.split(heading)[1].strip("\n").split("\n\n")[0].splitlines())
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _cells(line: str) -> list[str]:

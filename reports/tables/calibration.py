@@ -12,7 +12,7 @@ from itertools import groupby
 
 from anatomy_r1.bases import factors_text
 from anatomy_r1.comparison.calibration import KNOWN, METRIC, Calibrated, KnownAnswer, calibrate
-from anatomy_r1.comparison.cells import difference_cell, interval_text, score_cell
+from anatomy_r1.comparison.cells import difference_cell, interval_text, p_text, score_cell
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import Family
 from anatomy_r1.comparison.panel import panels
@@ -37,8 +37,8 @@ _KNOWN = (
     "Difference in Avg@5, second minus first, in points [95 % interval of these weights, over clusters], and [of the "
     "method, over clusters, seeds and bases] where there are three seeds, and of several bases three, each under all "
     "of the seeds; runs: seeds and bases that both methods have. Verdicts by the rule of docs/statistics.md, of the "
-    "method where there is its interval, else of these weights, by which nothing is judged; Holm over all known "
-    "answers, whether they were run or not, below each heading by itself. A negative is a false alarm if any "
+    "method where there is its interval, with its p; else of these weights, by which nothing is judged. Holm over all "
+    "known answers, whether they were run or not, below each heading by itself. A negative is a false alarm if any "
     "difference is found."
 )
 _DOSES = (
@@ -115,7 +115,7 @@ def _systems(results: Sequence[Result]) -> tuple[System, ...]:
 
 
 def _known_table(answers: Sequence[tuple[Design, Sequence[Calibrated]]]) -> Table:
-    titles = ("expected", "difference", "runs", "verdict", "outcome", "why")
+    titles = ("expected", "difference", "runs", "verdict", "p (Holm)", "outcome", "why")
     blocks = [Block(design.title, tuple(map(_known_row, found))) for design, found in answers]
     columns, missing = tuple(map(Column, titles)), tuple(note for one in answers for note in _not_run(*one))
     return Table("known-answers", "Known answers", "Comparison", columns, tuple(blocks), (_KNOWN, *missing))
@@ -134,8 +134,9 @@ def _known_row(found: Calibrated) -> Row:
     if not found.identical:
         verdict = Cell(found.verdict, "" if test and test.method else "(these weights)")
     runs = Cell(found.comparison.factors or "none shared")
-    cells = (Cell(known.expected), _gain(found.comparison), runs, verdict, Cell(found.outcome), Cell(known.why))
-    return Row(_pair_title(known), cells)
+    p = Cell(p_text(test.method.p)) if test and test.method and not found.identical else Cell()
+    told = (Cell(known.expected), _gain(found.comparison), runs, verdict, p, Cell(found.outcome), Cell(known.why))
+    return Row(_pair_title(known), told)
 
 
 def _pair_title(known: KnownAnswer) -> str:

@@ -138,12 +138,18 @@ def test_replace_leaves_results_with_the_same_numbers_alone(publish, tmp_path):
     assert published(publish, run, replace=True) == set()
 
 
-def test_the_tables_of_the_page_are_those_of_the_committed_reports(script):
-    page = (ROOT / script.MINI / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("of", "page"), [("blocks", "MINI"), ("known_blocks", "KNOWN")])
+def test_the_tables_of_a_page_are_those_of_the_committed_reports(script, of, page):
+    folder = ROOT / getattr(script, page)
+    content, found = (folder / "README.md").read_text(encoding="utf-8"), getattr(script, of)(folder)
+    assert script.with_blocks(content, found) == content
+    for name in found:
+        assert script.with_blocks(content, {**found, name: ["x"]}) != content
+
+
+def test_the_tables_of_the_mini_page_have_every_row(script):
     found = script.blocks(ROOT / script.MINI)
-    assert script.with_blocks(page, found) == page
     assert {name: len(lines) - 2 for name, lines in found.items()} == {"scores": 16, "family": 10}
-    assert script.with_blocks(page, {**found, "scores": ["x"]}) != page
 
 
 def test_several_stores_are_read_as_one(tmp_path):
