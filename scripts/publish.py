@@ -30,6 +30,7 @@ from anatomy_r1.files import write_output  # noqa: E402
 from anatomy_r1.provenance import stated  # noqa: E402
 from anatomy_r1.results.agreement import table_hash  # noqa: E402
 from anatomy_r1.results.store import MATCHED, Result, find_store, load_cell, load_results  # noqa: E402
+from anatomy_r1.training.curves import SUFFIXES  # noqa: E402
 from anatomy_r1.training.method_names import TITLES  # noqa: E402
 from baselines.experiment.profile import load_profile  # noqa: E402
 from baselines.methods.registry import CALIBRATION  # noqa: E402
@@ -38,6 +39,8 @@ PROFILE = "mini"
 MINI, KNOWN = Path("results/mini"), Path("results/calibration")
 SEEDS = range(3)
 """Of `results/mini`, from all bases. Further seeds are of one base, for the calibration."""
+RESULT = (".parquet", ".json")
+"""Suffixes of a result's files, in the order in which they are written."""
 CELLS = "store/sgg_anatomy_mini/mini-l"
 COMPARED = (
     "grpo", "sft-grpo", "cot-sft-grpo", "gpg", "dapo", "grpo-asc", "grpo-gdqa", "grpo-gdqa-no-text",
@@ -56,6 +59,12 @@ class Addition(NamedTuple):
     curves: tuple[Path, Path] | None
     elsewhere: Path | None = None
     """The same result in the other store, where it no longer belongs."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether something is missing, or is where it does not belong."""
+        lacks_curves = self.curves is not None and not is_there(self.curves[1])
+        return not is_there(self.target) or lacks_curves or self.elsewhere is not None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -96,11 +105,11 @@ def additions(run: Path, *, replace: bool = False) -> list[Addition]:
         fix = "find out why (python -m anatomy_r1.results.agreement), or --replace them"
         named = ", ".join(sorted(different))
         raise AnatomyR1Error(f"{run}: {len(different)} results differ from the committed ones: {named}. Fix: {fix}")
-    return [
+    found = (
         Addition(store / one.key, home, curves_of(run, one), other if is_there(other) else None)
         for one, home, other in placed
-        if one.key in different or not is_there(home) or is_there(other)
-    ]
+    )
+    return [one for one in found if one.source.relative_to(store).as_posix() in different or one.changes]
 
 
 def homes(one: Result) -> tuple[Path, Path]:
@@ -121,9 +130,9 @@ def differs(one: Result, path: Path) -> bool:
 
 
 def curves_of(run: Path, one: Result) -> tuple[Path, Path] | None:
-    """The curves of a result of Table 1's store in the arm matched, and where they go; None without any."""
-    curves = Path("curves", *Path(one.key).parts[:3], f"seed{one.seed}.json")
-    drawn = not in_calibration(one) and one.arm == MATCHED and (run / curves).is_file()
+    """The curves of a result of Table 1's store in the arm matched, and where they go, as paths without suffix."""
+    curves = Path("curves", *Path(one.key).parts[:3], f"seed{one.seed}")
+    drawn = not in_calibration(one) and one.arm == MATCHED and is_there(run / curves)
     return (run / curves, ROOT / MINI / curves) if drawn else None
 
 
@@ -154,14 +163,18 @@ def models() -> Mapping[str, Mapping[str, Any]]:
 def add(one: Addition) -> None:
     """Copy a result, after its curves, and remove it from where it no longer belongs."""
     if one.curves:
-        one.curves[1].parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(*one.curves)
-    one.target.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".parquet", ".json"):  # the JSON says that a result is there
-        shutil.copyfile(suffixed(one.source, suffix), suffixed(one.target, suffix))
+        copy(*one.curves, SUFFIXES)
+    copy(one.source, one.target, RESULT)
     if one.elsewhere:
-        for suffix in (".json", ".parquet"):
+        for suffix in reversed(RESULT):
             suffixed(one.elsewhere, suffix).unlink()
+
+
+def copy(source: Path, target: Path, suffixes: Sequence[str]) -> None:
+    """Copy files that differ in their suffix; the last one says that the others are there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in suffixes:
+        shutil.copyfile(suffixed(source, suffix), suffixed(target, suffix))
 
 
 def suffixed(path: Path, suffix: str) -> Path:
@@ -193,6 +206,8 @@ def with_blocks(page: str, content: Mapping[str, Sequence[str]]) -> str:
     """The page with other lines between the marks of each block."""
     for name, lines in content.items():
         marks = [f"<!-- {name}: {edge} -->\n" for edge in ("begin", "end")]
+        if not all(mark in page for mark in marks):
+            raise AnatomyR1Error(f"the page has no place for its table {name}. Fix: write {''.join(marks)!r} there")
         before, rest = page.split(marks[0])
         page = before + marks[0] + "".join(f"{line}\n" for line in lines) + marks[1] + rest.split(marks[1])[1]
     return page

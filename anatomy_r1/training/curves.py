@@ -223,6 +223,10 @@ def _require_responses(group: Sequence[object]) -> None:
         raise ValueError("an empty group: a group has at least one response")
 
 
+SUFFIXES = (".parquet", ".seconds.csv", ".json")
+"""Of the files of one training, in the order in which they are written."""
+
+
 def save_curves(folder: Path, curves: Curves) -> Path:
     """Write the files of one training. The JSON comes last and atomically: without it the training does not exist."""
     path = folder / f"{curves.key}.json"

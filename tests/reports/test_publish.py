@@ -9,7 +9,9 @@ import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import load_results, save_result
+from anatomy_r1.training.curves import load_curves, save_curves
 from reports.write import table_files
+from tests.helpers.made_curves import training
 from tests.helpers.worlds import answers, result, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,14 +68,15 @@ def test_curves_go_with_the_results_of_the_matched_arm(publish, tmp_path):
     mine, known = made("grpo"), made("grpo-flipped")
     run = run_of(tmp_path / "run", mine, known)
     for one in (mine, known):
-        curves = run / "curves" / one.benchmark / one.model / one.method / f"seed{one.seed}.json"
-        curves.parent.mkdir(parents=True)
-        curves.write_text(one.method)
+        curves = training(one.method)
+        save_curves(
+            run / "curves", dataclasses.replace(curves, benchmark=one.benchmark, model=one.model, seed=one.seed)
+        )
     published(publish, run)
-    (copied,) = (tmp_path / "root").rglob("curves/**/*.json")
-    assert copied.relative_to(tmp_path / "root" / publish.MINI).as_posix() == (
-        f"curves/{mine.benchmark}/{mine.model}/grpo/seed{mine.seed}.json"
-    )
+    assert [one.key for one in load_curves(tmp_path / "root" / publish.MINI / "curves")] == [
+        f"{mine.benchmark}/{mine.model}/grpo/seed{mine.seed}"
+    ]
+    assert not (tmp_path / "root" / publish.KNOWN / "curves").exists()
 
 
 def test_other_numbers_are_refused_before_anything_is_written_or_replaced(publish, tmp_path, capsys):
@@ -143,6 +146,8 @@ def test_the_tables_of_a_page_are_those_of_the_committed_reports(script, of, pag
     folder = ROOT / getattr(script, page)
     content, found = (folder / "README.md").read_text(encoding="utf-8"), getattr(script, of)(folder)
     assert script.with_blocks(content, found) == content
+    with pytest.raises(AnatomyR1Error, match="no place for its table more"):
+        script.with_blocks(content, {"more": []})
     for name in found:
         assert script.with_blocks(content, {**found, name: ["x"]}) != content
 
