@@ -19,9 +19,9 @@ squares out sqrt(Y) <= sqrt(X + 1) + k / 2 for Poisson counts X, Y (ours). s^2 i
 and the variance of the repeats. If the repeats vary more than the draw would in 99 of 100 references (chi-square), the
 limit is at least the t prediction limit from the repeats.
 
-**Training** always uses that limit, with the draw as the least variance:
+**Training** always uses that limit, with the draw, and one response (or question), as the least variance:
 
-    limit = t(1 - a; R - 1) sqrt(max(between, within)) sqrt(1 / R + 1 / F)
+    limit = t(1 - a; R - 1) sqrt(max(between, within, u^2)) sqrt(1 / R + 1 / F)
 
 Several metrics are judged at a / m and 1 - 0.01 / m each (Bonferroni).
 
@@ -144,7 +144,8 @@ def tolerance(
     if not known or (mode == "training" and noise.between is None):
         return None
     level, spread = false_alarms / judged, 1 / noise.runs + 1 / fresh
-    error = float(np.sqrt(max(known) * spread))
+    least = noise.unit**2 if mode == "training" else 0.0  # few trainings may agree by chance, to the question
+    error = float(np.sqrt(max(*known, least) * spread))
     if mode == "training":
         critical, shift = _in_errors(noise.runs - 1, level)
         return Tolerance(critical * error, shift * error, error, "trainings")
