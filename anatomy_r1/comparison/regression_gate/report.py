@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, get_args
 from xml.etree import ElementTree
 
+from anatomy_r1.bases import named_bases
 from anatomy_r1.comparison.beside_blind import NOTE as BLIND_NOTE
 from anatomy_r1.comparison.beside_blind import blind_json, blind_table
 from anatomy_r1.comparison.cells import columns, points, signed
@@ -112,12 +113,30 @@ def _reservations(pair: JudgedPair, gate: Gate) -> Iterator[str]:
         yield "the fresh result has weights and seed of the reference: no fresh draw, so it says little about the noise"
     if sampling and pair.reference.known("weights") != pair.fresh.known("weights"):
         yield "other weights than the reference's: the verdict is on these weights, not on the recipe (--mode training)"
+    if not sampling:
+        yield from _bases(pair)
     if any(one.tolerance and one.tolerance.rests_on == "repeats" for one in pair.judged):
         yield "the reference's repeats vary more than sampling explains: they determine the noise"
     if any(one.tolerance and -one.fall > one.tolerance.limit for one in pair.judged):
         yield "better by more than the noise: a reference that is too low hides the next regression; record a new one"
     if sampling and len(pair.reference.runs) == 1:
         yield "one reference run: that nothing but sampling moves the score is assumed, not measured"
+
+
+def _bases(pair: JudgedPair) -> Iterator[str]:
+    """What the bases of the trainings do to the limit, which takes every training for independent."""
+    old, new = (named_bases(of.keys) for of in (pair.reference, pair.fresh))
+    if old != new:
+        first, second = (", ".join(of) or "not named" for of in (old, new))
+        yield (
+            f"the bases differ (reference {first}; fresh {second}): the noise is that of trainings, and a change may "
+            "be the base's"
+        )
+    elif len(old) > 1:
+        yield (
+            "several bases: what a base gives to both sides counts as noise, so a loss may pass that should not; judge "
+            "base by base"
+        )
 
 
 def _points(share: float) -> str:

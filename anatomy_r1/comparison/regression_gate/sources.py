@@ -226,7 +226,7 @@ def recorded(system: System) -> str:
     mean = sum(float(one[AVG].mean()) for one in shares) / len(shares)
     summary = f"{system.name}: {runs} of {len(shares[0][AVG])} questions, {AVG} {100 * mean:.2f}"
     found = tolerance(measured, fresh=1, mode=mode, judged=1)
-    if found is None:
+    if found is None or (mode == "training" and _repeats(system)):
         return summary
     more = "; its runs vary more than sampling explains" if mode == "sampling" and overdispersed(measured) else ""
     return (
@@ -301,6 +301,11 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
+def _repeats(system: System) -> int:
+    """How many of its runs, beyond the first of each, have weights that are known to be another run's."""
+    return sum(1 for run in system.runs if run.origin.get("weights")) - len(system.known("weights"))
+
+
 def _side(side: str, system: System, mode: Mode) -> System:
     """The system, renamed to its side, after checking that its weights fit the mode."""
     weights = system.known("weights")
@@ -313,6 +318,11 @@ def _side(side: str, system: System, mode: Mode) -> System:
         raise AnatomyR1Error(
             f"{side} {system.name}: {len(system.runs)} evaluations of the same weights do not show how trainings "
             "differ. Fix: --mode sampling, or results of several training seeds"
+        )
+    if mode == "training" and (repeats := _repeats(system)):
+        raise AnatomyR1Error(
+            f"{side} {system.name}: {repeats} of its {len(system.runs)} runs evaluate weights that another one does, "
+            "and each would count as a training. Fix: name one evaluation of each training"
         )
     name = f"{system.benchmark}/{side} {system.short}"
     return System(name, tuple(replace(run, name=name) for run in system.runs))

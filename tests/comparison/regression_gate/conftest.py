@@ -1,6 +1,7 @@
 """A made-up result store with four kinds of results."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def found(path):
     return json.loads(path.read_text())
 
 
-def cells(root, method, chance, seeds, weights, arm="matched", ids=None, truncated=0, **provenance):
+def cells(root, method, chance, seeds, weights, arm="matched", ids=None, truncated=0, base="", **provenance):
     """Cells of one method; `weights` is a text (repeats), or a function of the seed (trainings)."""
     labels = unequal(np.random.default_rng(0), 20, len(chance))
     for seed in seeds:
@@ -37,7 +38,7 @@ def cells(root, method, chance, seeds, weights, arm="matched", ids=None, truncat
         questions = table(right, labels).assign(truncated=truncated)
         if ids is not None:
             questions["id"] = ids
-        one = result(method, questions, seed=seed, arm=arm, **provenance)
+        one = replace(result(method, questions, seed=seed, arm=arm, **provenance), base=base)
         one.provenance["sampling"] = {
             **one.provenance["sampling"], "weights": weights if isinstance(weights, str) else weights(seed),
         }  # fmt: skip

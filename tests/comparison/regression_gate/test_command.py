@@ -56,6 +56,42 @@ def test_training_mode_uses_the_variance_of_trainings(at, tmp_path, capsys):
     assert one["tolerance"]["rests_on"] == "trainings"
 
 
+@pytest.mark.parametrize(
+    ("side", "seeds", "weights"),
+    [("fresh", [10, 11, 12], lambda seed: "one"), ("reference", range(6), lambda seed: f"t{seed % 2}")],
+    ids=["three evaluations of one fresh training", "three of each of two reference trainings"],
+)
+def test_several_evaluations_of_a_training_are_not_several_trainings(
+    at, tmp_path, chance, capsys, side, seeds, weights
+):
+    """Taken for trainings, honest ones fired in 6 % (one, thrice, against five) and 18 % (against two, five times)."""
+    again = cells(tmp_path, "again", chance, seeds, weights)
+    new, old = (again, at("trained")) if side == "fresh" else (at("same"), again)
+    assert regress(new, "--against", old, "--mode", "training") == 2
+    assert "Fix: name one evaluation of each training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (("b-1",), ("b-2",), "the bases differ (reference b-1; fresh b-2)"),
+        (("b-1", "b-2"), ("b-1",), "the bases differ (reference b-1, b-2; fresh b-1)"),
+        (("b-1", "b-2"), ("b-1", "b-2"), "judge base by base"),
+        (("b-1",), ("b-1",), ""),
+    ],
+    ids=["another base", "one of several", "the same ones", "the same one"],
+)
+def test_bases_are_no_trainings_and_the_gate_says_so(tmp_path, chance, capsys, old, new, said):
+    for side, bases, seeds in (("old", old, range(3)), ("new", new, range(10, 13))):
+        for base in bases:
+            cells(tmp_path / side, "one", chance, seeds, lambda seed, key=(side, base): f"{key}{seed}", base=base)
+    paths = [tmp_path / side / "sgg_anatomy_mini" / "mini-l" / "one" / "matched" for side in ("new", "old")]
+    assert regress(paths[0], "--against", paths[1], "--mode", "training") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert said in printed
+    assert ("the bases differ" in printed or "several bases" in printed) == bool(said)
+
+
 def test_every_metric_by_every_category_shares_one_allowance(at, tmp_path):
     alone, many = tmp_path / "a.json", tmp_path / "m.json"
     regress(at("same"), "--against", at("good"), "--out", alone)
