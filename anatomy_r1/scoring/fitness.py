@@ -25,6 +25,8 @@ from anatomy_r1.scoring.validity import MAX_TRUNCATED, MAX_UNPARSED, validity_pr
 
 MARK = " (unfit)"
 """Behind the name of a system of which at least one run is unfit."""
+_ROUNDING = 1e-12
+"""A mean of shares that is exactly a limit may come out a little above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,10 @@ def _table_problems(table: pd.DataFrame) -> Iterator[str]:
         return
     shares = table_metrics(table)
     unparsed = 1 - float(shares["parsed"].mean())
-    if "truncated" in shares and (truncated := float(shares["truncated"].mean())) > MAX_TRUNCATED:
+    if "truncated" in shares and (truncated := float(shares["truncated"].mean())) > MAX_TRUNCATED + _ROUNDING:
         share = f"{100 * truncated:.1f} %"
         yield f"{share} of the sampled responses cut off at the token limit (limit {MAX_TRUNCATED:.0%})"
-    if unparsed > MAX_UNPARSED + 1e-12:  # one minus a share of exactly 90 % is a little above 10 %
+    if unparsed > MAX_UNPARSED + _ROUNDING:
         yield (
             f"{100 * unparsed:.1f} % of the sampled responses without an answer that the strict extractor reads (limit "
             f"{MAX_UNPARSED:.0%})"

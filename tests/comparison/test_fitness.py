@@ -241,6 +241,17 @@ def test_the_lenient_share_of_any_stored_value(counts, share):
     assert lenient_share(counts) == share
 
 
+def test_a_share_that_is_exactly_the_limit_is_fit_however_it_is_rounded():
+    """260 of 5,200 responses cut off: the mean of the questions' shares may be 0.05000000000000001."""
+    rng, labels = np.random.default_rng(0), np.arange(1040)
+    for _ in range(20):
+        cut = np.bincount(rng.permutation(np.repeat(labels, 5))[:260], minlength=1040)
+        made = table(np.ones((1040, 5), dtype=bool), labels).assign(truncated=cut)
+        assert not stored_fitness(None, made).reasons
+    one_more = cut + (labels == np.flatnonzero(cut < 5)[0])
+    assert stored_fitness(None, made.assign(truncated=one_more)).reasons
+
+
 def test_fitness_says_whether_all_checks_were_made():
     questions = world()[0]
     assert stored_fitness([], questions).word == "fit"
