@@ -369,7 +369,7 @@ def _judged(
     if retrained is not None and trained.p is not None:
         said = method_verdict(retrained, trained.p, level=family.level, smallest_difference=smallest)
         method = MethodTest(trained.p, retrained.detectable(family.strictest_level), said)
-    return HypothesisTest(flip, p, floor, word, of_these_weights(word, retrained, smallest), method)
+    return HypothesisTest(flip, p, floor, word, of_these_weights(word, method.verdict if method else None), method)
 
 
 def flips(baseline: NDArray[np.float64], other: NDArray[np.float64], questions: pd.DataFrame, metric: str) -> Flips:

@@ -106,11 +106,11 @@ def _training(one: Comparison, test: HypothesisTest, family: Family) -> str:
             "For these weights only: another training takes three seeds (of several bases, three, each under all of "
             "the seeds) to be judged."
         )
-    if test.of_these_weights:
+    if one.retrained.low <= 0 <= one.retrained.high:
         return "For these weights only: the interval for another training includes zero."
     if test.method and test.method.p > family.level:
         over = f"allowing for all {len(family.pairs)} comparisons, that is not enough (p {p_text(test.method.p)})"
-        return f"The interval for another training, alone, excludes zero as well; {over}."
+        return f"For these weights only: the interval for another training, alone, excludes zero as well, but {over}."
     return "The interval for another training excludes zero as well."
 
 

@@ -83,10 +83,9 @@ def _notes(analysis: Analysis) -> Iterator[str]:
     yield (
         "A verdict is about the weights that were compared. Over clusters and seeds (and bases, if there are several): "
         "95 % interval of the difference for another training on other clusters, given from three seeds (and three "
-        "bases) on. Marked (these weights): there is no such interval, or it includes zero (better, worse) or "
-        f"{smallest} (no detectable difference). The method: by that interval's own t test, with Holm over the family; "
-        f"no detectable difference if the interval stays within {smallest}, else underpowered. (one base): all "
-        "trainings started from the same base, so nothing is said of another."
+        "bases) on. Marked (these weights): the method has another verdict, or none. The method: by that interval's "
+        f"own t test, with Holm over the family; no detectable difference if the interval stays within {smallest}, "
+        "else underpowered. (one base): all trainings started from the same base, so nothing is said of another."
     )
     yield _family_note(analysis)
     yield _test_note(analysis)

@@ -133,16 +133,9 @@ def method_verdict(found: RetrainingInterval, p: float, *, level: float, smalles
     return "no detectable difference" if within else "underpowered"
 
 
-def of_these_weights(found: Verdict, retrained: RetrainingInterval | None, smallest_difference: float) -> bool:
-    """Whether the verdict may not hold for another training; False for underpowered, which is no finding.
+def of_these_weights(found: Verdict, method: Verdict | None) -> bool:
+    """Whether a verdict says nothing of another training: the method's is another one, or there is none.
 
-    Better or worse holds if the interval of the method excludes zero, and no detectable difference holds if that
-    interval stays within the smallest difference of interest.
+    False for underpowered, which is no finding.
     """
-    if found == "underpowered":
-        return False
-    if retrained is None:
-        return True
-    if found == "no detectable difference":
-        return max(-retrained.low, retrained.high) > smallest_difference
-    return retrained.low <= 0 <= retrained.high
+    return found not in ("underpowered", method)

@@ -144,7 +144,7 @@ def _blind(results: Sequence[Result], model: str) -> Iterator[SiteFinding]:
     by_benchmark: dict[str, list[bool]] = {}
     beside = beside_blind_by_system(kept)
     for system, one in sorted(beside.items(), key=lambda pair: _order(pair[0].benchmark)):
-        if isinstance(one, BlindDifference):
+        if isinstance(one, BlindDifference) and one.verdict != "no interval":
             by_benchmark.setdefault(system.benchmark, []).append(not one.not_above)
     counted = [above for flags in by_benchmark.values() for above in flags]
     if counted:

@@ -248,13 +248,14 @@ def test_an_interval_that_excludes_zero_beside_no_difference_says_what_was_allow
 def test_the_interval_for_another_training_says_that_it_is_of_one_comparison_alone():
     one = analysis(*everywhere_better(1)).comparisons[0]
     wide = RetrainingInterval(0.1, 0.01, 0.19, 0.04, 6.0)
-    test = replace(one.test, of_these_weights=False, method=MethodTest(0.09, 0.1, "underpowered"))
+    test = replace(one.test, of_these_weights=True, method=MethodTest(0.09, 0.1, "underpowered"))
     family = undeclared_family(analysis(*everywhere_better(3)).panels, "avg@5")
     shown = Analysis((), (replace(one, retrained=wide, test=test),), (), family, None, "")
     (headline,) = headlines(shown)
     assert headline.sentence.endswith(
-        "The interval for another training, alone, excludes zero as well; allowing for all 3 comparisons, that is not "
-        "enough (p 0.0900)."
+        "For these weights only: the interval for another training, alone, excludes zero as well, but allowing for all "
+        "3 comparisons, that is not enough (p 0.0900)."
     )
-    (sure,) = headlines(replace(shown, comparisons=(replace(one, retrained=wide, test=replace(test, method=None)),)))
+    found = replace(test, method=MethodTest(0.01, 0.1, "better"))
+    (sure,) = headlines(replace(shown, comparisons=(replace(one, retrained=wide, test=found),)))
     assert sure.sentence.endswith("The interval for another training excludes zero as well.")
