@@ -69,11 +69,19 @@ class _Spent(BaseModel):
     rollout_tokens: Count | None = None
 
 
+class _Equal(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    spent: _Spent
+    reached: bool
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
     plan: _Plan
     spent: _Spent
+    equal_tokens: _Equal | None = None
 
 
 def read_record(path: Path) -> dict[str, Any]:

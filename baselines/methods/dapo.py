@@ -3,6 +3,10 @@
 Dynamic sampling keeps groups with 0 < #correct < G and replaces the others with groups of other prompts (sec. 3.2),
 here in at most three further draws (ms-swift's `max_resample_times`); then groups of the first draw fill the batch.
 Discarded draws count towards the rollout budget: a step may cost up to four times the samples of a GRPO step.
+
+Two scales are not DAPO's: a right answer gives 1 and a wrong one -1 there (eq. 7), but 1 and 0 here, as in all methods,
+beside a format point; so the penalty for length, at most 1, weighs twice as much against accuracy. And eq. 8 divides by
+the tokens of one group, but its public implementations, and we, by those of the whole batch.
 """
 
 from baselines.methods.grpo import GRPO

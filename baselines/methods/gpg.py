@@ -6,6 +6,10 @@ alpha = B / (B - M), where M of the B completions are in groups of constant rewa
 never reached is exactly -A log pi, averaged over the tokens of the whole batch: the token mean of the authors'
 framework (ms-swift; TRL's `bnpo` is the same on one process). AMAP's own code averages within each completion first;
 on-policy that is the gradient of `loss_type="grpo"`.
+
+Left out: the threshold beta_th of their last ablation (0.6). While fewer groups than that share have a signal, further
+prompts are drawn before the update, as in DAPO; without it, their table has 47.8 in place of 48.3. The paper that this
+project reproduces describes GPG by alpha alone.
 """
 
 from baselines.methods.grpo import GRPO

@@ -6,6 +6,7 @@ Takes the seconds in which PyTorch and TRL are imported.
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ BATCH = "per_device_train_batch_size"
 LENGTH = "max_length"
 WARMUP = 2
 """Largest number of warm-up steps per step of training (ours): beyond it, most of the learning rate is never used."""
+OURS = ("accuracy_reward", "format_reward", "soft_overlong_punishment_reward")
+"""Names of the rewards that methods have besides their own; the last is TRL's penalty for overlong completions."""
 NEED_GPU = ("fp16", "use_vllm")
 """Trainer arguments that no training on a CPU can have."""
 
@@ -142,6 +145,10 @@ def _named(method: Method, own: str) -> Iterator[Problem]:
         reward, problem = _resolved(name)
         if problem := problem or _not_a_reward(reward):
             yield Problem(own, f"rewards: {name!r} {problem}")
+    called = Counter(getattr(_resolved(name)[0], "__name__", name) for name in method.rewards)
+    if twice := [name for name, count in called.items() if count > 1]:
+        told = f"two of them are called {twice[0]!r}, and the training log keeps one value under a name: rename one"
+        yield Problem(own, f"rewards: {told}")
 
 
 def _resolved(name: str) -> tuple[Any, str]:
@@ -156,8 +163,8 @@ def _not_a_reward(value: Any) -> str:
     """Why TRL could not call it: it passes every column of the data by name, and logs the function's name."""
     if not callable(value) or not hasattr(value, "__name__"):
         return "is no function"
-    if value.__name__ in ("accuracy_reward", "format_reward"):
-        return "has the name of a reward that every method has: rename it"
+    if value.__name__ in OURS:
+        return "has the name of a reward that methods have besides their own: rename it"
     try:
         kinds = [one.kind for one in inspect.signature(value).parameters.values()]
     except (TypeError, ValueError):

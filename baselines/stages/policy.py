@@ -41,7 +41,7 @@ def load_policy(weights: Path, start: Path, source: Source) -> tuple[Any, Any]:
     """
     from transformers import AutoProcessor
 
-    processor = AutoProcessor.from_pretrained(start, padding_side="left")
+    processor = AutoProcessor.from_pretrained(start, padding_side="left", trust_remote_code=False)
     processor.tokenizer.padding_side = "left"
     processor.chat_template = chat_template_of(processor, start)
     check_template(partial(processor.apply_chat_template, tokenize=False), start)
@@ -105,9 +105,9 @@ def merge_adapters(folder: Path, start: Path, source: Source) -> None:
     from peft import PeftModel
 
     merged = PeftModel.from_pretrained(load_model(start, source), folder).merge_and_unload()
-    for path in [folder / ADAPTER, *folder.glob("adapter_model*"), *folder.glob("README.md")]:
+    merged.save_pretrained(folder)  # first: a run that is killed here finds the adapters, and merges them again
+    for path in [*folder.glob("README.md"), *folder.glob("adapter_model*"), folder / ADAPTER]:
         path.unlink(missing_ok=True)
-    merged.save_pretrained(folder)
 
 
 def fetch(source: Mapping[str, Any], out: Path) -> None:

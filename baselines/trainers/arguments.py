@@ -148,6 +148,12 @@ def _refused_later(kind: Kind, built: Any, rewards: int) -> None:
     if built.max_steps < 1:
         raise ArgumentError("max_steps", "is missing: it ends the run")
     _check_optimiser(built)
+    if built.logging_strategy.value != "steps":
+        raise ArgumentError("logging_strategy", "should be steps: the training log has every step")
+    if built.logging_steps != 1:
+        raise ArgumentError(
+            "logging_steps", f"should be 1, found {built.logging_steps}: the training log has every step"
+        )
     if built.eval_strategy.value != "no":
         raise ArgumentError("eval_strategy", "there is no evaluation during training: leave it out")
     if built.push_to_hub:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from trl import GRPOConfig
 
+from anatomy_r1.data.augmentation.groups import MOST_NOISE
+
 
 @dataclass
 class RLConfig(GRPOConfig):  # type: ignore[misc]
@@ -68,18 +70,11 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
             raise ValueError(f"own_steps {self.own_steps} is beyond max_steps {self.max_steps}, which ends the run")
         if self.rollout_tokens and not str(self.lr_scheduler_type.value).startswith("constant"):
             raise ValueError("two budgets in one run need a constant learning rate: set lr_scheduler_type to constant")
-        curricula = ("", "levels", "pool", "ordered")
-        if self.curriculum not in curricula:
-            raise ValueError(f"curriculum {self.curriculum!r}; there are: {', '.join(map(repr, curricula))}")
-        if self.curriculum and not self.similarity:
-            raise ValueError("a curriculum needs similarities. Fix: set `similarity` to `mini` or to a JSON file")
-        batches = self.steps_per_generation * self.num_iterations
-        if self.curriculum and (batches != self.gradient_accumulation_steps or self.logging_steps != 1):
-            raise ValueError("a curriculum needs one generated batch an optimiser step, and logging_steps of 1")
-        if self.resample_rounds and self.per_device_train_batch_size * self.steps_per_generation % self.num_generations:
-            rows = self.per_device_train_batch_size * self.steps_per_generation
-            told = f"{rows} completions are not whole groups of num_generations {self.num_generations}"
-            raise ValueError(f"dynamic sampling needs whole groups in each process, and {told}")
+        self._check_curriculum()
+        self._check_batches()
+        if self.augment_image and not 0 < self.noise_strength <= MOST_NOISE:
+            told = f"noise_strength {self.noise_strength:g} should be above 0, at most {MOST_NOISE:g}"
+            raise ValueError(f"{told}: each member of a group sees an image of its own")
         if (self.perception_weight or self.double_entropy_weight) and not 0 < self.masked_share <= 1:
             raise ValueError(f"masked_share {self.masked_share:g}: a masked image needs a share above 0, at most 1")
         if self.parity_stop and not self.parity_band:
@@ -89,6 +84,30 @@ class RLConfig(GRPOConfig):  # type: ignore[misc]
             raise ValueError(f"parity_band, and transformers states no log-probabilities of its rollouts. {fix}")
         if self.augments and self.use_vllm and self.vllm_mode == "server":
             raise ValueError("vLLM's server mode samples a whole group from one prompt (TRL 1.16), which undoes GDQA")
+
+    def _check_curriculum(self) -> None:
+        curricula = ("", "levels", "pool", "ordered")
+        if self.curriculum not in curricula:
+            raise ValueError(f"curriculum {self.curriculum!r}; there are: {', '.join(map(repr, curricula))}")
+        if not self.curriculum:
+            return
+        if not self.similarity:
+            raise ValueError("a curriculum needs similarities. Fix: set `similarity` to `mini` or to a JSON file")
+        batches = self.steps_per_generation * self.num_iterations
+        if batches != self.gradient_accumulation_steps or self.logging_steps != 1:
+            raise ValueError("a curriculum needs one generated batch an optimiser step, and logging_steps of 1")
+        if self.resample_rounds:
+            raise ValueError("resample_rounds with a curriculum: further draws would serve questions outside of it")
+
+    def _check_batches(self) -> None:
+        if self.gradient_accumulation_steps > self.steps_per_generation * self.num_iterations:
+            told = f"gradient_accumulation_steps {self.gradient_accumulation_steps} takes several generated batches"
+            fix = f"Fix: steps_per_generation: {self.gradient_accumulation_steps}, or leave it out"
+            raise ValueError(f"{told}, whose rollouts would replace each other in the training log. {fix}")
+        rows = self.per_device_train_batch_size * self.steps_per_generation
+        if self.resample_rounds and rows % self.num_generations:
+            told = f"{rows} completions are not whole groups of num_generations {self.num_generations}"
+            raise ValueError(f"dynamic sampling needs whole groups in each process, and {told}")
 
     @property
     def augments(self) -> bool:

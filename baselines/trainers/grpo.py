@@ -96,6 +96,18 @@ def nonconstant(values: torch.Tensor, group: int) -> torch.Tensor:
     return (grouped.amax(1) - grouped.amin(1)) > SPREAD
 
 
+def _require_numbers(rewards: torch.Tensor, names: Sequence[str]) -> None:
+    """Every reward of all processes is a number: TRL leaves out what is not, and a log with it cannot be read.
+
+    Raises:
+        AnatomyR1Error: A function returned None, NaN or an infinite number.
+    """
+    wrong = [name for name, finite in zip(names, torch.isfinite(rewards).all(0).tolist(), strict=True) if not finite]
+    if wrong:
+        told = f"reward {wrong[0]}: returned None, NaN or an infinite number"
+        raise AnatomyR1Error(f"{told}. Fix: return a number for each completion, 0.0 where the reward does not apply")
+
+
 class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     """GRPO. Other methods extend `draw`, `collect`, `vary` and `add_terms` (docs/add-a-method.md)."""
 
@@ -230,7 +242,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         live = nonconstant(totals, self.num_generations).repeat_interleave(self.num_generations)
         live = live[first : first + len(rows)]
         # Rounding makes float32 means inexact, and TRL divides by a deviation near zero: eight rewards of 1.8 get 1e-3.
-        batch["advantages"] = torch.where(live, batch["advantages"], torch.zeros_like(batch["advantages"]))
+        if self.args.multi_objective_aggregation == "sum_then_normalize":  # else a constant sum is not without signal
+            batch["advantages"] = torch.where(live, batch["advantages"], torch.zeros_like(batch["advantages"]))
         return Draw(rows, batch, self._completions, self._rewards, totals)
 
     @contextmanager
@@ -253,6 +266,7 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids: Any) -> torch.Tensor:
         completions = self._as_evaluated(completions, completion_ids)
         rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids)
+        _require_numbers(rewards, self.reward_func_names)
         self._rewards, self._completions = rewards, completions
         return rewards
 
@@ -346,7 +360,8 @@ class LoggedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         rewards = drawn.rewards[first : first + count].tolist()
         advantages, tokens = drawn.batch["advantages"].tolist(), drawn.batch["completion_mask"].sum(1).tolist()
         ids = drawn.batch["completion_ids"]
-        ended = torch.isin(ids, torch.tensor(list(self.eos_token_ids), device=ids.device)).any(1).tolist()
+        ends = torch.isin(ids, torch.tensor(list(self.eos_token_ids), device=ids.device))
+        ended = (ends & drawn.batch["completion_mask"].bool()).any(1).tolist()  # padding may be an end token too
         return [
             rollout(
                 drawn.rows[i],

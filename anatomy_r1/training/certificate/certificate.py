@@ -123,6 +123,8 @@ class Evidence:
     training_set: PreparedSet | None = None
     """The stated training questions; without them, checks that need them are not checkable."""
     similarity: Similarity | None = None
+    equal_tokens: Mapping[str, Any] | None = None
+    """`equal_tokens` of training.json: where the policy of that arm was kept; None without one."""
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -169,6 +171,7 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
             rollouts = rollouts.assign(**{ACCURACY: pd.Series(dtype=float)})  # the checks fail in words without rows
         batches = tuple(read_batches(folder / BATCHES))
         evidence = Evidence(record["plan"], record["spent"], steps, rollouts, served, batches, training_set)
+        evidence = replace(evidence, equal_tokens=record.get("equal_tokens"))
         if evidence.arguments.get("curriculum") in ("levels", "pool"):
             evidence.level_rule  # noqa: B018  (raises if the plan does not state it)
         source = evidence.arguments.get("similarity")

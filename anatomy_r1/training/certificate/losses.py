@@ -19,6 +19,15 @@ from anatomy_r1.training.training_log import Floats, RecordedBatch
 TOLERANCE = 1e-5
 """Ours: training sums hundreds of terms of size one in float32, exact to about 1e-7; a wrong term is 1e-3 or more."""
 
+OFF: Mapping[str, Any] = {
+    "delta": None,
+    "entropy_coef": 0.0,
+    "off_policy_mask_threshold": None,
+    "top_entropy_quantile": 1.0,
+    "use_adaptive_entropy": False,
+}
+"""Arguments of TRL that change the loss in ways that have no formula here, and the values at which they do not."""
+
 LARGEST_KL, FARTHEST = 10.0, 20.0
 """Bounds of PAPO's estimate of a token's KL and of the difference in its exponent (baselines/trainers/papo.py)."""
 
@@ -31,7 +40,9 @@ def check_loss(evidence: Evidence) -> CertificateCheck:
         return not_checkable("loss", "no batch was recorded (trained before there were certificates)")
     losses = [recomputed_loss(batch, evidence.arguments) for batch in evidence.batches]
     if losses[0] is None:
-        return not_checkable("loss", f"no formula here for these arguments ({evidence.arguments.get('loss_type')})")
+        others = [name for name, off in OFF.items() if evidence.arguments.get(name, off) != off]
+        named = ", ".join([str(evidence.arguments.get("loss_type")), *others])
+        return not_checkable("loss", f"no formula here for these arguments ({named})")
     found = [(batch, loss) for batch, loss in zip(evidence.batches, losses, strict=True) if loss is not None]
     faults = [fault for batch, loss in found if (fault := _fault(batch, loss, evidence))]
     if faults:
@@ -56,6 +67,8 @@ def _has_formula(batch: RecordedBatch, arguments: Mapping[str, Any]) -> bool:
     """Whether the loss is one of those above, and what it needs was stated and recorded."""
     kind, level = arguments.get("loss_type"), arguments.get("importance_sampling_level", "token")
     if kind not in ("grpo", "dapo", "bnpo", "cispo", "dr_grpo") or level not in ("token", "sequence"):
+        return False
+    if any(arguments.get(name, off) != off for name, off in OFF.items()):
         return False
     if kind == "dr_grpo" and not arguments.get("max_completion_length"):
         return False  # the constant by which it divides

@@ -5,6 +5,7 @@ A group is constant if all its rewards are equal (a zero-variance group): it giv
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ def check_advantages(evidence: Evidence) -> CertificateCheck:
         return not_checkable("advantages", "supervised fine-tuning has none")
     if evidence.arguments.get("scale_rewards", "group") not in ("group", "none"):
         return not_checkable("advantages", f"no formula here for scale_rewards {evidence.arguments['scale_rewards']}")
+    if each := _normalised_each(evidence):
+        return not_checkable("advantages", each)
     logged, wanted = evidence.rollouts["advantage"].to_numpy(float), recomputed_advantages(evidence).to_numpy(float)
     allowed = TOLERANCE + TOLERANCE * np.abs(wanted) + _rounding(evidence).to_numpy(float)
     wrong = np.flatnonzero(~(np.abs(logged - wanted) <= allowed))
@@ -41,6 +44,12 @@ def check_advantages(evidence: Evidence) -> CertificateCheck:
         first = f"{where}: {row['advantage']:.6f}, not {wanted[wrong[0]]:.6f}"
         return failed("advantages", f"{len(wrong)} of {len(logged)} differ, first: {first}")
     return passed("advantages", f"{len(logged)} recomputed from rewards")
+
+
+def _normalised_each(evidence: Evidence) -> str:
+    """Why advantages do not follow from the sum of the rewards; empty if they do."""
+    found = evidence.arguments.get("multi_objective_aggregation", "sum_then_normalize")
+    return "" if found == "sum_then_normalize" else f"no formula here for multi_objective_aggregation {found}"
 
 
 def recomputed_advantages(evidence: Evidence) -> pd.Series:
@@ -76,6 +85,8 @@ def check_constant_groups(evidence: Evidence) -> CertificateCheck:
     name = "invalid gradients"
     if not evidence.samples:
         return not_checkable(name, "supervised fine-tuning draws no groups")
+    if each := _normalised_each(evidence):
+        return not_checkable(name, each)
     keys = [evidence.rollouts[column] for column in GROUP]
     constant = _constant(evidence).groupby(keys).first()
     silent = (evidence.rollouts["advantage"] == 0).groupby(keys).all()
@@ -137,13 +148,31 @@ def _kept_fault(evidence: Evidence, by_group: pd.DataFrame) -> str:
                 return f"step {step}: {further} groups are of a further draw, although the method draws once"
             continue
         without, wanted = kept[~kept["signal"]], int((groups["draw"] == 0).sum())
-        if len(kept) != wanted:
-            return f"step {step}: kept {len(kept)} groups of {wanted}"
-        if len(without) and (kept["signal"].sum() < groups["signal"].sum() or (without["draw"] > 0).any()):
-            return f"step {step}, group {without.index[0][1]}: kept without 0 < correct < G while others had it"
+        for part in _shares(evidence, groups, wanted):
+            if fault := _share_fault(part):
+                return f"step {step}{fault}"
         exhausted = questions - len(groups) < wanted  # too few questions were left for another draw
         if len(without) and groups["draw"].max() < rounds and not exhausted:
             return f"step {step}, group {without.index[0][1]}: kept without 0 < correct < G before the last draw"
+    return ""
+
+
+def _shares(evidence: Evidence, groups: pd.DataFrame, wanted: int) -> Iterator[pd.DataFrame]:
+    """The groups of a step by process: each fills its own share of the batch, whatever the others have to spare."""
+    processes = next((batch.processes for batch in evidence.batches), int(evidence.plan.get("processes", 1)))
+    place = groups.index.get_level_values("group_index") % max(wanted, 1)
+    for _, part in groups.groupby(place // max(wanted // processes, 1)):
+        yield part
+
+
+def _share_fault(groups: pd.DataFrame) -> str:
+    """Where a process kept too few or too many groups, or one without signal although it had another with."""
+    kept, wanted = groups[groups["kept"] == 1], int((groups["draw"] == 0).sum())
+    without = kept[~kept["signal"]]
+    if len(kept) != wanted:
+        return f": kept {len(kept)} groups of {wanted}"
+    if len(without) and (kept["signal"].sum() < groups["signal"].sum() or (without["draw"] > 0).any()):
+        return f", group {without.index[0][1]}: kept without 0 < correct < G while others had it"
     return ""
 
 
@@ -162,7 +191,8 @@ def _shown_fault(evidence: Evidence) -> str:
 def check_budget(evidence: Evidence) -> CertificateCheck:
     """Steps, completions per step and tokens agree between the plan, the log and training.json."""
     facts = budget_facts(evidence)
-    fault = _steps_fault(evidence) or _completions_fault(evidence) or _tokens_fault(evidence)
+    faults = (_steps_fault, _completions_fault, _tokens_fault, _equal_tokens_fault)
+    fault = next((found for one in faults if (found := one(evidence))), "")
     claimed = {name: evidence.spent.get(name) for name in ("steps", "rollout_tokens")}
     wrong = [name for name, value in claimed.items() if value != facts[name]]
     if not fault and wrong:
@@ -213,6 +243,19 @@ def _completions_fault(evidence: Evidence) -> str:
     if processes and processes != {counts.iloc[0] // each}:
         return f"steps learned from {counts.iloc[0]} completions; planned: {each} in each of {max(processes)} processes"
     return ""
+
+
+def _equal_tokens_fault(evidence: Evidence) -> str:
+    """The policy of equal tokens is that of the first step by which they were sampled, or else the last one."""
+    kept = evidence.equal_tokens
+    if kept is None:
+        return ""
+    done = evidence.steps["rollout_tokens"] >= int(evidence.arguments.get("rollout_tokens") or 0)
+    wanted = int(done.to_numpy().argmax()) + 1 if done.any() else len(evidence.steps)
+    if kept["reached"] == bool(done.any()) and kept["spent"].get("steps") == wanted:
+        return ""
+    claimed = f"step {kept['spent'].get('steps')} ({'' if kept['reached'] else 'not '}reached)"
+    return f"the policy of equal tokens is claimed to be that of {claimed}, and the log says step {wanted}"
 
 
 def _tokens_fault(evidence: Evidence) -> str:

@@ -176,6 +176,18 @@ CASE_11 = {
         "knobs.reward_weights: should be 0 or more, and not all 0",
     ),
     "noise beyond the range of a picture": ("knobs={'noise_strength': 50}", "knobs.noise_strength: should be a share"),
+    "noise that no one could see through": (
+        "knobs={'augment_image': True, 'noise_strength': 0.5}",
+        "knobs.noise_strength: noise_strength 0.5 should be above 0, at most 0.2",
+    ),
+    "noise without strength": (
+        "knobs={'augment_image': True, 'noise_strength': 0.0}",
+        "knobs.noise_strength: noise_strength 0 should be above 0",
+    ),
+    "rewards of one name": (
+        "rewards=(f'{__name__}.wide', f'{__name__}.wide')",
+        "rewards: two of them are called 'wide', and the training log keeps one value under a name: rename one",
+    ),
     "similarities in no file": (
         "knobs={'curriculum': 'levels', 'similarity': 'nowhere.json'}",
         "knobs.similarity: there is no file nowhere.json",
@@ -228,6 +240,7 @@ CASE_11 = {
 def test_case_11_a_method_that_could_not_be_trained_is_refused_by_the_plan(what, file, tmp_path, capsys):
     own, message = CASE_11[what]
     head = "NUMBER = 3\n\n\ndef narrow(completions):\n    return [1.0]\n\n\n"
+    head += "def wide(completions, **columns):\n    return [1.0] * len(completions)\n\n\n"
     path = file(head + OWN.replace('knobs={"beta": 0.01}', own))
     words = ["plan", "--profile", "smoke", "--runs", str(tmp_path / "runs"), "--method-file", str(path)]
     assert main([*words, "--methods", "grpo"]) == 2

@@ -82,6 +82,18 @@ CASE_11 = {
     "an unknown option of accelerate": ((RL, "accelerator_config: {split: 1}"), "unexpected keyword argument 'split'"),
     "a launch of vLLM that there is none of": ((RL, "vllm_mode: colocated"), "'colocated' is none of colocate, server"),
     "more steps of its own than steps": (("own_steps: 3", "own_steps: 9"), "own_steps 9 is beyond max_steps 4"),
+    "several generated batches a step": (
+        (RL, f"{RL}\n    gradient_accumulation_steps: 2"),
+        "training.rl.gradient_accumulation_steps: gradient_accumulation_steps 2 takes several generated batches",
+    ),
+    "steps that are not logged": (
+        ("logging_steps: 1", "logging_steps: 5"),
+        "training.common.logging_steps: should be 1, found 5: the training log has every step",
+    ),
+    "a log that is not by steps": (
+        (COMMON, f"{COMMON}\n    logging_strategy: epoch"),
+        "training.common.logging_strategy: should be steps",
+    ),
     "no batch size": (
         ("    per_device_train_batch_size: 16\n", ""),
         "training.rl: per_device_train_batch_size: is missing",

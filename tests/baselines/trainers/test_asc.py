@@ -172,6 +172,8 @@ def test_a_curriculum_needs_similarities_and_one_batch_a_step(tmp_path):
         RLConfig(**common)
     with pytest.raises(ValueError, match="one generated batch"):
         RLConfig(**common, similarity="mini", num_iterations=2)
+    with pytest.raises(ValueError, match="further draws would serve questions outside"):
+        RLConfig(**common, similarity="mini", resample_rounds=1)
     with pytest.raises(ValueError, match="there are: '', 'levels'"):
         RLConfig(**{**common, "curriculum": "nope"})
 

@@ -317,7 +317,11 @@ def test_whole_trainings_with_gradient_accumulation(accumulation, trainer, monke
     monkeypatch.setattr(shared_scores, "pack", lambda *given: packed.append(original(*given)) or packed[-1])
     ends = []
     for shared in (True, False):
-        size = {"per_device_train_batch_size": 2 * GROUP, "gradient_accumulation_steps": accumulation}
+        size = {
+            "per_device_train_batch_size": 2 * GROUP,
+            "gradient_accumulation_steps": accumulation,
+            "steps_per_generation": accumulation,
+        }
         budget = {
             **size,
             "max_steps": 3,

@@ -101,6 +101,57 @@ def test_what_a_method_s_own_trainer_may_change_is_no_failure(clean, trainer, ou
     assert "budget" in failed(short), "what it ran is checked of every trainer"
 
 
+@pytest.mark.parametrize(
+    ("budget", "step", "reached", "fails"),
+    [(40, 2, True, False), (40, 3, True, True), (40, 2, False, True), (97, 4, False, False), (97, 4, True, True)],
+)
+def test_the_policy_of_equal_tokens_is_that_of_the_step_that_reached_them(clean, budget, step, reached, fails):
+    """24 tokens a step."""
+    stated = {"arguments": {**ARGUMENTS, "rollout_tokens": budget}}
+    kept = {"reached": reached, "spent": {"steps": step, "rollout_tokens": 24 * step}}
+    assert ("budget" in failed(replace(clean, plan=stated, equal_tokens=kept))) is fails
+
+
+def test_advantages_of_rewards_that_are_normalised_each_are_not_judged_by_their_sum(clean):
+    each = {**ARGUMENTS, "multi_objective_aggregation": "normalize_then_sum"}
+    found = replace(clean, plan={"arguments": each}, rollouts=clean.rollouts.assign(advantage=0.3))
+    outcomes = {check.name: check.outcome for check in certify(found).checks}
+    assert outcomes["advantages"] == outcomes["invalid gradients"] == "not checkable"
+
+
+MIXED, WRONG = (1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 0.0)
+
+
+def sampled_again(kept, groups=(MIXED, WRONG, MIXED, WRONG)):
+    """DAPO with two processes of one group each and one further draw; `kept` are the groups that a step learned from.
+
+    The first process finds a signal in both draws, the second in none: it fills its share without one.
+    """
+    rows = []
+    for group, rewards in enumerate(groups):
+        deviation = np.std(rewards, ddof=1) + 1e-4
+        for member, reward in enumerate(rewards):
+            place = {"step": 1, "group_index": group, "member": member, "draw": group // 2, "kept": int(group in kept)}
+            shown = {"question_id": f"q{group}", "prompt_hash": f"p{group}", "image_hash": f"i{group}", "prompt": None}
+            advantage = (reward - np.mean(rewards)) / deviation
+            rows.append({**place, **shown, "advantage": advantage, "tokens": 3, "reward_accuracy_reward": reward})
+    plan = {"num_generations": 4, "max_steps": 1, "per_device_train_batch_size": 4, "resample_rounds": 1}
+    return Evidence(
+        plan={"arguments": plan, "processes": 2},
+        spent={"steps": 1, "rollout_tokens": 48},
+        steps=pd.DataFrame([{"step": 1, "rollout_tokens": 48}]),
+        rollouts=pd.DataFrame(rows),
+        served=pd.DataFrame(columns=["step"]),
+    )
+
+
+def test_each_process_fills_its_own_share_under_dynamic_sampling():
+    assert failed(sampled_again(kept={0, 1})) == set()
+    assert "groups" in failed(sampled_again(kept={0, 2})), "both are of the first process"
+    assert "groups" in failed(sampled_again(kept={0, 3})), "what fills a share is of the first draw"
+    assert "groups" in failed(sampled_again(kept={0, 1}, groups=(WRONG, WRONG, MIXED, WRONG))), "there was a signal"
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A training's folder with an empty log; a function that writes its plan."""

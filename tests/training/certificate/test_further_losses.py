@@ -59,6 +59,14 @@ def test_what_was_not_recorded_or_stated_has_no_formula(batch):
     assert recomputed_loss(dataclasses.replace(batch, masked=None), GSPO) is not None
 
 
+@pytest.mark.parametrize(
+    "setting", [{"top_entropy_quantile": 0.2}, {"entropy_coef": 0.01}, {"delta": 4.0}, {"off_policy_mask_threshold": 1}]
+)
+def test_an_argument_that_changes_the_loss_otherwise_has_no_formula(batch, setting):
+    assert recomputed_loss(batch, {**GSPO, **setting}) is None
+    assert recomputed_loss(batch, {**GSPO, "top_entropy_quantile": 1.0, "entropy_coef": 0.0, "delta": None}) is not None
+
+
 def test_a_recorded_batch_keeps_its_masked_probabilities(batch, tmp_path):
     for step, masked in ((1, batch.masked), (2, None)):
         write_batch(tmp_path, dataclasses.replace(batch, step=step, masked=masked))
