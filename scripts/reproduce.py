@@ -30,6 +30,8 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 NOT_ALL_CELLS = 1
 """Exit status of a grid in which a cell failed; a higher one means that it did not run at all."""
+SIGNALLED = 128
+"""Exit status, less the signal, of an app that a signal ended."""
 GRACE = 3.0
 """Seconds for an app that may have been interrupted already (ours); tox waits for 30."""
 COMMITTED = Path("results")
@@ -195,10 +197,15 @@ def read_profile(profile: str) -> dict[str, Any]:
 
 
 def command(app: str, *arguments: str) -> int:
-    """Run one app in its own process, from the checkout's root; when interrupted, wait until it has ended by itself."""
+    """Run one app in its own process, from the checkout's root; when interrupted, wait until it has ended by itself.
+
+    Returns its exit status; that of an app that a signal ended (out of memory, say) is 128 and the signal, as in a
+    shell: Python's own is below zero, which is no worst status.
+    """
     process = subprocess.Popen([sys.executable, "-m", app, *arguments], cwd=ROOT)
     try:
-        return process.wait()
+        status = process.wait()
+        return SIGNALLED - status if status < 0 else status
     except KeyboardInterrupt:
         if not _ended(process):  # a terminal interrupts the app as well, tox this process alone
             process.send_signal(signal.SIGINT)

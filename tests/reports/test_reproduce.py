@@ -215,6 +215,14 @@ def test_shortcuts_runs_its_own_benchmarks_and_views(reproduce):
     assert report[:2] == ["reports", "shortcuts"]
 
 
+def test_an_app_that_was_killed_is_no_success(tmp_path):
+    (tmp_path / "killed.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    asks = "import pathlib, reproduce\nreproduce.ROOT = pathlib.Path.cwd()\nprint(reproduce.command('killed'))\n"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "scripts"), str(tmp_path)])}
+    ran = subprocess.run([sys.executable, "-c", asks], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "137"
+
+
 HEEDED = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
 """What a shell starts in the background ignores Ctrl-C, and so would these processes."""
 SLOW = """
