@@ -208,8 +208,8 @@ def _notes(ledger: Ledger) -> tuple[str, ...]:
         f"Mini world: {ledger.family} comparisons by Avg@5 in the matched arm, Holm-corrected together; "
         "docs/statistics.md defines the sign-flip test over clusters, the verdicts and the MDD. The family follows "
         "from the claims and was not declared before the runs. Intervals are over videos or images, given these "
-        "training runs, unless they say that they are over clusters and seeds; all training runs of a model start "
-        "from one base."
+        "training runs, unless they say that they are over seeds as well, or over seeds and bases; one that leaves "
+        "out bases says nothing of another base."
     )
     return (
         *([family] if ledger.family else []),

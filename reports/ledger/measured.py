@@ -3,7 +3,7 @@
 Results: comparisons, gains, unevenness over anatomies, and a row's own scores. The comparisons that the claims ask for
 are made by `anatomy_r1.comparison`, as one family. Curves: statements about Figs. 1, 2, 5 and 6, as `python -m reports
 figures` computes them from training logs (`figure_statements.csv`: for each statement the figure, name, benchmark,
-model, quantity, estimate with interval over seeds, and verdict). A claim names the statements that bear on it (`curves`
+model, quantity, estimate with interval over bases or seeds, and verdict). A claim names the statements that bear on it (`curves`
 in `claims.csv`).
 """
 
@@ -141,10 +141,12 @@ def _higher(asked: Sequence[Wanted], of: Measurements, quantifier: Quantifier) -
     tests = [found.test for _, found in ran if found.test]
     if not tests:
         return NONE
-    verdict = combined([of_comparison(test.verdict, test.of_these_weights) for test in tests], quantifier)
+    lacking = len(asked) - len(ran)
+    found = [of_comparison(test.verdict, test.of_these_weights) for test in tests]
+    verdict = combined([*found, *["none"] * lacking], quantifier)
     counts = Counter(test.verdict + " (these weights)" * test.of_these_weights for test in tests)
     told = ", ".join(f"{word} in {count}" for word, count in sorted(counts.items()))
-    missing = f"; {len(asked) - len(ran)} more did not run" if len(ran) < len(asked) else ""
+    missing = f"; {lacking} more did not run" if lacking else ""
     if len(ran) <= _LISTED:
         shown = "; ".join(_text(*one) for one in ran)
     else:
@@ -223,6 +225,7 @@ COLUMNS = (
     "figure", "statement", "benchmark", "model", "paper", "quantity", "estimate", "low", "high", "seeds", "verdict"
 )  # fmt: skip
 """Of `figure_statements.csv`, in order."""
+_FROM_LOGS = "From training logs, intervals over bases where there are several, else over seeds."
 _WORDS: dict[str, ClaimVerdict] = {
     "as in the paper": "confirmed",
     "not resolved": "not confirmed",
@@ -295,4 +298,11 @@ def judged_by_curves(claim: Claim, statements: Sequence[CurveStatement], scale: 
         f"{one.numbers}, {one.verdict}"
         for one in of
     )
-    return Judgement(combined(verdicts), f"From training logs, intervals over seeds. {told}.")
+    there = {(one.benchmark, one.model) for one in of}
+    absent = "; ".join(
+        f"{model_title(model, paper_beside=False)}, {benchmark_title(benchmark)}"
+        for benchmark, model in where
+        if (benchmark, model) not in there
+    )
+    rest = f" Not run: {absent}." if absent else ""
+    return Judgement(combined(verdicts), f"{_FROM_LOGS} {told}.{rest}")

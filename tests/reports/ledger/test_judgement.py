@@ -75,6 +75,13 @@ def test_statements_about_curves(tmp_path):
     assert of_curves(tmp_path, RISES.replace('"as in the paper, in direction"', "no claim")) == NONE
 
 
+def test_what_curves_are_over_and_where_there_are_none_is_said(tmp_path):
+    line = '2,uniform,sgg_anatomy_mini,mini-l,words,share,0.5,0.4,0.6,9,"as in the paper, in direction"\n'
+    found = of_curves(tmp_path, line, claim="method-vanish")
+    assert "over bases where there are several, else over seeds" in found.why
+    assert found.why.endswith("Not run: mini-s, SGG-VQA (Anatomy), mini world.")
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -121,6 +121,24 @@ def test_the_opposite_in_one_model_contradicts(tmp_path, checks):
     assert "better in 1, worse in 1" in found.why
 
 
+def test_a_claim_about_all_is_not_confirmed_by_those_that_ran(tmp_path, checks):
+    found = lines(ledger(store(tmp_path, models=("mini-l",)), checks))["contribution-gdqa"].mini
+    assert "better in 1; 1 more did not run" in found.why
+    assert found.verdict == "not confirmed"
+
+
+def test_a_claim_about_most_counts_what_did_not_run(tmp_path, checks):
+    world = {"sft": chances(0.25), "grpo": chances(0.7), "grpo-gdqa": chances(0.7)}
+    found = lines(ledger(store(tmp_path, world), checks))["sft-most"].mini
+    assert "better in 4; 16 more did not run" in found.why  # all that ran, of 20
+    assert found.verdict == "not confirmed"
+
+
+def test_the_notes_say_nothing_of_the_number_of_bases(planted):
+    told = files(planted)["ledger.txt"]
+    assert "start from one base" not in " ".join(told.split())
+
+
 def test_few_videos_are_underpowered(tmp_path, checks):
     few = {name: of for name, of in WORLD.items() if name in ("grpo", "grpo-gdqa")}
     for number, (method, of) in enumerate(few.items()):
