@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 from types import MappingProxyType
 from typing import Any
 
@@ -153,9 +154,14 @@ def draw_stacked(rows: ForestRows) -> Figure:
 
 
 def _panels(rows: ForestRows, places: Sequence[Sequence[Axes]]) -> None:
-    for letters, (left, right), (benchmark, of) in zip(("ab", "cd", "ef", "gh"), places, rows.items(), strict=False):
-        _scores(left, of, f"{letters[0]}  {benchmark_title(benchmark)}")
-        _differences(right, of, f"{letters[1]}  minus {method_title(BASELINE, MATCHED)}")
+    for number, ((left, right), (benchmark, of)) in enumerate(zip(places, rows.items(), strict=True)):
+        _scores(left, of, f"{_letter(2 * number)}  {benchmark_title(benchmark)}")
+        _differences(right, of, f"{_letter(2 * number + 1)}  minus {method_title(BASELINE, MATCHED)}")
+
+
+def _letter(place: int) -> str:
+    """a to z, then aa, bb, ..."""
+    return ascii_lowercase[place % len(ascii_lowercase)] * (place // len(ascii_lowercase) + 1)
 
 
 def several_seeds(rows: ForestRows) -> bool:

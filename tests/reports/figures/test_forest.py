@@ -135,6 +135,15 @@ def test_two_panels_for_each_benchmark_and_a_mark_for_each_row():
     assert names == ["Zero-Shot", "SFT", "CoT-SFT", "GRPO"]
 
 
+@pytest.mark.parametrize("drawn", [draw, draw_stacked])
+def test_more_than_four_benchmarks_are_all_drawn(drawn):
+    names = [f"own_{number}" for number in range(5)]
+    results = [one for name in names for method in ("grpo", "sft") for one in seeds(method, (5, 0, 3), benchmark=name)]
+    figure = drawn(forest_rows(results))
+    assert [axes.get_title("left")[0] for axes in figure.axes] == list("abcdefghij")
+    assert all(axes.lines for axes in figure.axes)
+
+
 def test_the_same_results_give_the_same_bytes():
     files = figure_files(three_seeds())
     assert files == figure_files(three_seeds())
