@@ -165,15 +165,17 @@ def _rows(binned: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def caption(rows: pd.DataFrame, points: pd.DataFrame, scope: Scope, words: str) -> str:
-    """What a reader must know: data, seeds, groups and steps per point, what the lines are, and `words`."""
-    seeds, members = rows.groupby("method")["seed"].nunique(), sorted(set(rows["members"]))
+    """What a reader must know: data, seeds or runs, groups and steps per point, what the lines are, and `words`."""
+    runs, members = rows.groupby("method")["seed"].nunique(), sorted(set(rows["members"]))
+    bases = len({name.rpartition("/")[0] for name in rows["seed"].astype(str)})
+    one, of = ("run", f" of {bases} bases") if bases > 1 else ("seed", "")
     pooled = points[points["seed"] == POOLED]
     parts = [
         scope.title,
-        f"{_span(seeds.tolist())} {'seeds' if seeds.max() > 1 else 'seed'}",
+        f"{_span(runs.tolist())} {one}{'s' if runs.max() > 1 else ''}{of}",
         f"each point averages {_span(pooled['groups'].tolist())} groups of {_span(members)} responses over "
         f"{_span((pooled['last_step'] - pooled['first_step'] + 1).tolist())} steps",
-        *(["thick: mean; thin: single seeds"] if seeds.max() > 1 else []),
+        *([f"thick: mean; thin: single {one}s"] if runs.max() > 1 else []),
         words,
         *(["mini world: says nothing about Qwen2.5-VL"] if is_mini(scope.benchmark) else []),
     ]

@@ -4,8 +4,8 @@
 column over some of the groups, mostly minus its mean over others; how it is measured, and over which part of a
 training, is ours. Where its column `paper` is empty, a quantity only accompanies the others.
 
-Estimates are means over seeds with 95 % t intervals over them. These hold for seeds on this data, one at a time: among
-many statements, some are wrong by chance.
+Estimates are means over trainings with 95 % t intervals over their bases, or over seeds where there is one base. These
+hold for other bases or seeds on this data, one at a time: among many statements, some are wrong by chance.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class Statement:
     low: float | None
     high: float | None
     seeds: int
+    """Trainings: every base under every seed."""
     verdict: str
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -70,6 +71,12 @@ def test_the_caption_is_a_file_and_not_in_the_drawing(frame):
     told = CURVE_FIGURES["figure1"].caption(frame, SCOPE, "kilotokens")
     assert "3 seeds" in told and "says nothing about Qwen2.5-VL" in told
     assert not [text for text in figure.findobj(Text) if "seeds" in text.get_text()]
+
+
+def test_a_caption_tells_runs_of_several_bases_from_seeds():
+    runs = [replace(training(seed=seed), base=f"b-{base}") for base in (1, 2) for seed in (0, 1)]
+    told = CURVE_FIGURES["training_curves"].caption(groups_frame(runs), SCOPE, "kilotokens")
+    assert "4 runs of 2 bases" in told and "thin: single runs" in told and "seed" not in told
 
 
 def test_nothing_is_smaller_than_seven_points_or_outside_its_column(frame):
