@@ -92,6 +92,8 @@ def _papers_methods(compared: Compared) -> Iterator[SiteFinding]:
         title = f"{subject} and GRPO cannot be told apart here"
     if better:
         title = f"{subject} {verb} better than GRPO in {better} of {len(own)} comparisons here"
+    if narrow := sum(_verdict(one) == "better" and _of_these_weights(one) for one in own.values()):
+        title += ", for these weights only" if narrow == better else f", in {narrow} for these weights only"
     text = f"Avg@5 minus GRPO's, points: {shown}. {_from(list(own.values()))}"
     yield SiteFinding(f"{title}.", text, "comparisons.html", "Compare")
 
@@ -103,8 +105,19 @@ def _another_training(one: Comparison) -> str:
 
 
 def _from(of: Sequence[Comparison]) -> str:
-    """How many trainings a finding rests on, and what that leaves open."""
-    bases, seeds = max(max(1, len(one.bases)) for one in of), max(len(one.seeds) for one in of)
+    """How many trainings a finding rests on, and what that leaves open; by benchmark where they differ."""
+    by_benchmark: dict[str, list[Comparison]] = {}
+    for one in of:
+        by_benchmark.setdefault(one.benchmark, []).append(one)
+    told = {name: _rests_on(some) for name, some in by_benchmark.items()}
+    if len(set(told.values())) > 1:
+        return " ".join(f"{benchmark_title(name)}: {text[0].lower()}{text[1:]}" for name, text in told.items())
+    return next(iter(told.values()))
+
+
+def _rests_on(of: Sequence[Comparison]) -> str:
+    """The fewest bases and seeds of some comparisons."""
+    bases, seeds = min(max(1, len(one.bases)) for one in of), min(len(one.seeds) for one in of)
     if bases > 1:
         return f"From {bases} bases."
     counted = "one seed" if seeds < 2 else f"{seeds} seeds"
@@ -164,19 +177,25 @@ def _weights(compared: Compared, model: str) -> Iterator[SiteFinding]:
     tested = [one for key, one in compared.items() if one.test is not None and one.retrained and _competes(key[1])]
     decided = [one for one in tested if _verdict(one) in ("better", "worse")]
     if decided:
-        narrow = sum(one.test is not None and one.test.of_these_weights for one in decided)
+        narrow = sum(map(_of_these_weights, decided))
         seeds = sorted({len(one.seeds) for one in decided})
         count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
         title = f"{narrow} of {len(decided)} differences from GRPO may turn with another training."
         text = (
             f"Better or worse by the test over questions, with {count} seed{'s' if seeds[-1] > 1 else ''} of "
-            f"{model_title(model, paper_beside=False)}, but not by the interval for another training."
+            f"{model_title(model, paper_beside=False)}, but not by the verdict for another training, which allows for "
+            "all comparisons."
         )
         yield SiteFinding(title, text, "comparisons.html", "Compare")
 
 
 def _verdict(one: Comparison) -> str:
     return one.test.verdict if one.test else ""
+
+
+def _of_these_weights(one: Comparison) -> bool:
+    """Whether its verdict says nothing of another training."""
+    return one.test is not None and one.test.of_these_weights
 
 
 def _difference(one: Comparison) -> str:

@@ -1,14 +1,17 @@
 """The front page's findings: sentences that follow from the numbers, each with the page that has them."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from anatomy_r1.results.store import load_results
 from reports.scores.scores import by_key, scores
 from reports.site.findings import findings
 from reports.tables.further import analyses
+from tests.helpers.worlds import answers, result, table
 
 STORE = Path(__file__).resolve().parents[3] / "results" / "mini-first" / "store" / "sgg_anatomy_mini" / "mini-l"
 METHODS = ("zero-shot", "cot-sft", "grpo", "dapo", "grpo-asc", "grpo-gdqa")
@@ -50,3 +53,31 @@ def test_one_seed_says_nothing_of_another_training_and_only_what_ran_is_named(tm
 def test_without_grpo_there_is_nothing_to_say(run):
     results = [one for one in load_results(run / "results") if one.method == "zero-shot"]
     assert findings(results, by_key(scores(results)), analyses(results), FILES) == ()
+
+
+LABELS = np.repeat(np.arange(20), 10)
+
+
+def papers_finding(runs):
+    """Title and text of the finding on the paper's methods; a run is a benchmark, a base and a seed."""
+    rng, results = np.random.default_rng(4), []
+    for benchmark, base, seed in runs:
+        for method, gain in (("grpo", 0.0), ("grpo-gdqa", 0.3)):
+            made = result(method, table(answers(rng, LABELS, shift=gain, wobble=0.0), LABELS), seed, benchmark)
+            results.append(replace(made, base=base))
+    return findings(results, by_key(scores(results)), analyses(results), FILES)[0]
+
+
+def test_a_verdict_of_these_weights_is_told_as_one():
+    few = papers_finding([("sgg_anatomy_mini", "", 0)])
+    assert few.title == "The paper's GRPO-GDQA is better than GRPO in 1 of 1 comparisons here, for these weights only."
+    many = papers_finding([("sgg_anatomy_mini", "", seed) for seed in (0, 1, 2)])
+    assert many.title == "The paper's GRPO-GDQA is better than GRPO in 1 of 1 comparisons here."
+
+
+def test_a_benchmark_of_one_base_is_not_told_as_one_of_several():
+    several = [("sgg_anatomy_mini", f"b-{base}", seed) for base in (1, 2, 3) for seed in (0, 1, 2)]
+    told = papers_finding([*several, ("omnimed_mi_mini", "b-1", 0)]).text
+    assert "SGG-VQA (Anatomy), mini world: from 3 bases." in told
+    assert "OmniMedVQA (MI), mini world: from one base and one seed: with another base" in told
+    assert papers_finding(several).text.endswith("From 3 bases.")
