@@ -2,9 +2,9 @@
 
     import anatomy_r1 as ar
 
-    ar.load_results("results/mini", benchmark="sgg_anatomy_mini")      one row per trained seed
+    ar.load_results("results/mini", benchmark="sgg_anatomy_mini")      one row per base and seed
     ar.scores("results/mini", arm="matched")                           one row per method, with 95 % intervals
-    ar.load_questions("results/mini", method="grpo")                   one row per question and seed
+    ar.load_questions("results/mini", method="grpo")                   one row per question, base and seed
     ar.compare(BASELINE, OTHER)                                        the paired difference, tested
     ar.load_responses("log.sqlite", "prepared/sgg")                    one row per response: choice, gold, reason
 
@@ -72,8 +72,8 @@ def scores(
     Each question is averaged over bases and seeds first. The interval is cluster-robust (`scoring.intervals`): it says
     what another sample of videos might have shown, not another training. These are the numbers of Table 1.
 
-    Columns: `benchmark`, `model`, `method`, `arm`, the metric, `low`, `high`, `seeds` (runs), `seed_sd` (standard
-    deviation of their means, in points), `questions`, `clusters`, `unfit` (reasons against any of the seeds; empty if
+    Columns: `benchmark`, `model`, `method`, `arm`, the metric, `low`, `high`, `seeds` (runs: bases under seeds),
+    `seed_sd` (standard deviation of their means, in points), `questions`, `clusters`, `unfit` (reasons against any of the seeds; empty if
     none).
 
     Raises:
@@ -88,7 +88,7 @@ def scores(
 def load_questions(
     store: str | Path, *, benchmark: Names = None, model: Names = None, method: Names = None, arm: Names = None
 ) -> pd.DataFrame:
-    """The question tables of results: one row per question and seed, with each metric as a share between 0 and 1.
+    """The question tables of results: one row per question, base and seed, with each metric as a share between 0 and 1.
 
     Columns: `benchmark`, `model`, `method`, `arm`, `base` (empty where the model has one), `seed`, `id`, `cluster`,
     `category`, and the metrics of `load_results`.
@@ -128,9 +128,10 @@ class Comparison:
     verdict: str
     """`better`, `worse`, `no detectable difference` or `underpowered`."""
     these_weights: bool
-    """Whether the verdict was not shown to hold for another training of the same methods."""
+    """Whether the verdict was not shown to hold for another training (of several bases, from another base)."""
     over_seeds: tuple[float, float] | None
-    """95 % interval over clusters and seeds, in points; None with fewer than three seeds in common."""
+    """95 % interval over clusters and seeds, and over bases where there are several, in points. None with fewer than
+    three seeds in common, with two bases, or where a base lacks one of the seeds."""
     seeds: tuple[int, ...]
     """Seeds in common."""
     questions: int
@@ -146,7 +147,7 @@ class Comparison:
     bases: tuple[str, ...] = ()
     """Bases in common; empty where the model has one."""
     method_verdict: str = ""
-    """The verdict over clusters, seeds and bases; empty where there are too few seeds or bases."""
+    """The verdict over clusters, seeds and, where there are several, bases; empty where `over_seeds` is None."""
 
     def __str__(self) -> str:
         bounds = "" if self.low is None else f" [{self.low:+.2f}, {self.high:+.2f}]"
