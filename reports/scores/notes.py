@@ -20,7 +20,7 @@ from anatomy_r1.bases import RunKey, factors_text
 from anatomy_r1.data.leakage.passport import LEAKS, TITLES
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import stated
-from anatomy_r1.results.store import RESTORE, SUBMITTED, Result
+from anatomy_r1.results.store import MATCHED, RESTORE, SUBMITTED, Result
 from anatomy_r1.scoring.fitness import MARK as MARK_UNFIT
 from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm
 from anatomy_r1.scoring.question_table import LENIENT
@@ -30,17 +30,19 @@ from reports.scores.blind import blind_notes
 from reports.scores.names import (
     BASELINE,
     BENCHMARKS,
+    CONTROLS,
     METRICS,
     MINI,
     benchmark_title,
     is_mini,
     is_view,
+    method_rank,
     method_title,
     model_title,
     rank,
     result_title,
 )
-from reports.scores.scores import ALL, AVG, MARK, Score, ScoreKey, SystemKey, several_bases, system_of
+from reports.scores.scores import ALL, AVG, MARK, Score, ScoreKey, SystemKey, by_system, several_bases, system_of
 
 _OURS = (
     "Ours: mean [95 % cluster-robust t interval over videos (SGG-VQA) or slides, patients or images (OmniMedVQA)]; "
@@ -100,7 +102,7 @@ def leakage_notes(found: Iterable[Score]) -> list[str]:
 
 
 def made_from(results: Sequence[Result], found: Iterable[Score]) -> str:
-    """Profile, sizes of the test sets, seeds and commits."""
+    """Profile, sizes of the test sets, seeds and commits; and kinds of arithmetic, if there are several."""
     sizes = sorted(
         {(score.system.benchmark, score.questions, score.clusters) for score in found if score.category == ALL},
         key=lambda size: (rank(BENCHMARKS, size[0].removesuffix(MINI)), size),
@@ -110,8 +112,20 @@ def made_from(results: Sequence[Result], found: Iterable[Score]) -> str:
         *(f"{benchmark_title(name)}: {n} questions in {clusters} clusters" for name, n, clusters in sizes),
         f"seeds {factors_text(result.run for result in results)}",
         f"commit {', '.join(commits(results))}",
+        *([f"arithmetic {', '.join(mixed)}"] if len(mixed := arithmetics(results)) > 1 else []),
     ]
     return " · ".join(parts) + "."
+
+
+def arithmetics(results: Iterable[Result]) -> list[str]:
+    """Kinds of arithmetic of trainings and evaluations, each once; one that is not recorded is native."""
+    records = [
+        record
+        for result in results
+        for record in (result.provenance, stated(result.provenance, "training", "provenance"))
+        if record is not None
+    ]
+    return sorted({str(stated(record, "arithmetic", "mode") or "native") for record in records})
 
 
 def commits(results: Iterable[Result]) -> list[str]:
@@ -169,7 +183,7 @@ def caveat_notes(results: Sequence[Result], found: Mapping[ScoreKey, Score]) -> 
         if result.arm == SUBMITTED
     ]
     of_results = (*unfit_notes(results), *certificate_notes(results), *submitted)
-    return (*method_notes(found.values()), *of_results, *order_alarms(found))
+    return (*method_notes(found.values()), *uneven_runs(results), *of_results, *order_alarms(found))
 
 
 def method_notes(found: Iterable[Score]) -> tuple[str, ...]:
@@ -180,6 +194,27 @@ def method_notes(found: Iterable[Score]) -> tuple[str, ...]:
         "These weights and the method: an interval beside a score or a difference is over clusters alone, and holds "
         "for other videos and these weights. The interval of the method is over clusters, seeds and bases as well, and "
         "holds for other trainings from other bases (docs/statistics.md). Differences are paired within base and seed.",
+    )
+
+
+def uneven_runs(results: Iterable[Result]) -> tuple[str, ...]:
+    """A note for each block whose rows are means over different runs, since their levels then cannot be compared."""
+    blocks: dict[tuple[str, str, str], dict[SystemKey, list[RunKey]]] = {}
+    for system, runs in by_system(results).items():
+        if system.method not in CONTROLS:
+            blocks.setdefault((system.benchmark, system.model, system.arm), {})[system] = [one.run for one in runs]
+    return tuple(_uneven(*block, of) for block, of in sorted(blocks.items()) if len(set(map(tuple, of.values()))) > 1)
+
+
+def _uneven(benchmark: str, model: str, arm: str, runs: Mapping[SystemKey, Sequence[RunKey]]) -> str:
+    rows: dict[str, list[str]] = {}
+    for system in sorted(runs, key=lambda one: method_rank(one.method)):
+        rows.setdefault(factors_text(runs[system]), []).append(method_title(system.method, MATCHED))
+    told = "; ".join(f"{of}: {', '.join(names)}" for of, names in rows.items())
+    where = f"{benchmark_title(benchmark)}, {model_title(model, paper_beside=False)}"
+    return (
+        f"Means over different runs{'' if arm == MATCHED else f' ({arm})'}: {where}: seeds {told}. Compare such rows by "
+        "their paired differences, which are over the runs that both have, and not by the scores."
     )
 
 

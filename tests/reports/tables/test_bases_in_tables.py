@@ -13,6 +13,7 @@ from anatomy_r1.scoring.question_table import table_metrics
 from anatomy_r1.tables.text import render
 from reports.formats import scores_csv
 from reports.scores.cost import costs
+from reports.scores.notes import made_from, uneven_runs
 from reports.scores.scores import ALL, AVG, SystemKey, by_key, differences, minus, scores
 from reports.tables.table1 import table1
 from tests.helpers.worlds import answers, of, result, table
@@ -72,6 +73,27 @@ def test_tables_tell_the_method_from_these_weights(runs):
     assert "seeds 0, 1, 2 x b-1, b-2, b-3" in text
     one = render(table1([replace(run, base="") for run in runs if run.base == "b-1"]))
     assert "Avg@5, the method" not in one and "These weights" not in one
+
+
+def test_rows_of_different_runs_are_told_apart(runs):
+    assert "Means over different runs" not in render(table1(runs))
+    fewer = [one for one in runs if one.method == "grpo" or one.seed == 0]
+    assert uneven_runs(fewer) == (
+        "Means over different runs: SGG-VQA (Anatomy), mini world, mini-l: seeds 0, 1, 2 x b-1, b-2, b-3: GRPO; "
+        "0 x b-1, b-2, b-3: GRPO-ASC-Learning. Compare such rows by their paired differences, which are over the runs "
+        "that both have, and not by the scores.",
+    )
+    assert "Means over different runs" in render(table1(fewer))
+    control = replace(runs[0], method="control-majority")  # one number whatever the base and the seed
+    assert uneven_runs([*runs, control]) == ()
+
+
+def test_arithmetic_is_told_where_it_is_mixed(runs):
+    portable = {**runs[0].provenance, "arithmetic": {"mode": "portable"}}
+    assert "arithmetic" not in made_from(runs, ())
+    assert "arithmetic" not in made_from([replace(one, provenance=portable) for one in runs], ())
+    mixed = [replace(runs[0], provenance=portable), *runs[1:]]
+    assert "arithmetic native, portable." in made_from(mixed, ())
 
 
 def test_the_csv_has_the_bounds_of_the_method(runs):
