@@ -23,6 +23,7 @@ from anatomy_r1.evaluation.blind_controls import correct, naive_bayes, out_of_fo
 from anatomy_r1.question import Question
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
 from anatomy_r1.tables.table import prose_table, with_interval
+from reports.audit.omnimed import p_of_chance
 from reports.audit.released import ASC, Released, check_of
 from reports.audit.report import Check, Finding, of_p
 
@@ -187,25 +188,27 @@ def _alone(counts: dict[str, Counter[str]]) -> str:
 
 def check_text(files: Sequence[Released]) -> Check:
     """Accuracy of naive Bayes over the words, in folds that share no video, compared with guessing."""
-    rows, above, guesses = [], [], []
+    rows, above, guesses, tails = [], [], [], []
     for file in files:
         right = correct(file.questions, out_of_fold(naive_bayes, file.questions))
         of = cluster_interval([float(one) for one in right], [question.cluster for question in file.questions])
         guess = sum(1 / len(question.options) for question in file.questions) / len(file.questions)
         se = "" if of.se is None else f"{100 * of.se:.2f}"
         rows.append((file.name, _percent(of), se, f"{100 * guess:.1f}", str(of.clusters)))
-        if of.low is not None and of.low > guess:
+        p = min(1.0, len(files) * p_of_chance(of, guess))
+        if of_p(p):
+            tails.append(p)
             above.append(f"{file.name}: {_percent(of)}")
             guesses.append(100 * guess)
     findings = []
-    if above:
+    if above and (strength := of_p(max(tails))):  # of the weakest that is listed
         finding = Finding(
             id="released-text.above-chance",
             title="The wording alone answers far more questions than guessing",
             test="Naive Bayes over the words of the question, no image, in folds that share no video "
             "(docs/controls.md).",
             figure=f"Right, percent [95 % cluster-robust interval]: {'; '.join(above)}; guessing: {max(guesses):.1f}.",
-            strength="strong",
+            strength=strength,
             limits="What a policy does. These are training questions, so the paper's test numbers cannot be compared "
             "with them; this one classifier is a lower bound on what the wording gives away, not an upper bound.",
             question="What does each method score when the image is left out or swapped?",

@@ -1,12 +1,14 @@
 """Pass@1 against Avg@5, and what so many questions can resolve: against simulation and formulas by hand."""
 
+import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from reports.audit import resolution, sampling
+from reports.audit import released_chance, resolution, sampling
 from reports.audit.paper import PaperCell, load_cells, load_claims
 
 SIZES = {"sgg_anatomy": 1000, "omnimed_mi": 522}
@@ -75,3 +77,14 @@ def test_differences_planted_too_small_are_found(clean_paper):
              for c in clean_paper.cells]  # fmt: skip
     [finding] = resolution.check(clean_paper.claims, cells, sizes).findings
     assert finding.id == "resolution.ablation-each"
+
+
+@pytest.mark.parametrize(("share", "strength"), [(0.9, "strong"), (0.39, "suggestive"), (0.34, None), (0.25, None)])
+def test_how_strong_wording_above_chance_is_follows_from_its_p(monkeypatch, share, strength):
+    options = ("Gut", "Liver", "Omentum", "Spleen")
+    questions = [SimpleNamespace(options=options, cluster=f"VID{index % 50}") for index in range(100)]
+    right = [index < 100 * share for index in random.Random(0).sample(range(100), 100)]
+    monkeypatch.setattr(released_chance, "out_of_fold", lambda *_: None)
+    monkeypatch.setattr(released_chance, "correct", lambda *_: right)
+    files = [SimpleNamespace(name=f"{name}.json", questions=questions, records=questions) for name in "abc"]
+    assert next((one.strength for one in released_chance.check_text(files).findings), None) == strength
