@@ -73,8 +73,8 @@ def scores(
     what another sample of videos might have shown, not another training. These are the numbers of Table 1.
 
     Columns: `benchmark`, `model`, `method`, `arm`, the metric, `low`, `high`, `seeds` (runs: bases under seeds),
-    `seed_sd` (standard deviation of their means, in points), `questions`, `clusters`, `unfit` (reasons against any of the seeds; empty if
-    none).
+    `seed_sd` (standard deviation of their means, in points), `questions`, `clusters`, `unfit` (reasons against any of
+    the runs; empty if none).
 
     Raises:
         AnatomyR1Error: as `load_results`; or seeds answered different questions, or a result lacks the metric.

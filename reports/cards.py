@@ -30,7 +30,7 @@ from reports.scores.names import (
     model_title,
 )
 from reports.scores.notes import MINI_MEANS, USE, commits, unfit_reasons
-from reports.scores.scores import ALL, AVG, Score, SystemKey, by_system, scores, system_of
+from reports.scores.scores import ALL, AVG, Score, SystemKey, by_system, scores, several_bases, system_of
 from reports.tables.rows import number, score_cell
 
 UNKNOWN = "not recorded"
@@ -83,13 +83,14 @@ def _model_card(seeds: Sequence[Result], found: Overall, cost: Cost) -> str:
     system = system_of(seeds[0])
     what = f"{method_title(system.method, system.arm)}, {model_title(system.model, False)}"
     rows = [_score_row(title, found[system, metric]) for metric, title in {**METRICS, "greedy": "greedy"}.items()]
+    ran = "runs" if several_bases(found[system, metric] for metric in METRICS) else "seeds"
     head = (
-        "| metric | percent \\[95 % interval\\] | seeds | SD over seeds | questions | clusters |",
+        f"| metric | percent \\[95 % interval\\] | {ran} | SD over {ran} | questions | clusters |",
         "| :-- | --: | --: | --: | --: | --: |",
     )
     arguments = _agreed(seeds, lambda one: _facts(stated(one.provenance, "training", "plan", "arguments")))
     steps, tokens = _amount(cost.steps), _amount(cost.rollout_tokens)  # seconds differ from run to run: cost.txt
-    paid = f"Mean over seeds: {steps} optimiser steps, {tokens} sampled tokens."
+    paid = f"Mean over {ran}: {steps} optimiser steps, {tokens} sampled tokens."
     unfit = sorted({reason for one in seeds for reason in unfit_reasons(one)})
     return _card(
         f"Model card: {what}, {benchmark_title(system.benchmark)}",

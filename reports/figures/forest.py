@@ -160,7 +160,7 @@ def _panels(rows: ForestRows, places: Sequence[Sequence[Axes]]) -> None:
 
 
 def _letter(place: int) -> str:
-    """a to z, then aa, bb, ..."""
+    """Of a panel: a to z, then aa, bb, and so on."""
     return ascii_lowercase[place % len(ascii_lowercase)] * (place // len(ascii_lowercase) + 1)
 
 

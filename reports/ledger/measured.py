@@ -3,8 +3,8 @@
 Results: comparisons, gains, unevenness over anatomies, and a row's own scores. The comparisons that the claims ask for
 are made by `anatomy_r1.comparison`, as one family. Curves: statements about Figs. 1, 2, 5 and 6, as `python -m reports
 figures` computes them from training logs (`figure_statements.csv`: for each statement the figure, name, benchmark,
-model, quantity, estimate with interval over bases or seeds, and verdict). A claim names the statements that bear on it (`curves`
-in `claims.csv`).
+model, quantity, estimate with interval over bases or seeds, and verdict). A claim names the statements that bear on it
+(`curves` in `claims.csv`).
 """
 
 from __future__ import annotations

@@ -213,8 +213,8 @@ def _uneven(benchmark: str, model: str, arm: str, runs: Mapping[SystemKey, Seque
     told = "; ".join(f"{of}: {', '.join(names)}" for of, names in rows.items())
     where = f"{benchmark_title(benchmark)}, {model_title(model, paper_beside=False)}"
     return (
-        f"Means over different runs{'' if arm == MATCHED else f' ({arm})'}: {where}: seeds {told}. Compare such rows by "
-        "their paired differences, which are over the runs that both have, and not by the scores."
+        f"Means over different runs{'' if arm == MATCHED else f' ({arm})'}: {where}: seeds {told}. Compare such rows "
+        "by their paired differences, which are over the runs that both have, and not by the scores."
     )
 
 

@@ -16,9 +16,9 @@ from anatomy_r1.scoring.question_table import LENIENT
 from anatomy_r1.tables.table import MISSING, Block, Cell, Column, Document, Row, Table
 from reports.scores.cost import Cost
 from reports.scores.names import METRICS, benchmark_title, method_title, model_title
-from reports.scores.notes import certificate_notes, marked, marks, notes, unfit_notes
+from reports.scores.notes import certificate_notes, marked, marks, method_notes, notes, unfit_notes
 from reports.scores.paper import PaperNumbers
-from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, parsed_lenient, system_of
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, parsed_lenient, several_bases, system_of
 from reports.site.evidence import method_file, row_name
 from reports.site.page import RESULTS, SitePage, again, facts, slug
 from reports.tables.further import cost_report
@@ -127,7 +127,10 @@ _SHOWN = {
     "parsed": "Parsed",
     "truncated": "Cut off",
 }
-_COLUMNS = ("percent", "paper", "clusters", "questions", "seeds", "seed SD")
+_COLUMNS = ("percent", "paper", "clusters", "questions")
+_RUNS, _SEEDS = ("runs", "run SD"), ("seeds", "seed SD")
+"""Further columns: where there are several bases, a run is one under one seed."""
+_WIDTH = len(_COLUMNS) + len(_SEEDS)
 
 
 def method_page(
@@ -139,7 +142,7 @@ def method_page(
 ) -> SitePage:
     """The page of one method from its results, all scores of the store and all costs."""
     mine = {key: score for key, score in found.items() if key[0].method == method}
-    said = (*certificate_notes(results), *notes(results, mine.values(), 1))
+    said = (*method_notes(mine.values()), *certificate_notes(results), *notes(results, mine.values(), 1))
     title = method_title(method, MATCHED)
     shown = dict.fromkeys(
         (one.benchmark, one.model, row_name(method, one.arm)) for one in sorted(results, key=in_order)
@@ -166,7 +169,8 @@ def _score_tables(results: Sequence[Result], mine: Mapping[ScoreKey, Score], num
         found.setdefault(system.benchmark, []).append(
             Block(marked(title, [system], flagged), _rows(mine, numbers, system, lenient[system]))
         )
-    columns = tuple(Column(title, "", title == "paper") for title in _COLUMNS)
+    titles = (*_COLUMNS, *(_RUNS if several_bases(mine.values()) else _SEEDS))
+    columns = tuple(Column(title, "", title == "paper") for title in titles)
     return [
         Table(f"scores-{slug(name)}", benchmark_title(name), "Metric", columns, tuple(blocks))
         for name, blocks in found.items()
@@ -182,7 +186,7 @@ def _rows(
     rows = [Row(title, _cells(score, numbers)) for title, score in (*metrics, *by_category) if score]
     if lenient is not None:
         after = 1 + next(place for place, row in enumerate(rows) if row.title == _SHOWN["parsed"])
-        rows.insert(after, Row("Parsed, lenient extractor", (Cell(f"{lenient:.2f}"), *[Cell()] * (len(_COLUMNS) - 1))))
+        rows.insert(after, Row("Parsed, lenient extractor", (Cell(f"{lenient:.2f}"), *[Cell()] * (_WIDTH - 1))))
     return tuple(rows)
 
 

@@ -46,8 +46,7 @@ from reports.tables.rows import (
 )
 
 MEAN_COST = (
-    "Mean over training seeds. In parentheses: including the training that the method started from, where the store "
-    "has it."
+    "Mean over trainings. In parentheses: including the training that the method started from, where the store has it."
 )
 UNKNOWN_COST = "— = not run, or not recorded."
 _SPREAD = "seed SD: standard deviation of Avg@5 over training seeds, in points."

@@ -27,7 +27,7 @@ from reports.scores.names import (
     rank,
 )
 from reports.scores.notes import USE, leakage_notes, machines, made_from, marks, notes, unfit_notes, warning
-from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, scores
+from reports.scores.scores import ALL, AVG, Score, ScoreKey, SystemKey, by_key, scores, several_bases
 from reports.tables.breakdowns import MEAN_COST, UNKNOWN_COST, categories_table
 from reports.tables.rows import (
     accuracy_block,
@@ -68,6 +68,8 @@ def cost_report(
         raise AnatomyR1Error("no results: the store is empty. Run `tox -e reproduce-table1` first")
     known, paid = found or by_key(scores(results)), spent or costs(results)
 
+    ran = "runs" if several_bases(known.values()) else "seeds"
+
     def cells(system: SystemKey) -> list[Cell]:
         cost = paid[system]
         return [
@@ -83,7 +85,7 @@ def cost_report(
     table = system_table(
         "costs",
         "Cost of training and evaluation",
-        ("Avg@5", "steps", "rollout tokens", "training s", "evaluation tokens", "evaluation s", "seeds"),
+        ("Avg@5", "steps", "rollout tokens", "training s", "evaluation tokens", "evaluation s", ran),
         cells,
         found=known,
         marks=marks(results),

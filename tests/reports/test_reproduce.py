@@ -219,7 +219,9 @@ def test_an_app_that_was_killed_is_no_success(tmp_path):
     (tmp_path / "killed.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
     asks = "import pathlib, reproduce\nreproduce.ROOT = pathlib.Path.cwd()\nprint(reproduce.command('killed'))\n"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "scripts"), str(tmp_path)])}
-    ran = subprocess.run([sys.executable, "-c", asks], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", asks], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
     assert ran.stdout.strip() == "137"
 
 

@@ -11,10 +11,13 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import load_results, save_result
 from anatomy_r1.scoring.question_table import table_metrics
 from anatomy_r1.tables.text import render
+from reports.cards import cards
 from reports.formats import scores_csv
+from reports.scores import paper
 from reports.scores.cost import costs
 from reports.scores.notes import made_from, uneven_runs
 from reports.scores.scores import ALL, AVG, SystemKey, by_key, differences, minus, scores
+from reports.site.method_page import method_page
 from reports.tables.table1 import table1
 from tests.helpers.worlds import answers, of, result, table
 
@@ -73,6 +76,17 @@ def test_tables_tell_the_method_from_these_weights(runs):
     assert "seeds 0, 1, 2 x b-1, b-2, b-3" in text
     one = render(table1([replace(run, base="") for run in runs if run.base == "b-1"]))
     assert "Avg@5, the method" not in one and "These weights" not in one
+
+
+def test_nine_runs_of_three_bases_are_not_called_nine_seeds(runs):
+    every = [replace(one, provenance={**one.provenance, "training": {"plan": {}, "spent": {}}}) for one in runs]
+    one_base = [replace(one, base="") for one in every if one.base == "b-1"]
+    for some, titles, card in ((every, ("runs", "run SD"), "| runs |"), (one_base, ("seeds", "seed SD"), "| seeds |")):
+        found, spent = by_key(scores(some)), costs(some)
+        page = method_page("grpo", [one for one in some if one.method == "grpo"], found, spent, paper.load())
+        assert [one.title for one in page.content["report"].tables[0].columns][-2:] == list(titles)
+        assert page.content["cost"].tables[0].columns[-1].title == titles[0]
+        assert card in cards(some)["model-sgg_anatomy_mini-mini-l-grpo-matched.md"]
 
 
 def test_rows_of_different_runs_are_told_apart(runs):
