@@ -142,8 +142,9 @@ def _higher(asked: Sequence[Wanted], of: Measurements, quantifier: Quantifier) -
     if not tests:
         return NONE
     lacking = len(asked) - len(ran)
+    absent: list[ClaimVerdict] = ["none"] * lacking
     found = [of_comparison(test.verdict, test.of_these_weights) for test in tests]
-    verdict = combined([*found, *["none"] * lacking], quantifier)
+    verdict = combined([*found, *absent], quantifier)
     counts = Counter(test.verdict + " (these weights)" * test.of_these_weights for test in tests)
     told = ", ".join(f"{word} in {count}" for word, count in sorted(counts.items()))
     missing = f"; {lacking} more did not run" if lacking else ""
