@@ -33,8 +33,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """An empty temporary folder beside `path` to fill; it replaces `path` at the end, or is removed after an error.
 
     What a killed process left under the temporary name is removed first. An older folder goes only once the new one is
-    in its place.
+    in its place. Of a symbolic link, the folder that it leads to is replaced.
     """
+    path = path.resolve() if path.is_symlink() else path
     temporary, old = (path.with_name(f".{path.name}.{ending}") for ending in ("tmp", "old"))
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

@@ -81,3 +81,15 @@ def test_a_lock_is_waited_for_and_released_by_a_kill(tmp_path, kind):
     with locked(path):  # returns once the holder is dead
         holder.join(30)
     assert not holder.is_alive()
+
+
+def test_the_folder_that_a_link_leads_to_is_replaced(tmp_path):
+    (tmp_path / "disk" / "folder").mkdir(parents=True)
+    link = tmp_path / "folder"
+    link.symlink_to(tmp_path / "disk" / "folder")
+    for content in ("first", "second"):
+        with atomic_folder(link) as new:
+            (new / "file.txt").write_text(content)
+    assert link.is_symlink() and (tmp_path / "disk" / "folder" / "file.txt").read_text() == "second"
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+    assert [one.name for one in (tmp_path / "disk").iterdir()] == ["folder"]

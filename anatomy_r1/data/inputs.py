@@ -130,8 +130,9 @@ def relative(path: Path, root: Path) -> str:
 
 
 def resolve(root: Path, stated: str) -> Path:
-    """Inverse of `relative`."""
-    return Path(os.path.normpath(root / stated))
+    """Inverse of `relative`, also where a symbolic link leads to `root`: `..` is then above the link's target."""
+    found, meant = Path(os.path.normpath(root / stated)), (root.resolve() / stated).resolve()
+    return found if found.resolve() == meant else meant
 
 
 def read_bytes(path: Path) -> bytes:

@@ -7,11 +7,12 @@ A file is a list of records. `question`, `options` and `answer` are required:
 
 `options` is a list, or an object of letters and texts. `answer` is the text of an option, or a letter where no option
 has that text. `category` groups results; `cluster` is the independent unit (patient, video), by default the image, or
-else the record. Other keys are ignored.
+else the record. `/img/a.png`, `./img/a.png` and the same with backslashes are one image. Other keys are ignored.
 """
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +21,8 @@ from anatomy_r1.data.inputs import DataError, read_json
 from anatomy_r1.question import LETTERS, Question
 from anatomy_r1.validation import validated
 
+NO_IMAGE = "no image/"
+"""Begins what stands for the image of a record that names none: an image of its own, which is not known."""
 FIX = "a record has question, options and answer (docs/blind.md)"
 
 
@@ -57,20 +60,36 @@ def _question(entry: Any, name: str, position: int) -> Question:
     record = validated(entry, PlainRecord, where=f"{name}:{position}", fix=FIX)
     try:
         options = _options(record)
-        image = record.image or f"{name}-{position}"
+        image = _path(record.image)
         return Question(
             id=f"{name}:{position}",
             benchmark="plain",
             stem=record.question,
             options=options,
             answer=_answer(record.answer, options),
-            image=image.lstrip("/"),
+            image=image or f"{NO_IMAGE}{name}-{position}",
             category=record.category,
-            cluster=record.cluster or image,
+            cluster=record.cluster or image or f"{name}-{position}",
             source=f"{name}:{position}",
         )
     except ValueError as error:
         raise DataError(f"{name}:{position}: {error}. Fix: {FIX}") from error
+
+
+def _path(stated: str) -> str:
+    """An image's path in one spelling; empty if none is stated."""
+    path = PurePosixPath(stated.strip().replace("\\", "/").lstrip("/"))
+    return path.as_posix() if path.parts else ""
+
+
+def names_image(question: Question) -> bool:
+    """Whether it is known which image a question is about."""
+    return not question.image.startswith(NO_IMAGE)
+
+
+def names_cluster(question: Question) -> bool:
+    """Whether it is known which patient, video or image a question belongs to: of a record without any, it is not."""
+    return names_image(question) or f"{NO_IMAGE}{question.cluster}" != question.image
 
 
 def _options(record: PlainRecord) -> tuple[str, ...]:

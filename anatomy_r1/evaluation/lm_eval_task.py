@@ -7,6 +7,8 @@ task, so `AnatomyTask` adds the greedy request to each document.
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
@@ -20,6 +22,7 @@ from anatomy_r1.data.shown import LazyImages, check_pictures
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.config import EvaluationConfig
 from anatomy_r1.evaluation.items import IMAGE, build_items, chat_turns, check_length, user_turn
+from anatomy_r1.evaluation.task_files import categories
 from anatomy_r1.scoring.metrics import question_metrics
 from anatomy_r1.scoring.strict import extract
 
@@ -96,8 +99,18 @@ def documents(
     given = {name: metadata[name] for name in ("style", "wording", "images", "options", "seed") if name in metadata}
     given["seed"] = int(given.get("seed", 0))
     config = EvaluationConfig(limit=metadata.get("questions"), **given)
-    items = build_items(find_set(benchmark, data, split), config, category)
+    prepared = find_set(benchmark, data, split)
+    items = build_items(prepared, config, category)
+    if category is not None:
+        _warn_of_others(benchmark, Counter(question.category for question in prepared.questions))
     return {"test": datasets.Dataset.from_list([item.as_document() for item in items])}
+
+
+def _warn_of_others(benchmark: str, asked: Counter[str]) -> None:
+    """Say which questions no task by category asks: a mean over these tasks leaves them out."""
+    if others := sorted(asked.keys() - categories(benchmark)):
+        named = ", ".join(f"{name!r} ({asked[name]})" for name in others)
+        print(f"warning: {benchmark}: no task by category asks {named}; {benchmark} asks them", file=sys.stderr)
 
 
 def doc_to_text(doc: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import yaml
+
 from anatomy_r1.data.variants import MINI, original_name
 from anatomy_r1.errors import AnatomyR1Error
 
@@ -34,6 +36,12 @@ def task_files() -> dict[str, Path]:
 def benchmarks() -> list[str]:
     """Tasks with all questions of a benchmark, which are those that `anatomy-r1 evaluate` accepts."""
     return [name for name in task_files() if original_name(name).removesuffix(MINI) in ("sgg_anatomy", "omnimed_mi")]
+
+
+def categories(benchmark: str) -> set[str]:
+    """The categories of a benchmark that have a task of their own."""
+    stated = (yaml.safe_load(path.read_text(encoding="utf-8"))["metadata"] for path in task_files().values())
+    return {one["category"] for one in stated if one.get("benchmark") == benchmark and "category" in one}
 
 
 def install() -> list[Path]:

@@ -24,7 +24,7 @@ from anatomy_r1.provenance import provenance, stated
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.sqlite_file import is_sqlite
-from anatomy_r1.results.store import Result, cell_files, load_cell, sampling_cost, sampling_record, store_in
+from anatomy_r1.results.store import Result, cell_files, cost_of, load_cell, sampling_record, store_in
 from anatomy_r1.results.submission.submit import passport_of
 from anatomy_r1.scoring.complete_run import CompleteRun, load_complete_run
 from anatomy_r1.scoring.extraction import Extraction
@@ -229,7 +229,7 @@ def from_log(log: Path, request: Request) -> Evidence:
         seed=int(run.plan["seed"]),
         style=str(run.plan["style"]),
         table=table,
-        provenance={**_log_provenance(log, scores, request), "blind": blind},
+        provenance={**_log_provenance(log, run, scores, request), "blind": blind},
         fitness=scored_fitness(scores),
         questions=run.questions,
         run=run,
@@ -242,7 +242,7 @@ def _view(plan: Mapping[str, Any]) -> str:
     return ROTATIONS if shown == PLAIN and plan.get("options", "given") == "rotated" else shown
 
 
-def _log_provenance(log: Path, scores: Scores, request: Request) -> dict[str, Any]:
+def _log_provenance(log: Path, run: CompleteRun, scores: Scores, request: Request) -> dict[str, Any]:
     """What a stored result would record of the same run; its training is not known to a log."""
     assert request.data is not None
     split = str(scores.plan["split"])
@@ -255,7 +255,7 @@ def _log_provenance(log: Path, scores: Scores, request: Request) -> dict[str, An
         **provenance(),
         **sampling_record(scores),
         "data": {name: manifest.get(name) for name in ("questions_sha256", "seed", "generated")},
-        "spent": sampling_cost(log, str(scores.plan["weights"]), scores.benchmark),
+        "spent": cost_of(response for six in run.responses for response in six),
         **({"note": note} if note else {}),
         **({"engine": engine} if engine else {}),
         **({"leakage": leaked.as_dict()} if leaked else {}),

@@ -153,7 +153,7 @@ def with_model_index(card: Path, found: Sequence[Evidence], options: HubOptions)
     """The text of a model card with the index in its metadata: a new card, or the one there, else unchanged."""
     block = _yaml({INDEX: model_index(found, options)})
     try:
-        text = card.read_text(encoding="utf-8") if card.is_file() else None
+        text = card.read_text(encoding="utf-8-sig") if card.is_file() else None
     except (OSError, UnicodeDecodeError) as error:
         raise AnatomyR1Error(f"{card}: cannot be read ({error}). Fix: save it as UTF-8, or another --out") from error
     if text is None:

@@ -24,6 +24,7 @@ from anatomy_r1.evaluation.blind_difference import BlindRule, read_rule
 from anatomy_r1.files import atomic_file, write_atomic
 from anatomy_r1.provenance import stated
 from anatomy_r1.response_log.log import ResponseLog
+from anatomy_r1.response_log.response import Response
 from anatomy_r1.results.stored_file import check_agreement, read_head, read_table
 from anatomy_r1.scoring.extraction import reason_counts
 from anatomy_r1.scoring.fitness import Fitness, lenient_share, stored_fitness
@@ -198,8 +199,12 @@ def sampling_cost(log: Path, weights: str, benchmark: str) -> dict[str, float | 
     `tokens` is None where a server did not count those of every response.
     """
     with ResponseLog(log, read_only=True) as opened:
-        mine = [one for one in opened.rows() if (one.key.weights, one.key.benchmark) == (weights, benchmark)]
-    rows = [(one.prompt_tokens, one.tokens, one.seconds) for one in mine]
+        return cost_of(one for one in opened.rows() if (one.key.weights, one.key.benchmark) == (weights, benchmark))
+
+
+def cost_of(responses: Iterable[Response]) -> dict[str, float | None]:
+    """`sampling_cost` of these responses."""
+    rows = [(one.prompt_tokens, one.tokens, one.seconds) for one in responses]
     known = all(prompt or tokens for prompt, tokens, _ in rows)
     tokens = sum(tokens for _, tokens, _ in rows) if known else None
     return {"tokens": tokens, "seconds": sum(seconds for _, _, seconds in rows)}

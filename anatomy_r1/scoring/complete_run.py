@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.data.prepared import PreparedSet, find_set
+from anatomy_r1.data.prepared import PreparedSet, all_splits, find_set
 from anatomy_r1.data.shown import original, prompted
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
 from anatomy_r1.question import Question
@@ -52,7 +52,8 @@ def load_complete_run(log: Path, data: Path, run: str | None = None) -> Complete
         found = list(filter(_belongs(plan), opened.rows()))
     given = prepared.questions[: plan["limit"]]
     questions = tuple(prompted(given, plan.get("options", "given")))
-    by_slot = _by_slot(log, found, questions, {question.id for question in prepared.questions})
+    known = {question.id for of in all_splits(prepared.root).values() for question in of}
+    by_slot = _by_slot(log, found, questions, known)
     responses = tuple(tuple(by_slot[slot] for slot in _slots(question)) for question in questions)
     counted = prepared.manifest["counts"][plan["split"]]["questions"]
     asked = counted if plan["limit"] is None else min(counted, plan["limit"])

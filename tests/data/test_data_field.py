@@ -15,7 +15,7 @@ from anatomy_r1.data.prepare.image_names import image_group
 from anatomy_r1.data.prepare.omnimed import read_med_r1
 from anatomy_r1.data.prepare.released import read_released
 from anatomy_r1.question import Question
-from tests.data.conftest import png
+from tests.data.conftest import png, record
 
 LEFT = (
     "What is the name of the anatomy that is left of the omentum object?|gallbladder|one_hop.json|query_component|NA\n"
@@ -242,6 +242,19 @@ def test_case_10_a_blank_option_is_no_option(omnimed, tmp_path, blank):
     assert run("prepare", "omnimed", "--root", root, "--out", tmp_path / "out") == 0
     assert prepared.load_manifest(tmp_path / "out")["excluded"] == {"3 options": 1}
     assert len(questions(tmp_path / "out")) == 39
+
+
+@pytest.mark.parametrize("cut", ["\n", "\r\n", " \n ", "\u2028"])
+def test_an_option_stands_on_one_line(omnimed, tmp_path, cut):
+    """A prompt would show the rest of it as an option of its own."""
+    changes = {"option_A": f"Lobular{cut}B. carcinoma", "option_B": f"Adenosis{cut}tumour"}
+    image = "Images/BreakHis/benign/SOB_B_A-14-0000AB-40-000.png"
+    root = omnimed([record(99, image, **changes, gt_answer=f"Adenosis{cut}tumour")])
+    assert run("prepare", "omnimed", "--root", root, "--out", tmp_path / "out") == 0
+    (found,) = (q for q in questions(tmp_path / "out") if q.id == "BreakHis_0099")
+    assert (found.options[:2], found.letter) == (("Lobular B. carcinoma", "Adenosis tumour"), "B")
+    changed = json.loads((tmp_path / "out/manifest.json").read_text())["changed"]
+    assert changed["line break in an option read as a blank"] == 1
 
 
 @pytest.mark.parametrize("problem", ["Q? A)Light microscopy, B)light microscopy., C)MRI", "Q? A)MRI, B), C)CT"])

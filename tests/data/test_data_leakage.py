@@ -12,6 +12,7 @@ from anatomy_r1.data.leakage import sides
 from anatomy_r1.data.leakage.passport import from_dict
 from anatomy_r1.data.leakage.sides import VIDEOS
 from anatomy_r1.data.prepared import INPUTS, MANIFEST, QUESTIONS
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.exports.croissant import FILE as CROISSANT
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -135,3 +136,51 @@ def test_a_set_without_test_questions_says_so(sgg, tmp_path, capsys):
     capsys.readouterr()
     assert run("leakage", "--data", tmp_path / "set") == 2
     assert "has no test questions" in capsys.readouterr().err
+
+
+PLAIN = {"question": "What is shown?", "options": ["Liver", "Gut"], "answer": "Gut"}
+
+
+def plain_files(folder, train, test, names=("train/q.json", "test/q.json")):
+    for name, records in zip(names, (train, test), strict=True):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps([PLAIN | one for one in records]))
+    return [[folder / name] for name in names]
+
+
+def test_what_records_do_not_name_is_neither_shared_nor_zero(tmp_path):
+    """Of two files with one name, too, whose records are counted alike."""
+    found = sides.compare(None, *plain_files(tmp_path, [{}], [{}]), None)
+    assert found.not_clean == ()
+    assert set(found.overlaps) == {"question"}
+    assert found.overlaps["question"].shared == 1
+    assert (found.train.images, found.test.images) == (0, 0)
+
+
+def test_records_that_name_no_video_are_not_free_of_the_test_videos(tmp_path):
+    train, _ = plain_files(tmp_path, [{"cluster": "VID01"}, {}], [{}])
+    assert "cluster" in sides.compare(None, train, (), "unused").not_computed
+    train, _ = plain_files(tmp_path, [{"cluster": "VID70"}, {}], [{}])
+    assert sides.compare(None, train, (), "unused").not_clean == ("cluster",)
+
+
+def test_what_some_records_share_is_leakage_whatever_others_do_not_name(tmp_path):
+    named = {"image": "a.png", "cluster": "p1"}
+    found = sides.compare(None, *plain_files(tmp_path, [named, {}], [named, {}]), None)
+    assert found.not_clean == ("cluster", "image", "question_image", "question_image_options")
+    assert found.overlaps["image"].test_questions == 1
+    found = sides.compare(None, *plain_files(tmp_path, [named, {"cluster": "p2"}], [{"cluster": "p3"}]), None)
+    assert found.overlaps["cluster"].shared == 0
+    assert "image" in found.not_computed
+
+
+@pytest.mark.parametrize("spelled", ["/img/a.png", "./img/a.png", "img\\a.png", " img//a.png "])
+def test_an_image_in_another_spelling_is_the_same(tmp_path, spelled):
+    found = sides.compare(None, *plain_files(tmp_path, [{"image": "img/a.png"}], [{"image": spelled}]), None)
+    assert {"cluster", "image"} <= set(found.not_clean)
+
+
+def test_a_file_named_twice_is_refused(tmp_path):
+    files = [one for (one,) in plain_files(tmp_path, [{}], [{}])]
+    with pytest.raises(AnatomyR1Error, match=r"q\.json: two of the files have this name\. Fix: "):
+        sides.read_questions(files)

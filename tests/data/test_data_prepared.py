@@ -237,3 +237,18 @@ def test_omnimed_by_med_r1s_split(omnimed, tmp_path):
     assert {q.stem for q in prepared.load(tmp_path / "out", "test").questions} == {
         f"Question {n}?" for n in range(30, 35)
     }
+
+
+def test_images_are_found_through_a_link_to_the_set(sgg, tmp_path):
+    """Also where the folder that `..` names beside the link exists, with other images."""
+    root = sgg()
+    disk, home = tmp_path / "data/disk/sets", tmp_path / "home"
+    disk.mkdir(parents=True)
+    shutil.copytree(root / "CholecT45", tmp_path / "CholecT45")
+    home.mkdir()
+    (home / "sets").symlink_to(disk)
+    for made, read in ((disk, home / "sets"), (home / "sets", disk), (home / "sets", home / "sets")):
+        make(root, made / "sgg")
+        found = prepared.load(read / "sgg")
+        assert found.image_root.resolve() == (root / "CholecT45/data").resolve()
+        check(read / "sgg")

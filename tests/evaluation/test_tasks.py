@@ -1,5 +1,7 @@
 """Task files, documents, controls, refusals, stubs."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -34,6 +36,23 @@ def test_group_by_category_asks_every_question_once(data):
     ids = [doc["id"] for task in loaded["tasks"].values() for doc in task.test_docs()]
     assert sorted(ids) == sorted(question.id for question in questions(24))
     assert {task.config.task_alias for task in loaded["tasks"].values()} == set(SIX)
+
+
+def test_questions_that_no_task_by_category_asks_are_named(data, tmp_path, capsys):
+    from anatomy_r1.data.prepared import write
+    from anatomy_r1.evaluation.lm_eval_task import documents
+
+    documents(benchmark="sgg_anatomy_mini", data=str(data), category="Gut")
+    assert capsys.readouterr().err == ""
+    root = write_set(tmp_path)
+    asked = [replace(one, category="Duct") if one.category == "Liver" else one for one in questions(24)]
+    stated = {"benchmark": "sgg_anatomy_mini", "generated": True, "seed": 0}
+    write(root, {"test": asked}, tmp_path / "images", stated)
+    documents(benchmark="sgg_anatomy_mini", data=str(root), category="Gut")
+    number = sum(one.category == "Duct" for one in asked)
+    assert f"no task by category asks 'Duct' ({number}); sgg_anatomy_mini asks them" in capsys.readouterr().err
+    documents(benchmark="sgg_anatomy_mini", data=str(root))
+    assert capsys.readouterr().err == ""
 
 
 def test_documents_hold_paths_and_no_gold_text_in_the_prompt_beyond_the_options(data):

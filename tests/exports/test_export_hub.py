@@ -113,3 +113,11 @@ def test_options_that_name_nothing_are_refused(found, tmp_path):
         write_hub(tmp_path, found, HubOptions(dataset="bench"))
     with pytest.raises(AnatomyR1Error, match="one of avg@5"):
         write_hub(tmp_path, found, HubOptions(dataset="org/bench", metric="accuracy"))
+
+
+def test_the_metadata_of_a_card_with_a_byte_order_mark_are_kept(found, tmp_path):
+    (tmp_path / "README.md").write_text(CARD, encoding="utf-8-sig")
+    write_hub(tmp_path, found, HubOptions())
+    card = ModelCard((tmp_path / "README.md").read_text(encoding="utf-8"))
+    assert (card.data.license, card.data.tags) == ("apache-2.0", ["vqa"])
+    assert card.data.eval_results

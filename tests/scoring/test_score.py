@@ -212,3 +212,16 @@ def test_the_pipeline_stores_why_a_result_is_unfit(data, model_folder, tmp_path,
     report = table1([found])
     assert "Zero-Shot (unfit)" in [row.title for row in report.tables[0].blocks[0].rows]
     assert cut in report.notes[0] and unread in report.notes[0]
+
+
+def test_a_log_may_hold_runs_on_two_splits(model_folder, tmp_path, answering):
+    from anatomy_r1.data.prepared import write
+    from tests.helpers.small_set import questions, write_set
+
+    root = write_set(tmp_path)
+    asked = questions(24)
+    stated = {"benchmark": "sgg_anatomy_mini", "generated": True, "seed": 0}
+    write(root, {"validation": asked[:8], "test": asked[8:]}, tmp_path / "images", stated)
+    runs = [run(root, model_folder, tmp_path / "log", split=split) for split in ("validation", "test")]
+    assert [score(tmp_path / "log", root, one.run).overall["n"] for one in runs] == [8, 16]
+    assert score(tmp_path / "log", root, runs[1].run).overall["avg@5"] == runs[1].metrics["avg@5"]

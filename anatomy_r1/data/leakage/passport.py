@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anatomy_r1.data.plain_questions import names_cluster, names_image
 from anatomy_r1.data.shown import open_image
 from anatomy_r1.question import Question
 from anatomy_r1.tables.text import plain
@@ -42,6 +43,7 @@ LEAKS = ("cluster", "image", "near_duplicate", "question_image", "question_image
 """Kinds that make a score not clean. Shared text alone does not, since it comes from templates (our choice)."""
 EXAMPLES = 5  # of each kind (ours)
 NO_PICTURES = "no pictures were given"
+NOT_NAMED = "no overlap among the records that name what is compared; others do not"
 
 # Near-duplicate images: a perceptual hash (pHash of the imagehash library) and a threshold on the Hamming distance.
 #
@@ -133,10 +135,12 @@ def passport(
     no_hashes: str = NO_PICTURES,
 ) -> Passport:
     """What `train` and `test` share, with the `hashes` of each side's images; `no_hashes` says why there are none."""
-    overlaps = {kind: _overlap(train, test, key) for kind, key in _KEYS.items()}
-    missing: dict[str, str] = {}
+    overlaps = {kind: _overlap(train, test, kind) for kind in _KEYS}
+    unnamed = {kind for kind, named in _NAMES.items() if not all(map(named, (*train, *test)))}
+    missing = {kind: NOT_NAMED for kind in _KEYS if kind in unnamed and not overlaps[kind].shared}
+    overlaps = {kind: found for kind, found in overlaps.items() if kind not in missing}
     if hashes is None:
-        missing = dict.fromkeys(("near_duplicate", "near_duplicate_same_cluster"), no_hashes)
+        missing |= dict.fromkeys(("near_duplicate", "near_duplicate_same_cluster"), no_hashes)
     else:
         overlaps |= _by_cluster(train, test, near_duplicates(*hashes))
     return Passport(_side(names[0], train), _side(names[1], test), overlaps, missing)
@@ -148,7 +152,10 @@ def passport_of_videos(train: Sequence[Question], videos: frozenset[str], names:
     touched = sum(question.cluster in shared for question in train)
     found = Overlap(len(shared), touched, None, tuple(sorted(shared)[:EXAMPLES]))
     missing = {kind: "only the videos of the test side are known" for kind in KINDS if kind != "cluster"}
-    return Passport(_side(names[0], train), Side(names[1], None, len(videos), None), {"cluster": found}, missing)
+    if not (shared or all(map(names_cluster, train))):
+        missing["cluster"] = NOT_NAMED
+    overlaps = {} if "cluster" in missing else {"cluster": found}
+    return Passport(_side(names[0], train), Side(names[1], None, len(videos), None), overlaps, missing)
 
 
 def unknown_training(test: Sequence[Question], why: str) -> Passport:
@@ -170,10 +177,15 @@ _KEYS: dict[str, _Key] = {
     "question_image_options": lambda q: (q.image, plain_text(q.stem), *sorted(q.options)),
 }
 """Kind -> the part of a question that is compared. Options are sorted: their order does not make another question."""
+_NAMES: dict[str, Callable[[Question], bool]] = {
+    kind: names_cluster if kind == "cluster" else names_image if "image" in kind else lambda _: True for kind in _KEYS
+}
+"""Kind -> whether a question names that part: one that does not is equal to no other."""
 
 
-def _overlap(train: Sequence[Question], test: Sequence[Question], key: _Key) -> Overlap:
-    known, asked = [key(question) for question in train], [key(question) for question in test]
+def _overlap(train: Sequence[Question], test: Sequence[Question], kind: str) -> Overlap:
+    key, named = _KEYS[kind], _NAMES[kind]
+    known, asked = ([key(question) for question in side if named(question)] for side in (train, test))
     shared = set(known) & set(asked)
     examples = sorted(" | ".join(one) for one in shared)
     in_train, in_test = (sum(one in shared for one in side) for side in (known, asked))
@@ -241,7 +253,8 @@ def _clusters(questions: Iterable[Question]) -> Mapping[str, set[str]]:
 
 
 def _side(name: str, questions: Sequence[Question]) -> Side:
-    return Side(name, len(questions), len({q.cluster for q in questions}), len({q.image for q in questions}))
+    images = {q.image for q in questions if names_image(q)}
+    return Side(name, len(questions), len({q.cluster for q in questions}), len(images))
 
 
 _WIDTH = max(map(len, TITLES.values()))

@@ -109,7 +109,14 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_questions(files: Sequence[Path]) -> tuple[Question, ...]:
-    """All records of the files, in order; each file has the authors' format, Med-R1's or that of `plain_questions`."""
+    """All records of the files, in order; each file has the authors' format, Med-R1's or that of `plain_questions`.
+
+    Raises:
+        DataError: Two files have the same name, and so their records the same ids; or one cannot be read.
+    """
+    names = [path.name for path in files]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"{twice[0]}: two of the files have this name. Fix: rename one, or name the file once")
     return tuple(question for path in files for question in _of_file(path))
 
 

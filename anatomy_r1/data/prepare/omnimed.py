@@ -126,8 +126,8 @@ def _record(entry: Mapping[str, Any], path: Path, name: str, position: int) -> O
     texts = {key: field_text(entry, key, where) for key in _REQUIRED}
     if missing := [key for key, text in texts.items() if not text]:
         raise BadRecord(*where, f"too few fields: no {', '.join(missing)}", "add them from the release")
-    options = tuple(filter(None, (field_text(entry, f"option_{letter}", where) for letter in "ABCD")))
-    answer = texts["gt_answer"]
+    options = tuple(filter(None, (_one_line(field_text(entry, f"option_{letter}", where)) for letter in "ABCD")))
+    answer = _one_line(texts["gt_answer"])
     if answer not in options:
         fix = "correct gt_answer to the text of one option"
         raise BadRecord(*where, f"gold answer {answer!r} is not among the options {options}", fix)
@@ -149,6 +149,11 @@ def _record(entry: Mapping[str, Any], path: Path, name: str, position: int) -> O
         image=image,
         source=f"{name}:{position}",
     )
+
+
+def _one_line(text: str) -> str:
+    """An option without line breaks: in a prompt, what follows one would stand on a line of its own, as an option."""
+    return " ".join(map(str.strip, text.splitlines())) if len(text.splitlines()) > 1 else text
 
 
 def _contradiction(record: OmniMedRecord, asked: dict[tuple[str, ...], str]) -> str:
@@ -177,6 +182,8 @@ def _note(record: OmniMedRecord, entry: Mapping[str, Any], exclusions: Exclusion
     if stated != record.dataset:
         exclusions.changed[f"dataset {stated!r} read as {record.dataset!r}"] += 1
     blank = [f"option_{letter}" for letter in "ABCD" if entry.get(f"option_{letter}") not in (None, "")]
+    if any(_one_line(text) != text for text in (str(entry.get(f"option_{letter}") or "").strip() for letter in "ABCD")):
+        exclusions.changed["line break in an option read as a blank"] += 1
     if len(blank) > len(record.options):
         exclusions.changed["blank option left out"] += 1
     if why := doubt(stated, record.image):
@@ -213,7 +220,8 @@ def _med_r1_question(entry: Mapping[str, Any], name: str, position: int) -> Ques
     if not all(texts.values()):
         raise BadRecord(*where, "too few fields", "a record has image, problem and solution")
     try:
-        stem, options = parse_problem(texts["problem"])
+        stem, stated = parse_problem(texts["problem"])
+        options = tuple(map(_one_line, stated))
         letter = _SOLUTION.fullmatch(texts["solution"])
         if letter is None or LETTERS.index(letter[1]) >= len(options):
             problem = f"gold answer {texts['solution']!r} is not among the {len(options)} options"

@@ -188,9 +188,9 @@ def read_results(path: Path, benchmark: str | None) -> LmEvalResults:
     content = _validated(_RESULTS, _parsed(file.read_bytes(), f"{file}", allow_nan=True), f"{file}")
     by_benchmark: dict[str, list[str]] = {}
     for task in content.configs:
-        if task in task_files():
-            of = max((name for name in benchmarks() if task == name or task.startswith(f"{name}_")), key=len)
-            by_benchmark.setdefault(of, []).append(task)
+        named = [name for name in benchmarks() if task == name or task.startswith(f"{name}_")]
+        if task in task_files() and named:  # the group `anatomy_r1` is of no benchmark
+            by_benchmark.setdefault(max(named, key=len), []).append(task)
     if benchmark is None and len(by_benchmark) == 1:
         (benchmark,) = by_benchmark
     if benchmark not in by_benchmark:

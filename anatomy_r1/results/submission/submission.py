@@ -13,10 +13,11 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.items import IMAGE
 from anatomy_r1.files import file_sha256
 from anatomy_r1.prompts import Style, canonical_wording, prompt_hash, render_text
-from anatomy_r1.results.store import sampling_cost, sampling_record
+from anatomy_r1.results.store import cost_of, sampling_record
+from anatomy_r1.scoring.complete_run import load_complete_run
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import question_table
-from anatomy_r1.scoring.score import Scores, score
+from anatomy_r1.scoring.score import Scores, score_run
 
 LITERAL_IMAGE = (
     "each text sent began with a literal <image>, which `evaluate` and this release's task do not send: the wording "
@@ -77,7 +78,7 @@ class Submission:
 
 def from_log(log: Path, data: Path, run: str | None = None) -> Submission:
     """Score one run of a response log, which must have asked all test questions with their own images."""
-    scores = _scored(log, data, run)
+    scores, cost = _scored(log, data, run)
     unknown, weights = ("version of the task", "wording of the prompts"), str(scores.plan["weights"])
     # The log may identify its weights by a hash of their bytes; a server's name for them is longer.
     verified = len(weights) == 16 and set(weights) <= set("0123456789abcdef")
@@ -86,7 +87,7 @@ def from_log(log: Path, data: Path, run: str | None = None) -> Submission:
         origin={"kind": "response log", "files": {log.name: file_sha256(log)}, "run": scores.run},
         not_known=unknown if verified else ("weights", *unknown),
         wording_known=False,
-        cost=sampling_cost(log, scores.plan["weights"], scores.benchmark),
+        cost=cost,
     )
 
 
@@ -98,7 +99,7 @@ def from_model(task: str, data: Path, model: Path, log: Path, **options: Any) ->
     from anatomy_r1.evaluation.evaluate import evaluate
 
     done = evaluate(task, data, model, log, **options)
-    scores = _scored(log, data, done.run)
+    scores, cost = _scored(log, data, done.run)
     claimed, ours = done.metrics, scores.overall
     return Submission(
         scores=scores,
@@ -110,21 +111,24 @@ def from_model(task: str, data: Path, model: Path, log: Path, **options: Any) ->
             for name in CLAIMED
             if claimed.get(name) != ours[name]
         ),
-        cost=sampling_cost(log, scores.plan["weights"], scores.benchmark),
+        cost=cost,
     )
 
 
-def _scored(log: Path, data: Path, run: str | None) -> Scores:
+def _scored(log: Path, data: Path, run: str | None) -> tuple[Scores, dict[str, float | None]]:
+    """Scores and cost of one run: the log may hold others of the same weights, such as the controls."""
     try:
-        scores = score(log, data, run)
+        complete = load_complete_run(log, data, run)
+        scores = score_run(complete)
     except (KeyError, TypeError, AttributeError) as error:  # the plan of a foreign log may be anything
         problem = f"the run's plan is not one of ours ({error!r:.120})"
         raise AnatomyR1Error(f"{log}: {problem}. Fix: evaluate again") from error
     plan = scores.plan
-    for name, wanted in (("images", "real"), ("split", "test"), ("limit", None)):
-        if plan[name] != wanted:
-            fix = "Fix: evaluate all test questions with their own images, and submit that log"
-            raise AnatomyR1Error(f"{log}: run {scores.run} has {name} {str(plan[name])[:40]!r}, not {wanted!r}. {fix}")
+    asked = {"options": "given", **plan}
+    for name, wanted in (("images", "real"), ("split", "test"), ("limit", None), ("options", "given")):
+        if asked[name] != wanted:
+            fix = "Fix: evaluate all test questions with their own images and options, and submit that log"
+            raise AnatomyR1Error(f"{log}: run {scores.run} has {name} {str(asked[name])[:40]!r}, not {wanted!r}. {fix}")
     if plan["style"] not in ("think", "direct"):
         raise AnatomyR1Error(f"{log}: run {scores.run} has none of our prompt styles. Fix: evaluate again")
-    return scores
+    return scores, cost_of(response for six in complete.responses for response in six)

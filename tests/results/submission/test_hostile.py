@@ -83,6 +83,7 @@ HOSTILE = {
     "empty samples": (lambda f: samples(f).write_text(""), "24 of 24 questions have no record"),
     "results of nothing": (lambda f: results(f).write_text("{}"), "results: Field required"),
     "results of another task": (spoil_report(configs=lambda c: c.update(mmlu=c.pop(TASK))), "holds none of omnimed_mi"),
+    "a group's name": (spoil_report(configs=lambda c: c.update(anatomy_r1=c.pop(TASK))), "holds none of omnimed_mi"),
     "a task's path": (spoil_report(configs=lambda c: c.update({"../x": c.pop(TASK)})), "holds none of omnimed_mi"),
     "another version": (spoil_report(versions=lambda v: v.update({TASK: 0.9})), "has version 0.9, this release 1.0"),
     "three repeats": (spoil_report(configs=lambda c: c[TASK].update(repeats=3)), "has 3 repeats, not 5"),

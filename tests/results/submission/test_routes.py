@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from anatomy_r1.cli.main import main
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import beside_blind, blind_answers, blind_line
 from anatomy_r1.results.store import load_result
 from anatomy_r1.scoring.metrics import K
@@ -190,3 +191,19 @@ def test_the_stock_command_with_its_own_backend_and_a_tiny_model(data, tmp_path,
     assert recorded["submitted"]["lm_eval"] == "0.4.13"
     assert recorded["submitted"]["model"] == "model"
     assert str(tmp_path) not in json.dumps(recorded["submitted"])
+
+
+def test_a_log_may_hold_other_runs_of_the_same_weights(submitted, data, tmp_path, monkeypatch):
+    """A control is refused, and its tokens are not those of the run that is submitted."""
+    from anatomy_r1.evaluation.engines import transformers_engine
+    from anatomy_r1.evaluation.evaluate import evaluate
+    from tests.helpers.deterministic import HashEngine, weights_folder
+
+    monkeypatch.setattr(transformers_engine, "TransformersEngine", HashEngine)
+    weights, log = weights_folder(tmp_path / "weights"), tmp_path / "log.sqlite"
+    plain = evaluate(TASK, data, weights, log, progress=False)
+    alone = submitted(log, method="alone").result.provenance["spent"]
+    rotated = evaluate(TASK, data, weights, log, options="rotated", progress=False)
+    assert submitted(log, method="beside", run=plain.run).result.provenance["spent"] == alone
+    with pytest.raises(AnatomyR1Error, match=r"has options 'rotated', not 'given'\. Fix: "):
+        submitted(log, run=rotated.run)
