@@ -312,7 +312,7 @@ def check(root: Path) -> None:
     if hashlib.sha256(content).hexdigest() != manifest["inputs"].get(INPUTS):
         raise DataError(f"{root / INPUTS}: is missing, or not what the manifest says it is. Fix: {AGAIN}")
     changed = []
-    for line in tqdm(content.decode().splitlines(), desc="inputs", unit="file", mininterval=1, disable=None):
+    for line in tqdm(content.decode().split("\n")[:-1], desc="inputs", unit="file", mininterval=1, disable=None):
         digest, name = line.split("  ", 1)
         role, _, rest = name.partition("/")
         if role not in folders or not _is_file_of(folders[role] / rest, digest):

@@ -139,8 +139,9 @@ def _first(found: Mapping[ScoreKey, Score], model: str, compared: Compared) -> I
         shown = f"{method_title(best, MATCHED)} {_percent(here[best])}{against}"
         parts.append(f"{shown} on {benchmark_title(benchmark)}")
     if parts:
-        leads = f"{first[0]} leads" if len(set(first)) == 1 else f"{' and '.join(first)} lead, each on one benchmark"
-        yield SiteFinding(f"{leads}.", f"Avg@5: {'; '.join(parts)}.", "table1.html", "Table 1")
+        alike = len(set(first)) == 1
+        leads = f"{first[0]} scores highest" if alike else f"{' and '.join(first)} score highest, each on one benchmark"
+        yield SiteFinding(f"{leads}.", f"Avg@5, not tested: {'; '.join(parts)}.", "table1.html", "Table 1")
 
 
 def _percent(score: Score) -> str:

@@ -166,11 +166,18 @@ class Response:
 
 
 def responses(results: Sequence[Result]) -> list[Response]:
-    """A response for each dose among results of the matched arm, in the order of benchmarks and strengths."""
+    """A response for each dose among results of the matched arm, in the order of benchmarks and strengths.
+
+    Raises:
+        AnatomyR1Error: Two models of one benchmark have the same dose.
+    """
     dosed: dict[tuple[str, tuple[tuple[str, float], ...]], str] = {}
     for one in results:
         if (dose := _dose(one)) is not None:
-            dosed[one.benchmark, tuple(sorted((name, value) for name, value in dose.items() if value))] = one.model
+            key = one.benchmark, tuple(sorted((name, value) for name, value in dose.items() if value))
+            if (known := dosed.setdefault(key, one.model)) != one.model:
+                fix = "leave one of them out of the store"
+                raise AnatomyR1Error(f"{one.benchmark}: {known} and {one.model} have the same dose. Fix: {fix}")
     of = {key: {method_of(one): one for one in _systems(found)} for key, found in _by_model(results)}
     return [
         _response(benchmark, dict(dose), of[benchmark, model]) for (benchmark, dose), model in sorted(dosed.items())

@@ -106,6 +106,13 @@ def test_tables_of_answers_and_doses():
     assert abs(gains[0]) < 10 < 30 < gains[1]
 
 
+def test_two_models_of_one_dose_are_refused_by_name():
+    alike = [("mini-l-likeness-0", {"likeness": 0.0}), ("mini-l-peak-0", {"peak": 0.0})]
+    both = [one for model, dose in alike for one in cells({"grpo": 0.4, "grpo-asc": 0.8}, dose=dose, model=model)]
+    with pytest.raises(AnatomyR1Error, match="mini-l-likeness-0 and mini-l-peak-0 have the same dose"):
+        export(both)
+
+
 def test_each_number_of_a_dose_tells_its_runs():
     dosed = cells({"grpo": 0.4, "grpo-asc": 0.8, "grpo-gdqa": 0.4}, dose={"peak": 1.0}, model="mini-l-peak-1")
     few = [one for one in dosed if one.method != "grpo-asc" or one.seed == 1]

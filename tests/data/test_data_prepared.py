@@ -1,5 +1,6 @@
 """Prepared sets: written atomically, equal bytes from equal inputs, and changes are noticed."""
 
+import hashlib
 import json
 import shutil
 
@@ -144,6 +145,18 @@ def test_check_sees_changed_inputs_and_counts(sgg, tmp_path):
     (tmp_path / "out/manifest.json").write_text(saved)
     (root / "CholecT45/data/VID70/000000.png").write_bytes(b"other")
     with pytest.raises(DataError, match=r"missing or changed: frames/VID70/000000\.png"):
+        check(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a\u2028b.png", "a\x85b.png", "a b.png"])
+def test_check_reads_the_name_of_every_input(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    q = Question("i", "b", "s", ("x", "y"), "y", name, "c", "k")
+    inputs = {f"images/{name}": hashlib.sha256(b"x").hexdigest()}
+    prepared.write(tmp_path / "out", {"test": [q]}, tmp_path, {"sources": {"images": ".."}}, inputs)
+    check(tmp_path / "out")
+    (tmp_path / name).write_bytes(b"y")
+    with pytest.raises(DataError, match="missing or changed"):
         check(tmp_path / "out")
 
 
