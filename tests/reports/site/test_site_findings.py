@@ -34,10 +34,8 @@ def test_the_findings_of_the_committed_results_are_those_of_its_readme(tmp_path)
     papers, first, blind, weights = (f"{one.title} {one.text}" for one in made)
     assert "not found better than GRPO" in papers
     assert "-7.27 [-9.89, -4.65]" in papers and "-20.51 [-22.49, -18.54]" in papers
-    assert (
-        "CoT-SFT scores highest. Avg@5, not tested: CoT-SFT 81.09 % [78.48, 83.70] against GRPO's 47.97 % [45.79, 50.16]"
-        in first
-    )
+    assert "CoT-SFT scores highest. Avg@5, not tested: CoT-SFT 81.09 % [78.48, 83.70]" in first
+    assert "against GRPO's 47.97 % [45.79, 50.16]" in first
     assert "5 of 6 scores are not above" in blind and "1 of 6 rows" in blind
     assert re.match(r"1 of \d+ differences from GRPO may turn with another training", weights), "DAPO's alone"
     assert findings(results, by_key(scores(results)), analyses(results), ()) == (), (
