@@ -75,16 +75,16 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         found = additions(options.run, replace=options.replace) if options.run else []
+        for one in found:
+            add(one)
+        print(f"{len(found)} new results")
+        report(MINI, KNOWN)
+        for folder, of in ((ROOT / MINI, blocks), (ROOT / KNOWN, known_blocks)):
+            page = folder / "README.md"
+            write_output(page, with_blocks(page.read_text(encoding="utf-8"), of(folder)))
     except AnatomyR1Error as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for one in found:
-        add(one)
-    print(f"{len(found)} new results")
-    report(MINI, KNOWN)
-    for folder, of in ((ROOT / MINI, blocks), (ROOT / KNOWN, known_blocks)):
-        page = folder / "README.md"
-        write_output(page, with_blocks(page.read_text(encoding="utf-8"), of(folder)))
     return 0
 
 
@@ -105,11 +105,11 @@ def additions(run: Path, *, replace: bool = False) -> list[Addition]:
         fix = "find out why (python -m anatomy_r1.results.agreement), or --replace them"
         named = ", ".join(sorted(different))
         raise AnatomyR1Error(f"{run}: {len(different)} results differ from the committed ones: {named}. Fix: {fix}")
-    found = (
-        Addition(store / one.key, home, curves_of(run, one), other if is_there(other) else None)
+    found = {
+        one.key: Addition(store / one.key, home, curves_of(run, one), other if is_there(other) else None)
         for one, home, other in placed
-    )
-    return [one for one in found if one.source.relative_to(store).as_posix() in different or one.changes]
+    }
+    return [one for key, one in found.items() if key in different or one.changes]
 
 
 def homes(one: Result) -> tuple[Path, Path]:

@@ -56,7 +56,7 @@ class Calibrated:
     known: KnownAnswer
     comparison: Comparison
     identical: bool
-    """Whether both have the same right and wrong answers to every question in every run that they have in common."""
+    """Whether the question tables of all runs in common are equal, in all that both record."""
 
     @property
     def verdict(self) -> str:

@@ -29,7 +29,7 @@ from anatomy_r1.comparison.retraining import (
 from anatomy_r1.comparison.systems import System
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.scoring.fitness import ExtractorBand, order_alarm, reservations
-from anatomy_r1.scoring.intervals import Interval, cluster_codes, cluster_intervals, cluster_sums
+from anatomy_r1.scoring.intervals import ROUNDING, Interval, cluster_codes, cluster_intervals, cluster_sums
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import LENIENT
 
@@ -38,8 +38,6 @@ RESPONSES = ("parsed", "truncated")
 SHOWN = (*METRICS, LENIENT, *RESPONSES)
 """What is shown of each system, as far as its runs have it."""
 
-_ROUNDING = 1e-12
-"""A smaller difference of two shares is what rounding leaves of none."""
 AdjustedTest = tuple[statistics.SignFlip, float, float]
 """A test, and its p and the smallest p that it allows, both adjusted by Holm's procedure."""
 
@@ -286,7 +284,7 @@ def _mean_differences(panel: Panel) -> NDArray[np.float64]:
     shares = [[_mean_shares(panel, pair, metric) for metric in METRICS] for pair in panel.pairs]
     found = np.asarray([[after - before for before, after in of] for of in shares])
     # Equal means over runs in another order differ in the last bit: in all clusters alike, that would be significant.
-    return np.where(np.abs(found).max(axis=-1, keepdims=True) < _ROUNDING, 0.0, found)
+    return np.where(np.abs(found).max(axis=-1, keepdims=True) < ROUNDING, 0.0, found)
 
 
 def _compared(

@@ -33,7 +33,7 @@ from anatomy_r1.errors import AnatomyR1Error, one_line
 from anatomy_r1.evaluation.blind_ceiling import ANSWERERS, VERSION, best_rule, percent
 from anatomy_r1.evaluation.blind_controls import correct, exclude_test_clusters
 from anatomy_r1.question import Question
-from anatomy_r1.scoring.intervals import Interval, Labels, cluster_interval, paired_interval
+from anatomy_r1.scoring.intervals import ROUNDING, Interval, Labels, cluster_interval, paired_interval
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import BLIND, question_table, table_metrics
 from anatomy_r1.scoring.score import Scores
@@ -51,8 +51,6 @@ _WORDS: dict[Verdict, str] = {
     "not above": "NOT ABOVE IT: not shown to need the image",
     "no interval": "no interval: one cluster",
 }
-_ROUNDING = 1e-12
-"""A lower bound up to this is zero: means of equal shares may differ in the last bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ class BlindDifference:
         """`above` if the lower bound of the difference is above zero; `no interval` with a single cluster."""
         if self.difference.low is None:
             return "no interval"
-        return "above" if self.difference.low > _ROUNDING else "not above"
+        return "above" if self.difference.low > ROUNDING else "not above"
 
     @property
     def not_above(self) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from anatomy_r1.scoring.intervals import ROUNDING
 from anatomy_r1.scoring.lenient import LENIENT_PARSED
 from anatomy_r1.scoring.metrics import K
 from anatomy_r1.scoring.question_table import table_metrics
@@ -25,8 +26,6 @@ from anatomy_r1.scoring.validity import MAX_TRUNCATED, MAX_UNPARSED, validity_pr
 
 MARK = " (unfit)"
 """Behind the name of a system of which at least one run is unfit."""
-_ROUNDING = 1e-12
-"""A mean of shares that is exactly a limit may come out a little above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,10 @@ def _table_problems(table: pd.DataFrame) -> Iterator[str]:
         return
     shares = table_metrics(table)
     unparsed = 1 - float(shares["parsed"].mean())
-    if "truncated" in shares and (truncated := float(shares["truncated"].mean())) > MAX_TRUNCATED + _ROUNDING:
+    if "truncated" in shares and (truncated := float(shares["truncated"].mean())) > MAX_TRUNCATED + ROUNDING:
         share = f"{100 * truncated:.1f} %"
         yield f"{share} of the sampled responses cut off at the token limit (limit {MAX_TRUNCATED:.0%})"
-    if unparsed > MAX_UNPARSED + _ROUNDING:
+    if unparsed > MAX_UNPARSED + ROUNDING:
         yield (
             f"{100 * unparsed:.1f} % of the sampled responses without an answer that the strict extractor reads (limit "
             f"{MAX_UNPARSED:.0%})"

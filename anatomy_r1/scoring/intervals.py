@@ -27,6 +27,8 @@ Labels = Sequence[Any] | NDArray[Any]
 
 CONFIDENCE = 0.95
 """Confidence level of every interval that this project prints."""
+ROUNDING = 1e-12
+"""Shares closer to each other than this are equal: means of equal shares may differ in the last bits (ours)."""
 
 
 @dataclass(frozen=True, slots=True)

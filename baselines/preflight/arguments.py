@@ -29,7 +29,7 @@ BATCH = "per_device_train_batch_size"
 LENGTH = "max_length"
 WARMUP = 2
 """Largest number of warm-up steps per step of training (ours): beyond it, most of the learning rate is never used."""
-OURS = ("accuracy_reward", "format_reward", "soft_overlong_punishment_reward")
+GIVEN_REWARDS = ("accuracy_reward", "format_reward", "soft_overlong_punishment_reward")
 """Names of the rewards that methods have besides their own; the last is TRL's penalty for overlong completions."""
 NEED_GPU = ("fp16", "use_vllm")
 """Trainer arguments that no training on a CPU can have."""
@@ -163,7 +163,7 @@ def _not_a_reward(value: Any) -> str:
     """Why TRL could not call it: it passes every column of the data by name, and logs the function's name."""
     if not callable(value) or not hasattr(value, "__name__"):
         return "is no function"
-    if value.__name__ in OURS:
+    if value.__name__ in GIVEN_REWARDS:
         return "has the name of a reward that methods have besides their own: rename it"
     try:
         kinds = [one.kind for one in inspect.signature(value).parameters.values()]

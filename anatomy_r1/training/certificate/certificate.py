@@ -170,8 +170,8 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
         if not len(rollouts):
             rollouts = rollouts.assign(**{ACCURACY: pd.Series(dtype=float)})  # the checks fail in words without rows
         batches = tuple(read_batches(folder / BATCHES))
-        evidence = Evidence(record["plan"], record["spent"], steps, rollouts, served, batches, training_set)
-        evidence = replace(evidence, equal_tokens=record.get("equal_tokens"))
+        tables, kept = (steps, rollouts, served, batches), record.get("equal_tokens")
+        evidence = Evidence(record["plan"], record["spent"], *tables, training_set, equal_tokens=kept)
         if evidence.arguments.get("curriculum") in ("levels", "pool"):
             evidence.level_rule  # noqa: B018  (raises if the plan does not state it)
         source = evidence.arguments.get("similarity")

@@ -19,7 +19,7 @@ from anatomy_r1.training.training_log import Floats, RecordedBatch
 TOLERANCE = 1e-5
 """Ours: training sums hundreds of terms of size one in float32, exact to about 1e-7; a wrong term is 1e-3 or more."""
 
-OFF: Mapping[str, Any] = {
+NEUTRAL: Mapping[str, Any] = {
     "delta": None,
     "entropy_coef": 0.0,
     "off_policy_mask_threshold": None,
@@ -40,8 +40,7 @@ def check_loss(evidence: Evidence) -> CertificateCheck:
         return not_checkable("loss", "no batch was recorded (trained before there were certificates)")
     losses = [recomputed_loss(batch, evidence.arguments) for batch in evidence.batches]
     if losses[0] is None:
-        others = [name for name, off in OFF.items() if evidence.arguments.get(name, off) != off]
-        named = ", ".join([str(evidence.arguments.get("loss_type")), *others])
+        named = ", ".join([str(evidence.arguments.get("loss_type")), *_not_neutral(evidence.arguments)])
         return not_checkable("loss", f"no formula here for these arguments ({named})")
     found = [(batch, loss) for batch, loss in zip(evidence.batches, losses, strict=True) if loss is not None]
     faults = [fault for batch, loss in found if (fault := _fault(batch, loss, evidence))]
@@ -63,12 +62,17 @@ def recomputed_loss(batch: RecordedBatch, arguments: Mapping[str, Any]) -> float
     return float(_mean(terms, batch, arguments)) + _perception(batch, arguments)
 
 
+def _not_neutral(arguments: Mapping[str, Any]) -> list[str]:
+    """Arguments that change the loss in ways that have no formula here."""
+    return [name for name, neutral in NEUTRAL.items() if arguments.get(name, neutral) != neutral]
+
+
 def _has_formula(batch: RecordedBatch, arguments: Mapping[str, Any]) -> bool:
     """Whether the loss is one of those above, and what it needs was stated and recorded."""
     kind, level = arguments.get("loss_type"), arguments.get("importance_sampling_level", "token")
     if kind not in ("grpo", "dapo", "bnpo", "cispo", "dr_grpo") or level not in ("token", "sequence"):
         return False
-    if any(arguments.get(name, off) != off for name, off in OFF.items()):
+    if _not_neutral(arguments):
         return False
     if kind == "dr_grpo" and not arguments.get("max_completion_length"):
         return False  # the constant by which it divides
