@@ -19,10 +19,15 @@ LETTERS = "ABCDEFGH"
 
 
 def plain_option(text: str) -> str:
-    """Text by which an answer is compared with an option: case, runs of white space and one final full stop do not
-    matter.
+    """Text by which an answer is compared with an option: case, runs of white space, one final full stop, and whether
+    an accented letter is one character or two do not matter.
     """
-    return " ".join(text.split()).removesuffix(".").casefold()
+    return " ".join(_decomposed(text).split()).removesuffix(".").casefold()
+
+
+def _decomposed(text: str) -> str:
+    """NFD, one character at a time: that of a whole text sorts its marks, which takes more than linear time."""
+    return text if text.isascii() else "".join(unicodedata.normalize("NFD", one) for one in text)
 
 
 def look_alike(text: str) -> str:

@@ -8,7 +8,7 @@ A completion becomes a letter in three steps:
    before it is not read: plain text, or thinking that was never closed. Without any answer tag, the statement is all of
    the text after the thinking.
 3. `_match` accepts a letter (`B`), a letter with the text of its own option (`B. Liver`), or the exact text of exactly
-   one option (`Liver`).
+   one option (`Liver`). A letter that is the text of another option has two readings, and is not accepted.
 
 Anything else is unparsed, with a reason. The extractor never guesses and never takes the nearest match. The paper does
 not say how it reads answers: these rules are ours. The format is judged apart (`extraction.well_formed`).
@@ -137,10 +137,13 @@ def _match(text: str, options: tuple[str, ...]) -> Answer:
     """Step 3: the option that the whole of `text` names."""
     letters = LETTERS[: len(options)]
     same = [letter for letter, option in zip(letters, options, strict=False) if _plain(option) == _plain(text)]
+    letter = match[1] if (match := _LETTER.fullmatch(text)) else ""
     if len(same) == 1:
+        if letter and letter in letters and letter != same[0]:  # where option B is "A", `A` has two readings
+            return Answer(None, "letter_contradicts_text")
         return Answer(same[0], "text")
-    if match := _LETTER.fullmatch(text):
-        return Answer(match[1], "letter") if match[1] in letters else Answer(None, "letter_out_of_range")
+    if letter:
+        return Answer(letter, "letter") if letter in letters else Answer(None, "letter_out_of_range")
     if (match := _LETTER_AND_TEXT.fullmatch(text)) and match[1] in letters:
         return _match_letter_and_text(match[1], match[2], options)
     return Answer(None, "unrecognised")

@@ -25,6 +25,7 @@ from anatomy_r1.arithmetic import OPTIMISER, Mode
 from anatomy_r1.bases import model_folder
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import PLAIN, asked_benchmark, row_name
+from anatomy_r1.files import file_sha256
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
 from baselines.experiment.profile import Profile, load_profile
 from baselines.methods import registry
@@ -225,7 +226,7 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
     """Everything that the trained weights depend on; its digest names the work folder."""
     parent, method = cell.parent(), cell.method
     own = {"rewards": list(method.rewards), "file_sha256": method.file_sha256}
-    data = dict(profile.data[cell.benchmark])
+    given, data = arguments(profile, method, cell.seed, cell.data), dict(profile.data[cell.benchmark])
     if cell.data == AS_RELEASED:
         data = {"arm": AS_RELEASED, "file": method.release, **profile.released[cell.benchmark]}
     return {
@@ -234,13 +235,24 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
             **{"trainer": method.trainer, "style": method.style, "start": method.start},
             **{name: value for name, value in own.items() if value},  # most methods have neither: old plans stay equal
         },
-        "arguments": arguments(profile, method, cell.seed, cell.data),
+        "arguments": given,
+        **_similarities(given),
         "data": data,
         "model": profile.source(cell.model, cell.base),
         "parent": settings(profile, parent) if parent else None,
         **profile.numerics,
         **_several(profile),
     }
+
+
+def _similarities(given: Mapping[str, Any]) -> dict[str, str]:
+    """The hash of the file of S(q) where a curriculum follows it: other similarities serve other questions.
+
+    Empty without a curriculum, in the mini world, and until the file is made.
+    """
+    source = given.get("similarity") if given.get("curriculum") else None
+    file = Path(source) if source and source != "mini" else None
+    return {"similarity_sha256": file_sha256(file)} if file and file.is_file() else {}
 
 
 def _several(profile: Profile) -> dict[str, int]:

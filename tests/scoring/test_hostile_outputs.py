@@ -2,7 +2,8 @@
 
 An output is a text, or [text, part, n]: the text followed by n copies of the part. Each case says why its verdicts are
 right. Where the strict verdict was changed on purpose, `before` has the former one and `kind` says why: 1, a text that
-begins inside its reasoning; 3, a tag that reasoning only mentions; 23, one closed pair at the very end.
+begins inside its reasoning; 3, a tag that reasoning only mentions; 23, one closed pair at the very end; "spelling",
+Unicode's other spelling of an option; "two readings", the letter of one option and the text of another.
 """
 
 import hashlib
@@ -42,6 +43,7 @@ def test_the_corpus_is_consistent():
         assert case["why"]
 
 
+TWO_READINGS = "option texts that are letters"
 CHANGED = {
     **dict.fromkeys(["think opened by the prompt", "answer before a lone closing think", "answer closed by think"], 1),
     **dict.fromkeys(["think opened twice, closed once", "answer inside think", "answer planted in think"], 3),
@@ -50,6 +52,8 @@ CHANGED = {
     **dict.fromkeys(["think never closed, answer at the end", "think opened twice, never closed"], 23),
     **dict.fromkeys(["text between think and answer", "another answer before the tag"], 23),
     "zero-width space in a closing think": 23,
+    "umlaut taken apart": "spelling",
+    TWO_READINGS: "two readings",
 }
 """Name of a case -> the kind for which its strict verdict was changed."""
 
@@ -58,9 +62,13 @@ FORMER_VERDICTS = "c4cffbccdc259433b166cb422eba1550d205ee7c74bec1623dcdf0b6a69bf
 
 
 def test_case_01_03_23_the_strict_verdicts_are_the_former_ones_but_for_these_kinds():
-    """No other reason was changed, no choice was taken back, and none was turned into another one."""
+    """No other reason was changed. A choice was taken back where it has two readings; none became another one."""
     assert {case["name"]: case["kind"] for case in CASES if "before" in case} == CHANGED
-    assert all(case["before"][0] is None and case["before"] != case["strict"] for case in CASES if "before" in case)
+    changed = [case for case in CASES if "before" in case]
+    assert all(case["before"] != case["strict"] for case in changed)
+    taken_back = {case["name"] for case in changed if case["before"][0] is not None}
+    assert taken_back == {TWO_READINGS}
+    assert all(case["strict"][0] is None for case in changed if case["name"] in taken_back)
     former = [[case["name"], case["output"], case.get("before", case["strict"])] for case in CASES[:373]]
     assert hashlib.sha256(json.dumps(former).encode()).hexdigest() == FORMER_VERDICTS
 

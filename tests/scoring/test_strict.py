@@ -136,6 +136,27 @@ def test_options_with_the_same_plain_text_are_ambiguous():
     assert extract("liver", ("Liver", "LIVER")).choice is None
 
 
+@pytest.mark.parametrize("written", ["M\u00e9ni\u00e8re", "Me\u0301nie\u0300re", "A. me\u0301nie\u0300re."])
+def test_an_accent_may_be_a_character_of_its_own(written):
+    for option in ("M\u00e9ni\u00e8re", "Me\u0301nie\u0300re"):
+        assert extract(f"<answer>{written}</answer>", (option, "Menier")).choice == "A"
+    assert extract("Meniere", ("M\u00e9ni\u00e8re", "Gut")).choice is None
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "choice"),
+    [
+        (("B", "A"), "A", None),
+        (("B", "A"), "b.", "A"),  # not a letter by our rules, so it has one reading
+        (("B", "A"), "B. A", "B"),
+        (("A", "B"), "B", "B"),
+        (("Positive", "E"), "E", "B"),
+    ],
+)
+def test_a_letter_that_is_another_options_text_has_two_readings(options, text, choice):
+    assert extract(text, options).choice == choice
+
+
 @given(st.text(alphabet=st.sampled_from(list("ABCD <>/thinkaswer.()")), max_size=60))
 def test_choice_and_reason_agree(text):
     answer = extract(text, OPTIONS)
@@ -161,6 +182,7 @@ def test_100_kb_of_noise_are_read_in_linear_time():
     assert extract(("<think>" + " " * 50) * 2_000, OPTIONS).reason == "unclosed_think"
     assert extract("</think><answer>" * 6_000, OPTIONS).choice is None
     assert extract("A " * 50_000, OPTIONS).choice is None
+    assert extract("a" + "\u0301\u0323" * 50_000, OPTIONS).choice is None
 
 
 @pytest.mark.parametrize("length", [1, 99, 100, 101], ids=lambda n: f"{n} letters")

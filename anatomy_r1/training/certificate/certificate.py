@@ -12,6 +12,7 @@ import pandas as pd
 
 from anatomy_r1.data.prepared import PreparedSet
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import file_sha256
 from anatomy_r1.training.curriculum import LevelRule
 from anatomy_r1.training.similarity import Similarity, load_similarity
 from anatomy_r1.training.stored_values import read_record
@@ -103,7 +104,7 @@ def as_text(certificate: Certificate) -> str:
 
 
 NO_SET = "needs the training questions: name their prepared set"
-NO_SIMILARITY = "no similarities at hand (the run logged none, or their file is not here)"
+NO_SIMILARITY = "no similarities at hand (the run logged none, or the file that it followed is not here)"
 """Why a check that needs `training_set` or `similarity` is not checkable."""
 
 
@@ -182,4 +183,12 @@ def load_evidence(folder: Path, training_set: PreparedSet | None = None) -> Evid
         instead = (str(named), str(runs[0])) if runs else None
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
         raise AnatomyR1Error(f"{named}: no training to certify ({reason}). Fix: {fix}", instead=instead) from error
-    return replace(evidence, similarity=load_similarity(source, needed=False))
+    return replace(evidence, similarity=_similarity_of(evidence.plan, source))
+
+
+def _similarity_of(plan: Mapping[str, Any], source: str | None) -> Similarity | None:
+    """The similarities that a training followed; None where its file is not here, or has been made anew since."""
+    followed = plan.get("similarity_sha256")
+    if followed and source and not (Path(source).is_file() and file_sha256(Path(source)) == followed):
+        return None
+    return load_similarity(source, needed=False)

@@ -8,8 +8,8 @@ import torch
 import yaml
 
 from anatomy_r1.errors import AnatomyR1Error
-from baselines.experiment.cell import Cell, GridRun, Layout, arguments
-from baselines.experiment.profile import load_profile
+from baselines.experiment.cell import Cell, GridRun, Layout, arguments, settings
+from baselines.experiment.profile import digest, load_profile
 from baselines.experiment.profile_file import Launch
 from baselines.methods.registry import CALIBRATION, METHODS
 from baselines.runtime.processes import ACCELERATE
@@ -181,3 +181,21 @@ def test_accelerate_takes_the_files_of_the_launcher(path):
 def test_rollouts_of_another_engine_are_compared_with_the_trainer_s(profile):
     given = load_profile(profile).budget("rl")
     assert given["use_vllm"] and given["parity_band"] > 0 and 0 < given["parity_stop"] < 1
+
+
+def test_a_plan_knows_the_similarities_that_its_curriculum_follows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    profile = load_profile("paper")
+    file = profile.similarity_file()
+
+    def plans():
+        return {one: digest(settings(profile, Cell("sgg_anatomy", SIZES[0], one, 0))) for one in ("grpo-asc", "grpo")}
+
+    missing = plans()
+    file.parent.mkdir()
+    file.write_text("one")
+    first = plans()
+    file.write_text("another")
+    second = plans()
+    assert len({missing["grpo-asc"], first["grpo-asc"], second["grpo-asc"]}) == 3
+    assert missing["grpo"] == first["grpo"] == second["grpo"]

@@ -11,9 +11,11 @@ import pytest
 from anatomy_r1.cli.main import main
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.files import file_sha256
 from anatomy_r1.training.certificate.certificate import NAMES, as_text, from_dict, load_evidence
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.losses import recomputed_loss
+from anatomy_r1.training.similarity import mini_similarity
 from anatomy_r1.training.training_log import BATCHES, LOG_NAME
 
 pytestmark = pytest.mark.slow  # thirteen short trainings
@@ -293,3 +295,16 @@ def test_a_folder_without_a_readable_training_is_refused(tmp_path, trained):
     (copy / BATCHES / "000001.safetensors").write_bytes(b"no tensors")
     with pytest.raises(AnatomyR1Error, match=r"000001.safetensors: no recorded batch"):
         load_evidence(copy)
+
+
+def test_similarities_made_anew_since_the_training_certify_nothing(tmp_path, trained):
+    copy = shutil.copytree(trained("grpo-asc"), tmp_path / "copy")
+    file, record = tmp_path / "similarity.json", json.loads((copy / "training.json").read_text())
+    found = mini_similarity()
+    file.write_text(json.dumps({"encoder": "one", "names": list(found.names), "matrix": found.matrix}))
+    record["plan"]["arguments"]["similarity"] = str(file)
+    record["plan"]["similarity_sha256"] = file_sha256(file)
+    (copy / "training.json").write_text(json.dumps(record))
+    assert load_evidence(copy).similarity == dataclasses.replace(found, encoder="one")
+    file.write_text(file.read_text().replace('"one"', '"another"'))
+    assert load_evidence(copy).similarity is None
