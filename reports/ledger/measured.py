@@ -17,15 +17,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from anatomy_r1.bases import RunKey
 from anatomy_r1.comparison.cells import difference_cell, interval_text, p_text, signed
 from anatomy_r1.comparison.compare import Comparison, compare
 from anatomy_r1.comparison.family import METRICS, Family
 from anatomy_r1.comparison.panel import ALL, Panel, difference, panels
-from anatomy_r1.comparison.retraining import retraining_interval
+from anatomy_r1.comparison.retraining import RetrainingInterval, retraining_interval
 from anatomy_r1.comparison.systems import System, load_systems
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import MATCHED, Result
+from anatomy_r1.scoring.intervals import CONFIDENCE
 from anatomy_r1.tables.table import with_interval
 from reports.audit.paper import Claim, Quantifier
 from reports.ledger.judgement import NONE, ClaimVerdict, Judgement, combined, of_comparison, of_interval
@@ -198,18 +201,51 @@ def _runs(pair: Comparison) -> tuple[RunKey, ...]:
 
 
 def _uneven(asked: Sequence[Wanted], of: Measurements) -> Judgement:
-    """Do some categories gain while others do not? By intervals, without correction for how many there are."""
+    """Do some categories gain while others do not, and less than the rest? Over clusters, seeds and bases.
+
+    Contradicted where all gain. Bonferroni's correction of a category's gap to the rest is for all categories.
+    """
     verdicts: list[ClaimVerdict] = []
     told = []
     for one in asked:
         if one in of.by_pair:
-            by_anatomy = [d for d in of.by_pair[one].differences if d.category != ALL and d.metric == METRIC]
-            gains = sorted(d.category for d in by_anatomy if d.interval.low is not None and d.interval.low > 0)
-            stays = sorted({d.category for d in by_anatomy} - set(gains))
-            verdicts.append("confirmed" if gains and stays else "contradicted" if gains else "not confirmed")
-            none = f"none shown in {', '.join(stays) or 'none'}"
-            told.append(f"{one.text}: gain in {', '.join(gains) or 'none'}; {none}")
+            found = _by_category(of.by_pair[one], of)
+            gains = [name for name, (gain, _) in found.items() if gain and gain.low > 0]
+            stays = [name for name in found if name not in gains]
+            behind = [name for name in stays if _less(found[name][1], len(found))]
+            known = any(gain for gain, _ in found.values())
+            uneven: ClaimVerdict = "confirmed" if gains and behind else "contradicted" if not stays else "not confirmed"
+            verdicts.append(uneven if known else "underpowered")
+            parts = [("gain in", gains), ("none shown in", stays), ("less than in the rest in", behind)]
+            shown = "; ".join(f"{words} {', '.join(names) or 'none'}" for words, names in parts)
+            told.append(f"{one.text}: {shown if known else 'fewer than three seeds in common'}")
     return Judgement(combined(verdicts), f"Avg@5 by anatomy: {'. '.join(told)}.") if told else NONE
+
+
+Gain = RetrainingInterval | None
+
+
+def _by_category(pair: Comparison, of: Measurements) -> dict[str, tuple[Gain, Gain]]:
+    """Each category's gain, and how much more it gains than the rest; None where there is no interval."""
+    panel = next(panel for panel in of.panels if panel.benchmark == pair.benchmark)
+    runs = _runs(pair)
+    if not runs:
+        return dict.fromkeys(panel.categories, (None, None))
+    values = np.array([difference(panel, pair.baseline, pair.other, run, METRIC) for run in runs])
+    found = {}
+    for name in panel.categories:
+        mask = panel.mask(name)
+        gain, gap = retraining_interval(values[:, mask], panel.clusters[mask], runs), None
+        if not mask.all():  # the mean of these is the category's mean less that of the rest
+            weighted = values * np.where(mask, 1 / mask.mean(), -1 / (~mask).mean())
+            gap = retraining_interval(weighted, panel.clusters, runs)
+        found[name] = gain, gap
+    return found
+
+
+def _less(gap: Gain, categories: int) -> bool:
+    """Whether a category gains less than the rest, at 5 % over all categories."""
+    return gap is not None and gap.mean < 0 and gap.p * categories <= 1 - CONFIDENCE
 
 
 def _row(claim: Claim, of: Measurements, scale: Scale) -> Judgement:

@@ -95,6 +95,28 @@ def test_a_planted_world_is_read_right(planted):
     assert found["sft-consistent"].mini.why == "Not run."
 
 
+@pytest.mark.parametrize(
+    ("grpo", "seeds", "verdict", "words"),
+    [
+        (chances(0.6), range(5), "contradicted", "gain in Gut, Liver, Omentum; none shown in none"),
+        (chances(0.25), range(5), "not confirmed", "gain in none"),
+        (chances(0.27, Liver=0.3), range(5), "not confirmed", "less than in the rest in none"),
+        (
+            chances(0.25, Liver=0.6),
+            range(5),
+            "confirmed",
+            "gain in Liver; none shown in Gut, Omentum; less than",
+        ),
+        (chances(0.25, Liver=0.6), range(2), "underpowered", "fewer than three seeds in common"),
+    ],
+    ids=["all gain", "none gains", "hardly", "one gains", "two seeds"],
+)
+def test_uneven_gain_is_shown_by_the_difference_between_anatomies(tmp_path, checks, grpo, seeds, verdict, words):
+    world = {**WORLD, "grpo": grpo}
+    found = lines(ledger(store(tmp_path, world, seeds=seeds), checks))["abstract-uneven"].mini
+    assert (found.verdict, words in found.why) == (verdict, True), found.why
+
+
 @pytest.mark.slow
 def test_the_two_scales_are_kept_apart(tmp_path, checks, planted):
     """Mini results change no verdict at the paper's scale, and results on its data no verdict of the mini world."""
