@@ -604,3 +604,10 @@ def test_case_10_a_question_again_with_another_answer_is_warned_of(omnimed, tmp_
     warned = prepared.load_manifest(tmp_path / "out")["warned"]
     assert warned["a question again with another answer, so that one of the two is wrong"] == 1
     assert "another answer" in capsys.readouterr().out
+
+
+def test_case_10_a_question_again_under_another_id_is_warned_of(omnimed, tmp_path, capsys):
+    assert run(*changed(omnimed), "--out", tmp_path / "out") == 0
+    warned = prepared.load_manifest(tmp_path / "out")["warned"]
+    assert warned["a question again under another id, so that it counts twice"] == 1
+    assert "counts twice" in capsys.readouterr().out

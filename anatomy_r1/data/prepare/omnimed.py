@@ -99,7 +99,7 @@ def read_omnimed(inputs: Inputs, exclusions: Exclusions) -> Iterator[OmniMedReco
             else:
                 seen.add(record.question_id)
                 _note(record, entry, exclusions)
-                if why := _contradiction(record, asked):
+                if why := _repetition(record, asked):
                     exclusions.warned[why] += 1
                 yield record
 
@@ -156,13 +156,15 @@ def _one_line(text: str) -> str:
     return " ".join(map(str.strip, text.splitlines())) if len(text.splitlines()) > 1 else text
 
 
-def _contradiction(record: OmniMedRecord, asked: dict[tuple[str, ...], str]) -> str:
-    """A warning if an earlier record has another answer to the same question, image and options in whatever order."""
+def _repetition(record: OmniMedRecord, asked: dict[tuple[str, ...], str]) -> str:
+    """A warning if an earlier record has the same question, image and options in whatever order; else empty."""
     question = (record.image, look_alike(record.question), *sorted(map(look_alike, record.options)))
-    answer = look_alike(record.answer)
-    if asked.setdefault(question, answer) == answer:
+    if question not in asked:
+        asked[question] = look_alike(record.answer)
         return ""
-    return "a question again with another answer, so that one of the two is wrong"
+    if asked[question] != look_alike(record.answer):
+        return "a question again with another answer, so that one of the two is wrong"
+    return "a question again under another id, so that it counts twice"
 
 
 def _found(record: OmniMedRecord, finder: ImageFinder, where: tuple[str, int]) -> OmniMedRecord:
