@@ -7,6 +7,7 @@ training over several machines. Heavy imports stay inside the functions.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -94,6 +95,10 @@ def add_stage_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     stage = commands.add_parser("stage", help="one stage of the grid; called by Snakemake")
     _run_arguments(stage)
     stage.add_argument("--pool", default="", help="socket of a grid that forks stages; empty: run in this process")
+    about = "folder that relative paths of the profile and the environment start from (default: the current one)"
+    stage.add_argument("--cwd", type=Path, help=about)
+    about = "digest of the settings that the grid began with; with others, the stage refuses (default: no check)"
+    stage.add_argument("--settings", default="", help=about)
     stage.add_argument("stage")
     stage.add_argument("name")
     stage.set_defaults(function=_stage)
@@ -226,12 +231,14 @@ def _start_portable(run: GridRun, arguments: argparse.Namespace) -> None:
 def _plan(arguments: argparse.Namespace) -> int:
     """Exit status 3 when something is missing, so that a script can check before it starts."""
     from baselines.experiment.plan import stages
+    from baselines.grid.grid import to_replace
     from baselines.preflight.doctor import missing
     from baselines.preflight.effort import as_text
 
     run, selection = _asked(arguments)
     profile, layout = run.profile, run.layout
-    print(as_text(profile, layout, selection, stages(profile, layout, selection)))
+    again = to_replace(run, selection)
+    print(as_text(profile, layout, selection, stages(profile, layout, selection), again))
     if found := missing(profile, layout, selection):
         lines = [f"  - {one.name}\n      {one.fix}" for one in found]
         print(f"\nmissing for profile {profile.name}:", *lines, sep="\n", file=sys.stderr)
@@ -260,7 +267,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
     """The run and its rows: the methods named, and all methods of method files."""
     from baselines.experiment.cell import GridRun, Layout
-    from baselines.experiment.plan import select
+    from baselines.experiment.plan import left_out, select
     from baselines.experiment.profile import load_profile
     from baselines.methods.registry import add_methods
     from baselines.preflight.arguments import check_trainings
@@ -272,6 +279,10 @@ def _asked(arguments: argparse.Namespace) -> tuple[GridRun, Selection]:
     check_profile(profile, arguments.profile)
     asked = {name: getattr(arguments, name) for name in ("benchmarks", "models", "seeds", "bases", "arms", "views")}
     selection = select(profile, methods=[*(arguments.methods or profile.default["methods"]), *own], **asked)
+    methods = [] if arguments.views else [name for name in arguments.methods if name != "all"]  # else under other names
+    if absent := left_out(profile, selection, [*methods, *arguments.benchmarks]):
+        told = f"left out, for there is none in {', '.join(selection.arms)}: {', '.join(absent)}"
+        print(told, file=sys.stderr)
     layout = Layout((arguments.runs / profile.name).resolve())
     run = GridRun(profile, layout, arguments.profile, arguments.report_to, files)
     check_trainings(run, selection)
@@ -372,7 +383,8 @@ def _stage(arguments: argparse.Namespace) -> int:
     if arguments.pool:
         from baselines.grid.pool import submit
 
-        asked = {name: getattr(arguments, name) for name in ("profile", "report_to", "arithmetic", "stage", "name")}
+        words = ("profile", "report_to", "arithmetic", "settings", "stage", "name")
+        asked = {name: getattr(arguments, name) for name in words}
         asked |= {"root": str(arguments.root.resolve()), "method_files": _method_files(arguments)}
         return submit(arguments.pool, asked)
     from baselines.stages.stages import run_stage
@@ -380,7 +392,9 @@ def _stage(arguments: argparse.Namespace) -> int:
     run = _opened(arguments)
     if run.profile.arithmetic == "portable":  # a job of a cluster may not have the grid's environment
         restart_portable("baselines", arguments.words)
-    run_stage(arguments.stage, arguments.name, run)
+    if arguments.cwd:  # Snakemake's own is the folder of the runs
+        os.chdir(arguments.cwd)
+    run_stage(arguments.stage, arguments.name, run, arguments.settings)
     return 0
 
 

@@ -7,12 +7,14 @@
 The profile is portable, so results of several runs and machines add up. What the calibration alone needs (its methods,
 its doses, further seeds; docs/calibration.md) has a store of its own. A result that is there already must have the same
 numbers: where it has others, nothing is written, unless `--replace` takes those of the run. Nor is anything written if
-a result of the run is of another profile, or of arithmetic that is not portable.
+a result of the run is of another profile or of other settings than the profile's, of a user's own method, or of
+arithmetic that is not portable.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import subprocess
@@ -26,13 +28,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from anatomy_r1.errors import AnatomyR1Error  # noqa: E402
+from anatomy_r1.evaluation.views import split_row  # noqa: E402
 from anatomy_r1.files import write_output  # noqa: E402
 from anatomy_r1.provenance import stated  # noqa: E402
 from anatomy_r1.results.agreement import table_hash  # noqa: E402
 from anatomy_r1.results.store import MATCHED, Result, find_store, load_cell, load_results  # noqa: E402
 from anatomy_r1.training.curves import SUFFIXES  # noqa: E402
 from anatomy_r1.training.method_names import TITLES  # noqa: E402
-from baselines.experiment.profile import load_profile  # noqa: E402
+from baselines.experiment.cell import Cell, settings  # noqa: E402
+from baselines.experiment.profile import Profile, digest, load_profile  # noqa: E402
 from baselines.methods.registry import CALIBRATION  # noqa: E402
 
 PROFILE = "mini"
@@ -145,7 +149,25 @@ def not_of_this_world(one: Result) -> str:
     arithmetic = stated(one.provenance, "arithmetic") or {}
     if arithmetic.get("mode") != "portable":
         return "native arithmetic"
-    return "" if arithmetic.get("expected") else "portable arithmetic with another fingerprint"
+    if not arithmetic.get("expected"):
+        return "portable arithmetic with another fingerprint"
+    if stated(one.provenance, "method", "file_sha256"):
+        return "a method of a user's file"
+    return other_settings(one)
+
+
+def other_settings(one: Result) -> str:
+    """What a result says of its training or sampling that the profile says otherwise; empty if nothing."""
+    method, view = split_row(one.method)
+    cell = Cell(one.benchmark, one.model, method, one.seed, view, base=one.base).in_arm(one.arm)
+    plan, asked = stated(one.provenance, "training", "plan"), stated(one.provenance, "sampling") or {}
+    if plan is not None and digest(plan) != digest(json.loads(json.dumps(settings(profile(), cell), default=str))):
+        return f"trained with other settings than those of the profile {PROFILE}"
+    named = ("temperature", "max_new_tokens")
+    others = [name for name in named if stated(asked, "decoding", name) != profile().evaluation[name]]
+    if asked and (others or asked.get("limit") is not None):
+        return f"sampled with other settings than those of the profile {PROFILE}"
+    return ""
 
 
 def in_calibration(one: Result) -> bool:
@@ -154,10 +176,15 @@ def in_calibration(one: Result) -> bool:
     return of_method or "dose" in models()[one.model] or one.seed not in SEEDS
 
 
-@cache
 def models() -> Mapping[str, Mapping[str, Any]]:
     """The models of the profile."""
-    return load_profile(PROFILE).models
+    return profile().models
+
+
+@cache
+def profile() -> Profile:
+    """The profile whose results these are."""
+    return load_profile(PROFILE)
 
 
 def add(one: Addition) -> None:

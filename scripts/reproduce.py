@@ -74,6 +74,12 @@ def main(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(others):
         print(__doc__)
         return command("baselines", "run", "--help")
+    if known.store and others:
+        parser.error(f"--store trains nothing and reports all that is there: leave out {' '.join(others)}")
+    for word in others:  # the grid would take it, and the report would be that of another run
+        for name in ("--profile", "--runs"):
+            if len(word.partition("=")[0]) > len("--") and name.startswith(word.partition("=")[0]):
+                parser.error(f"{word}: write {name} in full")
     every = [name for name, artefact in ARTEFACTS.items() if not artefact.alone]
     names = every if known.artefact == "all" else [known.artefact or f"table{known.table}"]
     worst = 0

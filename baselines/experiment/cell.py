@@ -6,7 +6,8 @@ train/<benchmark>/<model>/<method>/seed<k>/          checkpoint, arguments, trai
 train/<benchmark>/<model>/<method>/as-released/...   the same, trained in the arm as released; also in responses/
 responses/<benchmark>/<model>/<method>/seed<k>/      response log
 results/...                                          result store (anatomy_r1/results/store.py)
-work/<digest>/                                       unfinished work, keyed by everything that it depends on
+replaced/...                                         results that are made again (baselines/stages/replaced.py)
+work/<digest>/                                       unfinished work, keyed by its settings (baselines/stages/inputs.py)
 logs/<stage>/...                                     output of each stage
 
 Where a profile lists several bases of a model, <model> is <model>@<base> in all of these (`anatomy_r1.bases`).
@@ -24,10 +25,10 @@ from typing import Any
 from anatomy_r1.arithmetic import OPTIMISER, Mode
 from anatomy_r1.bases import model_folder
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import PLAIN, asked_benchmark, row_name
+from anatomy_r1.evaluation.views import PLAIN, VIEWS, asked_benchmark, row_name
 from anatomy_r1.files import file_sha256
 from anatomy_r1.results.store import AS_RELEASED, EQUAL_TOKENS, MATCHED
-from baselines.experiment.profile import Profile, load_profile
+from baselines.experiment.profile import Profile, digest, load_profile
 from baselines.methods import registry
 from baselines.methods.method import Method
 
@@ -243,6 +244,12 @@ def settings(profile: Profile, cell: Cell) -> dict[str, Any]:
         **profile.numerics,
         **_several(profile),
     }
+
+
+def evaluation_digest(profile: Profile, cell: Cell) -> str:
+    """Changes with anything in the profile and the method that a result depends on."""
+    evaluation = {**profile.evaluation, **VIEWS[cell.view]}
+    return digest([digest(settings(profile, cell)), evaluation, profile.data[cell.asked]])
 
 
 def _similarities(given: Mapping[str, Any]) -> dict[str, str]:

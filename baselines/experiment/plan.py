@@ -176,10 +176,15 @@ def _has_view(profile: Profile, cell: Cell) -> bool:
 
 
 def _has_arm(profile: Profile, cell: Cell, arm: str) -> bool:
-    """Equal tokens is for methods that sample; as released for those with a released file, if the benchmark has any."""
+    """Equal tokens is for methods that sample; as released for those with a released file, if the benchmark has any.
+
+    What a method starts from is trained in that arm too, so it needs a file as well.
+    """
     if arm == EQUAL_TOKENS:
         return cell.method.kind == "rl"
-    return arm != AS_RELEASED or (bool(cell.method.release) and cell.benchmark in profile.released)
+    if arm != AS_RELEASED:
+        return True
+    return cell.benchmark in profile.released and all(one.method.release for one in lineage(cell))
 
 
 def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage]:
@@ -200,6 +205,21 @@ def stages(profile: Profile, layout: Layout, selection: Selection) -> list[Stage
         seconds = times_asked(cell) * cost["data" if cell.method.kind == "control" else "evaluate"]
         found.append(Stage("evaluate", cell.under(arm), layout.result(cell, arm), seconds))
     return found
+
+
+def left_out(profile: Profile, selection: Selection, asked: Sequence[str]) -> list[str]:
+    """Those of the rows and benchmarks `asked` for by name that have no evaluation in the selection.
+
+    Raises:
+        AnatomyR1Error: Nothing has one, so that a run would end at once and look like a success.
+    """
+    found = evaluations(profile, selection)
+    if not found:
+        told = f"{', '.join(selection.methods)} in {', '.join(selection.arms)} on {', '.join(selection.benchmarks)}"
+        fix = "name another method, arm (--arms) or benchmark (docs/as-released.md, docs/controls.md)"
+        raise AnatomyR1Error(f"nothing to evaluate: there is no {told} in profile {profile.name}. Fix: {fix}")
+    have = {name for cell, _ in found for name in (row_name(cell.method_id, cell.view), cell.benchmark)}
+    return [name for name in asked if name not in have]
 
 
 def data_sets(profile: Profile, selection: Selection) -> list[str]:

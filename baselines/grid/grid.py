@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,10 +24,9 @@ from typing import Any, TextIO
 
 from anatomy_r1.bases import model_folder
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.evaluation.views import VIEWS
 from anatomy_r1.locks import try_lock
 from anatomy_r1.provenance import ROOT
-from baselines.experiment.cell import GridRun, Layout, settings
+from baselines.experiment.cell import GridRun, Layout, evaluation_digest, settings
 from baselines.experiment.finished import refuse_other_processes
 from baselines.experiment.plan import Selection, Stage, data_sets, evaluations, gpus_of, lineage, stages, trainings
 from baselines.experiment.profile import Profile, digest
@@ -35,11 +35,16 @@ from baselines.grid.progress_bar import show_progress, states
 from baselines.methods.registry import add_methods
 from baselines.runtime.processes import die_with_parent
 from baselines.stages.base import base_digest
+from baselines.stages.replaced import FOLDER as REPLACED
+from baselines.stages.replaced import set_aside
 
 MARGIN = 3.0
 """Time limit of a job relative to its stage's estimate (ours); a job that exceeds it is started again."""
 FIXED = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 """Environment variables of all stages."""
+
+PENDING = "update pending"
+"""Snakemake's word in the last column of its summary for an output that it would make, again or for the first time."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,37 @@ def run_grid(run: GridRun, selection: Selection, jobs: int, cluster: Cluster = L
         for path in (layout.root / "progress").glob("**/*.json"):  # of an earlier run
             path.unlink()
         os.environ.update(FIXED)  # the pool's process inherits them
+        again = to_replace(run, selection)
+        if aside := set_aside(layout, again):
+            told = f"{len(aside)} results of other settings are made again; they are in {layout.root / REPLACED}"
+            print(told, file=sys.stderr)
         with pool(run.profile.needs.gpus, cluster.executor) as address:
-            asked = {"resources": by_output(run.profile, layout.root, todo)}
-            config.write_text(json.dumps({**configuration(run, selection), **asked, "pool": address}, indent=1))
+            config.write_text(json.dumps(_whole_configuration(run, selection, address), indent=1))
             process = _start(layout, config, where, lock)
-            show_progress(process, layout, todo, jobs)
+            show_progress(process, layout, todo, jobs, again)
     return summary(process.returncode, layout, todo)
+
+
+def to_replace(run: GridRun, selection: Selection) -> frozenset[Path]:
+    """Outputs of the selection that are there and would be made again, since something before them has changed."""
+    layout = run.layout
+    if not any(stage.output.exists() for stage in stages(run.profile, layout, selection)):
+        return frozenset()
+    with tempfile.TemporaryDirectory(prefix="anatomy-r1-") as folder:
+        config = Path(folder) / "grid.json"
+        config.write_text(json.dumps(_whole_configuration(run, selection, "")))
+        command = [*_command(layout, config, ["--cores", "1"]), "--summary"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:  # the run will say why
+        return frozenset()
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    return frozenset(path for *row, plan in rows if plan == PENDING and (path := layout.root / row[0]).exists())
+
+
+def _whole_configuration(run: GridRun, selection: Selection, address: str) -> dict[str, Any]:
+    """The `configuration`, with what each stage takes, and the address of the pool."""
+    asked = by_output(run.profile, run.layout.root, stages(run.profile, run.layout, selection))
+    return {**configuration(run, selection), "resources": asked, "pool": address}
 
 
 def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
@@ -87,11 +117,10 @@ def configuration(run: GridRun, selection: Selection) -> dict[str, Any]:
     for name, cell in every.items():
         digests[f"train/{name}"] = digest(settings(profile, cell))
     for cell, arm in evaluated:
-        evaluation = {**profile.evaluation, **VIEWS[cell.view]}
-        parts = [digests[f"train/{cell.name}"], evaluation, profile.data[cell.asked]]
-        digests[f"evaluate/{cell.under(arm)}"] = digest(parts)
+        digests[f"evaluate/{cell.under(arm)}"] = evaluation_digest(profile, cell)
     return {
         "python": sys.executable,
+        "cwd": str(Path.cwd()),
         "profile": str(Path(run.source).resolve()) if run.source.endswith((".yaml", ".yml")) else run.source,
         "report_to": run.report_to,
         "arithmetic": profile.arithmetic,
@@ -126,14 +155,17 @@ def _digests(profile: Profile, selection: Selection) -> dict[str, str]:
     }
 
 
-def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> subprocess.Popen[bytes]:
-    command = [
+def _command(layout: Layout, config: Path, where: Sequence[str]) -> list[str]:
+    return [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "baselines" / "grid" / "Snakefile")),
         *("--directory", str(layout.root), "--configfile", str(config), *where),
         *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
     ]
+
+
+def _start(layout: Layout, config: Path, where: Sequence[str], lock: TextIO) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command,
+        _command(layout, config, where),
         cwd=ROOT,
         env={**os.environ, **FIXED},
         stdout=(layout.root / "snakemake.log").open("wb"),

@@ -30,6 +30,9 @@ PRELOADED = [
 ]
 """The imports of all stages, done once before stages are forked. Nothing may start a thread: it would not be forked."""
 
+LONGEST_FOLDER = 80
+"""Characters of the folder that leave room for the names below it."""
+
 
 @contextmanager
 def pool(gpus: int, executor: str = "local") -> Iterator[str]:
@@ -40,11 +43,16 @@ def pool(gpus: int, executor: str = "local") -> Iterator[str]:
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(PRELOADED)
     with (
-        tempfile.TemporaryDirectory(prefix="anatomy-r1-") as folder,  # a socket's path is limited to 107 characters
+        tempfile.TemporaryDirectory(prefix="anatomy-r1-", dir=_socket_folder()) as folder,
         Listener(str(Path(folder) / "pool"), "AF_UNIX", backlog=64) as listener,
     ):
         threading.Thread(target=_accept, args=(listener, forks), daemon=True).start()
         yield str(listener.address)
+
+
+def _socket_folder() -> str | None:
+    """Where a socket can lie: its path is limited to 107 characters, and TMPDIR may be longer."""
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER else None
 
 
 def _accept(listener: Listener, forks: Any) -> None:
@@ -84,7 +92,7 @@ def _stage(asked: dict[str, Any]) -> None:
         os.dup2(handle, stream)
     words = (asked["report_to"], asked.get("method_files", ()), asked.get("arithmetic"))
     run = open_run(asked["profile"], root, *words)
-    run_stage(asked["stage"], asked["name"], run)
+    run_stage(asked["stage"], asked["name"], run, asked.get("settings", ""))
 
 
 def _die_with_grid() -> None:

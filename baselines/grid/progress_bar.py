@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -23,14 +24,21 @@ TERMINAL_SECONDS, FILE_SECONDS = 1.0, 30.0
 """Seconds between updates; a terminal rewrites one line, a file gets a new one each time."""
 
 
-def show_progress(process: subprocess.Popen[bytes], layout: Layout, todo: Sequence[Stage], jobs: int = 1) -> None:
+def show_progress(
+    process: subprocess.Popen[bytes],
+    layout: Layout,
+    todo: Sequence[Stage],
+    jobs: int = 1,
+    again: Collection[Path] = frozenset(),
+) -> None:
     """Show a bar until the process ends, and each row of the table when it is finished.
 
     The bar's unit is seconds of expected work. What an earlier run did is no work of this one: finished stages are left
-    out, and a part of a stage is `initial`. The time left is that of `remaining`.
+    out, but for those whose output is made `again`, and a part of a stage is `initial`. The time left is that of
+    `remaining`.
     """
     rows = FinishedRows(todo)
-    todo = [stage for stage in todo if not stage.output.exists()]
+    todo = [stage for stage in todo if not stage.output.exists() or stage.output in again]
     total = round(sum(stage.seconds for stage in todo)) or 1
     terminal = sys.stderr.isatty()
     shape = "{percentage:3.0f}% |{bar:20}| {elapsed} elapsed, about {desc} left{postfix}"

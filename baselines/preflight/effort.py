@@ -6,7 +6,7 @@ beside it is computed (work.py). A cost under a method's own name is that method
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -82,18 +82,29 @@ def rollouts(profile: Profile, cell: Cell) -> int:
 
 
 def effort(
-    profile: Profile, selection: Selection, stages: Sequence[Stage], test_questions: Mapping[str, int]
+    profile: Profile,
+    selection: Selection,
+    stages: Sequence[Stage],
+    test_questions: Mapping[str, int],
+    again: Collection[Path] = frozenset(),
 ) -> Effort:
     """What the selection takes; hours from the profile's `cost` of each stage that is to do."""
     every, factors = trainings(profile, selection), cost_factors(profile, selection)
     asked = [cell for cell, _ in evaluations(profile, selection) if cell.method.kind != "control"]
-    todo = [stage for stage in stages if not stage.output.exists()]
+    todo = [stage for stage in stages if state(stage, again) != "done"]
     return Effort(
         trainings=len(every),
         rollouts=sum(rollouts(profile, cell) for cell in every),
         responses=(K + 1) * sum(times_asked(cell) * test_questions.get(cell.benchmark, 0) for cell in asked),
         gpu_hours=sum(estimated(stage, factors) * gpus_of(profile, stage.stage) for stage in todo) / 3600,
     )
+
+
+def state(stage: Stage, again: Collection[Path]) -> str:
+    """Of a stage in the plan: an output that is there may be of other settings, and is made `again` then."""
+    if not stage.output.exists():
+        return "to do"
+    return "again" if stage.output in again else "done"
 
 
 def estimated(stage: Stage, factors: Mapping[str, float]) -> float:
@@ -108,11 +119,16 @@ def cost_factors(profile: Profile, selection: Selection) -> dict[str, float]:
 
 
 def cost_factor(profile: Profile, cell: Cell) -> float:
-    """Time of a step of the cell beside GRPO's on TRL's path; where the profile has a cost for the method, its own."""
+    """Time of the cell's steps beside GRPO's on TRL's path; beside its own there, where the profile has its cost."""
     stated = cell.method if cell.method_id in profile.cost else find_method("grpo")
     own = arguments(profile, cell.method, cell.seed, cell.data)
     other = {**arguments(profile, stated, cell.seed), **USUAL}
-    return step_seconds(profile, cell.model, own) / step_seconds(profile, cell.model, other)
+    longer = _own_steps(own) / _own_steps(other)
+    return longer * step_seconds(profile, cell.model, own) / step_seconds(profile, cell.model, other)
+
+
+def _own_steps(given: Mapping[str, Any]) -> int:
+    return int(given.get("own_steps") or given["max_steps"])
 
 
 def step_seconds(
@@ -189,17 +205,25 @@ def memory_rows(
     ]
 
 
-def as_text(profile: Profile, layout: Layout, selection: Selection, every: Sequence[Stage]) -> str:
+def as_text(
+    profile: Profile,
+    layout: Layout,
+    selection: Selection,
+    every: Sequence[Stage],
+    again: Collection[Path] = frozenset(),
+) -> str:
     """Stages; for a profile with real models also memory, effort and disk."""
     lines = [f"profile {profile.name}: {profile.note.strip()}"]
-    lines += [f"  {'done' if one.output.exists() else 'to do':5}  {one.stage:8}  {one.name}" for one in every]
+    lines += [f"  {state(one, again):5}  {one.stage:8}  {one.name}" for one in every]
     factors = cost_factors(profile, selection)
-    left = sum(estimated(stage, factors) for stage in every if not stage.output.exists())
+    left = sum(estimated(stage, factors) for stage in every if state(stage, again) != "done")
     lines += [f"{len(every)} stages, about {left / 60:.0f} process-minutes to do"]
-    return "\n".join([*lines, *(_real(profile, layout, selection, every) if not profile.generated else ())])
+    return "\n".join([*lines, *(_real(profile, layout, selection, every, again) if not profile.generated else ())])
 
 
-def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequence[Stage]) -> Iterator[str]:
+def _real(
+    profile: Profile, layout: Layout, selection: Selection, every: Sequence[Stage], again: Collection[Path]
+) -> Iterator[str]:
     shapes = {model: shape_of(profile.models[model], layout.base(model)) for model in selection.models}
     cards, root = gpu_memory_gb(), layout.root
     there = f"{len(cards)} with {min(cards):.0f} GB here" if cards else "none here"
@@ -215,7 +239,7 @@ def _real(profile: Profile, layout: Layout, selection: Selection, every: Sequenc
         yield f"  {name:38}{cells}{'fits' if found.peak / GB <= size else 'TOO BIG':>9}"
     unstated = {"omnimed_mi": 522, "omnimed_mi_balanced": 522}  # 10 % of 5,212 (inferred); balanced: at most
     sizes = {name: int(section.get("test", unstated.get(name, 0))) for name, section in profile.data.items()}
-    total = effort(profile, selection, every, sizes)
+    total = effort(profile, selection, every, sizes, again)
     yield ""
     yield f"samples: {total.trainings} trainings with {total.rollouts:,} completions (upper bound for DAPO), about"
     tokens = f"{total.rollouts * ROLLOUT_TOKENS / 1e6:,.0f} million tokens ({ROLLOUT_TOKENS} per completion: a guess)"

@@ -57,7 +57,7 @@ def start_workers(launch: Launch, words: Sequence[str], environment: Mapping[str
     print(" ".join(command), flush=True)
     env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     by = partial(die_with_parent, signal.SIGTERM)  # which a launcher passes on to its workers
-    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=by)  # noqa: PLW1509  (no threads yet)
+    process = subprocess.Popen(command, env=env, preexec_fn=by)  # noqa: PLW1509  (no threads yet)
     try:
         code = process.wait()
     except BaseException:

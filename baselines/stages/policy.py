@@ -102,11 +102,12 @@ def merge_adapters(folder: Path, start: Path, source: Source) -> None:
     """
     if not (folder / ADAPTER).is_file():
         return
-    from peft import PeftModel
+    if left := [*folder.glob("adapter_model*")]:  # none: a run was killed when it had merged and removed them
+        from peft import PeftModel
 
-    merged = PeftModel.from_pretrained(load_model(start, source), folder).merge_and_unload()
-    merged.save_pretrained(folder)  # first: a run that is killed here finds the adapters, and merges them again
-    for path in [*folder.glob("README.md"), *folder.glob("adapter_model*"), folder / ADAPTER]:
+        merged = PeftModel.from_pretrained(load_model(start, source), folder).merge_and_unload()
+        merged.save_pretrained(folder)  # first: a run that is killed here finds the adapters, and merges them again
+    for path in [*folder.glob("README.md"), *left, folder / ADAPTER]:
         path.unlink(missing_ok=True)
 
 

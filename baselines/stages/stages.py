@@ -18,7 +18,7 @@ from anatomy_r1.evaluation.views import split_row
 from anatomy_r1.locks import locked
 from anatomy_r1.provenance import ROOT
 from anatomy_r1.results.store import AS_RELEASED, MATCHED
-from baselines.experiment.cell import Cell, GridRun
+from baselines.experiment.cell import Cell, GridRun, evaluation_digest, settings
 from baselines.experiment.profile import Profile, digest
 from baselines.runtime.determinism import ENVIRONMENT, use_deterministic
 from baselines.runtime.processes import die_with_parent, gpu_memory_gb, is_first, one_gpu, start_workers, visible
@@ -47,13 +47,17 @@ def parse_evaluation(name: str) -> tuple[Cell, str]:
     return replace(parse_cell(f"{benchmark}/{model}/{method}/{seed}"), view=view).in_arm(arm), arm
 
 
-def run_stage(stage: str, name: str, run: GridRun) -> None:
-    """Run one stage; a failure is recorded in its progress file, where the grid finds it, then raised."""
+def run_stage(stage: str, name: str, run: GridRun, began_with: str = "") -> None:
+    """Run one stage; a failure is recorded in its progress file, where the grid finds it, then raised.
+
+    `began_with` is the digest that the grid has of a training or an evaluation; empty where there is none to compare.
+    """
     layout = run.layout
     progress, lock = layout.progress(stage, name), layout.root / "work" / f"{digest([stage, name])}.lock"
     began = time.time()
     write_progress(progress, Progress(name, "running", started=began))
     try:
+        _check_settings(stage, name, run.profile, began_with)
         with locked(lock):  # waits for a process of a killed grid that still does the same work
             _limit_threads(run.profile)
             if run.profile.arithmetic == "portable":
@@ -68,6 +72,24 @@ def run_stage(stage: str, name: str, run: GridRun) -> None:
         write_progress(progress, Progress(name, "failed", reason=reason, log=str(near)))
         raise
     write_progress(progress, Progress(name, "done", 1, 1, started=began))
+
+
+def _check_settings(stage: str, name: str, profile: Profile, began_with: str) -> None:
+    """Each stage reads the profile and the method files again, hours or days after the grid has.
+
+    Raises:
+        AnatomyR1Error: One of them was changed meanwhile: the stage would be recorded as what the grid asked for.
+    """
+    if not began_with:
+        return
+    if stage == "train":
+        found = digest(settings(profile, parse_cell(name)))
+    else:
+        found = evaluation_digest(profile, parse_evaluation(name)[0])
+    if found != began_with:
+        told = f"{stage} {name}: its settings are no longer those that the grid began with"
+        fix = "leave the profile and the method files alone while a grid runs; the same command runs what is missing"
+        raise AnatomyR1Error(f"{told} (profile, method file or similarities were changed). Fix: {fix}")
 
 
 def _limit_threads(profile: Profile) -> None:
@@ -99,11 +121,18 @@ def _run(stage: str, name: str, run: GridRun, report: ProgressCallback) -> None:
             prepare_released(run, *name.split("/"))
         case "base":
             from baselines.stages.base import make_base
+            from baselines.stages.inputs import weights
+            from baselines.stages.replaced import set_aside_trained_from
 
+            before = weights(layout.base(name))
             make_base(profile, *split_model(name), layout.base(name))
+            if before and before != weights(layout.base(name)):
+                set_aside_trained_from(layout, name)
         case "train":
+            from baselines.stages.inputs import forget_other_inputs
             from baselines.stages.train import train
 
+            forget_other_inputs(run, parse_cell(name))
             if profile.launch.processes == 1:
                 with _own_gpu(run):  # transformers would split each batch over all GPUs that it sees
                     train(run, parse_cell(name), report)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import load_results, save_result
 from anatomy_r1.training.curves import load_curves, save_curves
+from baselines.experiment.cell import Cell, settings
+from baselines.experiment.profile import load_profile
 from reports.write import table_files
 from tests.helpers.made_curves import training
 from tests.helpers.worlds import answers, result, table
 
 ROOT = Path(__file__).resolve().parents[2]
+MINI = load_profile("mini")
 LABELS = np.repeat(np.arange(4), 5)
 
 
@@ -93,6 +97,23 @@ def test_other_numbers_are_refused_before_anything_is_written_or_replaced(publis
     assert grpo.questions["correct_1"].tolist() == made("grpo", shift=0.3).questions["correct_1"].tolist()
 
 
+def saying(method, /, **provenance):
+    one = made(method)
+    return dataclasses.replace(one, provenance={**one.provenance, **provenance})
+
+
+def planned(**arguments):
+    """A result of GRPO whose training's plan is the profile's, but for these arguments."""
+    one = made("grpo")
+    plan = json.loads(json.dumps(settings(MINI, Cell(one.benchmark, one.model, "grpo", one.seed)), default=str))
+    return saying("grpo", training={"plan": {**plan, "arguments": {**plan["arguments"], **arguments}}, "spent": {}})
+
+
+def sampled(limit=None, temperature=1.0):
+    decoding = {"temperature": temperature, "max_new_tokens": 24}
+    return saying("dapo", sampling={"limit": limit, "decoding": decoding})
+
+
 @pytest.mark.parametrize(
     ("stranger", "why"),
     [
@@ -100,16 +121,25 @@ def test_other_numbers_are_refused_before_anything_is_written_or_replaced(publis
         (made("dapo", model="mini-xl"), "no model of the profile mini"),
         (made("dapo", mode="native"), "native arithmetic"),
         (made("dapo", expected=False), "another fingerprint"),
+        (saying("dapo", method={"label": "Mine", "file_sha256": "ab"}), "a method of a user's file"),
+        (planned(beta=0.5), "trained with other settings than those of the profile mini"),
+        (sampled(limit=10), "sampled with other settings than those of the profile mini"),
+        (sampled(temperature=0.7), "sampled with other settings"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_results_of_another_world_are_refused_before_anything_is_written(publish, tmp_path, stranger, why):
-    run = run_of(tmp_path / "run", made("grpo"), stranger)
+    run = run_of(tmp_path / "run", made("gpg"), stranger)
     for replace in (False, True):
         with pytest.raises(AnatomyR1Error, match=f"1 results do not belong here: .*{why}"):
             publish.additions(run, replace=replace)
     assert publish.main([str(run)]) == 2
     assert not (tmp_path / "root").exists()
+
+
+def test_what_the_profile_says_is_published(publish, tmp_path):
+    mine, other = planned(), sampled()
+    assert published(publish, run_of(tmp_path / "run", mine, other)) == {mine.key, other.key}
 
 
 def test_a_run_that_is_not_there_is_told(publish, tmp_path, capsys):

@@ -185,6 +185,24 @@ def test_help_runs_and_reports_nothing(reproduce, capsys):
     assert "--table 2" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--prof", "smoke"], "--prof: write --profile in full"),
+        (["--run=elsewhere"], "--run=elsewhere: write --runs in full"),
+        (["--store", "results/mini", "--seeds", "0"], "reports all that is there: leave out --seeds 0"),
+    ],
+    ids=["a profile by half its option", "runs by half their option", "a selection of a store"],
+)
+def test_a_report_of_something_else_than_was_asked_for_is_refused(reproduce, capsys, words, told):
+    """The grid takes options by their first letters: it would run one profile, and the report be that of another."""
+    with pytest.raises(SystemExit) as stopped:
+        reproduce.main(words)
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
+    assert not reproduce.called
+
+
 def test_another_table_is_refused(reproduce):
     with pytest.raises(SystemExit) as stopped:
         reproduce.main(["--table", "3"])

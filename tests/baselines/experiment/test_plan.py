@@ -8,7 +8,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from baselines.__main__ import main
 from baselines.experiment.cell import Cell, GridRun, Layout
-from baselines.experiment.plan import cells, select, stages
+from baselines.experiment.plan import cells, left_out, select, stages
 from baselines.experiment.profile import load_profile
 from baselines.grid.grid import configuration
 from baselines.methods.registry import CALIBRATION, CONTROLS, METHODS, TABLE_1
@@ -97,6 +97,27 @@ def test_gpus_are_counted_by_size(cards, complaint, monkeypatch):
     monkeypatch.setattr(requirements, "gpu_memory_gb", lambda: cards)
     problems = requirements.missing_gpus(load_profile("paper"))
     assert (complaint in problems[0]) if complaint else problems == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--methods", "sft", "--arms", "equal-tokens"],
+        ["--methods", "grpo", "--arms", "as-released", "--benchmarks", "omnimed_mi_mini"],
+        ["--methods", "control-majority", "--arms", "as-released", "equal-tokens"],
+    ],
+)
+def test_a_selection_without_an_evaluation_is_refused_and_no_success(words, tmp_path, capsys):
+    assert main(["plan", "--runs", str(tmp_path), *words]) == 2
+    assert "nothing to evaluate: there is no" in capsys.readouterr().err
+
+
+def test_what_was_named_and_is_left_out_is_said(tmp_path, capsys):
+    words = ["--methods", "sft", "grpo", "--arms", "equal-tokens"]
+    main(["plan", "--runs", str(tmp_path), *words, "--benchmarks", "sgg_anatomy_mini"])
+    assert "left out, for there is none in equal-tokens: sft\n" in capsys.readouterr().err
+    chosen = select(MINI, methods=["grpo"], arms=["as-released"])
+    assert left_out(MINI, chosen, ["grpo", "sgg_anatomy_mini", "omnimed_mi_mini"]) == ["omnimed_mi_mini"]
 
 
 def test_an_unknown_id_ends_with_status_2_and_no_traceback(capsys):

@@ -1,5 +1,7 @@
 """What a job requests, and when SLURM is refused."""
 
+from pathlib import Path
+
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
@@ -46,6 +48,23 @@ def test_arguments_for_snakemake(tmp_path, monkeypatch):
     ]  # fmt: skip
     assert "--slurm-no-account" not in words
     assert "--slurm-no-account" in executor_words(Cluster("slurm"), PAPER, 8, tmp_path)
+
+
+def test_a_stage_of_its_own_process_works_where_the_grid_was_started(tmp_path, monkeypatch):
+    """Snakemake starts it in the folder of the runs, where the profile's `similarity/medclip.json` is not."""
+    from baselines.__main__ import main
+
+    root, here, seen = tmp_path / "runs", tmp_path / "checkout", []
+    root.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(
+        "baselines.stages.stages.run_stage",
+        lambda stage, name, run, began_with: seen.extend([Path.cwd(), run.layout.root, began_with]),
+    )
+    words = ["stage", "--profile", "paper-1gpu", "--root", ".", "--cwd", str(here), "--settings", "0a1b"]
+    assert main([*words, "train", "sgg_anatomy/qwen2.5-vl-3b/grpo-asc/seed0"]) == 0
+    assert seen == [here, root, "0a1b"]
 
 
 def test_what_is_missing_for_slurm_is_reported(tmp_path, monkeypatch):

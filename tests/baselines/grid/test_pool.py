@@ -19,6 +19,15 @@ from tests.helpers.smoke import smoke_profile
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stages are forked under Linux only")
 
 
+def test_a_long_folder_of_temporary_files_is_no_obstacle(tmp_path, monkeypatch):
+    """A socket's path is limited, and a cluster's TMPDIR may be long."""
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(pools.tempfile, "tempdir", str(long))
+    with pools.pool(gpus=0) as found:
+        assert len(found) <= 107
+
+
 @pytest.fixture
 def address(monkeypatch):
     monkeypatch.setattr(pools, "PRELOADED", ["baselines.stages.stages", "anatomy_r1.mini.world"])  # it only saves time

@@ -10,12 +10,13 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.provenance import ROOT
 from baselines.__main__ import main
 from baselines.experiment.cell import Cell, GridRun, Layout, settings
-from baselines.experiment.plan import select
+from baselines.experiment.plan import evaluations, select
 from baselines.experiment.profile import digest, load_profile
 from baselines.grid.grid import configuration
 from baselines.methods import registry as methods
 from baselines.methods.method import Method
 from baselines.methods.registry import METHODS, add_methods, find_method, read_methods
+from baselines.stages.stages import run_stage
 from tests.helpers.smoke import smoke_profile
 
 HEAD = "from baselines.methods.grpo import GRPO\nfrom baselines.methods.method import Method\n"
@@ -269,3 +270,41 @@ def test_a_changed_file_of_the_same_size_in_the_same_second_is_run_as_it_is_now(
     (second,) = add_methods([str(file(OWN.replace("0.01", "0.02")))])
     assert (first.knobs["beta"], second.knobs["beta"]) == (0.01, 0.02)
     assert first.file_sha256 != second.file_sha256
+
+
+def test_what_starts_from_a_method_without_a_released_file_is_not_in_that_arm(file):
+    """It was planned in it, with a training set of no name that no stage could make."""
+    text = 'METHODS = (GRPO.but("mine", "Mine", start="grpo-asc-pool"), GRPO.but("after-sft", "After", start="sft"))\n'
+    add_methods([str(file(text))])
+    profile = load_profile("mini")
+    chosen = select(profile, methods=["mine", "after-sft"], benchmarks=["sgg_anatomy_mini"], arms=["as-released"])
+    assert [cell.method_id for cell, _ in evaluations(profile, chosen)] == ["after-sft"]
+
+
+def test_a_stage_refuses_a_method_file_that_was_changed_while_the_grid_runs(file, tmp_path):
+    """It would train what the file says now, and be recorded as what the grid was asked for."""
+    path = str(file(OWN))
+    add_methods([path])
+    run = GridRun(smoke_profile(), Layout(tmp_path / "runs"), "smoke", method_files=(path,))
+    digests = configuration(run, select(run.profile, methods=["mine"], arms=["matched"]))["digests"]
+    methods._added.clear()
+    del sys.modules["method_file_my_method"]
+    add_methods([str(file(OWN.replace("0.01", "0.02")))])
+    for stage, cell in (("train", "mine/seed0"), ("evaluate", "mine/matched/seed0")):
+        name = f"sgg_anatomy_mini/mini-l/{cell}"
+        with pytest.raises(AnatomyR1Error, match=r"no longer those that the grid began with .*Fix: leave the profile"):
+            run_stage(stage, name, run, digests[f"{stage}/{name}"])
+        assert json.loads(run.layout.progress(stage, name).read_text())["state"] == "failed"
+
+
+def test_what_a_stage_is_told_are_the_settings_that_it_finds(file, tmp_path):
+    from baselines.stages.stages import _check_settings
+
+    profile = smoke_profile()
+    chosen = select(profile, methods=["sft-grpo", "zero-shot@no-image"], arms=["matched", "as-released"])
+    digests = configuration(GridRun(profile, Layout(tmp_path), "smoke"), chosen)["digests"]
+    checked = [key for key in digests if key.partition("/")[0] in ("train", "evaluate")]
+    assert len(checked) > 8
+    for key in checked:
+        stage, _, name = key.partition("/")
+        _check_settings(stage, name, profile, digests[key])

@@ -249,4 +249,6 @@ def test_a_generated_world_s_minutes_follow_too():
     mini, cell = load_profile("mini-first"), Cell("omnimed_mi_mini", "mini-l", "grpo", 0)
     both = with_keys(mini, shared_prefix=True, shared_rollouts=True)
     assert cost_factor(mini, cell) == 1.0
+    twice = dataclasses.replace(cell, method_id="grpo-twice")
+    assert cost_factor(mini, twice) == 2 * cost_factor(mini, cell), "twice the steps"
     assert cost_factor(both, cell) == pytest.approx(0.53, rel=0.15)

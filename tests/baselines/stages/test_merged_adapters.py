@@ -36,3 +36,12 @@ def test_a_run_that_is_killed_while_it_merges_merges_again(merged, tmp_path):
     policy.merge_adapters(tmp_path, tmp_path, {})
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
     assert (tmp_path / "model.safetensors").read_text() == "whole"
+
+
+def test_a_run_that_is_killed_while_it_removes_adapters_goes_on(tmp_path, monkeypatch):
+    """They go before their configuration, so that whatever is left says that they were merged."""
+    monkeypatch.setattr(policy, "load_model", lambda *_: pytest.fail("there is nothing to merge"))
+    (tmp_path / policy.ADAPTER).write_text("{}")
+    (tmp_path / "model.safetensors").write_text("whole")
+    policy.merge_adapters(tmp_path, tmp_path, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
