@@ -30,6 +30,8 @@ from anatomy_r1.evaluation.engines.engine import Engine, open_engine
 from anatomy_r1.evaluation.items import Item, build_items, check_length
 from anatomy_r1.evaluation.task_files import benchmarks
 from anatomy_r1.files import write_atomic
+from anatomy_r1.prompts import prompt_hash
+from anatomy_r1.response_log.frame import Frame
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Sampling
 from anatomy_r1.scoring.metrics import question_metrics
@@ -92,13 +94,15 @@ def evaluate(
         )
         decoding = {"temperature": config.temperature, "max_new_tokens": config.max_new_tokens, **engine.settings}
         plan = {**_plan(task, prepared, config), **engine.plan}
+        longest = max(items, key=lambda item: len(item.turn))
+        prompt = engine.prompt(longest)  # checked before the first response, and before the log has a run of it
+        check_length(engine, longest.question.id, prompt, longest.pictures, config.max_new_tokens)
         run = opened.add_run({**plan, "weights": engine.weights, "decoding": decoding})
+        if frame := _frame(engine, items):
+            opened.add_frame(run, frame)
         opened.add_provenance(run, engine.provenance)
         if arithmetic.mode() == "portable":
             opened.add_provenance(run, {"arithmetic": arithmetic.record()})
-        longest = max(items, key=lambda item: len(item.turn))
-        prompt = engine.prompt(longest)  # checked before the first response
-        check_length(engine, longest.question.id, prompt, longest.pictures, config.max_new_tokens)
         try:
             texts = engine.complete_items(items, sampling)
         finally:  # what was observed meanwhile
@@ -107,6 +111,7 @@ def evaluate(
     found = [_item_metrics(item, responses) for item, responses in zip(items, texts, strict=True)]
     metrics = {name: sum(one[name] for one in found) / len(found) for name in found[0]}
     about: dict[str, Any] = {"run": run, "plan": plan, "decoding": decoding, "weights": engine.weights}
+    about |= {"shard": str(config.shard)} if config.shard else {}  # the plan is that of all shards together
     about |= {"provenance": provenance} if provenance else {}
     part = f".part{config.shard.number}of{config.shard.count}" if config.shard else ""
     path = config.results or log.with_name(f"{log.stem}.{run}{part}.json")
@@ -145,6 +150,15 @@ def _plan(task: str, prepared: PreparedSet, config: EvaluationConfig) -> dict[st
     if config.options != "given":
         plan["options"] = config.options
     return {"benchmark": task, "questions_sha256": prepared.manifest["questions_sha256"], **plan}
+
+
+def _frame(engine: Engine, items: list[Item]) -> Frame | None:
+    """What stands around the text in every prompt; None where that is not one thing, as with images in some alone."""
+    some = [items[0], items[-1], *({bool(item.path): item for item in items}).values()]
+    prompts = [engine.prompt(item) for item in some]
+    frame = Frame.of(prompts[0], some[0].prompt)
+    pairs = zip(some, prompts, strict=True)
+    return frame if frame and all(frame.is_prompt_of(one.prompt, prompt_hash(said)) for one, said in pairs) else None
 
 
 @contextmanager

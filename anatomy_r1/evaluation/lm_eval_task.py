@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from difflib import get_close_matches
 from typing import Any
 
 import datasets
@@ -25,6 +26,9 @@ from anatomy_r1.evaluation.items import IMAGE, build_items, chat_turns, check_le
 from anatomy_r1.evaluation.task_files import categories
 from anatomy_r1.scoring.metrics import question_metrics
 from anatomy_r1.scoring.strict import extract
+
+OPTIONS = ("data", "style", "wording", "images", "options", "split", "seed", "questions")
+"""What `--metadata` may state."""
 
 
 class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
@@ -41,6 +45,11 @@ class AnatomyTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
                 "nothing. Fix: add --apply_chat_template"
             )
         self._sampled = sampled_arguments(self.config.generation_kwargs)
+        if "max_gen_toks" not in self._sampled:
+            fix = "Fix: --gen_kwargs max_gen_toks=512; openai-chat-completions sends it as max_completion_tokens"
+            raise AnatomyR1Error(
+                f"task {self.config.task}: max_gen_toks is left out, so each backend has its own. {fix}"
+            )
         self._greedy = greedy_arguments(self._sampled)
         super().build_all_requests(**kwargs)
         check_pictures({one.doc["image"] for one in self.instances if one.doc["image"]})
@@ -94,8 +103,10 @@ def documents(
 
     `data` is the prepared set, or the folder that holds it under the benchmark's name, which the task's YAML states.
     `style`, `wording`, `images`, `options` and `seed` are as in `EvaluationConfig`, and `questions` is its `limit`
-    (lm-eval's own limit counts documents). All else that lm-eval passes, such as model arguments, is ignored.
+    (lm-eval's own limit counts documents). All else that lm-eval passes, such as model arguments, is ignored, but for
+    what looks like one of these misspelt.
     """
+    _check_names(metadata)
     given = {name: metadata[name] for name in ("style", "wording", "images", "options", "seed") if name in metadata}
     given["seed"] = int(given.get("seed", 0))
     config = EvaluationConfig(limit=metadata.get("questions"), **given)
@@ -104,6 +115,15 @@ def documents(
     if category is not None:
         _warn_of_others(benchmark, Counter(question.category for question in prepared.questions))
     return {"test": datasets.Dataset.from_list([item.as_document() for item in items])}
+
+
+def _check_names(metadata: Mapping[str, Any]) -> None:
+    """Refuse `image` for `images`: the run would be the plain one under a control's name."""
+    for name in sorted(metadata.keys() - set(OPTIONS)):
+        if close := get_close_matches(name, OPTIONS, 1, cutoff=0.8):
+            raise AnatomyR1Error(
+                f"--metadata {name}: no option of the tasks. Fix: {close[0]}, one of {', '.join(OPTIONS)}"
+            )
 
 
 def _warn_of_others(benchmark: str, asked: Counter[str]) -> None:

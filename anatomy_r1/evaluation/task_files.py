@@ -7,6 +7,7 @@ lm-eval that include the task files by absolute path, and `uninstall` removes th
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
 import yaml
@@ -55,7 +56,7 @@ def install() -> list[Path]:
         folder.mkdir(exist_ok=True)
         for stub, path in stubs.items():
             # lm-eval reads the names of tasks and groups from the included file
-            stub.write_text(f"{MARK}include: {path}\n", encoding="utf-8")
+            stub.write_text(f"{MARK}include: {json.dumps(str(path))}\n", encoding="utf-8")
     except OSError as error:
         fix = f"Fix: use `lm-eval --include_path {tasks_folder()}`, or an environment with write permission"
         raise AnatomyR1Error(f"{folder}: cannot be written ({error}). {fix}") from error

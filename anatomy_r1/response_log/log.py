@@ -29,21 +29,24 @@ from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import atomic_file
 from anatomy_r1.locks import FileLock
 from anatomy_r1.response_log.below import no_log
+from anatomy_r1.response_log.frame import Frame
 from anatomy_r1.response_log.response import COLUMN_TYPES, COLUMNS, Response, ResponseKey
 from anatomy_r1.response_log.sqlite_file import (
     CHECKED_COLUMNS,
+    FRAMES,
+    PROVENANCE,
     connect,
     damage_error,
+    entry_checksum,
     is_damage,
     is_foreign,
-    provenance_checksum,
-    read_provenance,
+    read_entries,
     reading_error,
     recover,
-    recover_provenance,
+    recover_entries,
     response_from_row,
     run_name,
-    write_provenance,
+    write_entries,
     writing_error,
 )
 
@@ -71,7 +74,8 @@ class ResponseLog:
         if not read_only:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self._lock = FileLock(path.with_name(path.name + ".lock"), wait=wait)
+                file = path.resolve()  # one lock, by whatever link the file is named
+                self._lock = FileLock(file.with_name(file.name + ".lock"), wait=wait)
             except OSError as error:
                 raise writing_error(path, error) from error
         try:
@@ -160,13 +164,7 @@ class ResponseLog:
         nothing.
         """
         if entry:
-            self.add_provenance_entries([(run, json.dumps(entry, sort_keys=True))])
-
-    def add_provenance_entries(self, entries: Sequence[tuple[str, str]]) -> None:
-        """Record entries given as run and JSON."""
-        if entries:
-            with self._reporting(writing=True):
-                write_provenance(self._db, entries)
+            self.add_entries(PROVENANCE, [(run, json.dumps(entry, sort_keys=True))])
 
     def provenance(self, run: str) -> list[dict[str, object]]:
         """The entries of a run, in the order in which they were recorded."""
@@ -174,10 +172,28 @@ class ResponseLog:
 
     def provenance_entries(self) -> list[tuple[str, str]]:
         """All entries as run and JSON, in the order in which they were recorded."""
+        return self.entries(PROVENANCE)
+
+    def add_frame(self, run: str, frame: Frame) -> None:
+        """Record what stands around a question's text in the prompts of a run."""
+        self.add_entries(FRAMES, [(run, frame.as_json())])
+
+    def frames(self, run: str) -> list[Frame]:
+        """The frames of a run: none in a log that was written before they were recorded."""
+        return [Frame.read(entry) for name, entry in self.entries(FRAMES) if name == run]
+
+    def add_entries(self, table: str, entries: Sequence[tuple[str, str]]) -> None:
+        """Record entries of one kind, given as run and JSON."""
+        if entries:
+            with self._reporting(writing=True):
+                write_entries(self._db, table, entries)
+
+    def entries(self, table: str) -> list[tuple[str, str]]:
+        """All entries of one kind as run and JSON, in the order in which they were recorded."""
         with self._reporting():
-            found = read_provenance(self._db)
-        if changed := [run for run, entry, checksum in found if checksum != provenance_checksum(run, entry)]:
-            raise damage_error(self.path, f"the provenance of run {str(changed[0])[:80]!r} is not as it was written")
+            found = read_entries(self._db, table)
+        if changed := [run for run, entry, checksum in found if checksum != entry_checksum(run, entry)]:
+            raise damage_error(self.path, f"the {table} of run {str(changed[0])[:80]!r} is not as it was written")
         return [(str(run), str(entry)) for run, entry, _ in found]
 
     def runs(self) -> dict[str, dict[str, object]]:
@@ -236,8 +252,9 @@ class ResponseLog:
 @contextmanager
 def new_log(path: Path) -> Iterator[ResponseLog]:
     """A log under a temporary name, renamed at the end; leftovers of an earlier run are deleted."""
-    if path.exists():
-        raise AnatomyR1Error(f"{path}: exists already. Fix: name a new file")
+    for there in (path, path.with_name(path.name + "-wal")):  # SQLite would read an older log's pages from the latter
+        if there.exists():
+            raise AnatomyR1Error(f"{there}: exists already. Fix: name a new file")
     temporary = path.with_name(path.name + ".tmp")
     _discard(temporary)
     try:
@@ -275,7 +292,8 @@ def salvage(damaged: Path, new: Path) -> Copied:
             raise AnatomyR1Error(f"{damaged}: nothing can be read ({error}). Fix: start a new --log") from error
         log.add(responses)
         log.add_plans(plans)
-        log.add_provenance_entries(recover_provenance(damaged))
+        for table in (PROVENANCE, FRAMES):
+            log.add_entries(table, recover_entries(damaged, table))
     return Copied(len(responses), len(plans))
 
 
@@ -301,4 +319,5 @@ def _copy(part: ResponseLog, whole: ResponseLog) -> None:
         except AnatomyR1Error as error:
             raise AnatomyR1Error(f"{part.path} disagrees with a log named before it: {error}") from error
     whole.add_plans(part.plans())
-    whole.add_provenance_entries(part.provenance_entries())
+    for table in (PROVENANCE, FRAMES):
+        whole.add_entries(table, part.entries(table))

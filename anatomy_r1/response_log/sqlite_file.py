@@ -21,6 +21,8 @@ STRETCH = 16
 MIN_ROW_BYTES = 64
 """Lower bound of a row's size: digest and checksum alone take 48."""
 CHECKED_COLUMNS = f"{', '.join(COLUMNS)}, digest, checksum"
+PROVENANCE, FRAMES = "provenance", "frames"
+"""Tables of entries as JSON, each with its run and a checksum; a log has each from its first entry on."""
 
 
 def connect(path: Path, read_only: bool, truncated: bool = False) -> sqlite3.Connection:
@@ -84,23 +86,23 @@ def run_name(plan: str) -> str:
     return hashlib.sha256(plan.encode()).hexdigest()[:8]
 
 
-def write_provenance(db: sqlite3.Connection, entries: Sequence[tuple[str, str]]) -> None:
-    """Add what is not there yet to the table, which a log has from its first entry on."""
-    rows = [(run, entry, provenance_checksum(run, entry)) for run, entry in entries]
+def write_entries(db: sqlite3.Connection, table: str, entries: Sequence[tuple[str, str]]) -> None:
+    """Add to a table of entries what is not there yet."""
+    rows = [(run, entry, entry_checksum(run, entry)) for run, entry in entries]
     with db:
         db.execute("BEGIN IMMEDIATE")
-        db.execute("CREATE TABLE IF NOT EXISTS provenance (run TEXT, entry TEXT, checksum TEXT PRIMARY KEY)")
-        db.executemany("INSERT OR IGNORE INTO provenance VALUES (?, ?, ?)", rows)
+        db.execute(f"CREATE TABLE IF NOT EXISTS {table} (run TEXT, entry TEXT, checksum TEXT PRIMARY KEY)")
+        db.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", rows)
 
 
-def read_provenance(db: sqlite3.Connection) -> list[tuple[Any, Any, Any]]:
+def read_entries(db: sqlite3.Connection, table: str) -> list[tuple[Any, Any, Any]]:
     """Rows of run, entry and checksum, in the order in which they were written."""
-    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'provenance'").fetchone():
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
         return []
-    return db.execute("SELECT run, entry, checksum FROM provenance ORDER BY rowid").fetchall()
+    return db.execute(f"SELECT run, entry, checksum FROM {table} ORDER BY rowid").fetchall()
 
 
-def provenance_checksum(run: object, entry: object) -> str:
+def entry_checksum(run: object, entry: object) -> str:
     """16 hex digits over an entry and its run."""
     return hashlib.sha256(f"{run}\0{entry}".encode()).hexdigest()[:16]
 
@@ -165,17 +167,17 @@ def recover(path: Path) -> tuple[list[Response], list[str]]:
     return [response for response in responses if response], [plans[number] for number in sorted(plans)]
 
 
-def recover_provenance(path: Path) -> list[tuple[str, str]]:
+def recover_entries(path: Path, table: str) -> list[tuple[str, str]]:
     """The intact entries of a damaged log, as run and JSON; none where the table itself is lost."""
     with suppress(sqlite3.Error, AnatomyR1Error):
         db = connect(path, read_only=True, truncated=True)
         try:
-            query = "SELECT rowid, run, entry, checksum FROM provenance ORDER BY rowid"
+            query = f"SELECT rowid, run, entry, checksum FROM {table} ORDER BY rowid"
             rows = {row[0]: row[1:] for row in _from_both_ends(db, query, ())}
         finally:
             db.close()
         found = (rows[number] for number in sorted(rows))
-        return [(run, entry) for run, entry, checksum in found if checksum == provenance_checksum(run, entry)]
+        return [(run, entry) for run, entry, checksum in found if checksum == entry_checksum(run, entry)]
     return []
 
 

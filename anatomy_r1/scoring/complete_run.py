@@ -6,14 +6,16 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from anatomy_r1.data.prepared import PreparedSet, all_splits, find_set
 from anatomy_r1.data.shown import original, prompted
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
+from anatomy_r1.prompts import render
 from anatomy_r1.question import Question
+from anatomy_r1.response_log.frame import Frame
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Decoding, Response, Sampling
 from anatomy_r1.scoring.metrics import K
@@ -49,9 +51,10 @@ def load_complete_run(log: Path, data: Path, run: str | None = None) -> Complete
     """
     with ResponseLog(log, read_only=True) as opened:
         name, plan, prepared = _open_run(log, opened, data, run)
-        found = list(filter(_belongs(plan), opened.rows()))
-    given = prepared.questions[: plan["limit"]]
-    questions = tuple(prompted(given, plan.get("options", "given")))
+        given = prepared.questions[: plan["limit"]]
+        questions = tuple(prompted(given, plan.get("options", "given")))
+        belongs = _belongs(plan, {one.id: one for one in questions}, opened.frames(name))
+        found = list(filter(belongs, opened.rows()))
     known = {question.id for of in all_splits(prepared.root).values() for question in of}
     by_slot = _by_slot(log, found, questions, known)
     responses = tuple(tuple(by_slot[slot] for slot in _slots(question)) for question in questions)
@@ -67,9 +70,9 @@ def logged_responses(log: Path, data: str | Path | None, run: str | None = None)
         AnatomyR1Error: when the run is not unique, or the data are not those it used.
     """
     with ResponseLog(log, read_only=True) as opened:
-        _, plan, prepared = _open_run(log, opened, data, run)
-        found = list(filter(_belongs(plan), opened.rows()))
-    questions = {question.id: question for question in prompted(prepared.questions, plan.get("options", "given"))}
+        name, plan, prepared = _open_run(log, opened, data, run)
+        questions = {one.id: one for one in prompted(prepared.questions, plan.get("options", "given"))}
+        found = list(filter(_belongs(plan, questions, opened.frames(name)), opened.rows()))
     order = {id_: place for place, id_ in enumerate(questions)}
     known = [response for response in found if response.key.question_id in order]
     known.sort(key=lambda one: (order[one.key.question_id], one.key.decoding == "greedy", one.key.repeat))
@@ -92,6 +95,11 @@ def _pick_run(log: Path, runs: dict[str, dict[str, Any]], name: str | None) -> t
         return next(iter(runs.items()))
     if name in runs:
         return str(name), runs[str(name)]
+    if not runs:
+        fix = (
+            "Fix: `anatomy-r1 evaluate` with this --log asks what it lacks; `anatomy-r1 submit` takes lm-eval's output"
+        )
+        raise AnatomyR1Error(f"{log}: holds no run; lm-eval over our engines writes responses alone. {fix}")
     what = f"no run {name}" if name else f"{len(runs)} runs"
     lines = [f"  {line}" for line in described_runs(runs)]
     fix = "Fix: name one with --run RUN, LOG#RUN, or run= in Python"
@@ -120,8 +128,22 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _belongs(plan: Mapping[str, Any]) -> Callable[[Response], bool]:
-    """A predicate: is a response one of those that the plan asked for?"""
+def _belongs(
+    plan: Mapping[str, Any], questions: Mapping[str, Question], frames: Sequence[Frame]
+) -> Callable[[Response], bool]:
+    """A predicate: is a response one of those that the plan asked for?
+
+    One log may hold responses to another wording, or to other options, under the same id: the frames tell them apart,
+    where the log has them.
+    """
+
+    def asks(question_id: str, prompt: str) -> bool:
+        if not frames or (question := questions.get(question_id)) is None:
+            return True
+        text = render(question, plan["style"], plan.get("wording"))
+        return any(frame.is_prompt_of(text, prompt) for frame in frames)
+
+    right_prompt = lru_cache(maxsize=16)(asks)  # responses come question by question
 
     @cache  # responses of one decoding share their sampling arguments, which are then parsed once
     def as_planned(decoding: Decoding, sampling: str) -> bool:
@@ -134,7 +156,8 @@ def _belongs(plan: Mapping[str, Any]) -> Callable[[Response], bool]:
         key = response.key
         found = {"benchmark": key.benchmark, "weights": key.weights, "seed": key.seed}
         found |= {"style": response.style, "images": response.images}
-        return all(plan[name] == value for name, value in found.items()) and as_planned(key.decoding, key.sampling)
+        planned = all(plan[name] == value for name, value in found.items())
+        return planned and as_planned(key.decoding, key.sampling) and right_prompt(key.question_id, key.prompt_hash)
 
     return belongs
 

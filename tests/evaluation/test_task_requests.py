@@ -54,6 +54,32 @@ def test_case_28_arguments_that_an_api_refuses_can_be_left_out_on_lm_evals_own_r
     assert greedy == {"until": [], "max_gen_toks": 512, "do_sample": False, "temperature": 0.0}
 
 
+def test_a_token_limit_that_each_backend_would_choose_is_refused(data):
+    task = manager(tasks_folder(), data).load(["sgg_anatomy_mini"])["tasks"]["sgg_anatomy_mini"]
+    task.set_config("generation_kwargs", {"max_gen_toks": None}, update=True)
+    with pytest.raises(AnatomyR1Error, match=r"max_gen_toks is left out.*Fix: --gen_kwargs max_gen_toks=512"):
+        task.build_all_requests(limit=1, apply_chat_template=True, chat_template=lambda turns, **_: turns[0]["content"])
+
+
+MODEL_ARGUMENTS = (
+    "pretrained", "tokenizer", "revision", "subfolder", "device", "dtype", "batch_size", "max_batch_size", "model",
+    "max_length", "max_images", "min_pixels", "max_pixels", "image_width", "image_height", "image_string",
+    "image_token_id", "convert_img_format", "interleave", "base_url", "num_concurrent", "max_retries", "timeout",
+    "eos_string", "tokenized_requests", "parallelize", "peft", "trust_remote_code", "think_end_token", "log",
+    "gpu_memory_utilization", "tensor_parallel_size", "data_parallel_size", "limit_mm_per_prompt", "concurrency",
+    "retries", "allow_upload", "plain_openai", "leave_out", "max_tokens_name", "progress", "enable_thinking",
+)  # fmt: skip
+
+
+def test_a_misspelt_option_of_a_task_is_refused_and_model_arguments_are_not(data):
+    from anatomy_r1.evaluation.lm_eval_task import documents
+
+    for name, right in {"image": "images", "option": "options", "styles": "style", "question": "questions"}.items():
+        with pytest.raises(AnatomyR1Error, match=f"--metadata {name}: no option of the tasks. Fix: {right}"):
+            documents(benchmark="sgg_anatomy_mini", data=str(data), **{name: "none"})
+    assert documents(benchmark="sgg_anatomy_mini", data=str(data), version=1.0, **dict.fromkeys(MODEL_ARGUMENTS, "x"))
+
+
 def built(data):
     task = manager(tasks_folder(), data).load(["sgg_anatomy_mini"])["tasks"]["sgg_anatomy_mini"]
     task.build_all_requests(apply_chat_template=True, chat_template=lambda turns, **_: turns[0]["content"])

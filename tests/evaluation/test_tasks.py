@@ -172,6 +172,16 @@ def test_stubs_make_tasks_and_groups_known_and_go_away(data, tmp_path, monkeypat
     assert [path.name for path in folder.iterdir()] == ["mine.yaml"]
 
 
+def test_a_stub_leads_to_its_file_whatever_the_name_of_the_folder(tmp_path, monkeypatch):
+    from anatomy_r1.evaluation import task_files as tasks_install
+
+    path = tmp_path / "my #1: tasks" / "sgg_anatomy.yaml"
+    monkeypatch.setattr(tasks_install, "lm_eval_folder", lambda: tmp_path / "stubs")
+    monkeypatch.setattr(tasks_install, "task_files", lambda: {"sgg_anatomy": path})
+    (stub,) = install()
+    assert yaml.safe_load(stub.read_text()) == {"include": str(path)}
+
+
 def test_nothing_is_written_over_a_wheel_s_tasks(tmp_path, monkeypatch):
     from anatomy_r1.evaluation import task_files as tasks_install
 

@@ -128,6 +128,10 @@ def read_sampling(arguments: dict[str, Any]) -> Sampling:
     known = {"do_sample", "temperature", "top_p", "top_k", "repetition_penalty", "max_gen_toks", "until", "seed"}
     if unknown := sorted(set(arguments) - known):
         raise AnatomyR1Error(f"generation arguments {unknown}: not supported by this engine. Fix: leave them out")
+    if (seed := arguments.get("seed")) is not None:
+        raise AnatomyR1Error(
+            f"generation argument seed {seed}: each response has its own. Fix: --model_args seed={seed}"
+        )
     if arguments.get("until"):
         raise AnatomyR1Error(f"until {arguments['until']}: this engine stops at the end token only. Fix: until: []")
     sampled = bool(arguments.get("do_sample"))

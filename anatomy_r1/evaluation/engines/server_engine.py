@@ -82,8 +82,10 @@ class ServerEngine(Engine):
         super().__init__(log, seed, progress=progress)
         if not base_url:
             raise AnatomyR1Error("the engine server has no address. Fix: --base-url http://127.0.0.1:8000/v1")
+        _check_kinds(concurrency=concurrency, retries=retries, timeout=timeout)
         if concurrency < 1 or retries < 0 or not timeout > 0:
             raise AnatomyR1Error("concurrency must be 1 or more, retries 0 or more, timeout above 0")
+        _check_switches(allow_upload=allow_upload, plain_openai=plain_openai)
         self.address = read_address(base_url)
         upload = check_upload(self.address, benchmark, allow_upload)
         self.name = str(model)
@@ -203,6 +205,22 @@ class ServerEngine(Engine):
 def _response(job: Job, reply: Reply, seconds: float) -> Response:
     more = {"opened": reply.opened, "reasoning": reply.reasoning, "raw": reply.raw}
     return job.response(reply.text, reply.finish_reason, reply.prompt_tokens, reply.tokens, seconds, **more)
+
+
+def _check_kinds(**numbers: object) -> None:
+    """Refuse what is no number; only the timeout may be a fraction."""
+    for name, value in numbers.items():
+        kinds = int | float if name == "timeout" else int
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise AnatomyR1Error(f"--{name} {value}: no number. Fix: --{name} {10 if name == 'timeout' else 1}")
+
+
+def _check_switches(**switches: object) -> None:
+    """Refuse words: `--engine-arg allow_upload=False` is a text, which Python takes for true."""
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            option = name.replace("_", "-")
+            raise AnatomyR1Error(f"{name} {value}: neither true nor false. Fix: --{option}, or leave it out")
 
 
 def _left_out(plain: bool, names: str) -> frozenset[str]:

@@ -21,6 +21,9 @@ NO_KEY = "none"
 """Sent if there is no key, since the client requires one."""
 NOT_OPENAI = ("min_p", "repetition_penalty", "skip_special_tokens", "top_k")
 """Arguments that vLLM and SGLang take, and that OpenAI's own API rejects."""
+SHORTEST_KEY = 8
+"""Characters of the shortest key that is hidden (our choice): a placeholder such as `vllm` is no secret, and may be a
+word of the server's own, such as the owner of its model, which is part of the weights' identity."""
 OPTIONAL = (*NOT_OPENAI, "frequency_penalty", "n", "presence_penalty", "seed", "temperature", "top_p")
 """Arguments that can be left out of the requests."""
 LOWER_LIMIT = "lower --max-new-tokens, or serve the model with a higher limit and a longer context"
@@ -144,7 +147,7 @@ def describe(error: Exception) -> str:
 def clean(text: str) -> str:
     """A server's text made safe for terminal and log: one line, at most 200 characters, without the key."""
     key = api_key()
-    hidden = text if key == NO_KEY else text.replace(key, "***")
+    hidden = text.replace(key, "***") if len(key) >= SHORTEST_KEY else text
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in hidden).split())
     return line if len(line) <= 200 else line[:200] + " ..."
 

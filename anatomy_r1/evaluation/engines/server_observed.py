@@ -31,6 +31,8 @@ class Observed:
     uncounted: int = 0
     """Responses whose tokens the server did not count."""
     filtered: int = 0
+    cut_early: int = 0
+    """Responses that the server cut off before the limit that was asked for, as its own context is full."""
     ended: int = 0
     """Responses that ended by themselves and whose reasoning the server kept apart."""
     ended_textless: int = 0
@@ -54,6 +56,7 @@ class Observed:
         self.opened += bool(reply.opened)
         self.uncounted += not reply.prompt_tokens
         self.filtered += reply.finish_reason == "content_filter"
+        self.cut_early += reply.finish_reason == "length" and 0 < reply.tokens < job.sampling.max_new_tokens
         self._add_ended(reply)
         if "<answer>" in job.prompt:
             self.asked_for_tags += 1
@@ -78,6 +81,7 @@ class Observed:
             "reasoning_apart": self.apart,
             "began_inside_reasoning": self.opened,
             "content_filtered": self.filtered,
+            "cut_before_the_limit": self.cut_early,
             "ended_without_text": self.ended_textless,
             "tokens_unknown": self.uncounted,
             "images_sent_as_png": dict(sorted(Counter(self.as_png.values()).items())),
@@ -95,6 +99,11 @@ class Observed:
             found.append(f"images sent as PNG, not as they are: {kinds}")
         if self.filtered:
             found.append(f"{self.filtered} responses were cut or refused by the provider's content filter; they count")
+        if self.cut_early:
+            found.append(
+                f"{self.cut_early} responses were cut off before --max-new-tokens was reached, by the server's count: "
+                "start it with a longer context, or lower --max-new-tokens (docs/servers.md)"
+            )
         if self.opened:
             found.append(
                 f"{self.opened} responses began inside the reasoning: <think>, which the prompt opened, was added"

@@ -199,6 +199,8 @@ def read_reply(completion: Completion, limit: int) -> Reply:
         raise Unusable("no text (content null), although the response ended by itself: the server withheld it")
     whole = given or ""
     text = without_end_tokens(whole)
+    if _holds(text, reasoning):
+        reasoning = ""
     if reasoning and text.lstrip().startswith("</think>"):  # the parser left it
         text = text.partition("</think>")[2]
     opened = "" if reasoning else opened_by_prompt(text)
@@ -263,6 +265,15 @@ def _reasoning(message: Message) -> str:
     text = next(found, "")
     start = text.lstrip()
     return (start.removeprefix("<think>") if start.startswith("<think>") else text).removesuffix("</think>")
+
+
+def _holds(text: str, reasoning: str) -> bool:
+    """Whether the text has the reasoning in its tags too, as llama.cpp sends both (`deepseek-legacy`)."""
+    inside, start = reasoning.strip(), text.lstrip()
+    rest = start.removeprefix("<think>").lstrip()
+    after = rest.removeprefix(inside).lstrip()
+    closed_or_cut = after.startswith("</think>") or (not after and start.startswith("<think>"))
+    return bool(inside) and rest.startswith(inside) and closed_or_cut
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -183,6 +183,14 @@ def test_stop_strings_and_unknown_arguments_are_refused():
             read_sampling(arguments)
 
 
+def test_a_seed_among_the_generation_arguments_is_refused_not_ignored():
+    from anatomy_r1.evaluation.engines.jobs import read_sampling
+
+    assert read_sampling({"do_sample": True, "seed": None}).decoding == "sample"
+    with pytest.raises(AnatomyR1Error, match=r"Fix: --model_args seed=7"):
+        read_sampling({"do_sample": True, "seed": 7})
+
+
 def test_a_folder_without_safetensors_is_refused(data, tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "pytorch_model.bin").write_bytes(b"pickle")

@@ -287,3 +287,23 @@ def test_case_15_a_tool_call_names_its_cure(stated):
         read_finish_reason(stated, tokens=3, limit=24)
     assert "without its tool parser" in caught.value.fix
     assert caught.value.alone
+
+
+@pytest.mark.parametrize(
+    ("content", "reasoning", "text", "kept", "opened"),
+    [
+        ("<think>x is left</think> B", "x is left", "<think>x is left</think> B", "", ""),
+        ("<think>\nx\n</think><answer>B</answer>", "x", "<think>\nx\n</think><answer>B</answer>", "", ""),
+        ("x</think> B", "x", "x</think> B", "", "<think>"),
+        ("<think>x is", "x is", "<think>x is", "", ""),
+        ("B", "B", "B", "B", ""),
+        ("<think>xy</think> B", "x", "<think>xy</think> B", "x", ""),
+    ],
+    ids=["both", "with blanks", "opened by the prompt", "cut off", "no tag", "other reasoning"],
+)
+def test_reasoning_that_is_in_the_text_as_well_is_read_once(content, reasoning, text, kept, opened):
+    """llama.cpp's `deepseek-legacy`; twice, a bare letter after it would not be read."""
+    found = reply({"content": content, "reasoning_content": reasoning})
+    assert (found.text, found.reasoning, found.opened) == (text, kept, opened)
+    if content.endswith("</think> B") and not kept:
+        assert extract(found.opened + found.text, OPTIONS).choice == "B"
