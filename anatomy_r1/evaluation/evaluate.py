@@ -30,7 +30,6 @@ from anatomy_r1.evaluation.engines.engine import Engine, open_engine
 from anatomy_r1.evaluation.items import Item, build_items, check_length
 from anatomy_r1.evaluation.task_files import benchmarks
 from anatomy_r1.files import write_atomic
-from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.response_log.frame import Frame
 from anatomy_r1.response_log.log import ResponseLog
 from anatomy_r1.response_log.response import Sampling
@@ -158,7 +157,7 @@ def _frame(engine: Engine, items: list[Item]) -> Frame | None:
     prompts = [engine.prompt(item) for item in some]
     frame = Frame.of(prompts[0], some[0].prompt)
     pairs = zip(some, prompts, strict=True)
-    return frame if frame and all(frame.is_prompt_of(one.prompt, prompt_hash(said)) for one, said in pairs) else None
+    return frame if frame and all(said in frame.prompts_of(one.prompt) for one, said in pairs) else None
 
 
 @contextmanager

@@ -5,16 +5,14 @@ it tells a run's responses from those of another run with another wording, or wi
 
 Example:
     >>> frame = Frame.of("<|user|>What is this ?<|end|>", "What is this ?")
-    >>> frame.before, frame.after, frame.is_prompt_of("Where is it ?", prompt_hash("<|user|>Where is it ?<|end|>"))
-    ('<|user|>', '<|end|>', True)
+    >>> frame.before, frame.after, frame.prompts_of("Where is it ?")
+    ('<|user|>', '<|end|>', ['<|user|>Where is it ?<|end|>'])
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-
-from anatomy_r1.prompts import prompt_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +43,9 @@ class Frame:
         """For the log."""
         return json.dumps(asdict(self), sort_keys=True)
 
-    def is_prompt_of(self, text: str, hashed: str) -> bool:
-        """Whether a prompt with this hash asks this text; some templates strip the blanks around it."""
-        shown = (_shown(one, self.escaped) for one in dict.fromkeys((text, text.strip())))
-        return any(prompt_hash(f"{self.before}{one}{self.after}") == hashed for one in shown)
+    def prompts_of(self, text: str) -> list[str]:
+        """The prompts that may ask this text: some templates strip the blanks around it."""
+        return [f"{self.before}{_shown(one, self.escaped)}{self.after}" for one in dict.fromkeys((text, text.strip()))]
 
 
 def _shown(text: str, escaped: bool) -> str:

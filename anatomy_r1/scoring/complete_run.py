@@ -13,7 +13,7 @@ from typing import Any
 from anatomy_r1.data.prepared import PreparedSet, all_splits, find_set
 from anatomy_r1.data.shown import original, prompted
 from anatomy_r1.errors import AnatomyR1Error, IncompleteError
-from anatomy_r1.prompts import render
+from anatomy_r1.prompts import prompt_hash, render
 from anatomy_r1.question import Question
 from anatomy_r1.response_log.frame import Frame
 from anatomy_r1.response_log.log import ResponseLog
@@ -141,7 +141,7 @@ def _belongs(
         if not frames or (question := questions.get(question_id)) is None:
             return True
         text = render(question, plan["style"], plan.get("wording"))
-        return any(frame.is_prompt_of(text, prompt) for frame in frames)
+        return any(prompt_hash(one) == prompt for frame in frames for one in frame.prompts_of(text))
 
     right_prompt = lru_cache(maxsize=16)(asks)  # responses come question by question
 

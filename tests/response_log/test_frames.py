@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 from anatomy_r1.errors import AnatomyR1Error
-from anatomy_r1.prompts import prompt_hash
 from anatomy_r1.response_log.frame import Frame
 from anatomy_r1.response_log.log import ResponseLog, merge, salvage
 from tests.helpers.logs import responses
@@ -26,8 +25,8 @@ TEXT = 'Choose "one":\nA. Liver\nB. Voie d\u00e9licate'
 def test_the_frame_of_one_prompt_tells_the_prompt_of_another_question(around):
     frame = Frame.of(around(TEXT), TEXT)
     assert Frame.read(frame.as_json()) == frame
-    assert frame.is_prompt_of("What\nis this ? ", prompt_hash(around("What\nis this ? ")))
-    assert not frame.is_prompt_of("What\nis this ?", prompt_hash(around("Where\nis it ?")))
+    assert around("What\nis this ? ") in frame.prompts_of("What\nis this ? ")
+    assert around("Where\nis it ?") not in frame.prompts_of("What\nis this ?")
 
 
 def test_without_the_text_or_with_it_twice_there_is_no_frame():
