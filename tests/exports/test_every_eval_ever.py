@@ -11,6 +11,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.exports.every_eval_ever import AVAILABILITY, RELATIONSHIPS, VERSION, Publisher, write_every_eval_ever
 from anatomy_r1.exports.evidence import Request, load_evidence, numbers
+from anatomy_r1.results.store import load_result, save_result
 
 SCHEMAS = Path(__file__).parent / "schemas"
 NOW = 1_800_000_000
@@ -120,6 +121,16 @@ def test_relations_are_those_of_the_schema():
     assert Publisher("a").related() == "first_party"
     assert Publisher("a", "b").related() == "third_party"
     assert Publisher("a", "b", "collaborative").related() == "collaborative"
+
+
+def test_results_from_several_bases_keep_files_of_their_own(stored, tmp_path):
+    made = load_result(stored)
+    for base in ("b-1", "b-2"):
+        save_result(tmp_path / "store", replace(made, base=base))
+    found = load_evidence(Request((tmp_path / "store",)))
+    assert [one.name for one in found] == ["mini-l@b-1-ours-submitted-seed0", "mini-l@b-2-ours-submitted-seed0"]
+    paths = [path for one in found for path in write_every_eval_ever(tmp_path, one, Publisher("our-lab"), NOW)]
+    assert len(set(paths)) == 2
 
 
 def test_names_that_are_no_folder_are_refused(evidence, tmp_path):
