@@ -138,3 +138,25 @@ def test_names_that_are_no_folder_are_refused(evidence, tmp_path):
         with pytest.raises(AnatomyR1Error, match="--developer"):
             write_every_eval_ever(tmp_path, evidence, Publisher(developer), NOW)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_benchmark_that_leads_out_of_the_folder_is_refused(evidence, tmp_path):
+    for benchmark in ("../../outside", "/outside", ".."):
+        with pytest.raises(AnatomyR1Error, match="the benchmark"):
+            write_every_eval_ever(tmp_path / "out", replace(evidence, benchmark=benchmark), Publisher("our-lab"), NOW)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("view", "said"), [("no-image", "none: "), ("wrong-image", "not recorded: ")])
+def test_a_control_does_not_name_an_image_that_was_not_shown(stored, export_data, tmp_path, view, said):
+    (plain,) = load_evidence(Request((stored,), data=export_data))
+    _, lines = read(write_every_eval_ever(tmp_path, replace(plain, view=view), Publisher("our-lab"), NOW))
+    assert all(line["metadata"]["image"].startswith(said) for line in lines)
+
+
+def test_a_wrong_image_is_named_as_the_log_has_it(evidence, tmp_path):
+    first, *others = evidence.run.responses
+    swapped = tuple(replace(one, shown="another.png") for one in first)
+    changed = replace(evidence, view="wrong-image", run=replace(evidence.run, responses=(swapped, *others)))
+    _, lines = read(write_every_eval_ever(tmp_path, changed, Publisher("our-lab"), NOW))
+    assert {line["metadata"]["image"] for line in lines[:6]} == {"another.png"}
