@@ -20,6 +20,7 @@ from anatomy_r1.comparison.retraining import RetrainingInterval, retraining_inte
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import BesideBlind, BlindDifference, beside_blind
+from anatomy_r1.evaluation.views import asked_benchmark, split_row
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import RESTORE, Result
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval, seeded_interval
@@ -131,10 +132,11 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
     """All metrics of all systems over all questions, and Avg@5 by either extractor also by category.
 
     Raises:
-        AnatomyR1Error: when results do not belong in one table (several profiles, a seed that occurs twice, or seeds of
-            one system on different questions).
+        AnatomyR1Error: when results do not belong in one table (several profiles, several sets of questions of one
+            benchmark, a seed that occurs twice, or runs of one system that were asked otherwise).
     """
     check_one_profile(results)
+    check_one_set(results)
     systems = by_system(results).items()
     return tuple(score for system, runs in systems for score in _scores_of_system(system, SameRuns(runs)))
 
@@ -231,9 +233,25 @@ def _aligned(seeds: Sequence[Result]) -> list[pd.DataFrame]:
             raise AnatomyR1Error(
                 f"{result.key}: different questions from {seeds[0].key}. Fix: evaluate both on the same test set"
             )
+        if (differing := _asked(seeds[0], result)) is not None:
+            fix = "Fix: run one of them again, or pass one result store at a time"
+            raise AnatomyR1Error(f"{result.key}: is no further run of {seeds[0].key}: {differing}. {fix}")
         if table.empty:
             raise AnatomyR1Error(f"{result.key}: no questions. Fix: run the cell again")
     return tables
+
+
+def _asked(first: Result, second: Result) -> str | None:
+    """In what two runs of one system differ although they may not, as far as it was recorded; None if in nothing."""
+    pairs = {
+        "the wording of the prompts": [one.provenance.get("prompt") for one in (first, second)],
+        "sampling arguments": [stated(one.provenance, "sampling", "decoding") for one in (first, second)],
+    }
+    if first.style != second.style:
+        return f"prompt style {first.style} and {second.style}"
+    if bool(first.base) != bool(second.base):
+        return "one names its base and one does not"
+    return next((name for name, (a, b) in pairs.items() if a is not None and b is not None and a != b), None)
 
 
 def check_one_profile(results: Sequence[Result]) -> None:
@@ -243,6 +261,20 @@ def check_one_profile(results: Sequence[Result]) -> None:
         raise AnatomyR1Error(
             f"results of several profiles ({', '.join(profiles)}), but a table shows one. Fix: pass one store"
         )
+
+
+def check_one_set(results: Iterable[Result]) -> None:
+    """Fail unless all results of a benchmark answer one set of questions, as far as they name it: ids may be reused."""
+    known: dict[str, tuple[str, str]] = {}
+    for result in results:
+        data = stated(result.provenance, "data", "questions_sha256")
+        benchmark = asked_benchmark(result.benchmark, split_row(result.method)[1])
+        if data is None:
+            continue
+        first, key = known.setdefault(benchmark, (data, result.key))
+        if first != data:
+            problem = f"{result.key}: answers other questions of {benchmark} than {key}"
+            raise AnatomyR1Error(f"{problem}, so they do not belong in one table. Fix: pass one result store at a time")
 
 
 def not_clean(results: Iterable[Result]) -> tuple[str, ...]:

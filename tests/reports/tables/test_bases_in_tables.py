@@ -102,6 +102,33 @@ def test_rows_of_different_runs_are_told_apart(runs):
     assert uneven_runs([*runs, control]) == ()
 
 
+OTHERWISE = {
+    "other questions": ({"data": {"questions_sha256": "another"}}, {}, "answers other questions of sgg_anatomy_mini"),
+    "another wording": ({"prompt": "another"}, {}, "no further run of .*: the wording of the prompts"),
+    "other sampling": (
+        {"sampling": {"decoding": {"temperature": 0.5}}},
+        {},
+        "no further run of .*: sampling arguments",
+    ),
+    "another style": ({}, {"style": "direct"}, "no further run of .*: prompt style think and direct"),
+    "a base without a name": ({}, {"base": "", "seed": 7}, "one names its base and one does not"),
+}
+
+
+@pytest.mark.parametrize("what", OTHERWISE)
+def test_a_row_is_no_mean_over_runs_that_were_asked_otherwise(runs, what):
+    changes, fields, complaint = OTHERWISE[what]
+    last = replace(runs[-1], provenance={**runs[-1].provenance, **changes}, **fields)
+    with pytest.raises(AnatomyR1Error, match=complaint):
+        table1([*runs[:-1], last])
+
+
+def test_two_rows_of_one_table_answer_the_same_questions(runs):
+    other = replace(runs[0], method="dapo", provenance={**runs[0].provenance, "data": {"questions_sha256": "another"}})
+    with pytest.raises(AnatomyR1Error, match=r"dapo.*answers other questions of sgg_anatomy_mini"):
+        table1([*runs, other])
+
+
 def test_arithmetic_is_told_where_it_is_mixed(runs):
     portable = {**runs[0].provenance, "arithmetic": {"mode": "portable"}}
     assert "arithmetic" not in made_from(runs, ())
