@@ -20,7 +20,7 @@ from anatomy_r1.comparison.retraining import RetrainingInterval, retraining_inte
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import BesideBlind, BlindDifference, beside_blind
-from anatomy_r1.evaluation.views import asked_benchmark, split_row
+from anatomy_r1.evaluation.views import PLAIN, asked_benchmark, split_row
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import RESTORE, Result
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval, seeded_interval
@@ -151,7 +151,7 @@ def _scores_of_system(system: SystemKey, results: SameRuns) -> tuple[Score, ...]
 
 
 def _computed_scores(system: SystemKey, results: Sequence[Result]) -> Iterator[Score]:
-    tables, leaks = _aligned(results), not_clean(results)
+    tables, leaks = aligned(results), not_clean(results)
     clusters, categories = tables[0]["cluster"].to_numpy(), tables[0]["category"].to_numpy()
     seeds = [table_metrics(table) for table in tables]
     shared = [metric for metric in seeds[0] if all(metric in seed for seed in seeds)]
@@ -223,8 +223,12 @@ def questions_of(result: Result) -> pd.DataFrame:
     return result.questions.sort_values("id", ignore_index=True)
 
 
-def _aligned(seeds: Sequence[Result]) -> list[pd.DataFrame]:
-    """The seeds' question tables, all in the same order of questions."""
+def aligned(seeds: Sequence[Result]) -> list[pd.DataFrame]:
+    """The question tables of one system's runs, all in the same order of questions.
+
+    Raises:
+        AnatomyR1Error: A run occurs twice, or was asked other questions, or otherwise.
+    """
     tables = [questions_of(result) for result in seeds]
     for index, (result, table) in enumerate(zip(seeds, tables, strict=True)):
         if result.run in {other.run for other in seeds[:index]}:
@@ -261,6 +265,15 @@ def check_one_profile(results: Sequence[Result]) -> None:
         raise AnatomyR1Error(
             f"results of several profiles ({', '.join(profiles)}), but a table shows one. Fix: pass one store"
         )
+
+
+def check_same_weights(views: Mapping[str, Mapping[RunKey, Result]]) -> None:
+    """Fail unless all views of a policy (view -> run -> result) are of one run's weights, as far as they are known."""
+    for run, plain in views.get(PLAIN, {}).items():
+        for other in (of[run] for of in views.values() if run in of):
+            weights = [stated(one.provenance, "sampling", "weights") for one in (plain, other)]
+            if None not in weights and weights[0] != weights[1]:
+                raise AnatomyR1Error(f"{other.key}: weights differ from {plain.key}. Fix: run both again")
 
 
 def check_one_set(results: Iterable[Result]) -> None:
