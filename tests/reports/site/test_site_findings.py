@@ -51,6 +51,18 @@ def test_one_seed_says_nothing_of_another_training_and_only_what_ran_is_named(tm
     assert not [one for one in made if "another training" in one.title]
 
 
+def test_a_level_over_other_runs_is_told_as_one():
+    def first(runs_of):
+        rng, made = np.random.default_rng(4), []
+        for method, seeds in runs_of.items():
+            right = [answers(rng, LABELS, shift=0.2 * (method != "grpo"), wobble=0.0) for _ in seeds]
+            made += [result(method, table(one, LABELS), seed) for one, seed in zip(right, seeds, strict=True)]
+        return next(one.text for one in findings(made, by_key(scores(made)), analyses(made), FILES[:1]))
+
+    assert "Not all of these means are over the same runs" in first({"grpo": (0, 1, 2), "cot-sft": (0,)})
+    assert "same runs" not in first({"grpo": (0, 1), "cot-sft": (0, 1)})
+
+
 def test_without_grpo_there_is_nothing_to_say(run):
     results = [one for one in load_results(run / "results") if one.method == "zero-shot"]
     assert findings(results, by_key(scores(results)), analyses(results), FILES) == ()
