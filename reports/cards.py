@@ -44,6 +44,7 @@ _OF_THE_PAPER = (
     "and what was chosen here, see docs/choices.md."
 )
 _NOT_OF_THE_PAPER = "- Not one of the paper's benchmarks."
+_HEADS = ("# Model card: ", "# Data card: ")
 Facts = dict[str, str]
 """Name -> value, as a card lists them."""
 Overall = Mapping[tuple[SystemKey, str], Score]
@@ -60,6 +61,12 @@ def card_files(store: Path) -> dict[str, str]:
     if not results:
         raise ValueError("no results. Run `tox -e reproduce-table1` first")
     return cards(results)
+
+
+def old_cards(out: Path) -> list[str]:
+    """Names of the cards in a folder, known by their first line."""
+    paths = [path for kind in ("model", "data") for path in sorted(out.glob(f"{kind}-*.md"))]
+    return [path.name for path in paths if path.read_text(encoding="utf-8", errors="replace").startswith(_HEADS)]
 
 
 def cards(results: Sequence[Result]) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """Several bases in the store: aggregated over, paired within, and told apart from these weights."""
 
+import re
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from reports.site.method_page import method_page
 from reports.tables.table1 import table1
 from tests.helpers.worlds import answers, of, result, table
 
+ROOT = Path(__file__).resolve().parents[3]
 BASES, SEEDS = ("b-1", "b-2", "b-3"), (0, 1, 2)
 LABELS = np.repeat(np.arange(20), 10)
 ROW = SystemKey("sgg_anatomy_mini", "mini-l", "grpo-asc", "matched")
@@ -76,6 +79,13 @@ def test_tables_tell_the_method_from_these_weights(runs):
     assert "seeds 0, 1, 2 x b-1, b-2, b-3" in text
     one = render(table1([replace(run, base="") for run in runs if run.base == "b-1"]))
     assert "Avg@5, the method" not in one and "These weights" not in one
+
+
+def test_the_section_that_a_table_refers_to_exists(runs):
+    pointed = set(re.findall(r"\(docs/statistics\.md, ([A-Z][a-z ]+)\)", " ".join(table1(runs).notes)))
+    headings = re.findall(r"^#+ (.*)$", (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert pointed == {"Seeds"}
+    assert all(any(heading.startswith(name) for heading in headings) for name in pointed)
 
 
 def test_nine_runs_of_three_bases_are_not_called_nine_seeds(runs):
