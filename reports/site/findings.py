@@ -185,8 +185,7 @@ def _blind(results: Sequence[Result], model: str) -> Iterator[SiteFinding]:
 def _weights(compared: Compared, model: str) -> Iterator[SiteFinding]:
     tested = [one for key, one in compared.items() if one.test is not None and one.retrained and _competes(key[1])]
     decided = [one for one in tested if _verdict(one) in ("better", "worse")]
-    if decided:
-        narrow = sum(map(_of_these_weights, decided))
+    if narrow := sum(map(_of_these_weights, decided)):
         seeds = sorted({len(one.seeds) for one in decided})
         count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
         title = f"{narrow} of {len(decided)} differences from GRPO may turn with another training."
