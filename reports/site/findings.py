@@ -145,8 +145,8 @@ def _first(
         alike = len(set(first)) == 1
         leads = f"{first[0]} scores highest" if alike else f"{' and '.join(first)} score highest, each on one benchmark"
         text = f"Avg@5, not tested: {'; '.join(parts)}."
-        shown = {(benchmark, model) for benchmark, _ in compared}
-        kept = [one for one in results if (one.benchmark, one.model) in shown and one.arm == MATCHED]
+        places = {(benchmark, model, MATCHED) for benchmark, _ in compared}
+        kept = [one for one in results if (one.benchmark, one.model, one.arm) in places]
         if uneven_runs(one for one in kept if _competes(one.method)):
             text += " Not all of these means are over the same runs: Table 1 says which."
         yield SiteFinding(f"{leads}.", text, "table1.html", "Table 1")
