@@ -48,16 +48,21 @@ def distinct_seeds(keys: Iterable[RunKey]) -> tuple[int, ...]:
     return tuple(sorted({key.seed for key in keys}))
 
 
+def crossed(keys: Iterable[RunKey]) -> list[list[RunKey]]:
+    """Some runs in parts whose bases all have the same seeds, so that seeds and bases name a part."""
+    by_base: dict[str, list[RunKey]] = {}
+    for key in keys:
+        by_base.setdefault(key.base, []).append(key)
+    parts: dict[tuple[int, ...], list[RunKey]] = {}
+    for _, of in sorted(by_base.items()):
+        parts.setdefault(distinct_seeds(of), []).extend(of)
+    return [part for _, part in sorted(parts.items())]
+
+
 def factors_text(keys: Iterable[RunKey]) -> str:
     """Seeds, and where they are named the bases, for a reader: `0, 1, 2` or `0, 1, 2 x mini-l-1, mini-l-2`.
 
     Bases with other seeds than the first ones follow: `0, 1, 2 x mini-l-2; 0, 1, 2, 3 x mini-l-1`.
     """
-    by_base: dict[str, list[RunKey]] = {}
-    for key in keys:
-        by_base.setdefault(key.base, []).append(key)
-    bases_of: dict[tuple[int, ...], list[str]] = {}
-    for base, of in sorted(by_base.items()):
-        bases_of.setdefault(distinct_seeds(of), []).append(base)
-    parts = [(", ".join(map(str, seeds)), ", ".join(filter(None, bases))) for seeds, bases in sorted(bases_of.items())]
+    parts = [(", ".join(map(str, distinct_seeds(part))), ", ".join(named_bases(part))) for part in crossed(keys)]
     return "; ".join(f"{seeds} x {bases}" if bases else seeds for seeds, bases in parts)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anatomy_r1.bases import distinct_seeds, named_bases
+from anatomy_r1.bases import RunKey, crossed, distinct_seeds, named_bases
 from anatomy_r1.data.leakage.passport import as_text, from_dict
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import EQUAL_TOKENS, MATCHED, Result, load_results
@@ -44,6 +44,7 @@ _OF_THE_PAPER = (
     "and what was chosen here, see docs/choices.md."
 )
 _NOT_OF_THE_PAPER = "- Not one of the paper's benchmarks."
+_HEADS = ("# Model card: ", "# Data card: ")
 Facts = dict[str, str]
 """Name -> value, as a card lists them."""
 Overall = Mapping[tuple[SystemKey, str], Score]
@@ -60,6 +61,12 @@ def card_files(store: Path) -> dict[str, str]:
     if not results:
         raise ValueError("no results. Run `tox -e reproduce-table1` first")
     return cards(results)
+
+
+def old_cards(out: Path) -> list[str]:
+    """Names of the cards in a folder, known by their first line."""
+    paths = [path for kind in ("model", "data") for path in sorted(out.glob(f"{kind}-*.md"))]
+    return [path.name for path in paths if path.read_text(encoding="utf-8", errors="replace").startswith(_HEADS)]
 
 
 def cards(results: Sequence[Result]) -> dict[str, str]:
@@ -176,22 +183,28 @@ def _amount(amount: Amount) -> str:
 
 
 def _reproduce(seeds: Sequence[Result]) -> str:
-    """The command that trains and scores a system again."""
+    """The commands that train and score a system again, one for the bases that have the same seeds."""
     first = seeds[0]
     trained = [_text(stated(one.provenance, "training", "provenance", "commit")) for one in seeds]
+    made = [_command(first, part) for part in crossed(one.run for one in seeds)]
+    at = ", ".join(dict.fromkeys(commit[:10] for commit in trained))
+    comment = f"# trained at {at}, scored at {', '.join(commits(seeds))}"
+    return "\n".join(map(_one_line, (comment, *made)))
+
+
+def _command(first: Result, runs: Sequence[RunKey]) -> str:
+    """The command for runs of the system of `first` whose bases all have the same seeds."""
     options = {
         "--profile": [first.profile],
         "--methods": [first.method],
         "--benchmarks": [first.benchmark],
         "--models": [first.model],
-        "--seeds": [str(seed) for seed in distinct_seeds(one.run for one in seeds)],
-        **({"--bases": list(bases)} if (bases := named_bases(one.run for one in seeds)) else {}),
+        "--seeds": [str(seed) for seed in distinct_seeds(runs)],
+        **({"--bases": list(bases)} if (bases := named_bases(runs)) else {}),
         "--arms": [MATCHED, EQUAL_TOKENS] if first.arm == EQUAL_TOKENS else [first.arm],
     }
     words = [word for name, values in options.items() for word in (name, *map(shlex.quote, values))]
-    at = ", ".join(dict.fromkeys(commit[:10] for commit in trained))
-    comment = f"# trained at {at}, scored at {', '.join(commits(seeds))}"
-    return "\n".join(map(_one_line, (comment, f"tox -e reproduce-table1 -- {' '.join(words)}")))
+    return f"tox -e reproduce-table1 -- {' '.join(words)}"
 
 
 def _agreed(seeds: Sequence[Result], kind: Callable[[Result], Facts]) -> Facts:

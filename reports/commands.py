@@ -6,7 +6,7 @@ Only argparse and the names of tables are imported at the top, so that `--help` 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -127,23 +127,31 @@ def _table(options: argparse.Namespace) -> int:
         files, costs = table_files(name, *options.store, bases=of), cost_files(*options.store, bases=of)
         drawn = table_figure_files(name, *options.store, bases=of) if options.out else {}
     shown = f"{costs['cost.txt']}\n{files[f'{name}.txt']}"
-    return _print_and_write(shown, {**files, **costs, **drawn}, options.out)
+    status = _print_and_write(shown, {**files, **costs, **drawn}, options.out)
+    if options.out and TABLES[name].figure:
+        figures = (f"{TABLES[name].figure_name}.{suffix}" for suffix in ("pdf", "svg", "png"))
+        _remove(options.out, figures, {**files, **drawn})
+    return status
 
 
 def _figures(options: argparse.Namespace) -> int:
-    from reports.figures.figures import figure_files
+    from reports.figures.figures import every_name, figure_files
 
     with _naming(options.store):
         made = figure_files(options.store, options.benchmark, options.model, seconds=options.seconds)
-    return _write(options.out, made)
+    status = _write(options.out, made)
+    _remove(options.out, every_name(), made)
+    return status
 
 
 def _cards(options: argparse.Namespace) -> int:
-    from reports.cards import card_files
+    from reports.cards import card_files, old_cards
 
     with _naming(options.store):
         made = card_files(options.store)
-    return _write(options.out, made)
+    status = _write(options.out, made)
+    _remove(options.out, old_cards(options.out), made)
+    return status
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -231,3 +239,11 @@ def _write(out: Path, files: Any) -> int:
     write_all(out, files)
     print(f"Written to {out}: {', '.join(sorted(files))}")
     return 0
+
+
+def _remove(out: Path, names: Iterable[str], made: Container[str]) -> None:
+    """Remove what an earlier call left in `out` and this one did not make: beside new files it would look current."""
+    from reports.write import remove_stale
+
+    if removed := remove_stale(out, names, made):
+        print(f"Removed, since this call did not make them: {', '.join(removed)}")

@@ -7,6 +7,8 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import pandas as pd
+
 from anatomy_r1.tables.table import Cell, Column, Document, Table, groups
 from reports.scores.cost import Amount, Cost
 from reports.scores.scores import Score, SystemKey, several_bases
@@ -27,6 +29,12 @@ def csv_text(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 def inert(text: str) -> str:
     """The text, quoted if a spreadsheet would take it for a formula."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def frame_csv(table: pd.DataFrame) -> str:
+    """CSV of a table whose texts others may have written."""
+    kept = table.map(lambda value: inert(value) if isinstance(value, str) else value)
+    return str(kept.to_csv(index=False, lineterminator="\n"))
 
 
 def scores_csv(

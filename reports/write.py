@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -66,6 +66,18 @@ def _results(stores: Sequence[Path], run_first: str, bases: Sequence[str]) -> li
         known = f"there are {', '.join(sorted(there))}" if there else "none has a name"
         raise AnatomyR1Error(f"no result from base {unknown[0]}; {known}. Fix: another --bases")
     return [one for one in results if not bases or not one.base or one.base in bases]
+
+
+def remove_stale(out: Path, names: Iterable[str], made: Container[str]) -> list[str]:
+    """Remove those files `names` below `out` that were not made this time, and so are of other results.
+
+    Returns:
+        The names of the removed files.
+    """
+    stale = sorted(name for name in names if name not in made and (out / name).is_file())
+    for name in stale:
+        (out / name).unlink()
+    return stale
 
 
 def write_all(out: Path, files: Mapping[str, str] | Mapping[str, bytes] | Mapping[str, str | bytes]) -> None:

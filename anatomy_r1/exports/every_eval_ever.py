@@ -23,6 +23,7 @@ from typing import Any
 
 from anatomy_r1 import __version__
 from anatomy_r1.errors import AnatomyR1Error
+from anatomy_r1.evaluation.views import NO_IMAGE, WRONG_IMAGE
 from anatomy_r1.exports.evidence import Evidence, Number, numbers
 from anatomy_r1.exports.responses import Row, plain, prompt_of, rows, template_of
 from anatomy_r1.exports.statements import statements
@@ -62,7 +63,8 @@ class Publisher:
 
 def write_every_eval_ever(folder: Path, evidence: Evidence, publisher: Publisher, now: int) -> list[Path]:
     """Write the evaluation and, if there are rows, its samples below `folder`; `now` in seconds since 1970."""
-    for what, name in (("--developer", publisher.developer), ("--name", evidence.name)):
+    names = (("--developer", publisher.developer), ("--name", evidence.name), ("the benchmark", evidence.benchmark))
+    for what, name in names:
         if not _PART.fullmatch(name) or name == "data" or name.endswith("."):
             fix = "Fix: letters, digits and . _ + @ - only"
             raise AnatomyR1Error(f"{what} {name[:80]!r}: cannot be a folder of the data store. {fix}")
@@ -227,7 +229,7 @@ def sample(evidence: Evidence, about: Mapping[str, Any], row: Row) -> dict[str, 
         "evaluation": {"score": float(row.right), "is_correct": row.right},
         **_cost(row),
         "error": _failure(row),
-        "metadata": _row_metadata(row),
+        "metadata": _row_metadata(row, evidence.view),
     }
 
 
@@ -260,10 +262,19 @@ def _failure(row: Row) -> str | None:
     return {"length": "cut off at the token limit", "content_filter": "cut by the provider's content filter"}.get(ended)
 
 
-def _row_metadata(row: Row) -> dict[str, str]:
+def _image(row: Row, view: str) -> str:
+    """Path of the image that was shown, in words where there was none, or where only a log knows which."""
+    if view == NO_IMAGE:
+        return "none: the question was shown without an image"
+    if view == WRONG_IMAGE and row.response is None:
+        return "not recorded: the image of another question"
+    return row.response.shown if row.response and row.response.shown else row.question.image
+
+
+def _row_metadata(row: Row, view: str) -> dict[str, str]:
     question = row.question
     found = {"decoding": row.decoding, "repeat": str(row.repeat), "cluster": question.cluster}
-    found |= {"category": question.category, "answer": plain(question.answer), "image": question.image}
+    found |= {"category": question.category, "answer": plain(question.answer), "image": _image(row, view)}
     if row.response is None or row.extraction is None:
         return {**found, "response": "not kept: a result store has verdicts alone; export its log with --log"}
     read = {"strict": row.extraction.strict.reason, "lenient": row.extraction.lenient.reason}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from anatomy_r1.bases import model_folder
 from anatomy_r1.data.prepared import find_set, load_manifest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import recorded_scores
@@ -44,7 +45,7 @@ class Evidence:
     path: Path
     """That file."""
     name: str
-    """Name of the model: for a result `MODEL-METHOD-ARM-seedK`."""
+    """Name of the model: for a result `MODEL-METHOD-ARM-seedK`, or `MODEL@BASE-...` where it has several bases."""
     benchmark: str
     view: str
     """How the questions were shown (`anatomy_r1.evaluation.views`)."""
@@ -198,7 +199,7 @@ def from_result(path: Path, result: Result) -> Evidence:
     return Evidence(
         source=f"{result.key}.json",
         path=path,
-        name=f"{result.model}-{method}-{result.arm}-seed{result.seed}",
+        name=f"{model_folder(result.model, result.base)}-{method}-{result.arm}-seed{result.seed}",
         benchmark=result.benchmark,
         view=view,
         seed=result.seed,

@@ -24,6 +24,7 @@ from anatomy_r1.exports.statements import in_one, interval_line, statements
 from anatomy_r1.files import write_output
 from anatomy_r1.scoring.intervals import CONFIDENCE
 from anatomy_r1.scoring.metrics import K
+from anatomy_r1.tables.markdown import escape
 
 TASK = {"type": "visual-question-answering", "name": "Visual question answering, multiple choice"}
 FENCE = "---"
@@ -63,11 +64,17 @@ def write_hub(folder: Path, found: Sequence[Evidence], options: HubOptions) -> l
 
 
 def _check_one_model(found: Sequence[Evidence]) -> None:
-    if len(names := sorted({one.name for one in found})) > 1:
+    names = sorted({one.name for one in found})
+    if len(names) > 1:
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         fix = f"Fix: name the results of one of them, one seed: anatomy-r1 export hub {found[0].path} --out DIR"
         problem = f"results of {len(names)} models ({', '.join(names[:4])}{more}): a model card is of one"
         raise AnatomyR1Error(f"{problem}. {fix}")
+    weights = sorted({str(one.plan["weights"]) for one in found if one.plan.get("weights")})
+    if len(weights) > 1:
+        fix = "Fix: name the results of one of them: a repository of its own for each checkpoint"
+        problem = f"{names[0]}: results of {len(weights)} checkpoints (weights {', '.join(weights[:4])[:200]})"
+        raise AnatomyR1Error(f"{problem}: a model card is of one. {fix}")
     titles = [one.title for one in found]
     if twice := sorted({title for title in titles if titles.count(title) > 1}):
         raise AnatomyR1Error(f"{twice[0]}: named by two results of one model. Fix: name each benchmark once")
@@ -153,7 +160,7 @@ def with_model_index(card: Path, found: Sequence[Evidence], options: HubOptions)
     """The text of a model card with the index in its metadata: a new card, or the one there, else unchanged."""
     block = _yaml({INDEX: model_index(found, options)})
     try:
-        text = card.read_text(encoding="utf-8-sig") if card.is_file() else None
+        text = card.read_bytes().decode("utf-8-sig") if card.is_file() else None  # keeps its line ends
     except (OSError, UnicodeDecodeError) as error:
         raise AnatomyR1Error(f"{card}: cannot be read ({error}). Fix: save it as UTF-8, or another --out") from error
     if text is None:
@@ -179,13 +186,19 @@ def _divided(text: str) -> tuple[str, str]:
 
 
 def card_text(found: Sequence[Evidence]) -> str:
-    """A short model card: scores with their intervals, and what must be read with them."""
-    parts = [f"# {found[0].name}\n", f"Scored by anatomy-r1 {__version__}. Research only, not for clinical use.\n"]
+    """A short model card: scores with their intervals, and what must be read with them.
+
+    Names and statements may hold what others wrote, so they are escaped.
+    """
+    parts = [
+        f"# {escape(found[0].name)}\n",
+        f"Scored by anatomy-r1 {__version__}. Research only, not for clinical use.\n",
+    ]
     for one in found:
-        parts += [f"## {one.title}\n", "| Metric | Percent [95 % interval] |\n|---|---|"]
+        parts += [f"## {escape(one.title)}\n", "| Metric | Percent [95 % interval] |\n|---|---|"]
         parts += [f"| {number.title} | {with_interval(number).removeprefix(number.title).strip()} |" for number in
                   numbers(one)]  # fmt: skip
-        parts += ["", *(f"- **{name}**: {text}" for name, text in statements(one).items()), ""]
+        parts += ["", *(f"- **{name}**: {escape(text)}" for name, text in statements(one).items()), ""]
     return "\n".join(parts)
 
 

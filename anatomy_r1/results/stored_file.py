@@ -133,7 +133,7 @@ def check_agreement(path: Path, provenance: Mapping[str, Any], table: pd.DataFra
         AnatomyR1Error: It does not. Both files are named, since it is not known which one is wrong.
     """
     problem = _unlike(provenance.get("metrics") or {}, table) or _other_rule(provenance.get("blind"), table)
-    problem = problem or ("" if "rotations" in table.columns else _wrong_majority(table))
+    problem = problem or ("" if "rotations" in table.columns else _wrong_majority(table) or _right_unread(table))
     if problem:
         fix = "restore both from where they came, or move both away and run the cell again"
         raise AnatomyR1Error(f"{path} and {path.with_suffix('.parquet')}: {problem}. Fix: {fix}")
@@ -182,6 +182,17 @@ def _wrong_majority(table: pd.DataFrame) -> str:
         return ""
     at = int(wrong[0])
     told = f"{right[at]:g} of {K} responses right, but the majority {'right' if major[at] else 'wrong'}"
+    return f"the table contradicts itself: question {table['id'].iloc[at]} has {told}"
+
+
+def _right_unread(table: pd.DataFrame) -> str:
+    """What is wrong with the read responses of a question: an unread one is never right."""
+    right, read = table[list(_CORRECT)].to_numpy(dtype=float).sum(axis=1), table["parsed"].to_numpy(dtype=float)
+    wrong = np.flatnonzero(right > read)
+    if not len(wrong):
+        return ""
+    at = int(wrong[0])
+    told = f"{right[at]:g} of {K} responses right, but only {read[at]:g} read"
     return f"the table contradicts itself: question {table['id'].iloc[at]} has {told}"
 
 

@@ -68,6 +68,15 @@ def intervals(scores: Scores) -> dict[str, Interval]:
     return dict(zip(found, rows, strict=True))
 
 
+def interval_line(scores: Scores, *, truncation_known: bool = True) -> str:
+    """The metrics over all questions in percent, each with its interval; the share cut off only if it is known."""
+    shown = {name: one.within() for name, one in intervals(scores).items() if name in _WITH_INTERVAL}
+    if not truncation_known:
+        shown.pop("truncated", None)
+    told = ", ".join(f"{name} {_interval(one)}" for name, one in shown.items())
+    return f"All, with 95 % intervals over clusters: {told}"
+
+
 def diagnostics(scores: Scores) -> dict[str, Any]:
     """For JSON: position bias, scores under all rotations if these were asked, and what makes the run unfit."""
     bias = position_bias(letter_counts(scores))
@@ -82,10 +91,7 @@ def _lines(scores: Scores) -> Iterator[str]:
     note = "; each rotation of a question is a line of its own in n" if scores.rotated else ""
     yield f"{scores.benchmark}, run {scores.run}: {len(set(scores.clusters))} clusters, percent{note}"
     yield from _table(scores, _METRICS)
-    shown = ", ".join(
-        f"{name} {_interval(one.within())}" for name, one in intervals(scores).items() if name in _WITH_INTERVAL
-    )
-    yield f"All, with 95 % intervals over clusters: {shown}"
+    yield interval_line(scores)
     yield ""
     yield f"Extraction: avg@{K} by the strict extractor, which decides, and by the lenient one; shares of responses"
     yield from _table(scores, _EXTRACTION)

@@ -6,7 +6,7 @@ docs/controls.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from anatomy_r1.comparison.cells import p_text
@@ -19,7 +19,7 @@ from reports.controls.views import ImageAblation, OptionRotation, image_ablation
 from reports.scores.blind import blind_notes
 from reports.scores.names import CONTROLS
 from reports.scores.notes import USE, Marks, leakage_notes, made_from, marked, marks, unfit_notes, warning
-from reports.scores.scores import ALL, AVG, Score, SystemKey, check_one_profile, scores
+from reports.scores.scores import ALL, AVG, Score, SystemKey, check_one_profile, scores, several_bases
 from reports.tables import TableExport
 from reports.tables.rows import RowName, benchmarks, columns, difference_cell, model_blocks, score_cell
 
@@ -139,7 +139,7 @@ def _image_table(found: Sequence[ImageAblation], without_image: Sequence[Score],
         "What the image is worth: Avg@5 with the real, no and a wrong image, in percent",
         (
             *("real image", _NO_IMAGE, "wrong image", "real minus none", "real minus wrong"),
-            *("p (Holm)", "MDD", "seeds", "verdict"),
+            *("p (Holm)", "MDD", _counted(score for one in found for score in one.scores.values()), "verdict"),
         ),
         cells,
         found,
@@ -147,6 +147,11 @@ def _image_table(found: Sequence[ImageAblation], without_image: Sequence[Score],
         note=_IMAGE,
         without_image=[one for one in without_image if (one.system.benchmark, one.system.model) in places],
     )
+
+
+def _counted(shown: Iterable[Score]) -> str:
+    """What the column of counts counts: a run is a base under a seed."""
+    return "runs" if several_bases(shown) else "seeds"
 
 
 def _rotation_table(found: Sequence[OptionRotation], known: Marks) -> Table:
@@ -167,7 +172,7 @@ def _rotation_table(found: Sequence[OptionRotation], known: Marks) -> Table:
         "Option rotations: mean and worst case, in percent, and position bias",
         (
             *("as given", "over rotations", "minus as given", "all right, greedy", "all right, Major@5"),
-            *("moved", "RStd", "seeds", "position bias"),
+            *("moved", "RStd", _counted(one.average for one in found), "position bias"),
         ),
         cells,
         found,

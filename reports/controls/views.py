@@ -20,7 +20,6 @@ from anatomy_r1.comparison.family import Family
 from anatomy_r1.comparison.panel import Panel, panels
 from anatomy_r1.comparison.statistics import Verdict
 from anatomy_r1.comparison.systems import SystemRun, systems
-from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.views import NO_IMAGE, PLAIN, ROTATIONS, WRONG_IMAGE, row_name, split_row
 from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.intervals import Interval, SeededInterval, seeded_interval
@@ -31,6 +30,7 @@ from reports.scores.scores import (
     AVG,
     Score,
     SystemKey,
+    check_same_weights,
     differences_of,
     minus,
     not_clean,
@@ -77,7 +77,7 @@ class ImageAblation:
             return None
         found = self.comparisons[view]
         seeded = SeededInterval(found.difference(AVG).interval, found.runs, found.spread)
-        return score_of(self.policy, minus(AVG, view), ALL, seeded, self.leaks)
+        return replace(score_of(self.policy, minus(AVG, view), ALL, seeded, self.leaks), bases=len(found.bases) or 1)
 
     def all_scores(self) -> Iterator[Score]:
         """Scores and differences of all views, for the CSV."""
@@ -124,7 +124,8 @@ class OptionRotation:
                 yield self._score(name, without)
 
     def _score(self, name: str, interval: Interval) -> Score:
-        return score_of(self.average.system, name, ALL, SeededInterval(interval, self.seeds, None), self.leaks)
+        score = score_of(self.average.system, name, ALL, SeededInterval(interval, self.seeds, None), self.leaks)
+        return replace(score, bases=self.average.bases)
 
 
 def image_ablations(results: Sequence[Result]) -> tuple[ImageAblation, ...]:
@@ -192,7 +193,9 @@ def _rotation(policy: SystemKey, views: ResultsByView) -> OptionRotation:
         average=average,
         change=changes.get(minus(AVG, policy.method)),
         all_right={
-            name: score_of(average.system, name, ALL, seeded_interval(shares, clusters), leaks)
+            name: replace(
+                score_of(average.system, name, ALL, seeded_interval(shares, clusters), leaks), bases=average.bases
+            )
             for name, shares in all_right.items()
         },
         bias=position_bias(LetterCounts(chosen, readable, right, asked, clusters)),
@@ -215,18 +218,10 @@ def _by_policy(results: Sequence[Result], wanted: Sequence[str]) -> dict[SystemK
     kept: dict[SystemKey, ResultsByView] = {}
     for policy, views in found.items():
         if any(view in views for view in wanted):
-            _check_weights(views)
+            check_same_weights(views)
             shared = set.intersection(*(set(seeds) for seeds in views.values()))
             kept[policy] = {view: {seed: seeds[seed] for seed in sorted(shared)} for view, seeds in views.items()}
     return kept
-
-
-def _check_weights(views: ResultsByView) -> None:
-    for seed, plain in views.get(PLAIN, {}).items():
-        for other in (seeds[seed] for seeds in views.values() if seed in seeds):
-            weights = [one.provenance.get("sampling", {}).get("weights") for one in (plain, other)]
-            if None not in weights and weights[0] != weights[1]:
-                raise AnatomyR1Error(f"{other.key}: weights differ from {plain.key}. Fix: run both again")
 
 
 def _averages(results: Sequence[Result]) -> dict[str, Score]:

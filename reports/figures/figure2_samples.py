@@ -1,7 +1,7 @@
 """Figure 2's sample groups: what GRPO answered to one question at the beginning, middle and end of training.
 
-A rule selects the groups (`anatomy_r1/training/curves.py`), for the lowest seed. Equal texts are shown once,
-with their number, so a uniform group is one line. Beside a group stands its picture: one that was saved
+A rule selects the groups (`anatomy_r1/training/curves.py`), for the lowest seed, of the first base. Equal texts are
+shown once, with their number, so a uniform group is one line. Beside a group stands its picture: one that was saved
 (`pictures/BENCHMARK/ID.png` beside the curves), or that of the run's prepared set; real images are never drawn.
 `visible` replaces characters that the font lacks, that control a
 terminal, or that change the direction of text.
@@ -23,6 +23,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
+from anatomy_r1.bases import RunKey
 from anatomy_r1.data.images import open_rgb
 from anatomy_r1.data.prepared import MANIFEST, load
 from anatomy_r1.training.curves import Curves, SampleGroup
@@ -45,12 +46,12 @@ RIGHT, WRONG = "#007A5A", "#B34700"
 """Okabe and Ito's green and vermilion, darkened to a contrast of 4.5 on white (ours)."""
 
 
-def samples(curves: Sequence[Curves], scope: Scope) -> tuple[int | None, tuple[SampleGroup, ...]]:
-    """Lowest seed of the scope's GRPO training and its sample groups; empty if there is no such training."""
+def samples(curves: Sequence[Curves], scope: Scope) -> tuple[RunKey | None, tuple[SampleGroup, ...]]:
+    """The scope's first GRPO training, by seed and base, and its sample groups; empty if there is no such training."""
     wanted = (scope.benchmark, scope.model, METHOD)
     fitting = [one for one in curves if (one.benchmark, one.model, one.method) == wanted]
-    lowest = min(fitting, key=lambda one: one.seed, default=None)
-    return (lowest.seed, lowest.samples) if lowest else (None, ())
+    lowest = min(fitting, key=lambda one: (one.seed, one.base), default=None)
+    return (lowest.run, lowest.samples) if lowest else (None, ())
 
 
 def table(groups: Sequence[SampleGroup]) -> pd.DataFrame:
@@ -64,11 +65,12 @@ def table(groups: Sequence[SampleGroup]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(names))
 
 
-def caption(seed: int | None, scope: Scope, shown: int) -> str:
+def caption(run: RunKey | None, scope: Scope, shown: int) -> str:
     """What a reader of the drawing must know; `shown` pictures were found."""
+    seed, base = (run.seed, f" of base {run.base}" if run.base else "") if run else (None, "")
     words = (
-        f"{scope.title}; GRPO, seed {seed}. First, middle and last step with texts: the first all-wrong group, else "
-        "the first group. \N{MULTIPLICATION SIGN}: number of responses with this text."
+        f"{scope.title}; GRPO, seed {seed}{base}. First, middle and last step with texts: the first all-wrong group, "
+        "else the first group. \N{MULTIPLICATION SIGN}: number of responses with this text."
     )
     without = "" if shown else " Without their pictures, which are not beside the curves."
     mini = " Mini world: says nothing about Qwen2.5-VL." if is_mini(scope.benchmark) else ""

@@ -21,6 +21,7 @@ from reports.figures import figure2_samples
 from reports.figures.draw import Panel, draw, rendered
 from reports.figures.points import POOLED, Scope, caption, chosen, groups_frame, points, rows_of
 from reports.figures.statements import as_csv, as_json, statements
+from reports.formats import frame_csv
 from reports.scores.names import BASELINE, METHODS, method_title
 
 
@@ -152,9 +153,18 @@ CURVE_FIGURES = {
 }
 """Name of the files -> figure."""
 
-FOLDER = "curves"
+FOLDER, SAMPLES = "curves", "figure2_samples"
 AXES = {"kilotokens": "", "seconds": "_seconds"}
 """Column of the x axis -> end of the file's name. Seconds are asked for, because they differ from run to run."""
+
+
+SUFFIXES = ("pdf", "svg", "png", "csv", "txt")
+
+
+def every_name() -> set[str]:
+    """The files of all figures over all axes, whether there are data for them or not."""
+    ends = [name + end for name in (*CURVE_FIGURES, SAMPLES) for end in AXES.values()]
+    return {f"{name}.{suffix}" for name in ends for suffix in SUFFIXES}
 
 
 @dataclass(frozen=True)
@@ -196,7 +206,7 @@ def data_files(curves: Sequence[Curves], found: Sequence[Drawing]) -> dict[str, 
     stated = statements(groups_frame(curves))
     files = {"figure_statements.csv": as_csv(stated).encode(), "figure_statements.json": as_json(stated).encode()}
     for drawing in found:
-        files[f"{drawing.name}.csv"] = drawing.table.to_csv(index=False, lineterminator="\n").encode()
+        files[f"{drawing.name}.csv"] = frame_csv(drawing.table).encode()
         files[f"{drawing.name}.txt"] = f"{drawing.caption}\n".encode()
     return files
 
@@ -218,10 +228,10 @@ def drawings(
         for axis, end in AXES.items()
         if (seconds or not end) and len(table := one.table(frame, scope, axis))
     ]
-    seed, groups = figure2_samples.samples(curves, scope)
+    run, groups = figure2_samples.samples(curves, scope)
     if groups:
         shown = figure2_samples.pictures(groups, scope, pictures)
         draw_samples = partial(figure2_samples.figure, groups, shown)
-        told = figure2_samples.caption(seed, scope, len(shown))
-        found.append(Drawing("figure2_samples", draw_samples, figure2_samples.table(groups), told))
+        told = figure2_samples.caption(run, scope, len(shown))
+        found.append(Drawing(SAMPLES, draw_samples, figure2_samples.table(groups), told))
     return found

@@ -21,6 +21,7 @@ import pandas as pd
 
 from anatomy_r1.scoring.intervals import Interval, cluster_interval
 from reports.figures.points import Scope, rows_of, scopes
+from reports.formats import frame_csv
 from reports.scores.names import METHODS
 
 FILE = Path(__file__).with_name("claims.csv")
@@ -220,7 +221,7 @@ def verdict(claim: FigureClaim, interval: Interval | None) -> str:
 def as_csv(rows: Sequence[Statement]) -> str:
     """A row for each statement; empty fields where there is no number."""
     frame = pd.DataFrame(list(rows), columns=[one.name for one in fields(Statement)])
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+    return frame_csv(frame)
 
 
 def as_json(rows: Sequence[Statement]) -> str:

@@ -20,6 +20,7 @@ from anatomy_r1.comparison.retraining import RetrainingInterval, retraining_inte
 from anatomy_r1.data.leakage.passport import LEAKS, from_dict
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import BesideBlind, BlindDifference, beside_blind
+from anatomy_r1.evaluation.views import PLAIN, asked_benchmark, split_row
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import RESTORE, Result
 from anatomy_r1.scoring.intervals import SeededInterval, paired_interval, seeded_interval
@@ -131,10 +132,11 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
     """All metrics of all systems over all questions, and Avg@5 by either extractor also by category.
 
     Raises:
-        AnatomyR1Error: when results do not belong in one table (several profiles, a seed that occurs twice, or seeds of
-            one system on different questions).
+        AnatomyR1Error: when results do not belong in one table (several profiles, several sets of questions of one
+            benchmark, a seed that occurs twice, or runs of one system that were asked otherwise).
     """
     check_one_profile(results)
+    check_one_set(results)
     systems = by_system(results).items()
     return tuple(score for system, runs in systems for score in _scores_of_system(system, SameRuns(runs)))
 
@@ -149,7 +151,7 @@ def _scores_of_system(system: SystemKey, results: SameRuns) -> tuple[Score, ...]
 
 
 def _computed_scores(system: SystemKey, results: Sequence[Result]) -> Iterator[Score]:
-    tables, leaks = _aligned(results), not_clean(results)
+    tables, leaks = aligned(results), not_clean(results)
     clusters, categories = tables[0]["cluster"].to_numpy(), tables[0]["category"].to_numpy()
     seeds = [table_metrics(table) for table in tables]
     shared = [metric for metric in seeds[0] if all(metric in seed for seed in seeds)]
@@ -221,8 +223,12 @@ def questions_of(result: Result) -> pd.DataFrame:
     return result.questions.sort_values("id", ignore_index=True)
 
 
-def _aligned(seeds: Sequence[Result]) -> list[pd.DataFrame]:
-    """The seeds' question tables, all in the same order of questions."""
+def aligned(seeds: Sequence[Result]) -> list[pd.DataFrame]:
+    """The question tables of one system's runs, all in the same order of questions.
+
+    Raises:
+        AnatomyR1Error: A run occurs twice, or was asked other questions, or otherwise.
+    """
     tables = [questions_of(result) for result in seeds]
     for index, (result, table) in enumerate(zip(seeds, tables, strict=True)):
         if result.run in {other.run for other in seeds[:index]}:
@@ -231,9 +237,25 @@ def _aligned(seeds: Sequence[Result]) -> list[pd.DataFrame]:
             raise AnatomyR1Error(
                 f"{result.key}: different questions from {seeds[0].key}. Fix: evaluate both on the same test set"
             )
+        if (differing := _asked(seeds[0], result)) is not None:
+            fix = "Fix: run one of them again, or pass one result store at a time"
+            raise AnatomyR1Error(f"{result.key}: is no further run of {seeds[0].key}: {differing}. {fix}")
         if table.empty:
             raise AnatomyR1Error(f"{result.key}: no questions. Fix: run the cell again")
     return tables
+
+
+def _asked(first: Result, second: Result) -> str | None:
+    """In what two runs of one system differ although they may not, as far as it was recorded; None if in nothing."""
+    pairs = {
+        "the wording of the prompts": [one.provenance.get("prompt") for one in (first, second)],
+        "sampling arguments": [stated(one.provenance, "sampling", "decoding") for one in (first, second)],
+    }
+    if first.style != second.style:
+        return f"prompt style {first.style} and {second.style}"
+    if bool(first.base) != bool(second.base):
+        return "one names its base and one does not"
+    return next((name for name, (a, b) in pairs.items() if a is not None and b is not None and a != b), None)
 
 
 def check_one_profile(results: Sequence[Result]) -> None:
@@ -243,6 +265,29 @@ def check_one_profile(results: Sequence[Result]) -> None:
         raise AnatomyR1Error(
             f"results of several profiles ({', '.join(profiles)}), but a table shows one. Fix: pass one store"
         )
+
+
+def check_same_weights(views: Mapping[str, Mapping[RunKey, Result]]) -> None:
+    """Fail unless all views of a policy (view -> run -> result) are of one run's weights, as far as they are known."""
+    for run, plain in views.get(PLAIN, {}).items():
+        for other in (of[run] for of in views.values() if run in of):
+            weights = [stated(one.provenance, "sampling", "weights") for one in (plain, other)]
+            if None not in weights and weights[0] != weights[1]:
+                raise AnatomyR1Error(f"{other.key}: weights differ from {plain.key}. Fix: run both again")
+
+
+def check_one_set(results: Iterable[Result]) -> None:
+    """Fail unless all results of a benchmark answer one set of questions, as far as they name it: ids may be reused."""
+    known: dict[str, tuple[str, str]] = {}
+    for result in results:
+        data = stated(result.provenance, "data", "questions_sha256")
+        benchmark = asked_benchmark(result.benchmark, split_row(result.method)[1])
+        if data is None:
+            continue
+        first, key = known.setdefault(benchmark, (data, result.key))
+        if first != data:
+            problem = f"{result.key}: answers other questions of {benchmark} than {key}"
+            raise AnatomyR1Error(f"{problem}, so they do not belong in one table. Fix: pass one result store at a time")
 
 
 def not_clean(results: Iterable[Result]) -> tuple[str, ...]:

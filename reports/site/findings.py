@@ -24,6 +24,7 @@ from reports.scores.names import (
     model_title,
     rank,
 )
+from reports.scores.notes import uneven_runs
 from reports.scores.scores import ALL, AVG, Score, ScoreKey
 
 PAPERS_OWN = ("grpo-asc", "grpo-gdqa")
@@ -59,7 +60,7 @@ def _all(
         ordered = sorted(analysis.comparisons, key=lambda one: _order(one.benchmark))
         compared = {(one.benchmark, _method(one)): one for one in ordered}
         yield from _papers_methods(compared)
-        yield from _first(found, model, compared)
+        yield from _first(results, found, model, compared)
         yield from _blind(results, model)
         yield from _weights(compared, model)
 
@@ -124,7 +125,9 @@ def _rests_on(of: Sequence[Comparison]) -> str:
     return f"From one base and {counted}: with another base the order may be another."
 
 
-def _first(found: Mapping[ScoreKey, Score], model: str, compared: Compared) -> Iterator[SiteFinding]:
+def _first(
+    results: Sequence[Result], found: Mapping[ScoreKey, Score], model: str, compared: Compared
+) -> Iterator[SiteFinding]:
     averages = {
         key[0]: score
         for key, score in found.items()
@@ -141,7 +144,12 @@ def _first(found: Mapping[ScoreKey, Score], model: str, compared: Compared) -> I
     if parts:
         alike = len(set(first)) == 1
         leads = f"{first[0]} scores highest" if alike else f"{' and '.join(first)} score highest, each on one benchmark"
-        yield SiteFinding(f"{leads}.", f"Avg@5, not tested: {'; '.join(parts)}.", "table1.html", "Table 1")
+        text = f"Avg@5, not tested: {'; '.join(parts)}."
+        places = {(benchmark, model, MATCHED) for benchmark, _ in compared}
+        kept = [one for one in results if (one.benchmark, one.model, one.arm) in places]
+        if uneven_runs(one for one in kept if _competes(one.method)):
+            text += " Not all of these means are over the same runs: Table 1 says which."
+        yield SiteFinding(f"{leads}.", text, "table1.html", "Table 1")
 
 
 def _percent(score: Score) -> str:
@@ -177,8 +185,7 @@ def _blind(results: Sequence[Result], model: str) -> Iterator[SiteFinding]:
 def _weights(compared: Compared, model: str) -> Iterator[SiteFinding]:
     tested = [one for key, one in compared.items() if one.test is not None and one.retrained and _competes(key[1])]
     decided = [one for one in tested if _verdict(one) in ("better", "worse")]
-    if decided:
-        narrow = sum(map(_of_these_weights, decided))
+    if narrow := sum(map(_of_these_weights, decided)):
         seeds = sorted({len(one.seeds) for one in decided})
         count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
         title = f"{narrow} of {len(decided)} differences from GRPO may turn with another training."

@@ -1,4 +1,7 @@
-"""The forest plot of the front page: as it was drawn with the tables or else drawn here, and once more for a phone."""
+"""The forest plot of the front page, drawn from the results shown, and once more for a phone.
+
+One that was drawn with the tables is shown, with its downloads, if it is the same; another one is of other results.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +55,13 @@ def figures(
     except AnatomyR1Error:
         return drawn, None
     (site / FOREST).parent.mkdir(exist_ok=True)
-    if all(one.file != FOREST for one in drawn):
-        (site / FOREST).write_bytes(forest.svg(rows))
-        drawn = (artefacts.figure_of("Forest", site, FOREST), *drawn)
+    made = forest.svg(rows)
+    if not (site / FOREST).is_file() or (site / FOREST).read_bytes() != made:
+        for old in (site / FOREST).parent.glob(f"{Path(FOREST).stem}.*"):
+            old.unlink()
+        (site / FOREST).write_bytes(made)
+        others = (one for one in drawn if Path(one.file).stem != Path(FOREST).stem)
+        drawn = (artefacts.figure_of("Forest", site, FOREST), *others)
     (site / NARROW).write_bytes(forest.svg(rows, stacked=True))
     return drawn, Overview(
         file=FOREST,

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment
 
-from anatomy_r1.bases import RunKey, distinct_seeds, factors_text, named_bases
+from anatomy_r1.bases import RunKey, crossed, distinct_seeds, factors_text, named_bases
 from anatomy_r1.provenance import stated
 from anatomy_r1.results.store import MATCHED, SUBMITTED, Result
 from anatomy_r1.tables.html import environment
@@ -185,8 +185,9 @@ def commands(results: Sequence[Result]) -> tuple[str, ...]:
     for one in sorted((one for one in results if one.arm != SUBMITTED), key=lambda result: result.key):
         runs.setdefault((one.method, one.benchmark, one.model, one.arm), []).append(one.run)
     entries = [
-        _Cells((method,), (benchmark,), (model,), (arm,), distinct_seeds(of), named_bases(of))
+        _Cells((method,), (benchmark,), (model,), (arm,), distinct_seeds(part), named_bases(part))
         for (method, benchmark, model, arm), of in runs.items()
+        for part in crossed(of)
     ]
     for place in range(4):
         entries = _merged(entries, place)

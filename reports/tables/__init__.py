@@ -33,10 +33,14 @@ class TableCommand(NamedTuple):
     """Command that fills a store."""
     figure: str = ""
     """Module with `figure_files(results)`, where the table has a figure; it may find nothing to draw."""
+    figure_name: str = ""
+    """Name of the figure's files, without suffix."""
 
 
 TABLES: Mapping[str, TableCommand] = {
-    "table1": TableCommand("Table 1", "reports.tables.table1", "tox -e reproduce-table1", "reports.figures.forest"),
+    "table1": TableCommand(
+        "Table 1", "reports.tables.table1", "tox -e reproduce-table1", "reports.figures.forest", "forest"
+    ),
     "table2": TableCommand("Table 2", "reports.tables.table2", "tox -e reproduce-table2"),
     "blind": TableCommand("what the image adds", "reports.tables.blind", "tox -e reproduce-table1"),
     "controls": TableCommand(
@@ -47,12 +51,14 @@ TABLES: Mapping[str, TableCommand] = {
         "reports.tables.calibration",
         "python scripts/reproduce.py --artefact calibration",
         "reports.figures.doses",
+        "doses",
     ),
     "shortcuts": TableCommand(
         "what policies learnt, the image or the options",
         "reports.tables.shortcuts",
         "tox -e reproduce-shortcuts",
         "reports.figures.shortcuts",
+        "shortcuts",
     ),
 }
 """Name of the command and of its files -> the table."""

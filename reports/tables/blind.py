@@ -7,6 +7,7 @@ minus itself is zero, and a policy without its image should not be above it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.evaluation.blind_difference import BesideBlind, BlindDifference
@@ -14,7 +15,7 @@ from anatomy_r1.results.store import Result
 from anatomy_r1.scoring.intervals import SeededInterval
 from anatomy_r1.tables.table import Cell, Document, Table
 from reports.scores.blind import ADD, beside_blind_by_system, blind_notes
-from reports.scores.notes import USE, leakage_notes, made_from, marks, unfit_notes, warning
+from reports.scores.notes import USE, leakage_notes, made_from, marks, uneven_runs, unfit_notes, warning
 from reports.scores.scores import (
     ALL,
     AVG,
@@ -66,7 +67,7 @@ def blind_report(results: Sequence[Result]) -> Document:
         raise AnatomyR1Error(f"{problem}. Fix: {ADD} --store STORE --data PREPARED adds it")
     table = _table(results, found, beside)
     averages = [found[system, AVG, ALL] for system in beside]
-    said = (*unfit_notes(results), *leakage_notes(averages), *blind_notes(results, averages))
+    said = (*uneven_runs(results), *unfit_notes(results), *leakage_notes(averages), *blind_notes(results, averages))
     title = f"Anatomy-R1, what the image adds: profile {results[0].profile}"
     return Document(title, warning(results), (table,), (*said, made_from(results, averages), USE))
 
@@ -91,4 +92,5 @@ def _numbers(results: Sequence[Result], average: Score, one: BesideBlind) -> Ite
     if isinstance(one, BlindDifference):
         leaks = not_clean(result for result in results if system_of(result) == average.system)
         for metric, interval in ((f"blind {one.rule}", one.accuracy), (minus(AVG, one.rule), one.difference)):
-            yield score_of(average.system, metric, ALL, SeededInterval(interval, average.seeds, None), leaks)
+            score = score_of(average.system, metric, ALL, SeededInterval(interval, average.seeds, None), leaks)
+            yield replace(score, bases=average.bases)

@@ -190,6 +190,7 @@ def equal_tokens_table(found: Mapping[ScoreKey, Score], results: Sequence[Result
 def as_released_table(found: Mapping[ScoreKey, Score], results: Sequence[Result], marks: Marks) -> Table:
     """A row for each method of the arm, from the scores `found` of the arm and the results of all arms."""
     paired, arms = _minus_grpo(results, AS_RELEASED), by_key(differences_between_arms(results, MATCHED, AS_RELEASED))
+    ran = "runs" if several_bases(found.values()) else "seeds"
     released = {system_of(result): result.provenance.get("released") or {} for result in results}
 
     def cells(system: SystemKey) -> list[Cell]:
@@ -205,7 +206,7 @@ def as_released_table(found: Mapping[ScoreKey, Score], results: Sequence[Result]
     return system_table(
         AS_RELEASED,
         "As released: trained on the authors' three files, or on their generated counterparts",
-        ("file", "prompt", "Avg@5", "matched minus as released", "minus GRPO", "matched: minus GRPO", "seeds"),
+        ("file", "prompt", "Avg@5", "matched minus as released", "minus GRPO", "matched: minus GRPO", ran),
         cells,
         found=found,
         marks=marks,

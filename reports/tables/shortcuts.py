@@ -29,11 +29,15 @@ from reports.scores.scores import (
     AVG,
     Score,
     SystemKey,
+    aligned,
     check_one_profile,
+    check_one_set,
+    check_same_weights,
     minus,
     not_clean,
     questions_of,
     score_of,
+    several_bases,
     system_of,
 )
 from reports.tables import TableExport
@@ -69,9 +73,10 @@ class Shortcut:
 def shortcuts(results: Sequence[Result]) -> tuple[Shortcut, ...]:
     """Every policy that was asked without its image or with balanced options, and the controls beside it; pure.
 
-    Fails when results of several profiles are mixed.
+    Fails when results of several profiles or sets of questions are mixed, or views of other weights.
     """
     check_one_profile(results)
+    check_one_set(results)
     policies: dict[SystemKey, dict[str, dict[RunKey, Result]]] = {}
     for result in sorted(results, key=_place):
         method, view = split_row(result.method)
@@ -102,14 +107,16 @@ def _shortcut(policy: SystemKey, views: dict[str, dict[RunKey, Result]]) -> Shor
         raise AnatomyR1Error(f"{policy.benchmark}, {policy.method}: its views share no seed. Fix: run the same seeds")
     kept = {view: [views[view][seed] for seed in shared] for view in SHOWN if view in views}
     every = tuple(result for of in kept.values() for result in of)
-    found = {view: _average(policy, view, of, not_clean(every)) for view, of in kept.items()}
+    check_same_weights(views)
+    bases = len({run.base for run in shared})
+    found = {view: replace(_average(policy, view, of, not_clean(every)), bases=bases) for view, of in kept.items()}
     change = _change(policy, kept[PLAIN], kept[BALANCED]) if {PLAIN, BALANCED} <= set(kept) else None
-    return Shortcut(policy, found, change, every)
+    return Shortcut(policy, found, change and replace(change, bases=bases), every)
 
 
 def _average(policy: SystemKey, view: str, results: Sequence[Result], leaks: tuple[str, ...]) -> Score:
     row = replace(policy, method=row_name(policy.method, view))
-    tables = [questions_of(result) for result in results]
+    tables = aligned(results)
     shares = np.stack([table_metrics(table)[AVG] for table in tables])
     return score_of(row, AVG, ALL, seeded_interval(shares, tables[0]["cluster"].to_numpy()), leaks)
 
@@ -144,7 +151,8 @@ def export(results: Sequence[Result]) -> TableExport:
         Block(f"{benchmark_title(benchmark)}: {model_title(model, paper_beside=False)}", tuple(rows))
         for (benchmark, model), rows in _rows(found, known).items()
     )
-    titles = (*SHOWN.values(), "balanced minus given", "questions", "seeds")
+    scores = [score for one in found for score in (*one.scores.values(), one.change) if score]
+    titles = (*SHOWN.values(), "balanced minus given", "questions", "runs" if several_bases(scores) else "seeds")
     table = Table(
         "shortcuts",
         "The image or the options?",
@@ -153,7 +161,6 @@ def export(results: Sequence[Result]) -> TableExport:
         blocks,
         (_NOTE,),
     )
-    scores = [score for one in found for score in (*one.scores.values(), one.change) if score]
     used = list({result.key: result for one in found for result in one.results}.values())
     below = (*unfit_notes(used), *leakage_notes(scores), made_from(used, scores), USE)
     title = f"Anatomy-R1, shortcuts: profile {results[0].profile}"

@@ -11,6 +11,7 @@ import pytest
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.exports.every_eval_ever import AVAILABILITY, RELATIONSHIPS, VERSION, Publisher, write_every_eval_ever
 from anatomy_r1.exports.evidence import Request, load_evidence, numbers
+from anatomy_r1.results.store import load_result, save_result
 
 SCHEMAS = Path(__file__).parent / "schemas"
 NOW = 1_800_000_000
@@ -122,8 +123,40 @@ def test_relations_are_those_of_the_schema():
     assert Publisher("a", "b", "collaborative").related() == "collaborative"
 
 
+def test_results_from_several_bases_keep_files_of_their_own(stored, tmp_path):
+    made = load_result(stored)
+    for base in ("b-1", "b-2"):
+        save_result(tmp_path / "store", replace(made, base=base))
+    found = load_evidence(Request((tmp_path / "store",)))
+    assert [one.name for one in found] == ["mini-l@b-1-ours-submitted-seed0", "mini-l@b-2-ours-submitted-seed0"]
+    paths = [path for one in found for path in write_every_eval_ever(tmp_path, one, Publisher("our-lab"), NOW)]
+    assert len(set(paths)) == 2
+
+
 def test_names_that_are_no_folder_are_refused(evidence, tmp_path):
     for developer in ("our/lab", "..", "data", ""):
         with pytest.raises(AnatomyR1Error, match="--developer"):
             write_every_eval_ever(tmp_path, evidence, Publisher(developer), NOW)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_benchmark_that_leads_out_of_the_folder_is_refused(evidence, tmp_path):
+    for benchmark in ("../../outside", "/outside", ".."):
+        with pytest.raises(AnatomyR1Error, match="the benchmark"):
+            write_every_eval_ever(tmp_path / "out", replace(evidence, benchmark=benchmark), Publisher("our-lab"), NOW)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("view", "said"), [("no-image", "none: "), ("wrong-image", "not recorded: ")])
+def test_a_control_does_not_name_an_image_that_was_not_shown(stored, export_data, tmp_path, view, said):
+    (plain,) = load_evidence(Request((stored,), data=export_data))
+    _, lines = read(write_every_eval_ever(tmp_path, replace(plain, view=view), Publisher("our-lab"), NOW))
+    assert all(line["metadata"]["image"].startswith(said) for line in lines)
+
+
+def test_a_wrong_image_is_named_as_the_log_has_it(evidence, tmp_path):
+    first, *others = evidence.run.responses
+    swapped = tuple(replace(one, shown="another.png") for one in first)
+    changed = replace(evidence, view="wrong-image", run=replace(evidence.run, responses=(swapped, *others)))
+    _, lines = read(write_every_eval_ever(tmp_path, changed, Publisher("our-lab"), NOW))
+    assert {line["metadata"]["image"] for line in lines[:6]} == {"another.png"}

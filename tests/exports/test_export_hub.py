@@ -121,3 +121,29 @@ def test_the_metadata_of_a_card_with_a_byte_order_mark_are_kept(found, tmp_path)
     card = ModelCard((tmp_path / "README.md").read_text(encoding="utf-8"))
     assert (card.data.license, card.data.tags) == ("apache-2.0", ["vqa"])
     assert card.data.eval_results
+
+
+def test_two_benchmarks_of_two_checkpoints_are_refused(found, tmp_path):
+    (one,) = found
+    plan = {**one.plan, "weights": "other"}
+    other = replace(one, benchmark="omnimed_mi_mini", provenance={**one.provenance, "sampling": plan})
+    with pytest.raises(AnatomyR1Error, match="results of 2 checkpoints"):
+        write_hub(tmp_path, [one, other], HubOptions())
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_others_wrote_is_no_markup_in_a_card(found, tmp_path):
+    (one,) = found
+    plan = {**one.plan, "weights": "<img src=x> [a](b) **c** (named by lm-eval, not verified)"}
+    hostile = replace(one, name="<b>m</b>", provenance={**one.provenance, "sampling": plan})
+    write_hub(tmp_path, [hostile], HubOptions())
+    text = ModelCard.load(tmp_path / "README.md").text
+    assert "<" not in text.replace("\\<", "")
+    assert r"\<img src=x\> \[a\](b) \*\*c\*\*" in text
+
+
+def test_a_card_keeps_its_line_ends(found, tmp_path):
+    (tmp_path / "README.md").write_bytes(CARD.replace("\n", "\r\n").encode())
+    write_hub(tmp_path, found, HubOptions())
+    assert (tmp_path / "README.md").read_bytes().endswith(b"# Ours\r\n\r\nText that stays, --- and all.\r\n")
+    assert ModelCard.load(tmp_path / "README.md").data.license == "apache-2.0"

@@ -3,6 +3,7 @@
 import pytest
 
 from anatomy_r1.bases import split_model
+from anatomy_r1.results.store import save_result
 from reports.cards import card_files, cards
 from tests.helpers.stores import paid, plan, result, trained
 
@@ -35,6 +36,20 @@ def test_a_model_card_says_what_how_from_what_and_how_well():
         "--seeds 0 1 --arms matched",
     ):
         assert words in card
+
+
+def test_a_card_of_a_policy_that_is_gone_is_removed_and_no_other_file(tmp_path, capsys):
+    from reports.__main__ import main
+
+    save_result(tmp_path / "store", grpo(0))
+    out = tmp_path / "cards"
+    out.mkdir()
+    (out / "model-gone.md").write_text("# Model card: gone\n")
+    (out / "model-of-mine.md").write_text("# Mine\n")
+    assert main(["cards", "--store", str(tmp_path / "store"), "--out", str(out)]) == 0
+    assert "Removed, since this call did not make them: model-gone.md" in capsys.readouterr().out
+    assert "model-gone.md" not in {path.name for path in out.iterdir()}
+    assert {"model-of-mine.md", "data-sgg_anatomy_mini.md"} <= {path.name for path in out.iterdir()}
 
 
 def test_the_scores_are_the_tables(tmp_path):

@@ -33,7 +33,7 @@ def data(tmp_path_factory):
 
 def result(data, method="grpo", seed=0, **changes):
     table = pd.DataFrame(dict.fromkeys(COLUMNS, [1] * 24)).assign(
-        id=[one.id for one in ASKED], cluster=[one.cluster for one in ASKED], category="c"
+        id=[one.id for one in ASKED], cluster=[one.cluster for one in ASKED], category="c", parsed=5
     )
     stated = {"questions_sha256": load_manifest(data / TASK)["questions_sha256"]}
     values = {"questions": table, "provenance": {"commit": "c0ffee", "data": stated}, **changes}

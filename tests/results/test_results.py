@@ -10,7 +10,9 @@ from anatomy_r1.scoring.question_table import COLUMNS, EXTRACTION, ROTATIONS
 
 
 def result(method="grpo", seed=0, ids=("a", "b")):
-    table = pd.DataFrame({column: [1] * len(ids) for column in COLUMNS}).assign(id=list(ids), cluster="v", category="c")
+    table = pd.DataFrame({column: [1] * len(ids) for column in COLUMNS}).assign(
+        id=list(ids), cluster="v", category="c", parsed=5
+    )
     return Result("mini", "sgg_anatomy_mini", "mini-l", method, "matched", seed, "think", table, {"commit": "c0ffee"})
 
 

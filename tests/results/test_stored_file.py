@@ -63,3 +63,12 @@ def test_a_table_without_questions_is_refused_and_unknown_truncation_is_not(tmp_
     result().questions[:0].to_parquet(path.with_suffix(".parquet"), index=False)
     with pytest.raises(AnatomyR1Error, match="no questions in it"):
         load_result(path)
+
+
+def test_right_responses_that_were_not_read_are_refused(tmp_path):
+    path = save_result(tmp_path, result())
+    result().questions.assign(parsed=0).to_parquet(path.with_suffix(".parquet"), index=False)
+    with pytest.raises(
+        AnatomyR1Error, match=r"contradicts itself: question q\d+ has \d of 5 responses right, but only 0"
+    ):
+        load_result(path)

@@ -99,6 +99,7 @@ class ResultsFile(_Model):
     lm_eval_version: str | None = None
     transformers_version: str | None = None
     chat_template_sha: str | None = None
+    system_instruction: str | None = None
 
 
 class Document(_Model):

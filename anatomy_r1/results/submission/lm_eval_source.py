@@ -91,6 +91,9 @@ def _check_tasks(results: LmEvalResults) -> Style:
     arguments = results.content.config.get("model_args")
     if "think_end_token" in (arguments if isinstance(arguments, str | Mapping) else ""):
         raise AnatomyR1Error(f"{results.path}: think_end_token cut the responses, which are needed in full. {AGAIN}")
+    if instruction := results.content.system_instruction:
+        problem = f"a system instruction stood before each question, {instruction[:60]!r}: the wording is another one"
+        raise AnatomyR1Error(f"{results.path}: {problem}. {AGAIN}, without --system_instruction")
     styles = sorted({task.config.style for task in results.tasks.values()})
     if styles not in (["think"], ["direct"]):
         raise AnatomyR1Error(f"{results.path}: prompt styles {styles}: expected either think or direct. {AGAIN}")

@@ -24,7 +24,8 @@ from anatomy_r1.results.blind_record import with_blind
 from anatomy_r1.results.store import RESTORE, SUBMITTED, Result, save_result, store_in
 from anatomy_r1.results.submission.lm_eval_files import is_results
 from anatomy_r1.results.submission.lm_eval_source import from_lm_eval
-from anatomy_r1.results.submission.submission import CLAIMED, LITERAL_IMAGE, Submission, from_log, from_model
+from anatomy_r1.results.submission.submission import LITERAL_IMAGE, Submission, from_log, from_model
+from anatomy_r1.scoring.report import interval_line
 from anatomy_r1.scoring.validity import validity_problems
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
@@ -135,7 +136,7 @@ class StoredSubmission:
         """Text for a terminal: where it is, its scores, what differs and what is not known."""
         scores, recorded = self.submission.scores, self.result.provenance["submitted"]
         lines = [f"{self.path}: {len(scores.ids)} questions, scored again from the responses"]
-        lines.append("  ".join(f"{name} {scores.overall[name]:.4f}" for name in CLAIMED))
+        lines.append(interval_line(scores, truncation_known=self.submission.truncation_known))
         if recorded["said"] and not self.submission.differences:
             lines.append("the submitted numbers equal ours exactly")
         lines += [f"DIFFERS: {one}" for one in self.submission.differences]

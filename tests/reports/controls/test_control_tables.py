@@ -1,5 +1,7 @@
 """What the controls say: planted policies that look and that do not, numbers by hand, and rows in their place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from anatomy_r1.results.store import save_result
 from anatomy_r1.scoring.question_table import EXTRACTION
 from anatomy_r1.tables.table import MISSING
 from reports.__main__ import main
-from reports.controls.controls import controls
+from reports.controls.controls import controls, export
 from reports.controls.views import image_ablations
 from reports.scores.notes import order_alarms
 from reports.scores.scores import by_key, differences, scores
@@ -67,6 +69,15 @@ def test_a_cell_holds_the_paired_difference_by_hand():
     assert cells[4].aside == f"[{low:+.2f}, {high:+.2f}]"
     # two clusters differ: of their four patterns of signs two are as extreme
     assert [cells[index].text for index in (5, 7, 8)] == ["0.5000", "1", "underpowered: no use of the image shown"]
+
+
+def test_runs_of_several_bases_are_not_called_seeds():
+    views = ("grpo", "grpo@wrong-image")
+    every = [replace(result(view, 0.5), base=base) for view in views for base in ("b-1", "b-2")]
+    for results, title, count in ((every, "runs", 2), ([result(view, 0.5) for view in views], "seeds", 1)):
+        made = export(results)
+        assert title in [column.title for column in named(made.report, "picture").columns]
+        assert {(score.seeds, score.bases) for score in made.scores} == {(count, count)}
 
 
 def test_only_seeds_that_both_views_ran_count():

@@ -9,12 +9,13 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
+from anatomy_r1.bases import RunKey
 from anatomy_r1.training.curves import SampleGroup
 from reports.figures import figure2_samples
 from reports.figures.draw import rendered
 from reports.figures.figure2_samples import visible
 from reports.figures.points import Scope
-from tests.helpers.made_curves import SCOPE, sample
+from tests.helpers.made_curves import SCOPE, sample, training
 
 
 def test_a_hostile_text_is_shown_and_does_nothing():
@@ -46,11 +47,19 @@ def test_a_group_stands_beside_its_saved_picture_and_a_real_or_outside_one_is_ne
     shown = figure2_samples.pictures([sample()], SCOPE, tmp_path)
     assert shown["q"].getpixel((0, 0)) == (200, 0, 0)
     assert len(figure2_samples.figure([sample()], shown).axes) == 1
-    assert "Without their pictures" not in figure2_samples.caption(0, SCOPE, len(shown))
+    assert "Without their pictures" not in figure2_samples.caption(RunKey("", 0), SCOPE, len(shown))
     assert figure2_samples.pictures([sample()], Scope("sgg_anatomy", "mini-l"), tmp_path) == {}
     climbing = replace(sample(), question_id="../../outside")
     assert figure2_samples.pictures([climbing], SCOPE, tmp_path) == {}
-    assert "Without their pictures" in figure2_samples.caption(0, SCOPE, 0)
+    assert "Without their pictures" in figure2_samples.caption(RunKey("", 0), SCOPE, 0)
+
+
+def test_the_caption_names_the_training_and_its_base():
+    runs = [replace(training(seed=seed, samples=(sample(),)), base=base) for base in ("b-2", "b-1") for seed in (1, 0)]
+    run, groups = figure2_samples.samples(runs, SCOPE)
+    assert run == RunKey("b-1", 0) and len(groups) == 1
+    assert "GRPO, seed 0 of base b-1." in figure2_samples.caption(run, SCOPE, 1)
+    assert "GRPO, seed 0." in figure2_samples.caption(RunKey("", 0), SCOPE, 1)
 
 
 def test_the_csv_of_samples_holds_texts_that_no_spreadsheet_runs():

@@ -129,6 +129,29 @@ def test_a_store_with_one_method_gives_the_figures_that_it_can():
     }
 
 
+def test_figures_that_are_no_longer_drawn_are_removed_and_no_other_file(tmp_path, capsys, monkeypatch):
+    from reports.__main__ import main
+
+    monkeypatch.setattr("reports.figures.figures.rendered", lambda _: {"svg": b"<svg/>"})
+    save_curves(tmp_path / "curves", training("grpo"))
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("figure5.svg", "figure5.csv", "figure1_seconds.png", "figure9.svg", "notes.txt"):
+        (out / name).write_text("old")
+    (tmp_path / "results").mkdir()
+    assert main(["figures", "--store", str(tmp_path / "results"), "--out", str(out)]) == 0
+    assert "Removed, since this call did not make them: figure1_seconds.png" in capsys.readouterr().out
+    assert (out / "figure9.svg").exists() and (out / "notes.txt").exists() and (out / "figure1.svg").exists()
+    assert not (out / "figure1_seconds.png").exists()
+    assert (out / "figure5.csv").read_text() != "old", "GRPO alone is drawn in Figure 5 as well"
+
+
+def test_the_csv_of_a_figure_holds_names_that_no_spreadsheet_runs():
+    curves = [training("grpo", anatomy="=1+1")]
+    made = data_files(curves, drawings(curves))
+    assert b"'=1+1," in made["figure1.csv"] and b"\n=1+1" not in made["figure1.csv"]
+
+
 def test_no_curves_says_what_to_do(tmp_path, capsys):
     from reports.__main__ import main
 

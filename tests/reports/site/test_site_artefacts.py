@@ -37,6 +37,20 @@ def test_figures_and_documents_that_are_there_get_pages(tmp_path, run):
     assert 'href="ledger.html">Claims' in page["index.html"], "the ledger comes first in its section"
 
 
+def test_a_forest_plot_of_other_results_is_drawn_again(tmp_path, run):
+    told = tmp_path / "told"
+    told.mkdir()
+    (told / "forest.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><text>of other results</text></svg>")
+    (told / "forest.pdf").write_bytes(b"%PDF")
+    build(tmp_path / "first", SiteSources(run / "results", run, artefacts=(told,)))
+    drawn = (tmp_path / "first" / "figures" / "forest.svg").read_bytes()
+    assert b"of other results" not in drawn and not (tmp_path / "first" / "figures" / "forest.pdf").exists()
+    assert "forest.pdf" not in (tmp_path / "first" / "figures.html").read_text(encoding="utf-8")
+    (told / "forest.svg").write_bytes(drawn)
+    build(tmp_path / "second", SiteSources(run / "results", run, artefacts=(told,)))
+    assert 'href="figures/forest.pdf"' in (tmp_path / "second" / "figures.html").read_text(encoding="utf-8")
+
+
 def test_an_artefact_never_takes_the_place_of_a_page(tmp_path, run):
     (tmp_path / "table1.json").write_text("{}")
     with pytest.raises(ValueError, match=r"table1\.html: two pages"):

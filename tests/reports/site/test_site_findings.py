@@ -51,6 +51,18 @@ def test_one_seed_says_nothing_of_another_training_and_only_what_ran_is_named(tm
     assert not [one for one in made if "another training" in one.title]
 
 
+def test_a_level_over_other_runs_is_told_as_one():
+    def first(runs_of):
+        rng, made = np.random.default_rng(4), []
+        for method, seeds in runs_of.items():
+            right = [answers(rng, LABELS, shift=0.2 * (method != "grpo"), wobble=0.0) for _ in seeds]
+            made += [result(method, table(one, LABELS), seed) for one, seed in zip(right, seeds, strict=True)]
+        return next(one.text for one in findings(made, by_key(scores(made)), analyses(made), FILES[:1]))
+
+    assert "Not all of these means are over the same runs" in first({"grpo": (0, 1, 2), "cot-sft": (0,)})
+    assert "same runs" not in first({"grpo": (0, 1), "cot-sft": (0, 1)})
+
+
 def test_without_grpo_there_is_nothing_to_say(run):
     results = [one for one in load_results(run / "results") if one.method == "zero-shot"]
     assert findings(results, by_key(scores(results)), analyses(results), FILES) == ()
@@ -59,14 +71,18 @@ def test_without_grpo_there_is_nothing_to_say(run):
 LABELS = np.repeat(np.arange(20), 10)
 
 
-def papers_finding(runs):
-    """Title and text of the finding on the paper's methods; a run is a benchmark, a base and a seed."""
+def made_findings(runs):
+    """Findings on one of the paper's methods; a run is a benchmark, a base and a seed."""
     rng, results = np.random.default_rng(4), []
     for benchmark, base, seed in runs:
         for method, gain in (("grpo", 0.0), ("grpo-gdqa", 0.3)):
             made = result(method, table(answers(rng, LABELS, shift=gain, wobble=0.0), LABELS), seed, benchmark)
             results.append(replace(made, base=base))
-    return findings(results, by_key(scores(results)), analyses(results), FILES)[0]
+    return findings(results, by_key(scores(results)), analyses(results), FILES)
+
+
+def papers_finding(runs):
+    return made_findings(runs)[0]
 
 
 def test_a_verdict_of_these_weights_is_told_as_one():
@@ -74,6 +90,12 @@ def test_a_verdict_of_these_weights_is_told_as_one():
     assert few.title == "The paper's GRPO-GDQA is better than GRPO in 1 of 1 comparisons here, for these weights only."
     many = papers_finding([("sgg_anatomy_mini", "", seed) for seed in (0, 1, 2)])
     assert many.title == "The paper's GRPO-GDQA is better than GRPO in 1 of 1 comparisons here."
+
+
+def test_differences_that_another_training_confirms_are_not_said_to_turn():
+    made = made_findings([("sgg_anatomy_mini", "", seed) for seed in (0, 1, 2)])
+    assert "better than GRPO in 1 of 1" in made[0].title
+    assert not [one for one in made if "may turn" in one.title]
 
 
 def test_a_benchmark_of_one_base_is_not_told_as_one_of_several():

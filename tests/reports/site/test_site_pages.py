@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -11,6 +12,7 @@ from reports.site.method_page import METHODS, knob_rows
 from reports.site.page import commands, facts, sortable
 from reports.site.samples import REASON_CODES, REASONS
 from tests.helpers.site_reader import cell
+from tests.helpers.stores import result
 
 
 def test_tables_on_pages_hold_the_numbers_of_the_reports(run, site):
@@ -63,6 +65,15 @@ def test_commands_name_exactly_the_cells_of_a_page(run):
             for seed in parsed.seeds
         }
     assert found == {(r.benchmark, r.model, r.method, r.seed) for r in load_results(run / "results")}
+
+
+def test_commands_name_no_run_that_was_not_made():
+    made = [*product(("b-1", "b-2", "b-3"), (0, 1, 2)), ("b-1", 3), ("b-1", 4)]
+    results = [replace(result("grpo-again", seed=seed), base=base) for base, seed in made]
+    assert [one.partition("--seeds ")[2] for one in commands(results)] == [
+        "0 1 2 --bases b-2 b-3",
+        "0 1 2 3 4 --bases b-1",
+    ]
 
 
 def test_what_others_submitted_has_no_command(run):

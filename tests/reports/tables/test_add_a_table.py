@@ -8,6 +8,7 @@ import reports
 from reports import write
 from reports.__main__ import main
 from reports.tables import TABLES, TableCommand
+from reports.write import remove_stale
 from tests.helpers.stores import result
 
 
@@ -29,3 +30,11 @@ def test_the_module_shown_makes_a_table_in_every_format(tmp_path, monkeypatch, c
     assert "paper's Table" not in made["mine.txt"]
     assert set(made) == {f"mine.{end}" for end in ("txt", "md", "csv", "tex", "html")}
     assert set(made) <= {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_files_of_a_tables_figure_have_a_name_by_which_old_ones_are_found(tmp_path):
+    assert all(bool(table.figure) == bool(table.figure_name) for table in TABLES.values())
+    for name in ("doses.svg", "doses.mine", "forest.svg"):
+        (tmp_path / name).write_text("old")
+    assert remove_stale(tmp_path, ("doses.pdf", "doses.svg", "forest.svg"), {"forest.svg": b""}) == ["doses.svg"]
+    assert {path.name for path in tmp_path.iterdir()} == {"doses.mine", "forest.svg"}

@@ -1,7 +1,9 @@
 """Several bases in the store: aggregated over, paired within, and told apart from these weights."""
 
+import re
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from reports.site.method_page import method_page
 from reports.tables.table1 import table1
 from tests.helpers.worlds import answers, of, result, table
 
+ROOT = Path(__file__).resolve().parents[3]
 BASES, SEEDS = ("b-1", "b-2", "b-3"), (0, 1, 2)
 LABELS = np.repeat(np.arange(20), 10)
 ROW = SystemKey("sgg_anatomy_mini", "mini-l", "grpo-asc", "matched")
@@ -78,6 +81,13 @@ def test_tables_tell_the_method_from_these_weights(runs):
     assert "Avg@5, the method" not in one and "These weights" not in one
 
 
+def test_the_section_that_a_table_refers_to_exists(runs):
+    pointed = set(re.findall(r"\(docs/statistics\.md, ([A-Z][a-z ]+)\)", " ".join(table1(runs).notes)))
+    headings = re.findall(r"^#+ (.*)$", (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert pointed == {"Seeds"}
+    assert all(any(heading.startswith(name) for heading in headings) for name in pointed)
+
+
 def test_nine_runs_of_three_bases_are_not_called_nine_seeds(runs):
     every = [replace(one, provenance={**one.provenance, "training": {"plan": {}, "spent": {}}}) for one in runs]
     one_base = [replace(one, base="") for one in every if one.base == "b-1"]
@@ -100,6 +110,33 @@ def test_rows_of_different_runs_are_told_apart(runs):
     assert "Means over different runs" in render(table1(fewer))
     control = replace(runs[0], method="control-majority")  # one number whatever the base and the seed
     assert uneven_runs([*runs, control]) == ()
+
+
+OTHERWISE = {
+    "other questions": ({"data": {"questions_sha256": "another"}}, {}, "answers other questions of sgg_anatomy_mini"),
+    "another wording": ({"prompt": "another"}, {}, "no further run of .*: the wording of the prompts"),
+    "other sampling": (
+        {"sampling": {"decoding": {"temperature": 0.5}}},
+        {},
+        "no further run of .*: sampling arguments",
+    ),
+    "another style": ({}, {"style": "direct"}, "no further run of .*: prompt style think and direct"),
+    "a base without a name": ({}, {"base": "", "seed": 7}, "one names its base and one does not"),
+}
+
+
+@pytest.mark.parametrize("what", OTHERWISE)
+def test_a_row_is_no_mean_over_runs_that_were_asked_otherwise(runs, what):
+    changes, fields, complaint = OTHERWISE[what]
+    last = replace(runs[-1], provenance={**runs[-1].provenance, **changes}, **fields)
+    with pytest.raises(AnatomyR1Error, match=complaint):
+        table1([*runs[:-1], last])
+
+
+def test_two_rows_of_one_table_answer_the_same_questions(runs):
+    other = replace(runs[0], method="dapo", provenance={**runs[0].provenance, "data": {"questions_sha256": "another"}})
+    with pytest.raises(AnatomyR1Error, match=r"dapo.*answers other questions of sgg_anatomy_mini"):
+        table1([*runs, other])
 
 
 def test_arithmetic_is_told_where_it_is_mixed(runs):

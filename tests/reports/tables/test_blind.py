@@ -59,6 +59,14 @@ def test_the_difference_is_paired_by_question():
     assert found.aside == f"[{100 * expected.low:+.2f}, {100 * expected.high:+.2f}]"
 
 
+def test_rows_of_different_runs_are_told_apart_and_bases_are_counted():
+    bases = [replace(PERFECT, base=base) for base in ("b-1", "b-2")]
+    made = export([*bases, replace(COPY, base="b-1")])
+    assert any(note.startswith("Means over different runs: ") for note in made.report.notes)
+    assert {(score.seeds, score.bases) for score in made.scores if score.system.method == "sft"} == {(2, 2)}
+    assert not any(note.startswith("Means over") for note in blind_report([COPY, PERFECT]).notes)
+
+
 def test_the_order_of_a_stores_rows_does_not_matter():
     shuffled = replace(BEYOND, questions=BEYOND.questions.sample(frac=1, random_state=0))
     assert blind_report([shuffled]) == blind_report([BEYOND])

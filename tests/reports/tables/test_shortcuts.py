@@ -1,6 +1,7 @@
 """Image or options: numbers by hand, who has which row, and the figure."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -91,6 +92,25 @@ def test_the_table_has_a_block_for_each_benchmark_and_a_dash_for_what_did_not_ru
     cells = {block.title: [cell.text for cell in block.rows[0].cells] for block in table.blocks}
     (balanced,) = [cells[title] for title in cells if "balanced" in title]
     assert balanced[2:4] == ["—", "—"]
+
+
+def test_runs_of_other_questions_or_other_weights_are_not_averaged():
+    later = policy("sft", (5, 5, 5, 0), (5, 5, 0, 5), (1, 2, 1), seed=1)
+    renamed = [replace(one, questions=one.questions.assign(id="x" + one.questions["id"])) for one in later]
+    with pytest.raises(AnatomyR1Error, match="different questions"):
+        shortcuts([*learnt_the_list(), *renamed])
+    plain, *views = learnt_the_list()
+    stated = [replace(one, provenance={"sampling": {"weights": name}}) for one, name in ((plain, "a"), (views[0], "b"))]
+    with pytest.raises(AnatomyR1Error, match="weights differ"):
+        shortcuts([*stated, *views[1:]])
+
+
+def test_runs_of_several_bases_are_not_called_seeds():
+    every = [replace(one, base=base) for one in learnt_the_list() for base in ("b-1", "b-2")]
+    made = export(every)
+    assert named(made.report, "shortcuts").columns[-1].title == "runs"
+    assert {(score.seeds, score.bases) for score in made.scores} == {(2, 2)}
+    assert named(export(learnt_the_list()).report, "shortcuts").columns[-1].title == "seeds"
 
 
 def test_without_such_views_the_error_names_the_command():

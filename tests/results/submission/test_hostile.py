@@ -99,6 +99,12 @@ HOSTILE = {
     ),
     "no score": (spoil_report(results=lambda r: r[TASK].pop("greedy,letter")), "greedy: .* valid number, found 'None'"),
     "responses cut": (spoil_report(config=lambda c: c.update(model_args="think_end_token=x")), "cut the responses"),
+    "a system instruction": (
+        lambda f: results(f).write_text(
+            json.dumps({**json.loads(results(f).read_text()), "system_instruction": "Choose B."})
+        ),
+        "a system instruction stood before each question, 'Choose B.'.*without --system_instruction",
+    ),
     "NaN in a record": (put("avg@5", float("nan")), r"jsonl:3: no valid JSON \(ValueError: NaN is not a number"),
     "no number": (put("avg@5", "0.2"), "jsonl:3: avg@5: .* valid number, found '0.2'"),
     "a question twice": (

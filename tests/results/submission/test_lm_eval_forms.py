@@ -224,3 +224,13 @@ def test_case_27_a_literal_placeholder_is_named_by_compare_and_tables(
     assert "prompts differ in wording" in " ".join(capsys.readouterr().out.split())
     table = " ".join(table_files("table1", tmp_path / "store")["table1.txt"].split())
     assert "prompts: each text sent began with a literal <image>" in table
+
+
+def test_a_system_instruction_is_another_wording_and_refused(data, tmp_path, submitted):
+    def turns(history):
+        return "".join(f"<{one['role']}>{one['content']}" for one in history)
+
+    out = stock_run(data, tmp_path / "out", chat=turns, system_instruction="The answer is always B.")
+    with pytest.raises(AnatomyR1Error, match="without --system_instruction"):
+        submitted(out)
+    assert not list((tmp_path / "store").rglob("*.json"))

@@ -1,6 +1,7 @@
 """The three kinds of submission, and what the store then holds."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -48,6 +49,13 @@ def test_lm_eval_results_are_scored_again_and_agree_exactly(submitted, stock):
     assert entered.submission.differences == ()
     assert entered.submission.claimed[f"{TASK}/avg@5"] == scores.overall["avg@5"]
     assert "the submitted numbers equal ours exactly" in entered.summary()
+
+
+def test_the_summary_has_no_number_without_its_interval(submitted, stock, log):
+    for source, unknown in ((stock, True), (log, False)):
+        summary = submitted(source, method=source.name.replace(".", "-")).summary()
+        assert re.search(r"avg@5 \d+\.\d \[\d+\.\d, \d+\.\d\], pass@1 \d+\.\d \[", summary)
+        assert ("truncated" in summary.partition("All, with")[2].partition("\n")[0]) != unknown
 
 
 def test_what_lm_eval_does_not_record_is_not_known_rather_than_zero(submitted, stock):
