@@ -199,6 +199,21 @@ def test_the_known_answers_are_those_of_the_calibration():
     assert "false alarm" not in {line.strip("| ").split(" | ")[-1] for line in page.splitlines()}
 
 
+def test_the_gains_are_those_of_the_doses():
+    """Of ASC and GDQA: lowest and highest mean, and how often the interval of the method ends below the number told."""
+    page = (ROOT / "results/calibration/README.md").read_text(encoding="utf-8")
+    table = page.split("<!-- doses: begin -->\n")[1].split("<!-- doses: end -->")[0].splitlines()[2:]
+    rows = [line.strip("| ").split(" | ") for line in table]
+    assert len(rows) == 5 and all(row[column] == "0, 1, 2 x mini-l-1" for row in rows for column in (2, 4, 6))
+    for column, name, against, most, times in ((3, "ASC-Learning", " against GRPO", 2.2, 4), (5, "GDQA", "", 3.8, 3)):
+        numbers = [[float(one) for one in re.findall(r"[+-][\d.]+", row[column])] for row in rows]
+        means = [one[0] for one in numbers]
+        assert f"{name} {signed(min(means))} to {signed(max(means))}{' points' if against else ''}{against}" in PAGE
+        highs = sorted(one[-1] for one in numbers)
+        assert sum(high <= most for high in highs) == times and most - highs[times - 1] < 0.1
+    assert "above 2.2 points of ASC-Learning are excluded at four doses, above 3.8 of GDQA at three" in PAGE
+
+
 def test_the_other_machine_is_that_of_the_first_page():
     """ASC minus GRPO, as README says, from the table of three machines in the page of the mini world."""
     page = (ROOT / "results/mini/README.md").read_text(encoding="utf-8")
