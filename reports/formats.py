@@ -122,7 +122,8 @@ _SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\texttt{\char34}",  # \textquotedbl is not in LaTeX's default encoding
+    "\N{RIGHTWARDS ARROW}": r"\ensuremath{\rightarrow}",
     "—": "---",
     "\N{MINUS SIGN}": r"\ensuremath{-}",
     "·": r"\textperiodcentered{}",
@@ -176,10 +177,12 @@ def _line(cells: list[str]) -> str:
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints verbatim; characters without a glyph in base LaTeX become their code point."""
     one_line = " ".join(text.split())
-    return re.sub(r"[^A-Za-z0-9 ]", _escaped, one_line)
+    return re.sub(r"-{2,}|[^A-Za-z0-9 ]", _escaped, one_line)
 
 
 def _escaped(match: re.Match[str]) -> str:
     character = match.group()
+    if len(character) > 1:
+        return "{}".join(character)  # hyphens, which LaTeX would join to a dash
     plain = character if character.isascii() and character.isprintable() else f"{{[}}U+{ord(character):04X}{{]}}"
     return _SPECIAL.get(character, plain)

@@ -10,7 +10,7 @@ import pytest
 from anatomy_r1.results.store import save_result
 from anatomy_r1.tables import html, markdown, text
 from reports.__main__ import main
-from reports.formats import latex
+from reports.formats import escape_latex, latex
 from reports.tables.table1 import table1
 from reports.write import table_files
 from tests.helpers.stores import grid, result
@@ -91,6 +91,12 @@ def test_latex_balances_and_escapes(hostile):
     for tabular in re.findall(r"\\begin\{tabular\}\{l(r+)\}(.*?)\\end\{tabular\}", source, re.DOTALL):
         rows = [line for line in tabular[1].splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
         assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {len(tabular[0])}
+
+
+def test_latex_prints_what_its_default_encoding_has():
+    """No dash from two hyphens, no quotation mark that needs another encoding, an arrow as an arrow."""
+    assert escape_latex('--a "b"') == r"-{}-a \texttt{\char34}b\texttt{\char34}"
+    assert escape_latex("SFT \u2192 GRPO, 3 - 2, \u2014") == r"SFT \ensuremath{\rightarrow} GRPO, 3 - 2, ---"
 
 
 def test_a_line_break_in_a_title_cannot_leave_a_latex_comment():
