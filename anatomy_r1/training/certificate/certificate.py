@@ -27,7 +27,9 @@ from anatomy_r1.training.training_log import (
 )
 
 CheckOutcome = Literal["passed", "failed", "not checkable"]
-NAMES = ("loss", "advantages", "curriculum", "similarity", "invalid gradients", "budget", "groups", "data")
+NAMES = (
+    "loss", "advantages", "rewards", "curriculum", "similarity", "invalid gradients", "budget", "groups", "data"
+)  # fmt: skip
 """Names of the checks, in the order in which they are shown."""
 
 
@@ -88,8 +90,14 @@ class Certificate:
 
 
 def from_dict(content: Mapping[str, Any]) -> Certificate:
-    """Inverse of `Certificate.as_dict`; ValueError, KeyError or TypeError if it is no certificate."""
-    return Certificate(tuple(CertificateCheck(**check) for check in content["checks"]), dict(content["facts"]))
+    """Inverse of `Certificate.as_dict`; ValueError, KeyError or TypeError if it is no certificate.
+
+    One that was made before rewards were checked says so.
+    """
+    checks = [CertificateCheck(**check) for check in content["checks"]]
+    if all(check.name != "rewards" for check in checks):
+        checks.insert(NAMES.index("rewards"), not_checkable("rewards", "certified before rewards were checked"))
+    return Certificate(tuple(checks), dict(content["facts"]))
 
 
 def as_text(certificate: Certificate) -> str:

@@ -13,6 +13,7 @@ from anatomy_r1.training.certificate.certificate import Certificate, Certificate
 CHECKS = (
     losses.check_loss,
     rollouts.check_advantages,
+    served.check_rewards,
     served.check_curriculum,
     served.check_similarity,
     rollouts.check_constant_groups,

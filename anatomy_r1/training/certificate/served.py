@@ -1,4 +1,4 @@
-"""Checks of what was served: S(q) of the options, questions of the stated set, and the stated curriculum.
+"""Checks of what was served (S(q), questions of the stated set, the stated curriculum) and of how it was rewarded.
 
 They use one S(q) for all methods and replay the curriculum from the logged rewards.
 """
@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from anatomy_r1.prompts import Style, canonical_wording, parse, prompt_hash, render
-from anatomy_r1.question import Question
+from anatomy_r1.question import LETTERS, Question
+from anatomy_r1.scoring.strict import extract
 from anatomy_r1.training.certificate.certificate import (
     NO_SET,
     NO_SIMILARITY,
@@ -41,6 +42,27 @@ def prompts(evidence: Evidence) -> Iterator[tuple[Mapping[str, Any], tuple[str, 
     rows = evidence.rollouts[evidence.rollouts["prompt"].notna()]
     for row in rows.to_dict("records"):
         yield {str(key): value for key, value in row.items()}, parse(row["prompt"]).options
+
+
+def check_rewards(evidence: Evidence) -> CertificateCheck:
+    """The logged choice is the one in the completion, and the accuracy reward says whether it is the right option."""
+    if not evidence.samples:
+        return not_checkable("rewards", "supervised fine-tuning has none")
+    if evidence.training_set is None:
+        return not_checkable("rewards", NO_SET)
+    known, compared = questions(evidence), 0
+    for row, options in prompts(evidence):
+        if row["question_id"] not in known:
+            return failed("rewards", f"step {row['step']}: {row['question_id']} is not in the training set")
+        choice = extract(row["completion"], options).choice
+        right = choice is not None and options[LETTERS.index(choice)] == known[row["question_id"]].answer
+        logged = None if pd.isna(row["choice"]) else row["choice"]
+        if (logged, row[ACCURACY]) != (choice, float(right)):
+            place = f"step {row['step']}, group {row['group_index']}, member {row['member']}"
+            told = f"choice {logged} with accuracy {row[ACCURACY]:g} logged; the completion says {choice}"
+            return failed("rewards", f"{place}: {told}, which is {'right' if right else 'wrong'}")
+        compared += 1
+    return passed("rewards", f"choice and accuracy read again from {compared} completions")
 
 
 def check_similarity(evidence: Evidence) -> CertificateCheck:

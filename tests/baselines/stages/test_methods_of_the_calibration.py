@@ -3,7 +3,7 @@
 import pytest
 
 from anatomy_r1.data.prepared import load
-from anatomy_r1.training.certificate.certificate import load_evidence
+from anatomy_r1.training.certificate.certificate import NAMES, load_evidence
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.training_log import ACCURACY, LOG_NAME, read
 from baselines.stages.stages import run_stage
@@ -41,5 +41,5 @@ def test_gdqa_without_its_parts_is_grpo_and_flips_are_not(train):
     assert set(rollouts[ACCURACY]) == {0.0, 1.0}
     assert set(rollouts[FLIP]) <= {-1.0, 0.0, 1.0}
     assert 0 < (rollouts[FLIP] != 0).mean() < 0.3
-    passed = {check.outcome for check in certify(load_evidence(flipped, train.data)).checks}
-    assert passed == {"passed"}
+    found = {check.name: check.outcome for check in certify(load_evidence(flipped, train.data)).checks}
+    assert found == {**dict.fromkeys(NAMES, "passed"), "rewards": "failed"}  # for they are planted

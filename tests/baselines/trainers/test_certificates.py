@@ -12,11 +12,13 @@ from anatomy_r1.cli.main import main
 from anatomy_r1.data.prepared import load
 from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.files import file_sha256
+from anatomy_r1.prompts import parse
 from anatomy_r1.training.certificate.certificate import NAMES, as_text, from_dict, load_evidence
 from anatomy_r1.training.certificate.certify import certify
 from anatomy_r1.training.certificate.losses import recomputed_loss
+from anatomy_r1.training.certificate.served import questions
 from anatomy_r1.training.similarity import mini_similarity
-from anatomy_r1.training.training_log import BATCHES, LOG_NAME
+from anatomy_r1.training.training_log import ACCURACY, BATCHES, LOG_NAME
 
 pytestmark = pytest.mark.slow  # thirteen short trainings
 
@@ -34,9 +36,13 @@ def outcomes(evidence):
     return {check.name: check.outcome for check in certify(evidence).checks}
 
 
+PLANTED = {"rewards"}
+"""Fails in all of these trainings, whose rewards are planted: an untrained model is never right."""
+
+
 def broken(evidence):
-    """Names of the checks that fail."""
-    return {name for name, outcome in outcomes(evidence).items() if outcome == "failed"}
+    """Names of the checks that fail, but for the planted one."""
+    return {name for name, outcome in outcomes(evidence).items() if outcome == "failed"} - PLANTED
 
 
 def changed(evidence, table="rollouts", **columns):
@@ -50,9 +56,9 @@ def changed(evidence, table="rollouts", **columns):
 @pytest.mark.parametrize("method", [*METHODS, *FURTHER])
 def test_a_clean_log_passes_every_check_that_its_method_has(method, evidence):
     found = outcomes(evidence(method))
-    checked = {"budget", "data"} if "sft" in method else set(NAMES)
+    checked, planted = ({"budget", "data"}, set()) if "sft" in method else (set(NAMES) - PLANTED, PLANTED)
     assert {name for name, outcome in found.items() if outcome == "passed"} == checked
-    assert "failed" not in found.values()
+    assert {name for name, outcome in found.items() if outcome == "failed"} == planted
 
 
 def test_the_loss_is_recomputed_on_batches_that_show_something(evidence):
@@ -259,12 +265,12 @@ def test_examples_served_twice_or_with_a_wrong_answer(evidence):
 def test_what_cannot_be_checked_says_why_and_fails_nothing(evidence):
     bare = dataclasses.replace(evidence("grpo"), batches=(), training_set=None, similarity=None)
     found = {check.name: check for check in certify(bare).checks if check.outcome == "not checkable"}
-    assert set(found) == {"loss", "curriculum", "similarity", "data"}
+    assert set(found) == {"loss", "rewards", "curriculum", "similarity", "data"}
     assert "before there were certificates" in found["loss"].detail
     assert "prepared set" in found["data"].detail
     old = dataclasses.replace(evidence("sft"), served=pd.DataFrame(columns=evidence("sft").served.columns))
     assert outcomes(old)["data"] == "not checkable"
-    assert "1 checks passed, 7 not checkable" in as_text(certify(old))
+    assert "1 checks passed, 8 not checkable" in as_text(certify(old))
 
 
 def test_a_certificate_survives_json(evidence):
@@ -275,17 +281,18 @@ def test_a_certificate_survives_json(evidence):
 
 
 def test_the_command_shows_each_check_and_exits_with_status_1_on_failure(trained, recorded_run, tmp_path, capsys):
-    folder, data = trained("grpo"), ["--data", str(recorded_run.layout.data(SGG))]
+    folder, data = trained("sft"), ["--data", str(recorded_run.layout.data(SGG))]
     assert main(["certify", str(folder / LOG_NAME), *data]) == 0
-    assert "8 checks passed, 0 not checkable" in capsys.readouterr().out
+    assert "2 checks passed, 7 not checkable" in capsys.readouterr().out
     copy = shutil.copytree(folder, tmp_path / "copy")
     record = json.loads((copy / "training.json").read_text())
     record["spent"]["steps"] = 11
     (copy / "training.json").write_text(json.dumps(record))
-    assert main(["certify", str(folder), str(copy), *data, "--json"]) == 1
+    assert main(["certify", str(folder), str(copy), str(trained("grpo")), *data, "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
     assert said[str(copy)]["failed"] == ["budget"]
     assert said[str(folder)]["failed"] == []
+    assert said[str(trained("grpo"))]["failed"] == ["rewards"]
 
 
 def test_a_folder_without_a_readable_training_is_refused(tmp_path, trained):
@@ -295,6 +302,35 @@ def test_a_folder_without_a_readable_training_is_refused(tmp_path, trained):
     (copy / BATCHES / "000001.safetensors").write_bytes(b"no tensors")
     with pytest.raises(AnatomyR1Error, match=r"000001.safetensors: no recorded batch"):
         load_evidence(copy)
+
+
+def answering(evidence):
+    """Evidence whose stored completions say B, and whose rewards are theirs."""
+    known, rows = questions(evidence), evidence.rollouts
+    shown = [parse(prompt).options[1] if pd.notna(prompt) else None for prompt in rows["prompt"]]
+    right = [float(text == known[of].answer) for text, of in zip(shown, rows["question_id"], strict=True)]
+    honest = changed(evidence, completion="<think> x </think> <answer> B </answer>", choice="B")
+    return changed(honest, **{ACCURACY: right}), right
+
+
+def test_a_reward_that_is_not_that_of_the_completion_is_seen(evidence):
+    clean, right = answering(evidence("grpo"))
+    assert {0.0, 1.0} == set(right)
+    assert outcomes(clean)["rewards"] == "passed"
+    kept = clean.rollouts["prompt"].notna()
+    one = clean.rollouts.index[kept][0]
+    wrong = clean.rollouts[ACCURACY].where(clean.rollouts.index != one, 1 - clean.rollouts[ACCURACY])
+    for other in (changed(clean, **{ACCURACY: wrong}), changed(clean, choice="A"), changed(clean, completion="B or C")):
+        assert outcomes(other)["rewards"] == "failed"
+    nobody = dataclasses.replace(clean, training_set=None)
+    assert outcomes(nobody)["rewards"] == "not checkable"
+
+
+def test_a_certificate_of_before_says_that_rewards_were_not_checked(evidence):
+    whole = certify(evidence("grpo")).as_dict()
+    without = {**whole, "checks": [check for check in whole["checks"] if check["name"] != "rewards"]}
+    older = {check.name: check.outcome for check in from_dict(without).checks}
+    assert older == {**outcomes(evidence("grpo")), "rewards": "not checkable"}
 
 
 def test_similarities_made_anew_since_the_training_certify_nothing(tmp_path, trained):
