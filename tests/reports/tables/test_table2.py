@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from anatomy_r1.errors import AnatomyR1Error
 from anatomy_r1.results.store import save_result
 from anatomy_r1.tables import html, markdown, text
 from anatomy_r1.tables.table import MISSING, Cell
@@ -109,9 +110,8 @@ def data(name):
         result(NO_TEXT, questions=shares(4, 1, 2, 2), seed=1),
         result(NO_TEXT, questions=shares(4, 1, 2, 2), arm="as-released"),
         result(NO_TEXT, questions=shares(4, 1, 2, 2), model="mini-s"),
-        result(NO_TEXT, questions=shares(4, 1, 2, 2), provenance=data("b")),
     ],
-    ids=["fewer", "another id", "other clusters", "another seed", "another arm", "another model", "other data"],
+    ids=["fewer", "another id", "other clusters", "another seed", "another arm", "another model"],
 )
 def test_there_is_no_difference_between_what_cannot_be_paired(other):
     whole = result(WHOLE, questions=shares(5, 3, 2, 1), provenance=data("a"))
@@ -119,6 +119,14 @@ def test_there_is_no_difference_between_what_cannot_be_paired(other):
     cells = difference([whole, other])
     assert (cells[0], cells[2], cells[4], cells[6]) == (Cell(),) * 4
     assert cells[1].text == "-1.11"
+
+
+def test_other_data_are_no_pair_and_no_table():
+    whole = result(WHOLE, questions=shares(5, 3, 2, 1), provenance=data("a"))
+    other = result(NO_TEXT, questions=shares(4, 1, 2, 2), provenance=data("b"))
+    assert differences([whole, other], WHOLE) == ()
+    with pytest.raises(AnatomyR1Error, match="answers other questions of sgg_anatomy_mini"):
+        difference([whole, other])
 
 
 def test_data_that_one_of_them_does_not_name_are_no_reason():
