@@ -44,21 +44,30 @@ def prompts(evidence: Evidence) -> Iterator[tuple[Mapping[str, Any], tuple[str, 
         yield {str(key): value for key, value in row.items()}, parse(row["prompt"]).options
 
 
+def _unknown_question(evidence: Evidence) -> str:
+    """The first stored prompt whose question the stated set does not have; empty if it has all of them."""
+    known = questions(evidence)
+    strangers = (row for row, _ in prompts(evidence) if row["question_id"] not in known)
+    return next((f"step {row['step']}: {row['question_id']} is not in the training set" for row in strangers), "")
+
+
 def check_rewards(evidence: Evidence) -> CertificateCheck:
     """The logged choice is the one in the completion, and the accuracy reward says whether it is the right option."""
     if not evidence.samples:
         return not_checkable("rewards", "supervised fine-tuning has none")
     if evidence.training_set is None:
         return not_checkable("rewards", NO_SET)
+    if fault := _unknown_question(evidence):
+        return failed("rewards", fault)
     known, compared = questions(evidence), 0
     for row, options in prompts(evidence):
-        if row["question_id"] not in known:
-            return failed("rewards", f"step {row['step']}: {row['question_id']} is not in the training set")
+        place = f"step {row['step']}, group {row['group_index']}, member {row['member']}"
+        if not isinstance(row["completion"], str):
+            return failed("rewards", f"{place}: its prompt is stored, and its completion is not")
         choice = extract(row["completion"], options).choice
         right = choice is not None and options[LETTERS.index(choice)] == known[row["question_id"]].answer
         logged = None if pd.isna(row["choice"]) else row["choice"]
         if (logged, row[ACCURACY]) != (choice, float(right)):
-            place = f"step {row['step']}, group {row['group_index']}, member {row['member']}"
             told = f"choice {logged} with accuracy {row[ACCURACY]:g} logged; the completion says {choice}"
             return failed("rewards", f"{place}: {told}, which is {'right' if right else 'wrong'}")
         compared += 1
@@ -73,10 +82,10 @@ def check_similarity(evidence: Evidence) -> CertificateCheck:
         return not_checkable("similarity", NO_SIMILARITY)
     if evidence.training_set is None:
         return not_checkable("similarity", NO_SET)
+    if fault := _unknown_question(evidence):
+        return failed("similarity", fault)
     known, compared = questions(evidence), 0
     for row, options in prompts(evidence):
-        if row["question_id"] not in known:
-            return failed("similarity", f"step {row['step']}: {row['question_id']} is not in the training set")
         wanted = served_difficulty(evidence.similarity, known[row["question_id"]].answer, options)
         stated, recomputed = np.asarray([row["similarity"], wanted], dtype=float)  # nan where there is none
         if not np.isclose(stated, recomputed, rtol=0, atol=TOLERANCE, equal_nan=True):

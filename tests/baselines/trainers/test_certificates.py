@@ -320,7 +320,12 @@ def test_a_reward_that_is_not_that_of_the_completion_is_seen(evidence):
     kept = clean.rollouts["prompt"].notna()
     one = clean.rollouts.index[kept][0]
     wrong = clean.rollouts[ACCURACY].where(clean.rollouts.index != one, 1 - clean.rollouts[ACCURACY])
-    for other in (changed(clean, **{ACCURACY: wrong}), changed(clean, choice="A"), changed(clean, completion="B or C")):
+    for other in (
+        changed(clean, **{ACCURACY: wrong}),
+        changed(clean, choice="A"),
+        changed(clean, completion="B or C"),
+        changed(clean, completion=None),
+    ):
         assert outcomes(other)["rewards"] == "failed"
     nobody = dataclasses.replace(clean, training_set=None)
     assert outcomes(nobody)["rewards"] == "not checkable"
